@@ -1,0 +1,38 @@
+"""Network Dissection for ONNX networks: which visual concept does each unit detect?
+
+The method is that of Bau, Zhou, Khosla, Oliva and Torralba (CVPR 2017; Zhou et al., arXiv 1711.05611).
+
+`dissect` runs it, `load` reads a finished run; both give a `Dissection`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from onnxdissect.errors import OnnxDissectError
+
+if TYPE_CHECKING:
+    from onnxdissect.results import Dissection, load
+    from onnxdissect.run import dissect
+
+__all__ = ["Dissection", "OnnxDissectError", "__version__", "dissect", "load"]
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Dissection": "onnxdissect.results",
+    "dissect": "onnxdissect.run",
+    "load": "onnxdissect.results",
+}
+
+
+def __getattr__(name: str) -> object:
+    # `onnxdissect --help` must not wait for onnxruntime, OpenCV and numba.
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

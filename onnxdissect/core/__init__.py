@@ -1,0 +1,1 @@
+"""The method: kernels, thresholds, spool, tally, scoring and the pass that joins them."""

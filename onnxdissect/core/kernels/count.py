@@ -1,0 +1,233 @@
+"""Masks against annotations, in pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, prange
+
+from onnxdissect.core.records import Annotations, Counts, Records
+from onnxdissect.core.upsample import Sampling
+
+__all__ = ["count"]
+
+
+def count(
+    records: Records,
+    annotations: Annotations,
+    ranks: np.ndarray[tuple[int], np.dtype[np.int64]],
+    thresholds: np.ndarray[tuple[int, int], np.dtype[np.float32]],
+    sampling: Sampling,
+    category_of: np.ndarray[tuple[int], np.dtype[np.int64]],
+    counts: Counts,
+    threads: int,
+) -> None:
+    """Add the masks of one layer in one chunk of images to its counts (paper section 3.3).
+
+    Parameters
+    ----------
+    records : Records
+        Surviving maps of the chunk, kept relative to bounds that do not exceed the thresholds.
+    annotations : Annotations
+        What the chunk's images show.
+    ranks : ndarray of int64, shape (records,)
+        Place of a record's image among its unit's top images, -1 if it is not one of them.
+    thresholds : ndarray of float32, shape (quantiles, units)
+        T_k per quantile.
+    sampling : Sampling
+        From the layer's cells to the label grids that ``annotations.grid_of`` refers to.
+    category_of : ndarray of int64, shape (concepts,)
+        Primary category of each concept.
+    counts : Counts
+        Added to in place.
+    threads : int
+        How many threads share the units.
+    """
+    if records.starts.shape != (records.units.size + 1,) or ranks.shape != records.units.shape:
+        raise ValueError("records, starts and ranks disagree")
+    if records.image_starts.shape != (len(annotations) + 1,):
+        raise ValueError(f"records of {records.image_starts.size - 1} images, {len(annotations)} annotated")
+    if records.units.size == 0:
+        return
+    _count_driver(
+        (records.image_starts, records.units, records.starts, records.cells, records.values),
+        records.shape,
+        (
+            annotations.planes,
+            annotations.plane_starts,
+            annotations.grid_of,
+            annotations.whole,
+            annotations.whole_starts,
+            annotations.carried,
+        ),
+        ranks,
+        thresholds,
+        (
+            sampling.grids,
+            sampling.row_low,
+            sampling.row_high,
+            sampling.row_weight,
+            sampling.column_high,
+            sampling.column_weight,
+            sampling.spans,
+        ),
+        category_of,
+        (
+            counts.intersection,
+            counts.activation,
+            counts.activation_overlap,
+            counts.activation_total,
+            counts.top_masks,
+        ),
+        threads,
+    )
+
+
+@njit(parallel=True, cache=True)
+def _count_driver(records, shape, annotations, ranks, thresholds, sampling, category_of, counts, threads):
+    units = thresholds.shape[1]
+    for t in prange(threads):
+        _count_body(
+            units * t // threads,
+            units * (t + 1) // threads,
+            records,
+            shape,
+            annotations,
+            ranks,
+            thresholds,
+            sampling,
+            category_of,
+            counts,
+        )
+
+
+@njit(cache=True, nogil=True)
+def _count_body(first, last, records, shape, annotations, ranks, thresholds, sampling, category_of, counts):
+    image_starts, units, starts, cells, values = records
+    planes, plane_starts, grid_of, whole, whole_starts, carried = annotations
+    grids, row_low, row_high, row_weight, column_high, column_weight, spans = sampling
+    intersection, activation, overlap, total, masks = counts
+    h, w = shape
+    missing = np.float32(-np.inf)
+    grid = np.full((h, w), missing, np.float32)
+    row_max = np.full(h, missing, np.float32)
+    line = np.empty(w, np.float32)
+    seen = np.zeros(category_of.shape[0], np.int64)
+    touched = np.empty(category_of.shape[0], np.int64)
+    hit = np.zeros(carried.shape[1], np.bool_)
+    for image in range(image_starts.shape[0] - 1):
+        g = grid_of[image]
+        sh = grids[g, 0]
+        sw = grids[g, 1]
+        depth = (plane_starts[image + 1] - plane_starts[image]) // (sh * sw)
+        labels = planes[plane_starts[image] : plane_starts[image + 1]].reshape(depth, sh, sw)
+        here = units[image_starts[image] : image_starts[image + 1]]
+        begin = image_starts[image] + np.searchsorted(here, first)
+        end = image_starts[image] + np.searchsorted(here, last)
+        for record in range(begin, end):
+            unit = units[record]
+            map_max = missing
+            for at in range(starts[record], starts[record + 1]):
+                i = cells[at] // w
+                value = values[at]
+                grid[i, cells[at] - i * w] = value
+                row_max[i] = max(row_max[i], value)
+                map_max = max(map_max, value)
+            for q in range(thresholds.shape[0]):
+                threshold = thresholds[q, unit]
+                if map_max <= threshold:
+                    continue
+                area, concepts = _count_mask(
+                    grid,
+                    row_max,
+                    line,
+                    threshold,
+                    (row_low[g], row_high[g], row_weight[g]),
+                    (column_high[g], column_weight[g], spans[g]),
+                    labels,
+                    seen,
+                    touched,
+                    masks[q, unit],
+                    ranks[record],
+                )
+                if area == 0:
+                    continue
+                for c in range(concepts):
+                    concept = touched[c]
+                    intersection[q, unit, concept] += seen[concept]
+                    hit[category_of[concept]] = True
+                    seen[concept] = 0
+                for c in range(whole_starts[image], whole_starts[image + 1]):
+                    intersection[q, unit, whole[c]] += area
+                    hit[category_of[whole[c]]] = True
+                total[q, unit] += area
+                for category in range(carried.shape[1]):
+                    if carried[image, category]:
+                        activation[q, unit, category] += area
+                    if hit[category]:
+                        overlap[q, unit, category] += area
+                        hit[category] = False
+            for at in range(starts[record], starts[record + 1]):
+                i = cells[at] // w
+                grid[i, cells[at] - i * w] = missing
+                row_max[i] = missing
+
+
+@njit(cache=True, nogil=True)
+def _count_mask(grid, row_max, line, threshold, rows, columns, labels, seen, touched, masks, rank):
+    """Walk one mask by row, by cell, by pixel; return its area and how many concepts it met."""
+    low, high, row_weight = rows
+    column_high, column_weight, spans = columns
+    depth, sh, sw = labels.shape
+    w = grid.shape[1]
+    missing = np.float32(-np.inf)
+    area = 0
+    concepts = 0
+    for r in range(sh):
+        above = low[r]
+        below = high[r]
+        if row_max[above] <= threshold and row_max[below] <= threshold:
+            continue
+        weight = row_weight[r]
+        line_max = missing
+        for j in range(w):
+            a = grid[above, j]
+            b = grid[below, j]
+            # A cell that was not kept has no hot neighbour, so what depends on it is never above.
+            if a == missing or b == missing:
+                line[j] = missing
+            else:
+                line[j] = lerp(a, b, weight)
+                line_max = max(line_max, line[j])
+        if line_max <= threshold:
+            continue
+        for j in range(w):
+            a = line[j]
+            b = line[column_high[j]]
+            if a <= threshold and b <= threshold:
+                continue
+            for c in range(spans[j], spans[j + 1]):
+                if lerp(a, b, column_weight[c]) > threshold:
+                    area += 1
+                    for p in range(depth):
+                        label = labels[p, r, c]
+                        if label:
+                            if seen[label - 1] == 0:
+                                touched[concepts] = label - 1
+                                concepts += 1
+                            seen[label - 1] += 1
+                    if rank >= 0:
+                        bit = r * sw + c
+                        masks[rank, bit >> 3] |= np.uint8(128 >> (bit & 7))
+    return area, concepts
+
+
+@njit(cache=True, nogil=True, inline="always")
+def lerp(a, b, weight):
+    """Interpolate between two float32, never beyond either.
+
+    Rounding can lift the sum an ulp above both. Held between them, a map whose cells do not exceed a
+    threshold provably has an empty mask, which is what allows whole maps, rows and cells to be skipped
+    without changing a single count.
+    """
+    value = a * (np.float32(1.0) - weight) + b * weight
+    return max(min(value, max(a, b)), min(a, b))

@@ -1,0 +1,238 @@
+"""What the pass keeps of a chunk of images, and the counts that come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxdissect.data.annotation import Annotation
+
+__all__ = ["Annotations", "Counts", "PackedAnnotations", "Records", "pack"]
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Surviving activation maps of one layer in a chunk of images, by image and then by unit.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (h, w) of the layer.
+    image_starts : ndarray of int64, shape (images + 1,)
+        Where each image's records begin.
+    units : ndarray of int32, shape (records,)
+        Unit of each record, ascending within an image.
+    starts : ndarray of int64, shape (records + 1,)
+        Where each record's cells begin.
+    cells : ndarray of uint16 or uint32
+        Flat index ``row * w + column`` of each kept cell, ascending within a record.
+    values : ndarray of float32
+        Activation of each kept cell.
+    """
+
+    shape: tuple[int, int]
+    image_starts: NDArray[np.int64]
+    units: NDArray[np.int32]
+    starts: NDArray[np.int64]
+    cells: NDArray[np.unsignedinteger]
+    values: NDArray[np.float32]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return _nbytes(self)
+
+    def above(self, bounds: NDArray[np.float32]) -> Records:
+        """Drop the maps that no longer exceed their unit's bound.
+
+        Parameters
+        ----------
+        bounds : ndarray of float32, shape (units,)
+            Lower bounds that have risen since.
+
+        Returns
+        -------
+        Records
+        """
+        if self.units.size == 0:
+            return self
+        alive = np.maximum.reduceat(self.values, self.starts[:-1]) > bounds[self.units]
+        if alive.all():
+            return self
+        sizes = np.diff(self.starts)
+        kept = np.repeat(alive, sizes)
+        survivors = np.concatenate([[0], np.cumsum(alive)])
+        return Records(
+            shape=self.shape,
+            image_starts=survivors[self.image_starts],
+            units=self.units[alive],
+            starts=np.concatenate([[0], np.cumsum(sizes[alive])]),
+            cells=self.cells[kept],
+            values=self.values[kept],
+        )
+
+    def image_of(self) -> NDArray[np.int64]:
+        """Position of each record's image in the chunk, shape (records,)."""
+        return np.repeat(np.arange(self.image_starts.size - 1), np.diff(self.image_starts))
+
+
+@dataclass(frozen=True, slots=True)
+class Annotations:
+    """Annotations of a chunk of images, ready for the kernels.
+
+    Attributes
+    ----------
+    planes : ndarray of uint16
+        Every image's planes, flattened one after the other; concept index + 1, 0 where unlabelled.
+    plane_starts : ndarray of int64, shape (images + 1,)
+        Where each image's planes begin.
+    grid_of : ndarray of int64, shape (images,)
+        Which of the data set's label grids each image has.
+    whole : ndarray of int64
+        Concepts that cover a whole image, image after image.
+    whole_starts : ndarray of int64, shape (images + 1,)
+        Where each image's begin.
+    carried : ndarray of bool, shape (images, categories)
+        Which categories each image carries: it is in D_g.
+    """
+
+    planes: NDArray[np.uint16]
+    plane_starts: NDArray[np.int64]
+    grid_of: NDArray[np.int64]
+    whole: NDArray[np.int64]
+    whole_starts: NDArray[np.int64]
+    carried: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return self.grid_of.size
+
+
+@dataclass(frozen=True, slots=True)
+class PackedAnnotations:
+    """Annotations with their planes as runs of equal labels, a tenth of the memory.
+
+    Attributes
+    ----------
+    run_labels : ndarray of uint16
+    run_lengths : ndarray of uint32
+    plane_starts, grid_of, whole, whole_starts, carried : ndarray
+        As in `Annotations`.
+    """
+
+    run_labels: NDArray[np.uint16]
+    run_lengths: NDArray[np.uint32]
+    plane_starts: NDArray[np.int64]
+    grid_of: NDArray[np.int64]
+    whole: NDArray[np.int64]
+    whole_starts: NDArray[np.int64]
+    carried: NDArray[np.bool_]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return _nbytes(self)
+
+    def unpack(self) -> Annotations:
+        """Expand the runs."""
+        return Annotations(
+            planes=np.repeat(self.run_labels, self.run_lengths),
+            plane_starts=self.plane_starts,
+            grid_of=self.grid_of,
+            whole=self.whole,
+            whole_starts=self.whole_starts,
+            carried=self.carried,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Accumulators of one layer (paper section 3.3); the kernels add to them in place.
+
+    Attributes
+    ----------
+    intersection : ndarray of int64, shape (quantiles, units, concepts)
+        Mask pixels that hold the concept.
+    activation : ndarray of int64, shape (quantiles, units, categories)
+        Mask pixels in images that carry the category.
+    activation_overlap : ndarray of int64, shape (quantiles, units, categories)
+        Mask pixels in images where the category overlaps the mask.
+    activation_total : ndarray of int64, shape (quantiles, units)
+        Mask pixels in all images.
+    top_masks : ndarray of uint8, shape (quantiles, units, top, bytes)
+        Masks of each unit's top images: row-major bits as of ``np.packbits``.
+    """
+
+    intersection: NDArray[np.int64]
+    activation: NDArray[np.int64]
+    activation_overlap: NDArray[np.int64]
+    activation_total: NDArray[np.int64]
+    top_masks: NDArray[np.uint8]
+
+    @classmethod
+    def zeros(
+        cls, quantiles: int, units: int, concepts: int, categories: int, top: int, mask_bytes: int
+    ) -> Counts:
+        """Counts of nothing."""
+        return cls(
+            intersection=np.zeros((quantiles, units, concepts), np.int64),
+            activation=np.zeros((quantiles, units, categories), np.int64),
+            activation_overlap=np.zeros((quantiles, units, categories), np.int64),
+            activation_total=np.zeros((quantiles, units), np.int64),
+            top_masks=np.zeros((quantiles, units, top, mask_bytes), np.uint8),
+        )
+
+
+def pack(
+    annotations: Sequence[Annotation],
+    truths: NDArray[np.int64],
+    grids: NDArray[np.int64],
+    category_of: NDArray[np.int64],
+    categories: int,
+) -> PackedAnnotations:
+    """Gather the annotations of a chunk of images.
+
+    Parameters
+    ----------
+    annotations : sequence of Annotation
+        One per image.
+    truths : ndarray of int64, shape (images, concepts)
+        |L_c(x)| of each image.
+    grids : ndarray of int64, shape (grids, 2)
+        The data set's distinct label grids.
+    category_of : ndarray of int64, shape (concepts,)
+        Primary category of each concept.
+    categories : int
+        How many categories there are.
+
+    Returns
+    -------
+    PackedAnnotations
+    """
+    known = {(int(sh), int(sw)): g for g, (sh, sw) in enumerate(grids)}
+    carried = np.zeros((len(annotations), categories), np.bool_)
+    image, concept = np.nonzero(truths)
+    carried[image, category_of[concept]] = True
+    flat = np.concatenate([a.planes.ravel() for a in annotations] or [np.empty(0, np.uint16)])
+    changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    edges = np.concatenate([[0], changes, [flat.size]]) if flat.size else np.zeros(1, np.int64)
+    return PackedAnnotations(
+        run_labels=flat[edges[:-1]],
+        run_lengths=np.diff(edges).astype(np.uint32),
+        plane_starts=_starts([a.planes.size for a in annotations]),
+        grid_of=np.array([known[a.grid] for a in annotations], np.int64),
+        whole=np.concatenate([a.whole for a in annotations] or [np.empty(0, np.int64)]).astype(np.int64),
+        whole_starts=_starts([a.whole.size for a in annotations]),
+        carried=carried,
+    )
+
+
+def _starts(sizes: Sequence[int]) -> NDArray[np.int64]:
+    return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+
+
+def _nbytes(record: Records | PackedAnnotations) -> int:
+    held = (getattr(record, field.name) for field in fields(record))
+    return sum(value.nbytes for value in held if isinstance(value, np.ndarray))

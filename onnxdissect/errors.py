@@ -1,0 +1,246 @@
+"""Every error a user can cause, as one hierarchy.
+
+::
+
+    OnnxDissectError
+    ├── ParameterError            a parameter outside its range, or two that contradict each other
+    ├── InstallationError         a library is missing, broken or installed twice
+    ├── ModelError
+    │   ├── ModelNotFoundError    no file at the path
+    │   ├── ModelFormatError      the file is not a readable ONNX model
+    │   ├── ModelRuntimeError     onnxruntime cannot load or run it
+    │   ├── ImageInputError       no input that an image fits
+    │   ├── LayerNotFoundError    a selector matches no layer
+    │   ├── LayerLayoutError      the value exists but has no units to dissect
+    │   ├── ProviderError         the execution provider asked for is not to be had
+    │   └── NonFiniteError        a layer produced NaN or infinity
+    ├── DataError
+    │   ├── DataNotFoundError     no folder, or not a Broden folder
+    │   ├── DataFormatError       a table of the data set is malformed
+    │   ├── ImageFileError        an image or label file is missing, damaged or of the wrong size
+    │   └── EmptyDataError        nothing is left to dissect with
+    └── RunError
+        ├── RunNotFoundError      no run directory at the path
+        ├── RunIncompleteError    the run was not finished
+        ├── RunFormatError        written by another format version, or damaged
+        ├── RunMismatchError      the directory holds a run with other inputs
+        └── OutputError           the output folder cannot be written or is not ours
+
+Each carries what was asked and what was found in its message, the candidates where there are any, and
+the next thing to type as a hint.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from types import ModuleType
+
+__all__ = [
+    "DataError",
+    "DataFormatError",
+    "DataNotFoundError",
+    "EmptyDataError",
+    "ImageFileError",
+    "ImageInputError",
+    "InstallationError",
+    "LayerLayoutError",
+    "LayerNotFoundError",
+    "ModelError",
+    "ModelFormatError",
+    "ModelNotFoundError",
+    "ModelRuntimeError",
+    "NonFiniteError",
+    "OnnxDissectError",
+    "OutputError",
+    "ParameterError",
+    "ProviderError",
+    "RunError",
+    "RunFormatError",
+    "RunIncompleteError",
+    "RunMismatchError",
+    "RunNotFoundError",
+    "import_cv2",
+    "nearest",
+]
+
+
+class OnnxDissectError(Exception):
+    """Base of every error a user can cause.
+
+    Parameters
+    ----------
+    message : str
+        What was asked and what was found, in one sentence.
+    candidates : sequence of str, optional
+        What could have been asked for instead, best first.
+    hint : str, optional
+        The next thing to type or to do.
+    """
+
+    def __init__(self, message: str, *, candidates: Sequence[str] = (), hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.candidates = tuple(candidates)
+        self.hint = hint
+
+    def __str__(self) -> str:
+        lines = [self.message]
+        if self.candidates:
+            lines.append("candidates: " + ", ".join(self.candidates))
+        if self.hint:
+            lines.append("hint: " + self.hint)
+        return "\n".join(lines)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # keyword-only fields would be lost on the way between processes
+        return (_rebuild, (type(self), self.message, self.candidates, self.hint))
+
+
+def _rebuild(
+    kind: type[OnnxDissectError], message: str, candidates: Sequence[str], hint: str | None
+) -> OnnxDissectError:
+    return kind(message, candidates=candidates, hint=hint)
+
+
+class ParameterError(OnnxDissectError):
+    """A parameter is outside its range, or contradicts another."""
+
+
+class InstallationError(OnnxDissectError):
+    """A library is missing, broken or installed twice."""
+
+
+class ModelError(OnnxDissectError):
+    """Something is wrong with the model or with what was asked of it."""
+
+
+class ModelNotFoundError(ModelError):
+    """There is no file at the model's path."""
+
+
+class ModelFormatError(ModelError):
+    """The file is not a readable ONNX model."""
+
+
+class ModelRuntimeError(ModelError):
+    """onnxruntime cannot load or run the model."""
+
+
+class ImageInputError(ModelError):
+    """The model has no input that an image fits."""
+
+
+class LayerNotFoundError(ModelError):
+    """A selector matches no layer."""
+
+
+class LayerLayoutError(ModelError):
+    """The value exists, but has no units that can be dissected."""
+
+
+class ProviderError(ModelError):
+    """The execution provider asked for is not to be had here."""
+
+
+class NonFiniteError(ModelError):
+    """A layer produced NaN or infinity."""
+
+
+class DataError(OnnxDissectError):
+    """Something is wrong with the data set."""
+
+
+class DataNotFoundError(DataError):
+    """There is no data set at the path."""
+
+
+class DataFormatError(DataError):
+    """A table of the data set is malformed."""
+
+
+class ImageFileError(DataError):
+    """An image or label file is missing, damaged or of the wrong size."""
+
+
+class EmptyDataError(DataError):
+    """No image is left to dissect with."""
+
+
+class RunError(OnnxDissectError):
+    """Something is wrong with a run directory."""
+
+
+class RunNotFoundError(RunError):
+    """There is no run directory at the path."""
+
+
+class RunIncompleteError(RunError):
+    """The run was not finished, so it holds no result."""
+
+
+class RunFormatError(RunError):
+    """The run was written by another format version, or is damaged."""
+
+
+class RunMismatchError(RunError):
+    """The directory holds a run of other inputs."""
+
+
+class OutputError(RunError):
+    """The output folder cannot be written, or holds something that is not ours."""
+
+
+def nearest(name: str, known: Iterable[str], count: int = 5) -> tuple[str, ...]:
+    """Names most like the one asked for.
+
+    Parameters
+    ----------
+    name : str
+        What was asked for.
+    known : iterable of str
+        What there is.
+    count : int
+        At most so many are returned.
+
+    Returns
+    -------
+    tuple of str
+        Best first; case is ignored, and a name that contains the one asked for counts as near.
+    """
+    names = list(dict.fromkeys(known))
+    lowered = name.lower()
+    containing = [n for n in names if lowered and lowered in n.lower()]
+    by_lower = {n.lower(): n for n in reversed(names)}
+    similar = [by_lower[n] for n in difflib.get_close_matches(lowered, by_lower, n=count, cutoff=0.4)]
+    return tuple(dict.fromkeys(similar + containing))[:count]
+
+
+def import_cv2() -> ModuleType:
+    """Import OpenCV, or say how to get it to load.
+
+    Returns
+    -------
+    module
+        ``cv2``.
+
+    Raises
+    ------
+    InstallationError
+        If OpenCV is not installed, or one of its shared libraries is missing. ``opencv-python`` links
+        against libGL, which bare servers and containers lack.
+    """
+    try:
+        import cv2
+    except ImportError as error:
+        reason = str(error)
+        if ".so" in reason:
+            raise InstallationError(
+                f"OpenCV is installed but does not load: {reason}",
+                hint="either `apt-get install libgl1 libglib2.0-0` (Debian, Ubuntu), "
+                "or `pip uninstall opencv-python && pip install opencv-python-headless`",
+            ) from error
+        raise InstallationError(
+            f"OpenCV is not installed: {reason}", hint="pip install opencv-python"
+        ) from error
+    return cv2

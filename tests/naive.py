@@ -1,0 +1,147 @@
+"""The paper, literally: section 1 of the method in NumPy and Python loops.
+
+Slow on purpose, and importing nothing from the package: whatever both agree on was written twice.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+@dataclass
+class NaiveImage:
+    """Annotations of one image: every label map and image-level label, as numbers."""
+
+    grid: tuple[int, int]
+    maps: list[Array]
+    whole: list[int]
+
+    def covers(self, number: int) -> Array:
+        """L_c(x): union over every annotation that holds the concept."""
+        mask = np.zeros(self.grid, bool)
+        for label_map in self.maps:
+            mask |= label_map == number
+        if number in self.whole:
+            mask[:] = True
+        return mask
+
+
+@dataclass
+class NaiveCounts:
+    thresholds: Array
+    intersection: Array
+    activation: Array
+    activation_overlap: Array
+    activation_total: Array
+    truth: Array
+    concept_images: Array
+    top_images: Array
+    top_values: Array
+
+
+def threshold(values: Array, quantile: float) -> np.float32:
+    """T_k: the (m+1)-th largest of all values, m = floor(tau * n)."""
+    ordered = sorted(values.ravel().tolist(), reverse=True)
+    return np.float32(ordered[math.floor(Fraction(str(quantile)) * len(ordered))])
+
+
+def lerp(a: np.float32, b: np.float32, weight: np.float32) -> np.float32:
+    value = np.float32(np.float32(a * np.float32(np.float32(1) - weight)) + np.float32(b * weight))
+    return np.float32(np.clip(value, min(a, b), max(a, b)))
+
+
+def coordinate(
+    label: int, labels: int, cells: int, pixels: int, anchor: tuple[float, float] | None
+) -> tuple[int, int, np.float32]:
+    """The two cells around a label row, and the share of the second."""
+    if anchor is None:
+        u = (label + 0.5) * cells / labels - 0.5
+    else:
+        offset, stride = anchor
+        u = ((label + 0.5) * pixels / labels - 0.5 - offset) / stride
+    u = min(max(u, 0.0), cells - 1.0)
+    low = math.floor(u)
+    return low, min(low + 1, cells - 1), np.float32(u - low)
+
+
+def upsample(
+    activation: Array,
+    grid: tuple[int, int],
+    pixels: tuple[int, int],
+    field: tuple[tuple[float, float], tuple[float, float]] | None,
+) -> Array:
+    """Bilinear upsampling of one map to the label grid: down first, then across."""
+    h, w = activation.shape
+    result = np.zeros(grid, np.float32)
+    for r in range(grid[0]):
+        anchor = None if field is None else (field[0][0], field[1][0])
+        top, bottom, down = coordinate(r, grid[0], h, pixels[0], anchor)
+        for c in range(grid[1]):
+            anchor = None if field is None else (field[0][1], field[1][1])
+            left, right, across = coordinate(c, grid[1], w, pixels[1], anchor)
+            result[r, c] = lerp(
+                lerp(activation[top, left], activation[bottom, left], down),
+                lerp(activation[top, right], activation[bottom, right], down),
+                across,
+            )
+    return result
+
+
+def dissect(
+    activations: Array,
+    images: list[NaiveImage],
+    concepts: list[tuple[int, int]],
+    categories: int,
+    quantiles: list[float],
+    pixels: tuple[int, int],
+    field: tuple[tuple[float, float], tuple[float, float]] | None,
+    top: int,
+) -> NaiveCounts:
+    """All counts of one layer.
+
+    ``concepts`` holds (label number, primary category) pairs; ``activations`` is (n, units, h, w).
+    """
+    n, units = activations.shape[:2]
+    counts = NaiveCounts(
+        thresholds=np.zeros((len(quantiles), units), np.float32),
+        intersection=np.zeros((len(quantiles), units, len(concepts)), np.int64),
+        activation=np.zeros((len(quantiles), units, categories), np.int64),
+        activation_overlap=np.zeros((len(quantiles), units, categories), np.int64),
+        activation_total=np.zeros((len(quantiles), units), np.int64),
+        truth=np.zeros(len(concepts), np.int64),
+        concept_images=np.zeros(len(concepts), np.int64),
+        top_images=np.zeros((units, min(top, n)), np.int64),
+        top_values=np.zeros((units, min(top, n)), np.float32),
+    )
+    covers = [[image.covers(number) for number, _ in concepts] for image in images]
+    for x in range(n):
+        for c in range(len(concepts)):
+            counts.truth[c] += covers[x][c].sum()
+            counts.concept_images[c] += covers[x][c].any()
+    for k in range(units):
+        best = sorted(range(n), key=lambda x: (-float(activations[x, k].max()), x))[:top]
+        counts.top_images[k] = best
+        counts.top_values[k] = [activations[x, k].max() for x in best]
+        for q, quantile in enumerate(quantiles):
+            counts.thresholds[q, k] = threshold(activations[:, k], quantile)
+            for x, image in enumerate(images):
+                mask = upsample(activations[x, k], image.grid, pixels, field) > counts.thresholds[q, k]
+                area = mask.sum()
+                counts.activation_total[q, k] += area
+                for c in range(len(concepts)):
+                    counts.intersection[q, k, c] += (mask & covers[x][c]).sum()
+                for g in range(categories):
+                    members = [c for c, (_, category) in enumerate(concepts) if category == g]
+                    if any(covers[x][c].any() for c in members):
+                        counts.activation[q, k, g] += area
+                    if any((mask & covers[x][c]).any() for c in members):
+                        counts.activation_overlap[q, k, g] += area
+    return counts
