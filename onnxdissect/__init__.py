@@ -1,4 +1,4 @@
-"""Network Dissection for ONNX networks: which visual concept does each unit detect?
+"""Network Dissection for ONNX networks: the visual concept that each unit detects.
 
 The method is that of Bau, Zhou, Khosla, Oliva and Torralba (CVPR 2017; Zhou et al., arXiv 1711.05611).
 

@@ -17,6 +17,7 @@ LAYERS = [
     ("model", "data"),
     ("core",),
     ("results",),
+    ("claim", "parameters"),
     ("run",),
     ("experiments", "check"),
     ("report",),

@@ -36,7 +36,7 @@ class Progress(Protocol):
         """So many more images are done."""
 
     def finish(self) -> None:
-        """The phase is over."""
+        """End the phase."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,7 +175,7 @@ class Counts:
     def zeros(
         cls, quantiles: int, units: int, concepts: int, categories: int, top: int, mask_bytes: int
     ) -> Counts:
-        """Counts of nothing."""
+        """Make counts of nothing."""
         return cls(
             intersection=np.zeros((quantiles, units, concepts), np.int64),
             activation=np.zeros((quantiles, units, categories), np.int64),

@@ -1,0 +1,166 @@
+"""The claim a run makes on its directory: what may be written there, and what must not be lost."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from onnxdissect.errors import OutputError, RunFormatError, RunMismatchError
+from onnxdissect.files import make_folder, sweep_partial
+from onnxdissect.results import FORMAT_VERSION, write_manifest
+
+__all__ = ["Claim", "claim"]
+
+_MANIFEST = "manifest.json"
+# Everything a run writes; nothing else in a run directory is ever touched.
+_TABLES = ("units.csv", "layers.csv", "concepts.csv", "images.csv")
+_FOLDERS = ("layers", "report", "work")
+# Where the same files lie does not change what they say.
+_PLACES = {("model", "path"), ("data", "folder")}
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A run directory that is ours to write, or that already holds what was asked for.
+
+    Attributes
+    ----------
+    path : Path
+        The run directory.
+    complete : bool
+        It already holds this very run, finished.
+    identity : mapping
+        What makes this run this run, as in the manifest.
+    """
+
+    path: Path
+    complete: bool
+    identity: Mapping[str, Any]
+
+    @contextlib.contextmanager
+    def work(self) -> Iterator[Path]:
+        """Clear what a former run left, mark the directory as unfinished, and lend its work folder.
+
+        Yields
+        ------
+        Path
+            For spools; removed when the body ends, whichever way.
+
+        Raises
+        ------
+        OutputError
+            If the directory cannot be written.
+        """
+        make_folder(self.path)
+        # First of all: from here on nobody may take what is left for a result.
+        write_manifest(self.path, {"format_version": FORMAT_VERSION, **self.identity}, "running")
+        self._clear()
+        work = make_folder(self.path / "work")
+        try:
+            yield work
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+    def _clear(self) -> None:
+        sweep_partial(self.path)
+        for table in _TABLES:
+            (self.path / table).unlink(missing_ok=True)
+        for netdissect in self.path.glob("netdissect*.csv"):
+            netdissect.unlink()
+        for folder in _FOLDERS:
+            shutil.rmtree(self.path / folder, ignore_errors=True)
+
+
+def claim(path: Path, identity: Mapping[str, Any], *, fresh: bool) -> Claim:
+    """Look at a folder before a run is written to it. Nothing is changed yet.
+
+    Parameters
+    ----------
+    path : Path
+        The run directory; need not exist.
+    identity : mapping
+        Sections of the manifest that make this run this run: ``model``, ``data``, ``parameters``,
+        ``preprocessing`` and so on, as JSON values.
+    fresh : bool
+        A former run in it may be overwritten, whatever it was.
+
+    Returns
+    -------
+    Claim
+
+    Raises
+    ------
+    OutputError
+        If the path is a file, or a folder that holds something else than a run.
+    RunMismatchError
+        If the folder holds a run of other inputs.
+    """
+    former = _former(path)
+    if former is None or fresh:
+        return Claim(path, complete=False, identity=identity)
+    if former.get("format_version") != FORMAT_VERSION:
+        raise RunFormatError(
+            f"{path} holds a run of format {former.get('format_version')!r}, this is format {FORMAT_VERSION}",
+            hint="--fresh to overwrite it, or --out to write elsewhere",
+        )
+    differences = [
+        f"{name}: {there!r} there, {here!r} asked for"
+        for name, there, here in _differences(former, json.loads(json.dumps(identity)))
+    ]
+    if differences:
+        raise RunMismatchError(
+            f"{path} holds another run; it differs in " + "; ".join(differences),
+            hint="--fresh to overwrite it, or --out to write elsewhere",
+        )
+    return Claim(path, complete=former.get("status") == "complete", identity=identity)
+
+
+def _former(path: Path) -> dict[str, Any] | None:
+    try:
+        if not path.exists():
+            _check_writable(path)
+            return None
+        if not path.is_dir():
+            raise OutputError(f"{path} is a file, and a run directory was to be made there", hint="--out DIR")
+        if not any(path.iterdir()):
+            return None
+        manifest = json.loads((path / _MANIFEST).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise OutputError(
+            f"{path} is not empty and holds no {_MANIFEST}: it is not a run directory",
+            hint="--out DIR with a new or empty folder",
+        ) from error
+    except (OSError, ValueError) as error:
+        raise OutputError(
+            f"{path} cannot be used as a run directory: {error}", hint="--out DIR with another folder"
+        ) from error
+    if not isinstance(manifest, dict) or "format_version" not in manifest:
+        raise OutputError(f"{path / _MANIFEST} is not ours", hint="--out DIR with a new or empty folder")
+    return manifest
+
+
+def _check_writable(path: Path) -> None:
+    # Better said now than after an hour of inference.
+    ancestor = next(parent for parent in path.absolute().parents if parent.exists())
+    if not ancestor.is_dir():
+        raise OutputError(f"{path} cannot be made: {ancestor} is not a folder", hint="--out DIR")
+    if not os.access(ancestor, os.W_OK | os.X_OK):
+        raise OutputError(f"{path} cannot be made: no permission to write in {ancestor}", hint="--out DIR")
+
+
+def _differences(former: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterator[tuple[str, object, object]]:
+    for section, here in asked.items():
+        there = former.get(section)
+        if not isinstance(here, dict) or not isinstance(there, dict):
+            if here != there:
+                yield section, there, here
+            continue
+        for key, value in here.items():
+            if (section, key) not in _PLACES and there.get(key) != value:
+                yield f"{section}.{key}", there.get(key), value

@@ -1,0 +1,220 @@
+"""Writing files so that a reader sees the whole of one or nothing: write beside, flush, rename into place.
+
+An interrupted writer leaves at most a ``<name>.<token>.partial``, which no reader looks at.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import os
+import secrets
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxdissect.errors import OutputError
+
+__all__ = ["make_folder", "replacing", "sweep_partial", "write_bytes", "write_csv", "write_npz", "write_text"]
+
+PARTIAL_SUFFIX = ".partial"
+# The earliest date a zip file can hold: equal arrays give equal bytes, whenever they are written.
+_ZIP_DATE = (1980, 1, 1, 0, 0, 0)
+_ZIP_CREATED_ON_UNIX = 3
+# Counts and masks are nearly all zeros: the fastest level already shrinks them tenfold.
+_ZIP_LEVEL = 1
+
+
+def make_folder(folder: Path) -> Path:
+    """Make a folder and the folders above it.
+
+    Parameters
+    ----------
+    folder : Path
+        May exist already.
+
+    Returns
+    -------
+    Path
+        The same folder.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make the folder {folder}: {_reason(error)}") from error
+    return folder
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Write a file that appears under its name only when it is whole.
+
+    Parameters
+    ----------
+    path : Path
+        Where the file goes; one already there is replaced. Its folder must exist.
+
+    Yields
+    ------
+    binary file
+        Seekable, open for writing. If the body raises, nothing is left and the old file stays.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
+    try:
+        try:
+            with partial.open("xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                partial.unlink()
+            raise
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {_reason(error)}") from error
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write bytes atomically.
+
+    Parameters
+    ----------
+    path : Path
+        Where the file goes; one already there is replaced.
+    content : bytes
+        All of it.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    with replacing(path) as file:
+        file.write(content)
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write text atomically, in UTF-8 and with line ends as given.
+
+    Parameters
+    ----------
+    path : Path
+        Where the file goes; one already there is replaced.
+    content : str
+        All of it.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    write_bytes(path, content.encode("utf-8"))
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a table atomically, in UTF-8, with a header line and LF line ends.
+
+    Parameters
+    ----------
+    path : Path
+        Where the file goes; one already there is replaced.
+    header : sequence of str
+        Names of the columns.
+    rows : iterable of sequences
+        Floats keep the shortest form that reads back exactly, booleans are ``true`` and ``false``, None is
+        an empty cell.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    lines = _Lines()
+    # The writer quotes cells that hold a character of its line end, and readers stop at bare CRs as well.
+    writer = csv.writer(lines, lineterminator="\r\n")
+    writer.writerow(header)
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    write_text(path, "".join(f"{line.removesuffix(writer.dialect.lineterminator)}\n" for line in lines))
+
+
+def write_npz(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+    """Write arrays atomically as a compressed ``.npz``; equal arrays give equal bytes.
+
+    Parameters
+    ----------
+    path : Path
+        Where the file goes; one already there is replaced.
+    arrays : mapping of str to ndarray
+        Written in this order, C-contiguous. No object arrays.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            entry = zipfile.ZipInfo(f"{name}.npy", _ZIP_DATE)
+            entry.create_system = _ZIP_CREATED_ON_UNIX
+            entry.external_attr = 0o644 << 16
+            member = io.BytesIO()
+            np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
+            archive.writestr(entry, member.getbuffer(), zipfile.ZIP_DEFLATED, _ZIP_LEVEL)
+
+
+def sweep_partial(folder: Path) -> None:
+    """Remove what interrupted writers left in a folder; nobody else may be writing there.
+
+    Parameters
+    ----------
+    folder : Path
+        Only the files directly in it are looked at.
+    """
+    for leftover in folder.glob(f"*{PARTIAL_SUFFIX}"):
+        with contextlib.suppress(OSError):
+            leftover.unlink()
+
+
+class _Lines(list[str]):
+    write = list.append
+
+
+def _cell(value: object) -> object:
+    if value is None:
+        return ""
+    if isinstance(value, bool | np.bool_):
+        return "true" if value else "false"
+    if isinstance(value, float | np.floating):
+        return repr(float(value))
+    return value
+
+
+def _sync_folder(folder: Path) -> None:
+    # The rename itself must survive a power cut; Windows cannot open folders and some file systems refuse.
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)

@@ -1,0 +1,100 @@
+"""The parameters of a run: what decides its counts beside the model and the data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from onnxdissect.core.scoring import check_iou_threshold
+from onnxdissect.core.thresholds import check_quantiles
+from onnxdissect.core.upsample import UPSAMPLE_MAPS
+from onnxdissect.errors import ParameterError, nearest
+
+__all__ = ["Parameters"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """Parameters as they were asked for; two runs that share them all can be compared bit by bit.
+
+    Attributes
+    ----------
+    layers : tuple of str
+        Selectors.
+    quantiles : tuple of float
+        Levels tau.
+    iou_threshold : float
+        A unit whose best IoU exceeds it is a detector.
+    scoring : str
+        Convention of the IoU.
+    upsample : str
+        Coordinate map from cells to labels.
+    top : int
+        Top images kept per unit.
+    batch_size : int or "auto"
+        Images per inference call: convolutions may round differently at another size.
+    provider : str
+        Execution provider.
+    """
+
+    layers: tuple[str, ...]
+    quantiles: tuple[float, ...]
+    iou_threshold: float
+    scoring: str
+    upsample: str
+    top: int
+    batch_size: int | str
+    provider: str
+
+    @classmethod
+    def checked(
+        cls,
+        *,
+        layers: tuple[str, ...],
+        quantiles: Sequence[float],
+        iou_threshold: float,
+        upsample: str,
+        top: int,
+        batch_size: int | str,
+        provider: str,
+    ) -> Parameters:
+        """Refuse what no run can be made with.
+
+        Parameters
+        ----------
+        layers, quantiles, iou_threshold, upsample, top, batch_size, provider
+            See the class.
+
+        Returns
+        -------
+        The parameters, scored by the paper's convention.
+
+        Raises
+        ------
+        ParameterError
+            Naming the parameter, what was asked and what could be.
+        """
+        if not layers:
+            raise ParameterError("no layer was asked for", hint="--layer stages")
+        if upsample not in UPSAMPLE_MAPS:
+            raise ParameterError(
+                f"there is no upsampling called {upsample!r}",
+                candidates=nearest(upsample, UPSAMPLE_MAPS) or UPSAMPLE_MAPS,
+            )
+        if top < 0:
+            raise ParameterError(f"the number of top images cannot be {top}", hint="--top 15")
+        if batch_size != "auto" and (not isinstance(batch_size, int) or batch_size < 1):
+            raise ParameterError(
+                f"the batch size must be a positive number or auto, not {batch_size!r}",
+                hint="--batch-size auto",
+            )
+        return cls(
+            layers=layers,
+            quantiles=check_quantiles(quantiles),
+            iou_threshold=check_iou_threshold(iou_threshold),
+            scoring="paper",
+            upsample=upsample,
+            top=top,
+            batch_size=batch_size,
+            provider=provider,
+        )

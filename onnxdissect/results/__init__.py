@@ -1,0 +1,36 @@
+"""Finished runs: reading, writing and rescoring a run directory.
+
+    RUN/
+      manifest.json                what was run, on what, how; written last (`manifest`)
+      units.csv  layers.csv  concepts.csv  images.csv        (`tables`)
+      layers/<slug>/tally.npz      counts; top_masks.npz, masks of the top images (`arrays`)
+      layers/<slug>/netdissect.csv the original's result format (`netdissect`)
+
+`docs/formats.md` describes every column and array. A folder whose manifest does not say ``complete`` is
+never read as a result.
+"""
+
+from __future__ import annotations
+
+from onnxdissect.results.dissection import Dissection
+from onnxdissect.results.manifest import FORMAT_VERSION, write_manifest
+from onnxdissect.results.reader import load
+from onnxdissect.results.records import Concept, ImageInfo, LayerCounts, LayerInfo, LayerSummary, Unit
+from onnxdissect.results.writer import rescore, save_layer, write_rescored, write_results
+
+__all__ = [
+    "FORMAT_VERSION",
+    "Concept",
+    "Dissection",
+    "ImageInfo",
+    "LayerCounts",
+    "LayerInfo",
+    "LayerSummary",
+    "Unit",
+    "load",
+    "rescore",
+    "save_layer",
+    "write_manifest",
+    "write_rescored",
+    "write_results",
+]

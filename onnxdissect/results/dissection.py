@@ -1,0 +1,383 @@
+"""A finished run in memory: units and layers as records, counts as arrays."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxdissect.core.scoring import Scores, check_iou_threshold, check_scoring, score
+from onnxdissect.errors import InstallationError, LayerNotFoundError, ParameterError, RunFormatError, nearest
+from onnxdissect.results import arrays, tables
+from onnxdissect.results.manifest import Header, compose
+from onnxdissect.results.records import Concept, ImageInfo, LayerCounts, LayerInfo, LayerSummary, Unit
+from onnxdissect.results.verdicts import judge, layer_iou, primary_categories
+
+__all__ = ["Dissection"]
+
+
+class Dissection:
+    """A finished run, and what it says about the units.
+
+    Made by `onnxdissect.dissect` and `onnxdissect.load`, never by hand. Tables are read when the run is
+    opened, the arrays of a layer when they are first asked for; the arrays of the layer asked for last are
+    kept.
+
+    Parameters
+    ----------
+    path : Path
+        The run directory.
+    manifest : dict
+        What was run, on what and how; see `onnxdissect.results.manifest`.
+    header : Header
+        The part of it that is used here.
+    concepts : tuple of Concept
+        In order of their numbers.
+    images : tuple of ImageInfo
+        In the order they were run in.
+    judged : (tuple of Unit, tuple of LayerSummary), optional
+        Units and summaries; made from the counts if they are not given.
+
+    Attributes
+    ----------
+    path : Path
+        The run directory.
+    manifest : dict
+        What was run, on what and how.
+    categories : tuple of str
+        In ``category.csv`` order; the axis G of arrays.
+    concepts : tuple of Concept
+        In order of their numbers; the axis C of arrays.
+    quantiles : tuple of float
+        The levels tau; the axis Q of arrays.
+    layers : tuple of LayerInfo
+        In the order of the graph.
+    images : tuple of ImageInfo
+        In the order they were run in; `LayerCounts.top_images` counts them from 0.
+    iou_threshold : float
+        A unit is a detector if its IoU is larger.
+    scoring : str
+        Which published convention the IoU follows: ``paper``, ``lite`` or ``pnas``.
+    """
+
+    __slots__ = (
+        "_category_of",
+        "_header",
+        "_kept",
+        "_summaries",
+        "_units",
+        "categories",
+        "concepts",
+        "images",
+        "iou_threshold",
+        "layers",
+        "manifest",
+        "path",
+        "quantiles",
+        "scoring",
+    )
+
+    def __init__(
+        self,
+        path: Path,
+        manifest: dict[str, Any],
+        header: Header,
+        concepts: tuple[Concept, ...],
+        images: tuple[ImageInfo, ...],
+        judged: tuple[tuple[Unit, ...], tuple[LayerSummary, ...]] | None = None,
+    ) -> None:
+        self.path = path
+        self.manifest = manifest
+        self.categories = header.categories
+        self.concepts = concepts
+        self.quantiles = header.quantiles
+        self.layers = header.layers
+        self.images = images
+        self.iou_threshold = header.iou_threshold
+        self.scoring = header.scoring
+        self._header = header
+        self._category_of = primary_categories(concepts, header.categories)
+        self._kept: tuple[str, LayerCounts] | None = None
+        self._units, self._summaries = self._judge() if judged is None else judged
+
+    def __repr__(self) -> str:
+        detectors = sum(summary.detectors for summary in self._summaries)
+        return (
+            f"<Dissection {str(self.path)!r}: {len(self.layers)} layers, {len(self._units)} units, "
+            f"{detectors} detectors, {len(self.images)} images>"
+        )
+
+    def layer(self, layer: str) -> LayerInfo:
+        """Find a layer of the run.
+
+        Parameters
+        ----------
+        layer : str
+            Its ONNX value name, alias or folder name.
+
+        Returns
+        -------
+        LayerInfo
+
+        Raises
+        ------
+        LayerNotFoundError
+            If the run holds no such layer.
+        """
+        for attribute in ("name", "alias", "slug"):
+            for info in self.layers:
+                if getattr(info, attribute) == layer:
+                    return info
+        names = [name for info in self.layers for name in (info.name, info.alias)]
+        raise LayerNotFoundError(
+            f"the run {self.path} holds no layer {layer!r}", candidates=nearest(layer, names) or names[:5]
+        )
+
+    def units(self, layer: str | None = None, quantile: float | None = None) -> list[Unit]:
+        """Give the units with what they detect.
+
+        Parameters
+        ----------
+        layer : str, optional
+            Only units of this layer, by value name, alias or folder name.
+        quantile : float, optional
+            Only at this level tau.
+
+        Returns
+        -------
+        list of Unit
+            By layer, quantile and unit.
+
+        Raises
+        ------
+        LayerNotFoundError
+            If the run holds no such layer.
+        ParameterError
+            If the run was not made at this quantile.
+        """
+        name = None if layer is None else self.layer(layer).name
+        tau = None if quantile is None else self.quantiles[self._quantile(quantile)]
+        return [
+            unit
+            for unit in self._units
+            if (name is None or unit.layer == name) and (tau is None or unit.quantile == tau)
+        ]
+
+    def summary(self) -> list[LayerSummary]:
+        """Count the detectors of every layer at every quantile.
+
+        Returns
+        -------
+        list of LayerSummary
+            By layer and quantile.
+        """
+        return list(self._summaries)
+
+    def counts(self, layer: str) -> LayerCounts:
+        """Read the counts of a layer.
+
+        Parameters
+        ----------
+        layer : str
+            Value name, alias or folder name.
+
+        Returns
+        -------
+        LayerCounts
+            Kept until another layer's are asked for; not to be written to.
+
+        Raises
+        ------
+        LayerNotFoundError
+            If the run holds no such layer.
+        RunFormatError
+            If its files are missing or damaged.
+        """
+        info = self.layer(layer)
+        kept = self._kept
+        if kept is not None and kept[0] == info.name:
+            return kept[1]
+        folder = self.path / "layers" / info.slug
+        numbers = np.array([concept.number for concept in self.concepts], np.int64)
+        counts = arrays.read_counts(folder, self._sizes(info), numbers, self.quantiles)
+        if counts.truth.tolist() != [concept.truth for concept in self.concepts]:
+            raise RunFormatError(f"{folder / arrays.TALLY}: its truth is not that of {tables.CONCEPTS}")
+        self._kept = (info.name, counts)
+        return counts
+
+    def iou(self, layer: str) -> NDArray[np.float64]:
+        """Score every unit of a layer with every concept, in the convention of `scoring`.
+
+        Parameters
+        ----------
+        layer : str
+            Value name, alias or folder name.
+
+        Returns
+        -------
+        ndarray of float64, shape (Q, K, C)
+
+        Raises
+        ------
+        LayerNotFoundError
+            If the run holds no such layer.
+        RunFormatError
+            If its files are missing or damaged.
+        """
+        return layer_iou(self.counts(layer), self.scoring, self._category_of)
+
+    def scores(self, layer: str) -> Scores:
+        """Choose the best concepts of every unit of a layer, overall and per category.
+
+        Parameters
+        ----------
+        layer : str
+            Value name, alias or folder name.
+
+        Returns
+        -------
+        Scores
+            Concepts are positions in `concepts`.
+
+        Raises
+        ------
+        LayerNotFoundError
+            If the run holds no such layer.
+        RunFormatError
+            If its files are missing or damaged.
+        """
+        return score(self.iou(layer), self._category_of, len(self.categories))
+
+    def mask(self, layer: str, unit: int, rank: int, quantile: float | None = None) -> NDArray[np.bool_]:
+        """Give the mask that was counted for one of a unit's top images.
+
+        Parameters
+        ----------
+        layer : str
+            Value name, alias or folder name.
+        unit : int
+            From 0.
+        rank : int
+            0 is the image in which the unit is strongest.
+        quantile : float, optional
+            The level tau; by default the run's first.
+
+        Returns
+        -------
+        ndarray of bool, shape (sh, sw)
+            On the label grid of that image.
+
+        Raises
+        ------
+        LayerNotFoundError
+            If the run holds no such layer.
+        ParameterError
+            If there is no such unit, rank or quantile.
+        RunFormatError
+            If the layer's files are missing or damaged.
+        """
+        counts = self.counts(layer)
+        q = 0 if quantile is None else self._quantile(quantile)
+        units, ranks = counts.top_images.shape
+        if not 0 <= unit < units:
+            raise ParameterError(f"there is no unit {unit}: {layer} has units 0 to {units - 1}")
+        if not 0 <= rank < ranks:
+            raise ParameterError(
+                f"there is no rank {rank}: the run keeps ranks 0 to {ranks - 1} of each unit"
+            )
+        sh, sw = self.images[counts.top_images[unit, rank]].grid
+        bits = np.unpackbits(counts.top_masks[q, unit, rank], count=sh * sw)
+        return bits.reshape(sh, sw).astype(np.bool_)
+
+    def rescore(self, scoring: str | None = None, iou_threshold: float | None = None) -> Dissection:
+        """Score the same counts another way. Nothing is written.
+
+        Parameters
+        ----------
+        scoring : {"paper", "lite", "pnas"}, optional
+            As now, if not given.
+        iou_threshold : float, optional
+            As now, if not given.
+
+        Returns
+        -------
+        Dissection
+            A new one. Intervals and stabilities are kept where the convention stays.
+
+        Raises
+        ------
+        ParameterError
+            If there is no such convention, or the threshold is outside 0..1.
+        RunFormatError
+            If a layer's files are missing or damaged.
+        """
+        header = replace(
+            self._header,
+            scoring=self.scoring if scoring is None else check_scoring(scoring),
+            iou_threshold=self.iou_threshold if iou_threshold is None else check_iou_threshold(iou_threshold),
+        )
+        rescored = Dissection(self.path, compose(self.manifest, header), header, self.concepts, self.images)
+        if rescored.scoring == self.scoring:
+            rescored._units = tuple(
+                replace(new, iou_low=old.iou_low, iou_high=old.iou_high, stability=old.stability)
+                for new, old in zip(rescored._units, self._units, strict=True)
+            )
+        return rescored
+
+    def to_pandas(self) -> Any:
+        """Give the units as a table, with the columns of ``units.csv``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per layer, quantile and unit; intervals are NaN where there are none.
+
+        Raises
+        ------
+        InstallationError
+            If pandas is not installed.
+        """
+        try:
+            pandas = import_module("pandas")
+        except ImportError as error:
+            raise InstallationError(
+                f"to_pandas() needs pandas, and it does not load: {error}", hint="pip install pandas"
+            ) from error
+        header = tables.unit_header(self.categories)
+        rows = [
+            [math.nan if cell is None else cell for cell in tables.unit_row(unit, self.categories)]
+            for unit in self._units
+        ]
+        return pandas.DataFrame(rows, columns=header)
+
+    def _quantile(self, quantile: float) -> int:
+        if quantile not in self.quantiles:
+            known = [repr(q) for q in self.quantiles]
+            raise ParameterError(f"the run {self.path} was not made at quantile {quantile}", candidates=known)
+        return self.quantiles.index(quantile)
+
+    def _sizes(self, info: LayerInfo) -> arrays.Sizes:
+        grids = [image.grid for image in self.images]
+        return arrays.Sizes.of(self.quantiles, info.units, self.concepts, self.categories, grids)
+
+    def _judge(self) -> tuple[tuple[Unit, ...], tuple[LayerSummary, ...]]:
+        units: list[Unit] = []
+        summaries: list[LayerSummary] = []
+        for info in self.layers:
+            more_units, more_summaries = judge(
+                info,
+                self.counts(info.name),
+                self.scores(info.name),
+                concepts=self.concepts,
+                categories=self.categories,
+                quantiles=self.quantiles,
+                iou_threshold=self.iou_threshold,
+            )
+            units += more_units
+            summaries += more_summaries
+        return tuple(units), tuple(summaries)

@@ -1,0 +1,439 @@
+"""One run: a model, a data set and parameters in; a finished run directory out."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxdissect.claim import claim
+from onnxdissect.core.pipeline import LayerPlan, LayerTally, Passed, Plan, Progress, run_pass, tally
+from onnxdissect.data import Dataset, batches, open_dataset
+from onnxdissect.data.tiny import ensure_tiny
+from onnxdissect.errors import ParameterError
+from onnxdissect.model import (
+    Layer,
+    Network,
+    Preparer,
+    Preprocessing,
+    Session,
+    choose_preprocessing,
+    load_network,
+    open_session,
+)
+from onnxdissect.parameters import Parameters
+from onnxdissect.results import (
+    Concept,
+    Dissection,
+    ImageInfo,
+    LayerCounts,
+    LayerInfo,
+    load,
+    save_layer,
+    write_results,
+)
+
+__all__ = ["dissect"]
+
+# Activations of one batch, all dissected layers together: large enough to keep every core busy, small
+# enough that nobody notices.
+_BATCH_BYTES = 256 * 2**20
+_LARGEST_BATCH = 32
+_SPOOL_BYTES = 512 * 2**20
+
+
+class _Silent:
+    def start(self, phase: str, total: int) -> None:
+        pass
+
+    def advance(self, images: int) -> None:
+        pass
+
+    def finish(self) -> None:
+        pass
+
+
+def dissect(
+    model: str | Path,
+    data: str | Path = "tiny",
+    layers: Sequence[str] | str = ("stages",),
+    *,
+    quantiles: Sequence[float] = (0.005,),
+    iou_threshold: float = 0.04,
+    upsample: str = "receptive-field",
+    preset: str | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    scale: float | None = None,
+    channels: str | None = None,
+    split: str | None = None,
+    limit: int | None = None,
+    batch_size: int | Literal["auto"] = "auto",
+    provider: str = "auto",
+    workers: int | None = None,
+    top: int = 15,
+    out: str | Path | None = None,
+    fresh: bool = False,
+    progress: Progress | None = None,
+    notify: Callable[[str], None] | None = None,
+) -> Dissection:
+    """Label every unit of a network's layers with the concept it detects (arXiv 1711.05611, section 3).
+
+    Parameters
+    ----------
+    model : str or Path
+        An ONNX file.
+    data : str or Path
+        A data set in the Broden layout, or ``"tiny"`` for the drawn one, made on first use.
+    layers : sequence of str
+        Selectors: value names, node names, aliases, globs, ``"last"``, ``"stages"`` or ``"all"``.
+    quantiles : sequence of float
+        Levels tau, each in (0, 1): the share of a unit's activations that lies above its threshold T_k.
+    iou_threshold : float
+        A unit whose best IoU exceeds this is a detector; in 0..1.
+    upsample : {"receptive-field", "resize"}
+        How activation maps are brought to the label grid. Where a layer's receptive fields cannot be
+        derived, ``"resize"`` is used and recorded.
+    preset : str, optional
+        Preprocessing by name; see `onnxdissect.model.choose_preprocessing`.
+    mean, std : sequence of float, optional
+        Explicit preprocessing, ``(pixel * scale - mean) / std`` with pixels in 0..255.
+    scale : float, optional
+        See `mean`.
+    channels : {"rgb", "bgr"}, optional
+        Channel order of the network's input.
+    split : str, optional
+        Only images of this split.
+    limit : int, optional
+        Only the first so many images.
+    batch_size : int or "auto"
+        Images per inference call.
+    provider : {"auto", "cpu", "cuda", "tensorrt"}
+        onnxruntime's execution provider.
+    workers : int, optional
+        Threads that decode images; by default as many as there are cores, four at most.
+    top : int
+        How many of each unit's strongest images are kept.
+    out : str or Path, optional
+        The run directory; by default ``dissections/<model>-<data>``.
+    fresh : bool
+        Start over, whatever a former run left in `out`.
+    progress : Progress, optional
+        Told how far each phase is.
+    notify : callable, optional
+        Given one-line statements: what was assumed, chosen or worth a warning.
+
+    Returns
+    -------
+    Dissection
+        The finished run, as `load` would give it. A run of the same model, data and parameters that `out`
+        already holds is returned as it is.
+
+    Raises
+    ------
+    OnnxDissectError
+        Whatever is wrong with the request, the model, the data or the output folder; see
+        `onnxdissect.errors`.
+    """
+    progress = progress or _Silent()
+    notify = notify or _ignore
+    clock = _Clock()
+    parameters = Parameters.checked(
+        layers=(layers,) if isinstance(layers, str) else tuple(layers),
+        quantiles=quantiles,
+        iou_threshold=iou_threshold,
+        upsample=upsample,
+        top=top,
+        batch_size=batch_size,
+        provider=provider,
+    )
+    if workers is not None and workers < 1:
+        raise ParameterError(f"the number of workers must be positive, not {workers}", hint="--workers 2")
+    network_path = Path(model)
+    if not network_path.is_file():
+        # Says what is wrong with the path before a data set is drawn for nothing.
+        load_network(network_path)
+    dataset = _open_data(data, progress).subset(split=split, limit=limit)
+    network = load_network(network_path, image_size=dataset.image_size)
+    chosen = network.select(parameters.layers)
+    preprocessing = choose_preprocessing(
+        network, preset=preset, mean=mean, std=std, scale=scale, channels=channels
+    )
+    identity = _identity(network, dataset, parameters, preprocessing, chosen, split, limit)
+    target = Path(out) if out is not None else Path("dissections") / f"{network_path.stem}-{dataset.name}"
+    claimed = claim(target, identity, fresh=fresh)
+    if claimed.complete:
+        notify(f"{target} already holds this run, complete; --fresh starts over")
+        return load(target)
+
+    preparer = Preparer(preprocessing, network.input, network.size)
+    session = open_session(
+        network,
+        chosen,
+        provider=provider,
+        threads=_cores(),
+        verify=_first_images(dataset, preparer),
+    )
+    plan = _plan(network, dataset, chosen, parameters, threads=_cores())
+    size = _batch_size(batch_size, session, chosen)
+    _announce(notify, network, dataset, session, preprocessing, plan, size)
+    with claimed.work() as work:
+        clock.lap("start")
+        stream = batches(
+            dataset,
+            preparer,
+            shape=preparer.shape,
+            dtype=preparer.dtype,
+            batch_size=size,
+            workers=workers or min(4, _cores()),
+        )
+        passed = run_pass(plan, stream, session, dataset.image_name, work, progress)
+        clock.lap("pass")
+        tallies = tally(plan, passed, progress)
+        clock.lap("tally")
+        manifest = identity | {
+            "provider": {"name": session.provider, "note": session.provider_note},
+            "batch_size": size,
+            "warnings": list(session.warnings),
+            "versions": _versions(),
+            "timing": clock.seconds | {f"pass_{k}": round(v, 3) for k, v in passed.seconds.items()},
+        }
+        return _write(target, manifest, chosen, plan, passed, tallies, dataset, parameters)
+
+
+def _write(
+    target: Path,
+    manifest: dict[str, Any],
+    layers: Sequence[Layer],
+    plan: Plan,
+    passed: Passed,
+    tallies: Sequence[LayerTally],
+    dataset: Dataset,
+    parameters: Parameters,
+) -> Dissection:
+    categories = dataset.vocabulary.categories
+    images = [
+        ImageInfo(dataset.image_name(i), dataset.split(i), dataset.grid(i)) for i in range(len(dataset))
+    ]
+    concepts = [
+        Concept(c.number, c.name, c.category, int(passed.truth[c.index]), int(passed.concept_images[c.index]))
+        for c in dataset.vocabulary.concepts
+    ]
+    infos = [_layer_info(layer, layer_plan) for layer, layer_plan in zip(layers, plan.layers, strict=True)]
+    for info, counted in zip(infos, tallies, strict=True):
+        save_layer(
+            target,
+            info,
+            _layer_counts(counted, passed),
+            quantiles=plan.quantiles,
+            categories=categories,
+            concepts=concepts,
+            images=images,
+        )
+    return write_results(
+        target,
+        manifest,
+        layers=infos,
+        quantiles=plan.quantiles,
+        categories=categories,
+        concepts=concepts,
+        images=images,
+        iou_threshold=parameters.iou_threshold,
+        scoring=parameters.scoring,
+    )
+
+
+def _open_data(data: str | Path, progress: Progress) -> Dataset:
+    if str(data) != "tiny":
+        return open_dataset(data)
+    drawing = _Drawing(progress)
+    folder = ensure_tiny(progress=drawing)
+    drawing.finish()
+    return open_dataset(folder)
+
+
+class _Drawing:
+    """From `ensure_tiny`'s (done, total) to a phase."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._done: int | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        if self._done is None:
+            self._progress.start("tiny", total)
+            self._done = 0
+        self._progress.advance(done - self._done)
+        self._done = done
+
+    def finish(self) -> None:
+        if self._done is not None:
+            self._progress.finish()
+
+
+def _identity(
+    network: Network,
+    dataset: Dataset,
+    parameters: Parameters,
+    preprocessing: Preprocessing,
+    layers: Sequence[Layer],
+    split: str | None,
+    limit: int | None,
+) -> dict[str, Any]:
+    return {
+        "model": {
+            "path": str(network.path.absolute()),
+            "sha256": network.sha256,
+            "opset": network.opset,
+            "producer": network.producer,
+            "input": network.input.name,
+            "size": list(network.size),
+        },
+        "data": {
+            "name": dataset.name,
+            "folder": str(dataset.folder.absolute()),
+            "fingerprint": dataset.fingerprint,
+            "images": len(dataset),
+            "concepts": len(dataset.vocabulary.concepts),
+            "split": split,
+            "limit": limit,
+        },
+        "parameters": asdict(parameters) | {"values": [layer.name for layer in layers]},
+        "preprocessing": preprocessing.to_json(),
+    }
+
+
+def _first_images(dataset: Dataset, preparer: Preparer) -> NDArray[np.generic]:
+    count = min(2, len(dataset))
+    batch = np.empty((count, *preparer.shape), preparer.dtype)
+    for i in range(count):
+        preparer(dataset.read_image(i), batch[i])
+    return batch
+
+
+def _plan(
+    network: Network, dataset: Dataset, layers: Sequence[Layer], parameters: Parameters, threads: int
+) -> Plan:
+    def plan(layer: Layer) -> LayerPlan:
+        field = layer.receptive_field if parameters.upsample == "receptive-field" else None
+        anchors = None if field is None else (field.offset, field.stride)
+        return LayerPlan(layer.name, layer.units, layer.grid, anchors)
+
+    return Plan(
+        layers=tuple(map(plan, layers)),
+        quantiles=parameters.quantiles,
+        images=len(dataset),
+        pixels=network.size,
+        grids=np.array(sorted({dataset.grid(i) for i in range(len(dataset))}), np.int64),
+        vocabulary=dataset.vocabulary,
+        top=parameters.top,
+        threads=threads,
+        spool_bytes=_SPOOL_BYTES,
+    )
+
+
+def _batch_size(asked: int | str, session: Session, layers: Sequence[Layer]) -> int:
+    if isinstance(asked, int):
+        return asked
+    if session.fixed_batch is not None:
+        return session.fixed_batch
+    image = sum(layer.units * layer.grid[0] * layer.grid[1] * 4 for layer in layers)
+    return max(1, min(_LARGEST_BATCH, _BATCH_BYTES // image))
+
+
+def _announce(
+    notify: Callable[[str], None],
+    network: Network,
+    dataset: Dataset,
+    session: Session,
+    preprocessing: Preprocessing,
+    plan: Plan,
+    batch_size: int,
+) -> None:
+    notify(
+        f"{network.path.name} on {dataset.name}: {len(dataset)} images, "
+        f"{len(dataset.vocabulary.concepts)} concepts"
+    )
+    notify(f"preprocessing: {preprocessing.describe()}")
+    notify(f"provider: {session.provider} ({session.provider_note}), batches of {batch_size}")
+    for layer in plan.layers:
+        h, w = layer.shape
+        notify(f"layer {layer.name}: {layer.units} units of {h}x{w}, {_upsampling(layer)} upsampling")
+    for warning in session.warnings:
+        notify(f"warning: {warning}")
+
+
+def _upsampling(layer: LayerPlan) -> str:
+    return "resize" if layer.field is None else "receptive-field"
+
+
+def _layer_info(layer: Layer, plan: LayerPlan) -> LayerInfo:
+    field = layer.receptive_field
+    return LayerInfo(
+        name=layer.name,
+        alias=layer.alias,
+        slug=layer.slug,
+        op=layer.op,
+        layout=layer.layout,
+        units=layer.units,
+        shape=layer.grid,
+        geometry=None if field is None else {k: list(v) for k, v in asdict(field).items()},
+        upsample=_upsampling(plan),
+    )
+
+
+def _layer_counts(counted: LayerTally, passed: Passed) -> LayerCounts:
+    counts = counted.counts
+    return LayerCounts(
+        thresholds=counted.thresholds,
+        intersection=counts.intersection,
+        activation=counts.activation,
+        activation_overlap=counts.activation_overlap,
+        activation_total=counts.activation_total,
+        truth=passed.truth,
+        top_images=counted.top.images,
+        top_values=counted.top.values,
+        top_masks=counts.top_masks,
+    )
+
+
+class _Clock:
+    """Seconds per phase of a run."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, phase: str) -> None:
+        now = time.perf_counter()
+        self.seconds[phase] = round(now - self._last, 3)
+        self._last = now
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _versions() -> dict[str, str]:
+    names = ("onnxdissect", "onnx", "onnx-ir", "onnxruntime", "onnxruntime-gpu", "numpy", "numba")
+    found = {"python": platform.python_version()}
+    for name in (*names, "opencv-python", "opencv-python-headless"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _ignore(message: str) -> None:
+    pass

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from onnxdissect.claim import claim
+from onnxdissect.errors import OutputError, RunFormatError, RunMismatchError
+from onnxdissect.results import FORMAT_VERSION
+
+IDENTITY: dict[str, Any] = {
+    "model": {"path": "a.onnx", "sha256": "1"},
+    "data": {"folder": "/d", "fingerprint": "2"},
+    "parameters": {"quantiles": (0.005,), "top": 15},
+}
+
+
+def finish(path: Path, identity: dict[str, Any] = IDENTITY, **changes: Any) -> None:
+    path.mkdir(parents=True, exist_ok=True)
+    manifest = {"format_version": FORMAT_VERSION, "status": "complete", **identity, **changes}
+    (path / "manifest.json").write_text(json.dumps(manifest))
+
+
+def test_a_new_or_empty_folder_is_free(tmp_path: Path) -> None:
+    assert not claim(tmp_path / "new" / "run", IDENTITY, fresh=False).complete
+    assert not (tmp_path / "new").exists()
+    assert not claim(tmp_path, IDENTITY, fresh=False).complete
+
+
+def test_the_same_run_is_found_complete_wherever_its_inputs_lie_now(tmp_path: Path) -> None:
+    finish(tmp_path)
+    moved = IDENTITY | {"model": {"path": "elsewhere/b.onnx", "sha256": "1"}}
+    assert claim(tmp_path, moved, fresh=False).complete
+    assert not claim(tmp_path, moved, fresh=True).complete
+
+
+def test_another_run_is_refused_with_what_differs(tmp_path: Path) -> None:
+    finish(tmp_path)
+    asked = IDENTITY | {"parameters": {"quantiles": (0.01,), "top": 15}}
+    with pytest.raises(RunMismatchError, match=r"parameters\.quantiles: \[0\.005\] there, \[0\.01\] asked"):
+        claim(tmp_path, asked, fresh=False)
+    assert not claim(tmp_path, asked, fresh=True).complete
+
+
+def test_an_unfinished_run_is_not_complete(tmp_path: Path) -> None:
+    finish(tmp_path, status="running")
+    assert not claim(tmp_path, IDENTITY, fresh=False).complete
+
+
+def test_another_format_is_refused(tmp_path: Path) -> None:
+    finish(tmp_path, format_version=99)
+    with pytest.raises(RunFormatError, match="format 99"):
+        claim(tmp_path, IDENTITY, fresh=False)
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_what_is_not_a_run_is_never_touched(tmp_path: Path, fresh: bool) -> None:
+    (tmp_path / "thesis.tex").write_text("ten years")
+    with pytest.raises(OutputError, match="not a run directory"):
+        claim(tmp_path, IDENTITY, fresh=fresh)
+    (tmp_path / "manifest.json").write_text("{}")
+    with pytest.raises(OutputError, match="not ours"):
+        claim(tmp_path, IDENTITY, fresh=fresh)
+    with pytest.raises(OutputError, match="is a file"):
+        claim(tmp_path / "thesis.tex", IDENTITY, fresh=fresh)
+    with pytest.raises(OutputError, match="is not a folder"):
+        claim(tmp_path / "thesis.tex" / "run", IDENTITY, fresh=fresh)
+
+
+def test_work_marks_the_directory_unfinished_and_clears_only_our_files(tmp_path: Path) -> None:
+    finish(tmp_path)
+    (tmp_path / "layers" / "old").mkdir(parents=True)
+    (tmp_path / "units.csv").write_text("old")
+    (tmp_path / "notes.txt").write_text("mine")
+    with claim(tmp_path, IDENTITY, fresh=True).work() as work:
+        assert json.loads((tmp_path / "manifest.json").read_text())["status"] == "running"
+        assert work == tmp_path / "work"
+        assert sorted(p.name for p in tmp_path.iterdir()) == ["manifest.json", "notes.txt", "work"]
+    assert not work.exists()

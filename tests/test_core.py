@@ -1,0 +1,326 @@
+"""The core against `naive.py`: every count, threshold and mask, bit for bit."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import naive
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
+
+from onnxdissect.core.kernels.sparse import encode
+from onnxdissect.core.kernels.survey import survey
+from onnxdissect.core.pipeline import LayerPlan, LayerTally, Passed, Plan, run_pass, tally
+from onnxdissect.core.thresholds import Tail, check_quantiles, tail_size
+from onnxdissect.core.top import TopImages
+from onnxdissect.core.upsample import Field
+from onnxdissect.data.annotation import Annotation
+from onnxdissect.data.concepts import Concept, Vocabulary
+from onnxdissect.data.stream import Batch
+from onnxdissect.errors import NonFiniteError, ParameterError
+
+
+class Quiet:
+    def start(self, phase: str, total: int) -> None: ...
+    def advance(self, images: int) -> None: ...
+    def finish(self) -> None: ...
+
+
+@dataclass
+class World:
+    """Activations and annotations of a small random data set."""
+
+    activations: NDArray[np.float32]
+    annotations: list[Annotation]
+    images: list[naive.NaiveImage]
+    category_of: list[int]
+    categories: int
+    quantiles: list[float]
+    field: Field | None
+    pixels: tuple[int, int]
+    top: int
+
+    def plan(self, *, threads: int = 2, spool_bytes: int = 10**6) -> Plan:
+        names = tuple(f"category{g}" for g in range(self.categories))
+        concepts = tuple(
+            Concept(index=i, number=i + 1, name=f"concept{i}", category=names[g], categories=(names[g],))
+            for i, g in enumerate(self.category_of)
+        )
+        vocabulary = Vocabulary(
+            categories=names,
+            concepts=concepts,
+            category_of=np.array(self.category_of, np.int64),
+            lookup=np.arange(len(concepts) + 1, dtype=np.int32),
+        )
+        n, units, h, w = self.activations.shape
+        return Plan(
+            layers=(LayerPlan("layer", units, (h, w), self.field),),
+            quantiles=tuple(self.quantiles),
+            images=n,
+            pixels=self.pixels,
+            grids=np.array(sorted({a.grid for a in self.annotations}), np.int64),
+            vocabulary=vocabulary,
+            top=self.top,
+            threads=threads,
+            spool_bytes=spool_bytes,
+        )
+
+    def dissect(self, plan: Plan, batch: int) -> tuple[Passed, LayerTally]:
+        batches = [
+            Batch(s, self.activations[s : s + batch], tuple(self.annotations[s : s + batch]))
+            for s in range(0, len(self.annotations), batch)
+        ]
+
+        def forward(inputs: NDArray[Any]) -> list[NDArray[np.float32]]:
+            return [np.ascontiguousarray(inputs)]
+
+        with tempfile.TemporaryDirectory() as folder:
+            passed = run_pass(plan, batches, forward, str, Path(folder), Quiet())
+            (counted,) = tally(plan, passed, Quiet())
+        return passed, counted
+
+    def expected(self) -> naive.NaiveCounts:
+        return naive.dissect(
+            self.activations,
+            self.images,
+            [(i + 1, g) for i, g in enumerate(self.category_of)],
+            self.categories,
+            self.quantiles,
+            self.pixels,
+            self.field,
+            self.top,
+        )
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> World:
+    n, units = draw(st.integers(1, 6)), draw(st.integers(1, 3))
+    h, w = draw(st.integers(1, 5)), draw(st.integers(1, 5))
+    categories = draw(st.integers(1, 3))
+    category_of = draw(st.lists(st.integers(0, categories - 1), min_size=1, max_size=5))
+    # Few distinct values make ties, many make rounding.
+    element = draw(
+        st.sampled_from(
+            [
+                st.integers(-2, 2).map(float),
+                st.integers(0, 3).map(float),
+                st.floats(-1e3, 1e3, width=32),
+                st.floats(allow_nan=False, allow_infinity=False, width=32),
+            ]
+        )
+    )
+    activations = draw(hnp.arrays(np.float32, (n, units, h, w), elements=element))
+    sizes = draw(
+        st.lists(st.tuples(st.integers(1, 8), st.integers(1, 8)), min_size=1, max_size=2, unique=True)
+    )
+    labels = st.integers(0, len(category_of))
+    annotations, images = [], []
+    for _ in range(n):
+        grid = draw(st.sampled_from(sizes))
+        maps = draw(st.lists(hnp.arrays(np.int64, grid, elements=labels), max_size=2))
+        whole = draw(st.lists(st.integers(1, len(category_of)), max_size=2, unique=True))
+        images.append(naive.NaiveImage(grid, maps, whole))
+        annotations.append(annotate(grid, maps, whole))
+    anchored = draw(st.booleans())
+    offsets, strides = st.floats(-5, 5), st.floats(0.5, 8)
+    return World(
+        activations=activations,
+        annotations=annotations,
+        images=images,
+        category_of=category_of,
+        categories=categories,
+        quantiles=draw(
+            st.lists(st.sampled_from([0.005, 0.05, 0.2, 0.5, 0.9]), min_size=1, max_size=2, unique=True)
+        ),
+        field=(draw(st.tuples(offsets, offsets)), draw(st.tuples(strides, strides))) if anchored else None,
+        pixels=draw(st.tuples(st.integers(1, 40), st.integers(1, 40))),
+        top=draw(st.integers(0, 4)),
+    )
+
+
+def annotate(grid: tuple[int, int], maps: list[NDArray[Any]], whole: list[int]) -> Annotation:
+    planes: list[NDArray[np.uint16]] = []
+    for label_map in maps:
+        plane = np.where(np.isin(label_map, whole), 0, label_map).astype(np.uint16)
+        for earlier in planes:
+            plane[plane == earlier] = 0
+        planes.append(plane)
+    return Annotation(
+        grid=grid,
+        planes=np.stack(planes) if planes else np.zeros((0, *grid), np.uint16),
+        whole=np.array(sorted(number - 1 for number in whole), np.int64),
+    )
+
+
+COUNTS = ("intersection", "activation", "activation_overlap", "activation_total")
+
+
+@given(worlds(), st.integers(1, 4), st.sampled_from([1, 2, 5]), st.sampled_from([0, 10**6]))
+@settings(max_examples=150, deadline=None)
+def test_pass_and_tally_equal_the_formulas(world: World, batch: int, threads: int, spool_bytes: int) -> None:
+    passed, counted = world.dissect(world.plan(threads=threads, spool_bytes=spool_bytes), batch)
+    expected = world.expected()
+    np.testing.assert_array_equal(counted.thresholds, expected.thresholds)
+    np.testing.assert_array_equal(passed.truth, expected.truth)
+    np.testing.assert_array_equal(passed.concept_images, expected.concept_images)
+    np.testing.assert_array_equal(counted.top.images, expected.top_images)
+    np.testing.assert_array_equal(counted.top.values, expected.top_values)
+    for name in COUNTS:
+        np.testing.assert_array_equal(getattr(counted.counts, name), getattr(expected, name), err_msg=name)
+
+
+@given(worlds())
+@settings(max_examples=50, deadline=None)
+def test_masks_of_top_images_are_the_masks_counted(world: World) -> None:
+    _, counted = world.dissect(world.plan(), batch=2)
+    for q in range(len(world.quantiles)):
+        for unit, images in enumerate(counted.top.images):
+            for rank, image in enumerate(images):
+                sh, sw = world.annotations[image].grid
+                bits = np.unpackbits(counted.counts.top_masks[q, unit, rank])
+                upsampled = naive.upsample(
+                    world.activations[image, unit], (sh, sw), world.pixels, world.field
+                )
+                np.testing.assert_array_equal(
+                    bits[: sh * sw].reshape(sh, sw), upsampled > counted.thresholds[q, unit]
+                )
+                assert not bits[sh * sw :].any()
+
+
+@given(
+    hnp.arrays(np.float32, (3, 4, 5, 7), elements=st.floats(-10, 10, width=32)),
+    st.sampled_from([np.nan, -np.nan, np.inf, -np.inf]),
+    st.integers(0, 3 * 4 * 35 - 1),
+    st.integers(1, 4),
+)
+@settings(deadline=None)
+def test_survey_finds_maxima_and_what_is_not_finite(
+    activations: NDArray[np.float32], bad: float, place: int, threads: int
+) -> None:
+    maxima, damaged = survey(activations, threads)
+    np.testing.assert_array_equal(maxima, activations.max(axis=(2, 3)))
+    assert damaged == -1
+    activations.reshape(-1)[place] = bad
+    assert survey(activations, threads)[1] == place // 35
+
+
+@given(
+    hnp.arrays(np.float32, (12, 2, 3, 3), elements=st.integers(-3, 3).map(float)),
+    st.lists(st.floats(0.01, 0.99), min_size=1, max_size=3, unique=True),
+    st.permutations(range(12)),
+)
+@settings(deadline=None)
+def test_thresholds_do_not_depend_on_order_and_bounds_never_exceed_them(
+    activations: NDArray[np.float32], quantiles: list[float], order: list[int]
+) -> None:
+    tail = Tail(2, 12 * 9, quantiles, threads=2)
+    bounds = [tail.bounds.copy()]
+    for image in order:
+        batch = np.ascontiguousarray(activations[image : image + 1])
+        tail.update(batch, batch.max(axis=(2, 3)))
+        bounds.append(tail.bounds.copy())
+    thresholds = tail.thresholds()
+    for unit in range(2):
+        for q, quantile in enumerate(quantiles):
+            assert thresholds[q, unit] == naive.threshold(activations[:, unit], quantile)
+    assert (np.diff(np.stack(bounds), axis=0) >= 0).all() or not np.isfinite(bounds).all()
+    assert (bounds[-1] <= thresholds.min(axis=0)).all()
+
+
+def test_a_long_tail_is_selected_many_times() -> None:
+    values = np.random.default_rng(0).normal(size=(40, 2, 30, 30)).astype(np.float32)
+    values[:, 1] = np.maximum(values[:, 1], 0)
+    values[:, 1].reshape(-1)[::3] = 1.5  # runs of equal values around the threshold
+    tail = Tail(2, values[:, 0].size, [0.005, 0.3], threads=2)
+    for start in range(0, 40, 4):
+        batch = np.ascontiguousarray(values[start : start + 4])
+        tail.update(batch, batch.max(axis=(2, 3)))
+    expected = [[naive.threshold(values[:, unit], q) for unit in range(2)] for q in (0.005, 0.3)]
+    np.testing.assert_array_equal(tail.thresholds(), expected)
+
+
+def test_thresholds_of_half_a_pass_are_refused() -> None:
+    tail = Tail(1, 100, [0.5], threads=1)
+    with pytest.raises(RuntimeError, match="before the pass was complete"):
+        tail.thresholds()
+
+
+@given(
+    hnp.arrays(np.float32, (2, 3, 5, 6), elements=st.integers(0, 9).map(float)),
+    hnp.arrays(np.float32, 3, elements=st.integers(-1, 9).map(float)),
+)
+@settings(deadline=None)
+def test_encoding_keeps_hot_cells_and_their_neighbours(
+    activations: NDArray[np.float32], bounds: NDArray[np.float32]
+) -> None:
+    maps, starts, cells, values = encode(activations, activations.max(axis=(2, 3)), bounds, threads=2)
+    found: dict[int, dict[int, float]] = {
+        int(m): dict(zip(cells[a:b].tolist(), values[a:b].tolist(), strict=True))
+        for m, a, b in zip(maps, starts[:-1], starts[1:], strict=True)
+    }
+    for m in range(6):
+        image, unit = divmod(m, 3)
+        hot = np.argwhere(activations[image, unit] > bounds[unit])
+        kept = {
+            i * 6 + j: float(activations[image, unit, i, j])
+            for i in range(5)
+            for j in range(6)
+            if any(max(abs(i - y), abs(j - x)) <= 1 for y, x in hot)
+        }
+        assert found.get(m, {}) == kept
+
+
+@given(worlds(), st.data())
+@settings(max_examples=40, deadline=None)
+def test_records_compacted_to_higher_bounds_count_the_same(world: World, data: st.DataObject) -> None:
+    whole = world.dissect(world.plan(spool_bytes=10**6), batch=1)[1].counts
+    # A budget of a few hundred bytes compacts at nearly every batch.
+    budget = data.draw(st.integers(1, 2000))
+    tight = world.dissect(world.plan(spool_bytes=budget), batch=1)[1].counts
+    for name in (*COUNTS, "top_masks"):
+        np.testing.assert_array_equal(getattr(whole, name), getattr(tight, name), err_msg=name)
+
+
+@given(
+    hnp.arrays(np.float32, (9, 2), elements=st.integers(0, 3).map(float)),
+    st.integers(1, 12),
+    st.permutations(range(9)),
+)
+def test_top_images_do_not_depend_on_order(maxima: NDArray[np.float32], count: int, order: list[int]) -> None:
+    top = TopImages(2, min(count, 9))
+    for image in order:
+        top.update(image, maxima[image : image + 1])
+    for unit in range(2):
+        best = sorted(range(9), key=lambda x: (-maxima[x, unit], x))[:count]
+        assert top.images[unit].tolist() == best
+        assert top.values[unit].tolist() == [maxima[x, unit] for x in best]
+
+
+def test_activations_that_are_not_finite_name_layer_unit_and_image() -> None:
+    activations = np.zeros((5, 3, 2, 2), np.float32)
+    activations[3, 1, 0, 1] = np.nan
+    annotation = annotate((2, 2), [np.ones((2, 2), np.int64)], [])
+    image = naive.NaiveImage((2, 2), [], [])
+    world = World(activations, [annotation] * 5, [image] * 5, [0], 1, [0.1], None, (4, 4), 2)
+    with pytest.raises(NonFiniteError, match=r"'layer', unit 1, image 3"):
+        world.dissect(world.plan(), batch=2)
+
+
+@pytest.mark.parametrize(
+    ("quantile", "positions", "size"), [(0.005, 1000, 5), (0.29, 100, 29), (0.07, 100, 7), (0.005, 199, 0)]
+)
+def test_tail_size_reads_the_quantile_as_written(quantile: float, positions: int, size: int) -> None:
+    assert tail_size(quantile, positions) == size
+
+
+@pytest.mark.parametrize("quantile", [0.0, 1.0, -0.1, 7.0, float("nan")])
+def test_quantiles_outside_the_open_interval_are_refused(quantile: float) -> None:
+    with pytest.raises(ParameterError, match="strictly between 0 and 1"):
+        check_quantiles([0.005, quantile])
