@@ -183,7 +183,7 @@ def dissect(
         verify=_first_images(dataset, preparer),
     )
     plan = _plan(network, dataset, chosen, parameters, threads=_cores())
-    size = _batch_size(batch_size, session, chosen)
+    size = _batch_size(batch_size, chosen)
     _announce(notify, network, dataset, session, preprocessing, plan, size)
     with claimed.work() as work:
         clock.lap("start")
@@ -340,11 +340,9 @@ def _plan(
     )
 
 
-def _batch_size(asked: int | str, session: Session, layers: Sequence[Layer]) -> int:
+def _batch_size(asked: int | str, layers: Sequence[Layer]) -> int:
     if isinstance(asked, int):
         return asked
-    if session.fixed_batch is not None:
-        return session.fixed_batch
     image = sum(layer.units * layer.grid[0] * layer.grid[1] * 4 for layer in layers)
     return max(1, min(_LARGEST_BATCH, _BATCH_BYTES // image))
 
@@ -385,7 +383,7 @@ def _layer_info(layer: Layer, plan: LayerPlan) -> LayerInfo:
         layout=layer.layout,
         units=layer.units,
         shape=layer.grid,
-        geometry=None if field is None else {k: list(v) for k, v in asdict(field).items()},
+        geometry=None if field is None else asdict(field),
         upsample=_upsampling(plan),
     )
 

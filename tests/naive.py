@@ -5,15 +5,21 @@ Slow on purpose, and importing nothing from the package: whatever both agree on 
 
 from __future__ import annotations
 
+import csv
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
+import onnx
+import onnxruntime
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+Field = tuple[tuple[float, float], tuple[float, float]]
 
 
 @dataclass
@@ -145,3 +151,70 @@ def dissect(
                     if any((mask & covers[x][c]).any() for c in members):
                         counts.activation_overlap[q, k, g] += area
     return counts
+
+
+@dataclass
+class NaiveData:
+    """A Broden folder, read the slow way."""
+
+    names: list[str]
+    pictures: list[Array]
+    images: list[NaiveImage]
+    concepts: list[tuple[int, str, int]]
+    categories: list[str]
+
+
+def read_broden(folder: Path) -> NaiveData:
+    """Every table and image of a small Broden folder; a concept is (number, name, primary category)."""
+
+    def table(name: str) -> list[dict[str, str]]:
+        with (folder / name).open(newline="", encoding="utf-8-sig") as file:
+            return list(csv.DictReader(file))
+
+    categories = [row["name"] for row in table("category.csv")]
+    coverage: dict[int, list[tuple[float, int]]] = {}
+    for g, category in enumerate(categories):
+        for row in table(f"c_{category}.csv"):
+            coverage.setdefault(int(row["number"]), []).append((float(row["coverage"]), g))
+    concepts = [
+        (int(row["number"]), row["name"], max(coverage[int(row["number"])])[1])
+        for row in table("label.csv")
+        if row["name"] and int(row["number"]) != 0
+    ]
+    known = {number for number, _, _ in concepts}
+    data = NaiveData([], [], [], sorted(concepts), categories)
+    for row in table("index.csv"):
+        grid = (int(row["sh"]), int(row["sw"]))
+        maps, whole = [], []
+        for category in categories:
+            for cell in filter(None, row[category].split(";")):
+                if cell.isdigit():
+                    whole += [int(cell)] if int(cell) in known else []
+                    continue
+                png = cv2.imread(str(folder / "images" / cell), cv2.IMREAD_COLOR)
+                assert png is not None
+                maps.append(png[:, :, 2].astype(np.int64) + 256 * png[:, :, 1].astype(np.int64))
+        picture = cv2.imread(str(folder / "images" / row["image"]), cv2.IMREAD_COLOR)
+        assert picture is not None
+        data.names.append(row["image"])
+        data.pictures.append(picture[:, :, ::-1])
+        data.images.append(NaiveImage(grid, maps, whole))
+    return data
+
+
+def activations_of(model: Path, value: str, pictures: list[Array]) -> Array:
+    """One value of an NCHW network for each picture (raw pixels), the whole graph run picture by picture."""
+    proto = onnx.load(model)
+    if value not in {output.name for output in proto.graph.output}:
+        proto.graph.output.append(onnx.helper.make_empty_tensor_value_info(value))
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(
+        proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    name = session.get_inputs()[0].name
+    runs = [
+        session.run([value], {name: np.ascontiguousarray(p.transpose(2, 0, 1)[None]).astype(np.float32)})[0]
+        for p in pictures
+    ]
+    return np.concatenate(runs)

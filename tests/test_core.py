@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -163,7 +164,7 @@ COUNTS = ("intersection", "activation", "activation_overlap", "activation_total"
 
 
 @given(worlds(), st.integers(1, 4), st.sampled_from([1, 2, 5]), st.sampled_from([0, 10**6]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_pass_and_tally_equal_the_formulas(world: World, batch: int, threads: int, spool_bytes: int) -> None:
     passed, counted = world.dissect(world.plan(threads=threads, spool_bytes=spool_bytes), batch)
     expected = world.expected()
@@ -230,7 +231,8 @@ def test_thresholds_do_not_depend_on_order_and_bounds_never_exceed_them(
     for unit in range(2):
         for q, quantile in enumerate(quantiles):
             assert thresholds[q, unit] == naive.threshold(activations[:, unit], quantile)
-    assert (np.diff(np.stack(bounds), axis=0) >= 0).all() or not np.isfinite(bounds).all()
+    for earlier, later in itertools.pairwise(bounds):
+        assert (later >= earlier).all()
     assert (bounds[-1] <= thresholds.min(axis=0)).all()
 
 

@@ -121,7 +121,8 @@ class Spool:
 
 def _write(file: IO[bytes], chunk: Chunk) -> None:
     np.save(file, np.array([chunk.start, len(chunk.layers)], np.int64))
-    for part in (chunk.annotations, *chunk.layers):
+    parts: tuple[PackedAnnotations | Records, ...] = (chunk.annotations, *chunk.layers)
+    for part in parts:
         for field in fields(part):
             np.save(file, np.asarray(getattr(part, field.name)))
 

@@ -45,7 +45,7 @@ class Sampling:
 
 
 def interpolation(
-    cells: int, labels: int, *, pixels: int = 0, offset: float | None = None, stride: float | None = None
+    cells: int, labels: int, pixels: int, anchor: tuple[float, float] | None
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]:
     """Bilinear interpolation along one axis (paper section 3.2).
 
@@ -56,10 +56,10 @@ def interpolation(
     labels : int
         Label rows (or columns), at least 1.
     pixels : int
-        Input pixels along this axis. Needed with `offset` and `stride`.
-    offset, stride : float, optional
+        Input pixels along this axis. Only looked at with an anchor.
+    anchor : tuple of (offset, stride) or None
         Input coordinate of the centre of cell 0 and the distance between centres: interpolants are
-        anchored at the receptive fields' centres. Without them the layer is resized to the label grid with
+        anchored at the receptive fields' centres. Without it the layer is resized to the label grid with
         half-pixel centres.
 
     Returns
@@ -71,9 +71,10 @@ def interpolation(
         values are held.
     """
     label = np.arange(labels, dtype=np.float64) + 0.5
-    if offset is None or stride is None:
+    if anchor is None:
         u = label * cells / labels - 0.5
     else:
+        offset, stride = anchor
         u = (label * pixels / labels - 0.5 - offset) / stride
     u = np.clip(u, 0.0, cells - 1.0)
     low = np.floor(u).astype(np.int32)
@@ -117,20 +118,12 @@ def sampling(
         column_weight=np.zeros((count, columns), np.float32),
         spans=np.zeros((count, w + 1), np.int64),
     )
+    down, across = (None, None) if field is None else zip(*field, strict=True)
     for g, (sh, sw) in enumerate(grids.tolist()):
-        vertical, horizontal = ({}, {}) if field is None else _anchors(pixels, field)
-        low, high, weight = interpolation(cells[0], sh, **vertical)
+        low, high, weight = interpolation(cells[0], sh, pixels[0], down)
         table.row_low[g, :sh], table.row_high[g, :sh], table.row_weight[g, :sh] = low, high, weight
-        low, _, weight = interpolation(w, sw, **horizontal)
+        low, _, weight = interpolation(w, sw, pixels[1], across)
         table.column_high[g] = np.minimum(np.arange(w) + 1, w - 1)
         table.column_weight[g, :sw] = weight
         table.spans[g] = np.searchsorted(low, np.arange(w + 1))
     return table
-
-
-def _anchors(pixels: tuple[int, int], field: Field) -> tuple[dict[str, float], dict[str, float]]:
-    offset, stride = field
-    vertical, horizontal = (
-        {"pixels": pixels[axis], "offset": offset[axis], "stride": stride[axis]} for axis in (0, 1)
-    )
-    return vertical, horizontal

@@ -72,10 +72,14 @@ class Sizes:
 
         Parameters
         ----------
-        quantiles, concepts, categories : sequence
-            Those of the run.
+        quantiles : sequence of float
+            The levels tau.
         units : int
             Units of the layer.
+        concepts : sequence
+            Concepts of the run.
+        categories : sequence of str
+            Categories of the run.
         grids : sequence of (int, int)
             Label grid of each image.
 
@@ -121,14 +125,13 @@ def write_counts(
         If a file cannot be written.
     """
     arrays: dict[str, NDArray[Any]] = {name: getattr(counts, name) for name in _COUNTED}
+    masks: dict[str, NDArray[Any]] = {"top_masks": counts.top_masks}
+    _check(arrays, {name: _TALLY_SCHEMA[name] for name in _COUNTED}, sizes, None)
+    _check(masks, _MASKS_SCHEMA, sizes, counts.top_images.shape[1])
     arrays["iou"] = iou(counts.intersection, counts.activation, counts.truth, category_of)
     arrays["concept_number"] = concept_number
     arrays["quantiles"] = np.asarray(quantiles, np.float64)
-    arrays = {name: arrays[name] for name in _TALLY_SCHEMA}
-    masks: dict[str, NDArray[Any]] = {"top_masks": counts.top_masks}
-    _check(arrays, _TALLY_SCHEMA, sizes, None)
-    _check(masks, _MASKS_SCHEMA, sizes, counts.top_images.shape[1])
-    write_npz(folder / TALLY, arrays)
+    write_npz(folder / TALLY, {name: arrays[name] for name in _TALLY_SCHEMA})
     write_npz(folder / TOP_MASKS, masks)
 
 
@@ -195,7 +198,8 @@ def _read(
     path: Path, schema: Mapping[str, tuple[str, str]], sizes: Sizes, top: int | None
 ) -> dict[str, NDArray[Any]]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # numpy leaves a file of its own open when it turns out to be no archive
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             if isinstance(archive, np.ndarray):
                 raise ValueError("not an archive of arrays")
             missing = [name for name in schema if name not in archive.files]

@@ -1,0 +1,49 @@
+"""`tiny`: the embedded data set, a procedurally drawn Broden of all six categories.
+
+`concepts` names what is drawn, `canvas` and `paints` draw, `nature`, `vehicles`, `buildings`, `outdoors`,
+`furniture` and `appliances` hold the things, `scenes` puts them together, `textures` fills whole images,
+`reliefs` and `light` finish the picture, `colors` names its colours,
+`broden` writes it, `making` makes it all.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from onnxdissect.data.tiny.concepts import SCENES
+    from onnxdissect.data.tiny.drawing import Drawing, draw, scene_of, texture_of
+    from onnxdissect.data.tiny.making import cache_folder, ensure_tiny, make_tiny
+    from onnxdissect.data.tiny.reliefs import Reliefs
+
+__all__ = [
+    "SCENES",
+    "Drawing",
+    "Reliefs",
+    "cache_folder",
+    "draw",
+    "ensure_tiny",
+    "make_tiny",
+    "scene_of",
+    "texture_of",
+]
+
+_HOMES = {
+    "SCENES": "concepts",
+    "Drawing": "drawing",
+    "Reliefs": "reliefs",
+    "cache_folder": "making",
+    "draw": "drawing",
+    "ensure_tiny": "making",
+    "make_tiny": "making",
+    "scene_of": "drawing",
+    "texture_of": "drawing",
+}
+
+
+def __getattr__(name: str) -> object:
+    # a tab completion or `--help` must not wait for numpy
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,63 @@
+"""The ONNX side: read, inspect, cut, run and feed a network.
+
+What the rest of the package needs is here; heavy libraries load with the first name that needs them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from onnxdissect.model.layers import ImageInput, Layer, ReceptiveField
+    from onnxdissect.model.network import Network, load_network
+    from onnxdissect.model.preprocess import PRESETS, Preparer, Preprocessing, choose_preprocessing
+    from onnxdissect.model.providers import PROVIDERS, ProviderState, installed_wheels, provider_states
+    from onnxdissect.model.session import Session, open_session
+
+__all__ = [
+    "PRESETS",
+    "PROVIDERS",
+    "ImageInput",
+    "Layer",
+    "Network",
+    "Preparer",
+    "Preprocessing",
+    "ProviderState",
+    "ReceptiveField",
+    "Session",
+    "choose_preprocessing",
+    "installed_wheels",
+    "load_network",
+    "open_session",
+    "provider_states",
+]
+
+_HOMES = {
+    "ImageInput": "layers",
+    "Layer": "layers",
+    "Network": "network",
+    "PRESETS": "preprocess",
+    "PROVIDERS": "providers",
+    "Preparer": "preprocess",
+    "Preprocessing": "preprocess",
+    "ProviderState": "providers",
+    "ReceptiveField": "layers",
+    "Session": "session",
+    "choose_preprocessing": "preprocess",
+    "installed_wheels": "providers",
+    "load_network": "network",
+    "open_session": "session",
+    "provider_states": "providers",
+}
+
+
+def __getattr__(name: str) -> object:
+    # onnx, onnx-ir and onnxruntime together take longer to import than `onnxdissect --help` may.
+    if name in _HOMES:
+        return getattr(import_module(f"onnxdissect.model.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

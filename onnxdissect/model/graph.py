@@ -1,0 +1,167 @@
+"""Small questions asked of an onnx-ir graph all over the package."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+__all__ = ["attribute", "constant", "downstream", "is_stored", "name_of", "stored_size"]
+
+
+def name_of(value: ir.Value) -> str:
+    """Name of a value.
+
+    Parameters
+    ----------
+    value : onnx_ir.Value
+        A value of a graph read from a file, where every value in use has a name.
+
+    Returns
+    -------
+    str
+        "" for an output that the file leaves out.
+    """
+    return value.name or ""
+
+
+def attribute(node: ir.Node, name: str, default: Any) -> Any:
+    """Value of a node's attribute.
+
+    Parameters
+    ----------
+    node : onnx_ir.Node
+        The node.
+    name : str
+        Name of the attribute.
+    default : object
+        What ONNX says it is when left out.
+
+    Returns
+    -------
+    object
+        Sequences as tuples.
+    """
+    found = node.attributes.get(name)
+    if found is None or found.value is None:
+        return default
+    return tuple(found.value) if isinstance(found.value, (list, tuple)) else found.value
+
+
+def stored_tensor(value: ir.Value | None) -> ir.TensorProtocol | None:
+    """Tensor that the file stores for a value, as an initialiser or in a Constant node.
+
+    Parameters
+    ----------
+    value : onnx_ir.Value or None
+        The value.
+
+    Returns
+    -------
+    tensor or None
+        None where the value is computed, or stored in one of Constant's scalar attributes.
+    """
+    if value is None:
+        return None
+    if value.is_initializer():
+        return value.const_value
+    node = value.producer()
+    if node is not None and node.op_type == "Constant" and node.domain in ("", "ai.onnx"):
+        tensor: ir.TensorProtocol | None = attribute(node, "value", None)
+        return tensor
+    return None
+
+
+def is_stored(value: ir.Value | None) -> bool:
+    """Whether the file stores the value itself.
+
+    Parameters
+    ----------
+    value : onnx_ir.Value or None
+        The value.
+
+    Returns
+    -------
+    bool
+    """
+    if value is None:
+        return False
+    node = value.producer()
+    return value.is_initializer() or (node is not None and node.op_type == "Constant")
+
+
+def stored_size(value: ir.Value | None) -> int | None:
+    """Elements of a stored value.
+
+    Parameters
+    ----------
+    value : onnx_ir.Value or None
+        The value.
+
+    Returns
+    -------
+    int or None
+        None where the value is computed.
+    """
+    tensor = stored_tensor(value)
+    if tensor is not None:
+        return int(tensor.size)
+    values = constant(value) if is_stored(value) else None
+    return None if values is None else int(values.size)
+
+
+def constant(value: ir.Value | None) -> NDArray[Any] | None:
+    """Read a stored value.
+
+    Parameters
+    ----------
+    value : onnx_ir.Value or None
+        The value.
+
+    Returns
+    -------
+    ndarray or None
+        None where the value is computed or left out.
+    """
+    tensor = stored_tensor(value)
+    if tensor is not None:
+        return np.asarray(tensor.numpy())
+    if value is None or not is_stored(value):
+        return None
+    node = value.producer()
+    if node is None:
+        return None
+    for name, dtype in (
+        ("value_float", "f4"),
+        ("value_floats", "f4"),
+        ("value_int", "i8"),
+        ("value_ints", "i8"),
+    ):
+        found = attribute(node, name, None)
+        if found is not None:
+            return np.asarray(found, dtype)
+    return None
+
+
+def downstream(graph: ir.Graph, source: ir.Value) -> set[ir.Value]:
+    """Values computed from one of the graph's inputs.
+
+    Parameters
+    ----------
+    graph : onnx_ir.Graph
+        In topological order, as ONNX demands.
+    source : onnx_ir.Value
+        The input.
+
+    Returns
+    -------
+    set of onnx_ir.Value
+        With the input itself. What a subgraph captures is not looked at; its node always counts.
+    """
+    reached = {source}
+    for node in graph:
+        if node.op_type in ("If", "Loop", "Scan") or any(value in reached for value in node.inputs if value):
+            reached.update(node.outputs)
+    return reached

@@ -1,0 +1,257 @@
+"""Decide which values of a network are layers, and describe them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import onnx_ir as ir
+
+from onnxdissect.model.axes import follow_axes
+from onnxdissect.model.cost import Cost, follow_costs
+from onnxdissect.model.geometry import Pair, Unplaced, follow_positions, receptive_field
+from onnxdissect.model.graph import name_of
+from onnxdissect.model.layers import ImageInput, Layer, make_alias, make_slug
+from onnxdissect.model.probe import Probe
+from onnxdissect.model.stages import activated_values, choose_stages
+
+__all__ = ["Listing", "list_layers"]
+
+_FLOATS = ("float32", "float16", "float64")
+_LAYOUTS = ("NCHW", "NHWC")
+
+# The same numbers in another order, type or frame: selectable by name, but no layer of their own.
+_COPIES = frozenset("Cast Dropout Identity Pad Transpose".split())
+_UNPLACED: Pair = (Unplaced.UNKNOWN, Unplaced.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The layers of a network, and why other values are none.
+
+    Attributes
+    ----------
+    layers : tuple of Layer
+        In topological order, each activation once.
+    copies : tuple of Layer
+        Values that repeat a layer in another order, type or frame: to be had by exact name only.
+    refusals : dict of str to str
+        Why every other value cannot be dissected.
+    order : dict of str to int
+        Place of layers and copies in topological order.
+    axes : dict of str to str
+        What the axes of each value mean.
+    shapes : dict of str to tuple of int
+        Shape of each value in the probe run.
+    dtypes : dict of str to str
+        Element type of each value.
+    """
+
+    layers: tuple[Layer, ...]
+    copies: tuple[Layer, ...]
+    refusals: dict[str, str]
+    order: dict[str, int]
+    axes: dict[str, str]
+    shapes: dict[str, tuple[int, ...]]
+    dtypes: dict[str, str]
+
+
+def list_layers(graph: ir.Graph, image: ImageInput, probe: Probe) -> Listing:
+    """Describe every value that can be dissected.
+
+    Parameters
+    ----------
+    graph : onnx_ir.Graph
+        The graph.
+    image : ImageInput
+        Its image input.
+    probe : Probe
+        Shapes and types of its values.
+
+    Returns
+    -------
+    Listing
+    """
+    axes = follow_axes(graph, image, probe)
+    positions = follow_positions(graph, image, probe, axes)
+    costs = follow_costs(graph, probe)
+    refusals = _stored_values(graph)
+    described: dict[str, Layer] = {}
+    taken = {name for name, _ in _names(graph)}
+    slugs: list[str] = []
+    for value, node in _computed(graph):
+        name = name_of(value)
+        reason = _refuse(name, node, probe, axes, costs)
+        if reason is not None:
+            refusals[name] = reason
+            continue
+        layer = _describe(value, node, probe, axes, positions, costs, make_slug(name, slugs))
+        slugs.append(layer.slug)
+        described[name] = layer
+    representative = _representatives(graph, described)
+    aliased = _with_aliases(described, representative, taken)
+    candidates = [
+        representative[name]
+        for name in activated_values(graph, axes)
+        if representative.get(name) in described
+    ]
+    listed = [name for name in described if representative[name] == name]
+    order = {name: i for i, name in enumerate(listed)}
+    path = sorted(dict.fromkeys(candidates), key=order.__getitem__) or listed
+    stages = choose_stages([(name, described[name].grid) for name in path])
+    numbers = {name: i for i, name in enumerate(stages, 1)}
+    staged = {name: replace(layer, stage=numbers.get(name)) for name, layer in aliased.items()}
+    return Listing(
+        layers=tuple(staged[name] for name in listed),
+        copies=tuple(layer for name, layer in staged.items() if name not in order),
+        refusals=refusals,
+        order={name: i for i, name in enumerate(described)},
+        axes=axes,
+        shapes=probe.shapes,
+        dtypes=probe.dtypes,
+    )
+
+
+def _computed(graph: ir.Graph) -> Iterator[tuple[ir.Value, ir.Node]]:
+    for node in graph:
+        for value in node.outputs:
+            if value.name:
+                yield value, node
+
+
+def _names(graph: ir.Graph) -> Iterator[tuple[str, ir.Node]]:
+    for value, node in _computed(graph):
+        yield name_of(value), node
+        if node.name:
+            yield node.name, node
+
+
+def _stored_values(graph: ir.Graph) -> dict[str, str]:
+    reasons = {name: "it is stored in the file, not computed from the image" for name in graph.initializers}
+    for value in graph.inputs:
+        reasons.setdefault(name_of(value), "it is an input of the network, not a layer")
+    return reasons
+
+
+def _refuse(name: str, node: ir.Node, probe: Probe, axes: dict[str, str], costs: Cost) -> str | None:
+    """Why a value has no units to dissect; None where it has."""
+    if name not in probe.shapes:
+        return "it does not depend on the image"
+    shape, dtype = probe.shapes[name], probe.dtypes[name]
+    said = f"its shape is {list(shape)}"
+    if dtype not in _FLOATS:
+        return f"it holds {dtype}, and activations are floating-point numbers"
+    if len(shape) != 4:
+        return f"{said}: a layer has four dimensions, batch, units, height and width"
+    names = axes.get(name)
+    if names is None or "?" in names or "c" in names:
+        return f"{said}, but operator {node.op_type} leaves open which axes are units, height and width"
+    if names not in _LAYOUTS:
+        return f"{said} in the order {names}, which is neither NCHW nor NHWC"
+    grid = shape[names.index("H")], shape[names.index("W")]
+    if grid == (1, 1) or 0 in grid:
+        return f"{said}: a single cell per unit says nothing about where"
+    if costs.macs(name) == 0:
+        return "no weight comes before it: it is the image itself"
+    return None
+
+
+def _describe(
+    value: ir.Value,
+    node: ir.Node,
+    probe: Probe,
+    axes: dict[str, str],
+    positions: dict[str, Pair],
+    costs: Cost,
+    slug: str,
+) -> Layer:
+    name = name_of(value)
+    layout = axes[name]
+    file_shape = probe.shapes[name]
+    shape = tuple(1 if letter == "N" else n for letter, n in zip(layout, file_shape, strict=True))
+    return Layer(
+        name=name,
+        alias="",
+        slug=slug,
+        op=_origin(node).op_type,
+        node=node.name or "",
+        layout=layout,
+        dtype=probe.dtypes[name],
+        shape=shape,
+        units=shape[layout.index("C")],
+        grid=(shape[layout.index("H")], shape[layout.index("W")]),
+        receptive_field=receptive_field(positions.get(name, _UNPLACED)),
+        parameters=costs.parameters(name),
+        macs=costs.macs(name),
+        stage=None,
+    )
+
+
+def _origin(node: ir.Node) -> ir.Node:
+    """Node whose result a dequantised value stands for."""
+    if node.op_type != "DequantizeLinear":
+        return node
+    while node.op_type in _COPIES or node.op_type in ("DequantizeLinear", "QuantizeLinear"):
+        source = node.inputs[0]
+        producer = source.producer() if source is not None else None
+        if producer is None:
+            break
+        node = producer
+    return node
+
+
+def _representatives(graph: ir.Graph, described: dict[str, Layer]) -> dict[str, str]:
+    """For each dissectable value the one that is listed for it."""
+    chosen: dict[str, str] = {}
+    dequantised: dict[str, str] = {}
+    for node in graph:
+        name = name_of(node.outputs[0]) if node.outputs else ""
+        source = node.inputs[0] if node.inputs else None
+        if name not in described or source is None:
+            continue
+        if node.op_type == "DequantizeLinear":
+            # exporters write one for each user of the same integers
+            chosen[name] = dequantised.setdefault(name_of(source), name)
+        elif node.op_type in _COPIES and name_of(source) in chosen:
+            chosen[name] = chosen[name_of(source)]
+        else:
+            chosen[name] = name
+    for name in described:
+        chosen.setdefault(name, name)
+    for value, _ in _computed(graph):
+        # what the next layer reads is the value after rounding to integers and back
+        rounded = _rounded(value, dequantised)
+        if rounded is not None and name_of(value) in chosen:
+            chosen[name_of(value)] = rounded
+    return {name: _last(name, chosen) for name in chosen}
+
+
+def _last(name: str, chosen: dict[str, str]) -> str:
+    seen = {name}
+    while chosen[name] not in seen:
+        name = chosen[name]
+        seen.add(name)
+    return name
+
+
+def _rounded(value: ir.Value, dequantised: dict[str, str]) -> str | None:
+    users = [node for node, _ in value.uses()]
+    if value.is_graph_output() or not users or any(n.op_type != "QuantizeLinear" for n in users):
+        return None
+    return next(
+        (dequantised[name_of(n.outputs[0])] for n in users if name_of(n.outputs[0]) in dequantised), None
+    )
+
+
+def _with_aliases(
+    described: dict[str, Layer], representative: dict[str, str], taken: set[str]
+) -> dict[str, Layer]:
+    aliased = dict(described)
+    counts: dict[str, int] = {}
+    # layers first, so that their numbers run without gaps
+    for name in sorted(described, key=lambda n: representative[n] != n):
+        op = described[name].op
+        alias, number = make_alias(op, taken, counts.get(op.lower(), 0) + 1)
+        counts[op.lower()] = number
+        aliased[name] = replace(described[name], alias=alias)
+    return aliased

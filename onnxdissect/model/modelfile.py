@@ -1,0 +1,152 @@
+"""Model files: find, read and check them before onnxruntime sees them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+import onnx_ir as ir
+from onnx_ir.passes import common as passes
+
+from onnxdissect.errors import ModelFormatError, ModelNotFoundError, nearest
+
+__all__ = ["ModelFile", "read_model"]
+
+# every ONNX file written so far begins with field 1 (ir_version) as a varint
+_FIRST_BYTE = b"\x08"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A model read from disk; weights stay where they are until something needs them.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    sha256 : str
+        Of the file's bytes, external data not included.
+    model : onnx_ir.Model
+        Its graph, functions inlined.
+    """
+
+    path: Path
+    sha256: str
+    model: ir.Model
+
+
+def read_model(path: str | Path) -> ModelFile:
+    """Read an ONNX file.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    ModelFile
+
+    Raises
+    ------
+    ModelNotFoundError
+        If there is no file at the path, or it cannot be opened.
+    ModelFormatError
+        If the file is not a complete ONNX model, or its external data are missing, short or outside
+        its folder.
+    """
+    path = Path(path)
+    _check_path(path)
+    try:
+        with path.open("rb") as file:
+            head = file.read(64)
+            file.seek(0)
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelNotFoundError(f"{path} cannot be read: {error.strerror}") from error
+    if not head:
+        raise ModelFormatError(f"{path} is empty")
+    try:
+        model = ir.load(path, format="protobuf")
+    except Exception as error:
+        # damage surfaces in protobuf or anywhere in the deserialiser
+        raise ModelFormatError(
+            f"{path} is not a readable ONNX model: {_first_line(error)}", hint=_guess(path, head)
+        ) from error
+    if not len(model.graph) or not model.graph.outputs or not model.opset_imports:
+        lacking = "nodes" if not len(model.graph) else "outputs" if not model.graph.outputs else "opset"
+        raise ModelFormatError(f"{path} holds no complete ONNX graph: no {lacking}", hint=_guess(path, head))
+    _check_external_data(path, model)
+    if model.functions:
+        # a value inside a function has no name that could be asked for
+        model = passes.InlinePass()(model).model
+    return ModelFile(path, digest, model)
+
+
+def _check_path(path: Path) -> None:
+    if path.is_dir():
+        inside = tuple(sorted(str(p) for p in path.glob("*.onnx")))
+        raise ModelNotFoundError(f"{path} is a folder, not an ONNX file", candidates=inside[:5])
+    if not path.exists():
+        parent = path.parent
+        beside = [p.name for p in parent.glob("*.onnx")] if parent.is_dir() else []
+        candidates = nearest(path.name, beside) or tuple(sorted(beside)[:5])
+        raise ModelNotFoundError(f"there is no file {path}", candidates=[str(parent / n) for n in candidates])
+
+
+def _guess(path: Path, head: bytes) -> str:
+    if head.startswith(b"version https://git-lfs"):
+        return "the file is a Git LFS pointer; fetch the real one with `git lfs pull`"
+    if head.lstrip().lower().startswith((b"<!doctype", b"<html")):
+        return "the file is a web page; download the model itself"
+    if head.startswith(b"PK"):
+        return "the file is a zip archive, such as a PyTorch checkpoint; export the network to ONNX first"
+    if head.startswith(b"\x89HDF"):
+        return "the file is HDF5, such as a Keras model; export the network to ONNX first"
+    if head.startswith(_FIRST_BYTE):
+        return f"it begins like ONNX, so it may be cut short ({path.stat().st_size} bytes): fetch it again"
+    return "export the network to ONNX first"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _external_tensors(model: ir.Model) -> Iterator[ir.ExternalTensor]:
+    graphs = [model.graph, *model.graph.subgraphs(), *(f.graph for f in model.functions.values())]
+    for graph in graphs:
+        for value in graph.initializers.values():
+            if isinstance(value.const_value, ir.ExternalTensor):
+                yield value.const_value
+    for graph in graphs:
+        for node in graph:
+            for attribute in node.attributes.values():
+                if isinstance(attribute.value, ir.ExternalTensor):
+                    yield attribute.value
+
+
+def _check_external_data(path: Path, model: ir.Model) -> None:
+    folder = path.parent
+    for tensor in _external_tensors(model):
+        location = str(tensor.location)
+        posix, windows = PurePosixPath(location), PureWindowsPath(location)
+        if posix.is_absolute() or windows.is_absolute() or windows.drive or ".." in windows.parts:
+            raise ModelFormatError(
+                f"{path}: the weights {tensor.name!r} point to {location!r}, outside the model's folder",
+                hint="external data must lie beside the model; do not trust this file",
+            )
+        data = folder / location
+        if not data.is_file():
+            raise ModelFormatError(
+                f"{path}: the weights {tensor.name!r} are in {location!r}, which is not beside the model",
+                hint=f"put {location} into {folder}",
+            )
+        end = (tensor.offset or 0) + (tensor.length or 0)
+        if data.stat().st_size < end:
+            raise ModelFormatError(
+                f"{data} is cut short: {data.stat().st_size} bytes, "
+                f"but the weights {tensor.name!r} end at byte {end}",
+                hint="fetch it again",
+            )

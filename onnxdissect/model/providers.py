@@ -1,0 +1,176 @@
+"""Execution providers: which there are, why others are not to be had, what each is told."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import io
+import sys
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+__all__ = [
+    "PROVIDERS",
+    "ProviderState",
+    "advice",
+    "execution_providers",
+    "installed_wheels",
+    "provider_states",
+]
+
+PROVIDERS = ("auto", "cpu", "cuda", "tensorrt")
+"""What can be asked for."""
+
+_WHEELS = (
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "onnxruntime-directml",
+    "onnxruntime-openvino",
+    "onnxruntime-rocm",
+    "onnxruntime-migraphx",
+    "onnxruntime-qnn",
+)
+
+_CPU = ("CPUExecutionProvider", {})
+# TF32 rounds float32 inputs to 10 bits of mantissa, which moves thresholds
+_CUDA = ("CUDAExecutionProvider", {"device_id": "0", "use_tf32": "0"})
+_TENSORRT = ("TensorrtExecutionProvider", {"device_id": "0"})
+_CHAINS: dict[str, list[tuple[str, dict[str, str]]]] = {
+    "cpu": [_CPU],
+    "cuda": [_CUDA, _CPU],
+    "tensorrt": [_TENSORRT, _CUDA, _CPU],
+}
+_DRIVERS = {"linux": "libcuda.so.1", "win32": "nvcuda.dll"}
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderState:
+    """Whether an execution provider is to be had here.
+
+    Attributes
+    ----------
+    name : str
+        "cpu", "cuda" or "tensorrt".
+    available : bool
+        Whether everything it needs was found; only a run proves that it works.
+    reason : str
+        What is missing, or what was found.
+    """
+
+    name: str
+    available: bool
+    reason: str
+
+
+def installed_wheels() -> dict[str, str]:
+    """Find the onnxruntime wheels that are installed.
+
+    Two of them write into the same folder, and which one wins is chance.
+
+    Returns
+    -------
+    dict of str to str
+        Wheel name to version, without importing any.
+    """
+    found = {}
+    for name in _WHEELS:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+def advice() -> str:
+    """Say what to do about a missing GPU provider.
+
+    Returns
+    -------
+    str
+        One sentence.
+    """
+    wheels = installed_wheels()
+    listed = ", ".join(f"{name} {number}" for name, number in wheels.items()) or "no onnxruntime wheel"
+    if len(wheels) > 1:
+        return (
+            f"{listed} are installed over each other; `pip uninstall -y {' '.join(wheels)}`, "
+            "then `pip install onnxruntime-gpu`"
+        )
+    if "onnxruntime-gpu" not in wheels:
+        return f"installed: {listed}; the CUDA provider comes with `pip install onnxruntime-gpu`"
+    return f"installed: {listed}; use --provider cpu, or see `onnxdissect doctor`"
+
+
+def execution_providers(name: str) -> list[tuple[str, dict[str, str]]]:
+    """Providers to give to onnxruntime.
+
+    Parameters
+    ----------
+    name : str
+        "cpu", "cuda" or "tensorrt".
+
+    Returns
+    -------
+    list of (str, dict)
+        onnxruntime's names and options, first choice first; the CPU takes what others cannot.
+    """
+    return _CHAINS[name]
+
+
+def provider_states() -> tuple[ProviderState, ...]:
+    """Look at what each provider needs.
+
+    Returns
+    -------
+    tuple of ProviderState
+        CPU, CUDA and TensorRT.
+    """
+    return (
+        ProviderState("cpu", True, "always there"),
+        _gpu_state("cuda", "CUDAExecutionProvider"),
+        _gpu_state("tensorrt", "TensorrtExecutionProvider"),
+    )
+
+
+def _gpu_state(name: str, provider: str) -> ProviderState:
+    import onnxruntime
+
+    if provider not in onnxruntime.get_available_providers():
+        return ProviderState(name, False, f"this onnxruntime was built without {provider}")
+    problem = _driver_problem() or _library_problem(name, Path(onnxruntime.__file__).parent / "capi")
+    return ProviderState(name, problem is None, problem or "driver, device and libraries found")
+
+
+def _driver_problem() -> str | None:
+    library = _DRIVERS.get(sys.platform)
+    if library is None:
+        return f"there is no CUDA on {sys.platform}"
+    try:
+        driver = ctypes.CDLL(library)
+    except OSError:
+        return f"no NVIDIA driver ({library} does not load)"
+    count = ctypes.c_int(0)
+    status = driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count))
+    if status or not count.value:
+        return f"the NVIDIA driver finds no device (CUDA status {status})"
+    return None
+
+
+def _library_problem(name: str, folder: Path) -> str | None:
+    import onnxruntime
+
+    preload = getattr(onnxruntime, "preload_dlls", None)
+    if preload is not None:
+        # it finds CUDA in NVIDIA's own wheels, and prints what it misses
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(Exception):
+            preload()
+    suffix = "dll" if sys.platform == "win32" else "so"
+    stem = "" if sys.platform == "win32" else "lib"
+    shared = folder / f"{stem}onnxruntime_providers_shared.{suffix}"
+    library = folder / f"{stem}onnxruntime_providers_{name}.{suffix}"
+    with contextlib.suppress(OSError):
+        ctypes.CDLL(str(shared), mode=ctypes.RTLD_GLOBAL)
+    try:
+        ctypes.CDLL(str(library))
+    except OSError as error:
+        return str(error).splitlines()[0]
+    return None

@@ -1,0 +1,83 @@
+"""Selectors: what people type to choose layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
+from onnxdissect.errors import LayerLayoutError, LayerNotFoundError, ParameterError, nearest
+from onnxdissect.model.layers import Layer
+from onnxdissect.model.listing import Listing
+
+__all__ = ["KEYWORDS", "select_layers"]
+
+KEYWORDS = ("stages", "last", "all")
+
+
+def select_layers(listing: Listing, selectors: Sequence[str], model: str) -> tuple[Layer, ...]:
+    """Choose layers.
+
+    Parameters
+    ----------
+    listing : Listing
+        What there is.
+    selectors : sequence of str
+        Each an exact value name, a keyword ("stages"; "last", its last one; "all"), a node name, an alias
+        or a glob over all of these, tried in this order.
+    model : str
+        The model's path, for the hint.
+
+    Returns
+    -------
+    tuple of Layer
+        In topological order, each once.
+
+    Raises
+    ------
+    ParameterError
+        If there is no selector.
+    LayerNotFoundError
+        If a selector matches nothing; the nearest names are listed.
+    LayerLayoutError
+        If a selector names a value that has no units to dissect.
+    """
+    if not selectors:
+        raise ParameterError("no layer was asked for", candidates=KEYWORDS)
+    hint = f"onnxdissect layers {model}"
+    known = [*listing.layers, *listing.copies]
+    if not listing.layers:
+        raise LayerNotFoundError(f"{model} has no layer that can be dissected: no map of units", hint=hint)
+    wanted = {layer.name for selector in selectors for layer in _match(listing, known, selector, hint)}
+    chosen = [layer for layer in known if layer.name in wanted]
+    return tuple(sorted(chosen, key=lambda layer: listing.order[layer.name]))
+
+
+def _match(listing: Listing, known: list[Layer], selector: str, hint: str) -> list[Layer]:
+    exact = [layer for layer in known if layer.name == selector]
+    if exact:
+        return exact
+    if selector in listing.refusals:
+        raise LayerLayoutError(
+            f"the value {selector!r} cannot be dissected: {listing.refusals[selector]}", hint=hint
+        )
+    if selector == "all":
+        return list(listing.layers)
+    if selector in ("stages", "last"):
+        stages = [layer for layer in listing.layers if layer.stage is not None]
+        return stages if selector == "stages" else stages[-1:]
+    found = [layer for layer in known if layer.node == selector and selector][:1]
+    found = found or [layer for layer in known if layer.alias == selector]
+    if not found and any(c in selector for c in "*?["):
+        found = [layer for layer in listing.layers if any(fnmatchcase(n, selector) for n in _names(layer))]
+    if not found:
+        names = [name for layer in listing.layers for name in _names(layer)]
+        raise LayerNotFoundError(
+            f"no layer matches {selector!r}",
+            candidates=nearest(selector, [*names, *KEYWORDS]) or KEYWORDS,
+            hint=hint,
+        )
+    return found
+
+
+def _names(layer: Layer) -> list[str]:
+    return [name for name in (layer.name, layer.alias, layer.node) if name]

@@ -1,0 +1,145 @@
+"""Stages: the last post-nonlinearity value at each resolution on the way down.
+
+A nonlinearity is written as one operator (Relu) or as several (x * sigmoid(x), x * clip(x + 3, 0, 6) / 6,
+x * (1 + erf(x / sqrt 2)) / 2). So the graph is read as regions: a region is everything computed cell by cell
+from one root value and scalar constants. Where a region that contains something nonlinear is left, there is a
+post-nonlinearity value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from onnxdissect.model.graph import name_of, stored_size
+
+__all__ = ["activated_values", "choose_stages"]
+
+_NONLINEAR = frozenset(
+    (
+        "Abs BiasGelu Celu Clip Elu Erf Exp FastGelu Gelu HardSigmoid HardSwish LeakyRelu Log Mish PRelu "
+        "QLinearLeakyRelu QLinearSigmoid QuickGelu Relu Selu Shrink Sigmoid Softplus Softsign Sqrt Swish Tanh "
+        "ThresholdedRelu"
+    ).split()
+)
+_LINEAR = frozenset("Add Div Mul Neg Sub".split())
+_BENT_BY_CONSTANT = frozenset("Max Min Pow".split())
+_SAME = frozenset("Cast DequantizeLinear Dropout Identity Pad QuantizeLinear Transpose".split())
+_CARRYING = frozenset("Gather MaxPool Reshape Slice Split".split())
+_GATES = frozenset("HardSigmoid Sigmoid QLinearSigmoid Softmax".split())
+
+
+@dataclass(frozen=True, slots=True)
+class _Region:
+    root: str
+    bent: bool
+
+
+def activated_values(graph: ir.Graph, spatial: Iterable[str]) -> list[str]:
+    """Values that leave a nonlinearity, in topological order.
+
+    Parameters
+    ----------
+    graph : onnx_ir.Graph
+        The graph.
+    spatial : iterable of str
+        Values that depend on the image.
+
+    Returns
+    -------
+    list of str
+        With concatenations of such values, which are one layer to what follows; without gates, that is
+        sigmoids that only weigh other values.
+    """
+    known = set(spatial)
+    regions = {name: _Region(name, False) for name in known}
+    carried: set[str] = set()
+    found: list[str] = []
+    outputs = {name_of(value) for value in graph.outputs}
+    for node in graph:
+        for value in node.outputs:
+            if value.name in known:
+                regions[value.name] = _region(node, value.name, regions, known)
+    for node in graph:
+        operands = [name_of(v) for v in node.inputs if v is not None and v.name in known]
+        for value in node.outputs:
+            name = name_of(value)
+            if name not in known or not operands:
+                continue
+            if regions[name].bent:
+                carried.add(name)
+                if _leaves(value, regions, outputs) and not _is_gate(node, value):
+                    found.append(name)
+            elif (node.op_type in _CARRYING | _SAME or node.op_type == "Concat") and carried.issuperset(
+                operands
+            ):
+                carried.add(name)
+                if node.op_type == "Concat" and len(operands) > 1:
+                    found.append(name)
+    return found
+
+
+def _region(node: ir.Node, name: str, regions: dict[str, _Region], known: set[str]) -> _Region:
+    op = node.op_type
+    operands = [value for value in node.inputs if value is not None]
+    moving = [regions[name_of(v)] for v in operands if v.name in known]
+    roots = {region.root for region in moving}
+    bent = any(region.bent for region in moving)
+    own = _Region(name, False)
+    if len(roots) != 1:
+        return own
+    root = roots.pop()
+    if op in _SAME:
+        return _Region(root, bent)
+    if op in _NONLINEAR:
+        return _Region(root, True)
+    if op in _LINEAR or op in _BENT_BY_CONSTANT:
+        # a weight per channel (a folded normalisation) starts anew: it is the next layer's business
+        if any(stored_size(v) != 1 for v in operands if v.name not in known):
+            return own
+        multiplied = op in ("Mul", "Div") and len(moving) > 1
+        return _Region(root, bent or multiplied or op in _BENT_BY_CONSTANT)
+    return own
+
+
+def _leaves(value: ir.Value, regions: dict[str, _Region], outputs: set[str]) -> bool:
+    root = regions[name_of(value)].root
+    inside = [
+        out.name in regions and regions[name_of(out)].root == root
+        for node, _ in value.uses()
+        for out in node.outputs[:1]
+    ]
+    return name_of(value) in outputs or not inside or not all(inside)
+
+
+def _is_gate(node: ir.Node, value: ir.Value) -> bool:
+    users = [user for user, _ in value.uses()]
+    return node.op_type in _GATES and bool(users) and all(user.op_type == "Mul" for user in users)
+
+
+def choose_stages(candidates: Iterable[tuple[str, tuple[int, int]]]) -> list[str]:
+    """Keep the last candidate of each resolution on the path of decreasing resolution.
+
+    Parameters
+    ----------
+    candidates : iterable of (str, (int, int))
+        Names and grids in topological order.
+
+    Returns
+    -------
+    list of str
+        Highest resolution first. What follows an upsampling is finer than the path and left out.
+    """
+    chosen: list[tuple[str, tuple[int, int]]] = []
+    for name, grid in candidates:
+        if not chosen or _coarser(grid, chosen[-1][1]):
+            chosen.append((name, grid))
+        elif grid == chosen[-1][1]:
+            chosen[-1] = (name, grid)
+    return [name for name, _ in chosen]
+
+
+def _coarser(grid: tuple[int, int], other: tuple[int, int]) -> bool:
+    return grid != other and grid[0] <= other[0] and grid[1] <= other[1]

@@ -1,0 +1,135 @@
+"""Changes to a graph: passes that require, change a clone and ensure; never the model they were given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import onnx_ir as ir
+from onnx_ir import passes
+from onnx_ir.passes import common
+
+from onnxdissect.model.graph import attribute, constant, name_of
+
+__all__ = ["ExposeValues", "FreeBatch"]
+
+_BATCH = "onnxdissect_batch"
+
+
+class ExposeValues(passes.FunctionalPass):
+    """Make values outputs of the graph.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Values to expose, in the order in which they become outputs.
+    prune : bool
+        Whether they replace the outputs, and everything they do not need is removed. Otherwise they follow
+        the outputs there are.
+    """
+
+    def __init__(self, names: Sequence[str], *, prune: bool) -> None:
+        super().__init__()
+        self.names = tuple(names)
+        self.prune = prune
+
+    def requires(self, model: ir.Model) -> None:
+        """Every value must be computed by a node of the main graph."""
+        missing = set(self.names) - {value.name for node in model.graph for value in node.outputs}
+        if missing:
+            raise passes.PreconditionError(f"no node computes {sorted(missing)}")
+
+    def call(self, model: ir.Model) -> passes.PassResult:
+        """Expose on a clone."""
+        clone = model.clone()
+        graph = clone.graph
+        values = {name_of(value): value for node in graph for value in node.outputs}
+        kept = [] if self.prune else list(graph.outputs)
+        there = {name_of(value) for value in kept}
+        graph.outputs.clear()
+        graph.outputs.extend([*kept, *(values[name] for name in self.names if name not in there)])
+        if self.prune:
+            # overridable initialisers keep onnxruntime from folding them into the kernels
+            graph.inputs[:] = [value for value in graph.inputs if not value.is_initializer()]
+            common.RemoveUnusedNodesPass()(clone)
+            common.RemoveUnusedFunctionsPass()(clone)
+        return passes.PassResult(clone, modified=True)
+
+    def ensures(self, model: ir.Model) -> None:
+        """The values are outputs."""
+        missing = set(self.names) - {value.name for value in model.graph.outputs}
+        if missing:
+            raise passes.PostconditionError(f"not exposed: {sorted(missing)}")
+
+
+class FreeBatch(passes.FunctionalPass):
+    """Let the batch have any size.
+
+    Frees the first dimension of the image input, drops the recorded shapes that repeat it, and frees it in
+    the targets of reshapes that keep the batch axis. Whether that was all there was to free only a run can
+    show.
+
+    Parameters
+    ----------
+    image : str
+        Name of the image input.
+    batch : int
+        Size it is frozen at.
+    axes : mapping of str to str
+        Axes of the values, see `onnxdissect.model.axes`.
+    shapes : mapping of str to tuple of int
+        Shapes of the values at that batch size.
+    """
+
+    def __init__(
+        self, image: str, batch: int, axes: Mapping[str, str], shapes: Mapping[str, tuple[int, ...]]
+    ) -> None:
+        super().__init__()
+        self.image = image
+        self.batch = batch
+        self.axes = axes
+        self.shapes = shapes
+
+    def requires(self, model: ir.Model) -> None:
+        """The image input must be one of the graph's inputs."""
+        if self.image not in {value.name for value in model.graph.inputs}:
+            raise passes.PreconditionError(f"no input {self.image!r}")
+
+    def call(self, model: ir.Model) -> passes.PassResult:
+        """Free the batch on a clone."""
+        clone = model.clone()
+        graph = clone.graph
+        image = next(value for value in graph.inputs if value.name == self.image)
+        assert image.shape is not None
+        image.shape = ir.Shape([_BATCH, *list(image.shape)[1:]])
+        for node in list(graph):
+            for value in node.outputs:
+                value.shape = None
+            if node.op_type == "Reshape":
+                self._free_reshape(graph, node)
+        return passes.PassResult(clone, modified=True)
+
+    def ensures(self, model: ir.Model) -> None:
+        """The first dimension of the image input has no number."""
+        image = next(value for value in model.graph.inputs if value.name == self.image)
+        if image.shape is None or isinstance(image.shape[0], int):
+            raise passes.PostconditionError("the batch is still frozen")
+
+    def _free_reshape(self, graph: ir.Graph, node: ir.Node) -> None:
+        source, wanted = node.inputs[0], node.inputs[1]
+        target = constant(wanted)
+        out = self.shapes.get(name_of(node.outputs[0]))
+        if source is None or target is None or out is None or not target.size or len(out) != target.size:
+            return
+        if not self.axes.get(name_of(source), "").startswith("N") or int(target[0]) != self.batch:
+            return
+        freed = target.astype(np.int64)
+        if not attribute(node, "allowzero", 0):
+            freed[0] = 0  # the operand's own first dimension
+        else:
+            freed[0], freed[1:] = -1, out[1:]
+        # other reshapes may share the constant
+        name = f"onnxdissect/free/{name_of(node.outputs[0])}"
+        value = ir.Value(name=name, const_value=ir.tensor(freed, name=name))
+        graph.register_initializer(value)
+        node.replace_input_with(1, value)

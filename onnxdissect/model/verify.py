@@ -1,0 +1,165 @@
+"""Compare what a session computes with the untouched graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxdissect.errors import ModelRuntimeError
+from onnxdissect.model.graph import name_of
+from onnxdissect.model.layers import Layer
+from onnxdissect.model.maps import run_layers
+from onnxdissect.model.network import Network
+from onnxdissect.model.runtime import open_runtime
+from onnxdissect.model.surgery import ExposeValues
+
+__all__ = ["Deviation", "reference_activations", "tolerance", "worst_deviation"]
+
+_FLOAT32 = 1e-3
+_FLOAT16 = 3e-2
+_QUANTISED = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """A layer that differs from what it should be by more than rounding.
+
+    Attributes
+    ----------
+    layer : str
+        Name of the value.
+    error : float
+        Root mean square of the difference over that of the expected values.
+    allowed : float
+        What rounding explains.
+    """
+
+    layer: str
+    error: float
+    allowed: float
+
+    def __str__(self) -> str:
+        return f"layer {self.layer!r} differs by {self.error:.2%}, where rounding explains {self.allowed:.2%}"
+
+
+def reference_activations(
+    network: Network, layers: Sequence[Layer], images: NDArray[Any]
+) -> list[NDArray[np.float32]]:
+    """Activations of the whole graph, run by the CPU as it is written.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+    layers : sequence of Layer
+        Some of its layers.
+    images : ndarray
+        A small prepared batch.
+
+    Returns
+    -------
+    list of ndarray
+        Per layer (n, units, h, w), float32.
+
+    Raises
+    ------
+    ModelRuntimeError
+        If exposing the layers changes the outputs of the file.
+    """
+    batch = network.input.batch or 1
+    name = network.input.name
+    exposed = ExposeValues([layer.name for layer in layers], prune=False)(network.model).model
+    reference = open_runtime(exposed, folder=network.path.parent, optimise="none")
+    activations = run_layers(reference, name, layers, batch, images)
+    original = open_runtime(network.path, optimise="none")
+    first = np.repeat(images[:1], batch, axis=0)
+    outputs = [output for output in network.outputs if output in reference.dtypes]
+    for output, got, expected in zip(
+        outputs, reference({name: first}, outputs), original({name: first}, outputs), strict=True
+    ):
+        if got.shape != expected.shape or not _same_output(got, expected, tolerance(network)):
+            raise ModelRuntimeError(f"exposing layers changes the output {output!r}")
+    return activations
+
+
+def _same_output(got: NDArray[Any], expected: NDArray[Any], allowed: float) -> bool:
+    if got.dtype.kind == "f":
+        return _relative_error(got, expected) <= allowed
+    # rounding decides a class by chance where two are as likely
+    return allowed > _FLOAT32 or np.array_equal(got, expected)
+
+
+def worst_deviation(
+    network: Network,
+    layers: Sequence[Layer],
+    got: Sequence[NDArray[np.float32]],
+    expected: Sequence[NDArray[np.float32]],
+) -> Deviation | None:
+    """Find the layer that differs most beyond rounding.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+    layers : sequence of Layer
+        Some of its layers.
+    got, expected : sequence of ndarray
+        Their activations.
+
+    Returns
+    -------
+    Deviation or None
+        None where rounding explains every difference. Values that are not finite on either side are left
+        out; the pass reports them by name.
+    """
+    worst: Deviation | None = None
+    allowed = tolerance(network)
+    for layer, one, other in zip(layers, got, expected, strict=True):
+        error = _relative_error(one, other)
+        limit = max(allowed, _FLOAT16) if layer.dtype == "float16" else allowed
+        if error > limit and (worst is None or error / limit > worst.error / worst.allowed):
+            worst = Deviation(layer.name, error, limit)
+    return worst
+
+
+def tolerance(network: Network) -> float:
+    """Difference that rounding explains, relative to the values' root mean square.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+
+    Returns
+    -------
+    float
+        Tight for float32. Where the graph rounds to integers or to float16 a sum taken in another order may
+        land on the neighbouring step, and the difference grows from layer to layer.
+    """
+    operators = {node.op_type for node in network.model.graph}
+    if any(op.startswith("QLinear") for op in operators) or operators & {
+        "ConvInteger",
+        "DynamicQuantizeLinear",
+        "MatMulInteger",
+        "QuantizeLinear",
+    }:
+        return _QUANTISED
+    halves = any(
+        network.listing.dtypes.get(name_of(value)) == "float16"
+        for node in network.model.graph
+        for value in node.outputs
+    )
+    return _FLOAT16 if halves else _FLOAT32
+
+
+def _relative_error(got: NDArray[Any], expected: NDArray[Any]) -> float:
+    finite = np.isfinite(got) & np.isfinite(expected)
+    reference = expected[finite].astype(np.float64)
+    difference = got[finite].astype(np.float64) - reference
+    scale = float(np.sqrt(np.mean(np.square(reference)))) if reference.size else 0.0
+    error = float(np.sqrt(np.mean(np.square(difference)))) if reference.size else 0.0
+    return error / max(scale, float(np.finfo(np.float32).tiny))

@@ -1,0 +1,143 @@
+"""What a run was made with, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from onnxdissect.results import Dissection
+
+__all__ = ["Fact", "model_name", "run_facts", "section"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing the run was made with.
+
+    Attributes
+    ----------
+    name : str
+    value : str
+    detail : str
+        What only some readers need; may be empty.
+    """
+
+    name: str
+    value: str
+    detail: str = ""
+
+
+def section(manifest: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Give a part of a manifest, empty if it has no such part.
+
+    Parameters
+    ----------
+    manifest : mapping
+        As the run has it; runs from other tools say less.
+    name : str
+        A key of it.
+
+    Returns
+    -------
+    mapping
+    """
+    part = manifest.get(name)
+    return part if isinstance(part, Mapping) else {}
+
+
+def model_name(manifest: Mapping[str, Any]) -> str:
+    """Give the model's file name.
+
+    Parameters
+    ----------
+    manifest : mapping
+
+    Returns
+    -------
+    str
+    """
+    # a run may have been made on another system, whose separator this one does not know
+    path = str(section(manifest, "model").get("path", ""))
+    return PurePosixPath(path.replace("\\", "/")).name or "unnamed model"
+
+
+def run_facts(dissection: Dissection) -> Iterator[Fact]:
+    """Say what a run was made with.
+
+    Parameters
+    ----------
+    dissection : Dissection
+
+    Yields
+    ------
+    Fact
+    """
+    manifest = dissection.manifest
+    model, data = section(manifest, "model"), section(manifest, "data")
+    yield Fact("Model", str(model.get("producer") or "ONNX"), _joined(_model_details(model)))
+    yield Fact("Data", str(data.get("name", "")), _joined(_data_details(dissection, data)))
+    quantiles = ", ".join(f"{quantile:g}" for quantile in dissection.quantiles)
+    several = len(dissection.quantiles) > 1
+    yield Fact(
+        "Quantiles" if several else "Quantile", quantiles, "share of positions above a unit's threshold"
+    )
+    yield Fact("Detector", f"IoU above {dissection.iou_threshold:g}", f"“{dissection.scoring}” scoring")
+    preprocessing = section(manifest, "preprocessing")
+    if preprocessing:
+        yield Fact("Preprocessing", *_preprocessing(preprocessing))
+    provider = manifest.get("provider")
+    if isinstance(provider, Mapping):
+        provider = provider.get("name")
+    if provider:
+        yield Fact("Ran on", str(provider).removesuffix("ExecutionProvider"), _took(manifest))
+
+
+def _joined(parts: Iterable[str]) -> str:
+    return " · ".join(parts)
+
+
+def _model_details(model: Mapping[str, Any]) -> Iterator[str]:
+    opset = model.get("opset")
+    if isinstance(opset, Mapping):
+        # the standard operators' domain goes without saying
+        yield "opset " + ", ".join(f"{domain} {number}".strip() for domain, number in opset.items())
+    elif opset:
+        yield f"opset {opset}"
+    if model.get("sha256"):
+        yield f"sha256 {str(model['sha256'])[:12]}"
+
+
+def _data_details(dissection: Dissection, data: Mapping[str, Any]) -> Iterator[str]:
+    yield f"{len(dissection.images):,} images"
+    yield f"{len(dissection.concepts):,} concepts"
+    if data.get("split"):
+        yield f"split {data['split']}"
+    if data.get("limit"):
+        yield f"limited to {data['limit']:,}"
+
+
+def _preprocessing(preprocessing: Mapping[str, Any]) -> tuple[str, str]:
+    name = str(preprocessing.get("name", "custom"))
+    if preprocessing.get("source"):
+        name += f" ({preprocessing['source']})"
+    details = []
+    if preprocessing.get("channels"):
+        details.append(str(preprocessing["channels"]).upper())
+    if isinstance(preprocessing.get("scale"), float | int):
+        details.append(f"scale {preprocessing['scale']:.4g}")
+    for key in ("mean", "std"):
+        values = preprocessing.get(key)
+        if isinstance(values, Sequence) and not isinstance(values, str):
+            details.append(f"{key} " + " ".join(f"{value:.4g}" for value in values))
+    return name, _joined(details)
+
+
+def _took(manifest: Mapping[str, Any]) -> str:
+    timing = section(manifest, "timing")
+    # "pass_decode" is a part of "pass"
+    phases = [value for name, value in timing.items() if name.rpartition("_")[0] not in timing]
+    seconds = sum(value for value in phases if isinstance(value, float | int))
+    return f"{seconds:,.1f} s" if seconds else ""
