@@ -102,7 +102,8 @@ def claim(path: Path, identity: Mapping[str, Any], *, fresh: bool) -> Claim:
         If the folder holds a run of other inputs.
     """
     former = _former(path)
-    if former is None or fresh:
+    if former is None or fresh or former.get("status") == "running":
+        # Of an unfinished run there is nothing to lose.
         return Claim(path, complete=False, identity=identity)
     if former.get("format_version") != FORMAT_VERSION:
         raise RunFormatError(

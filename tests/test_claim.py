@@ -44,9 +44,10 @@ def test_another_run_is_refused_with_what_differs(tmp_path: Path) -> None:
     assert not claim(tmp_path, asked, fresh=True).complete
 
 
-def test_an_unfinished_run_is_not_complete(tmp_path: Path) -> None:
+def test_an_unfinished_run_may_be_replaced_by_any_other(tmp_path: Path) -> None:
     finish(tmp_path, status="running")
     assert not claim(tmp_path, IDENTITY, fresh=False).complete
+    assert not claim(tmp_path, IDENTITY | {"data": {"fingerprint": "3"}}, fresh=False).complete
 
 
 def test_another_format_is_refused(tmp_path: Path) -> None:

@@ -65,6 +65,7 @@ def _count_driver(flat, maps, bounds, starts, threads):
         keep = np.zeros((flat.shape[1], flat.shape[2]), np.uint8)
         for r in range(records * t // threads, records * (t + 1) // threads):
             starts[r + 1] = _mark(flat[maps[r]], bounds[maps[r] % bounds.shape[0]], keep)
+            keep[:, :] = 0
 
 
 @njit(parallel=True, cache=True)
@@ -75,22 +76,21 @@ def _fill_driver(flat, maps, bounds, starts, cells, values, threads):
         for r in range(records * t // threads, records * (t + 1) // threads):
             activation = flat[maps[r]]
             _mark(activation, bounds[maps[r] % bounds.shape[0]], keep)
-            at = starts[r]
-            w = keep.shape[1]
-            for i in range(keep.shape[0]):
-                for j in range(w):
-                    if keep[i, j]:
-                        cells[at] = i * w + j
-                        values[at] = activation[i, j]
-                        at += 1
+            _take(activation, keep, cells[starts[r] : starts[r + 1]], values[starts[r] : starts[r + 1]])
+            keep[:, :] = 0
 
 
 @njit(cache=True, nogil=True)
 def _mark(activation, bound, keep):
-    """Set ``keep`` to the cells above the bound and their neighbours; return how many there are."""
+    """Mark the cells above the bound and their neighbours in ``keep``; return how many there are."""
     h, w = activation.shape
-    keep[:, :] = 0
     for i in range(h):
+        # Most rows have nothing above the bound, and this loop is the one that vectorises.
+        hot = 0
+        for j in range(w):
+            hot += activation[i, j] > bound
+        if hot == 0:
+            continue
         top = max(i - 1, 0)
         bottom = min(i + 2, h)
         for j in range(w):
@@ -105,3 +105,21 @@ def _mark(activation, bound, keep):
         for j in range(w):
             count += keep[i, j]
     return count
+
+
+@njit(cache=True, nogil=True)
+def _take(activation, keep, cells, values):
+    """Gather the marked cells."""
+    h, w = keep.shape
+    at = 0
+    for i in range(h):
+        marked = 0
+        for j in range(w):
+            marked += keep[i, j]
+        if marked == 0:
+            continue
+        for j in range(w):
+            if keep[i, j]:
+                cells[at] = i * w + j
+                values[at] = activation[i, j]
+                at += 1

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 __all__ = ["extend_tails", "settle_tails"]
 
+_BLOCK = 128
+
 
 def extend_tails(
     activations: NDArray[np.float32],
@@ -76,16 +78,24 @@ def _extend_body(activations, maxima, tails, fill, bounds, keep, start, stop):
             if maxima[image, unit] <= bound:
                 continue
             values = activations[image, unit]
-            for j in range(values.shape[0]):
-                value = values[j]
-                if value > bound:
-                    if count == capacity:
-                        bound = _keep_largest(tail, count, keep)
-                        count = keep
-                        if value <= bound:
-                            continue
-                    tail[count] = value
-                    count += 1
+            for start_of_block in range(0, values.shape[0], _BLOCK):
+                block = values[start_of_block : start_of_block + _BLOCK]
+                # Most blocks have nothing above the bound, and this loop is the one that vectorises.
+                above = 0
+                for j in range(block.shape[0]):
+                    above += block[j] > bound
+                if above == 0:
+                    continue
+                for j in range(block.shape[0]):
+                    value = block[j]
+                    if value > bound:
+                        if count == capacity:
+                            bound = _keep_largest(tail, count, keep)
+                            count = keep
+                            if value <= bound:
+                                continue
+                        tail[count] = value
+                        count += 1
         fill[unit] = count
         bounds[unit] = bound
 
