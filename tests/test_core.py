@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
+from onnxdissect.core.kernels.rank import bin_edges, order
 from onnxdissect.core.kernels.sparse import encode
 from onnxdissect.core.kernels.survey import survey
 from onnxdissect.core.pipeline import LayerPlan, LayerTally, Passed, Plan, run_pass, tally
-from onnxdissect.core.thresholds import Tail, check_quantiles, tail_size
+from onnxdissect.core.records import Records
+from onnxdissect.core.thresholds import Thresholds, check_quantiles, tail_size
 from onnxdissect.core.top import TopImages
 from onnxdissect.core.upsample import Field
 from onnxdissect.data.annotation import Annotation
@@ -212,22 +214,45 @@ def test_survey_finds_maxima_and_what_is_not_finite(
     assert survey(activations, threads)[1] == place // 35
 
 
+def settle(
+    batches: list[NDArray[np.float32]], quantiles: list[float], bits: int | None = None
+) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
+    """Thresholds of some batches and the bounds on the way there."""
+    units = batches[0].shape[1]
+    positions = sum(batch[:, 0].size for batch in batches)
+    levels = Thresholds(units, positions, quantiles, threads=2, bits=bits)
+    bounds, spooled = [levels.bounds], []
+    for batch in batches:
+        maxima = batch.max(axis=(2, 3))
+        levels.update(batch, maxima)
+        bounds.append(levels.bounds)
+        maps, starts, cells, values = encode(batch, maxima, levels.bounds, threads=2)
+        image_starts = np.searchsorted(maps, np.arange(len(batch) + 1) * units)
+        kept = (maps % units).astype(np.int32)
+        spooled.append(Records((0, 0), image_starts, kept, starts, cells, values))
+    return levels.settle(lambda: spooled), bounds
+
+
 @given(
-    hnp.arrays(np.float32, (12, 2, 3, 3), elements=st.integers(-3, 3).map(float)),
+    hnp.arrays(
+        np.float32,
+        (12, 2, 3, 3),
+        elements=st.one_of(
+            st.integers(-3, 3).map(float),
+            st.floats(allow_nan=False, allow_infinity=False, width=32),
+            st.sampled_from([0.0, -0.0, 1e-45, -1e-45, 3.4e38, -3.4e38]),
+        ),
+    ),
     st.lists(st.floats(0.01, 0.99), min_size=1, max_size=3, unique=True),
     st.permutations(range(12)),
+    st.sampled_from([9, 10, 14]),
 )
 @settings(deadline=None)
 def test_thresholds_do_not_depend_on_order_and_bounds_never_exceed_them(
-    activations: NDArray[np.float32], quantiles: list[float], order: list[int]
+    activations: NDArray[np.float32], quantiles: list[float], turns: list[int], bits: int
 ) -> None:
-    tail = Tail(2, 12 * 9, quantiles, threads=2)
-    bounds = [tail.bounds.copy()]
-    for image in order:
-        batch = np.ascontiguousarray(activations[image : image + 1])
-        tail.update(batch, batch.max(axis=(2, 3)))
-        bounds.append(tail.bounds.copy())
-    thresholds = tail.thresholds()
+    batches = [np.ascontiguousarray(activations[image : image + 1]) for image in turns]
+    thresholds, bounds = settle(batches, quantiles, bits)
     for unit in range(2):
         for q, quantile in enumerate(quantiles):
             assert thresholds[q, unit] == naive.threshold(activations[:, unit], quantile)
@@ -236,22 +261,36 @@ def test_thresholds_do_not_depend_on_order_and_bounds_never_exceed_them(
     assert (bounds[-1] <= thresholds.min(axis=0)).all()
 
 
-def test_a_long_tail_is_selected_many_times() -> None:
-    values = np.random.default_rng(0).normal(size=(40, 2, 30, 30)).astype(np.float32)
+def test_bounds_come_within_three_per_cent_of_the_thresholds() -> None:
+    values = np.random.default_rng(0).normal(size=(40, 3, 30, 30)).astype(np.float32)
     values[:, 1] = np.maximum(values[:, 1], 0)
-    values[:, 1].reshape(-1)[::3] = 1.5  # runs of equal values around the threshold
-    tail = Tail(2, values[:, 0].size, [0.005, 0.3], threads=2)
-    for start in range(0, 40, 4):
-        batch = np.ascontiguousarray(values[start : start + 4])
-        tail.update(batch, batch.max(axis=(2, 3)))
-    expected = [[naive.threshold(values[:, unit], q) for unit in range(2)] for q in (0.005, 0.3)]
-    np.testing.assert_array_equal(tail.thresholds(), expected)
+    values[:, 1].reshape(-1)[::3] = 1.5  # runs of equal values around a threshold
+    values[:, 2] = 0
+    values[0, 2, 0, 0] = 7
+    batches = [np.ascontiguousarray(values[start : start + 4]) for start in range(0, 40, 4)]
+    thresholds, bounds = settle(batches, [0.005, 0.3])
+    for unit in range(3):
+        for q, quantile in enumerate((0.005, 0.3)):
+            assert thresholds[q, unit] == naive.threshold(values[:, unit], quantile)
+    (tight,), bounds = settle(batches, [0.005])
+    assert (bounds[-1][:2] > 0.96 * tight[:2]).all()
 
 
 def test_thresholds_of_half_a_pass_are_refused() -> None:
-    tail = Tail(1, 100, [0.5], threads=1)
-    with pytest.raises(RuntimeError, match="before the pass was complete"):
-        tail.thresholds()
+    levels = Thresholds(1, 100, [0.5], threads=1)
+    with pytest.raises(RuntimeError, match="100 positions were announced, 0 were seen"):
+        levels.settle(list)
+
+
+@given(st.lists(st.floats(allow_nan=False, width=32), min_size=1), st.integers(1, 14))
+def test_bins_are_in_the_order_of_the_floats(values: list[float], bits: int) -> None:
+    edges = bin_edges(bits)
+    assert (edges[1:] >= edges[:-1]).all()
+    array = np.array(values, np.float32)
+    keys = order(array)
+    for i, j in itertools.pairwise(range(len(values))):
+        assert (keys[i] < keys[j]) == (array[i] < array[j])
+    assert (edges[keys >> np.uint32(32 - bits)] <= array).all()
 
 
 @given(

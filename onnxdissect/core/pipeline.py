@@ -16,7 +16,7 @@ from onnxdissect.core.kernels.sparse import encode
 from onnxdissect.core.kernels.survey import survey
 from onnxdissect.core.records import Counts, Records, pack
 from onnxdissect.core.spool import Chunk, Spool
-from onnxdissect.core.thresholds import Tail
+from onnxdissect.core.thresholds import Thresholds
 from onnxdissect.core.top import TopImages
 from onnxdissect.core.upsample import Field, sampling
 from onnxdissect.data.concepts import Vocabulary
@@ -173,8 +173,8 @@ def run_pass(
     """
     vocabulary = plan.vocabulary
     concepts = len(vocabulary.concepts)
-    tails = tuple(
-        Tail(layer.units, plan.images * layer.shape[0] * layer.shape[1], plan.quantiles, plan.threads)
+    levels = tuple(
+        Thresholds(layer.units, plan.images * layer.shape[0] * layer.shape[1], plan.quantiles, plan.threads)
         for layer in plan.layers
     )
     tops = tuple(TopImages(layer.units, min(plan.top, plan.images)) for layer in plan.layers)
@@ -196,8 +196,8 @@ def run_pass(
         activations = forward(batch.inputs)
         lap("inference")
         records = tuple(
-            _survivors(layer, tail, top, batch.start, values, image_name, plan.threads)
-            for layer, tail, top, values in zip(plan.layers, tails, tops, activations, strict=True)
+            _survivors(layer, level, top, batch.start, values, image_name, plan.threads)
+            for layer, level, top, values in zip(plan.layers, levels, tops, activations, strict=True)
         )
         truths = np.stack([annotation.truth(concepts) for annotation in batch.annotations])
         truth += truths.sum(axis=0)
@@ -205,10 +205,12 @@ def run_pass(
         annotations = pack(
             batch.annotations, truths, plan.grids, vocabulary.category_of, len(vocabulary.categories)
         )
-        spool.append(Chunk(batch.start, annotations, records), [tail.bounds for tail in tails])
+        spool.append(Chunk(batch.start, annotations, records), [level.bounds for level in levels])
         lap("spool")
         progress.advance(len(batch.annotations))
-    thresholds = tuple(tail.thresholds() for tail in tails)
+    thresholds = tuple(
+        level.settle(lambda i=i: (chunk.layers[i] for chunk in spool)) for i, level in enumerate(levels)
+    )
     lap("spool")
     progress.finish()
     return Passed(thresholds, tops, truth, concept_images, spool, seconds)
@@ -264,7 +266,7 @@ def tally(plan: Plan, passed: Passed, progress: Progress) -> tuple[LayerTally, .
 
 def _survivors(
     layer: LayerPlan,
-    tail: Tail,
+    level: Thresholds,
     top: TopImages,
     start: int,
     activations: NDArray[np.float32],
@@ -285,9 +287,9 @@ def _survivors(
             hint="check the model's weights and that the preprocessing fits it; "
             "half-precision networks overflow on inputs of the wrong scale",
         )
-    tail.update(activations, maxima)
+    level.update(activations, maxima)
     top.update(start, maxima)
-    maps, starts, cells, values = encode(activations, maxima, tail.bounds, threads)
+    maps, starts, cells, values = encode(activations, maxima, level.bounds, threads)
     return Records(
         shape=layer.shape,
         image_starts=np.searchsorted(maps, np.arange(n + 1) * layer.units).astype(np.int64),

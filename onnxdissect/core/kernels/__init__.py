@@ -2,8 +2,8 @@
 
 ``survey``
     The largest value of every activation map, and whether all values are finite.
-``tail``
-    The largest values of every unit so far, and the bound they put under its threshold.
+``rank``
+    How many activations lie above a value, by their leading bits.
 ``sparse``
     Activation maps reduced to the cells that can still matter.
 ``count``

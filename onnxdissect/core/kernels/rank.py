@@ -1,0 +1,203 @@
+"""How many of a unit's activations lie above a value: counts over the leading bits of float32.
+
+Floats are ordered as the unsigned integers of `order`, so the leading bits of those are bins of equal ratio:
+14 bits are a sign, an exponent and five bits of mantissa, 3 % wide each. Memory does not depend on how many
+activations there are, and the value of any rank is found exactly by counting the bits that are left.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+from onnxdissect.core.records import Records
+
+__all__ = ["bin_edges", "count_above", "order", "refine"]
+
+# A stretch of cells that is looked at as a whole before any of them is.
+_BLOCK = 128
+_MINUS_ZERO = np.uint32(0x80000000)
+
+
+def order(values: NDArray[np.float32]) -> NDArray[np.uint32]:
+    """Unsigned integers in the order of the floats; the order of NaN is of no use.
+
+    Parameters
+    ----------
+    values : ndarray of float32
+
+    Returns
+    -------
+    ndarray of uint32
+        Equal where the floats are: ``-0.0`` is taken for ``0.0``.
+    """
+    bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
+    bits = np.where(bits == _MINUS_ZERO, np.uint32(0), bits)
+    return np.where(bits >> 31, ~bits, bits | np.uint32(0x80000000))
+
+
+def bin_edges(bits: int) -> NDArray[np.float32]:
+    """Smallest float of each bin of the leading bits.
+
+    Parameters
+    ----------
+    bits : int
+        How many leading bits make a bin.
+
+    Returns
+    -------
+    ndarray of float32, shape (2**bits,)
+        Bins below ``-inf`` hold NaN in truth and are given ``-inf``, those above ``inf`` likewise.
+    """
+    keys = np.arange(2**bits, dtype=np.uint32) << np.uint32(32 - bits)
+    edges = np.where(keys >> 31, keys & np.uint32(0x7FFFFFFF), ~keys).astype(np.uint32).view(np.float32)
+    middle = 2 ** (bits - 1)
+    edges[:middle][np.isnan(edges[:middle])] = -np.inf
+    edges[middle:][np.isnan(edges[middle:])] = np.inf
+    return edges
+
+
+def count_above(
+    activations: NDArray[np.float32],
+    maxima: NDArray[np.float32],
+    edges: NDArray[np.float32],
+    counts: NDArray[np.unsignedinteger],
+    floors: NDArray[np.int64],
+    above: NDArray[np.int64],
+    keep: int,
+    threads: int,
+) -> None:
+    """Count a batch's activations above each unit's floor, and raise the floor as far as they allow.
+
+    Parameters
+    ----------
+    activations : ndarray of float32, shape (n, units, h, w)
+        Finite, C-contiguous activations.
+    maxima : ndarray of float32, shape (n, units)
+        Largest value of each map.
+    edges : ndarray of float32, shape (bins,)
+        Smallest value of each bin.
+    counts : ndarray of unsigned integers, shape (units, bins)
+        Values per bin, complete for the bins above the floor; added to in place.
+    floors : ndarray of int64, shape (units,)
+        The highest bin that is sure to lie at or below the bin of the ``keep``-th largest value; raised in
+        place.
+    above : ndarray of int64, shape (units,)
+        How many values lie in bins above the floor, less than ``keep``; changed in place.
+    keep : int
+        m + 1: how many of a unit's largest values decide its threshold.
+    threads : int
+        How many threads share the units.
+    """
+    n, units, h, w = activations.shape
+    if activations.dtype != np.float32 or not activations.flags.c_contiguous:
+        raise TypeError("count_above needs C-contiguous float32 activations")
+    shift = np.uint32(33 - edges.size.bit_length())
+    _count_driver(
+        activations.reshape(n, units, h * w), maxima, edges, counts, floors, above, keep, shift, threads
+    )
+
+
+def refine(
+    records: Records,
+    prefixes: NDArray[np.uint32],
+    known: int,
+    counts: NDArray[np.int64],
+    threads: int,
+) -> None:
+    """Count the next bits of the values that share their leading bits with a unit's threshold.
+
+    Parameters
+    ----------
+    records : Records
+        Surviving maps of a chunk of images.
+    prefixes : ndarray of uint32, shape (quantiles, units)
+        The leading bits of each threshold.
+    known : int
+        How many bits those are.
+    counts : ndarray of int64, shape (quantiles, units, 2**next)
+        Added to in place.
+    threads : int
+        How many threads share the units.
+    """
+    if records.units.size:
+        following = counts.shape[2].bit_length() - 1
+        _refine_driver(
+            (records.image_starts, records.units, records.starts),
+            order(records.values),
+            prefixes,
+            np.uint32(32 - known),
+            np.uint32(32 - known - following),
+            counts,
+            threads,
+        )
+
+
+@njit(parallel=True, cache=True)
+def _count_driver(activations, maxima, edges, counts, floors, above, keep, shift, threads):
+    units = activations.shape[1]
+    for t in prange(threads):
+        for unit in range(units * t // threads, units * (t + 1) // threads):
+            floor = floors[unit]
+            total = above[unit] + _count_body(
+                activations[:, unit], maxima[:, unit], edges[floor + 1], counts[unit], shift
+            )
+            while total >= keep:
+                floor += 1
+                total -= counts[unit, floor]
+            floors[unit] = floor
+            above[unit] = total
+
+
+@njit(cache=True, nogil=True)
+def _count_body(activations, maxima, ceiling, counts, shift):
+    counted = 0
+    for image in range(activations.shape[0]):
+        if maxima[image] < ceiling:
+            continue
+        values = activations[image]
+        for start in range(0, values.shape[0], _BLOCK):
+            block = values[start : start + _BLOCK]
+            # Most blocks hold nothing that counts, and this loop is the one that vectorises.
+            hot = 0
+            for j in range(block.shape[0]):
+                hot += block[j] >= ceiling
+            if hot == 0:
+                continue
+            counted += hot
+            keys = block.view(np.uint32)
+            for j in range(block.shape[0]):
+                if block[j] >= ceiling:
+                    key = keys[j]
+                    if key == _MINUS_ZERO:
+                        key = np.uint32(0)
+                    key = ~key if key >> np.uint32(31) else key | np.uint32(0x80000000)
+                    counts[np.uint32(key) >> shift] += 1
+    return counted
+
+
+@njit(parallel=True, cache=True)
+def _refine_driver(records, keys, prefixes, shift, rest, counts, threads):
+    units = prefixes.shape[1]
+    for t in prange(threads):
+        _refine_body(
+            records, keys, prefixes, shift, rest, counts, units * t // threads, units * (t + 1) // threads
+        )
+
+
+@njit(cache=True, nogil=True)
+def _refine_body(records, keys, prefixes, shift, rest, counts, first, last):
+    image_starts, units, starts = records
+    mask = np.uint32(counts.shape[2] - 1)
+    for image in range(image_starts.shape[0] - 1):
+        here = units[image_starts[image] : image_starts[image + 1]]
+        begin = image_starts[image] + np.searchsorted(here, first)
+        end = image_starts[image] + np.searchsorted(here, last)
+        for record in range(begin, end):
+            unit = units[record]
+            for at in range(starts[record], starts[record + 1]):
+                key = keys[at]
+                for q in range(prefixes.shape[0]):
+                    if key >> shift == prefixes[q, unit]:
+                        counts[q, unit, (key >> rest) & mask] += 1
