@@ -151,7 +151,9 @@ def random_broden(
     for position, number in enumerate(numbers):
         belongs = rng.permutation(categories)[: 1 + int(rng.random() < 0.3)]
         # halves, so that ties occur
-        listed = {names[g]: Listed(int(rng.integers(1, 4)), int(rng.integers(0, 4)) / 2) for g in sorted(belongs)}
+        listed = {
+            names[g]: Listed(int(rng.integers(1, 4)), int(rng.integers(0, 4)) / 2) for g in sorted(belongs)
+        }
         chosen.append(Label(number, "" if nameless and position == 0 else f"label{number}", listed))
     made = [
         Picture(

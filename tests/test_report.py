@@ -138,10 +138,11 @@ def test_page_shows_every_unit(run: FakeRun, tmp_path: Path) -> None:
 
 def test_page_names_what_was_dissected(run: FakeRun, tmp_path: Path) -> None:
     manifest = {**run.manifest, "warnings": ["the moon is full"]}
+    manifest["model"] = {**manifest["model"], "opset": {"ai.onnx": 17, "com.microsoft": 1}}
     page = Page(build(replace(run, manifest=manifest).save(tmp_path / "run")))
     for words in (
         "réseau.onnx",
-        "fake_counts opset 17 · sha256 000000000000",
+        "fake_counts opset 17, com.microsoft 1 · sha256 000000000000",
         "fake 12 images · 17 concepts",
         "Quantiles 0.005, 0.02",
         "IoU above 0.04 “paper” scoring",

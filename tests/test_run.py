@@ -76,7 +76,7 @@ def geometry(convolutions: list[Convolution], pool: bool) -> naive.Field:
         for axis in (0, 1):
             offset[axis] += ((conv.kernel[axis] - 1) / 2 - conv.pads[axis]) * stride[axis]
             stride[axis] *= conv.stride[axis]
-            if pool and i == 0:
+            if pool and i == 0 and len(convolutions) > 1:  # the pool comes after the layer otherwise
                 offset[axis] += 0.5 * stride[axis]
     return (offset[0], offset[1]), (stride[0], stride[1])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -208,9 +209,7 @@ def run_pass(
         spool.append(Chunk(batch.start, annotations, records), [level.bounds for level in levels])
         lap("spool")
         progress.advance(len(batch.annotations))
-    thresholds = tuple(
-        level.settle(lambda i=i: (chunk.layers[i] for chunk in spool)) for i, level in enumerate(levels)
-    )
+    thresholds = tuple(level.settle(partial(spool.records, i)) for i, level in enumerate(levels))
     lap("spool")
     progress.finish()
     return Passed(thresholds, tops, truth, concept_images, spool, seconds)

@@ -103,6 +103,10 @@ class Spool:
                     yield chunk
         yield from self._held
 
+    def records(self, layer: int) -> Iterator[Records]:
+        """All records of one layer, chunk by chunk."""
+        return (chunk.layers[layer] for chunk in self)
+
     def _overflow(self) -> None:
         path = self._folder / f"spool-{len(self._files):06d}.bin"
         try:

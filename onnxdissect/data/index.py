@@ -143,7 +143,7 @@ class _Rows:
                 name = token.strip()
                 if not name:
                     continue
-                if name.isdigit():
+                if name.isdecimal():
                     whole.append(self._known(name))
                 else:
                     maps.append(_inside(name))
@@ -186,7 +186,9 @@ def _inside(text: str) -> str:
         raise ValueError("the image has no file name")
     if "\\" in text or ":" in text or ".." in text or text[0] == "/" or "\0" in text:
         text = text.replace("\\", "/")
-        if text[0] == "/" or text[1:2] == ":" or ".." in text.split("/") or "\0" in text:
+        if "\0" in text:
+            raise ValueError(f"{text!r} cannot be a file name")
+        if text[0] == "/" or text[1:2] == ":" or ".." in text.split("/"):
             raise ValueError(f"{text!r} leads out of the images folder")
     if text[0] in "+-0123456789" and _is_number(text):
         raise ValueError(f"{text!r} is neither a label number nor the name of a PNG file")

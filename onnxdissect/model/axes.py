@@ -14,47 +14,17 @@ import onnx_ir as ir
 
 from onnxdissect.model.graph import attribute, name_of
 from onnxdissect.model.layers import ImageInput
+from onnxdissect.model.operators import (
+    FIRST_INPUT,
+    MATRIX_PRODUCTS,
+    POINTWISE,
+    REDUCTIONS,
+    RESHAPES,
+    SPATIAL,
+)
 from onnxdissect.model.probe import Probe
 
-__all__ = ["FIRST_INPUT", "POINTWISE", "SPATIAL", "follow_axes", "reduced_axes"]
-
-POINTWISE = frozenset(
-    (
-        "Add And BiasGelu BitwiseAnd BitwiseOr BitwiseXor Div Equal Greater GreaterOrEqual Less LessOrEqual Max "
-        "Mean Min Mod Mul Or Pow QLinearAdd QLinearMul Sub Sum Where Xor PRelu"
-    ).split()
-)
-"""Several operands, broadcast against each other."""
-
-FIRST_INPUT = frozenset(
-    (
-        "Abs Acos Acosh Asin Asinh Atan Atanh BatchNormalization BitwiseNot Cast CastLike Ceil Celu Clip Cos Cosh "
-        "CumSum DequantizeLinear Dropout DynamicQuantizeLinear Elu Erf Exp FastGelu Floor Gelu "
-        "GroupNormalization HardSigmoid HardSwish Identity InstanceNormalization IsInf IsNaN LRN "
-        "LayerNormalization LeakyRelu Log LogSoftmax LpNormalization MeanVarianceNormalization Mish Neg Not Pad "
-        "QLinearLeakyRelu QLinearSigmoid QLinearSoftmax QuantizeLinear QuickGelu RMSNormalization Reciprocal "
-        "Relu Resize Round Selu Shrink Sigmoid Sign Sin Sinh Slice Softmax Softplus Softsign Sqrt Swish Tan "
-        "Tanh ThresholdedRelu Trilu Upsample"
-    ).split()
-)
-"""One operand that matters; its axes are the result's."""
-
-SPATIAL = frozenset(
-    (
-        "AveragePool Conv ConvInteger ConvTranspose DepthToSpace FusedConv GlobalAveragePool GlobalLpPool "
-        "GlobalMaxPool LpPool MaxPool QLinearAveragePool QLinearConv QLinearGlobalAveragePool SpaceToDepth"
-    ).split()
-)
-"""Defined by ONNX on (N, C, H, W)."""
-
-_REDUCTIONS = frozenset(
-    (
-        "ArgMax ArgMin ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd "
-        "ReduceSum ReduceSumSquare"
-    ).split()
-)
-_RESHAPES = frozenset("Flatten Reshape Squeeze Unsqueeze".split())
-_MATMULS = frozenset("MatMul MatMulInteger QLinearMatMul FusedMatMul".split())
+__all__ = ["follow_axes", "reduced_axes"]
 
 
 def follow_axes(graph: ir.Graph, image: ImageInput, probe: Probe) -> dict[str, str]:
@@ -105,7 +75,7 @@ def _node_axes(node: ir.Node, axes: dict[str, str], probe: Probe) -> str | None:
         return _broadcast([(axes[name], probe.shapes[name]) for name in operands], out)
     if op == "Concat":
         return _agree([axes[name] for name in operands])
-    if op in _MATMULS or op == "Gemm":
+    if op in MATRIX_PRODUCTS:
         return _product(node, axes, first)
     if first not in axes:
         return None
@@ -118,7 +88,7 @@ def _node_axes(node: ir.Node, axes: dict[str, str], probe: Probe) -> str | None:
     if op in SPATIAL:
         # on anything but (N, C, H, W) the operator mixes axes that we know with ones that we do not
         return "NCHW" if source in ("NCHW", "N?HW", "NcHW") else None
-    if op in _RESHAPES:
+    if op in RESHAPES:
         return _regroup(source, probe.shapes[first], out)
     return None
 
@@ -133,7 +103,8 @@ def _reduce(node: ir.Node, source: str, probe: Probe) -> str | None:
     if axes is None:
         return None
     if attribute(node, "keepdims", 1):
-        return source
+        # one cell of all is still a map; one image of all, or one unit, is not
+        return "".join("?" if i in axes and letter not in "HW" else letter for i, letter in enumerate(source))
     return "".join(letter for i, letter in enumerate(source) if i not in axes)
 
 
@@ -146,7 +117,7 @@ def _gather(node: ir.Node, source: str, probe: Probe) -> str | None:
 _HANDLERS: dict[str, Callable[[ir.Node, str, Probe], str | None]] = {
     "Transpose": _transpose,
     "Gather": _gather,
-    **dict.fromkeys(_REDUCTIONS, _reduce),
+    **dict.fromkeys(REDUCTIONS, _reduce),
 }
 
 

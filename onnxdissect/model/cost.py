@@ -7,12 +7,11 @@ from math import prod
 import onnx_ir as ir
 
 from onnxdissect.model.graph import is_stored, name_of, stored_size
-from onnxdissect.model.kernels import CONVOLUTIONS, weight_shape
+from onnxdissect.model.kernels import weight_shape
+from onnxdissect.model.operators import CONVOLUTIONS, MATRIX_PRODUCTS
 from onnxdissect.model.probe import Probe
 
 __all__ = ["Cost", "follow_costs"]
-
-_PRODUCTS = frozenset("FusedMatMul Gemm MatMul MatMulInteger QLinearMatMul".split())
 
 # Scales and zero points describe how numbers are stored; axes, shapes and bounds are no weights either.
 _NO_WEIGHTS = {
@@ -122,7 +121,7 @@ def _macs(node: ir.Node, probe: Probe) -> int:
         if shape is None:
             return 0
         return prod(source if node.op_type == "ConvTranspose" else out) * prod(shape[1:])
-    if node.op_type in _PRODUCTS:
+    if node.op_type in MATRIX_PRODUCTS:
         transposed = node.attributes.get("transA")
         return prod(out) * source[-2 if transposed is not None and transposed.value else -1]
     return 0

@@ -16,10 +16,11 @@ from enum import Enum
 
 import onnx_ir as ir
 
-from onnxdissect.model.axes import FIRST_INPUT, POINTWISE, SPATIAL, reduced_axes
+from onnxdissect.model.axes import reduced_axes
 from onnxdissect.model.graph import attribute, name_of
 from onnxdissect.model.kernels import begin_pads, kernel_shape
 from onnxdissect.model.layers import ImageInput, ReceptiveField
+from onnxdissect.model.operators import FIRST_INPUT, GLOBAL_POOLS, POINTWISE, REDUCTIONS, SPATIAL
 from onnxdissect.model.probe import Probe
 from onnxdissect.model.resampling import resize_map
 
@@ -56,7 +57,6 @@ Position = Extent | Unplaced
 Pair = tuple[Position, Position]
 
 _UNKNOWN: Pair = (Unplaced.UNKNOWN, Unplaced.UNKNOWN)
-_GLOBAL = frozenset("GlobalAveragePool GlobalLpPool GlobalMaxPool QLinearGlobalAveragePool".split())
 
 
 def follow_positions(
@@ -202,7 +202,7 @@ def _move(op: str, step: _Step, axis: int, at: Extent) -> Position:
         return mover(step, axis, at, lengths)
     if op in SPATIAL:
         return _convolve(step, axis, at, lengths)
-    if op.startswith(("Reduce", "Arg")):
+    if op in REDUCTIONS:
         return _reduce(step, axis, at, lengths)
     if op in FIRST_INPUT or lengths[0] == lengths[1]:
         return at
@@ -331,7 +331,7 @@ def _gather(step: _Step, axis: int, at: Extent, lengths: tuple[int, int]) -> Pos
 
 
 _MOVERS: dict[str, Callable[[_Step, int, Extent, tuple[int, int]], Position]] = {
-    **dict.fromkeys(_GLOBAL, _whole),
+    **dict.fromkeys(GLOBAL_POOLS, _whole),
     "ConvTranspose": _transposed,
     "DepthToSpace": _depth_to_space,
     "Gather": _gather,

@@ -8,6 +8,7 @@ from onnxdissect.errors import ImageInputError
 from onnxdissect.model.graph import attribute, name_of
 from onnxdissect.model.kernels import weight_shape
 from onnxdissect.model.layers import ImageInput
+from onnxdissect.model.operators import CONVOLUTIONS, COPIES, LINEAR, QUANTISERS
 
 __all__ = ["find_image_input", "known_size"]
 
@@ -21,11 +22,8 @@ _DTYPES = {
     ir.DataType.INT64: "int64",
 }
 
-# Between the input and its first convolution exporters put only these.
-_BEFORE_CONV = frozenset(
-    "Add Cast Clip DequantizeLinear Div Identity Mul Pad QuantizeLinear Resize Sub BatchNormalization".split()
-)
-_CONVOLUTIONS = ("Conv", "ConvInteger", "FusedConv", "QLinearConv")
+_BEFORE_CONV = COPIES | QUANTISERS | LINEAR | {"BatchNormalization", "Clip", "Resize"}
+"""What exporters put between the input and its first convolution."""
 
 
 def find_image_input(model: ir.Model) -> ImageInput:
@@ -55,7 +53,8 @@ def find_image_input(model: ir.Model) -> ImageInput:
     others = [value for value in inputs if value is not image]
     if others:
         raise ImageInputError(
-            f"beside the image input {image.name!r} the model needs {', '.join(_describe(v) for v in others)}",
+            f"beside the image input {image.name!r} the model needs "
+            f"{', '.join(_describe(v) for v in others)}",
             hint="export the network with the image as its only input",
         )
     if image.dtype not in _DTYPES:
@@ -132,14 +131,14 @@ def _trace(image: ir.Value) -> tuple[int, int] | None:
     value = image
     for _ in range(64):
         users = [node for node, _ in value.uses() if node.op_type != "Shape"]
-        conv = next((n for n in users if n.op_type in _CONVOLUTIONS and n.inputs[0] is value), None)
+        conv = next((n for n in users if n.op_type in CONVOLUTIONS and n.inputs[0] is value), None)
         if conv is not None:
             shape = weight_shape(conv)
             axis = perm[1]
             if shape is None or axis == 0 or axis == 2:
                 return None
             return axis, shape[1] * int(attribute(conv, "group", 1))
-        following = next((n for n in users if n.op_type == "Transpose" or n.op_type in _BEFORE_CONV), None)
+        following = next((n for n in users if n.op_type in _BEFORE_CONV), None)
         if following is None or not following.outputs:
             return None
         if following.op_type == "Transpose":

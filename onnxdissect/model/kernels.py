@@ -5,12 +5,11 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from onnxdissect.model.graph import attribute
+from onnxdissect.model.operators import CONVOLUTIONS, COPIES, QUANTISERS
 
-__all__ = ["CONVOLUTIONS", "begin_pads", "kernel_shape", "weight_shape"]
+__all__ = ["begin_pads", "kernel_shape", "weight_shape"]
 
-CONVOLUTIONS = frozenset("Conv ConvInteger ConvTranspose FusedConv QLinearConv".split())
-
-_PASSING = frozenset("Cast DequantizeLinear Identity QuantizeLinear".split())
+_PASSING = COPIES | QUANTISERS
 
 
 def weight_shape(node: ir.Node) -> tuple[int, ...] | None:
@@ -30,12 +29,12 @@ def weight_shape(node: ir.Node) -> tuple[int, ...] | None:
     while value is not None:
         producer = value.producer()
         if value.is_initializer() and value.const_value is not None:
-            return tuple(int(n) for n in value.const_value.shape)
+            return tuple(value.const_value.shape.numpy())
         if producer is None:
             return None
         if producer.op_type == "Constant":
             tensor = attribute(producer, "value", None)
-            return None if tensor is None else tuple(int(n) for n in tensor.shape)
+            return None if tensor is None else tuple(tensor.shape.numpy())
         if producer.op_type not in _PASSING:
             return None
         value = producer.inputs[0]
@@ -63,7 +62,7 @@ def kernel_shape(node: ir.Node) -> tuple[int, ...] | None:
 
 
 def begin_pads(node: ir.Node, axis: int, taps: int, stride: int, before: int, after: int) -> int:
-    """Padding before the first cell along one axis.
+    """Work out the padding before the first cell along one axis.
 
     Parameters
     ----------

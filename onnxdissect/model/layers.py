@@ -133,13 +133,15 @@ class ImageInput:
         return batch, self.channels, *size
 
 
-def make_alias(op: str, taken: Collection[str], start: int = 1) -> tuple[str, int]:
+def make_alias(op: str, name: str, taken: Collection[str], start: int = 1) -> tuple[str, int]:
     """Give a value a short name that nothing else has.
 
     Parameters
     ----------
     op : str
         Operator.
+    name : str
+        The value's own name; kept where it is such a short name already.
     taken : collection of str
         Names that mean something else.
     start : int
@@ -150,9 +152,12 @@ def make_alias(op: str, taken: Collection[str], start: int = 1) -> tuple[str, in
     alias : str
         Lower-case operator and number.
     number : int
-        The number it got.
+        The last number tried.
     """
     stem = re.sub(r"[^a-z0-9_]", "", op.lower()) or "value"
+    own = re.fullmatch(rf"{stem}([1-9]\d*)", name)
+    if own:
+        return name, max(int(own[1]), start - 1)
     number = start
     while f"{stem}{number}" in taken:
         number += 1

@@ -12,6 +12,7 @@ from onnxdissect.model.cost import Cost, follow_costs
 from onnxdissect.model.geometry import Pair, Unplaced, follow_positions, receptive_field
 from onnxdissect.model.graph import name_of
 from onnxdissect.model.layers import ImageInput, Layer, make_alias, make_slug
+from onnxdissect.model.operators import COPIES, QUANTISERS
 from onnxdissect.model.probe import Probe
 from onnxdissect.model.stages import activated_values, choose_stages
 
@@ -20,8 +21,6 @@ __all__ = ["Listing", "list_layers"]
 _FLOATS = ("float32", "float16", "float64")
 _LAYOUTS = ("NCHW", "NHWC")
 
-# The same numbers in another order, type or frame: selectable by name, but no layer of their own.
-_COPIES = frozenset("Cast Dropout Identity Pad Transpose".split())
 _UNPLACED: Pair = (Unplaced.UNKNOWN, Unplaced.UNKNOWN)
 
 
@@ -127,7 +126,7 @@ def _names(graph: ir.Graph) -> Iterator[tuple[str, ir.Node]]:
 
 
 def _stored_values(graph: ir.Graph) -> dict[str, str]:
-    reasons = {name: "it is stored in the file, not computed from the image" for name in graph.initializers}
+    reasons = dict.fromkeys(graph.initializers, "it is stored in the file, not computed from the image")
     for value in graph.inputs:
         reasons.setdefault(name_of(value), "it is an input of the network, not a layer")
     return reasons
@@ -191,7 +190,7 @@ def _origin(node: ir.Node) -> ir.Node:
     """Node whose result a dequantised value stands for."""
     if node.op_type != "DequantizeLinear":
         return node
-    while node.op_type in _COPIES or node.op_type in ("DequantizeLinear", "QuantizeLinear"):
+    while node.op_type in COPIES | QUANTISERS:
         source = node.inputs[0]
         producer = source.producer() if source is not None else None
         if producer is None:
@@ -212,7 +211,7 @@ def _representatives(graph: ir.Graph, described: dict[str, Layer]) -> dict[str, 
         if node.op_type == "DequantizeLinear":
             # exporters write one for each user of the same integers
             chosen[name] = dequantised.setdefault(name_of(source), name)
-        elif node.op_type in _COPIES and name_of(source) in chosen:
+        elif node.op_type in COPIES and name_of(source) in chosen:
             chosen[name] = chosen[name_of(source)]
         else:
             chosen[name] = name
@@ -251,7 +250,8 @@ def _with_aliases(
     # layers first, so that their numbers run without gaps
     for name in sorted(described, key=lambda n: representative[n] != n):
         op = described[name].op
-        alias, number = make_alias(op, taken, counts.get(op.lower(), 0) + 1)
+        alias, number = make_alias(op, name, taken, counts.get(op.lower(), 0) + 1)
         counts[op.lower()] = number
+        taken.add(alias)
         aliased[name] = replace(described[name], alias=alias)
     return aliased

@@ -17,16 +17,12 @@ from numpy.typing import NDArray
 from onnxdissect.errors import ModelRuntimeError
 from onnxdissect.model.graph import constant, downstream, is_stored, name_of
 from onnxdissect.model.layers import ImageInput
+from onnxdissect.model.operators import NO_TENSORS
 from onnxdissect.model.runtime import open_runtime, random_images
 
 __all__ = ["Probe", "probe"]
 
 _PREFIX = "onnxdissect/probe/"
-
-# Values of these are lists or maybe nothing at all, which have no shape.
-_NO_TENSORS = frozenset(
-    "Optional SequenceConstruct SequenceEmpty SequenceErase SequenceInsert SequenceMap SplitToSequence ZipMap".split()
-)
 
 # Inputs that say where things go rather than what they are: small, and geometry needs their numbers.
 _SHAPING = {
@@ -121,7 +117,7 @@ def probe(model: ir.Model, folder: Path, image: ImageInput, size: tuple[int, int
     values = [
         name_of(value)
         for node in model.graph
-        if node.op_type not in _NO_TENSORS
+        if node.op_type not in NO_TENSORS
         for value in node.outputs
         if value in reached and value.name and (value.type is None or isinstance(value.type, ir.TensorType))
     ]

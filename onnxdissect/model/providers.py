@@ -32,7 +32,7 @@ _WHEELS = (
     "onnxruntime-qnn",
 )
 
-_CPU = ("CPUExecutionProvider", {})
+_CPU: tuple[str, dict[str, str]] = ("CPUExecutionProvider", {})
 # TF32 rounds float32 inputs to 10 bits of mantissa, which moves thresholds
 _CUDA = ("CUDAExecutionProvider", {"device_id": "0", "use_tf32": "0"})
 _TENSORRT = ("TensorrtExecutionProvider", {"device_id": "0"})
@@ -101,7 +101,7 @@ def advice() -> str:
 
 
 def execution_providers(name: str) -> list[tuple[str, dict[str, str]]]:
-    """Providers to give to onnxruntime.
+    """List what onnxruntime is to try.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ _ROUNDING: dict[str, Callable[[float], float]] = {
 
 @dataclass(frozen=True, slots=True)
 class Affine:
-    """Result cell ``i`` lies at ``offset + i * stride`` among the operand's cells and hears ``taps`` of them."""
+    """Result cell ``i`` lies at ``offset + i * stride`` among the operand's and hears ``taps`` of them."""
 
     offset: float
     stride: float

@@ -171,7 +171,7 @@ def _refusal(error: Exception) -> ModelRuntimeError:
         where = f" (node {node!r})" if node else ""
         if domain in ("", "ai.onnx"):
             return ModelRuntimeError(
-                f"onnxruntime {version} has no operator {op!r} in ONNX's own domain at the model's opset{where}",
+                f"onnxruntime {version} has no operator {op!r} in ONNX's domain at the model's opset{where}",
                 hint="export with an opset that has it, or upgrade onnxruntime",
             )
         return ModelRuntimeError(
@@ -191,7 +191,7 @@ def _refusal(error: Exception) -> ModelRuntimeError:
 
 
 def _shorten(error: Exception) -> str:
-    """What onnxruntime said, without its own source locations."""
+    """Keep what onnxruntime said, without its own source locations."""
     text = re.sub(r"\[ONNXRuntimeError\] : \d+ : \w+ : ", "", str(error)).strip()
     text = re.sub(r"/onnxruntime_src/\S+ [^\n]*?\) (?=[A-Z])", "", text)
     return " ".join(text.split())[:500]

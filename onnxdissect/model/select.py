@@ -45,8 +45,6 @@ def select_layers(listing: Listing, selectors: Sequence[str], model: str) -> tup
         raise ParameterError("no layer was asked for", candidates=KEYWORDS)
     hint = f"onnxdissect layers {model}"
     known = [*listing.layers, *listing.copies]
-    if not listing.layers:
-        raise LayerNotFoundError(f"{model} has no layer that can be dissected: no map of units", hint=hint)
     wanted = {layer.name for selector in selectors for layer in _match(listing, known, selector, hint)}
     chosen = [layer for layer in known if layer.name in wanted]
     return tuple(sorted(chosen, key=lambda layer: listing.order[layer.name]))
@@ -60,6 +58,8 @@ def _match(listing: Listing, known: list[Layer], selector: str, hint: str) -> li
         raise LayerLayoutError(
             f"the value {selector!r} cannot be dissected: {listing.refusals[selector]}", hint=hint
         )
+    if selector in KEYWORDS and not listing.layers:
+        raise LayerNotFoundError("the network has no layer that can be dissected: no map of units", hint=hint)
     if selector == "all":
         return list(listing.layers)
     if selector in ("stages", "last"):

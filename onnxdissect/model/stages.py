@@ -14,21 +14,12 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from onnxdissect.model.graph import name_of, stored_size
+from onnxdissect.model.operators import CARRIERS, COPIES, GATES, LINEAR, NONLINEAR, QUANTISERS
 
 __all__ = ["activated_values", "choose_stages"]
 
-_NONLINEAR = frozenset(
-    (
-        "Abs BiasGelu Celu Clip Elu Erf Exp FastGelu Gelu HardSigmoid HardSwish LeakyRelu Log Mish PRelu "
-        "QLinearLeakyRelu QLinearSigmoid QuickGelu Relu Selu Shrink Sigmoid Softplus Softsign Sqrt Swish Tanh "
-        "ThresholdedRelu"
-    ).split()
-)
-_LINEAR = frozenset("Add Div Mul Neg Sub".split())
-_BENT_BY_CONSTANT = frozenset("Max Min Pow".split())
-_SAME = frozenset("Cast DequantizeLinear Dropout Identity Pad QuantizeLinear Transpose".split())
-_CARRYING = frozenset("Gather MaxPool Reshape Slice Split".split())
-_GATES = frozenset("HardSigmoid Sigmoid QLinearSigmoid Softmax".split())
+_SAME = COPIES | QUANTISERS
+_BENT_BY_CONSTANT = ("Max", "Min", "Pow")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +63,7 @@ def activated_values(graph: ir.Graph, spatial: Iterable[str]) -> list[str]:
                 carried.add(name)
                 if _leaves(value, regions, outputs) and not _is_gate(node, value):
                     found.append(name)
-            elif (node.op_type in _CARRYING | _SAME or node.op_type == "Concat") and carried.issuperset(
+            elif (node.op_type in CARRIERS | _SAME or node.op_type == "Concat") and carried.issuperset(
                 operands
             ):
                 carried.add(name)
@@ -93,9 +84,9 @@ def _region(node: ir.Node, name: str, regions: dict[str, _Region], known: set[st
     root = roots.pop()
     if op in _SAME:
         return _Region(root, bent)
-    if op in _NONLINEAR:
+    if op in NONLINEAR:
         return _Region(root, True)
-    if op in _LINEAR or op in _BENT_BY_CONSTANT:
+    if op in LINEAR or op in _BENT_BY_CONSTANT:
         # a weight per channel (a folded normalisation) starts anew: it is the next layer's business
         if any(stored_size(v) != 1 for v in operands if v.name not in known):
             return own
@@ -116,7 +107,7 @@ def _leaves(value: ir.Value, regions: dict[str, _Region], outputs: set[str]) -> 
 
 def _is_gate(node: ir.Node, value: ir.Value) -> bool:
     users = [user for user, _ in value.uses()]
-    return node.op_type in _GATES and bool(users) and all(user.op_type == "Mul" for user in users)
+    return node.op_type in GATES and bool(users) and all(user.op_type == "Mul" for user in users)
 
 
 def choose_stages(candidates: Iterable[tuple[str, tuple[int, int]]]) -> list[str]:

@@ -34,7 +34,7 @@ class ExposeValues(passes.FunctionalPass):
         self.prune = prune
 
     def requires(self, model: ir.Model) -> None:
-        """Every value must be computed by a node of the main graph."""
+        """Check that a node of the main graph computes every value."""
         missing = set(self.names) - {value.name for node in model.graph for value in node.outputs}
         if missing:
             raise passes.PreconditionError(f"no node computes {sorted(missing)}")
@@ -52,11 +52,10 @@ class ExposeValues(passes.FunctionalPass):
             # overridable initialisers keep onnxruntime from folding them into the kernels
             graph.inputs[:] = [value for value in graph.inputs if not value.is_initializer()]
             common.RemoveUnusedNodesPass()(clone)
-            common.RemoveUnusedFunctionsPass()(clone)
         return passes.PassResult(clone, modified=True)
 
     def ensures(self, model: ir.Model) -> None:
-        """The values are outputs."""
+        """Check that the values are outputs."""
         missing = set(self.names) - {value.name for value in model.graph.outputs}
         if missing:
             raise passes.PostconditionError(f"not exposed: {sorted(missing)}")
@@ -91,7 +90,7 @@ class FreeBatch(passes.FunctionalPass):
         self.shapes = shapes
 
     def requires(self, model: ir.Model) -> None:
-        """The image input must be one of the graph's inputs."""
+        """Check that the image input is one of the graph's inputs."""
         if self.image not in {value.name for value in model.graph.inputs}:
             raise passes.PreconditionError(f"no input {self.image!r}")
 
@@ -110,7 +109,7 @@ class FreeBatch(passes.FunctionalPass):
         return passes.PassResult(clone, modified=True)
 
     def ensures(self, model: ir.Model) -> None:
-        """The first dimension of the image input has no number."""
+        """Check that the first dimension of the image input has no number."""
         image = next(value for value in model.graph.inputs if value.name == self.image)
         if image.shape is None or isinstance(image.shape[0], int):
             raise passes.PostconditionError("the batch is still frozen")

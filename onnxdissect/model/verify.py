@@ -17,7 +17,7 @@ from onnxdissect.model.network import Network
 from onnxdissect.model.runtime import open_runtime
 from onnxdissect.model.surgery import ExposeValues
 
-__all__ = ["Deviation", "reference_activations", "tolerance", "worst_deviation"]
+__all__ = ["Deviation", "batch_tolerance", "reference_activations", "tolerance", "worst_deviation"]
 
 _FLOAT32 = 1e-3
 _FLOAT16 = 3e-2
@@ -98,6 +98,8 @@ def worst_deviation(
     layers: Sequence[Layer],
     got: Sequence[NDArray[np.float32]],
     expected: Sequence[NDArray[np.float32]],
+    *,
+    allowed: float | None = None,
 ) -> Deviation | None:
     """Find the layer that differs most beyond rounding.
 
@@ -109,6 +111,8 @@ def worst_deviation(
         Some of its layers.
     got, expected : sequence of ndarray
         Their activations.
+    allowed : float, optional
+        What rounding explains, by default `tolerance`.
 
     Returns
     -------
@@ -117,10 +121,9 @@ def worst_deviation(
         out; the pass reports them by name.
     """
     worst: Deviation | None = None
-    allowed = tolerance(network)
+    limit = tolerance(network) if allowed is None else allowed
     for layer, one, other in zip(layers, got, expected, strict=True):
         error = _relative_error(one, other)
-        limit = max(allowed, _FLOAT16) if layer.dtype == "float16" else allowed
         if error > limit and (worst is None or error / limit > worst.error / worst.allowed):
             worst = Deviation(layer.name, error, limit)
     return worst
@@ -156,10 +159,36 @@ def tolerance(network: Network) -> float:
     return _FLOAT16 if halves else _FLOAT32
 
 
+def batch_tolerance(network: Network) -> float:
+    """Difference that rounding explains between an image run alone and run among others.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+
+    Returns
+    -------
+    float
+        As `tolerance`, but tight where integers are scaled by the largest value of the whole batch: there
+        any difference comes from the other images.
+    """
+    dynamic = {"DynamicQuantizeLSTM", "DynamicQuantizeLinear", "DynamicQuantizeMatMul"}
+    if dynamic & {node.op_type for node in network.model.graph}:
+        return _FLOAT32
+    return tolerance(network)
+
+
 def _relative_error(got: NDArray[Any], expected: NDArray[Any]) -> float:
     finite = np.isfinite(got) & np.isfinite(expected)
-    reference = expected[finite].astype(np.float64)
-    difference = got[finite].astype(np.float64) - reference
-    scale = float(np.sqrt(np.mean(np.square(reference)))) if reference.size else 0.0
-    error = float(np.sqrt(np.mean(np.square(difference)))) if reference.size else 0.0
+    if not finite.all():
+        got, expected = got[finite], expected[finite]
+    scale, error = _norm(expected), _norm(got - expected)
     return error / max(scale, float(np.finfo(np.float32).tiny))
+
+
+def _norm(values: NDArray[Any]) -> float:
+    with np.errstate(over="ignore"):
+        norm = float(np.linalg.norm(values))
+    # squares of large float32 overflow where the values do not
+    return norm if np.isfinite(norm) else float(np.linalg.norm(values.astype(np.float64)))

@@ -92,7 +92,7 @@ def run_facts(dissection: Dissection) -> Iterator[Fact]:
     if isinstance(provider, Mapping):
         provider = provider.get("name")
     if provider:
-        yield Fact("Ran on", str(provider).removesuffix("ExecutionProvider"), _took(manifest))
+        yield Fact("Ran on", str(provider).removesuffix("ExecutionProvider").upper(), _took(manifest))
 
 
 def _joined(parts: Iterable[str]) -> str:
@@ -103,7 +103,8 @@ def _model_details(model: Mapping[str, Any]) -> Iterator[str]:
     opset = model.get("opset")
     if isinstance(opset, Mapping):
         # the standard operators' domain goes without saying
-        yield "opset " + ", ".join(f"{domain} {number}".strip() for domain, number in opset.items())
+        shown = (f"{'' if domain == 'ai.onnx' else domain} {number}" for domain, number in opset.items())
+        yield "opset " + ", ".join(map(str.strip, shown))
     elif opset:
         yield f"opset {opset}"
     if model.get("sha256"):

@@ -1,9 +1,9 @@
 """`tiny`: the embedded data set, a procedurally drawn Broden of all six categories.
 
-`concepts` names what is drawn, `canvas` and `paints` draw, `nature`, `vehicles`, `buildings`, `outdoors`,
-`furniture` and `appliances` hold the things, `scenes` puts them together, `textures` fills whole images,
-`reliefs` and `light` finish the picture, `colors` names its colours,
-`broden` writes it, `making` makes it all.
+`concepts` names what is drawn; `canvas`, `polygons` and `paints` draw; `nature`, `vehicles`, `buildings`,
+`outdoors`, `furniture` and `appliances` hold the things; `casts` says what occurs in which scene, `scenes`
+places it, `textures` fills whole images; `reliefs` and `light` finish the picture, `colors` names its
+colours; `broden` writes one image and the tables, `making` all of it, with `worker` processes.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.data.tiny.concepts import MATERIALS, NESTED_PARTS, OBJECTS, PARTS, PARTS_OF
+from onnxdissect.data.tiny.polygons import bar_corners, pieces
 from onnxdissect.errors import import_cv2
 
 __all__ = ["GRID", "SIDE", "SIZE", "Canvas", "Color", "Pen", "sine"]
@@ -56,7 +57,7 @@ class Canvas:
     def __init__(self) -> None:
         self.paint: NDArray[np.uint8] = np.zeros((SIDE, SIDE, 4), np.uint8)
         self.marks: NDArray[np.uint8] = np.zeros((SIDE, SIDE, 4), np.uint8)
-        self._fill = import_cv2().fillPoly
+        self._fill = import_cv2().fillConvexPoly
 
     def polygon(
         self,
@@ -93,9 +94,11 @@ class Canvas:
                 outer, inner = _PART[holder], _PART[part]
             else:
                 outer = _PART[part]
-        corners = [np.array(list(points), np.int32)]
-        self._fill(self.paint, corners, (*color, _OBJECT[thing]))
-        self._fill(self.marks, corners, (outer, inner, _MATERIAL[material], int(glow)))
+        paint, mark = (*color, _OBJECT[thing]), (outer, inner, _MATERIAL[material], int(glow))
+        for piece in pieces(list(points)):
+            corners = np.array(piece, np.int32)
+            self._fill(self.paint, corners, paint)
+            self._fill(self.marks, corners, mark)
 
     def rows(self, top: int, bottom: int, color: Color, other: Color, thing: str, material: str = "") -> None:
         """Fill whole rows with a vertical gradient.
@@ -229,13 +232,7 @@ class Pen:
         glow: bool = False,
     ) -> None:
         """Fill a straight bar between two points; it is at least three canvas pixels wide."""
-        (x0, y0), (x1, y1) = self.at(*start), self.at(*end)
-        half = max(width * self.size / 200, 1.5)
-        dx, dy = x1 - x0, y1 - y0
-        # division and square root are exact to the last bit by IEEE 754, unlike hypot
-        length = math.sqrt(dx * dx + dy * dy) or 1.0
-        nx, ny = math.floor(-dy * half / length + 0.5), math.floor(dx * half / length + 0.5)
-        corners = [(x0 + nx, y0 + ny), (x1 + nx, y1 + ny), (x1 - nx, y1 - ny), (x0 - nx, y0 - ny)]
+        corners = bar_corners(self.at(*start), self.at(*end), max(width * self.size / 200, 1.5))
         self.canvas.polygon(
             corners, color, self.thing, part, self.material if material is None else material, glow
         )

@@ -10,11 +10,12 @@ from numpy.random import RandomState
 from numpy.typing import NDArray
 
 from onnxdissect.data.tiny.canvas import GRID, SIZE
+from onnxdissect.data.tiny.casts import INDOORS
 from onnxdissect.data.tiny.colors import color_codes
 from onnxdissect.data.tiny.concepts import SCENES, TEXTURES
 from onnxdissect.data.tiny.light import halve, lit
 from onnxdissect.data.tiny.reliefs import Reliefs
-from onnxdissect.data.tiny.scenes import INDOORS, compose
+from onnxdissect.data.tiny.scenes import compose
 from onnxdissect.data.tiny.textures import draw_texture
 
 __all__ = ["Drawing", "draw", "scene_of", "texture_of"]

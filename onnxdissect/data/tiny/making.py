@@ -18,7 +18,7 @@ from typing import IO
 
 from onnxdissect.data.tiny.broden import Record, write_tables
 from onnxdissect.data.tiny.worker import make_images
-from onnxdissect.errors import OutputError, ParameterError
+from onnxdissect.errors import OutputError, ParameterError, import_cv2
 
 __all__ = ["IMAGES", "SEED", "VERSION", "cache_folder", "ensure_tiny", "make_tiny"]
 
@@ -67,6 +67,8 @@ def make_tiny(
         If a parameter is out of its range.
     OutputError
         If the folder holds something else, or cannot be written.
+    InstallationError
+        If OpenCV does not load.
     """
     if images < 1:
         raise ParameterError(f"tiny is asked for with {images} images; there must be at least 1")
@@ -74,6 +76,7 @@ def make_tiny(
         raise ParameterError(f"the seed of tiny is {seed}; it must lie in 0 .. {2**32 - 1}")
     if workers < 1:
         raise ParameterError(f"tiny is to be made by {workers} workers; there must be at least 1")
+    import_cv2()  # said here once rather than by every worker
     folder = Path(folder).absolute()
     marker = {"tiny": VERSION, "seed": seed, "images": images}
     if _already_made(folder, marker):
@@ -252,7 +255,8 @@ def ensure_tiny(cache: Path | None = None, *, progress: Progress | None = None) 
             # whoever made these no longer runs, or it would hold the lock
             for stale in cache.glob(f"{folder.name}.*.partial"):
                 shutil.rmtree(stale, ignore_errors=True)
-            make_tiny(folder, workers=max(2, min(os.cpu_count() or 1, 8)), progress=progress)
+            workers = max(2, min(os.cpu_count() or 1, 8))
+            make_tiny(folder, images=IMAGES, seed=SEED, workers=workers, progress=progress)
     except OSError as error:
         raise OutputError(
             f"the data set tiny cannot be kept in {cache}: {error}",
@@ -289,4 +293,7 @@ else:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
+        except OSError:
+            # a file system without locks: whoever makes it at the same time does the work twice
+            return True
         return True

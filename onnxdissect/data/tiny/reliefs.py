@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from onnxdissect.data.tiny.canvas import SIDE, sine
 from onnxdissect.data.tiny.concepts import MATERIALS
-from onnxdissect.errors import import_cv2
+from onnxdissect.data.tiny.polygons import filler
 
 __all__ = ["VARIANTS", "Reliefs"]
 
@@ -50,7 +50,7 @@ def _blocks(rng: RandomState, high: int, wide: int, joint: int, spread: int) -> 
 
 def _stamp(field: NDArray[np.uint8], corners: NDArray[np.int32], value: int) -> None:
     # what leaves at one edge comes in at the opposite one
-    fill = import_cv2().fillPoly
+    fill = filler()
     (left, top), (right, bottom) = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
     for across in (-_PERIOD, 0, _PERIOD):
         for down in (-_PERIOD, 0, _PERIOD):
@@ -60,7 +60,7 @@ def _stamp(field: NDArray[np.uint8], corners: NDArray[np.int32], value: int) -> 
                 and top + down < _PERIOD
                 and bottom + down >= 0
             ):
-                fill(field, [corners + np.array((across, down), np.int32)], value)
+                fill(field, [(x + across, y + down) for x, y in corners.tolist()], value)
 
 
 def _strokes(

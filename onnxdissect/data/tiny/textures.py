@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.random import RandomState
 from numpy.typing import NDArray
@@ -9,7 +11,7 @@ from numpy.typing import NDArray
 from onnxdissect.data.tiny.canvas import SIDE, sine
 from onnxdissect.data.tiny.concepts import TEXTURES
 from onnxdissect.data.tiny.paints import chance, mix, pick, shade, vivid
-from onnxdissect.errors import import_cv2
+from onnxdissect.data.tiny.polygons import bar_corners, filler
 
 __all__ = ["draw_texture"]
 
@@ -51,7 +53,7 @@ def _border(rng: RandomState, points: NDArray[np.int32], width: int) -> Field:
 
 
 def _strokes(rng: RandomState, width: int) -> Field:
-    cv2 = import_cv2()
+    fill = filler()
     plane = np.zeros((SIDE, SIDE), np.uint8)
     angle = pick(rng, 0, 89)
     for turn in (angle, angle + pick(rng, 60, 110)):
@@ -70,12 +72,12 @@ def _strokes(rng: RandomState, width: int) -> Field:
             corners = [
                 (SIDE // 2 + (u * c - v * s >> 10), SIDE // 2 + (u * s + v * c >> 10)) for u, v in ends
             ]
-            cv2.fillPoly(plane, [np.array(corners, np.int32)], 255)
+            fill(plane, corners, 255)
     return plane.astype(np.int32)
 
 
 def _spirals(rng: RandomState, width: int) -> Field:
-    cv2 = import_cv2()
+    fill = filler()
     plane = np.zeros((SIDE, SIDE), np.uint8)
     for _ in range(pick(rng, 5, 8)):
         x, y, hand = pick(rng, 0, SIDE), pick(rng, 0, SIDE), 1 if chance(rng, 50) else -1
@@ -87,8 +89,9 @@ def _spirals(rng: RandomState, width: int) -> Field:
         disc = [
             (x + 4 * pitch * sine(a + 90) // 1024, y + 4 * pitch * sine(a) // 1024) for a in range(0, 360, 20)
         ]
-        cv2.fillPoly(plane, [np.array(disc, np.int32)], 0)
-        cv2.polylines(plane, [np.array(path, np.int32)], False, 255, width)
+        fill(plane, disc, 0)
+        for start, end in pairwise(path):
+            fill(plane, bar_corners(start, end, width / 2), 255)
     return plane.astype(np.int32)
 
 
@@ -119,10 +122,10 @@ def _share(name: str, rng: RandomState) -> Field:
         arch = 255 - np.abs(along - wide // 2) * 360 // wide
         return np.where(side < max(3, wide // 6), 0, np.clip(arch, 40, 255)).astype(np.int32)
     elif name == "scaly":
-        half = wide // 2
+        half = wide * 4 // 5
         row, depth = q // half, q % half
-        own = ((p + row % 2 * half) % wide - half) ** 2 + depth**2
-        below = ((p + (row + 1) % 2 * half) % wide - half) ** 2 + (half - depth) ** 2
+        own = ((p + row % 2 * half) % (2 * half) - half) ** 2 + depth**2
+        below = ((p + (row + 1) % 2 * half) % (2 * half) - half) ** 2 + (half - depth) ** 2
         reach = np.where(own < half * half, own, below) * 255 // (half * half)
         return np.where(reach > 190, 255, reach // 2).astype(np.int32)
     elif name == "honeycombed":

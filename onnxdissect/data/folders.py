@@ -1,0 +1,52 @@
+"""Finding the folder of a data set, or what may have been meant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from onnxdissect.errors import DataNotFoundError, nearest
+
+__all__ = ["require_index"]
+
+_LAYOUT = "a Broden folder holds index.csv, label.csv, category.csv and images/"
+
+
+def require_index(folder: Path) -> None:
+    """Make sure that a folder holds an index.csv.
+
+    Parameters
+    ----------
+    folder : Path
+        What was given as a data set.
+
+    Raises
+    ------
+    DataNotFoundError
+        If it does not, with what may have been meant: a sibling of like name, or a folder inside.
+    """
+    if (folder / "index.csv").is_file():
+        return
+    if folder.is_file():
+        hint = f"--data {folder.parent}" if folder.name == "index.csv" else _LAYOUT
+        raise DataNotFoundError(f"{folder} is a file; a data set is a folder", hint=hint)
+    if not folder.is_dir():
+        siblings = _folders(folder.absolute().parent)
+        raise DataNotFoundError(
+            f"there is no folder {folder}",
+            candidates=[str(folder.with_name(name)) for name in nearest(folder.name, siblings)],
+            hint=_LAYOUT,
+        )
+    around = [folder / name for name in _folders(folder)] + [folder.absolute().parent]
+    holders = [str(place) for place in around if (place / "index.csv").is_file()]
+    raise DataNotFoundError(
+        f"{folder} is no Broden folder: it holds no index.csv",
+        candidates=holders,
+        hint=f"--data {holders[0]}" if holders else _LAYOUT,
+    )
+
+
+def _folders(parent: Path) -> list[str]:
+    try:
+        return sorted(entry.name for entry in parent.iterdir() if entry.is_dir())
+    except OSError:
+        return []

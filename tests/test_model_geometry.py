@@ -1,0 +1,302 @@
+"""Receptive fields against a numeric probe: perturb one input row or column, see which cells move."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from models import Builder, save
+from onnxdissect.model import Layer, ReceptiveField, load_network
+
+SIZE = 41
+
+
+def impulses(layer: str, model: Any, size: int = SIZE) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Which cells move when a row, or a column, of the input is raised: (size, h) and (size, w)."""
+    model.graph.output.extend([type(model.graph.output[0])(name=layer)])
+    options = onnxruntime.SessionOptions()
+    # folding a Pad into a pool of a smaller window makes onnxruntime refuse the pool
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    name = model.graph.input[0].name
+    channels = model.graph.input[0].type.tensor_type.shape.dim[1].dim_value
+    base = np.zeros((2 * size + 1, channels, size, size), np.float32)
+    for i in range(size):
+        base[1 + i, :, i, :] = 1
+        base[1 + size + i, :, :, i] = 1
+    (maps,) = session.run([layer], {name: base})
+    moved = np.abs(maps - maps[:1]).max(axis=1) > 1e-6
+    return moved[1 : 1 + size].any(axis=2), moved[1 + size :].any(axis=1)
+
+
+def assert_reach(moved: NDArray[Any], field: ReceptiveField, axis: int) -> int:
+    """Compare the reach of every cell that lies inside the input; returns how many did."""
+    inside = 0
+    for cell in range(moved.shape[1]):
+        centre = field.offset[axis] + cell * field.stride[axis]
+        reach = (field.size[axis] - 1) / 2
+        low, high = centre - reach, centre + reach
+        if low < 0 or high > len(moved) - 1:
+            continue
+        rows = np.flatnonzero(moved[:, cell])
+        assert (rows[0], rows[-1]) == (low, high), f"cell {cell} of axis {axis}"
+        inside += 1
+    return inside
+
+
+def inspect(model: Any, name: str) -> Layer:
+    with tempfile.TemporaryDirectory() as folder:
+        network = load_network(save(model, Path(folder) / "m.onnx"))
+    return next(layer for layer in (*network.layers, *network.listing.copies) if layer.name == name)
+
+
+def check(model: Any, name: str, *, some: bool = True) -> ReceptiveField:
+    layer = inspect(model, name)
+    field = layer.receptive_field
+    assert field is not None
+    inside = 0
+    for axis, moved in enumerate(impulses(name, model)):
+        assert moved.shape[1] == layer.grid[axis]
+        inside += assert_reach(moved, field, axis)
+    assert inside or not some
+    return field
+
+
+WINDOWS = st.fixed_dictionaries(
+    {
+        "kernel": st.tuples(st.integers(1, 4), st.integers(1, 4)),
+        "stride": st.integers(1, 2),
+        "dilation": st.integers(1, 2),
+        "pads": st.one_of(
+            st.lists(st.integers(0, 2), min_size=4, max_size=4),
+            st.sampled_from(["SAME_UPPER", "SAME_LOWER", "VALID"]),
+        ),
+        "op": st.sampled_from(["Conv", "Conv", "AveragePool", "MaxPool", "Pad", "Scale"]),
+    }
+)
+
+
+def window(b: Builder, x: str, step: dict[str, Any]) -> str:
+    kernel, stride, dilation, pads = step["kernel"], step["stride"], step["dilation"], step["pads"]
+    if step["op"] == "Scale":
+        return b.node("Mul", x, b.constant(np.full((b.units[x], 1, 1), 0.5)))
+    if step["op"] == "Pad":
+        begin = [0, 0, *(pads[:2] if isinstance(pads, list) else (1, 0))]
+        return b.node("Pad", x, b.constant([*begin, 0, 0, 1, 2], np.int64))
+    padding: dict[str, Any] = {"auto_pad": pads} if isinstance(pads, str) else {}
+    if padding:
+        dilation = 1  # onnxruntime has no automatic padding of dilated windows
+    if step["op"] == "Conv":
+        return b.conv(
+            x,
+            2,
+            kernel,
+            stride=stride,
+            dilation=dilation,
+            **(padding or {"pads": pads}),
+        )
+    if not padding:
+        # a pool's padding is smaller than its window
+        limits = [*kernel, *kernel]
+        padding = {"pads": [min(p, k - 1) for p, k in zip(pads, limits, strict=True)]}
+    dilations: dict[str, Any] = {"dilations": (dilation, dilation)} if step["op"] == "MaxPool" else {}
+    return b.node(step["op"], x, kernel_shape=kernel, strides=(stride, stride), **padding, **dilations)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(WINDOWS, min_size=1, max_size=4))
+def test_chains_reach_what_the_probe_reaches(steps: list[dict[str, Any]]) -> None:
+    b = Builder(("N", 1, SIZE, SIZE), positive=True)
+    x = b.conv(b.image, 2, 1)
+    for step in steps:
+        x = window(b, x, step)
+    check(
+        b.model(
+            b.node("Identity", x),
+        ),
+        x,
+        some=False,
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(WINDOWS, max_size=1),
+    st.lists(st.tuples(st.integers(0, 2), st.integers(1, 2)), min_size=1, max_size=3),
+    st.lists(st.tuples(st.integers(0, 2), st.integers(1, 2)), min_size=1, max_size=3),
+    st.integers(1, 2),
+    st.sampled_from(["Add", "Concat"]),
+)
+def test_the_largest_field_wins_where_branches_meet(
+    stem: list[dict[str, Any]],
+    left: list[tuple[int, int]],
+    right: list[tuple[int, int]],
+    stride: int,
+    meeting: str,
+) -> None:
+    b = Builder(("N", 1, SIZE, SIZE), positive=True)
+    x = b.conv(b.image, 2, 1)
+    for step in stem:
+        x = window(b, x, step)
+    ends = []
+    for branch in (left, right):
+        y = x
+        for i, (half, dilation) in enumerate(branch):
+            y = b.conv(y, 2, 2 * half + 1, dilation=dilation, stride=stride if i == 0 else 1)
+        ends.append(y)
+    joined = b.node("Add", *ends) if meeting == "Add" else b.node("Concat", *ends, axis=1)
+    field = check(b.model(b.node("Identity", joined)), joined, some=False)
+    sizes = [2 * sum(half * dilation for half, dilation in branch[1:]) for branch in (left, right)]
+    assert field.stride[0] >= 1 and min(sizes) >= 0
+
+
+def test_known_numbers() -> None:
+    """AlexNet's first layers, worked out by hand: 11 taps by 4, pool 3 by 2, 5 taps padded by 2."""
+    b = Builder(("N", 3, 227, 227))
+    x = b.node(
+        "MaxPool", b.conv(b.image, 2, 11, stride=4, pads=(0, 0, 0, 0)), kernel_shape=(3, 3), strides=(2, 2)
+    )
+    x = b.conv(x, 2, 5, pads=(2, 2, 2, 2), name="conv2")
+    field = inspect(b.model(x), "conv2").receptive_field
+    assert field == ReceptiveField((9.0, 9.0), (8.0, 8.0), (51.0, 51.0))
+
+
+def test_branches_of_different_strides_have_no_common_geometry() -> None:
+    b = Builder(("N", 1, 32, 32))
+    fine = b.conv(b.image, 2, 1, stride=2, pads=(0, 0, 0, 0))
+    coarse = b.node("DepthToSpace", b.conv(fine, 8, 1, stride=2, pads=(0, 0, 0, 0)), blocksize=2)
+    thin = b.node("Slice", b.conv(b.image, 2, 1), *(b.constant(v, np.int64) for v in ([0], [16], [2])))
+    thin = b.node("Slice", thin, *(b.constant(v, np.int64) for v in ([0], [16], [3])))
+    b.units[coarse] = b.units[thin] = 2
+    same = b.node("Add", fine, coarse, name="same")
+    mixed = b.node("Add", fine, thin, name="mixed")
+    model = b.model(same, mixed)
+    assert inspect(model, "same").receptive_field is not None
+    assert inspect(model, "mixed").receptive_field is None
+
+
+def test_a_gate_of_one_cell_places_nothing() -> None:
+    b = Builder(("N", 1, SIZE, SIZE), positive=True)
+    x = b.conv(b.image, 2, 3, stride=2)
+    gate = b.node("Sigmoid", b.conv(b.node("GlobalAveragePool", x), 2, 1))
+    weighed = b.node("Mul", gate, x, name="weighed")
+    field = inspect(b.model(weighed), "weighed").receptive_field
+    assert field == ReceptiveField((0.0, 0.0), (2.0, 2.0), (3.0, 3.0))
+
+
+def test_a_pooled_and_stretched_branch_places_nothing() -> None:
+    b = Builder(("N", 1, SIZE, SIZE))
+    x = b.conv(b.image, 2, 3)
+    pooled = b.conv(b.node("ReduceMean", x, axes=(2, 3), keepdims=1), 2, 1)
+    sizes = b.constant((1, 2, SIZE, SIZE), np.int64)
+    stretched = b.node("Resize", pooled, "", "", sizes, mode="linear")
+    both = b.node("Concat", stretched, x, axis=1, name="both")
+    assert inspect(b.model(both), "both").receptive_field == inspect(b.model(both), x).receptive_field
+
+
+@pytest.mark.parametrize("block", [2, 3])
+def test_space_to_depth(block: int) -> None:
+    b = Builder(("N", 1, 36, 36), positive=True)
+    x = b.conv(b.image, 2, 3)
+    x = b.node("SpaceToDepth", x, blocksize=block, name="folded")
+    model = b.model(b.node("Identity", x))
+    layer = inspect(model, "folded")
+    assert layer.units == 2 * block**2
+    assert layer.receptive_field is not None
+    for axis, moved in enumerate(impulses("folded", model, 36)):
+        assert assert_reach(moved, layer.receptive_field, axis)
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("kernel", [1, 2, 3, 4])
+@pytest.mark.parametrize("pad", [0, 1])
+def test_transposed_convolution_covers_what_each_cell_hears(stride: int, kernel: int, pad: int) -> None:
+    if kernel < stride or pad >= kernel:
+        pytest.skip("cells that hear nothing")
+    b = Builder(("N", 1, 30, 30), positive=True)
+    x = b.conv(b.image, 2, 1, stride=2, pads=(0, 0, 0, 0))
+    x = b.node(
+        "ConvTranspose",
+        x,
+        b.weight((2, 2, kernel, kernel)),
+        strides=(stride, stride),
+        pads=(pad,) * 4,
+        name="grown",
+    )
+    model = b.model(b.node("Identity", x))
+    layer = inspect(model, "grown")
+    field = layer.receptive_field
+    assert field is not None and field.stride == (2 / stride, 2 / stride)
+    moved, _ = impulses("grown", model, 30)
+    middles, reaches = [], []
+    for cell in range(5, 11 if stride == 1 else 17):
+        rows = np.flatnonzero(moved[:, cell])
+        middles.append((rows[0] + rows[-1]) / 2 - (field.offset[0] + cell * field.stride[0]))
+        reaches.append(rows[-1] - rows[0] + 1)
+    # neighbouring results hear different taps, so one centre fits them on average only
+    assert abs(float(np.mean(middles))) < 0.5
+    assert max(reaches) == field.size[0]
+
+
+@pytest.mark.parametrize("coordinates", ["half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel"])
+@pytest.mark.parametrize("mode", ["nearest", "linear"])
+def test_resized_ramps_lie_where_the_geometry_says(coordinates: str, mode: str) -> None:
+    b = Builder(("N", 1, 12, 12))
+    x = b.node("Conv", b.image, b.constant(np.ones((1, 1, 1, 1))), name="same")
+    x = b.node(
+        "Resize",
+        x,
+        "",
+        b.constant((1, 1, 2, 2), np.float32),
+        mode=mode,
+        coordinate_transformation_mode=coordinates,
+        nearest_mode="floor",
+        name="grown",
+    )
+    model = b.model(x)
+    field = inspect(model, "grown").receptive_field
+    assert field is not None
+    ramp = np.broadcast_to(np.arange(12, dtype=np.float32)[:, None], (1, 1, 12, 12)).copy()
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    (grown,) = session.run(["grown"], {"image": ramp})
+    cells = np.arange(4, 20)
+    expected = field.offset[0] + cells * field.stride[0]
+    assert np.abs(np.mean(grown[0, 0, 4:20, 0] - expected)) < 0.1
+    assert np.abs(grown[0, 0, 4:20, 0] - expected).max() <= (0.51 if mode == "nearest" else 1e-4)
+
+
+def test_computed_pads_are_read_from_the_probe() -> None:
+    """Pads that the graph works out from the shape of its input, as TensorFlow ports do."""
+    b = Builder(("N", 1, SIZE, SIZE), positive=True)
+    x = b.conv(b.image, 2, 1)
+    shape = b.node("Shape", x)
+    height = b.node("Gather", shape, b.constant([2], np.int64), axis=0)
+    one = b.node("Sub", height, b.constant([SIZE - 1], np.int64))
+    zero = b.node("Sub", one, one)
+    pads = b.node("Concat", zero, zero, one, zero, zero, zero, one, one, axis=0)
+    x = b.node("Pad", x, pads)
+    x = b.conv(x, 2, 3, stride=2, pads=(0, 0, 0, 0))
+    field = check(b.model(b.node("Identity", x)), x)
+    assert field.offset == (0.0, 1.0)
+
+
+def test_slices_and_splits_move_the_first_cell() -> None:
+    b = Builder(("N", 1, SIZE, SIZE), positive=True)
+    x = b.conv(b.image, 2, 3)
+    x = b.node("Slice", x, *(b.constant(v, np.int64) for v in ([-36, 3], [SIZE, 40], [2, 3], [2, 3])))
+    x = b.conv(x, 2, 2, pads=(0, 0, 0, 0))
+    # 18 rows from the slice, 17 from the window
+    first, second = b.nodes("Split", x, b.constant([4, 13], np.int64), names=["first", "second"], axis=2)
+    model = b.model(b.node("Identity", first), b.node("Identity", second))
+    for name in (first, second):
+        check(model, name)
