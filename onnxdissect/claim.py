@@ -6,21 +6,29 @@ import contextlib
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from onnxdissect.core.state import STATE_FILE
 from onnxdissect.errors import OutputError, RunFormatError, RunMismatchError
 from onnxdissect.files import make_folder, sweep_partial
 from onnxdissect.results import FORMAT_VERSION, write_manifest
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
 
 __all__ = ["Claim", "claim"]
 
 _MANIFEST = "manifest.json"
 # Everything a run writes; nothing else in a run directory is ever touched.
 _TABLES = ("units.csv", "layers.csv", "concepts.csv", "images.csv")
-_FOLDERS = ("layers", "report", "work")
+_FOLDERS = ("layers", "report")
+_WORK = "work"
 # Where the same files lie does not change what they say.
 _PLACES = {("model", "path"), ("data", "folder")}
 
@@ -35,39 +43,47 @@ class Claim:
         The run directory.
     complete : bool
         It already holds this very run, finished.
+    unfinished : bool
+        It holds this very run, interrupted; what was saved of it is in the work folder.
     identity : mapping
         What makes this run this run, as in the manifest.
     """
 
     path: Path
     complete: bool
+    unfinished: bool
     identity: Mapping[str, Any]
 
     @contextlib.contextmanager
     def work(self) -> Iterator[Path]:
-        """Clear what a former run left, mark the directory as unfinished, and lend its work folder.
+        """Lock the directory, mark it as unfinished, and lend its work folder.
 
         Yields
         ------
         Path
-            For spools; removed when the body ends, whichever way.
+            For spools and states. It is removed when the body has ended well, and kept when a state in it
+            lets the run go on later.
 
         Raises
         ------
         OutputError
-            If the directory cannot be written.
+            If the directory cannot be written, or another process is writing it.
         """
-        make_folder(self.path)
-        # First of all: from here on nobody may take what is left for a result.
-        write_manifest(self.path, {"format_version": FORMAT_VERSION, **self.identity}, "running")
-        self._clear()
-        work = make_folder(self.path / "work")
-        try:
-            yield work
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
+        work = make_folder(self.path / _WORK)
+        with _locked(work / "lock"):
+            if not self.unfinished:
+                # First of all: from here on nobody may take what is left for a result.
+                write_manifest(self.path, {"format_version": FORMAT_VERSION, **self.identity}, "running")
+            self._clear(work)
+            try:
+                yield work
+            except BaseException:
+                if not (work / STATE_FILE).exists():
+                    shutil.rmtree(work, ignore_errors=True)
+                raise
+        shutil.rmtree(work, ignore_errors=True)
 
-    def _clear(self) -> None:
+    def _clear(self, work: Path) -> None:
         sweep_partial(self.path)
         for table in _TABLES:
             (self.path / table).unlink(missing_ok=True)
@@ -75,6 +91,11 @@ class Claim:
             netdissect.unlink()
         for folder in _FOLDERS:
             shutil.rmtree(self.path / folder, ignore_errors=True)
+        if not self.unfinished:
+            for leftover in work.iterdir():
+                if leftover.name != "lock":
+                    leftover.unlink()
+        sweep_partial(work)
 
 
 def claim(path: Path, identity: Mapping[str, Any], *, fresh: bool) -> Claim:
@@ -102,9 +123,9 @@ def claim(path: Path, identity: Mapping[str, Any], *, fresh: bool) -> Claim:
         If the folder holds a run of other inputs.
     """
     former = _former(path)
-    if former is None or fresh or former.get("status") == "running":
-        # Of an unfinished run there is nothing to lose.
-        return Claim(path, complete=False, identity=identity)
+    unfinished = former is not None and former.get("status") == "running"
+    if former is None or fresh or (unfinished and not (path / _WORK / STATE_FILE).exists()):
+        return Claim(path, complete=False, unfinished=False, identity=identity)
     if former.get("format_version") != FORMAT_VERSION:
         raise RunFormatError(
             f"{path} holds a run of format {former.get('format_version')!r}, this is format {FORMAT_VERSION}",
@@ -119,7 +140,40 @@ def claim(path: Path, identity: Mapping[str, Any], *, fresh: bool) -> Claim:
             f"{path} holds another run; it differs in " + "; ".join(differences),
             hint="--fresh to overwrite it, or --out to write elsewhere",
         )
-    return Claim(path, complete=former.get("status") == "complete", identity=identity)
+    complete = former.get("status") == "complete"
+    if complete:
+        # Killed between its last file and the clearing up.
+        shutil.rmtree(path / _WORK, ignore_errors=True)
+    return Claim(path, complete=complete, unfinished=unfinished, identity=identity)
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock that the system gives back when the process ends, however it ends."""
+    try:
+        file = path.open("ab")
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror}", hint="--out DIR") from error
+    with file:
+        try:
+            _lock(file)
+        except OSError as error:
+            raise OutputError(
+                f"another process is writing the run in {path.parents[1]}",
+                hint="wait for it to end, or write elsewhere with --out DIR",
+            ) from error
+        yield
+
+
+if sys.platform == "win32":
+
+    def _lock(file: BinaryIO) -> None:
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+
+else:
+
+    def _lock(file: BinaryIO) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _former(path: Path) -> dict[str, Any] | None:

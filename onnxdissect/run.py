@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
+import signal
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import FrameType
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.claim import claim
-from onnxdissect.core.pipeline import LayerPlan, LayerTally, Passed, Plan, Progress, run_pass, tally
+from onnxdissect.core.pipeline import LayerTally, Progress, run_pass, tally
+from onnxdissect.core.plan import LayerPlan, Plan
+from onnxdissect.core.state import Passed, PassState
 from onnxdissect.data import Dataset, batches, open_dataset
 from onnxdissect.data.tiny import ensure_tiny
 from onnxdissect.errors import ParameterError
@@ -82,6 +88,7 @@ def dissect(
     top: int = 15,
     out: str | Path | None = None,
     fresh: bool = False,
+    save_every: float = 30.0,
     progress: Progress | None = None,
     notify: Callable[[str], None] | None = None,
 ) -> Dissection:
@@ -126,6 +133,8 @@ def dissect(
         The run directory; by default ``dissections/<model>-<data>``.
     fresh : bool
         Start over, whatever a former run left in `out`.
+    save_every : float
+        Seconds between two saves of an unfinished run, from which the same call goes on.
     progress : Progress, optional
         Told how far each phase is.
     notify : callable, optional
@@ -134,8 +143,8 @@ def dissect(
     Returns
     -------
     Dissection
-        The finished run, as `load` would give it. A run of the same model, data and parameters that `out`
-        already holds is returned as it is.
+        The finished run, as `load` would give it. If `out` already holds a run of the same model, data and
+        parameters, it is returned as it is, or taken on from where it was interrupted.
 
     Raises
     ------
@@ -187,6 +196,10 @@ def dissect(
     _announce(notify, network, dataset, session, preprocessing, plan, size)
     with claimed.work() as work:
         clock.lap("start")
+        state = PassState(plan, work)
+        tag: dict[str, str | int] = {"provider": session.provider, "batch_size": size}
+        if claimed.unfinished and state.restore(tag):
+            notify(f"going on with the interrupted run after {state.images} of {len(dataset)} images")
         stream = batches(
             dataset,
             preparer,
@@ -194,9 +207,25 @@ def dissect(
             dtype=preparer.dtype,
             batch_size=size,
             workers=workers or min(4, _cores()),
+            start=state.images,
         )
-        passed = run_pass(plan, stream, session, dataset.image_name, work, progress)
+        with _stop_request() as stopped:
+            seconds = run_pass(
+                state,
+                stream,
+                session,
+                dataset.image_name,
+                progress,
+                total=len(dataset),
+                tag=tag,
+                save_every=save_every,
+                stopped=stopped,
+            )
         clock.lap("pass")
+        if clock.seconds["pass"] > save_every:
+            state.save(tag)
+        passed = state.finish()
+        clock.lap("thresholds")
         tallies = tally(plan, passed, progress)
         clock.lap("tally")
         manifest = identity | {
@@ -204,7 +233,7 @@ def dissect(
             "batch_size": size,
             "warnings": list(session.warnings),
             "versions": _versions(),
-            "timing": clock.seconds | {f"pass_{k}": round(v, 3) for k, v in passed.seconds.items()},
+            "timing": clock.seconds | {f"pass_{k}": round(v, 3) for k, v in seconds.items()},
         }
         return _write(target, manifest, chosen, plan, passed, tallies, dataset, parameters)
 
@@ -401,6 +430,26 @@ def _layer_counts(counted: LayerTally, passed: Passed) -> LayerCounts:
         top_values=counted.top.values,
         top_masks=counts.top_masks,
     )
+
+
+@contextlib.contextmanager
+def _stop_request() -> Iterator[Callable[[], bool]]:
+    """Turn the first Ctrl-C into a request to stop between two batches; a second one is not waited for."""
+    requested = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield requested.is_set
+        return
+    former = signal.getsignal(signal.SIGINT)
+
+    def request(signum: int, frame: FrameType | None) -> None:
+        requested.set()
+        signal.signal(signal.SIGINT, former)
+
+    signal.signal(signal.SIGINT, request)
+    try:
+        yield requested.is_set
+    finally:
+        signal.signal(signal.SIGINT, former)
 
 
 class _Clock:

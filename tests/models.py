@@ -100,7 +100,9 @@ class Builder:
     def head(self, x: str, classes: int = 5) -> str:
         pooled = self.node("GlobalAveragePool", x)
         flat = self.node("Flatten", pooled)
-        return self.node("Gemm", flat, self.weight((self.units[x], classes)), name="logits")
+        return self.node(
+            "Gemm", flat, self.weight((self.units[x], classes)), self.weight((classes,)), name="logits"
+        )
 
     def model(self, *outputs: str, domains: Sequence[tuple[str, int]] = ()) -> onnx.ModelProto:
         graph = helper.make_graph(

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from onnxdissect.claim import claim
+from onnxdissect.core.state import STATE_FILE
 from onnxdissect.errors import OutputError, RunFormatError, RunMismatchError
 from onnxdissect.results import FORMAT_VERSION
 
@@ -44,10 +47,44 @@ def test_another_run_is_refused_with_what_differs(tmp_path: Path) -> None:
     assert not claim(tmp_path, asked, fresh=True).complete
 
 
-def test_an_unfinished_run_may_be_replaced_by_any_other(tmp_path: Path) -> None:
+def test_an_unfinished_run_without_a_state_may_be_replaced_by_any_other(tmp_path: Path) -> None:
     finish(tmp_path, status="running")
-    assert not claim(tmp_path, IDENTITY, fresh=False).complete
-    assert not claim(tmp_path, IDENTITY | {"data": {"fingerprint": "3"}}, fresh=False).complete
+    for identity in (IDENTITY, IDENTITY | {"data": {"fingerprint": "3"}}):
+        found = claim(tmp_path, identity, fresh=False)
+        assert not found.complete
+        assert not found.unfinished
+
+
+def test_an_unfinished_run_with_a_state_goes_on_or_is_refused(tmp_path: Path) -> None:
+    finish(tmp_path, status="running")
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / STATE_FILE).write_bytes(b"saved")
+    assert claim(tmp_path, IDENTITY, fresh=False).unfinished
+    with pytest.raises(RunMismatchError, match=r"data\.fingerprint"):
+        claim(tmp_path, IDENTITY | {"data": {"fingerprint": "3"}}, fresh=False)
+    assert not claim(tmp_path, IDENTITY, fresh=True).unfinished
+
+
+def test_work_is_kept_after_a_failure_only_with_a_state(tmp_path: Path) -> None:
+    for saved in (False, True):
+        with pytest.raises(KeyError), claim(tmp_path, IDENTITY, fresh=True).work() as work:
+            if saved:
+                (work / STATE_FILE).write_bytes(b"saved")
+            raise KeyError
+        assert work.exists() == saved
+    with claim(tmp_path, IDENTITY, fresh=False).work() as work:
+        assert (work / STATE_FILE).exists()
+    assert not work.exists()
+
+
+def test_two_processes_do_not_write_the_same_run(tmp_path: Path) -> None:
+    with claim(tmp_path, IDENTITY, fresh=False).work():
+        script = (
+            "from pathlib import Path; from onnxdissect.claim import claim\n"
+            f"claim(Path({str(tmp_path)!r}), {{}}, fresh=True).work().__enter__()"
+        )
+        other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert "another process is writing the run" in other.stderr
 
 
 def test_another_format_is_refused(tmp_path: Path) -> None:

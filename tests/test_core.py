@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 from onnxdissect.core.kernels.rank import bin_edges, order
 from onnxdissect.core.kernels.sparse import encode
 from onnxdissect.core.kernels.survey import survey
-from onnxdissect.core.pipeline import LayerPlan, LayerTally, Passed, Plan, run_pass, tally
+from onnxdissect.core.pipeline import LayerTally, run_pass, tally
+from onnxdissect.core.plan import LayerPlan, Plan
 from onnxdissect.core.records import Records
+from onnxdissect.core.state import Passed, PassState
 from onnxdissect.core.thresholds import Thresholds, check_quantiles, tail_size
 from onnxdissect.core.top import TopImages
 from onnxdissect.core.upsample import Field
@@ -85,7 +87,19 @@ class World:
             return [np.ascontiguousarray(inputs)]
 
         with tempfile.TemporaryDirectory() as folder:
-            passed = run_pass(plan, batches, forward, str, Path(folder), Quiet())
+            state = PassState(plan, Path(folder))
+            run_pass(
+                state,
+                batches,
+                forward,
+                str,
+                Quiet(),
+                total=plan.images,
+                tag={},
+                save_every=1e9,
+                stopped=lambda: False,
+            )
+            passed = state.finish()
             (counted,) = tally(plan, passed, Quiet())
         return passed, counted
 

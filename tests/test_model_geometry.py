@@ -109,11 +109,13 @@ def window(b: Builder, x: str, step: dict[str, Any]) -> str:
         # a pool's padding is smaller than its window
         limits = [*kernel, *kernel]
         padding = {"pads": [min(p, k - 1) for p, k in zip(pads, limits, strict=True)]}
+    if isinstance(pads, str):
+        stride = min(stride, *kernel)  # onnxruntime works out negative padding otherwise
     dilations: dict[str, Any] = {"dilations": (dilation, dilation)} if step["op"] == "MaxPool" else {}
     return b.node(step["op"], x, kernel_shape=kernel, strides=(stride, stride), **padding, **dilations)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.lists(WINDOWS, min_size=1, max_size=4))
 def test_chains_reach_what_the_probe_reaches(steps: list[dict[str, Any]]) -> None:
     b = Builder(("N", 1, SIZE, SIZE), positive=True)
@@ -129,7 +131,7 @@ def test_chains_reach_what_the_probe_reaches(steps: list[dict[str, Any]]) -> Non
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     st.lists(WINDOWS, max_size=1),
     st.lists(st.tuples(st.integers(0, 2), st.integers(1, 2)), min_size=1, max_size=3),
@@ -217,12 +219,11 @@ def test_space_to_depth(block: int) -> None:
         assert assert_reach(moved, layer.receptive_field, axis)
 
 
-@pytest.mark.parametrize("stride", [1, 2, 3])
-@pytest.mark.parametrize("kernel", [1, 2, 3, 4])
-@pytest.mark.parametrize("pad", [0, 1])
+@pytest.mark.parametrize(
+    ("stride", "kernel", "pad"),
+    [(1, 1, 0), (1, 2, 0), (1, 3, 1), (2, 2, 0), (2, 2, 1), (2, 3, 1), (2, 4, 1), (3, 3, 0), (3, 4, 1)],
+)
 def test_transposed_convolution_covers_what_each_cell_hears(stride: int, kernel: int, pad: int) -> None:
-    if kernel < stride or pad >= kernel:
-        pytest.skip("cells that hear nothing")
     b = Builder(("N", 1, 30, 30), positive=True)
     x = b.conv(b.image, 2, 1, stride=2, pads=(0, 0, 0, 0))
     x = b.node(

@@ -214,6 +214,56 @@ def test_patches_are_no_layer(load: Any) -> None:
         load(b.model(x)).select(["folded"])
 
 
+@pytest.mark.parametrize("opset", [7, 8, 9, 10, 11, 13, 15, 18, 21, 23])
+def test_opsets(load: Any, opset: int) -> None:
+    network = load(models.plain(opset=opset))
+    assert len(network.layers) == 9
+    assert stages(network) == ["relu1b", "relu2", "relu3"]
+
+
+def test_functions_are_looked_into(load: Any) -> None:
+    """Newer exporters keep modules as functions, whose values have names of their own only once inlined."""
+    b = Builder()
+    block = onnx.helper.make_function(
+        "local",
+        "Block",
+        ["x", "weight"],
+        ["y"],
+        [
+            onnx.helper.make_node("Conv", ["x", "weight"], ["inner"], pads=[1, 1, 1, 1]),
+            onnx.helper.make_node("Relu", ["inner"], ["y"]),
+        ],
+        [onnx.helper.make_opsetid("", 17)],
+    )
+    x = b.node("Block", b.image, b.weight((4, 3, 3, 3)), domain="local", name="first")
+    x = b.node("Block", x, b.weight((4, 4, 3, 3)), domain="local", name="second")
+    model = b.model(x, domains=[("local", 1)])
+    model.functions.append(block)
+    network = load(model)
+    assert [layer.op for layer in network.layers] == ["Conv", "Relu", "Conv", "Relu"]
+    assert stages(network) == ["second"]
+
+
+def test_subgraphs_and_lists_are_passed_by(load: Any) -> None:
+    b = Builder()
+    x = b.relu(b.conv(b.image, 4), name="seen")
+    branches = {
+        f"{kind}_branch": onnx.helper.make_graph(
+            [onnx.helper.make_node(op, [x] * count, [kind])], kind, [], [onnx.ValueInfoProto(name=kind)]
+        )
+        for kind, op, count in (("then", "Add", 2), ("else", "Identity", 1))
+    }
+    cond = b.node("Greater", b.node("ReduceMean", x, keepdims=0), b.constant(0.0))
+    x = b.node("If", cond, name="chosen", **branches)
+    b.units[x] = 4
+    x = b.relu(b.conv(x, 4), name="behind")
+    parts = b.node("SplitToSequence", x, axis=1, keepdims=1)
+    network = load(b.model(b.node("SequenceAt", parts, b.constant(0, np.int64))))
+    assert stages(network) == ["seen"]
+    with pytest.raises(LayerLayoutError, match="operator If leaves open"):
+        network.select(["behind"])
+
+
 # --------------------------------------------------------------------------------------------- stages
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -72,6 +74,25 @@ def test_asked_for_cpu(tmp_path: Path) -> None:
     network = load_network(save(plain(), tmp_path / "model.onnx"))
     session = open_session(network, network.select(["last"]), provider="cpu", verify=images(network))
     assert (session.provider, session.provider_note) == ("cpu", "asked for")
+
+
+def test_half_an_installation_is_named(tmp_path: Path) -> None:
+    (tmp_path / "onnxruntime").mkdir()
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "sys.path_importer_cache.clear()\n"
+        "sys.path[:] = [p for p in sys.path if 'site-packages' not in p] + [sys.path[0]]\n"
+        "from onnxdissect.errors import InstallationError\n"
+        "from onnxdissect.model.providers import import_onnxruntime\n"
+        "try:\n"
+        "    import_onnxruntime()\n"
+        "except InstallationError as error:\n"
+        "    print(error)\n"
+    )
+    root = Path(__file__).parents[1]
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
+    assert "most of its files are not" in done.stdout
+    assert "pip install onnxruntime-gpu" in done.stdout
 
 
 def test_no_wheel_at_all(monkeypatch: pytest.MonkeyPatch) -> None:

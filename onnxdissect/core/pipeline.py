@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.core.kernels.count import count
-from onnxdissect.core.kernels.sparse import encode
-from onnxdissect.core.kernels.survey import survey
-from onnxdissect.core.records import Counts, Records, pack
-from onnxdissect.core.spool import Chunk, Spool
-from onnxdissect.core.thresholds import Thresholds
+from onnxdissect.core.plan import Plan
+from onnxdissect.core.records import Counts
+from onnxdissect.core.state import Passed, PassState
 from onnxdissect.core.top import TopImages
-from onnxdissect.core.upsample import Field, sampling
-from onnxdissect.data.concepts import Vocabulary
+from onnxdissect.core.upsample import sampling
 from onnxdissect.data.stream import Batch
-from onnxdissect.errors import NonFiniteError
+from onnxdissect.errors import DataError
 
-__all__ = ["LayerPlan", "LayerTally", "Passed", "Plan", "Progress", "run_pass", "tally"]
+__all__ = ["LayerTally", "Progress", "run_pass", "tally"]
 
 
 class Progress(Protocol):
@@ -38,90 +33,6 @@ class Progress(Protocol):
 
     def finish(self) -> None:
         """End the phase."""
-
-
-@dataclass(frozen=True, slots=True)
-class LayerPlan:
-    """A layer, as far as the method is concerned.
-
-    Attributes
-    ----------
-    name : str
-        ONNX value name.
-    units : int
-        Units of the layer.
-    shape : tuple of int
-        (h, w) of an activation map.
-    field : tuple of (offset, stride) or None
-        Receptive-field geometry in input pixels; ``None``: upsample with the `resize` map.
-    """
-
-    name: str
-    units: int
-    shape: tuple[int, int]
-    field: Field | None
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is dissected, and how.
-
-    Attributes
-    ----------
-    layers : tuple of LayerPlan
-    quantiles : tuple of float
-        Levels tau.
-    images : int
-        How many images the pass will bring.
-    pixels : tuple of int
-        (height, width) of the network's input.
-    grids : ndarray of int64, shape (grids, 2)
-        Distinct label grids of the images.
-    vocabulary : Vocabulary
-    top : int
-        How many top images are kept per unit.
-    threads : int
-        Threads of the kernels.
-    spool_bytes : int
-        Memory for the spool; beyond it goes to disk.
-    """
-
-    layers: tuple[LayerPlan, ...]
-    quantiles: tuple[float, ...]
-    images: int
-    pixels: tuple[int, int]
-    grids: NDArray[np.int64]
-    vocabulary: Vocabulary
-    top: int
-    threads: int
-    spool_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Passed:
-    """What a complete pass leaves for the tally.
-
-    Attributes
-    ----------
-    thresholds : tuple of ndarray of float32, shape (quantiles, units)
-        T_k, one array per layer.
-    top : tuple of TopImages
-        One per layer.
-    truth : ndarray of int64, shape (concepts,)
-        Pixels that hold each concept.
-    concept_images : ndarray of int64, shape (concepts,)
-        Images that hold each concept.
-    spool : Spool
-    seconds : dict of str to float
-        Where the time went: waiting for decoded images, inference, kernels and spooling.
-    """
-
-    thresholds: tuple[NDArray[np.float32], ...]
-    top: tuple[TopImages, ...]
-    truth: NDArray[np.int64]
-    concept_images: NDArray[np.int64]
-    spool: Spool
-    seconds: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,50 +52,58 @@ class LayerTally:
 
 
 def run_pass(
-    plan: Plan,
+    state: PassState,
     batches: Iterable[Batch],
     forward: Callable[[NDArray[np.generic]], Sequence[NDArray[np.float32]]],
     image_name: Callable[[int], str],
-    folder: Path,
     progress: Progress,
-) -> Passed:
-    """Run the network once over all images; keep what can still matter.
+    *,
+    total: int,
+    tag: Mapping[str, str | int],
+    save_every: float,
+    stopped: Callable[[], bool],
+) -> dict[str, float]:
+    """Run the network once over the images that a state has not seen yet.
 
     Parameters
     ----------
-    plan : Plan
+    state : PassState
+        Taken on from where it is.
     batches : iterable of Batch
-        All images, in order.
+        The images from ``state.images`` on, in order.
     forward : callable
         From a batch's inputs to the activations of the plan's layers, each of shape (n, units, h, w).
     image_name : callable
         Name of an image, for messages.
-    folder : Path
-        Where the spool may overflow to.
     progress : Progress
+        Told of every batch.
+    total : int
+        Images of the whole pass.
+    tag : mapping
+        Saved with the state.
+    save_every : float
+        Seconds between two saves of the state.
+    stopped : callable
+        Asked after every batch; once it says yes, the state is saved and the pass ends.
 
     Returns
     -------
-    Passed
+    dict of str to float
+        Seconds spent waiting for decoded images, in inference, and in kernels and spooling.
 
     Raises
     ------
+    KeyboardInterrupt
+        If the pass was stopped.
     NonFiniteError
         If an activation is NaN or infinite, naming layer, unit and image.
+    DataError
+        If an image or its labels cannot be read; what was done before is saved.
     """
-    vocabulary = plan.vocabulary
-    concepts = len(vocabulary.concepts)
-    levels = tuple(
-        Thresholds(layer.units, plan.images * layer.shape[0] * layer.shape[1], plan.quantiles, plan.threads)
-        for layer in plan.layers
-    )
-    tops = tuple(TopImages(layer.units, min(plan.top, plan.images)) for layer in plan.layers)
-    truth = np.zeros(concepts, np.int64)
-    concept_images = np.zeros(concepts, np.int64)
-    spool = Spool(folder, plan.spool_bytes)
     seconds = {"decode": 0.0, "inference": 0.0, "spool": 0.0}
-    progress.start("pass", plan.images)
-    clock = time.perf_counter()
+    progress.start("pass", total)
+    progress.advance(state.images)
+    clock = saved = time.perf_counter()
 
     def lap(phase: str) -> None:
         nonlocal clock
@@ -192,27 +111,26 @@ def run_pass(
         seconds[phase] += now - clock
         clock = now
 
-    for batch in batches:
-        lap("decode")
-        activations = forward(batch.inputs)
-        lap("inference")
-        records = tuple(
-            _survivors(layer, level, top, batch.start, values, image_name, plan.threads)
-            for layer, level, top, values in zip(plan.layers, levels, tops, activations, strict=True)
-        )
-        truths = np.stack([annotation.truth(concepts) for annotation in batch.annotations])
-        truth += truths.sum(axis=0)
-        concept_images += (truths > 0).sum(axis=0)
-        annotations = pack(
-            batch.annotations, truths, plan.grids, vocabulary.category_of, len(vocabulary.categories)
-        )
-        spool.append(Chunk(batch.start, annotations, records), [level.bounds for level in levels])
-        lap("spool")
-        progress.advance(len(batch.annotations))
-    thresholds = tuple(level.settle(partial(spool.records, i)) for i, level in enumerate(levels))
-    lap("spool")
+    try:
+        for batch in batches:
+            lap("decode")
+            activations = forward(batch.inputs)
+            lap("inference")
+            state.take(activations, batch.annotations, image_name)
+            if stopped():
+                state.save(tag)
+                raise KeyboardInterrupt
+            if clock - saved > save_every:
+                state.save(tag)
+                saved = clock
+            lap("spool")
+            progress.advance(len(batch.annotations))
+    except DataError:
+        if state.images:
+            state.save(tag)
+        raise
     progress.finish()
-    return Passed(thresholds, tops, truth, concept_images, spool, seconds)
+    return seconds
 
 
 def tally(plan: Plan, passed: Passed, progress: Progress) -> tuple[LayerTally, ...]:
@@ -261,39 +179,3 @@ def tally(plan: Plan, passed: Passed, progress: Progress) -> tuple[LayerTally, .
         progress.advance(len(annotations))
     progress.finish()
     return tuple(map(LayerTally, passed.thresholds, counts, passed.top))
-
-
-def _survivors(
-    layer: LayerPlan,
-    level: Thresholds,
-    top: TopImages,
-    start: int,
-    activations: NDArray[np.float32],
-    image_name: Callable[[int], str],
-    threads: int,
-) -> Records:
-    n = activations.shape[0]
-    if activations.shape != (n, layer.units, *layer.shape):
-        raise RuntimeError(
-            f"{layer.name} was announced as {(layer.units, *layer.shape)} per image, got {activations.shape}"
-        )
-    maxima, damaged = survey(activations, threads)
-    if damaged >= 0:
-        image, unit = divmod(damaged, layer.units)
-        raise NonFiniteError(
-            f"layer {layer.name!r}, unit {unit}, image {image_name(start + image)}: "
-            "the activation map holds NaN or infinity",
-            hint="check the model's weights and that the preprocessing fits it; "
-            "half-precision networks overflow on inputs of the wrong scale",
-        )
-    level.update(activations, maxima)
-    top.update(start, maxima)
-    maps, starts, cells, values = encode(activations, maxima, level.bounds, threads)
-    return Records(
-        shape=layer.shape,
-        image_starts=np.searchsorted(maps, np.arange(n + 1) * layer.units).astype(np.int64),
-        units=(maps % layer.units).astype(np.int32),
-        starts=starts,
-        cells=cells,
-        values=values,
-    )

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import IO, Any, TypeVar, cast
+from typing import Any, BinaryIO, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.core.records import PackedAnnotations, Records
-from onnxdissect.errors import OutputError
+from onnxdissect.files import replacing
 
 __all__ = ["Chunk", "Spool"]
 
@@ -107,23 +107,63 @@ class Spool:
         """All records of one layer, chunk by chunk."""
         return (chunk.layers[layer] for chunk in self)
 
+    def flush(self, bounds: Sequence[NDArray[np.float32]]) -> None:
+        """Bring everything to disk.
+
+        Parameters
+        ----------
+        bounds : sequence of ndarray of float32
+            The units' current bounds per layer.
+
+        Raises
+        ------
+        OutputError
+            If the disk does not take it.
+        """
+        self._held = [held.above(bounds) for held in self._held]
+        if self._held:
+            self._overflow()
+
+    def segments(self) -> list[int]:
+        """Sizes in bytes of the files written so far, in order."""
+        return [path.stat().st_size for path in self._files]
+
+    def restore(self, segments: Sequence[int]) -> bool:
+        """Take up the files of an interrupted pass, and remove what it wrote after they were counted.
+
+        Parameters
+        ----------
+        segments : sequence of int
+            As `segments` gave it.
+
+        Returns
+        -------
+        bool
+            Whether all of them are there, whole.
+        """
+        files = [self._path(i) for i in range(len(segments))]
+        if [path.stat().st_size if path.exists() else -1 for path in files] != list(segments):
+            return False
+        for path in self._folder.glob("spool-*"):
+            if path not in files:
+                path.unlink()
+        self._files = files
+        return True
+
+    def _path(self, segment: int) -> Path:
+        return self._folder / f"spool-{segment:06d}.bin"
+
     def _overflow(self) -> None:
-        path = self._folder / f"spool-{len(self._files):06d}.bin"
-        try:
-            with path.open("wb") as file:
-                for chunk in self._held:
-                    _write(file, chunk)
-        except OSError as error:
-            raise OutputError(
-                f"the spool of surviving maps could not be written to {path}: {error.strerror}",
-                hint="free some disk space, or name another folder with --out",
-            ) from error
+        path = self._path(len(self._files))
+        with replacing(path) as file:
+            for chunk in self._held:
+                _write(file, chunk)
         self._files.append(path)
         self._held = []
         self._bytes = 0
 
 
-def _write(file: IO[bytes], chunk: Chunk) -> None:
+def _write(file: BinaryIO, chunk: Chunk) -> None:
     np.save(file, np.array([chunk.start, len(chunk.layers)], np.int64))
     parts: tuple[PackedAnnotations | Records, ...] = (chunk.annotations, *chunk.layers)
     for part in parts:
@@ -131,7 +171,7 @@ def _write(file: IO[bytes], chunk: Chunk) -> None:
             np.save(file, np.asarray(getattr(part, field.name)))
 
 
-def _read(file: IO[bytes]) -> Chunk | None:
+def _read(file: BinaryIO) -> Chunk | None:
     if not file.peek(1):  # type: ignore[attr-defined]
         return None
     start, layers = np.load(file).tolist()
@@ -139,7 +179,7 @@ def _read(file: IO[bytes]) -> Chunk | None:
     return Chunk(start, annotations, tuple(_read_part(file, Records) for _ in range(layers)))
 
 
-def _read_part(file: IO[bytes], kind: type[_T]) -> _T:
+def _read_part(file: BinaryIO, kind: type[_T]) -> _T:
     values: dict[str, Any] = {field.name: np.load(file) for field in fields(kind)}
     if "shape" in values:
         values["shape"] = cast("tuple[int, int]", tuple(values["shape"].tolist()))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -141,6 +142,42 @@ class Thresholds:
             self._threads,
         )
         self._seen += activations.shape[0] * activations.shape[2] * activations.shape[3]
+        self._set_bounds()
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Everything taken in so far.
+
+        Returns
+        -------
+        dict of str to ndarray
+            For `restore`. Only bins above the floors are in it: what lies below decides nothing any more.
+        """
+        kept = np.arange(self._counts.shape[1]) > self._floors[:, None]
+        places = np.flatnonzero((self._counts > 0) & kept)
+        return {
+            "places": places,
+            "counts": self._counts.reshape(-1)[places],
+            "floors": self._floors,
+            "above": self._above,
+            "seen": np.array([self._seen]),
+        }
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from a state of an object made with the same parameters.
+
+        Parameters
+        ----------
+        state : mapping of str to ndarray
+            As `state` gave it.
+        """
+        self._counts[:] = 0
+        self._counts.reshape(-1)[state["places"]] = state["counts"]
+        self._floors = state["floors"]
+        self._above = state["above"]
+        self._seen = int(state["seen"][0])
+        self._set_bounds()
+
+    def _set_bounds(self) -> None:
         # Below the lowest bin there is no value to bound anything with.
         self.bounds = np.where(self._floors == self._lowest, -np.inf, self._edges[self._floors]).astype(
             np.float32

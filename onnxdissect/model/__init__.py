@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from onnxdissect.model.layers import ImageInput, Layer, ReceptiveField
     from onnxdissect.model.network import Network, load_network
-    from onnxdissect.model.preprocess import PRESETS, Preparer, Preprocessing, choose_preprocessing
+    from onnxdissect.model.prepare import Preparer
+    from onnxdissect.model.preprocess import PRESETS, Preprocessing, choose_preprocessing
     from onnxdissect.model.providers import PROVIDERS, ProviderState, installed_wheels, provider_states
     from onnxdissect.model.session import Session, open_session
 
@@ -39,7 +40,7 @@ _HOMES = {
     "Network": "network",
     "PRESETS": "preprocess",
     "PROVIDERS": "providers",
-    "Preparer": "preprocess",
+    "Preparer": "prepare",
     "Preprocessing": "preprocess",
     "ProviderState": "providers",
     "ReceptiveField": "layers",

@@ -75,12 +75,13 @@ def list_layers(graph: ir.Graph, image: ImageInput, probe: Probe) -> Listing:
     positions = follow_positions(graph, image, probe, axes)
     costs = follow_costs(graph, probe)
     refusals = _stored_values(graph)
+    lost = _losses(graph, axes)
     described: dict[str, Layer] = {}
     taken = {name for name, _ in _names(graph)}
     slugs: list[str] = []
     for value, node in _computed(graph):
         name = name_of(value)
-        reason = _refuse(name, node, probe, axes, costs)
+        reason = _refuse(name, lost.get(name, node.op_type), probe, axes, costs)
         if reason is not None:
             refusals[name] = reason
             continue
@@ -132,7 +133,17 @@ def _stored_values(graph: ir.Graph) -> dict[str, str]:
     return reasons
 
 
-def _refuse(name: str, node: ir.Node, probe: Probe, axes: dict[str, str], costs: Cost) -> str | None:
+def _losses(graph: ir.Graph, axes: dict[str, str]) -> dict[str, str]:
+    """For each value whose axes are not all known the operator that first mixed them."""
+    lost: dict[str, str] = {}
+    for value, node in _computed(graph):
+        if set(axes.get(name_of(value), "?")) - set("NCHW"):
+            before = (lost[name_of(v)] for v in node.inputs if v is not None and v.name in lost)
+            lost[name_of(value)] = next(before, node.op_type)
+    return lost
+
+
+def _refuse(name: str, culprit: str, probe: Probe, axes: dict[str, str], costs: Cost) -> str | None:
     """Why a value has no units to dissect; None where it has."""
     if name not in probe.shapes:
         return "it does not depend on the image"
@@ -144,7 +155,7 @@ def _refuse(name: str, node: ir.Node, probe: Probe, axes: dict[str, str], costs:
         return f"{said}: a layer has four dimensions, batch, units, height and width"
     names = axes.get(name)
     if names is None or "?" in names or "c" in names:
-        return f"{said}, but operator {node.op_type} leaves open which axes are units, height and width"
+        return f"{said}, but operator {culprit} leaves open which axes are units, height and width"
     if names not in _LAYOUTS:
         return f"{said} in the order {names}, which is neither NCHW nor NHWC"
     grid = shape[names.index("H")], shape[names.index("W")]

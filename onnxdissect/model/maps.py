@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from onnxdissect.errors import ModelRuntimeError
 from onnxdissect.model.layers import Layer
 from onnxdissect.model.runtime import Runtime
+from onnxdissect.model.surgery import turned
 
 __all__ = ["run_layers"]
 
@@ -22,7 +23,7 @@ def run_layers(
     fixed_batch: int | None,
     images: NDArray[Any],
 ) -> list[NDArray[np.float32]]:
-    """Run a graph whose outputs include some layers.
+    """Run a graph that `onnxdissect.model.surgery.expose_layers` made.
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ def run_layers(
     ModelRuntimeError
         If onnxruntime fails, or a layer has another shape than announced.
     """
-    names = [layer.name for layer in layers]
+    names = [turned(layer.name) if layer.layout == "NHWC" else layer.name for layer in layers]
     if fixed_batch is None:
         found = runtime({input_name: images}, names)
         return [_to_maps(array, layer, len(images)) for array, layer in zip(found, layers, strict=True)]
@@ -62,8 +63,6 @@ def run_layers(
 
 
 def _to_maps(array: NDArray[Any], layer: Layer, images: int) -> NDArray[np.float32]:
-    if layer.layout == "NHWC" and array.ndim == 4:
-        array = array.transpose(0, 3, 1, 2)
     if array.shape != (images, layer.units, *layer.grid):
         raise ModelRuntimeError(
             f"{layer.name!r} has the shape {list(array.shape)}, "

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Preparer"]
 
+_CARRIERS = {"float16": "uint16", "int64": "float64"}
+"""Types that OpenCV does not look up, and others of the same width that carry their bits."""
+
 
 class Preparer:
     """Prepares single images; may be called from several threads at once.
@@ -31,7 +34,7 @@ class Preparer:
         (height, width) to resize to.
     """
 
-    __slots__ = ("_bgr", "_cv2", "_grey", "_last", "_size", "_tables", "dtype", "shape")
+    __slots__ = ("_bgr", "_cv2", "_grey", "_last", "_size", "_table", "dtype", "shape")
 
     def __init__(self, preprocessing: Preprocessing, image_input: ImageInput, size: tuple[int, int]) -> None:
         self._cv2: Any = import_cv2()
@@ -41,7 +44,7 @@ class Preparer:
         self._last = image_input.layout == "NHWC"
         self._grey = image_input.channels == 1
         self._bgr = preprocessing.channels == "bgr" and not self._grey
-        self._tables = _tables(preprocessing, self.dtype)
+        self._table = _table(preprocessing, self.dtype)
 
     def __call__(self, image: NDArray[np.uint8], out: NDArray[Any]) -> None:
         """Prepare one image.
@@ -68,25 +71,25 @@ class Preparer:
             shrinks = height <= image.shape[0] and width <= image.shape[1]
             method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
             image = cv2.resize(image, (width, height), interpolation=method)
-        planes = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)] if self._grey else list(cv2.split(image))
-        if self._bgr:
-            planes.reverse()
-        for channel, (plane, table) in enumerate(zip(planes, self._tables, strict=True)):
-            if self._last:
-                out[:, :, channel] = table[plane] if table.dtype != np.float32 else cv2.LUT(plane, table)
-            elif self.dtype == np.float32:
-                cv2.LUT(plane, table, dst=out[channel])
-            else:
-                np.take(table, plane, out=out[channel], mode="clip")
+        if self._grey:
+            image = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        elif self._bgr:
+            image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+        target = out.view(self._table.dtype)
+        if self._last:
+            cv2.LUT(image, self._table, dst=target.reshape(image.shape))
+            return
+        planes = [image] if self._grey else cv2.split(image)
+        for channel, plane in enumerate(planes):
+            cv2.LUT(plane, self._table[:, :, channel].copy(), dst=target[channel])
 
 
-def _tables(preprocessing: Preprocessing, dtype: np.dtype[Any]) -> list[NDArray[Any]]:
-    pixel = np.arange(256, dtype=np.float64)
-    tables = []
-    for mean, std in zip(preprocessing.mean, preprocessing.std, strict=True):
-        values = (pixel * preprocessing.scale - mean) / std
-        if dtype.kind in "iu":
-            limits = np.iinfo(dtype)
-            values = np.clip(np.rint(values), limits.min, limits.max)
-        tables.append(values.astype(dtype))
-    return tables
+def _table(preprocessing: Preprocessing, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Numbers of every pixel value per channel, (1, 256, channels), under a type that OpenCV looks up."""
+    pixel = np.arange(256, dtype=np.float64)[None, :, None]
+    values = (pixel * preprocessing.scale - np.array(preprocessing.mean)) / np.array(preprocessing.std)
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        values = np.clip(np.rint(values), limits.min, limits.max)
+    table: NDArray[Any] = values.astype(dtype).view(_CARRIERS.get(dtype.name, dtype))
+    return table

@@ -6,14 +6,15 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from onnxdissect.errors import ModelFormatError, ParameterError, nearest
 from onnxdissect.model.layers import ImageInput
-from onnxdissect.model.network import Network
-from onnxdissect.model.prepare import Preparer
 
-__all__ = ["METADATA_KEY", "PRESETS", "Preparer", "Preprocessing", "choose_preprocessing"]
+if TYPE_CHECKING:
+    from onnxdissect.model.network import Network
+
+__all__ = ["METADATA_KEY", "PRESETS", "Preprocessing", "choose_preprocessing"]
 
 METADATA_KEY = "onnxdissect.preprocessing"
 """Metadata property that holds ``{"mean", "std", "scale", "channels"}`` as JSON."""

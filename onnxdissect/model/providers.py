@@ -6,15 +6,20 @@ import contextlib
 import ctypes
 import io
 import sys
+import warnings
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import ModuleType
+
+from onnxdissect.errors import InstallationError
 
 __all__ = [
     "PROVIDERS",
     "ProviderState",
     "advice",
     "execution_providers",
+    "import_onnxruntime",
     "installed_wheels",
     "provider_states",
 ]
@@ -100,6 +105,36 @@ def advice() -> str:
     return f"installed: {listed}; use --provider cpu, or see `onnxdissect doctor`"
 
 
+def import_onnxruntime() -> ModuleType:
+    """Import onnxruntime, or say how to get it to load.
+
+    Returns
+    -------
+    module
+        ``onnxruntime``.
+
+    Raises
+    ------
+    InstallationError
+        If it is missing, or only half there: uninstalling one of two wheels takes files of the other.
+    """
+    try:
+        import onnxruntime
+
+        if not hasattr(onnxruntime, "InferenceSession"):
+            raise ImportError("the package is there, but most of its files are not")
+    except ImportError as error:
+        wheels = installed_wheels()
+        listed = ", ".join(f"{name} {number}" for name, number in wheels.items()) or "none"
+        raise InstallationError(
+            f"onnxruntime does not load (wheels installed: {listed}): {error}",
+            hint=f"pip uninstall -y {' '.join(wheels) or 'onnxruntime'} && pip install onnxruntime-gpu",
+        ) from error
+    # a module that mypy is told not to follow
+    module: ModuleType = onnxruntime
+    return module
+
+
 def execution_providers(name: str) -> list[tuple[str, dict[str, str]]]:
     """List what onnxruntime is to try.
 
@@ -132,11 +167,10 @@ def provider_states() -> tuple[ProviderState, ...]:
 
 
 def _gpu_state(name: str, provider: str) -> ProviderState:
-    import onnxruntime
-
+    onnxruntime = import_onnxruntime()
     if provider not in onnxruntime.get_available_providers():
         return ProviderState(name, False, f"this onnxruntime was built without {provider}")
-    problem = _driver_problem() or _library_problem(name, Path(onnxruntime.__file__).parent / "capi")
+    problem = _driver_problem() or _library_problem(name, Path(str(onnxruntime.__file__)).parent / "capi")
     return ProviderState(name, problem is None, problem or "driver, device and libraries found")
 
 
@@ -156,12 +190,14 @@ def _driver_problem() -> str | None:
 
 
 def _library_problem(name: str, folder: Path) -> str | None:
-    import onnxruntime
-
-    preload = getattr(onnxruntime, "preload_dlls", None)
+    preload = getattr(import_onnxruntime(), "preload_dlls", None)
     if preload is not None:
         # it finds CUDA in NVIDIA's own wheels, and prints what it misses
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(Exception):
+        with (
+            contextlib.redirect_stdout(io.StringIO()),
+            warnings.catch_warnings(action="ignore"),
+            contextlib.suppress(Exception),
+        ):
             preload()
     suffix = "dll" if sys.platform == "win32" else "so"
     stem = "" if sys.platform == "win32" else "lib"
@@ -172,5 +208,7 @@ def _library_problem(name: str, folder: Path) -> str | None:
     try:
         ctypes.CDLL(str(library))
     except OSError as error:
-        return str(error).splitlines()[0]
+        reason = str(error).splitlines()[0]
+        # symbols that only onnxruntime provides are for the trial run to judge
+        return None if "undefined symbol" in reason else reason
     return None

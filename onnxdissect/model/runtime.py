@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 import onnx_ir as ir
-import onnxruntime
 from numpy.typing import NDArray
 
 from onnxdissect.errors import ModelRuntimeError
+from onnxdissect.model.providers import import_onnxruntime
 
 __all__ = ["DTYPES", "OPTIMISATIONS", "Runtime", "open_runtime", "random_images"]
+
+onnxruntime = import_onnxruntime()
 
 # onnxruntime prints to stderr what it then raises; the raised text is the one people get to read
 _FATAL_ONLY = 4

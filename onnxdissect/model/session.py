@@ -16,7 +16,7 @@ from onnxdissect.model.maps import run_layers
 from onnxdissect.model.network import Network
 from onnxdissect.model.providers import PROVIDERS, advice, execution_providers, provider_states
 from onnxdissect.model.runtime import OPTIMISATIONS, Runtime, open_runtime, random_images
-from onnxdissect.model.surgery import ExposeValues, FreeBatch
+from onnxdissect.model.surgery import FreeBatch, expose_layers
 from onnxdissect.model.verify import (
     Deviation,
     batch_tolerance,
@@ -160,8 +160,7 @@ class _Opener:
 
     def open(self, provider: str, note: str) -> Session:
         network = self.network
-        names = [layer.name for layer in self.layers]
-        cut = ExposeValues(names, prune=True)(network.model).model
+        cut = expose_layers(network.model, self.layers, prune=True)
         free = FreeBatch(
             network.input.name, network.input.batch or 1, network.listing.axes, network.listing.shapes
         )(cut).model

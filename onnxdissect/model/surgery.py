@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import onnx_ir as ir
@@ -10,10 +10,32 @@ from onnx_ir import passes
 from onnx_ir.passes import common
 
 from onnxdissect.model.graph import attribute, constant, name_of
+from onnxdissect.model.layers import Layer
 
-__all__ = ["ExposeValues", "FreeBatch"]
+__all__ = ["ExposeValues", "FreeBatch", "expose_layers", "turned"]
 
 _BATCH = "onnxdissect_batch"
+
+
+def expose_layers(model: ir.Model, layers: Sequence[Layer], *, prune: bool) -> ir.Model:
+    """Make layers outputs of a clone, each as (n, units, h, w).
+
+    Parameters
+    ----------
+    model : onnx_ir.Model
+        The model; it is not changed.
+    layers : sequence of Layer
+        Some of its layers.
+    prune : bool
+        Whether everything else is removed.
+
+    Returns
+    -------
+    onnx_ir.Model
+    """
+    last = [layer.name for layer in layers if layer.layout == "NHWC"]
+    names = [layer.name for layer in layers]
+    return ExposeValues(names, prune=prune, channels_last=last)(model).model
 
 
 class ExposeValues(passes.FunctionalPass):
@@ -26,12 +48,21 @@ class ExposeValues(passes.FunctionalPass):
     prune : bool
         Whether they replace the outputs, and everything they do not need is removed. Otherwise they follow
         the outputs there are.
+    channels_last : collection of str
+        Those that are NHWC. They come out as NCHW, under the name that `turned` gives: onnxruntime turns
+        them quicker than NumPy, and often the graph does so anyway for its next convolution.
     """
 
-    def __init__(self, names: Sequence[str], *, prune: bool) -> None:
+    def __init__(self, names: Sequence[str], *, prune: bool, channels_last: Collection[str] = ()) -> None:
         super().__init__()
         self.names = tuple(names)
         self.prune = prune
+        self.channels_last = frozenset(channels_last)
+
+    @property
+    def exposed(self) -> tuple[str, ...]:
+        """Names of the outputs."""
+        return tuple(turned(name) if name in self.channels_last else name for name in self.names)
 
     def requires(self, model: ir.Model) -> None:
         """Check that a node of the main graph computes every value."""
@@ -44,10 +75,15 @@ class ExposeValues(passes.FunctionalPass):
         clone = model.clone()
         graph = clone.graph
         values = {name_of(value): value for node in graph for value in node.outputs}
+        for name in self.channels_last:
+            node = ir.node("Transpose", [values[name]], attributes={"perm": (0, 3, 1, 2)})
+            node.outputs[0].name = turned(name)
+            values[turned(name)] = node.outputs[0]
+            graph.append(node)
         kept = [] if self.prune else list(graph.outputs)
         there = {name_of(value) for value in kept}
         graph.outputs.clear()
-        graph.outputs.extend([*kept, *(values[name] for name in self.names if name not in there)])
+        graph.outputs.extend([*kept, *(values[name] for name in self.exposed if name not in there)])
         if self.prune:
             # overridable initialisers keep onnxruntime from folding them into the kernels
             graph.inputs[:] = [value for value in graph.inputs if not value.is_initializer()]
@@ -56,9 +92,25 @@ class ExposeValues(passes.FunctionalPass):
 
     def ensures(self, model: ir.Model) -> None:
         """Check that the values are outputs."""
-        missing = set(self.names) - {value.name for value in model.graph.outputs}
+        missing = set(self.exposed) - {value.name for value in model.graph.outputs}
         if missing:
             raise passes.PostconditionError(f"not exposed: {sorted(missing)}")
+
+
+def turned(name: str) -> str:
+    """Name an NHWC value after it was turned to NCHW.
+
+    Parameters
+    ----------
+    name : str
+        Name of the value.
+
+    Returns
+    -------
+    str
+        Name of the output.
+    """
+    return f"onnxdissect/nchw/{name}"
 
 
 class FreeBatch(passes.FunctionalPass):

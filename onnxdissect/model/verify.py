@@ -15,7 +15,7 @@ from onnxdissect.model.layers import Layer
 from onnxdissect.model.maps import run_layers
 from onnxdissect.model.network import Network
 from onnxdissect.model.runtime import open_runtime
-from onnxdissect.model.surgery import ExposeValues
+from onnxdissect.model.surgery import expose_layers
 
 __all__ = ["Deviation", "batch_tolerance", "reference_activations", "tolerance", "worst_deviation"]
 
@@ -72,7 +72,7 @@ def reference_activations(
     """
     batch = network.input.batch or 1
     name = network.input.name
-    exposed = ExposeValues([layer.name for layer in layers], prune=False)(network.model).model
+    exposed = expose_layers(network.model, layers, prune=False)
     reference = open_runtime(exposed, folder=network.path.parent, optimise="none")
     activations = run_layers(reference, name, layers, batch, images)
     original = open_runtime(network.path, optimise="none")

@@ -1,0 +1,70 @@
+"""What a run dissects, and how, as far as the method is concerned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxdissect.core.upsample import Field
+from onnxdissect.data.concepts import Vocabulary
+
+__all__ = ["LayerPlan", "Plan"]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerPlan:
+    """A layer, as far as the method is concerned.
+
+    Attributes
+    ----------
+    name : str
+        ONNX value name.
+    units : int
+        Units of the layer.
+    shape : tuple of int
+        (h, w) of an activation map.
+    field : tuple of (offset, stride) or None
+        Receptive-field geometry in input pixels; ``None``: upsample with the `resize` map.
+    """
+
+    name: str
+    units: int
+    shape: tuple[int, int]
+    field: Field | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is dissected, and how.
+
+    Attributes
+    ----------
+    layers : tuple of LayerPlan
+    quantiles : tuple of float
+        Levels tau.
+    images : int
+        How many images the pass will bring.
+    pixels : tuple of int
+        (height, width) of the network's input.
+    grids : ndarray of int64, shape (grids, 2)
+        Distinct label grids of the images.
+    vocabulary : Vocabulary
+    top : int
+        How many top images are kept per unit.
+    threads : int
+        Threads of the kernels.
+    spool_bytes : int
+        Memory for the spool; beyond it goes to disk.
+    """
+
+    layers: tuple[LayerPlan, ...]
+    quantiles: tuple[float, ...]
+    images: int
+    pixels: tuple[int, int]
+    grids: NDArray[np.int64]
+    vocabulary: Vocabulary
+    top: int
+    threads: int
+    spool_bytes: int
