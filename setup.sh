@@ -20,7 +20,7 @@ find_python() {
 make_environment() {
     [ -x .venv/bin/pip ] && return
     rm -rf .venv
-    "$1" -m venv .venv 2>/dev/null && return
+    "$1" -m venv .venv >/dev/null 2>&1 && return
     # Debian and Ubuntu leave venv out of their python3 package.
     package="python3-venv"
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then

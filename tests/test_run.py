@@ -237,8 +237,8 @@ def world(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def dissect(world: Path, **options: Any) -> onnxdissect.Dissection:
-    options = {"preset": "raw", "quantiles": [0.1], "out": world / "run"} | options
+def dissect(world: Path, **given: Any) -> onnxdissect.Dissection:
+    options: dict[str, Any] = {"preset": "raw", "quantiles": [0.1], "out": world / "run"} | given
     return onnxdissect.dissect(world / "net.onnx", world / "data", **options)
 
 
