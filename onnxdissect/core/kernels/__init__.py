@@ -8,6 +8,8 @@
     Activation maps reduced to the cells that can still matter.
 ``count``
     Masks against annotations, in pixels.
+``compiler``
+    How they are compiled here.
 
 No kernel uses fast-math: activations may hold NaN, and finding it is part of the contract. Every thread
 owns the rows it writes, so counts do not depend on how many there are.

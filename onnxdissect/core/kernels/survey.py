@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-__all__ = ["survey"]
+__all__ = ["cache_path", "survey"]
 
 # Finite float32 values, as the order-preserving integers of `_key`, lie strictly between these two.
 _KEY_INF = np.int32(0x7F800000)
@@ -39,6 +41,11 @@ def survey(activations: NDArray[np.float32], threads: int) -> tuple[NDArray[np.f
     _survey_driver(bits, maxima.view(np.int32), damaged)
     found = damaged[damaged >= 0]
     return maxima.reshape(n, units), int(found.min()) if found.size else -1
+
+
+def cache_path() -> Path:
+    """Folder in which compiled kernels are kept."""
+    return Path(_survey_driver.stats.cache_path)
 
 
 @njit(parallel=True, cache=True)

@@ -1,0 +1,160 @@
+"""``onnxdissect data``: look at data sets, check them, draw one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from onnxdissect.cli.console import log, output, print_json
+from onnxdissect.cli.progress import BarProgress, LineProgress, open_progress
+from onnxdissect.cli.tables import plain_table
+
+if TYPE_CHECKING:
+    from onnxdissect.data import DatasetFacts
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True, help="Look at data sets, check them, draw one.")
+_CHECK_FAILED = 1
+
+_Folder = Annotated[
+    str,
+    typer.Argument(metavar="DIR|tiny", help="A folder in the Broden layout, or tiny.", show_default=False),
+]
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+class _Done:
+    """From (done, total) calls to a phase of a progress."""
+
+    def __init__(self, progress: BarProgress | LineProgress, phase: str) -> None:
+        self._progress = progress
+        self._phase = phase
+        self._done: int | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        if self._done is None:
+            self._progress.start(self._phase, total)
+            self._done = 0
+        self._progress.advance(done - self._done)
+        self._done = done
+
+    def finish(self) -> None:
+        """End the phase, if it ever began."""
+        if self._done is not None:
+            self._progress.finish()
+
+
+@app.command()
+def info(folder: _Folder, as_json: _Json = False) -> None:
+    """Say what a data set holds, from its tables."""
+    from onnxdissect.data import describe, open_dataset
+
+    facts = describe(open_dataset(_resolve(folder)))
+    if as_json:
+        print_json(facts.to_json())
+        return
+    console = output()
+    for name, value in _facts(facts):
+        console.print(f"{name + ':':<14}{value}", markup=False, soft_wrap=True)
+    console.print()
+    console.print(
+        plain_table(
+            None,
+            ["category", ">concepts", ">images", "largest concepts (in whole images)"],
+            [
+                [c.name, c.concepts, c.images, ", ".join(f"{name} {area:.1f}" for name, area in c.largest)]
+                for c in facts.categories
+            ],
+        )
+    )
+
+
+@app.command()
+def tiny(
+    folder: Annotated[Path, typer.Argument(help="Where to; new or empty.", show_default=False)],
+    images: Annotated[int | None, typer.Option(help="How many images.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Another seed draws other images.")] = None,
+) -> None:
+    """Draw the data set tiny into a folder of your own."""
+    from onnxdissect.data.tiny import make_tiny
+
+    console = log()
+    progress = open_progress(console)
+    done = _Done(progress, "tiny")
+    asked = {"images": images, "seed": seed}
+    options = {name: value for name, value in asked.items() if value is not None}
+    try:
+        make_tiny(folder, workers=max(2, os.cpu_count() or 1), progress=done, **options)
+        done.finish()
+    finally:
+        progress.close()
+    print(folder)
+
+
+@app.command()
+def check(folder: _Folder, as_json: _Json = False) -> None:
+    """Look at every image and label of a data set; exit 1 if a run over it would fail."""
+    from onnxdissect.data import check_folder
+
+    progress = open_progress(log())
+    done = _Done(progress, "check")
+    try:
+        report = check_folder(_resolve(folder), workers=max(2, os.cpu_count() or 1), progress=done)
+        done.finish()
+    finally:
+        progress.close()
+    if as_json:
+        print_json(report.to_json())
+    else:
+        console = output()
+        if report.problems:
+            console.print(
+                plain_table(
+                    None,
+                    ["level", "file", ">row", "problem"],
+                    [[p.level, p.file, "" if p.row is None else p.row, p.message] for p in report.problems],
+                )
+            )
+        warnings = len(report.problems) - report.errors
+        console.print(f"{report.name}: {report.images} images, {report.errors} errors, {warnings} warnings")
+    if not report.ok:
+        raise typer.Exit(_CHECK_FAILED)
+
+
+def _resolve(folder: str) -> Path:
+    if folder != "tiny":
+        return Path(folder)
+    from onnxdissect.data.tiny import ensure_tiny
+
+    progress = open_progress(log())
+    done = _Done(progress, "tiny")
+    try:
+        found = ensure_tiny(progress=done)
+        done.finish()
+    finally:
+        progress.close()
+    return found
+
+
+def _facts(facts: DatasetFacts) -> list[tuple[str, str]]:
+    def counted(items: dict[str, int]) -> str:
+        return ", ".join(f"{name} {count}" for name, count in items.items())
+
+    lines = [
+        ("data set", f"{facts.name} ({facts.folder})"),
+        ("images", f"{facts.images}, {facts.bare} of them without annotation"),
+        ("concepts", str(facts.concepts)),
+        ("splits", counted(facts.splits)),
+        ("sources", counted(facts.sources)),
+        ("image sizes", counted(facts.sizes)),
+        ("label grids", counted(facts.grids)),
+    ]
+    if facts.several:
+        lines.append(("in several", ", ".join(facts.several)))
+    if facts.empty:
+        lines.append(("empty", ", ".join(facts.empty)))
+    return lines

@@ -1,0 +1,112 @@
+"""``onnxdissect doctor``."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from onnxdissect import __version__
+from onnxdissect.cli.console import output, print_json
+from onnxdissect.cli.tables import plain_table
+from onnxdissect.errors import InstallationError
+
+__all__ = ["doctor"]
+
+_PROBLEM_FOUND = 1
+_LIBRARIES = ("numpy", "numba", "onnx", "onnx-ir", "typer", "rich", "jinja2")
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    subject: str
+    state: str  # "ok", "note" or "problem"
+    message: str
+
+
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Say what this installation can do; exit 1 if something in it is broken."""
+    findings = list(_examine())
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        rows = [[finding.state, finding.subject, finding.message] for finding in findings]
+        output().print(plain_table(None, ["state", "what", "found"], rows))
+    if any(finding.state == "problem" for finding in findings):
+        raise typer.Exit(_PROBLEM_FOUND)
+
+
+def _examine() -> Iterator[_Finding]:
+    yield _Finding("onnxdissect", "ok", __version__)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    yield _Finding(
+        "python", "ok", f"{platform.python_version()} on {platform.platform()}, {cores} processor cores"
+    )
+    for name in _LIBRARIES:
+        try:
+            yield _Finding(name, "ok", version(name))
+        except PackageNotFoundError:
+            yield _Finding(name, "problem", f"not installed; pip install {name}")
+    yield _opencv()
+    yield from _onnxruntime()
+    yield from _kernels()
+    yield from _cache()
+
+
+def _opencv() -> _Finding:
+    from onnxdissect.errors import import_cv2
+
+    try:
+        return _Finding("opencv", "ok", str(import_cv2().__version__))
+    except InstallationError as error:
+        return _Finding("opencv", "problem", str(error).replace("\n", "; "))
+
+
+def _onnxruntime() -> Iterator[_Finding]:
+    from onnxdissect.model import installed_wheels, provider_states
+
+    wheels = installed_wheels()
+    found = ", ".join(f"{name} {number}" for name, number in wheels.items()) or "not installed"
+    if len(wheels) == 1:
+        yield _Finding("onnxruntime", "ok", found)
+    else:
+        more = "; two wheels overwrite each other, uninstall both and install one" if wheels else ""
+        yield _Finding("onnxruntime", "problem", found + more)
+    try:
+        for state in provider_states():
+            yield _Finding(f"provider {state.name}", "ok" if state.available else "note", state.reason)
+    except InstallationError as error:
+        yield _Finding("providers", "problem", str(error).replace("\n", "; "))
+
+
+def _kernels() -> Iterator[_Finding]:
+    from onnxdissect.core.kernels.compiler import compiler_facts
+
+    facts = compiler_facts()
+    yield _Finding("kernels", "ok", f"{facts.threads} threads, {facts.layer} threading layer")
+    writable = os.access(facts.cache, os.W_OK)
+    yield _Finding(
+        "kernel cache",
+        "ok" if writable else "note",
+        f"{facts.cache}"
+        if writable
+        else f"{facts.cache} cannot be written: kernels are compiled at every run",
+    )
+
+
+def _cache() -> Iterator[_Finding]:
+    from onnxdissect.data.tiny import cache_folder
+
+    folder = cache_folder()
+    made = sorted(path.name for path in folder.glob("tiny-*") if path.is_dir())
+    yield _Finding("cache", "ok", f"{folder}, {', '.join(made) or 'tiny is drawn at first use'}")
+    for subject, place in (("disk of the cache", folder), ("disk here", Path.cwd())):
+        existing = next(path for path in (place, *place.parents) if path.exists())
+        yield _Finding(subject, "ok", f"{shutil.disk_usage(existing).free / 2**30:.1f} GiB free")

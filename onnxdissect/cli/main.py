@@ -1,0 +1,69 @@
+"""The program ``onnxdissect``: its commands, and how errors leave it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+
+from onnxdissect import __version__
+from onnxdissect.cli import data, doctor, layers, report, rescore, run
+from onnxdissect.cli.console import complain
+from onnxdissect.errors import OnnxDissectError
+
+__all__ = ["app", "main"]
+
+_WRONG_REQUEST = 2
+_BUG = 70
+
+app = typer.Typer(
+    name="onnxdissect",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run")(run.run)
+app.command("layers")(layers.layers)
+app.add_typer(data.app, name="data")
+app.command("report")(report.report)
+app.command("rescore")(rescore.rescore)
+app.command("doctor")(doctor.doctor)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        print(f"onnxdissect {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def onnxdissect(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Label every unit of an ONNX network with the visual concept it detects (Network Dissection)."""
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code.
+
+    0: done; 1: a check failed; 2: the request or the input is wrong; 70: a bug; 130: interrupted.
+    """
+    try:
+        app()
+    except OnnxDissectError as error:
+        complain("error", error.message, error.candidates, error.hint)
+        sys.exit(_WRONG_REQUEST)
+    except Exception as error:  # whatever it is, it is ours
+        if os.environ.get("ONNXDISSECT_TRACEBACK"):
+            traceback.print_exc()
+        complain(
+            "bug",
+            f"{type(error).__name__}: {error}",
+            hint="this is not your fault; ONNXDISSECT_TRACEBACK=1 shows where it happened",
+        )
+        sys.exit(_BUG)

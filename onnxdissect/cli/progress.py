@@ -1,0 +1,120 @@
+"""How far a long command is: bars on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import time
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TaskID, TextColumn
+from rich.progress import Progress as Bars
+from rich.text import Text
+
+__all__ = ["BarProgress", "LineProgress", "open_progress"]
+
+_TITLES = {
+    "tiny": "drawing the data set tiny",
+    "pass": "decoding and inference",
+    "tally": "tally",
+    "report": "report",
+    "check": "checking images",
+}
+_SECONDS_BETWEEN_LINES = 5.0
+
+
+class _Rate(ProgressColumn):
+    """Images per second and time left."""
+
+    def render(self, task: Task) -> Text:
+        rate = task.finished_speed if task.finished else task.speed
+        left = "" if task.finished or task.time_remaining is None else f"  {_clock(task.time_remaining)} left"
+        return Text(f"{rate:,.0f} images/s{left}" if rate else "")
+
+
+class BarProgress:
+    """Bars on a terminal, one per phase."""
+
+    def __init__(self, console: Console) -> None:
+        self._bars = Bars(
+            TextColumn("{task.description:<28}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            _Rate(),
+            console=console,
+        )
+        self._task: TaskID | None = None
+
+    def start(self, phase: str, total: int) -> None:
+        """Begin a bar."""
+        self._bars.start()
+        self._task = self._bars.add_task(_TITLES.get(phase, phase), total=total)
+
+    def advance(self, images: int) -> None:
+        """Move it on."""
+        assert self._task is not None
+        self._bars.advance(self._task, images)
+
+    def finish(self) -> None:
+        """Leave it standing."""
+        self.close()
+
+    def close(self) -> None:
+        """Give the terminal back."""
+        self._bars.stop()
+
+
+class LineProgress:
+    """Plain lines, for logs."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._phase = ""
+        self._total = self._done = 0
+        self._began = self._said = 0.0
+
+    def start(self, phase: str, total: int) -> None:
+        """Begin a phase."""
+        self._phase, self._total, self._done = _TITLES.get(phase, phase), total, 0
+        self._began = self._said = time.monotonic()
+
+    def advance(self, images: int) -> None:
+        """Say something every few seconds."""
+        self._done += images
+        now = time.monotonic()
+        if now - self._said >= _SECONDS_BETWEEN_LINES and self._done < self._total:
+            self._said = now
+            rate = self._done / (now - self._began)
+            left = (self._total - self._done) / rate if rate else 0.0
+            self._say(f"{self._done}/{self._total} images, {rate:,.0f} images/s, {_clock(left)} left")
+
+    def finish(self) -> None:
+        """Say how long it took."""
+        seconds = time.monotonic() - self._began
+        rate = self._done / seconds if seconds else 0.0
+        self._say(f"{self._done} images in {seconds:.1f} s, {rate:,.0f} images/s")
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+    def _say(self, text: str) -> None:
+        self._console.print(f"{self._phase}: {text}", markup=False)
+
+
+def open_progress(console: Console) -> BarProgress | LineProgress:
+    """Choose bars or lines by whether somebody is watching.
+
+    Parameters
+    ----------
+    console : Console
+        The console of stderr.
+
+    Returns
+    -------
+    BarProgress or LineProgress
+    """
+    return BarProgress(console) if console.is_terminal else LineProgress(console)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds + 0.5), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

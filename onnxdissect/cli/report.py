@@ -1,0 +1,28 @@
+"""``onnxdissect report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from onnxdissect.cli.console import log
+from onnxdissect.cli.progress import open_progress
+
+__all__ = ["report"]
+
+
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.", show_default=False)],
+) -> None:
+    """Build the pages of a finished run again."""
+    from onnxdissect.report import build
+    from onnxdissect.results import load
+
+    progress = open_progress(log())
+    try:
+        page = build(load(run), progress=progress)
+    finally:
+        progress.close()
+    print(page)

@@ -1,0 +1,33 @@
+"""``onnxdissect rescore``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from onnxdissect.cli.console import log, output, print_json
+from onnxdissect.cli.tables import summary_json, summary_table
+
+__all__ = ["rescore"]
+
+
+def rescore(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.", show_default=False)],
+    scoring: Annotated[
+        str | None, typer.Option(metavar="paper|lite|pnas", help="Which published denominator.")
+    ] = None,
+    iou_threshold: Annotated[float | None, typer.Option(help="A detector's IoU exceeds this.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Score a finished run by another convention or threshold; the network is not run again."""
+    from onnxdissect.results import rescore as rescore_run
+
+    dissection = rescore_run(run, scoring=scoring, iou_threshold=iou_threshold)
+    if as_json:
+        print_json(summary_json(dissection))
+        return
+    output().print(summary_table(dissection))
+    if (run / "report").exists():
+        log().print(f"the pages still show the former scores; onnxdissect report {run}", markup=False)

@@ -1,0 +1,136 @@
+"""``onnxdissect run``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from onnxdissect.cli.console import log, output, print_json
+from onnxdissect.cli.progress import open_progress
+from onnxdissect.cli.tables import best_units, summary_json, summary_table
+from onnxdissect.errors import ParameterError
+
+__all__ = ["run"]
+
+_INTERRUPTED = 130
+
+
+def run(
+    model: Annotated[Path, typer.Argument(help="An ONNX file.", show_default=False)],
+    data: Annotated[
+        str, typer.Option(metavar="DIR|tiny", help="A folder in the Broden layout, or the drawn data set.")
+    ] = "tiny",
+    layer: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SEL", help="Value, node, alias, glob, last, stages (the default) or all; repeatable."
+        ),
+    ] = None,
+    quantile: Annotated[
+        list[float] | None,
+        typer.Option(metavar="TAU", help="Share of activations above T_k, 0.005 by default; repeatable."),
+    ] = None,
+    iou_threshold: Annotated[float, typer.Option(help="A detector's IoU exceeds this.")] = 0.04,
+    upsample: Annotated[
+        str, typer.Option(metavar="receptive-field|resize", help="Map from cells to labels.")
+    ] = "receptive-field",
+    preset: Annotated[
+        str | None, typer.Option(help="Preprocessing: imagenet, caffe, tf, unit, raw or clip.")
+    ] = None,
+    mean: Annotated[str | None, typer.Option(help="One number, or one per channel: 0.5,0.5,0.5.")] = None,
+    std: Annotated[str | None, typer.Option(help="Likewise: (pixel * scale - mean) / std.")] = None,
+    scale: Annotated[float | None, typer.Option(help="Factor on pixels of 0..255.")] = None,
+    channels: Annotated[str | None, typer.Option(metavar="rgb|bgr", help="Channel order.")] = None,
+    split: Annotated[str | None, typer.Option(help="Only images of this split.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Only the first so many images.")] = None,
+    batch_size: Annotated[str, typer.Option(metavar="N|auto", help="Images per inference call.")] = "auto",
+    provider: Annotated[
+        str, typer.Option(metavar="auto|cpu|cuda|tensorrt", help="Where the network runs.")
+    ] = "auto",
+    workers: Annotated[int | None, typer.Option(help="Threads that decode images.")] = None,
+    top: Annotated[int, typer.Option(help="Top images kept per unit.")] = 15,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="By default dissections/<model>-<data>.")
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start over, whatever is in --out.")] = False,
+    no_report: Annotated[bool, typer.Option("--no-report", help="Leave out the pages.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+) -> None:
+    """Dissect a network: label each unit of its layers with the concept it detects.
+
+    A run that was interrupted goes on when the same command is typed again.
+    """
+    from onnxdissect.run import dissect
+
+    console = log()
+    progress = open_progress(console)
+    try:
+        dissection = dissect(
+            model,
+            data,
+            layer or ["stages"],
+            quantiles=quantile or [0.005],
+            iou_threshold=iou_threshold,
+            upsample=upsample,
+            preset=preset,
+            mean=_numbers("--mean", mean),
+            std=_numbers("--std", std),
+            scale=scale,
+            channels=channels,
+            split=split,
+            limit=limit,
+            batch_size=_batch_size(batch_size),
+            provider=provider,
+            workers=workers,
+            top=top,
+            out=out,
+            fresh=fresh,
+            progress=progress,
+            notify=lambda line: console.print(line, markup=False),
+        )
+        page = None
+        if not no_report:
+            from onnxdissect.report import build
+
+            page = build(dissection, progress=progress)
+    except KeyboardInterrupt:
+        progress.close()
+        console.print("interrupted; the same command again goes on from the last saved state")
+        raise typer.Exit(_INTERRUPTED) from None
+    finally:
+        progress.close()
+    if as_json:
+        print_json(summary_json(dissection) | {"report": None if page is None else str(page)})
+        return
+    console = output()
+    console.print(summary_table(dissection))
+    console.print()
+    console.print(best_units(dissection))
+    console.print()
+    console.print(f"run:    {dissection.path}", markup=False, soft_wrap=True)
+    if page is not None:
+        console.print(f"report: {page}", markup=False, soft_wrap=True)
+
+
+def _numbers(option: str, text: str | None) -> list[float] | None:
+    if text is None:
+        return None
+    try:
+        return [float(number) for number in text.split(",")]
+    except ValueError:
+        raise ParameterError(
+            f"{option} takes numbers between commas, not {text!r}", hint=f"{option} 0.485,0.456,0.406"
+        ) from None
+
+
+def _batch_size(text: str) -> int | Literal["auto"]:
+    if text == "auto":
+        return "auto"
+    try:
+        return int(text)
+    except ValueError:
+        raise ParameterError(
+            f"--batch-size takes a number or auto, not {text!r}", hint="--batch-size auto"
+        ) from None
