@@ -34,9 +34,7 @@ def repeat(source: Path, target: Path, images: int) -> Path:
     return target
 
 
-def prepared(
-    dataset: Dataset, preparer: Preparer, batch: int, threads: int
-) -> Iterator[NDArray[np.generic]]:
+def prepared(dataset: Dataset, preparer: Preparer, batch: int, threads: int) -> Iterator[NDArray[np.generic]]:
     """Batches of decoded and preprocessed images; decoded ahead if there are threads for it."""
 
     def fill(start: int) -> NDArray[np.generic]:

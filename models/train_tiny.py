@@ -238,8 +238,8 @@ def export(network: TinyScenes, path: Path, note: str) -> None:
 def main() -> None:
     """Draw, train, export both networks and print the accuracy on scenes never drawn before."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--images", type=int, default=24_000, help="training images drawn")
-    parser.add_argument("--samples", type=int, default=400_000, help="training images shown, repeats counted")
+    parser.add_argument("--images", type=int, default=20_000, help="training images drawn")
+    parser.add_argument("--samples", type=int, default=240_000, help="training images shown, repeats counted")
     parser.add_argument("--test-images", type=int, default=1_200)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rate", type=float, default=1e-3)

@@ -177,7 +177,8 @@ def dissect(
         network, preset=preset, mean=mean, std=std, scale=scale, channels=channels
     )
     identity = _identity(network, dataset, parameters, preprocessing, chosen, split, limit)
-    target = Path(out) if out is not None else Path("dissections") / f"{network_path.stem}-{dataset.name}"
+    named = "tiny" if str(data) == "tiny" else dataset.name
+    target = Path(out) if out is not None else Path("dissections") / f"{network_path.stem}-{named}"
     claimed = claim(target, identity, fresh=fresh)
     if claimed.complete:
         notify(f"{target} already holds this run, complete; --fresh starts over")

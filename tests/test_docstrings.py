@@ -48,7 +48,9 @@ def accepted(function: ast.FunctionDef) -> list[str]:
 def signature(node: Definition) -> list[str] | None:
     if isinstance(node, ast.FunctionDef):
         return accepted(node)
-    constructor = next((n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
+    constructor = next(
+        (n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None
+    )
     return accepted(constructor) if constructor else None
 
 

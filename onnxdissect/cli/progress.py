@@ -18,6 +18,7 @@ _TITLES = {
     "report": "report",
     "check": "checking images",
 }
+_NOUNS = {"report": "units"}
 _SECONDS_BETWEEN_LINES = 5.0
 
 
@@ -27,7 +28,7 @@ class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
         rate = task.finished_speed if task.finished else task.speed
         left = "" if task.finished or task.time_remaining is None else f"  {_clock(task.time_remaining)} left"
-        return Text(f"{rate:,.0f} images/s{left}" if rate else "")
+        return Text(f"{rate:,.0f} {task.fields['noun']}/s{left}" if rate else "")
 
 
 class BarProgress:
@@ -46,7 +47,9 @@ class BarProgress:
     def start(self, phase: str, total: int) -> None:
         """Begin a bar."""
         self._bars.start()
-        self._task = self._bars.add_task(_TITLES.get(phase, phase), total=total)
+        self._task = self._bars.add_task(
+            _TITLES.get(phase, phase), total=total, noun=_NOUNS.get(phase, "images")
+        )
 
     def advance(self, images: int) -> None:
         """Move it on."""
@@ -67,13 +70,14 @@ class LineProgress:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._phase = ""
+        self._phase = self._noun = ""
         self._total = self._done = 0
         self._began = self._said = 0.0
 
     def start(self, phase: str, total: int) -> None:
         """Begin a phase."""
         self._phase, self._total, self._done = _TITLES.get(phase, phase), total, 0
+        self._noun = _NOUNS.get(phase, "images")
         self._began = self._said = time.monotonic()
 
     def advance(self, images: int) -> None:
@@ -84,13 +88,15 @@ class LineProgress:
             self._said = now
             rate = self._done / (now - self._began)
             left = (self._total - self._done) / rate if rate else 0.0
-            self._say(f"{self._done}/{self._total} images, {rate:,.0f} images/s, {_clock(left)} left")
+            self._say(
+                f"{self._done}/{self._total} {self._noun}, {rate:,.0f} {self._noun}/s, {_clock(left)} left"
+            )
 
     def finish(self) -> None:
         """Say how long it took."""
         seconds = time.monotonic() - self._began
         rate = self._done / seconds if seconds else 0.0
-        self._say(f"{self._done} images in {seconds:.1f} s, {rate:,.0f} images/s")
+        self._say(f"{self._done} {self._noun} in {seconds:.1f} s, {rate:,.0f} {self._noun}/s")
 
     def close(self) -> None:
         """Nothing to give back."""
