@@ -275,12 +275,14 @@ def _mask_of_wrong_size(data: Path) -> None:
 
 def _unlisted_label(data: Path) -> None:
     (label,) = list((data / "images").glob("*_color_0.png"))[:1]
-    shape = cv2.imread(str(label)).shape
-    cv2.imwrite(str(label), np.full(shape, 99, np.uint8))
+    former = cv2.imread(str(label))
+    assert former is not None
+    cv2.imwrite(str(label), np.full(former.shape, 99, np.uint8))
 
 
 def _truncated_jpeg(data: Path) -> None:
     image = cv2.imread(str(data / "images" / "4.png"))
+    assert image is not None
     cv2.imwrite(str(data / "images" / "4.jpg"), cv2.resize(image, (64, 64)))
     Damage(data).truncate("4.jpg", 0.7)
     Damage(data).replace("index.csv", "4.png,", "4.jpg,")
