@@ -42,7 +42,8 @@ install_package() {
     if ! .venv/bin/python -c 'import cv2' 2>/dev/null; then
         say "setup: opencv-python does not load here (no libGL), taking opencv-python-headless instead"
         version=$(.venv/bin/python -c 'from importlib.metadata import version; print(version("opencv-python"))')
-        .venv/bin/pip uninstall --quiet --yes opencv-python
+        # Both write the same folder: taking one away takes files of the other along.
+        .venv/bin/pip uninstall --quiet --yes opencv-python opencv-python-headless 2>/dev/null
         .venv/bin/pip install --quiet --disable-pip-version-check --no-deps "opencv-python-headless==$version"
     fi
 }
