@@ -542,7 +542,8 @@ def test_an_unfinished_run_says_what_to_do(copy: Path) -> None:
         assert caught.value.hint is not None and "onnxdissect run" in caught.value.hint
 
 
-def test_no_run_lists_those_nearby(finished: Path, tmp_path: Path) -> None:
+def test_no_run_lists_those_nearby(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # runs in ./dissections would be listed too
     runs = tmp_path / "runs"
     for name in ("alexnet-tiny", "resnet18-tiny"):
         shutil.copytree(finished, runs / name)
