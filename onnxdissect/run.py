@@ -190,6 +190,8 @@ def dissect(
         chosen,
         provider=provider,
         threads=_cores(),
+        # Decoding and counting share the cores; a waiting thread that spins takes them away.
+        spin=False,
         verify=_first_images(dataset, preparer),
     )
     plan = _plan(network, dataset, chosen, parameters, threads=_cores())
