@@ -114,6 +114,9 @@ def _count_body(first, last, records, shape, annotations, ranks, thresholds, sam
     seen = np.zeros(category_of.shape[0], np.int64)
     touched = np.empty(category_of.shape[0], np.int64)
     hit = np.zeros(carried.shape[1], np.bool_)
+    lowest = thresholds[0].copy()
+    for q in range(1, thresholds.shape[0]):
+        lowest = np.minimum(lowest, thresholds[q])
     for image in range(image_starts.shape[0] - 1):
         g = grid_of[image]
         sh = grids[g, 0]
@@ -127,11 +130,15 @@ def _count_body(first, last, records, shape, annotations, ranks, thresholds, sam
             unit = units[record]
             map_max = missing
             for at in range(starts[record], starts[record + 1]):
+                map_max = max(map_max, values[at])
+            # The bound was lower when the map was kept: most early ones end here.
+            if map_max <= lowest[unit]:
+                continue
+            for at in range(starts[record], starts[record + 1]):
                 i = cells[at] // w
                 value = values[at]
                 grid[i, cells[at] - i * w] = value
                 row_max[i] = max(row_max[i], value)
-                map_max = max(map_max, value)
             for q in range(thresholds.shape[0]):
                 threshold = thresholds[q, unit]
                 if map_max <= threshold:

@@ -124,8 +124,7 @@ def refine(
     if records.units.size:
         following = counts.shape[2].bit_length() - 1
         _refine_driver(
-            (records.image_starts, records.units, records.starts),
-            order(records.values),
+            (records.image_starts, records.units, records.starts, records.values),
             prefixes,
             np.uint32(32 - known),
             np.uint32(32 - known - following),
@@ -169,26 +168,21 @@ def _count_body(activations, maxima, ceiling, counts, shift):
             keys = block.view(np.uint32)
             for j in range(block.shape[0]):
                 if block[j] >= ceiling:
-                    key = keys[j]
-                    if key == _MINUS_ZERO:
-                        key = np.uint32(0)
-                    key = ~key if key >> np.uint32(31) else key | np.uint32(0x80000000)
-                    counts[np.uint32(key) >> shift] += 1
+                    counts[_ordered(keys[j]) >> shift] += 1
     return counted
 
 
 @njit(parallel=True, cache=True)
-def _refine_driver(records, keys, prefixes, shift, rest, counts, threads):
+def _refine_driver(records, prefixes, shift, rest, counts, threads):
     units = prefixes.shape[1]
     for t in prange(threads):
-        _refine_body(
-            records, keys, prefixes, shift, rest, counts, units * t // threads, units * (t + 1) // threads
-        )
+        _refine_body(records, prefixes, shift, rest, counts, units * t // threads, units * (t + 1) // threads)
 
 
 @njit(cache=True, nogil=True)
-def _refine_body(records, keys, prefixes, shift, rest, counts, first, last):
-    image_starts, units, starts = records
+def _refine_body(records, prefixes, shift, rest, counts, first, last):
+    image_starts, units, starts, values = records
+    keys = values.view(np.uint32)
     mask = np.uint32(counts.shape[2] - 1)
     for image in range(image_starts.shape[0] - 1):
         here = units[image_starts[image] : image_starts[image + 1]]
@@ -197,7 +191,15 @@ def _refine_body(records, keys, prefixes, shift, rest, counts, first, last):
         for record in range(begin, end):
             unit = units[record]
             for at in range(starts[record], starts[record + 1]):
-                key = keys[at]
+                key = _ordered(keys[at])
                 for q in range(prefixes.shape[0]):
                     if key >> shift == prefixes[q, unit]:
                         counts[q, unit, (key >> rest) & mask] += 1
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _ordered(bits):
+    """Do what `order` does to the bits of one float."""
+    if bits == _MINUS_ZERO:
+        bits = np.uint32(0)
+    return np.uint32(~bits if bits >> np.uint32(31) else bits | np.uint32(0x80000000))

@@ -61,49 +61,60 @@ def encode(
 @njit(parallel=True, cache=True)
 def _count_driver(flat, maps, bounds, starts, threads):
     records = maps.shape[0]
+    h, w = flat.shape[1:]
     for t in prange(threads):
-        keep = np.zeros((flat.shape[1], flat.shape[2]), np.uint8)
+        wide = np.zeros((h + 2, w), np.uint8)
+        keep = np.zeros((h, w), np.uint8)
         for r in range(records * t // threads, records * (t + 1) // threads):
-            starts[r + 1] = _mark(flat[maps[r]], bounds[maps[r] % bounds.shape[0]], keep)
-            keep[:, :] = 0
+            starts[r + 1] = _mark(flat[maps[r]], bounds[maps[r] % bounds.shape[0]], wide, keep)
 
 
 @njit(parallel=True, cache=True)
 def _fill_driver(flat, maps, bounds, starts, cells, values, threads):
     records = maps.shape[0]
+    h, w = flat.shape[1:]
     for t in prange(threads):
-        keep = np.zeros((flat.shape[1], flat.shape[2]), np.uint8)
+        wide = np.zeros((h + 2, w), np.uint8)
+        keep = np.zeros((h, w), np.uint8)
         for r in range(records * t // threads, records * (t + 1) // threads):
             activation = flat[maps[r]]
-            _mark(activation, bounds[maps[r] % bounds.shape[0]], keep)
+            _mark(activation, bounds[maps[r] % bounds.shape[0]], wide, keep)
             _take(activation, keep, cells[starts[r] : starts[r + 1]], values[starts[r] : starts[r + 1]])
-            keep[:, :] = 0
 
 
 @njit(cache=True, nogil=True)
-def _mark(activation, bound, keep):
-    """Mark the cells above the bound and their neighbours in ``keep``; return how many there are."""
+def _mark(activation, bound, wide, keep):
+    """Set ``keep`` to the cells above the bound and their neighbours; return how many there are.
+
+    ``wide`` holds the cells above the bound and those beside them, with an empty row above and below. Every
+    inner loop is over bytes without a branch, so that it vectorises.
+    """
     h, w = activation.shape
     for i in range(h):
-        # Most rows have nothing above the bound, and this loop is the one that vectorises.
+        row = activation[i]
+        beside = wide[i + 1]
         hot = 0
         for j in range(w):
-            hot += activation[i, j] > bound
-        if hot == 0:
+            beside[j] = row[j] > bound
+            hot += row[j] > bound
+        if hot == 0 or w == 1:
             continue
-        top = max(i - 1, 0)
-        bottom = min(i + 2, h)
+        line = keep[i]
+        line[0] = beside[0] | beside[1]
+        for j in range(1, w - 1):
+            line[j] = beside[j - 1] | beside[j] | beside[j + 1]
+        line[w - 1] = beside[w - 2] | beside[w - 1]
         for j in range(w):
-            if activation[i, j] > bound:
-                left = max(j - 1, 0)
-                right = min(j + 2, w)
-                for y in range(top, bottom):
-                    for x in range(left, right):
-                        keep[y, x] = 1
+            beside[j] = line[j]
     count = 0
     for i in range(h):
+        line = keep[i]
+        above = wide[i]
+        here = wide[i + 1]
+        below = wide[i + 2]
         for j in range(w):
-            count += keep[i, j]
+            line[j] = above[j] | here[j] | below[j]
+            count += above[j] | here[j] | below[j]
     return count
 
 
@@ -113,13 +124,15 @@ def _take(activation, keep, cells, values):
     h, w = keep.shape
     at = 0
     for i in range(h):
+        line = keep[i]
         marked = 0
         for j in range(w):
-            marked += keep[i, j]
+            marked += line[j]
         if marked == 0:
             continue
+        row = activation[i]
         for j in range(w):
-            if keep[i, j]:
+            if line[j]:
                 cells[at] = i * w + j
-                values[at] = activation[i, j]
+                values[at] = row[j]
                 at += 1
