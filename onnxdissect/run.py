@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import platform
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import FrameType
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.claim import claim
-from onnxdissect.core.pipeline import LayerTally, Progress, run_pass, tally
+from onnxdissect.core.pipeline import Progress, run_pass, tally
 from onnxdissect.core.plan import LayerPlan, Plan
-from onnxdissect.core.state import Passed, PassState
+from onnxdissect.core.state import PassState
 from onnxdissect.data import Dataset, batches, open_dataset
 from onnxdissect.data.tiny import ensure_tiny
 from onnxdissect.errors import ParameterError
@@ -35,17 +28,13 @@ from onnxdissect.model import (
     load_network,
     open_session,
 )
+from onnxdissect.outcome import identity_of, tool_versions, upsampling, write_run
 from onnxdissect.parameters import Parameters
 from onnxdissect.results import (
-    Concept,
     Dissection,
-    ImageInfo,
-    LayerCounts,
-    LayerInfo,
     load,
-    save_layer,
-    write_results,
 )
+from onnxdissect.stopping import stop_request
 
 __all__ = ["dissect"]
 
@@ -176,7 +165,7 @@ def dissect(
     preprocessing = choose_preprocessing(
         network, preset=preset, mean=mean, std=std, scale=scale, channels=channels
     )
-    identity = _identity(network, dataset, parameters, preprocessing, chosen, split, limit)
+    identity = identity_of(network, dataset, parameters, preprocessing, chosen, split, limit)
     named = "tiny" if str(data) == "tiny" else dataset.name
     target = Path(out) if out is not None else Path("dissections") / f"{network_path.stem}-{named}"
     claimed = claim(target, identity, fresh=fresh)
@@ -212,7 +201,7 @@ def dissect(
             workers=workers or min(4, _cores()),
             start=state.images,
         )
-        with _stop_request() as stopped:
+        with stop_request() as stopped:
             seconds = run_pass(
                 state,
                 stream,
@@ -235,52 +224,10 @@ def dissect(
             "provider": {"name": session.provider, "note": session.provider_note},
             "batch_size": size,
             "warnings": list(session.warnings),
-            "versions": _versions(),
+            "versions": tool_versions(),
             "timing": clock.seconds | {f"pass_{k}": round(v, 3) for k, v in seconds.items()},
         }
-        return _write(target, manifest, chosen, plan, passed, tallies, dataset, parameters)
-
-
-def _write(
-    target: Path,
-    manifest: dict[str, Any],
-    layers: Sequence[Layer],
-    plan: Plan,
-    passed: Passed,
-    tallies: Sequence[LayerTally],
-    dataset: Dataset,
-    parameters: Parameters,
-) -> Dissection:
-    categories = dataset.vocabulary.categories
-    images = [
-        ImageInfo(dataset.image_name(i), dataset.split(i), dataset.grid(i)) for i in range(len(dataset))
-    ]
-    concepts = [
-        Concept(c.number, c.name, c.category, int(passed.truth[c.index]), int(passed.concept_images[c.index]))
-        for c in dataset.vocabulary.concepts
-    ]
-    infos = [_layer_info(layer, layer_plan) for layer, layer_plan in zip(layers, plan.layers, strict=True)]
-    for info, counted in zip(infos, tallies, strict=True):
-        save_layer(
-            target,
-            info,
-            _layer_counts(counted, passed),
-            quantiles=plan.quantiles,
-            categories=categories,
-            concepts=concepts,
-            images=images,
-        )
-    return write_results(
-        target,
-        manifest,
-        layers=infos,
-        quantiles=plan.quantiles,
-        categories=categories,
-        concepts=concepts,
-        images=images,
-        iou_threshold=parameters.iou_threshold,
-        scoring=parameters.scoring,
-    )
+        return write_run(target, manifest, chosen, plan, passed, tallies, dataset, parameters)
 
 
 def _open_data(data: str | Path, progress: Progress) -> Dataset:
@@ -309,38 +256,6 @@ class _Drawing:
     def finish(self) -> None:
         if self._done is not None:
             self._progress.finish()
-
-
-def _identity(
-    network: Network,
-    dataset: Dataset,
-    parameters: Parameters,
-    preprocessing: Preprocessing,
-    layers: Sequence[Layer],
-    split: str | None,
-    limit: int | None,
-) -> dict[str, Any]:
-    return {
-        "model": {
-            "path": str(network.path.absolute()),
-            "sha256": network.sha256,
-            "opset": network.opset,
-            "producer": network.producer,
-            "input": network.input.name,
-            "size": list(network.size),
-        },
-        "data": {
-            "name": dataset.name,
-            "folder": str(dataset.folder.absolute()),
-            "fingerprint": dataset.fingerprint,
-            "images": len(dataset),
-            "concepts": len(dataset.vocabulary.concepts),
-            "split": split,
-            "limit": limit,
-        },
-        "parameters": asdict(parameters) | {"values": [layer.name for layer in layers]},
-        "preprocessing": preprocessing.to_json(),
-    }
 
 
 def _first_images(dataset: Dataset, preparer: Preparer) -> NDArray[np.generic]:
@@ -396,63 +311,9 @@ def _announce(
     notify(f"provider: {session.provider} ({session.provider_note}), batches of {batch_size}")
     for layer in plan.layers:
         h, w = layer.shape
-        notify(f"layer {layer.name}: {layer.units} units of {h}x{w}, {_upsampling(layer)} upsampling")
+        notify(f"layer {layer.name}: {layer.units} units of {h}x{w}, {upsampling(layer)} upsampling")
     for warning in session.warnings:
         notify(f"warning: {warning}")
-
-
-def _upsampling(layer: LayerPlan) -> str:
-    return "resize" if layer.field is None else "receptive-field"
-
-
-def _layer_info(layer: Layer, plan: LayerPlan) -> LayerInfo:
-    field = layer.receptive_field
-    return LayerInfo(
-        name=layer.name,
-        alias=layer.alias,
-        slug=layer.slug,
-        op=layer.op,
-        layout=layer.layout,
-        units=layer.units,
-        shape=layer.grid,
-        geometry=None if field is None else asdict(field),
-        upsample=_upsampling(plan),
-    )
-
-
-def _layer_counts(counted: LayerTally, passed: Passed) -> LayerCounts:
-    counts = counted.counts
-    return LayerCounts(
-        thresholds=counted.thresholds,
-        intersection=counts.intersection,
-        activation=counts.activation,
-        activation_overlap=counts.activation_overlap,
-        activation_total=counts.activation_total,
-        truth=passed.truth,
-        top_images=counted.top.images,
-        top_values=counted.top.values,
-        top_masks=counts.top_masks,
-    )
-
-
-@contextlib.contextmanager
-def _stop_request() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C into a request to stop between two batches; a second one is not waited for."""
-    requested = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield requested.is_set
-        return
-    former = signal.getsignal(signal.SIGINT)
-
-    def request(signum: int, frame: FrameType | None) -> None:
-        requested.set()
-        signal.signal(signal.SIGINT, former)
-
-    signal.signal(signal.SIGINT, request)
-    try:
-        yield requested.is_set
-    finally:
-        signal.signal(signal.SIGINT, former)
 
 
 class _Clock:
@@ -472,17 +333,6 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _versions() -> dict[str, str]:
-    names = ("onnxdissect", "onnx", "onnx-ir", "onnxruntime", "onnxruntime-gpu", "numpy", "numba")
-    found = {"python": platform.python_version()}
-    for name in (*names, "opencv-python", "opencv-python-headless"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _ignore(message: str) -> None:

@@ -1,0 +1,211 @@
+"""What a run leaves in its directory: what it was, and what it found."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from onnxdissect.core.pipeline import LayerTally
+from onnxdissect.core.plan import LayerPlan, Plan
+from onnxdissect.core.state import Passed
+from onnxdissect.data import Dataset
+from onnxdissect.model import Layer, Network, Preprocessing
+from onnxdissect.parameters import Parameters
+from onnxdissect.results import (
+    Concept,
+    Dissection,
+    ImageInfo,
+    LayerCounts,
+    LayerInfo,
+    save_layer,
+    write_results,
+)
+
+__all__ = ["identity_of", "tool_versions", "upsampling", "write_run"]
+
+
+def identity_of(
+    network: Network,
+    dataset: Dataset,
+    parameters: Parameters,
+    preprocessing: Preprocessing,
+    layers: Sequence[Layer],
+    split: str | None,
+    limit: int | None,
+) -> dict[str, Any]:
+    """Say what makes a run this run, for the manifest: two runs of one identity give the same counts.
+
+    Parameters
+    ----------
+    network : Network
+    dataset : Dataset
+        What is left of it after split and limit.
+    parameters : Parameters
+    preprocessing : Preprocessing
+    layers : sequence of Layer
+        What the selectors chose.
+    split, limit
+        As asked for.
+
+    Returns
+    -------
+    dict
+        The manifest's sections ``model``, ``data``, ``parameters`` and ``preprocessing``, as JSON values.
+    """
+    return {
+        "model": {
+            "path": str(network.path.absolute()),
+            "sha256": network.sha256,
+            "opset": network.opset,
+            "producer": network.producer,
+            "input": network.input.name,
+            "size": list(network.size),
+        },
+        "data": {
+            "name": dataset.name,
+            "folder": str(dataset.folder.absolute()),
+            "fingerprint": dataset.fingerprint,
+            "images": len(dataset),
+            "concepts": len(dataset.vocabulary.concepts),
+            "split": split,
+            "limit": limit,
+        },
+        "parameters": asdict(parameters) | {"values": [layer.name for layer in layers]},
+        "preprocessing": preprocessing.to_json(),
+    }
+
+
+def upsampling(layer: LayerPlan) -> str:
+    """Name the upsampling map a layer is really given.
+
+    Parameters
+    ----------
+    layer : LayerPlan
+
+    Returns
+    -------
+    str
+        ``"receptive-field"`` or ``"resize"``.
+    """
+    return "resize" if layer.field is None else "receptive-field"
+
+
+def tool_versions() -> dict[str, str]:
+    """Versions of whatever can change a figure.
+
+    Returns
+    -------
+    dict of str to str
+        Only what is installed.
+    """
+    names = ("onnxdissect", "onnx", "onnx-ir", "onnxruntime", "onnxruntime-gpu", "numpy", "numba")
+    found = {"python": platform.python_version()}
+    for name in (*names, "opencv-python", "opencv-python-headless"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def write_run(
+    target: Path,
+    manifest: Mapping[str, Any],
+    layers: Sequence[Layer],
+    plan: Plan,
+    passed: Passed,
+    tallies: Sequence[LayerTally],
+    dataset: Dataset,
+    parameters: Parameters,
+) -> Dissection:
+    """Write all results of a run, the manifest last.
+
+    Parameters
+    ----------
+    target : Path
+        The run directory.
+    manifest : mapping
+        As JSON values.
+    layers : sequence of Layer
+        As inspected.
+    plan : Plan
+        As dissected.
+    passed : Passed
+    tallies : sequence of LayerTally
+        One per layer.
+    dataset : Dataset
+    parameters : Parameters
+
+    Returns
+    -------
+    Dissection
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written.
+    """
+    categories = dataset.vocabulary.categories
+    images = [
+        ImageInfo(dataset.image_name(i), dataset.split(i), dataset.grid(i)) for i in range(len(dataset))
+    ]
+    concepts = [
+        Concept(c.number, c.name, c.category, int(passed.truth[c.index]), int(passed.concept_images[c.index]))
+        for c in dataset.vocabulary.concepts
+    ]
+    infos = [_layer_info(layer, layer_plan) for layer, layer_plan in zip(layers, plan.layers, strict=True)]
+    for info, counted in zip(infos, tallies, strict=True):
+        save_layer(
+            target,
+            info,
+            _layer_counts(counted, passed),
+            quantiles=plan.quantiles,
+            categories=categories,
+            concepts=concepts,
+            images=images,
+        )
+    return write_results(
+        target,
+        manifest,
+        layers=infos,
+        quantiles=plan.quantiles,
+        categories=categories,
+        concepts=concepts,
+        images=images,
+        iou_threshold=parameters.iou_threshold,
+        scoring=parameters.scoring,
+    )
+
+
+def _layer_info(layer: Layer, plan: LayerPlan) -> LayerInfo:
+    field = layer.receptive_field
+    return LayerInfo(
+        name=layer.name,
+        alias=layer.alias,
+        slug=layer.slug,
+        op=layer.op,
+        layout=layer.layout,
+        units=layer.units,
+        shape=layer.grid,
+        geometry=None if field is None else asdict(field),
+        upsample=upsampling(plan),
+    )
+
+
+def _layer_counts(counted: LayerTally, passed: Passed) -> LayerCounts:
+    counts = counted.counts
+    return LayerCounts(
+        thresholds=counted.thresholds,
+        intersection=counts.intersection,
+        activation=counts.activation,
+        activation_overlap=counts.activation_overlap,
+        activation_total=counts.activation_total,
+        truth=passed.truth,
+        top_images=counted.top.images,
+        top_values=counted.top.values,
+        top_masks=counts.top_masks,
+    )
