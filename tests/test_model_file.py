@@ -189,3 +189,16 @@ def test_size_must_be_positive(tmp_path: Path) -> None:
     path = save(fully_connected(), tmp_path / "model.onnx")
     with pytest.raises(ParameterError, match="positive"):
         load_network(path, image_size=(0, 32))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [(b"tests", b"te\xfbts", "utf-8"), (b"\x05image", b"\x05imagf", "imagf")],
+    ids=["a name that is no text", "a value that nothing computes"],
+)
+def test_damage_that_the_deserialiser_lets_through(tmp_path: Path, old: bytes, new: bytes, said: str) -> None:
+    content = plain().SerializeToString()
+    assert old in content
+    (tmp_path / "model.onnx").write_bytes(content.replace(old, new, 1))
+    with pytest.raises(ModelFormatError, match=said):
+        load_network(tmp_path / "model.onnx")

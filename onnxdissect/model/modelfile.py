@@ -78,6 +78,7 @@ def read_model(path: str | Path) -> ModelFile:
     if not len(model.graph) or not model.graph.outputs or not model.opset_imports:
         lacking = "nodes" if not len(model.graph) else "outputs" if not model.graph.outputs else "opset"
         raise ModelFormatError(f"{path} holds no complete ONNX graph: no {lacking}", hint=_guess(path, head))
+    _check_graph(path, model)
     _check_external_data(path, model)
     if model.functions:
         # a value inside a function has no name that could be asked for
@@ -110,7 +111,7 @@ def _guess(path: Path, head: bytes) -> str:
     return "export the network to ONNX first"
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
@@ -125,6 +126,21 @@ def _external_tensors(model: ir.Model) -> Iterator[ir.ExternalTensor]:
             for attribute in node.attributes.values():
                 if isinstance(attribute.value, ir.ExternalTensor):
                     yield attribute.value
+
+
+def _check_graph(path: Path, model: ir.Model) -> None:
+    """Refuse a graph that can be read but not written again: damage that the deserialiser lets through."""
+    try:
+        clone = model.clone()
+        clone.graph.initializers.clear()
+        ir.to_proto(clone)
+    except Exception as error:
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        raise ModelFormatError(
+            f"{path} holds an inconsistent graph: {_first_line(cause)}", hint="export the model again"
+        ) from error
 
 
 def _check_external_data(path: Path, model: ir.Model) -> None:

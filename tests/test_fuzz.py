@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fuzz import KINDS
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_damaged_input_is_refused_or_understood(kind: str) -> None:
+    script = Path(__file__).with_name("fuzz.py")
+    done = subprocess.run(
+        [sys.executable, str(script), kind, "0", "120"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+    assert ", 0 neither" in done.stdout
