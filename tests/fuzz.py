@@ -77,7 +77,7 @@ def with_jpegs(folder: Path) -> None:
         assert picture is not None
         cv2.imwrite(str(path.with_suffix(".jpg")), cv2.resize(picture, (48, 48)))
         index = folder / "index.csv"
-        index.write_text(index.read_text().replace(f"{path.name},", f"{path.stem}.jpg,", 1))
+        index.write_text(index.read_text().replace(f"\n{path.name},", f"\n{path.stem}.jpg,", 1))
 
 
 def main(kind: str, start: int, stop: int) -> int:
@@ -89,6 +89,10 @@ def main(kind: str, start: int, stop: int) -> int:
         broden(source, 5, seed=3)
         if kind == "jpg":
             with_jpegs(source)
+        # What is not damaged must do, or everything below would be refused for the wrong reason.
+        read_data(source)
+        for network in networks:
+            run_model(network, folder)
         for seed in range(start, stop):
             dice = random.Random(seed)
             began = time.monotonic()
