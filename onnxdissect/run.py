@@ -38,10 +38,10 @@ from onnxdissect.stopping import stop_request
 
 __all__ = ["dissect"]
 
-# Activations of one batch, all dissected layers together: large enough to keep every core busy, small
-# enough that nobody notices.
-_BATCH_BYTES = 256 * 2**20
-_LARGEST_BATCH = 32
+# Activations of one batch, all dissected layers together, and images at the most. On a processor they should
+# still be near when the kernels come to them; a GPU wants to be kept busy.
+_BATCH = {"cpu": (64 * 2**20, 32)}
+_GPU_BATCH = (512 * 2**20, 64)
 _SPOOL_BYTES = 512 * 2**20
 
 
@@ -184,7 +184,7 @@ def dissect(
         verify=_first_images(dataset, preparer),
     )
     plan = _plan(network, dataset, chosen, parameters, threads=_cores())
-    size = _batch_size(batch_size, chosen)
+    size = _batch_size(batch_size, chosen, session.provider)
     _announce(notify, network, dataset, session, preprocessing, plan, size)
     with claimed.work() as work:
         clock.lap("start")
@@ -287,11 +287,12 @@ def _plan(
     )
 
 
-def _batch_size(asked: int | str, layers: Sequence[Layer]) -> int:
+def _batch_size(asked: int | str, layers: Sequence[Layer], provider: str) -> int:
     if isinstance(asked, int):
         return asked
+    size, largest = _BATCH.get(provider, _GPU_BATCH)
     image = sum(layer.units * layer.grid[0] * layer.grid[1] * 4 for layer in layers)
-    return max(1, min(_LARGEST_BATCH, _BATCH_BYTES // image))
+    return max(1, min(largest, size // image))
 
 
 def _announce(

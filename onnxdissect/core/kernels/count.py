@@ -110,6 +110,9 @@ def _count_body(first, last, records, shape, annotations, ranks, thresholds, sam
     missing = np.float32(-np.inf)
     grid = np.full((h, w), missing, np.float32)
     row_max = np.full(h, missing, np.float32)
+    # First and last kept cell of each row; an empty row ends before it begins.
+    first_kept = np.full(h, w, np.int64)
+    last_kept = np.full(h, -1, np.int64)
     line = np.empty(w, np.float32)
     seen = np.zeros(category_of.shape[0], np.int64)
     touched = np.empty(category_of.shape[0], np.int64)
@@ -136,9 +139,12 @@ def _count_body(first, last, records, shape, annotations, ranks, thresholds, sam
                 continue
             for at in range(starts[record], starts[record + 1]):
                 i = cells[at] // w
+                j = np.int64(cells[at] - i * w)
                 value = values[at]
-                grid[i, cells[at] - i * w] = value
+                grid[i, j] = value
                 row_max[i] = max(row_max[i], value)
+                first_kept[i] = min(first_kept[i], j)
+                last_kept[i] = j
             for q in range(thresholds.shape[0]):
                 threshold = thresholds[q, unit]
                 if map_max <= threshold:
@@ -146,6 +152,8 @@ def _count_body(first, last, records, shape, annotations, ranks, thresholds, sam
                 area, concepts = _count_mask(
                     grid,
                     row_max,
+                    first_kept,
+                    last_kept,
                     line,
                     threshold,
                     (row_low[g], row_high[g], row_weight[g]),
@@ -177,10 +185,26 @@ def _count_body(first, last, records, shape, annotations, ranks, thresholds, sam
                 i = cells[at] // w
                 grid[i, cells[at] - i * w] = missing
                 row_max[i] = missing
+                first_kept[i] = w
+                last_kept[i] = -1
 
 
 @njit(cache=True, nogil=True)
-def _count_mask(grid, row_max, line, threshold, rows, columns, labels, seen, touched, masks, rank):
+def _count_mask(
+    grid,
+    row_max,
+    first_kept,
+    last_kept,
+    line,
+    threshold,
+    rows,
+    columns,
+    labels,
+    seen,
+    touched,
+    masks,
+    rank,
+):
     """Walk one mask by row, by cell, by pixel; return its area and how many concepts it met."""
     low, high, row_weight = rows
     column_high, column_weight, spans = columns
@@ -196,7 +220,9 @@ def _count_mask(grid, row_max, line, threshold, rows, columns, labels, seen, tou
             continue
         weight = row_weight[r]
         line_max = missing
-        for j in range(w):
+        begin = min(first_kept[above], first_kept[below])
+        end = max(last_kept[above], last_kept[below]) + 1
+        for j in range(begin, end):
             a = grid[above, j]
             b = grid[below, j]
             # A cell that was not kept has no hot neighbour, so what depends on it is never above.
@@ -207,7 +233,9 @@ def _count_mask(grid, row_max, line, threshold, rows, columns, labels, seen, tou
                 line_max = max(line_max, line[j])
         if line_max <= threshold:
             continue
-        for j in range(w):
+        if end < w:
+            line[end] = missing
+        for j in range(begin, end):
             a = line[j]
             b = line[column_high[j]]
             if a <= threshold and b <= threshold:
