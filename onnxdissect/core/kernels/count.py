@@ -109,10 +109,14 @@ def _count_body(first, last, records, shape, annotations, ranks, thresholds, sam
     h, w = shape
     missing = np.float32(-np.inf)
     grid = np.full((h, w), missing, np.float32)
-    row_max = np.full(h, missing, np.float32)
+    # Largest value of each row, with an empty row above and below.
+    row_max = np.full(h + 2, missing, np.float32)
     # First and last kept cell of each row; an empty row ends before it begins.
     first_kept = np.full(h, w, np.int64)
     last_kept = np.full(h, -1, np.int64)
+    # Where the cells of each row begin, and whether it is next to anything above a threshold.
+    row_at = np.zeros(h + 1, np.int64)
+    near = np.zeros(h, np.bool_)
     line = np.empty(w, np.float32)
     seen = np.zeros(category_of.shape[0], np.int64)
     touched = np.empty(category_of.shape[0], np.int64)
@@ -132,26 +136,35 @@ def _count_body(first, last, records, shape, annotations, ranks, thresholds, sam
         for record in range(begin, end):
             unit = units[record]
             map_max = missing
-            for at in range(starts[record], starts[record + 1]):
-                map_max = max(map_max, values[at])
-            # The bound was lower when the map was kept: most early ones end here.
+            at = starts[record]
+            for i in range(h):
+                top = missing
+                row_at[i] = at
+                while at < starts[record + 1] and cells[at] < (i + 1) * w:
+                    top = max(top, values[at])
+                    at += 1
+                row_max[i + 1] = top
+                map_max = max(map_max, top)
+            row_at[h] = at
+            # The bounds were lower when the map was kept: most early ones end here.
             if map_max <= lowest[unit]:
                 continue
-            for at in range(starts[record], starts[record + 1]):
-                i = cells[at] // w
-                j = np.int64(cells[at] - i * w)
-                value = values[at]
-                grid[i, j] = value
-                row_max[i] = max(row_max[i], value)
-                first_kept[i] = min(first_kept[i], j)
-                last_kept[i] = j
+            for i in range(h):
+                first_kept[i] = w
+                last_kept[i] = -1
+                near[i] = max(row_max[i], row_max[i + 1], row_max[i + 2]) > lowest[unit]
+                if near[i] and row_at[i] < row_at[i + 1]:
+                    first_kept[i] = cells[row_at[i]] - i * w
+                    last_kept[i] = cells[row_at[i + 1] - 1] - i * w
+                    for at in range(row_at[i], row_at[i + 1]):
+                        grid[i, cells[at] - i * w] = values[at]
             for q in range(thresholds.shape[0]):
                 threshold = thresholds[q, unit]
                 if map_max <= threshold:
                     continue
                 area, concepts = _count_mask(
                     grid,
-                    row_max,
+                    row_max[1:],
                     first_kept,
                     last_kept,
                     line,
@@ -181,12 +194,10 @@ def _count_body(first, last, records, shape, annotations, ranks, thresholds, sam
                     if hit[category]:
                         overlap[q, unit, category] += area
                         hit[category] = False
-            for at in range(starts[record], starts[record + 1]):
-                i = cells[at] // w
-                grid[i, cells[at] - i * w] = missing
-                row_max[i] = missing
-                first_kept[i] = w
-                last_kept[i] = -1
+            for i in range(h):
+                if near[i]:
+                    for at in range(row_at[i], row_at[i + 1]):
+                        grid[i, cells[at] - i * w] = missing
 
 
 @njit(cache=True, nogil=True)
