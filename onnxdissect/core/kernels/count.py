@@ -111,9 +111,9 @@ def _count_body(first, last, records, shape, annotations, ranks, thresholds, sam
     grid = np.full((h, w), missing, np.float32)
     # Largest value of each row, with an empty row above and below.
     row_max = np.full(h + 2, missing, np.float32)
-    # First and last kept cell of each row; an empty row ends before it begins.
-    first_kept = np.full(h, w, np.int64)
-    last_kept = np.full(h, -1, np.int64)
+    # First and last cell of each row above the lowest threshold; without one it ends before it begins.
+    first_hot = np.full(h, w, np.int64)
+    last_hot = np.full(h, -1, np.int64)
     # Where the cells of each row begin, and whether it is next to anything above a threshold.
     row_at = np.zeros(h + 1, np.int64)
     near = np.zeros(h, np.bool_)
@@ -150,14 +150,16 @@ def _count_body(first, last, records, shape, annotations, ranks, thresholds, sam
             if map_max <= lowest[unit]:
                 continue
             for i in range(h):
-                first_kept[i] = w
-                last_kept[i] = -1
+                first_hot[i] = w
+                last_hot[i] = -1
                 near[i] = max(row_max[i], row_max[i + 1], row_max[i + 2]) > lowest[unit]
-                if near[i] and row_at[i] < row_at[i + 1]:
-                    first_kept[i] = cells[row_at[i]] - i * w
-                    last_kept[i] = cells[row_at[i + 1] - 1] - i * w
+                if near[i]:
                     for at in range(row_at[i], row_at[i + 1]):
-                        grid[i, cells[at] - i * w] = values[at]
+                        j = np.int64(cells[at]) - i * w
+                        grid[i, j] = values[at]
+                        if values[at] > lowest[unit]:
+                            first_hot[i] = min(first_hot[i], j)
+                            last_hot[i] = j
             for q in range(thresholds.shape[0]):
                 threshold = thresholds[q, unit]
                 if map_max <= threshold:
@@ -165,8 +167,8 @@ def _count_body(first, last, records, shape, annotations, ranks, thresholds, sam
                 area, concepts = _count_mask(
                     grid,
                     row_max[1:],
-                    first_kept,
-                    last_kept,
+                    first_hot,
+                    last_hot,
                     line,
                     threshold,
                     (row_low[g], row_high[g], row_weight[g]),
@@ -204,8 +206,8 @@ def _count_body(first, last, records, shape, annotations, ranks, thresholds, sam
 def _count_mask(
     grid,
     row_max,
-    first_kept,
-    last_kept,
+    first_hot,
+    last_hot,
     line,
     threshold,
     rows,
@@ -231,8 +233,9 @@ def _count_mask(
             continue
         weight = row_weight[r]
         line_max = missing
-        begin = min(first_kept[above], first_kept[below])
-        end = max(last_kept[above], last_kept[below]) + 1
+        # Labels lie between a hot cell and its neighbours; further away none can be above.
+        begin = max(min(first_hot[above], first_hot[below]) - 1, 0)
+        end = min(max(last_hot[above], last_hot[below]) + 2, w)
         for j in range(begin, end):
             a = grid[above, j]
             b = grid[below, j]
