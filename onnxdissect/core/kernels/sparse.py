@@ -7,11 +7,15 @@ out above the threshold finds all four of its corners.
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
 __all__ = ["encode"]
+
+_Kind = TypeVar("_Kind", np.unsignedinteger, np.float32)
 
 
 def encode(
@@ -49,37 +53,37 @@ def encode(
         raise TypeError("encode needs C-contiguous float32 activations")
     maps = np.flatnonzero((maxima > bounds).ravel()).astype(np.int64)
     flat = activations.reshape(n * units, h, w)
+    # Room for every cell of every map costs address space only: pages that are never written stay unbacked.
+    room = maps.size * h * w
+    cells = np.empty(room, np.uint16 if h * w <= 65536 else np.uint32)
+    values = np.empty(room, np.float32)
     starts = np.zeros(maps.size + 1, np.int64)
-    _count_driver(flat, maps, bounds, starts, threads)
+    _encode_driver(flat, maps, bounds, starts, cells, values, threads)
     np.cumsum(starts, out=starts)
-    cells = np.empty(starts[-1], np.uint16 if h * w <= 65536 else np.uint32)
-    values = np.empty(starts[-1], np.float32)
-    _fill_driver(flat, maps, bounds, starts, cells, values, threads)
-    return maps, starts, cells, values
+    shares = [(maps.size * t // threads, maps.size * (t + 1) // threads) for t in range(threads)]
+    used = [slice(first * h * w, first * h * w + starts[last] - starts[first]) for first, last in shares]
+    return maps, starts, _joined(cells, used), _joined(values, used)
+
+
+def _joined(slab: NDArray[_Kind], parts: list[slice]) -> NDArray[_Kind]:
+    return np.concatenate([slab[part] for part in parts])
 
 
 @njit(parallel=True, cache=True)
-def _count_driver(flat, maps, bounds, starts, threads):
+def _encode_driver(flat, maps, bounds, sizes, cells, values, threads):
     records = maps.shape[0]
     h, w = flat.shape[1:]
     for t in prange(threads):
         wide = np.zeros((h + 2, w), np.uint8)
         keep = np.zeros((h, w), np.uint8)
-        for r in range(records * t // threads, records * (t + 1) // threads):
-            starts[r + 1] = _mark(flat[maps[r]], bounds[maps[r] % bounds.shape[0]], wide, keep)
-
-
-@njit(parallel=True, cache=True)
-def _fill_driver(flat, maps, bounds, starts, cells, values, threads):
-    records = maps.shape[0]
-    h, w = flat.shape[1:]
-    for t in prange(threads):
-        wide = np.zeros((h + 2, w), np.uint8)
-        keep = np.zeros((h, w), np.uint8)
-        for r in range(records * t // threads, records * (t + 1) // threads):
+        first = records * t // threads
+        at = first * h * w
+        for r in range(first, records * (t + 1) // threads):
             activation = flat[maps[r]]
-            _mark(activation, bounds[maps[r] % bounds.shape[0]], wide, keep)
-            _take(activation, keep, cells[starts[r] : starts[r + 1]], values[starts[r] : starts[r + 1]])
+            size = _mark(activation, bounds[maps[r] % bounds.shape[0]], wide, keep)
+            _take(activation, keep, cells[at : at + size], values[at : at + size])
+            sizes[r + 1] = size
+            at += size
 
 
 @njit(cache=True, nogil=True)
