@@ -224,6 +224,10 @@ def dissect(
             "provider": {"name": session.provider, "note": session.provider_note},
             "batch_size": size,
             "warnings": list(session.warnings),
+            "memory": {
+                "pass": state.nbytes,
+                "tally": plan.spool_bytes + sum(layer.counts.nbytes for layer in tallies),
+            },
             "versions": tool_versions(),
             "timing": clock.seconds | {f"pass_{k}": round(v, 3) for k, v in seconds.items()},
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from onnxdissect.core.kernels.survey import survey
 from onnxdissect.core.pipeline import LayerTally, run_pass, tally
 from onnxdissect.core.plan import LayerPlan, Plan
 from onnxdissect.core.records import Records
+from onnxdissect.core.spool import Spool
 from onnxdissect.core.state import Passed, PassState
 from onnxdissect.core.thresholds import Thresholds, check_quantiles, tail_size
 from onnxdissect.core.top import TopImages
@@ -193,6 +194,22 @@ def test_pass_and_tally_equal_the_formulas(world: World, batch: int, threads: in
         np.testing.assert_array_equal(getattr(counted.counts, name), getattr(expected, name), err_msg=name)
 
 
+@given(worlds(), st.data())
+@settings(max_examples=40, deadline=None)
+def test_chunks_are_tallied_in_any_order(world: World, data: st.DataObject) -> None:
+    plan = world.plan()
+    passed, counted = world.dissect(plan, batch=1)
+    shuffled = Spool(Path(), 10**9)
+    bounds = [np.full(world.activations.shape[1], -np.inf, np.float32)]
+    for chunk in data.draw(st.permutations(list(passed.spool))):
+        shuffled.append(chunk, bounds)
+    (again,) = tally(plan, replace(passed, spool=shuffled), Quiet())
+    for name in (*COUNTS, "top_masks"):
+        np.testing.assert_array_equal(
+            getattr(again.counts, name), getattr(counted.counts, name), err_msg=name
+        )
+
+
 @given(worlds())
 @settings(max_examples=50, deadline=None)
 def test_masks_of_top_images_are_the_masks_counted(world: World) -> None:
@@ -310,12 +327,13 @@ def test_bins_are_in_the_order_of_the_floats(values: list[float], bits: int) -> 
 @given(
     hnp.arrays(np.float32, (2, 3, 5, 6), elements=st.integers(0, 9).map(float)),
     hnp.arrays(np.float32, 3, elements=st.integers(-1, 9).map(float)),
+    st.sampled_from([1, 2, 3, 8]),
 )
 @settings(deadline=None)
 def test_encoding_keeps_hot_cells_and_their_neighbours(
-    activations: NDArray[np.float32], bounds: NDArray[np.float32]
+    activations: NDArray[np.float32], bounds: NDArray[np.float32], threads: int
 ) -> None:
-    maps, starts, cells, values = encode(activations, activations.max(axis=(2, 3)), bounds, threads=2)
+    maps, starts, cells, values = encode(activations, activations.max(axis=(2, 3)), bounds, threads)
     found: dict[int, dict[int, float]] = {
         int(m): dict(zip(cells[a:b].tolist(), values[a:b].tolist(), strict=True))
         for m, a, b in zip(maps, starts[:-1], starts[1:], strict=True)

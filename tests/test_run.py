@@ -308,6 +308,14 @@ def test_the_manifest_says_what_was_done(world: Path) -> None:
     assert {"start", "pass", "tally"} <= manifest["timing"].keys()
 
 
+def test_the_stated_memory_does_not_grow_with_the_images(world: Path) -> None:
+    few = dissect(world, limit=2, top=2, out=world / "few").manifest["memory"]
+    assert few == dissect(world, limit=7, top=2).manifest["memory"]
+    # At least the thresholds' bins of four units, and both within the budget of 1 GiB above the bare loop.
+    assert 4 * 2**14 * 4 < few["pass"] < 2**30
+    assert 0 < few["tally"] < 2**30
+
+
 def test_limit_and_split_choose_the_images(world: Path) -> None:
     assert len(dissect(world, limit=3).images) == 3
     assert len(dissect(world, split="train", out=world / "train").images) == 7

@@ -171,6 +171,11 @@ class Counts:
     activation_total: NDArray[np.int64]
     top_masks: NDArray[np.uint8]
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return _nbytes(self)
+
     @classmethod
     def zeros(
         cls, quantiles: int, units: int, concepts: int, categories: int, top: int, mask_bytes: int
@@ -233,6 +238,6 @@ def _starts(sizes: Sequence[int]) -> NDArray[np.int64]:
     return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
 
 
-def _nbytes(record: Records | PackedAnnotations) -> int:
+def _nbytes(record: Records | PackedAnnotations | Counts) -> int:
     held = (getattr(record, field.name) for field in fields(record))
     return sum(value.nbytes for value in held if isinstance(value, np.ndarray))

@@ -85,6 +85,11 @@ class PassState:
         self._spool = Spool(folder, plan.spool_bytes)
         self.images = 0
 
+    @property
+    def nbytes(self) -> int:
+        """Most bytes the pass holds from one batch to the next, whatever the number of images."""
+        return self._plan.spool_bytes + sum(level.nbytes for level in self._levels)
+
     def take(
         self,
         activations: Sequence[NDArray[np.float32]],

@@ -13,6 +13,7 @@ Schema, version 1 (all keys are always there in a complete run unless marked *op
     layers           [{"name", "alias", "folder": "layers/<slug>", "slug", "op", "layout", "units",
                        "shape": [h, w], "geometry": {"offset", "stride", "size"} of [vertical, horizontal]
                        in input pixels, or null, "upsample": "receptive-field" | "resize"}]
+    memory           bytes held at most between two batches beside the network, for the pass and the tally
     timing           seconds per phase
     versions         of the tools
 
