@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import shutil
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.data import Dataset
+from onnxdissect.data.annotation import Annotation
 from onnxdissect.model import Preparer, Session
 
 
@@ -71,13 +72,12 @@ def lite_quantile(activations: NDArray[np.float32], quantile: float) -> NDArray[
 def lite_tally(
     activations: NDArray[np.float32],
     thresholds: NDArray[np.floating[Any]],
-    dataset: Dataset,
+    annotations: Sequence[Annotation],
+    concepts: int,
 ) -> NDArray[np.int64]:
     """Intersections as the old tools count them: upsample each map above its threshold, count its labels."""
-    concepts = len(dataset.vocabulary.concepts)
     counts = np.zeros((activations.shape[1], concepts + 1), np.int64)
-    for i in range(len(dataset)):
-        annotation = dataset.read_annotation(i)
+    for i, annotation in enumerate(annotations):
         sh, sw = annotation.grid
         for unit in range(activations.shape[1]):
             map_ = activations[i, unit]

@@ -1,0 +1,110 @@
+"""Thresholds and tally against the old tools' algorithm, on the same activations, side by side.
+
+    python benchmarks/kernels.py MODEL DATA [--limit N] [--rounds N] [--layer SEL] [preprocessing options]
+
+Both get the activations in memory and the annotations decoded. The old algorithm is a percentile over all
+activations, then an upsampled mask and its labels per image and unit, in NumPy and OpenCV.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import worlds
+
+from onnxdissect.core.pipeline import tally
+from onnxdissect.core.plan import LayerPlan, Plan
+from onnxdissect.core.state import PassState
+from onnxdissect.data import open_dataset
+from onnxdissect.model import Preparer, choose_preprocessing, load_network, open_session
+
+TAU = 0.005
+
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("model", type=Path)
+parser.add_argument("data", type=Path)
+parser.add_argument("--limit", type=int)
+parser.add_argument("--rounds", type=int, default=3)
+parser.add_argument("--batch", type=int, default=8)
+parser.add_argument("--threads", type=int, default=2)
+parser.add_argument("--layer", default="last")
+parser.add_argument("--mean", type=float, nargs="+")
+parser.add_argument("--std", type=float, nargs="+")
+parser.add_argument("--scale", type=float)
+parser.add_argument("--preset")
+
+
+class Silent:
+    def start(self, phase: str, total: int) -> None: ...
+
+    def advance(self, images: int) -> None: ...
+
+    def finish(self) -> None: ...
+
+
+def main() -> None:
+    given = parser.parse_args()
+    preprocessing = {name: getattr(given, name) for name in ("mean", "std", "scale", "preset")}
+    dataset = open_dataset(given.data).subset(limit=given.limit)
+    network = load_network(given.model, image_size=dataset.image_size)
+    (layer,) = network.select([given.layer])
+    session = open_session(network, [layer], provider="cpu")
+    preparer = Preparer(choose_preprocessing(network, **preprocessing), network.input, network.size)
+    activations = np.concatenate(
+        [session(inputs)[0] for inputs in worlds.prepared(dataset, preparer, given.batch, 2)]
+    )
+    annotations = [dataset.read_annotation(i) for i in range(len(dataset))]
+    concepts = len(dataset.vocabulary.concepts)
+    # The old tools resize; so must we, for the counts to be comparable.
+    plan = Plan(
+        layers=(LayerPlan(layer.name, layer.units, layer.grid, None),),
+        quantiles=(TAU,),
+        images=len(dataset),
+        pixels=network.size,
+        grids=np.array(sorted({a.grid for a in annotations}), np.int64),
+        vocabulary=dataset.vocabulary,
+        top=15,
+        threads=given.threads,
+        spool_bytes=512 * 2**20,
+    )
+    old: list[tuple[float, float]] = []
+    new: list[tuple[float, float]] = []
+    for turn in range(given.rounds + 1):
+        began = time.perf_counter()
+        with tempfile.TemporaryDirectory() as folder:
+            state = PassState(plan, Path(folder))
+            for start in range(0, len(dataset), given.batch):
+                stop = start + given.batch
+                state.take([activations[start:stop]], annotations[start:stop], dataset.image_name)
+            passed = state.finish()
+            settled = time.perf_counter()
+            (counted,) = tally(plan, passed, Silent())
+        ours = (settled - began, time.perf_counter() - settled)
+        if turn == 0:  # compiles and warms up
+            continue
+        new.append(ours)
+        began = time.perf_counter()
+        thresholds = worlds.lite_quantile(activations, TAU)
+        settled = time.perf_counter()
+        intersection = worlds.lite_tally(activations, thresholds, annotations, concepts)
+        old.append((settled - began, time.perf_counter() - settled))
+    differing = np.abs(intersection - counted.counts.intersection[0]).sum() / max(1, intersection.sum())
+    print(f"{layer.name}: {layer.units} units of {layer.grid[0]}x{layer.grid[1]}, {len(dataset)} images")
+    print("medians in seconds          thresholds     tally     total")
+    for name, times in (("old tools' algorithm", old), ("onnxdissect", new)):
+        first, second = (statistics.median(column) for column in zip(*times, strict=True))
+        print(f"{name:<24} {first:12.3f} {second:9.3f} {first + second:9.3f}")
+    ratios = [sum(a) / sum(b) for a, b in zip(old, new, strict=True)]
+    print(
+        f"old / new                {statistics.median(ratios):.1f}  ({min(ratios):.1f} .. {max(ratios):.1f})"
+    )
+    print(f"intersections differ by  {differing:.2e} of their sum (the old percentile interpolates)")
+
+
+if __name__ == "__main__":
+    main()
