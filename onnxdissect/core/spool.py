@@ -103,10 +103,6 @@ class Spool:
                     yield chunk
         yield from self._held
 
-    def records(self, layer: int) -> Iterator[Records]:
-        """All records of one layer, chunk by chunk."""
-        return (chunk.layers[layer] for chunk in self)
-
     def flush(self, bounds: Sequence[NDArray[np.float32]]) -> None:
         """Bring everything to disk.
 

@@ -6,7 +6,6 @@ import zipfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -137,10 +136,27 @@ class PassState:
         -------
         Passed
         """
-        thresholds = tuple(
-            level.settle(partial(self._spool.records, i)) for i, level in enumerate(self._levels)
+        thresholds: dict[int, NDArray[np.float32]] = {}
+        settling = {i: level.settling() for i, level in enumerate(self._levels)}
+        while settling:
+            takers: dict[int, Callable[[Records], None]] = {}
+            for i, layer in list(settling.items()):
+                try:
+                    takers[i] = next(layer)
+                except StopIteration as end:
+                    thresholds[i] = end.value
+                    del settling[i]
+            # The spool may be on disk: all layers look at each chunk while it is in memory.
+            for chunk in self._spool if takers else ():
+                for i, take in takers.items():
+                    take(chunk.layers[i])
+        return Passed(
+            tuple(thresholds[i] for i in range(len(self._levels))),
+            self._tops,
+            self._truth,
+            self._concept_images,
+            self._spool,
         )
-        return Passed(thresholds, self._tops, self._truth, self._concept_images, self._spool)
 
     def save(self, tag: Mapping[str, str | int]) -> None:
         """Write everything to the folder; the state file is replaced last.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from fractions import Fraction
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -201,6 +202,32 @@ class Thresholds:
         RuntimeError
             If the positions taken in are not as many as announced, so that no threshold is decided.
         """
+        settling = self.settling()
+        while True:
+            try:
+                take = next(settling)
+            except StopIteration as end:
+                return cast("NDArray[np.float32]", end.value)
+            for records in spooled():
+                take(records)
+
+    def settling(self) -> Generator[Callable[[Records], None], None, NDArray[np.float32]]:
+        """Find the exact thresholds in walks over the spool that several layers can share.
+
+        Yields
+        ------
+        callable
+            To be given all records of the layer, once, before the generator goes on.
+
+        Returns
+        -------
+        ndarray of float32, shape (quantiles, units)
+
+        Raises
+        ------
+        RuntimeError
+            If the positions taken in are not as many as announced, so that no threshold is decided.
+        """
         if self._seen != self._positions:
             raise RuntimeError(f"{self._positions} positions were announced, {self._seen} were seen")
         prefixes, ranks = self._deciding_bins()
@@ -209,8 +236,7 @@ class Thresholds:
         while known < 32:
             following = min(_REFINING_BITS, 32 - known)
             counts = np.zeros((*ranks.shape, 2**following), np.int64)
-            for records in spooled():
-                refine(records, prefixes, known, counts, self._threads)
+            yield partial(refine, prefixes=prefixes, known=known, counts=counts, threads=self._threads)
             # Values equal to the bound itself need not be in the spool; they are the smallest of their bin.
             at_floor |= counts.sum(axis=-1) < ranks
             from_top = np.cumsum(counts[..., ::-1], axis=-1)
