@@ -39,9 +39,14 @@ from onnxdissect.stopping import stop_request
 __all__ = ["dissect"]
 
 # Activations of one batch, all dissected layers together, and images at the most. On a processor they should
-# still be near when the kernels come to them; a GPU wants to be kept busy.
-_BATCH = {"cpu": (64 * 2**20, 32)}
+# still be in its cache when the kernels come to them; a GPU wants to be kept busy.
+_BATCH = {"cpu": (8 * 2**20, 8)}
 _GPU_BATCH = (512 * 2**20, 64)
+# While the GPU computes one batch, the kernels look at another.
+_GPU_LANES = 2
+# Images that a lane takes at a time, where there are enough: what is kept of them is stored together.
+_BLOCK = 8
+_BLOCKS_PER_LANE = 8
 _SPOOL_BYTES = 512 * 2**20
 
 
@@ -115,7 +120,8 @@ def dissect(
     provider : {"auto", "cpu", "cuda", "tensorrt"}
         onnxruntime's execution provider.
     workers : int, optional
-        Threads that decode images; by default as many as there are cores, four at most.
+        Lanes that run the network and take in its activations side by side, and threads that decode images
+        for them; by default as many as there are cores. What comes out does not depend on it.
     top : int
         How many of each unit's strongest images are kept.
     out : str or Path, optional
@@ -178,13 +184,17 @@ def dissect(
         network,
         chosen,
         provider=provider,
-        threads=_cores(),
-        # Decoding and counting share the cores; a waiting thread that spins takes them away.
+        # A lane for each core, and a thread for each lane: onnxruntime and the kernels never wait for one
+        # another, and no sum depends on how many cores there are.
+        threads=1,
         spin=False,
         verify=_first_images(dataset, preparer),
     )
-    plan = _plan(network, dataset, chosen, parameters, threads=_cores())
     size = _batch_size(batch_size, chosen, session.provider)
+    workers = workers or _cores()
+    lanes = workers if session.provider == "cpu" else _GPU_LANES
+    block = _block(size, len(dataset), lanes)
+    plan = _plan(network, dataset, chosen, parameters, block=block, threads=_cores())
     _announce(notify, network, dataset, session, preprocessing, plan, size)
     with claimed.work() as work:
         clock.lap("start")
@@ -197,8 +207,8 @@ def dissect(
             preparer,
             shape=preparer.shape,
             dtype=preparer.dtype,
-            batch_size=size,
-            workers=workers or min(4, _cores()),
+            batch_size=block,
+            workers=workers,
             start=state.images,
         )
         with stop_request() as stopped:
@@ -209,6 +219,8 @@ def dissect(
                 dataset.image_name,
                 progress,
                 total=len(dataset),
+                lanes=lanes,
+                batch_size=size,
                 tag=tag,
                 save_every=save_every,
                 stopped=stopped,
@@ -271,7 +283,13 @@ def _first_images(dataset: Dataset, preparer: Preparer) -> NDArray[np.generic]:
 
 
 def _plan(
-    network: Network, dataset: Dataset, layers: Sequence[Layer], parameters: Parameters, threads: int
+    network: Network,
+    dataset: Dataset,
+    layers: Sequence[Layer],
+    parameters: Parameters,
+    *,
+    block: int,
+    threads: int,
 ) -> Plan:
     def plan(layer: Layer) -> LayerPlan:
         field = layer.receptive_field if parameters.upsample == "receptive-field" else None
@@ -286,6 +304,7 @@ def _plan(
         grids=np.array(sorted({dataset.grid(i) for i in range(len(dataset))}), np.int64),
         vocabulary=dataset.vocabulary,
         top=parameters.top,
+        block=block,
         threads=threads,
         spool_bytes=_SPOOL_BYTES,
     )
@@ -297,6 +316,12 @@ def _batch_size(asked: int | str, layers: Sequence[Layer], provider: str) -> int
     size, largest = _BATCH.get(provider, _GPU_BATCH)
     image = sum(layer.units * layer.grid[0] * layer.grid[1] * 4 for layer in layers)
     return max(1, min(largest, size // image))
+
+
+def _block(batch_size: int, images: int, lanes: int) -> int:
+    """Whole batches of about `_BLOCK` images, fewer where that would leave a lane idle at the end."""
+    wanted = min(_BLOCK, images // (lanes * _BLOCKS_PER_LANE))
+    return batch_size * max(1, wanted // batch_size)
 
 
 def _announce(

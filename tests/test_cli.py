@@ -172,7 +172,7 @@ def test_doctor(command: Command) -> None:
     }
     assert findings["provider cpu"]["state"] == "ok"
     assert said.code == (1 if any(f["state"] == "problem" for f in findings.values()) else 0)
-    assert "threading layer" in findings["kernels"]["message"]
+    assert "first call in" in findings["kernels"]["message"]
 
 
 def test_a_bug_does_not_look_like_a_fault_of_the_user(

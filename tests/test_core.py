@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,11 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from onnxdissect.core.kernels.rank import bin_edges, order
-from onnxdissect.core.kernels.sparse import encode
-from onnxdissect.core.kernels.survey import survey
+from onnxdissect.core.kernels.sift import Sieve, thin
 from onnxdissect.core.pipeline import LayerTally, run_pass, tally
 from onnxdissect.core.plan import LayerPlan, Plan
 from onnxdissect.core.records import Records
+from onnxdissect.core.samples import Samples
 from onnxdissect.core.spool import Spool
 from onnxdissect.core.state import Passed, PassState
 from onnxdissect.core.thresholds import Thresholds, check_quantiles, tail_size
@@ -53,7 +53,7 @@ class World:
     pixels: tuple[int, int]
     top: int
 
-    def plan(self, *, threads: int = 2, spool_bytes: int = 10**6) -> Plan:
+    def plan(self, *, threads: int = 2, spool_bytes: int = 10**6, block: int = 6) -> Plan:
         names = tuple(f"category{g}" for g in range(self.categories))
         concepts = tuple(
             Concept(index=i, number=i + 1, name=f"concept{i}", category=names[g], categories=(names[g],))
@@ -74,14 +74,15 @@ class World:
             grids=np.array(sorted({a.grid for a in self.annotations}), np.int64),
             vocabulary=vocabulary,
             top=self.top,
+            block=block,
             threads=threads,
             spool_bytes=spool_bytes,
         )
 
-    def dissect(self, plan: Plan, batch: int) -> tuple[Passed, LayerTally]:
+    def dissect(self, plan: Plan, batch: int, lanes: int = 1) -> tuple[Passed, LayerTally]:
         batches = [
-            Batch(s, self.activations[s : s + batch], tuple(self.annotations[s : s + batch]))
-            for s in range(0, len(self.annotations), batch)
+            Batch(s, self.activations[s : s + plan.block], tuple(self.annotations[s : s + plan.block]))
+            for s in range(0, len(self.annotations), plan.block)
         ]
 
         def forward(inputs: NDArray[Any]) -> list[NDArray[np.float32]]:
@@ -96,6 +97,8 @@ class World:
                 str,
                 Quiet(),
                 total=plan.images,
+                lanes=lanes,
+                batch_size=batch,
                 tag={},
                 save_every=1e9,
                 stopped=lambda: False,
@@ -180,10 +183,15 @@ def annotate(grid: tuple[int, int], maps: list[NDArray[Any]], whole: list[int]) 
 COUNTS = ("intersection", "activation", "activation_overlap", "activation_total")
 
 
-@given(worlds(), st.integers(1, 4), st.sampled_from([1, 2, 5]), st.sampled_from([0, 10**6]))
+@given(
+    worlds(), st.integers(1, 4), st.integers(1, 3), st.sampled_from([1, 2, 5]), st.sampled_from([0, 10**6])
+)
 @settings(max_examples=80, deadline=None)
-def test_pass_and_tally_equal_the_formulas(world: World, batch: int, threads: int, spool_bytes: int) -> None:
-    passed, counted = world.dissect(world.plan(threads=threads, spool_bytes=spool_bytes), batch)
+def test_pass_and_tally_equal_the_formulas(
+    world: World, batch: int, lanes: int, threads: int, spool_bytes: int
+) -> None:
+    plan = world.plan(threads=threads, spool_bytes=spool_bytes, block=2 if batch < 3 else 4)
+    passed, counted = world.dissect(plan, batch, lanes)
     expected = world.expected()
     np.testing.assert_array_equal(counted.thresholds, expected.thresholds)
     np.testing.assert_array_equal(passed.truth, expected.truth)
@@ -232,17 +240,29 @@ def test_masks_of_top_images_are_the_masks_counted(world: World) -> None:
     hnp.arrays(np.float32, (3, 4, 5, 7), elements=st.floats(-10, 10, width=32)),
     st.sampled_from([np.nan, -np.nan, np.inf, -np.inf]),
     st.integers(0, 3 * 4 * 35 - 1),
-    st.integers(1, 4),
 )
 @settings(deadline=None)
-def test_survey_finds_maxima_and_what_is_not_finite(
-    activations: NDArray[np.float32], bad: float, place: int, threads: int
+def test_sieve_finds_maxima_and_what_is_not_finite(
+    activations: NDArray[np.float32], bad: float, place: int
 ) -> None:
-    maxima, damaged = survey(activations, threads)
-    np.testing.assert_array_equal(maxima, activations.max(axis=(2, 3)))
-    assert damaged == -1
+    sieve = Sieve(6, 4, (5, 7))
+    assert sieve.add(activations, np.zeros(4, np.float32)) == -1
+    np.testing.assert_array_equal(sieve.maxima[:3], activations.max(axis=(2, 3)))
     activations.reshape(-1)[place] = bad
-    assert survey(activations, threads)[1] == place // 35
+    assert sieve.add(activations, np.zeros(4, np.float32)) == place // 35
+
+
+def settled(levels: Thresholds, spooled: list[Records]) -> NDArray[np.float32]:
+    settling = levels.settling()
+    while True:
+        try:
+            take = next(settling)
+        except StopIteration as end:
+            thresholds: NDArray[np.float32] = end.value
+            return thresholds
+        for records in spooled:
+            for unit in range(levels.bounds.size):
+                take(records, slice(unit, unit + 1))
 
 
 def settle(
@@ -251,17 +271,15 @@ def settle(
     """Thresholds of some batches and the bounds on the way there."""
     units = batches[0].shape[1]
     positions = sum(batch[:, 0].size for batch in batches)
-    levels = Thresholds(units, positions, quantiles, threads=2, bits=bits)
+    levels = Thresholds(units, positions, quantiles, bits=bits)
     bounds, spooled = [levels.bounds], []
     for batch in batches:
-        maxima = batch.max(axis=(2, 3))
-        levels.update(batch, maxima)
+        sieve = Sieve(len(batch), units, (batch.shape[2], batch.shape[3]))
+        sieve.add(batch, levels.bounds)
+        levels.update(sieve.records(), batch[:, 0].size)
         bounds.append(levels.bounds)
-        maps, starts, cells, values = encode(batch, maxima, levels.bounds, threads=2)
-        image_starts = np.searchsorted(maps, np.arange(len(batch) + 1) * units)
-        kept = (maps % units).astype(np.int32)
-        spooled.append(Records((0, 0), image_starts, kept, starts, cells, values))
-    return levels.settle(lambda: spooled), bounds
+        spooled.append(thin(sieve.drain(), levels.bounds))
+    return settled(levels, spooled), bounds
 
 
 @given(
@@ -308,9 +326,8 @@ def test_bounds_come_within_three_per_cent_of_the_thresholds() -> None:
 
 
 def test_thresholds_of_half_a_pass_are_refused() -> None:
-    levels = Thresholds(1, 100, [0.5], threads=1)
     with pytest.raises(RuntimeError, match="100 positions were announced, 0 were seen"):
-        levels.settle(list)
+        settled(Thresholds(1, 100, [0.5]), [])
 
 
 @given(st.lists(st.floats(allow_nan=False, width=32), min_size=1), st.integers(1, 14))
@@ -325,36 +342,54 @@ def test_bins_are_in_the_order_of_the_floats(values: list[float], bits: int) -> 
 
 
 @given(
-    hnp.arrays(np.float32, (2, 3, 5, 6), elements=st.integers(0, 9).map(float)),
-    hnp.arrays(np.float32, 3, elements=st.integers(-1, 9).map(float)),
-    st.sampled_from([1, 2, 3, 8]),
+    hnp.arrays(np.float32, (4, 3, 5, 18), elements=st.integers(0, 40).map(float)),
+    hnp.arrays(np.float32, 3, elements=st.integers(-1, 40).map(float)),
+    hnp.arrays(np.float32, 3, elements=st.sampled_from([-np.inf, 0, 1, 5, 30])),
+    st.sampled_from([1, 2, 4]),
 )
 @settings(deadline=None)
-def test_encoding_keeps_hot_cells_and_their_neighbours(
-    activations: NDArray[np.float32], bounds: NDArray[np.float32], threads: int
+def test_sieve_keeps_hot_cells_and_their_neighbours(
+    activations: NDArray[np.float32], bounds: NDArray[np.float32], lower: NDArray[np.float32], batch: int
 ) -> None:
-    maps, starts, cells, values = encode(activations, activations.max(axis=(2, 3)), bounds, threads)
-    found: dict[int, dict[int, float]] = {
-        int(m): dict(zip(cells[a:b].tolist(), values[a:b].tolist(), strict=True))
-        for m, a, b in zip(maps, starts[:-1], starts[1:], strict=True)
-    }
-    for m in range(6):
+    kept = sift(activations, bounds, batch)
+    for m in range(12):
         image, unit = divmod(m, 3)
         hot = np.argwhere(activations[image, unit] > bounds[unit])
-        kept = {
-            i * 6 + j: float(activations[image, unit, i, j])
+        expected = {
+            i * 18 + j: float(activations[image, unit, i, j])
             for i in range(5)
-            for j in range(6)
+            for j in range(18)
             if any(max(abs(i - y), abs(j - x)) <= 1 for y, x in hot)
         }
-        assert found.get(m, {}) == kept
+        found = cells(kept, image, unit)
+        # Where it is nearly everything, it may as well be everything.
+        assert found == expected or (len(found) == 90 and len(expected) >= 67)
+    early = thin(sift(activations, np.minimum(lower, bounds), batch), bounds)
+    for field in fields(Records):
+        np.testing.assert_array_equal(getattr(early, field.name), getattr(kept, field.name))
+
+
+def sift(activations: NDArray[np.float32], bounds: NDArray[np.float32], batch: int) -> Records:
+    n, units, h, w = activations.shape
+    sieve = Sieve(n, units, (h, w))
+    for start in range(0, n, batch):
+        sieve.add(activations[start : start + batch], bounds)
+    return sieve.drain()
+
+
+def cells(records: Records, image: int, unit: int) -> dict[int, float]:
+    for record in range(records.image_starts[image], records.image_starts[image + 1]):
+        if records.units[record] == unit:
+            kept = slice(records.starts[record], records.starts[record + 1])
+            return dict(zip(records.cells[kept].tolist(), records.values[kept].tolist(), strict=True))
+    return {}
 
 
 @given(worlds(), st.data())
 @settings(max_examples=40, deadline=None)
-def test_records_compacted_to_higher_bounds_count_the_same(world: World, data: st.DataObject) -> None:
+def test_records_thinned_to_higher_bounds_count_the_same(world: World, data: st.DataObject) -> None:
     whole = world.dissect(world.plan(spool_bytes=10**6), batch=1)[1].counts
-    # A budget of a few hundred bytes compacts at nearly every batch.
+    # A budget of a few hundred bytes thins at nearly every batch.
     budget = data.draw(st.integers(1, 2000))
     tight = world.dissect(world.plan(spool_bytes=budget), batch=1)[1].counts
     for name in (*COUNTS, "top_masks"):
@@ -362,18 +397,51 @@ def test_records_compacted_to_higher_bounds_count_the_same(world: World, data: s
 
 
 @given(
-    hnp.arrays(np.float32, (9, 2), elements=st.integers(0, 3).map(float)),
-    st.integers(1, 12),
+    hnp.arrays(np.float32, (9, 2, 3, 2), elements=st.integers(-3, 3).map(float)),
+    st.integers(0, 9),
     st.permutations(range(9)),
 )
-def test_top_images_do_not_depend_on_order(maxima: NDArray[np.float32], count: int, order: list[int]) -> None:
-    top = TopImages(2, min(count, 9))
+@settings(deadline=None)
+def test_top_images_do_not_depend_on_order(
+    activations: NDArray[np.float32], count: int, order: list[int]
+) -> None:
+    top = TopImages(2, count, (3, 2))
+    maxima = activations.max(axis=(2, 3))
     for image in order:
-        top.update(image, maxima[image : image + 1])
+        top.update(image, activations[image : image + 1], maxima[image : image + 1])
+    maps, low, high = top.maps()
     for unit in range(2):
         best = sorted(range(9), key=lambda x: (-maxima[x, unit], x))[:count]
         assert top.images[unit].tolist() == best
         assert top.values[unit].tolist() == [maxima[x, unit] for x in best]
+        for rank, image in enumerate(best):
+            shown = low[unit, rank] + maps[unit, rank] / 255 * (high[unit, rank] - low[unit, rank])
+            np.testing.assert_allclose(shown, activations[image, unit], atol=6 / 255)
+
+
+def test_large_maps_of_top_images_are_kept_as_the_largest_of_squares() -> None:
+    top = TopImages(5, 15, (1001, 1000))
+    activations = np.random.default_rng(0).random((1, 5, 1001, 1000), np.float32)
+    top.update(0, activations, activations.max(axis=(2, 3)))
+    maps, low, high = top.maps()
+    assert maps.shape == (5, 15, 501, 500)
+    padded = np.pad(activations[0], ((0, 0), (0, 1), (0, 0)), mode="edge")
+    squares = padded.reshape(5, 501, 2, 500, 2).max(axis=(2, 4))
+    scaled = (squares - low[:, 0, None, None]) / (high - low)[:, 0, None, None] * 255
+    np.testing.assert_allclose(maps[:, 0], scaled, atol=0.51)
+
+
+@given(st.integers(1, 40), st.integers(1, 30), st.integers(1, 50), st.integers(1, 7))
+def test_samples_are_spread_over_all_positions(images: int, cells: int, count: int, batch: int) -> None:
+    positions = np.arange(images * cells, dtype=np.float32).reshape(images, 1, 1, cells)
+    samples = Samples(1, images, cells, count)
+    for start in range(0, images, batch):
+        samples.update(start, positions[start : start + batch])
+    (found,) = samples.sorted()
+    edges = np.arange(len(found) + 1) * images * cells // len(found)
+    assert len(found) == min(count, images * cells)
+    assert (found >= edges[:-1]).all()
+    assert (found < edges[1:]).all()
 
 
 def test_activations_that_are_not_finite_name_layer_unit_and_image() -> None:

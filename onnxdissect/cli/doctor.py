@@ -90,7 +90,7 @@ def _kernels() -> Iterator[_Finding]:
     from onnxdissect.core.kernels.compiler import compiler_facts
 
     facts = compiler_facts()
-    yield _Finding("kernels", "ok", f"{facts.threads} threads, {facts.layer} threading layer")
+    yield _Finding("kernels", "ok", f"first call in {facts.seconds:.2f} s")
     writable = os.access(facts.cache, os.W_OK)
     yield _Finding(
         "kernel cache",

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from threading import Lock
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.core.kernels.count import count
+from onnxdissect.core.kernels.mix import unpack
 from onnxdissect.core.plan import Plan
-from onnxdissect.core.records import Counts
+from onnxdissect.core.records import Annotations, Counts
+from onnxdissect.core.spool import Chunk
 from onnxdissect.core.state import Passed, PassState
 from onnxdissect.core.top import TopImages
 from onnxdissect.core.upsample import sampling
+from onnxdissect.data.ahead import ahead
 from onnxdissect.data.stream import Batch
 from onnxdissect.errors import DataError
 
@@ -59,26 +65,36 @@ def run_pass(
     progress: Progress,
     *,
     total: int,
+    lanes: int,
+    batch_size: int,
     tag: Mapping[str, str | int],
     save_every: float,
     stopped: Callable[[], bool],
 ) -> dict[str, float]:
     """Run the network once over the images that a state has not seen yet.
 
+    Several lanes do the same side by side: each runs the network on a few images and takes in what comes
+    out, while it is still near the processor that made it. What is gathered does not depend on their number.
+
     Parameters
     ----------
     state : PassState
         Taken on from where it is.
     batches : iterable of Batch
-        The images from ``state.images`` on, in order.
+        The images from ``state.images`` on, in order; a lane works on one of these at a time.
     forward : callable
-        From a batch's inputs to the activations of the plan's layers, each of shape (n, units, h, w).
+        From some images to the activations of the plan's layers, each of shape (n, units, h, w). Called by
+        all lanes at once.
     image_name : callable
         Name of an image, for messages.
     progress : Progress
         Told of every batch.
     total : int
         Images of the whole pass.
+    lanes : int
+        How many lanes.
+    batch_size : int
+        How many images the network is given at once.
     tag : mapping
         Saved with the state.
     save_every : float
@@ -89,7 +105,8 @@ def run_pass(
     Returns
     -------
     dict of str to float
-        Seconds spent waiting for decoded images, in inference, and in kernels and spooling.
+        Seconds that a lane spent on average waiting for decoded images, in inference, and in kernels and
+        spooling.
 
     Raises
     ------
@@ -100,37 +117,71 @@ def run_pass(
     DataError
         If an image or its labels cannot be read; what was done before is saved.
     """
-    seconds = {"decode": 0.0, "inference": 0.0, "spool": 0.0}
+    spent = {"inference": 0.0, "spool": 0.0}
+    spent_lock = Lock()
+
+    def work(batch: Batch) -> int:
+        began = time.perf_counter()
+        inference = 0.0
+
+        def activations() -> Iterator[Sequence[NDArray[np.float32]]]:
+            nonlocal inference
+            for at in range(0, len(batch.annotations), batch_size):
+                entered = time.perf_counter()
+                values = forward(batch.inputs[at : at + batch_size])
+                inference += time.perf_counter() - entered
+                yield values
+
+        state.take(batch.start, activations(), batch.annotations, image_name)
+        with spent_lock:
+            spent["inference"] += inference
+            spent["spool"] += time.perf_counter() - began - inference
+        return len(batch.annotations)
+
+    feed = _Feed(batches)
     progress.start("pass", total)
     progress.advance(state.images)
-    clock = saved = time.perf_counter()
-
-    def lap(phase: str) -> None:
-        nonlocal clock
-        now = time.perf_counter()
-        seconds[phase] += now - clock
-        clock = now
-
-    try:
-        for batch in batches:
-            lap("decode")
-            activations = forward(batch.inputs)
-            lap("inference")
-            state.take(activations, batch.annotations, image_name)
-            if stopped():
-                state.save(tag)
-                raise KeyboardInterrupt
-            if clock - saved > save_every:
-                state.save(tag)
-                saved = clock
-            lap("spool")
-            progress.advance(len(batch.annotations))
-    except DataError:
-        if state.images:
+    began = saved = time.perf_counter()
+    while not feed.exhausted:
+        # A state can be saved when no lane is in the middle of something: the feed stops, and goes on.
+        feed.paused = False
+        for images in ahead(work, feed, workers=lanes, depth=lanes + 1):
+            progress.advance(images)
+            if stopped() or time.perf_counter() - saved > save_every:
+                feed.paused = True
+        if feed.paused or (feed.error and state.images):
             state.save(tag)
-        raise
+            saved = time.perf_counter()
+        if stopped():
+            raise KeyboardInterrupt
+        if feed.error:
+            raise feed.error
     progress.finish()
-    return seconds
+    seconds = {phase: total_ / lanes for phase, total_ in spent.items()}
+    waited = time.perf_counter() - began - sum(seconds.values())
+    return {"decode": max(0.0, waited)} | seconds
+
+
+class _Feed:
+    """Batches handed out until told to pause; a fault in the data ends them, and is kept for later."""
+
+    def __init__(self, batches: Iterable[Batch]) -> None:
+        self._batches = iter(batches)
+        self.paused = False
+        self.exhausted = False
+        self.error: DataError | None = None
+
+    def __iter__(self) -> Iterator[Batch]:
+        while not self.paused:
+            try:
+                batch = next(self._batches)
+            except StopIteration:
+                self.exhausted = True
+                return
+            except DataError as error:
+                self.error = error
+                return
+            yield batch
 
 
 def tally(plan: Plan, passed: Passed, progress: Progress) -> tuple[LayerTally, ...]:
@@ -161,21 +212,27 @@ def tally(plan: Plan, passed: Passed, progress: Progress) -> tuple[LayerTally, .
         )
         for layer, top in zip(plan.layers, passed.top, strict=True)
     ]
+
+    def add(chunk: Chunk, annotations: Annotations, share: tuple[int, slice]) -> None:
+        layer, units = share
+        count(
+            chunk.layers[layer],
+            annotations,
+            chunk.start,
+            passed.top[layer].images,
+            passed.thresholds[layer],
+            samplings[layer],
+            vocabulary.category_of,
+            counts[layer],
+            units,
+        )
+
     progress.start("tally", plan.images)
-    for chunk in passed.spool:
-        annotations = chunk.annotations.unpack()
-        for i, records in enumerate(chunk.layers):
-            ranks = passed.top[i].ranks(chunk.start + records.image_of(), records.units)
-            count(
-                records,
-                annotations,
-                ranks,
-                passed.thresholds[i],
-                samplings[i],
-                vocabulary.category_of,
-                counts[i],
-                plan.threads,
-            )
-        progress.advance(len(annotations))
+    with ThreadPoolExecutor(plan.threads) as pool:
+        for chunk in passed.spool:
+            annotations = unpack(chunk.annotations, plan.grids)
+            work = partial(add, chunk, annotations)
+            list(pool.map(work, plan.shares()))
+            progress.advance(len(annotations))
     progress.finish()
     return tuple(map(LayerTally, passed.thresholds, counts, passed.top))

@@ -53,6 +53,8 @@ class Plan:
     vocabulary : Vocabulary
     top : int
         How many top images are kept per unit.
+    block : int
+        Most images that are taken in at a time.
     threads : int
         Threads of the kernels.
     spool_bytes : int
@@ -66,5 +68,14 @@ class Plan:
     grids: NDArray[np.int64]
     vocabulary: Vocabulary
     top: int
+    block: int
     threads: int
     spool_bytes: int
+
+    def shares(self) -> list[tuple[int, slice]]:
+        """Layers and slices of their units, cut so that threads can share the work without meeting."""
+        return [
+            (i, slice(layer.units * t // self.threads, layer.units * (t + 1) // self.threads))
+            for i, layer in enumerate(self.layers)
+            for t in range(self.threads)
+        ]

@@ -45,50 +45,26 @@ class Records:
         """Bytes held."""
         return _nbytes(self)
 
-    def above(self, bounds: NDArray[np.float32]) -> Records:
-        """Drop the maps that no longer exceed their unit's bound.
-
-        Parameters
-        ----------
-        bounds : ndarray of float32, shape (units,)
-            Lower bounds that have risen since.
-
-        Returns
-        -------
-        Records
-        """
-        if self.units.size == 0:
-            return self
-        alive = np.maximum.reduceat(self.values, self.starts[:-1]) > bounds[self.units]
-        if alive.all():
-            return self
-        sizes = np.diff(self.starts)
-        kept = np.repeat(alive, sizes)
-        survivors = np.concatenate([[0], np.cumsum(alive)])
-        return Records(
-            shape=self.shape,
-            image_starts=survivors[self.image_starts],
-            units=self.units[alive],
-            starts=np.concatenate([[0], np.cumsum(sizes[alive])]),
-            cells=self.cells[kept],
-            values=self.values[kept],
-        )
-
-    def image_of(self) -> NDArray[np.int64]:
-        """Position of each record's image in the chunk, shape (records,)."""
-        return np.repeat(np.arange(self.image_starts.size - 1), np.diff(self.image_starts))
-
 
 @dataclass(frozen=True, slots=True)
 class Annotations:
     """Annotations of a chunk of images, ready for the kernels.
 
+    A pixel may hold several concepts. The sets of concepts that occur in an image, its mixtures, are few, so
+    that a mask counts one number per pixel, and concepts only once per mixture.
+
     Attributes
     ----------
-    planes : ndarray of uint16
-        Every image's planes, flattened one after the other; concept index + 1, 0 where unlabelled.
-    plane_starts : ndarray of int64, shape (images + 1,)
-        Where each image's planes begin.
+    mixtures : ndarray of int32
+        Mixture of each pixel, row by row, image after image; numbered within the image.
+    pixel_starts : ndarray of int64, shape (images + 1,)
+        Where each image's pixels begin.
+    parts : ndarray of int32
+        Concepts of each mixture, mixture after mixture, image after image.
+    part_starts : ndarray of int64, shape (mixtures + 1,)
+        Where each mixture's concepts begin.
+    mixture_starts : ndarray of int64, shape (images + 1,)
+        Where each image's mixtures begin in `part_starts`.
     grid_of : ndarray of int64, shape (images,)
         Which of the data set's label grids each image has.
     whole : ndarray of int64
@@ -99,8 +75,11 @@ class Annotations:
         Which categories each image carries: it is in D_g.
     """
 
-    planes: NDArray[np.uint16]
-    plane_starts: NDArray[np.int64]
+    mixtures: NDArray[np.int32]
+    pixel_starts: NDArray[np.int64]
+    parts: NDArray[np.int32]
+    part_starts: NDArray[np.int64]
+    mixture_starts: NDArray[np.int64]
     grid_of: NDArray[np.int64]
     whole: NDArray[np.int64]
     whole_starts: NDArray[np.int64]
@@ -134,17 +113,6 @@ class PackedAnnotations:
     def nbytes(self) -> int:
         """Bytes held."""
         return _nbytes(self)
-
-    def unpack(self) -> Annotations:
-        """Expand the runs."""
-        return Annotations(
-            planes=np.repeat(self.run_labels, self.run_lengths),
-            plane_starts=self.plane_starts,
-            grid_of=self.grid_of,
-            whole=self.whole,
-            whole_starts=self.whole_starts,
-            carried=self.carried,
-        )
 
 
 @dataclass(frozen=True, slots=True)

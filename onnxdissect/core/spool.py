@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar, cast
+from threading import Lock
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxdissect.core.kernels.sift import thin
 from onnxdissect.core.records import PackedAnnotations, Records
 from onnxdissect.files import replacing
 
 __all__ = ["Chunk", "Spool"]
-
-_T = TypeVar("_T", Records, PackedAnnotations)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,25 +38,28 @@ class Chunk:
     annotations: PackedAnnotations
     layers: tuple[Records, ...]
 
+    def __len__(self) -> int:
+        return self.annotations.grid_of.size
+
     @property
     def nbytes(self) -> int:
         """Bytes held."""
         return self.annotations.nbytes + sum(layer.nbytes for layer in self.layers)
 
-    def above(self, bounds: Sequence[NDArray[np.float32]]) -> Chunk:
-        """Drop the maps that no longer exceed their unit's bound, per layer."""
+    def thinned(self, bounds: Sequence[NDArray[np.float32]]) -> Chunk:
+        """Drop what risen bounds no longer ask for, per layer."""
         return Chunk(
             self.start,
             self.annotations,
-            tuple(records.above(b) for records, b in zip(self.layers, bounds, strict=True)),
+            tuple(thin(records, b) for records, b in zip(self.layers, bounds, strict=True)),
         )
 
 
 class Spool:
     """Chunks in memory up to a budget, on disk beyond it.
 
-    Bounds rise during the pass, so what an early chunk kept may be dropped later: before anything goes to
-    disk, the chunks in memory are compacted.
+    Bounds rise during the pass, so most of what an early chunk kept may be dropped later: before anything
+    goes to disk, the chunks in memory are thinned.
 
     Parameters
     ----------
@@ -69,10 +74,12 @@ class Spool:
         self._budget = budget
         self._held: list[Chunk] = []
         self._bytes = 0
+        self._lock = Lock()
+        self._relieving = False
         self._files: list[Path] = []
 
     def append(self, chunk: Chunk, bounds: Sequence[NDArray[np.float32]]) -> None:
-        """Add a chunk.
+        """Add a chunk; several threads may do so at once.
 
         Parameters
         ----------
@@ -85,18 +92,21 @@ class Spool:
         OutputError
             If the disk does not take what does not fit in memory.
         """
-        self._held.append(chunk)
-        self._bytes += chunk.nbytes
-        if self._bytes <= self._budget:
-            return
-        self._held = [held.above(bounds) for held in self._held]
-        self._bytes = sum(held.nbytes for held in self._held)
-        # Compacting must not become a habit of every batch: go well below the budget, or to disk.
-        if self._bytes > self._budget // 2:
-            self._overflow()
+        with self._lock:
+            self._held.append(chunk)
+            self._bytes += chunk.nbytes
+            if self._bytes <= self._budget or self._relieving:
+                return
+            self._relieving = True
+            full, self._held, self._bytes = self._held, [], 0
+        # The other threads go on meanwhile; what they append in this time is little.
+        try:
+            self._relieve(full, bounds)
+        finally:
+            self._relieving = False
 
     def __iter__(self) -> Iterator[Chunk]:
-        """All chunks, in the order in which they were added."""
+        """All chunks, in no particular order."""
         for path in self._files:
             with path.open("rb") as file:
                 while (chunk := _read(file)) is not None:
@@ -104,7 +114,7 @@ class Spool:
         yield from self._held
 
     def flush(self, bounds: Sequence[NDArray[np.float32]]) -> None:
-        """Bring everything to disk.
+        """Bring everything to disk, while nobody appends.
 
         Parameters
         ----------
@@ -116,9 +126,10 @@ class Spool:
         OutputError
             If the disk does not take it.
         """
-        self._held = [held.above(bounds) for held in self._held]
+        _thin(self._held, bounds)
         if self._held:
-            self._overflow()
+            self._overflow(self._held)
+        self._held, self._bytes = [], 0
 
     def segments(self) -> list[int]:
         """Sizes in bytes of the files written so far, in order."""
@@ -149,34 +160,67 @@ class Spool:
     def _path(self, segment: int) -> Path:
         return self._folder / f"spool-{segment:06d}.bin"
 
-    def _overflow(self) -> None:
+    def _relieve(self, full: list[Chunk], bounds: Sequence[NDArray[np.float32]]) -> None:
+        """Put chunks that filled the memory back, thinned, or on disk."""
+        # Early on bounds rise quickly; later thinning gains little, and must not become a habit.
+        samples = full[:: max(1, len(full) // 8)]
+        thinned = sum(chunk.thinned(bounds).nbytes for chunk in samples)
+        if 3 * thinned < 2 * sum(chunk.nbytes for chunk in samples):
+            _thin(full, bounds)
+        size = sum(chunk.nbytes for chunk in full)
+        if size > self._budget * 3 // 4:
+            self._overflow(full)
+            return
+        with self._lock:
+            self._held = full + self._held
+            self._bytes += size
+
+    def _overflow(self, chunks: Sequence[Chunk]) -> None:
         path = self._path(len(self._files))
         with replacing(path) as file:
-            for chunk in self._held:
+            for chunk in chunks:
                 _write(file, chunk)
         self._files.append(path)
-        self._held = []
-        self._bytes = 0
+
+
+def _thin(chunks: list[Chunk], bounds: Sequence[NDArray[np.float32]]) -> None:
+    # One by one, so that old and new never lie side by side.
+    for i, chunk in enumerate(chunks):
+        chunks[i] = chunk.thinned(bounds)
+
+
+# What a chunk's arrays are called, in the order of a file: those of its annotations, those of each layer.
+_ANNOTATIONS = tuple(field.name for field in fields(PackedAnnotations))
+_RECORDS = tuple(field.name for field in fields(Records) if field.name != "shape")
 
 
 def _write(file: BinaryIO, chunk: Chunk) -> None:
-    np.save(file, np.array([chunk.start, len(chunk.layers)], np.int64))
-    parts: tuple[PackedAnnotations | Records, ...] = (chunk.annotations, *chunk.layers)
-    for part in parts:
-        for field in fields(part):
-            np.save(file, np.asarray(getattr(part, field.name)))
+    """Write a chunk as one block: a line that says what is in it, then the bytes of its arrays."""
+    arrays = [np.ascontiguousarray(getattr(chunk.annotations, name)) for name in _ANNOTATIONS]
+    for layer in chunk.layers:
+        arrays += [np.ascontiguousarray(getattr(layer, name)) for name in _RECORDS]
+    described = [(array.dtype.str, array.shape) for array in arrays]
+    header = {"start": chunk.start, "maps": [layer.shape for layer in chunk.layers], "arrays": described}
+    file.write(json.dumps(header).encode() + b"\n")
+    for array in arrays:
+        file.write(array.data)
 
 
 def _read(file: BinaryIO) -> Chunk | None:
-    if not file.peek(1):  # type: ignore[attr-defined]
+    line = file.readline()
+    if not line:
         return None
-    start, layers = np.load(file).tolist()
-    annotations = _read_part(file, PackedAnnotations)
-    return Chunk(start, annotations, tuple(_read_part(file, Records) for _ in range(layers)))
-
-
-def _read_part(file: BinaryIO, kind: type[_T]) -> _T:
-    values: dict[str, Any] = {field.name: np.load(file) for field in fields(kind)}
-    if "shape" in values:
-        values["shape"] = cast("tuple[int, int]", tuple(values["shape"].tolist()))
-    return kind(**values)
+    header = json.loads(line)
+    kinds = [(np.dtype(dtype), tuple(shape)) for dtype, shape in header["arrays"]]
+    sizes = [dtype.itemsize * math.prod(shape) for dtype, shape in kinds]
+    block = memoryview(file.read(sum(sizes)))
+    places = np.cumsum([0, *sizes]).tolist()
+    arrays = iter(
+        np.frombuffer(block[at : at + size], dtype).reshape(shape)
+        for at, size, (dtype, shape) in zip(places, sizes, kinds, strict=False)
+    )
+    annotations = PackedAnnotations(**{name: next(arrays) for name in _ANNOTATIONS})
+    layers = tuple(
+        Records(shape=(h, w), **{name: next(arrays) for name in _RECORDS}) for h, w in header["maps"]
+    )
+    return Chunk(header["start"], annotations, layers)

@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.kernels.sparse import encode
-from onnxdissect.core.kernels.survey import survey
-from onnxdissect.core.plan import LayerPlan, Plan
+from onnxdissect.core.kernels.sift import Sieve
+from onnxdissect.core.layerstate import LayerState
+from onnxdissect.core.plan import Plan
 from onnxdissect.core.records import Records, pack
 from onnxdissect.core.spool import Chunk, Spool
-from onnxdissect.core.thresholds import Thresholds
 from onnxdissect.core.top import TopImages
 from onnxdissect.data.annotation import Annotation
-from onnxdissect.errors import NonFiniteError
 from onnxdissect.files import write_npz
 
 __all__ = ["STATE_FILE", "PassState", "Passed"]
 
 STATE_FILE = "state.npz"
+
+# Cells of all layers that remain before they become a chunk of their own.
+_CHUNK_CELLS = 2**21
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,8 @@ class Passed:
         T_k, one array per layer.
     top : tuple of TopImages
         One per layer.
+    samples : tuple of ndarray of float32, shape (units, positions)
+        A sample of each unit's activations, ascending; one array per layer.
     truth : ndarray of int64, shape (concepts,)
         Pixels that hold each concept.
     concept_images : ndarray of int64, shape (concepts,)
@@ -48,13 +54,14 @@ class Passed:
 
     thresholds: tuple[NDArray[np.float32], ...]
     top: tuple[TopImages, ...]
+    samples: tuple[NDArray[np.float32], ...]
     truth: NDArray[np.int64]
     concept_images: NDArray[np.int64]
     spool: Spool
 
 
 class PassState:
-    """Accumulators of a pass over the images, in order.
+    """Accumulators of a pass over the images.
 
     Parameters
     ----------
@@ -72,37 +79,36 @@ class PassState:
     def __init__(self, plan: Plan, folder: Path) -> None:
         self._plan = plan
         self._folder = folder
-        self._levels = tuple(
-            Thresholds(
-                layer.units, plan.images * layer.shape[0] * layer.shape[1], plan.quantiles, plan.threads
-            )
-            for layer in plan.layers
-        )
-        self._tops = tuple(TopImages(layer.units, min(plan.top, plan.images)) for layer in plan.layers)
+        self._layers = tuple(LayerState(layer, plan) for layer in plan.layers)
         self._truth = np.zeros(len(plan.vocabulary.concepts), np.int64)
         self._concept_images = np.zeros_like(self._truth)
         self._spool = Spool(folder, plan.spool_bytes)
+        self._lock = Lock()
+        self._idle: list[list[Sieve]] = []
         self.images = 0
 
     @property
     def nbytes(self) -> int:
         """Most bytes the pass holds from one batch to the next, whatever the number of images."""
-        return self._plan.spool_bytes + sum(level.nbytes for level in self._levels)
+        return self._plan.spool_bytes + sum(layer.nbytes for layer in self._layers)
 
     def take(
         self,
-        activations: Sequence[NDArray[np.float32]],
+        first: int,
+        batches: Iterable[Sequence[NDArray[np.float32]]],
         annotations: Sequence[Annotation],
         image_name: Callable[[int], str],
     ) -> None:
-        """Take in the next batch of images.
+        """Take in consecutive images. May be called from several threads at once, in any order of the images.
 
         Parameters
         ----------
-        activations : sequence of ndarray of float32, shape (n, units, h, w)
-            One per layer of the plan.
+        first : int
+            Number of the first image.
+        batches : iterable of sequences of ndarray of float32, shape (n, units, h, w)
+            Activations of the plan's layers, batch by batch.
         annotations : sequence of Annotation
-            One per image.
+            One per image of all these batches together.
         image_name : callable
             Name of an image, for messages.
 
@@ -113,21 +119,34 @@ class PassState:
         OutputError
             If the disk does not take what does not fit in memory.
         """
+        # Sieves are worth keeping: what they are made of would have to be cleared by the system each time.
+        try:
+            sieves = self._idle.pop()
+        except IndexError:
+            sieves = [Sieve(self._plan.block, layer.units, layer.shape) for layer in self._plan.layers]
+        stored = 0
+        for activations in batches:
+            for layer, sieve, values in zip(self._layers, sieves, activations, strict=True):
+                layer.take(first + stored + sieve.images, values, sieve, image_name)
+            images = sieves[0].images
+            # The first images of a pass remain almost whole.
+            if stored + images == len(annotations) or sum(sieve.used for sieve in sieves) > _CHUNK_CELLS:
+                self._store(first + stored, annotations[stored : stored + images], sieves)
+                stored += images
+        self._idle.append(sieves)
+
+    def _store(self, first: int, annotations: Sequence[Annotation], sieves: Sequence[Sieve]) -> None:
         vocabulary = self._plan.vocabulary
-        records = tuple(
-            self._survivors(layer, level, top, values, image_name)
-            for layer, level, top, values in zip(
-                self._plan.layers, self._levels, self._tops, activations, strict=True
-            )
-        )
         truths = np.stack([annotation.truth(self._truth.size) for annotation in annotations])
-        self._truth += truths.sum(axis=0)
-        self._concept_images += (truths > 0).sum(axis=0)
         packed = pack(
             annotations, truths, self._plan.grids, vocabulary.category_of, len(vocabulary.categories)
         )
-        self._spool.append(Chunk(self.images, packed, records), self._bounds())
-        self.images += len(annotations)
+        chunk = Chunk(first, packed, tuple(sieve.drain() for sieve in sieves))
+        with self._lock:
+            self._truth += truths.sum(axis=0)
+            self._concept_images += (truths > 0).sum(axis=0)
+            self.images += len(annotations)
+        self._spool.append(chunk, self._bounds())
 
     def finish(self) -> Passed:
         """Settle the thresholds, once all images have been taken in.
@@ -137,22 +156,24 @@ class PassState:
         Passed
         """
         thresholds: dict[int, NDArray[np.float32]] = {}
-        settling = {i: level.settling() for i, level in enumerate(self._levels)}
+        settling = {i: layer.thresholds.settling() for i, layer in enumerate(self._layers)}
         while settling:
-            takers: dict[int, Callable[[Records], None]] = {}
-            for i, layer in list(settling.items()):
+            takers: dict[int, Callable[[Records, slice], None]] = {}
+            for i, level in list(settling.items()):
                 try:
-                    takers[i] = next(layer)
+                    takers[i] = next(level)
                 except StopIteration as end:
                     thresholds[i] = end.value
                     del settling[i]
-            # The spool may be on disk: all layers look at each chunk while it is in memory.
-            for chunk in self._spool if takers else ():
-                for i, take in takers.items():
-                    take(chunk.layers[i])
+            shares = [share for share in self._plan.shares() if share[0] in takers]
+            with ThreadPoolExecutor(self._plan.threads) as pool:
+                # The spool may be on disk: all layers look at each chunk while it is in memory.
+                for chunk in self._spool if takers else ():
+                    list(pool.map(partial(_settle_share, takers, chunk), shares))
         return Passed(
-            tuple(thresholds[i] for i in range(len(self._levels))),
-            self._tops,
+            tuple(thresholds[i] for i in range(len(self._layers))),
+            tuple(layer.top for layer in self._layers),
+            tuple(layer.samples.sorted() for layer in self._layers),
             self._truth,
             self._concept_images,
             self._spool,
@@ -179,9 +200,8 @@ class PassState:
             "concept_images": self._concept_images,
             "segments": np.array(self._spool.segments(), np.int64),
         }
-        for i, (level, top) in enumerate(zip(self._levels, self._tops, strict=True)):
-            parts = level.state() | {"top_images": top.images, "top_values": top.values}
-            arrays |= {f"{i}.{name}": array for name, array in parts.items()}
+        for i, layer in enumerate(self._layers):
+            arrays |= {f"{i}.{name}": array for name, array in layer.state().items()}
         write_npz(self._folder / STATE_FILE, arrays)
 
     def restore(self, tag: Mapping[str, str | int]) -> bool:
@@ -212,45 +232,16 @@ class PassState:
         self.images = int(arrays["images"][0])
         self._truth = arrays["truth"]
         self._concept_images = arrays["concept_images"]
-        for i, (level, top) in enumerate(zip(self._levels, self._tops, strict=True)):
-            level.restore({name: arrays[f"{i}.{name}"] for name in level.state()})
-            top.images, top.values = arrays[f"{i}.top_images"], arrays[f"{i}.top_values"]
+        for i, layer in enumerate(self._layers):
+            layer.restore({name: arrays[f"{i}.{name}"] for name in layer.state()})
         return True
 
     def _bounds(self) -> list[NDArray[np.float32]]:
-        return [level.bounds for level in self._levels]
+        return [layer.thresholds.bounds for layer in self._layers]
 
-    def _survivors(
-        self,
-        layer: LayerPlan,
-        level: Thresholds,
-        top: TopImages,
-        activations: NDArray[np.float32],
-        image_name: Callable[[int], str],
-    ) -> Records:
-        n = activations.shape[0]
-        if activations.shape != (n, layer.units, *layer.shape):
-            raise RuntimeError(
-                f"{layer.name} was announced as {(layer.units, *layer.shape)} per image, "
-                f"got {activations.shape}"
-            )
-        maxima, damaged = survey(activations, self._plan.threads)
-        if damaged >= 0:
-            image, unit = divmod(damaged, layer.units)
-            raise NonFiniteError(
-                f"layer {layer.name!r}, unit {unit}, image {image_name(self.images + image)}: "
-                "the activation map holds NaN or infinity",
-                hint="check the model's weights and that the preprocessing fits it; "
-                "half-precision networks overflow on inputs of the wrong scale",
-            )
-        level.update(activations, maxima)
-        top.update(self.images, maxima)
-        maps, starts, cells, values = encode(activations, maxima, level.bounds, self._plan.threads)
-        return Records(
-            shape=layer.shape,
-            image_starts=np.searchsorted(maps, np.arange(n + 1) * layer.units).astype(np.int64),
-            units=(maps % layer.units).astype(np.int32),
-            starts=starts,
-            cells=cells,
-            values=values,
-        )
+
+def _settle_share(
+    takers: Mapping[int, Callable[[Records, slice], None]], chunk: Chunk, share: tuple[int, slice]
+) -> None:
+    layer, units = share
+    takers[layer](chunk.layers[layer], units)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from fractions import Fraction
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,8 +86,6 @@ class Thresholds:
         n, spatial positions of all images together.
     quantiles : sequence of float
         Levels tau, each strictly between 0 and 1.
-    threads : int
-        Threads the kernels may use.
     bits : int, optional
         Leading bits of a bin; by default as many as a fixed amount of memory allows.
 
@@ -98,11 +96,10 @@ class Thresholds:
     """
 
     def __init__(
-        self, units: int, positions: int, quantiles: Sequence[float], threads: int, bits: int | None = None
+        self, units: int, positions: int, quantiles: Sequence[float], bits: int | None = None
     ) -> None:
         self._sizes = [tail_size(q, positions) for q in quantiles]
         self._positions = positions
-        self._threads = threads
         dtype = np.dtype(np.uint32 if positions < 2**32 else np.uint64)
         if bits is None:
             affordable = int(math.log2(max(1, _BIN_BYTES // (units * dtype.itemsize))))
@@ -122,27 +119,18 @@ class Thresholds:
         """Bytes held; constant over the pass."""
         return self._counts.nbytes
 
-    def update(self, activations: NDArray[np.float32], maxima: NDArray[np.float32]) -> None:
+    def update(self, records: Records, positions: int) -> None:
         """Take in a batch.
 
         Parameters
         ----------
-        activations : ndarray of float32, shape (n, units, h, w)
-            Finite activations.
-        maxima : ndarray of float32, shape (n, units)
-            Largest value of each map.
+        records : Records
+            What some images hold above `bounds`, as they are now or once were.
+        positions : int
+            How many spatial positions those images have together.
         """
-        count_above(
-            activations,
-            maxima,
-            self._edges,
-            self._counts,
-            self._floors,
-            self._above,
-            max(self._sizes) + 1,
-            self._threads,
-        )
-        self._seen += activations.shape[0] * activations.shape[2] * activations.shape[3]
+        count_above(records, self._edges, self._counts, self._floors, self._above, max(self._sizes) + 1)
+        self._seen += positions
         self._set_bounds()
 
     def state(self) -> dict[str, NDArray[Any]]:
@@ -184,40 +172,15 @@ class Thresholds:
             np.float32
         )
 
-    def settle(self, spooled: Callable[[], Iterable[Records]]) -> NDArray[np.float32]:
-        """Find the exact thresholds of everything taken in.
-
-        Parameters
-        ----------
-        spooled : callable
-            Gives all records of the layer, encoded and compacted relative to bounds of this object at any
-            time. Called more than once.
-
-        Returns
-        -------
-        ndarray of float32, shape (quantiles, units)
-
-        Raises
-        ------
-        RuntimeError
-            If the positions taken in are not as many as announced, so that no threshold is decided.
-        """
-        settling = self.settling()
-        while True:
-            try:
-                take = next(settling)
-            except StopIteration as end:
-                return cast("NDArray[np.float32]", end.value)
-            for records in spooled():
-                take(records)
-
-    def settling(self) -> Generator[Callable[[Records], None], None, NDArray[np.float32]]:
+    def settling(self) -> Generator[Callable[[Records, slice], None], None, NDArray[np.float32]]:
         """Find the exact thresholds in walks over the spool that several layers can share.
 
         Yields
         ------
         callable
-            To be given all records of the layer, once, before the generator goes on.
+            To be given all records of the layer, which are encoded relative to bounds of this object at any
+            time, for all slices of its units, once, before the generator goes on. Different slices may be
+            given to it at the same time.
 
         Returns
         -------
@@ -236,7 +199,7 @@ class Thresholds:
         while known < 32:
             following = min(_REFINING_BITS, 32 - known)
             counts = np.zeros((*ranks.shape, 2**following), np.int64)
-            yield partial(refine, prefixes=prefixes, known=known, counts=counts, threads=self._threads)
+            yield partial(_refine, prefixes, known, counts)
             # Values equal to the bound itself need not be in the spool; they are the smallest of their bin.
             at_floor |= counts.sum(axis=-1) < ranks
             from_top = np.cumsum(counts[..., ::-1], axis=-1)
@@ -262,3 +225,9 @@ class Thresholds:
                 bins[q, unit] = 2**self._bits - 1 - place
                 ranks[q, unit] = size + 1 - (from_top[place - 1] if place else 0)
         return bins, ranks
+
+
+def _refine(
+    prefixes: NDArray[np.uint32], known: int, counts: NDArray[np.int64], records: Records, units: slice
+) -> None:
+    refine(records, prefixes, known, counts, units)

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxdissect.core.kernels.top import insert
+
 __all__ = ["TopImages"]
+
+# Of all maps of a layer together; they are for looking at, and half the rows and columns do as well.
+_MAP_BYTES = 64 * 2**20
 
 
 class TopImages:
@@ -17,6 +25,8 @@ class TopImages:
         Units of the layer.
     count : int
         How many images are kept per unit.
+    shape : tuple of int
+        (h, w) of the layer.
 
     Attributes
     ----------
@@ -26,53 +36,69 @@ class TopImages:
         Their largest activation.
     """
 
-    def __init__(self, units: int, count: int) -> None:
+    def __init__(self, units: int, count: int, shape: tuple[int, int]) -> None:
         self.images: NDArray[np.int64] = np.full((units, count), np.iinfo(np.int64).max, np.int64)
         self.values: NDArray[np.float32] = np.full((units, count), -np.inf, np.float32)
+        self._slots = np.tile(np.arange(count, dtype=np.int64), (units, 1))
+        step = 1
+        while units * count * -(-shape[0] // step) * -(-shape[1] // step) > _MAP_BYTES:
+            step *= 2
+        self._maps: NDArray[np.uint8] = np.zeros(
+            (units, count, -(-shape[0] // step), -(-shape[1] // step)), np.uint8
+        )
+        self._ranges = np.zeros((units, count, 2), np.float32)
 
-    def update(self, first: int, maxima: NDArray[np.float32]) -> None:
+    @property
+    def nbytes(self) -> int:
+        """Bytes held; constant over the pass."""
+        return self._maps.nbytes + self._ranges.nbytes + self.images.nbytes + self.values.nbytes
+
+    def update(self, first: int, activations: NDArray[np.float32], maxima: NDArray[np.float32]) -> None:
         """Take in a batch.
 
         Parameters
         ----------
         first : int
             Number of the batch's first image.
+        activations : ndarray of float32, shape (n, units, h, w)
+            Finite activations.
         maxima : ndarray of float32, shape (n, units)
             Largest value of each map.
         """
-        count = self.images.shape[1]
-        if count == 0:
-            return
-        # Most batches bring nothing to most units.
-        better = np.flatnonzero((maxima >= self.values[:, -1]).any(axis=0))
-        if better.size == 0:
-            return
-        numbers = np.arange(first, first + maxima.shape[0], dtype=np.int64)
-        values = np.concatenate([self.values[better], maxima.T[better]], axis=1)
-        images = np.concatenate(
-            [self.images[better], np.broadcast_to(numbers, (better.size, numbers.size))], axis=1
-        )
-        order = np.lexsort((images, -values), axis=1)[:, :count]
-        self.values[better] = np.take_along_axis(values, order, axis=1)
-        self.images[better] = np.take_along_axis(images, order, axis=1)
+        insert(activations, maxima, first, self.images, self.values, self._slots, self._maps, self._ranges)
 
-    def ranks(self, images: NDArray[np.int64], units: NDArray[np.int32]) -> NDArray[np.int64]:
-        """Place of some images among the top images of some units.
-
-        Parameters
-        ----------
-        images : ndarray of int64, shape (pairs,)
-            Image numbers.
-        units : ndarray of int32, shape (pairs,)
-            Unit numbers.
+    def maps(self) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
+        """Activation maps of the top images, for looking at.
 
         Returns
         -------
-        ndarray of int64, shape (pairs,)
-            From 0; -1 where the image is not one of the unit's top images.
+        maps : ndarray of uint8, shape (units, count, rows, columns)
+            In the order of `images`; a value is ``low + maps / 255 * (high - low)``. The rows and columns of
+            the layer, or where these would be too much to hold, the largest values of squares of them.
+        low, high : ndarray of float32, shape (units, count)
+            Smallest and largest value of each map.
         """
-        if self.images.shape[1] == 0:
-            return np.full(units.shape, -1, np.int64)
-        same = self.images[units] == images[:, None]
-        ranks: NDArray[np.int64] = np.where(same.any(axis=1), same.argmax(axis=1), -1)
-        return ranks
+        ranges = np.take_along_axis(self._ranges, self._slots[:, :, None], axis=1)
+        maps = np.take_along_axis(self._maps, self._slots[:, :, None, None], axis=1)
+        return maps, ranges[:, :, 0], ranges[:, :, 1]
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Everything taken in so far, for `restore`."""
+        return {
+            "top_images": self.images,
+            "top_values": self.values,
+            "top_slots": self._slots,
+            "top_maps": self._maps,
+            "top_ranges": self._ranges,
+        }
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from a state of an object made with the same parameters.
+
+        Parameters
+        ----------
+        state : mapping of str to ndarray
+            As `state` gave it.
+        """
+        self.images, self.values = state["top_images"], state["top_values"]
+        self._slots, self._maps, self._ranges = state["top_slots"], state["top_maps"], state["top_ranges"]

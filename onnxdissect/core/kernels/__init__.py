@@ -1,16 +1,18 @@
-"""Numba kernels of the method, each a wrapper that validates, a parallel driver and a serial body.
+"""Numba kernels of the method: wrappers that validate, and serial bodies that leave Python's lock alone.
 
-``survey``
-    The largest value of every activation map, and whether all values are finite.
+``sift``
+    Activation maps reduced to the cells that can still matter.
 ``rank``
     How many activations lie above a value, by their leading bits.
-``sparse``
-    Activation maps reduced to the cells that can still matter.
+``top``
+    The strongest images of each unit.
+``mix``
+    The sets of concepts that pixels hold.
 ``count``
     Masks against annotations, in pixels.
 ``compiler``
     How they are compiled here.
 
-No kernel uses fast-math: activations may hold NaN, and finding it is part of the contract. Every thread
-owns the rows it writes, so counts do not depend on how many there are.
+No kernel uses fast-math: activations may hold NaN, and finding it is part of the contract. Threads share work
+by images or by units, and every one owns what it writes, so counts do not depend on how many there are.
 """

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import numba
 import numpy as np
 
-from onnxdissect.core.kernels.survey import cache_path, survey
+from onnxdissect.core.kernels.sift import Sieve, cache_path
 
 __all__ = ["CompilerFacts", "compiler_facts"]
 
@@ -19,17 +19,14 @@ class CompilerFacts:
 
     Attributes
     ----------
-    threads : int
-        Threads of a parallel kernel.
-    layer : str
-        Threading layer: ``tbb``, ``omp`` or ``workqueue``.
+    seconds : float
+        How long the first call of a kernel took: milliseconds when it was compiled before.
     cache : Path
         Where compiled kernels are kept: beside the package, or in the user's cache where that cannot be
         written.
     """
 
-    threads: int
-    layer: str
+    seconds: float
     cache: Path
 
 
@@ -40,6 +37,6 @@ def compiler_facts() -> CompilerFacts:
     -------
     CompilerFacts
     """
-    # The threading layer is chosen when the first parallel kernel runs.
-    survey(np.zeros((1, 1, 1, 1), np.float32), 1)
-    return CompilerFacts(numba.get_num_threads(), numba.threading_layer(), cache_path())
+    began = time.perf_counter()
+    Sieve(1, 1, (1, 1)).add(np.zeros((1, 1, 1, 1), np.float32), np.zeros(1, np.float32))
+    return CompilerFacts(time.perf_counter() - began, cache_path())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from onnxdissect.core.records import Annotations, Counts, Records
 from onnxdissect.core.upsample import Sampling
@@ -14,12 +14,13 @@ __all__ = ["count"]
 def count(
     records: Records,
     annotations: Annotations,
-    ranks: np.ndarray[tuple[int], np.dtype[np.int64]],
+    start: int,
+    top_images: np.ndarray[tuple[int, int], np.dtype[np.int64]],
     thresholds: np.ndarray[tuple[int, int], np.dtype[np.float32]],
     sampling: Sampling,
     category_of: np.ndarray[tuple[int], np.dtype[np.int64]],
     counts: Counts,
-    threads: int,
+    units: slice,
 ) -> None:
     """Add the masks of one layer in one chunk of images to its counts (paper section 3.3).
 
@@ -29,8 +30,10 @@ def count(
         Surviving maps of the chunk, kept relative to bounds that do not exceed the thresholds.
     annotations : Annotations
         What the chunk's images show.
-    ranks : ndarray of int64, shape (records,)
-        Place of a record's image among its unit's top images, -1 if it is not one of them.
+    start : int
+        Number of the chunk's first image.
+    top_images : ndarray of int64, shape (units, top)
+        Numbers of each unit's top images, whose masks are drawn.
     thresholds : ndarray of float32, shape (quantiles, units)
         T_k per quantile.
     sampling : Sampling
@@ -39,27 +42,32 @@ def count(
         Primary category of each concept.
     counts : Counts
         Added to in place.
-    threads : int
-        How many threads share the units.
+    units : slice
+        Only these units. Others may be counted at the same time.
     """
-    if records.starts.shape != (records.units.size + 1,) or ranks.shape != records.units.shape:
-        raise ValueError("records, starts and ranks disagree")
+    if records.starts.shape != (records.units.size + 1,):
+        raise ValueError("records and starts disagree")
     if records.image_starts.shape != (len(annotations) + 1,):
         raise ValueError(f"records of {records.image_starts.size - 1} images, {len(annotations)} annotated")
-    if records.units.size == 0:
-        return
-    _count_driver(
+    first, last, _ = units.indices(thresholds.shape[1])
+    _count(
+        first,
+        last,
         (records.image_starts, records.units, records.starts, records.cells, records.values),
         records.shape,
         (
-            annotations.planes,
-            annotations.plane_starts,
+            annotations.mixtures,
+            annotations.pixel_starts,
             annotations.grid_of,
+            annotations.parts,
+            annotations.part_starts,
+            annotations.mixture_starts,
             annotations.whole,
             annotations.whole_starts,
             annotations.carried,
         ),
-        ranks,
+        start,
+        top_images,
         thresholds,
         (
             sampling.grids,
@@ -78,32 +86,17 @@ def count(
             counts.activation_total,
             counts.top_masks,
         ),
-        threads,
     )
 
 
-@njit(parallel=True, cache=True)
-def _count_driver(records, shape, annotations, ranks, thresholds, sampling, category_of, counts, threads):
-    units = thresholds.shape[1]
-    for t in prange(threads):
-        _count_body(
-            units * t // threads,
-            units * (t + 1) // threads,
-            records,
-            shape,
-            annotations,
-            ranks,
-            thresholds,
-            sampling,
-            category_of,
-            counts,
-        )
-
-
 @njit(cache=True, nogil=True)
-def _count_body(first, last, records, shape, annotations, ranks, thresholds, sampling, category_of, counts):
+def _count(
+    first, last, records, shape, annotations, start, top_images, thresholds, sampling, category_of, counts
+):
     image_starts, units, starts, cells, values = records
-    planes, plane_starts, grid_of, whole, whole_starts, carried = annotations
+    mixtures, pixel_starts, grid_of, parts, part_starts, mixture_starts, whole, whole_starts, carried = (
+        annotations
+    )
     grids, row_low, row_high, row_weight, column_high, column_weight, spans = sampling
     intersection, activation, overlap, total, masks = counts
     h, w = shape
@@ -118,8 +111,9 @@ def _count_body(first, last, records, shape, annotations, ranks, thresholds, sam
     row_at = np.zeros(h + 1, np.int64)
     near = np.zeros(h, np.bool_)
     line = np.empty(w, np.float32)
-    seen = np.zeros(category_of.shape[0], np.int64)
-    touched = np.empty(category_of.shape[0], np.int64)
+    most = np.max(np.diff(mixture_starts))
+    seen = np.zeros(most, np.int64)
+    touched = np.empty(most, np.int64)
     hit = np.zeros(carried.shape[1], np.bool_)
     lowest = thresholds[0].copy()
     for q in range(1, thresholds.shape[0]):
@@ -128,13 +122,16 @@ def _count_body(first, last, records, shape, annotations, ranks, thresholds, sam
         g = grid_of[image]
         sh = grids[g, 0]
         sw = grids[g, 1]
-        depth = (plane_starts[image + 1] - plane_starts[image]) // (sh * sw)
-        labels = planes[plane_starts[image] : plane_starts[image + 1]].reshape(depth, sh, sw)
+        labels = mixtures[pixel_starts[image] : pixel_starts[image + 1]].reshape(sh, sw)
+        part_of = part_starts[mixture_starts[image] :]
         here = units[image_starts[image] : image_starts[image + 1]]
         begin = image_starts[image] + np.searchsorted(here, first)
         end = image_starts[image] + np.searchsorted(here, last)
         for record in range(begin, end):
             unit = units[record]
+            # The bounds were lower when the map was kept: many end here.
+            if not _exceeds(values[starts[record] : starts[record + 1]], lowest[unit]):
+                continue
             map_max = missing
             at = starts[record]
             for i in range(h):
@@ -146,9 +143,6 @@ def _count_body(first, last, records, shape, annotations, ranks, thresholds, sam
                 row_max[i + 1] = top
                 map_max = max(map_max, top)
             row_at[h] = at
-            # The bounds were lower when the map was kept: most early ones end here.
-            if map_max <= lowest[unit]:
-                continue
             for i in range(h):
                 first_hot[i] = w
                 last_hot[i] = -1
@@ -160,11 +154,15 @@ def _count_body(first, last, records, shape, annotations, ranks, thresholds, sam
                         if values[at] > lowest[unit]:
                             first_hot[i] = min(first_hot[i], j)
                             last_hot[i] = j
+            rank = -1
+            for place in range(top_images.shape[1]):
+                if top_images[unit, place] == start + image:
+                    rank = place
             for q in range(thresholds.shape[0]):
                 threshold = thresholds[q, unit]
                 if map_max <= threshold:
                     continue
-                area, concepts = _count_mask(
+                area, met = _count_mask(
                     grid,
                     row_max[1:],
                     first_hot,
@@ -177,15 +175,16 @@ def _count_body(first, last, records, shape, annotations, ranks, thresholds, sam
                     seen,
                     touched,
                     masks[q, unit],
-                    ranks[record],
+                    rank,
                 )
                 if area == 0:
                     continue
-                for c in range(concepts):
-                    concept = touched[c]
-                    intersection[q, unit, concept] += seen[concept]
-                    hit[category_of[concept]] = True
-                    seen[concept] = 0
+                for m in range(met):
+                    mixture = touched[m]
+                    for part in range(part_of[mixture], part_of[mixture + 1]):
+                        intersection[q, unit, parts[part]] += seen[mixture]
+                        hit[category_of[parts[part]]] = True
+                    seen[mixture] = 0
                 for c in range(whole_starts[image], whole_starts[image + 1]):
                     intersection[q, unit, whole[c]] += area
                     hit[category_of[whole[c]]] = True
@@ -218,14 +217,14 @@ def _count_mask(
     masks,
     rank,
 ):
-    """Walk one mask by row, by cell, by pixel; return its area and how many concepts it met."""
+    """Walk one mask by row, by cell, by pixel; return its area and how many mixtures it met."""
     low, high, row_weight = rows
     column_high, column_weight, spans = columns
-    depth, sh, sw = labels.shape
+    sh, sw = labels.shape
     w = grid.shape[1]
     missing = np.float32(-np.inf)
     area = 0
-    concepts = 0
+    met = 0
     for r in range(sh):
         above = low[r]
         below = high[r]
@@ -257,17 +256,27 @@ def _count_mask(
             for c in range(spans[j], spans[j + 1]):
                 if lerp(a, b, column_weight[c]) > threshold:
                     area += 1
-                    for p in range(depth):
-                        label = labels[p, r, c]
-                        if label:
-                            if seen[label - 1] == 0:
-                                touched[concepts] = label - 1
-                                concepts += 1
-                            seen[label - 1] += 1
+                    label = labels[r, c]
+                    if seen[label] == 0:
+                        touched[met] = label
+                        met += 1
+                    seen[label] += 1
                     if rank >= 0:
                         bit = r * sw + c
                         masks[rank, bit >> 3] |= np.uint8(128 >> (bit & 7))
-    return area, concepts
+    return area, met
+
+
+@njit(cache=True, nogil=True)
+def _exceeds(values, bound):
+    """Whether any value exceeds a bound; by stretches, which vectorise."""
+    for start in range(0, values.shape[0], 64):
+        hot = 0
+        for value in values[start : start + 64]:
+            hot += value > bound
+        if hot:
+            return True
+    return False
 
 
 @njit(cache=True, nogil=True, inline="always")

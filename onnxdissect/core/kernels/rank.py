@@ -8,15 +8,13 @@ activations there are, and the value of any rank is found exactly by counting th
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 
 from onnxdissect.core.records import Records
 
 __all__ = ["bin_edges", "count_above", "order", "refine"]
 
-# A stretch of cells that is looked at as a whole before any of them is.
-_BLOCK = 128
 _MINUS_ZERO = np.uint32(0x80000000)
 
 
@@ -59,23 +57,19 @@ def bin_edges(bits: int) -> NDArray[np.float32]:
 
 
 def count_above(
-    activations: NDArray[np.float32],
-    maxima: NDArray[np.float32],
+    records: Records,
     edges: NDArray[np.float32],
     counts: NDArray[np.unsignedinteger],
     floors: NDArray[np.int64],
     above: NDArray[np.int64],
     keep: int,
-    threads: int,
 ) -> None:
-    """Count a batch's activations above each unit's floor, and raise the floor as far as they allow.
+    """Count activations above each unit's floor, and raise the floor as far as they allow.
 
     Parameters
     ----------
-    activations : ndarray of float32, shape (n, units, h, w)
-        Finite, C-contiguous activations.
-    maxima : ndarray of float32, shape (n, units)
-        Largest value of each map.
+    records : Records
+        Everything in some images that exceeds the bounds that belong to the floors, or to lower ones.
     edges : ndarray of float32, shape (bins,)
         Smallest value of each bin.
     counts : ndarray of unsigned integers, shape (units, bins)
@@ -87,16 +81,9 @@ def count_above(
         How many values lie in bins above the floor, less than ``keep``; changed in place.
     keep : int
         m + 1: how many of a unit's largest values decide its threshold.
-    threads : int
-        How many threads share the units.
     """
-    n, units, h, w = activations.shape
-    if activations.dtype != np.float32 or not activations.flags.c_contiguous:
-        raise TypeError("count_above needs C-contiguous float32 activations")
     shift = np.uint32(33 - edges.size.bit_length())
-    _count_driver(
-        activations.reshape(n, units, h * w), maxima, edges, counts, floors, above, keep, shift, threads
-    )
+    _count(records.units, records.starts, records.values, edges, counts, floors, above, keep, shift)
 
 
 def refine(
@@ -104,7 +91,7 @@ def refine(
     prefixes: NDArray[np.uint32],
     known: int,
     counts: NDArray[np.int64],
-    threads: int,
+    units: slice,
 ) -> None:
     """Count the next bits of the values that share their leading bits with a unit's threshold.
 
@@ -118,69 +105,43 @@ def refine(
         How many bits those are.
     counts : ndarray of int64, shape (quantiles, units, 2**next)
         Added to in place.
-    threads : int
-        How many threads share the units.
+    units : slice
+        Only these units. Others may be counted at the same time.
     """
-    if records.units.size:
-        following = counts.shape[2].bit_length() - 1
-        _refine_driver(
-            (records.image_starts, records.units, records.starts, records.values),
-            prefixes,
-            np.uint32(32 - known),
-            np.uint32(32 - known - following),
-            counts,
-            threads,
-        )
-
-
-@njit(parallel=True, cache=True)
-def _count_driver(activations, maxima, edges, counts, floors, above, keep, shift, threads):
-    units = activations.shape[1]
-    for t in prange(threads):
-        for unit in range(units * t // threads, units * (t + 1) // threads):
-            floor = floors[unit]
-            total = above[unit] + _count_body(
-                activations[:, unit], maxima[:, unit], edges[floor + 1], counts[unit], shift
-            )
-            while total >= keep:
-                floor += 1
-                total -= counts[unit, floor]
-            floors[unit] = floor
-            above[unit] = total
+    following = counts.shape[2].bit_length() - 1
+    first, last, _ = units.indices(prefixes.shape[1])
+    _refine(
+        (records.image_starts, records.units, records.starts, records.values),
+        prefixes,
+        np.uint32(32 - known),
+        np.uint32(32 - known - following),
+        counts,
+        first,
+        last,
+    )
 
 
 @njit(cache=True, nogil=True)
-def _count_body(activations, maxima, ceiling, counts, shift):
-    counted = 0
-    for image in range(activations.shape[0]):
-        if maxima[image] < ceiling:
-            continue
-        values = activations[image]
-        for start in range(0, values.shape[0], _BLOCK):
-            block = values[start : start + _BLOCK]
-            # Most blocks hold nothing that counts, and this loop is the one that vectorises.
-            hot = 0
-            for j in range(block.shape[0]):
-                hot += block[j] >= ceiling
-            if hot == 0:
-                continue
-            counted += hot
-            keys = block.view(np.uint32)
-            for j in range(block.shape[0]):
-                if block[j] >= ceiling:
-                    counts[_ordered(keys[j]) >> shift] += 1
-    return counted
-
-
-@njit(parallel=True, cache=True)
-def _refine_driver(records, prefixes, shift, rest, counts, threads):
-    units = prefixes.shape[1]
-    for t in prange(threads):
-        _refine_body(records, prefixes, shift, rest, counts, units * t // threads, units * (t + 1) // threads)
+def _count(units, starts, values, edges, counts, floors, above, keep, shift):
+    keys = values.view(np.uint32)
+    for record in range(units.shape[0]):
+        unit = units[record]
+        floor = floors[unit]
+        ceiling = edges[floor + 1]
+        total = above[unit]
+        for at in range(starts[record], starts[record + 1]):
+            if values[at] >= ceiling:
+                counts[unit, _ordered(keys[at]) >> shift] += 1
+                total += 1
+        while total >= keep:
+            floor += 1
+            total -= counts[unit, floor]
+        floors[unit] = floor
+        above[unit] = total
 
 
 @njit(cache=True, nogil=True)
-def _refine_body(records, prefixes, shift, rest, counts, first, last):
+def _refine(records, prefixes, shift, rest, counts, first, last):
     image_starts, units, starts, values = records
     keys = values.view(np.uint32)
     mask = np.uint32(counts.shape[2] - 1)

@@ -1,0 +1,392 @@
+"""Activation maps reduced to the cells that can still matter, in one visit to each map.
+
+A label pixel lies between four cells. It can be above a threshold only if one of the four is, so a map is
+kept as its cells above the unit's bound and their eight neighbours each: every interpolation that can come
+out above the threshold finds all four of its corners. A map whose largest cell does not exceed the bound is
+dropped as a whole.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from onnxdissect.core.records import Records
+
+__all__ = ["Sieve", "cache_path", "thin"]
+
+_Kind = TypeVar("_Kind", np.unsignedinteger, np.float32)
+
+# Finite float32 values, as the order-preserving integers of `_extremes`, lie strictly between these two.
+_KEY_INF = np.int32(0x7F800000)
+_KEY_MINUS_INF = np.int32(-0x7F800001)
+# Cells that are looked at together before any of them is.
+_BLOCK = 16
+
+
+class Sieve:
+    """What remains of one layer's activations in a run of images; filled batch by batch, by one thread.
+
+    Parameters
+    ----------
+    images : int
+        How many images may come between two calls of `drain`.
+    units : int
+        Units of the layer.
+    shape : tuple of int
+        (h, w) of the layer.
+
+    Attributes
+    ----------
+    maxima : ndarray of float32, shape (images, units)
+        Largest value of each map that has come.
+    images : int
+        How many images have come.
+    used : int
+        How many cells remain of them.
+    """
+
+    def __init__(self, images: int, units: int, shape: tuple[int, int]) -> None:
+        h, w = shape
+        self._shape = shape
+        self.maxima: NDArray[np.float32] = np.empty((images, units), np.float32)
+        self.images = 0
+        self.used = 0
+        self._image_starts = np.zeros(images + 1, np.int64)
+        self._units = np.empty(images * units, np.int32)
+        self._starts = np.zeros(images * units + 1, np.int64)
+        self._cells: NDArray[np.unsignedinteger] = np.empty(0, cell_type(shape))
+        self._values = np.empty(0, np.float32)
+        self._scratch = np.zeros((2 * h + 2, w), np.uint8)
+
+    def add(self, activations: NDArray[np.float32], bounds: NDArray[np.float32]) -> int:
+        """Take in the next images.
+
+        Parameters
+        ----------
+        activations : ndarray of float32, shape (n, units, h, w)
+            C-contiguous activations.
+        bounds : ndarray of float32, shape (units,)
+            Lower bound on each unit's threshold.
+
+        Returns
+        -------
+        int
+            Flat index ``image * units + unit`` of the first map holding NaN or infinity, -1 if there is
+            none. If there is one, what remains is of no use.
+        """
+        n, units = activations.shape[:2]
+        if activations.dtype != np.float32 or not activations.flags.c_contiguous:
+            raise TypeError("a sieve needs C-contiguous float32 activations")
+        if units != self.maxima.shape[1] or activations.shape[2:] != self._shape or bounds.shape != (units,):
+            raise ValueError(f"activations of shape {activations.shape} do not fit the layer")
+        if self.images + n > self.maxima.shape[0]:
+            raise ValueError(f"{self.maxima.shape[0]} images were announced, more have come")
+        # One cell more is written, and left, by the gathering loop.
+        room = self.used + activations.size + 1
+        if self._values.size < room:
+            self._values = _roomier(self._values, self.used, room)
+            self._cells = _roomier(self._cells, self.used, room)
+        damaged = _sift(
+            activations,
+            bounds,
+            self.images,
+            self.maxima,
+            self._image_starts,
+            self._units,
+            self._starts,
+            self._cells,
+            self._values,
+            self._scratch,
+        )
+        self.images += n
+        self.used = int(self._starts[self._image_starts[self.images]])
+        return int(damaged)
+
+    def records(self, first: int = 0) -> Records:
+        """Give what remains so far.
+
+        Parameters
+        ----------
+        first : int
+            Leave out the images before this one.
+
+        Returns
+        -------
+        Records
+            Views; good until the next call.
+        """
+        image_starts = self._image_starts[first : self.images + 1]
+        begin, end = int(image_starts[0]), int(image_starts[-1])
+        starts = self._starts[begin : end + 1]
+        return Records(
+            shape=self._shape,
+            image_starts=image_starts - begin,
+            units=self._units[begin:end],
+            starts=starts - starts[0],
+            cells=self._cells[starts[0] : starts[-1]],
+            values=self._values[starts[0] : starts[-1]],
+        )
+
+    def drain(self) -> Records:
+        """Give what remains of all images, and forget them.
+
+        Returns
+        -------
+        Records
+            A copy: the sieve's own arrays have room for what might have remained, and are used again.
+        """
+        views = self.records()
+        self.images = self.used = 0
+        return Records(
+            shape=self._shape,
+            image_starts=views.image_starts,
+            units=views.units.copy(),
+            starts=views.starts,
+            cells=views.cells.copy(),
+            values=views.values.copy(),
+        )
+
+
+def _roomier(array: NDArray[_Kind], used: int, room: int) -> NDArray[_Kind]:
+    larger = np.empty(room, array.dtype)
+    larger[:used] = array[:used]
+    return larger
+
+
+def cell_type(shape: tuple[int, int]) -> type[np.unsignedinteger]:
+    """Smallest integers that number the cells of a map.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (h, w).
+
+    Returns
+    -------
+    type
+    """
+    return np.uint16 if shape[0] * shape[1] <= 65536 else np.uint32
+
+
+def thin(records: Records, bounds: NDArray[np.float32]) -> Records:
+    """Drop the maps and cells that risen bounds no longer ask for.
+
+    Parameters
+    ----------
+    records : Records
+        Kept relative to lower bounds.
+    bounds : ndarray of float32, shape (units,)
+        Lower bounds that have risen since.
+
+    Returns
+    -------
+    Records
+        What a `Sieve` would have kept under these bounds; a copy.
+    """
+    h, w = records.shape
+    image_starts = np.zeros_like(records.image_starts)
+    units = np.empty_like(records.units)
+    starts = np.zeros_like(records.starts)
+    cells = np.empty(records.cells.size + 1, records.cells.dtype)
+    values = np.empty(records.values.size + 1, np.float32)
+    _thin(
+        (records.image_starts, records.units, records.starts, records.cells, records.values),
+        bounds,
+        (image_starts, units, starts, cells, values),
+        np.zeros((2 * h + 2, w), np.uint8),
+        np.zeros((h + 2) * (w + 1) + 1, np.uint8),
+    )
+    kept = int(image_starts[-1])
+    size = int(starts[kept])
+    for array, length in ((units, kept), (starts, kept + 1), (cells, size), (values, size)):
+        array.resize(length, refcheck=False)
+    return Records(records.shape, image_starts, units, starts, cells, values)
+
+
+def cache_path() -> Path:
+    """Folder in which compiled kernels are kept."""
+    return Path(_sift.stats.cache_path)
+
+
+@njit(cache=True, nogil=True)
+def _sift(activations, bounds, done, maxima, image_starts, unit_of, starts, cells, values, scratch):
+    n, units, h, w = activations.shape
+    bits = activations.view(np.int32)
+    keys = maxima.view(np.int32)
+    record = image_starts[done]
+    at = starts[record]
+    damaged = -1
+    for image in range(n):
+        for unit in range(units):
+            low, high = _extremes(bits[image, unit].reshape(h * w))
+            if (high >= _KEY_INF or low <= _KEY_MINUS_INF) and damaged < 0:
+                damaged = image * units + unit
+            keys[done + image, unit] = np.int32(high ^ ((high >> np.int32(31)) & np.int32(0x7FFFFFFF)))
+            if maxima[done + image, unit] > bounds[unit]:
+                at += _keep(activations[image, unit], bounds[unit], cells[at:], values[at:], scratch)
+                unit_of[record] = unit
+                record += 1
+                starts[record] = at
+        image_starts[done + image + 1] = record
+    return damaged
+
+
+@njit(cache=True, nogil=True)
+def _thin(records, bounds, kept, scratch, near):
+    image_starts, unit_of, starts, cells, values = records
+    new_image_starts, new_unit_of, new_starts, new_cells, new_values = kept
+    w = scratch.shape[1]
+    h = scratch.shape[0] // 2 - 1
+    record = 0
+    at = 0
+    # A column more than the map has keeps the end of a row from touching the next row's beginning.
+    pitch = w + 1
+    for image in range(image_starts.shape[0] - 1):
+        for old in range(image_starts[image], image_starts[image + 1]):
+            bound = bounds[unit_of[old]]
+            begin = starts[old]
+            end = starts[old + 1]
+            if end - begin == h * w:
+                if values[begin:end].max() > bound:
+                    at += _keep(
+                        values[begin:end].reshape(h, w), bound, new_cells[at:], new_values[at:], scratch
+                    )
+                    new_unit_of[record] = unit_of[old]
+                    record += 1
+                    new_starts[record] = at
+                continue
+            row = 0
+            hot = 0
+            for i in range(begin, end):
+                if values[i] > bound:
+                    while cells[i] >= (row + 1) * w:
+                        row += 1
+                    place = np.int64(cells[i]) + row + pitch + 1
+                    for dy in range(-1, 2):
+                        for dx in range(-1, 2):
+                            near[place + dy * pitch + dx] = 1
+                    hot += 1
+            if hot == 0:
+                continue
+            row = 0
+            for i in range(begin, end):
+                while cells[i] >= (row + 1) * w:
+                    row += 1
+                # A neighbour of a cell above the new bound was one of a cell above the old bound.
+                new_cells[at] = cells[i]
+                new_values[at] = values[i]
+                at += near[np.int64(cells[i]) + row + pitch + 1]
+            row = 0
+            for i in range(begin, end):
+                if values[i] > bound:
+                    while cells[i] >= (row + 1) * w:
+                        row += 1
+                    place = np.int64(cells[i]) + row + pitch + 1
+                    for dy in range(-1, 2):
+                        for dx in range(-1, 2):
+                            near[place + dy * pitch + dx] = 0
+            new_unit_of[record] = unit_of[old]
+            record += 1
+            new_starts[record] = at
+        new_image_starts[image + 1] = record
+
+
+@njit(cache=True, nogil=True)
+def _extremes(bits):
+    # Comparing integers lets LLVM vectorise: a float maximum that respects NaN does not.
+    high = np.int32(-2147483648)
+    low = np.int32(2147483647)
+    for j in range(bits.shape[0]):
+        b = bits[j]
+        key = np.int32(b ^ ((b >> np.int32(31)) & np.int32(0x7FFFFFFF)))
+        high = max(high, key)
+        low = min(low, key)
+    return low, high
+
+
+@njit(cache=True, nogil=True)
+def _keep(activation, bound, cells, values, scratch):
+    """Keep the cells above the bound and their neighbours; return how many."""
+    h, w = activation.shape
+    keep = scratch[h + 2 :]
+    size = _mark(activation, bound, scratch[: h + 2], keep)
+    if 4 * size < 3 * h * w:
+        _take(activation, keep, cells, values)
+        return size
+    # Nearly everything: all of it is quicker, now and when it is thinned.
+    flat = activation.reshape(h * w)
+    for cell in range(h * w):
+        cells[cell] = cell
+        values[cell] = flat[cell]
+    return h * w
+
+
+@njit(cache=True, nogil=True)
+def _mark(activation, bound, wide, keep):
+    """Set ``keep`` to the cells above the bound and their neighbours; return how many there are.
+
+    ``wide`` holds the cells above the bound and those beside them, with an empty row above and below. Every
+    inner loop is over bytes without a branch, so that it vectorises.
+    """
+    h, w = activation.shape
+    for i in range(h):
+        row = activation[i]
+        beside = wide[i + 1]
+        hot = 0
+        for j in range(w):
+            beside[j] = row[j] > bound
+            hot += row[j] > bound
+        if hot == 0 or w == 1:
+            continue
+        line = keep[i]
+        line[0] = beside[0] | beside[1]
+        for j in range(1, w - 1):
+            line[j] = beside[j - 1] | beside[j] | beside[j + 1]
+        line[w - 1] = beside[w - 2] | beside[w - 1]
+        for j in range(w):
+            beside[j] = line[j]
+    count = 0
+    for i in range(h):
+        line = keep[i]
+        above = wide[i]
+        here = wide[i + 1]
+        below = wide[i + 2]
+        for j in range(w):
+            line[j] = above[j] | here[j] | below[j]
+            count += above[j] | here[j] | below[j]
+    return count
+
+
+@njit(cache=True, nogil=True)
+def _take(activation, keep, cells, values):
+    """Gather the marked cells; one cell past the last of them is written to as well."""
+    h, w = keep.shape
+    at = 0
+    for i in range(h):
+        line = keep[i]
+        marked = 0
+        for j in range(w):
+            marked |= line[j]
+        if marked == 0:
+            continue
+        row = activation[i]
+        whole = w - w % _BLOCK
+        for start in range(0, whole, _BLOCK):
+            marked = 0
+            for j in range(_BLOCK):
+                marked |= line[start + j]
+            if marked:
+                # Writing always and moving on sometimes is quicker than a branch nobody can predict.
+                for j in range(start, start + _BLOCK):
+                    cells[at] = i * w + j
+                    values[at] = row[j]
+                    at += line[j]
+        for j in range(whole, w):
+            cells[at] = i * w + j
+            values[at] = row[j]
+            at += line[j]
