@@ -69,6 +69,7 @@ def main() -> None:
         grids=np.array(sorted({a.grid for a in annotations}), np.int64),
         vocabulary=dataset.vocabulary,
         top=15,
+        block=given.batch,
         threads=given.threads,
         spool_bytes=512 * 2**20,
     )
@@ -80,7 +81,7 @@ def main() -> None:
             state = PassState(plan, Path(folder))
             for start in range(0, len(dataset), given.batch):
                 stop = start + given.batch
-                state.take([activations[start:stop]], annotations[start:stop], dataset.image_name)
+                state.take(start, [[activations[start:stop]]], annotations[start:stop], dataset.image_name)
             passed = state.finish()
             settled = time.perf_counter()
             (counted,) = tally(plan, passed, Silent())

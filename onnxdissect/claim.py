@@ -26,7 +26,7 @@ __all__ = ["Claim", "claim"]
 
 _MANIFEST = "manifest.json"
 # Everything a run writes; nothing else in a run directory is ever touched.
-_TABLES = ("units.csv", "layers.csv", "concepts.csv", "images.csv")
+_TABLES = ("units.csv", "layers.csv", "concepts.csv", "images.csv", "truth.npz")
 _FOLDERS = ("layers", "report")
 _WORK = "work"
 # Where the same files lie does not change what they say.

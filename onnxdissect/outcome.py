@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from onnxdissect.core.pipeline import LayerTally
 from onnxdissect.core.plan import LayerPlan, Plan
+from onnxdissect.core.scoring import iou
 from onnxdissect.core.state import Passed
+from onnxdissect.core.witness import Witness
 from onnxdissect.data import Dataset
 from onnxdissect.model import Layer, Network, Preprocessing
 from onnxdissect.parameters import Parameters
@@ -22,10 +27,27 @@ from onnxdissect.results import (
     LayerCounts,
     LayerInfo,
     save_layer,
+    save_truth,
     write_results,
 )
 
-__all__ = ["identity_of", "tool_versions", "upsampling", "write_run"]
+__all__ = ["Uncertain", "identity_of", "tool_versions", "upsampling", "write_run"]
+
+
+@dataclass(frozen=True, slots=True)
+class Uncertain:
+    """What a run knows of the certainty of its counts, as far as it was asked to.
+
+    Attributes
+    ----------
+    witness : Witness or None
+        Counts of single images and masks.
+    null : sequence of ndarray of float64, shape (1 + shuffles, Q, K), or None
+        What the units score with their own and with shuffled labels, one array per layer.
+    """
+
+    witness: Witness | None
+    null: Sequence[NDArray[np.float64]] | None
 
 
 def identity_of(
@@ -121,6 +143,7 @@ def write_run(
     tallies: Sequence[LayerTally],
     dataset: Dataset,
     parameters: Parameters,
+    uncertain: Uncertain,
 ) -> Dissection:
     """Write all results of a run, the manifest last.
 
@@ -139,6 +162,7 @@ def write_run(
         One per layer.
     dataset : Dataset
     parameters : Parameters
+    uncertain : Uncertain
 
     Returns
     -------
@@ -158,11 +182,18 @@ def write_run(
         for c in dataset.vocabulary.concepts
     ]
     infos = [_layer_info(layer, layer_plan) for layer, layer_plan in zip(layers, plan.layers, strict=True)]
-    for info, counted in zip(infos, tallies, strict=True):
+    witness = uncertain.witness
+    if witness is not None:
+        save_truth(target, witness.truth())
+    for i, (info, counted) in enumerate(zip(infos, tallies, strict=True)):
+        counts = counted.counts
+        scores = iou(counts.intersection, counts.activation, passed.truth, dataset.vocabulary.category_of)
         save_layer(
             target,
             info,
             _layer_counts(counted, passed),
+            evidence=None if witness is None else witness.evidence(i, scores),
+            null=None if uncertain.null is None else uncertain.null[i],
             quantiles=plan.quantiles,
             categories=categories,
             concepts=concepts,

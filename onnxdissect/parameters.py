@@ -35,6 +35,12 @@ class Parameters:
         Images per inference call: convolutions may round differently at another size.
     provider : str
         Execution provider.
+    bootstrap : int
+        Resamples of the images; 0 for none.
+    null : int
+        Shuffles of the labels between images; 0 for none.
+    seed : int
+        What both are drawn by.
     """
 
     layers: tuple[str, ...]
@@ -45,6 +51,9 @@ class Parameters:
     top: int
     batch_size: int | str
     provider: str
+    bootstrap: int
+    null: int
+    seed: int
 
     @classmethod
     def checked(
@@ -57,12 +66,15 @@ class Parameters:
         top: int,
         batch_size: int | str,
         provider: str,
+        bootstrap: int = 0,
+        null: int = 0,
+        seed: int = 0,
     ) -> Parameters:
         """Refuse what no run can be made with.
 
         Parameters
         ----------
-        layers, quantiles, iou_threshold, upsample, top, batch_size, provider
+        layers, quantiles, iou_threshold, upsample, top, batch_size, provider, bootstrap, null, seed
             See the class.
 
         Returns
@@ -88,6 +100,14 @@ class Parameters:
                 f"the batch size must be a positive number or auto, not {batch_size!r}",
                 hint="--batch-size auto",
             )
+        if bootstrap < 0:
+            raise ParameterError(f"the number of resamples cannot be {bootstrap}", hint="--bootstrap 1000")
+        if null < 0 or null == 1:
+            raise ParameterError(
+                f"the number of shuffles must be 0, or at least 2, not {null}", hint="--null 20"
+            )
+        if not 0 <= seed < 2**63:
+            raise ParameterError(f"the seed must be from 0 to 2**63 - 1, not {seed}", hint="--seed 0")
         return cls(
             layers=layers,
             quantiles=check_quantiles(quantiles),
@@ -97,4 +117,7 @@ class Parameters:
             top=top,
             batch_size=batch_size,
             provider=provider,
+            bootstrap=bootstrap,
+            null=null,
+            seed=seed,
         )

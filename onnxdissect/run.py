@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.claim import claim
+from onnxdissect.core.null import Shuffles
 from onnxdissect.core.pipeline import Progress, run_pass, tally
 from onnxdissect.core.plan import LayerPlan, Plan
 from onnxdissect.core.state import PassState
+from onnxdissect.core.witness import Witness
 from onnxdissect.data import Dataset, batches, open_dataset
 from onnxdissect.data.tiny import ensure_tiny
 from onnxdissect.errors import ParameterError
@@ -28,7 +30,7 @@ from onnxdissect.model import (
     load_network,
     open_session,
 )
-from onnxdissect.outcome import identity_of, tool_versions, upsampling, write_run
+from onnxdissect.outcome import Uncertain, identity_of, tool_versions, upsampling, write_run
 from onnxdissect.parameters import Parameters
 from onnxdissect.results import (
     Dissection,
@@ -47,7 +49,7 @@ _GPU_LANES = 2
 # Images that a lane takes at a time, where there are enough: what is kept of them is stored together.
 _BLOCK = 8
 _BLOCKS_PER_LANE = 8
-_SPOOL_BYTES = 512 * 2**20
+_SPOOL_BYTES = 256 * 2**20
 
 
 class _Silent:
@@ -80,6 +82,9 @@ def dissect(
     provider: str = "auto",
     workers: int | None = None,
     top: int = 15,
+    bootstrap: int = 1000,
+    null: int = 10,
+    seed: int = 0,
     out: str | Path | None = None,
     fresh: bool = False,
     save_every: float = 30.0,
@@ -124,6 +129,13 @@ def dissect(
         for them; by default as many as there are cores. What comes out does not depend on it.
     top : int
         How many of each unit's strongest images are kept.
+    bootstrap : int
+        How often the images are resampled for intervals and stabilities; 0 leaves them out, and the counts
+        by image too.
+    null : int
+        How often labels are shuffled between images for p-values; 0 leaves them out.
+    seed : int
+        What both are drawn by. Runs over the same images with the same seed resample the same images.
     out : str or Path, optional
         The run directory; by default ``dissections/<model>-<data>``.
     fresh : bool
@@ -158,6 +170,9 @@ def dissect(
         top=top,
         batch_size=batch_size,
         provider=provider,
+        bootstrap=bootstrap,
+        null=null,
+        seed=seed,
     )
     if workers is not None and workers < 1:
         raise ParameterError(f"the number of workers must be positive, not {workers}", hint="--workers 2")
@@ -230,20 +245,25 @@ def dissect(
             state.save(tag)
         passed = state.finish()
         clock.lap("thresholds")
-        tallies = tally(plan, passed, progress)
+        shuffles = Shuffles(plan, null, seed) if null else None
+        witness = Witness(work, plan, masks=bootstrap > 0, shuffles=shuffles)
+        tallies = tally(plan, passed, progress, witness)
         clock.lap("tally")
+        chance = None if shuffles is None else shuffles.scores(passed, progress)
+        clock.lap("null")
+        uncertain = Uncertain(witness if bootstrap else None, chance)
         manifest = identity | {
             "provider": {"name": session.provider, "note": session.provider_note},
             "batch_size": size,
             "warnings": list(session.warnings),
             "memory": {
                 "pass": state.nbytes,
-                "tally": plan.spool_bytes + sum(layer.counts.nbytes for layer in tallies),
+                "tally": plan.spool_bytes + witness.memory + sum(layer.counts.nbytes for layer in tallies),
             },
             "versions": tool_versions(),
             "timing": clock.seconds | {f"pass_{k}": round(v, 3) for k, v in seconds.items()},
         }
-        return write_run(target, manifest, chosen, plan, passed, tallies, dataset, parameters)
+        return write_run(target, manifest, chosen, plan, passed, tallies, dataset, parameters, uncertain)
 
 
 def _open_data(data: str | Path, progress: Progress) -> Dataset:

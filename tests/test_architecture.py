@@ -23,7 +23,7 @@ LAYERS = [
     ("experiments", "check"),
     ("report",),
     ("distributed",),
-    ("cli",),
+    ("cli", "pytest_plugin"),
 ]
 HOMES = {
     "onnx": "model/",

@@ -79,7 +79,9 @@ RUN = ("run", "net.onnx", "--data", "data", "--preset", "raw", "--quantile", 0.1
 def test_a_run_as_a_process(world: Path) -> None:
     said = process(*RUN)
     assert said.code == 0
-    assert re.search(r"^layer +value +units +detectors +unique +color +object +part", said.out, re.M)
+    assert re.search(
+        r"^layer +value +units +detectors +FDR 5 % +unique +95 % +color +object +part", said.out, re.M
+    )
     assert re.search(r"^relu1 +relu0 +4 ", said.out, re.M)
     assert "run:    dissections/net-data" in said.out
     assert "preprocessing: raw" in said.err

@@ -21,6 +21,7 @@ from onnxdissect.core.kernels.sift import Sieve, thin
 from onnxdissect.core.pipeline import LayerTally, run_pass, tally
 from onnxdissect.core.plan import LayerPlan, Plan
 from onnxdissect.core.records import Records
+from onnxdissect.core.room import Room
 from onnxdissect.core.samples import Samples
 from onnxdissect.core.spool import Spool
 from onnxdissect.core.state import Passed, PassState
@@ -278,7 +279,7 @@ def settle(
         sieve.add(batch, levels.bounds)
         levels.update(sieve.records(), batch[:, 0].size)
         bounds.append(levels.bounds)
-        spooled.append(thin(sieve.drain(), levels.bounds))
+        spooled.append(thin(sieve.drain(Room()), levels.bounds))
     return settled(levels, spooled), bounds
 
 
@@ -374,7 +375,7 @@ def sift(activations: NDArray[np.float32], bounds: NDArray[np.float32], batch: i
     sieve = Sieve(n, units, (h, w))
     for start in range(0, n, batch):
         sieve.add(activations[start : start + batch], bounds)
-    return sieve.drain()
+    return sieve.drain(Room())
 
 
 def cells(records: Records, image: int, unit: int) -> dict[int, float]:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from onnxdissect import __version__
-from onnxdissect.cli import data, doctor, layers, report, rescore, run
+from onnxdissect.cli import check, data, doctor, layers, report, rescore, run
 from onnxdissect.cli.console import complain
 from onnxdissect.errors import OnnxDissectError
 
@@ -29,6 +29,7 @@ app.command("run")(run.run)
 app.command("layers")(layers.layers)
 app.add_typer(data.app, name="data")
 app.command("report")(report.report)
+app.command("check")(check.check)
 app.command("rescore")(rescore.rescore)
 app.command("doctor")(doctor.doctor)
 

@@ -51,6 +51,9 @@ def run(
     ] = "auto",
     workers: Annotated[int | None, typer.Option(help="Threads that decode images.")] = None,
     top: Annotated[int, typer.Option(help="Top images kept per unit.")] = 15,
+    bootstrap: Annotated[int, typer.Option(help="Resamples of the images for intervals; 0 for none.")] = 1000,
+    null: Annotated[int, typer.Option(help="Shuffles of the labels for p-values; 0 for none.")] = 10,
+    seed: Annotated[int, typer.Option(help="What resamples and shuffles are drawn by.")] = 0,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="By default dissections/<model>-<data>.")
     ] = None,
@@ -85,6 +88,9 @@ def run(
             provider=provider,
             workers=workers,
             top=top,
+            bootstrap=bootstrap,
+            null=null,
+            seed=seed,
             out=out,
             fresh=fresh,
             progress=progress,

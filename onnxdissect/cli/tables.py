@@ -52,13 +52,19 @@ def summary_table(dissection: Dissection) -> Table:
     """
     several = len(dissection.quantiles) > 1
     aliases = {layer.name: layer.alias for layer in dissection.layers}
+    tested = any(line.detectors_fdr is not None for line in dissection.summary())
+    resampled = any(line.unique_low is not None for line in dissection.summary())
     rows: list[list[object]] = []
     for line in dissection.summary():
         cells: list[object] = [aliases[line.layer], line.layer]
         cells += [line.quantile] if several else []
-        cells += [line.units, line.detectors, line.unique_detectors]
+        cells += [line.units, line.detectors]
+        cells += [_blank(line.detectors_fdr)] if tested else []
+        cells += [line.unique_detectors]
+        cells += [_span(line.unique_low, line.unique_high, "d")] if resampled else []
         rows.append(cells + [line.unique[category] for category in dissection.categories])
-    columns = ["layer", "value", *([">quantile"] if several else []), ">units", ">detectors", ">unique"]
+    columns = ["layer", "value", *([">quantile"] if several else []), ">units", ">detectors"]
+    columns += [*([">FDR 5 %"] if tested else []), ">unique", *([">95 %"] if resampled else [])]
     return plain_table(
         f"Unique detectors (IoU > {dissection.iou_threshold:g}, scored as {dissection.scoring})",
         columns + [f">{category}" for category in dissection.categories],
@@ -79,6 +85,7 @@ def best_units(dissection: Dissection, count: int = 5) -> Table:
     -------
     Table
     """
+    resampled = any(unit.iou_low is not None for unit in dissection.units())
     rows: list[list[object]] = []
     for layer in dissection.layers:
         concepts: dict[str, Unit] = {}
@@ -87,10 +94,18 @@ def best_units(dissection: Dissection, count: int = 5) -> Table:
             if unit.detector:
                 concepts.setdefault(unit.label, unit)
         rows += [
-            [layer.alias, unit.unit, unit.label, unit.category, f"{unit.iou:.3f}"]
+            [
+                layer.alias,
+                unit.unit,
+                unit.label,
+                unit.category,
+                f"{unit.iou:.3f}",
+                *([_span(unit.iou_low, unit.iou_high, ".3f")] if resampled else []),
+            ]
             for unit in list(concepts.values())[:count]
         ]
-    return plain_table("Best detectors", ["layer", ">unit", "label", "category", ">IoU"], rows)
+    columns = ["layer", ">unit", "label", "category", ">IoU", *([">95 %"] if resampled else [])]
+    return plain_table("Best detectors", columns, rows)
 
 
 def summary_json(dissection: Dissection) -> dict[str, object]:
@@ -116,8 +131,19 @@ def summary_json(dissection: Dissection) -> dict[str, object]:
                 "detectors": line.detectors,
                 "unique_detectors": line.unique_detectors,
                 "unique_any": line.unique_any,
+                "detectors_fdr": line.detectors_fdr,
+                "unique_low": line.unique_low,
+                "unique_high": line.unique_high,
                 "unique": dict(line.unique),
             }
             for line in dissection.summary()
         ],
     }
+
+
+def _span(low: float | None, high: float | None, form: str) -> str:
+    return "" if low is None or high is None else f"{low:{form}}..{high:{form}}"
+
+
+def _blank(number: int | None) -> object:
+    return "" if number is None else number

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from threading import Lock
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,29 +15,18 @@ from numpy.typing import NDArray
 from onnxdissect.core.kernels.count import count
 from onnxdissect.core.kernels.mix import unpack
 from onnxdissect.core.plan import Plan
+from onnxdissect.core.progress import Progress
 from onnxdissect.core.records import Annotations, Counts
 from onnxdissect.core.spool import Chunk
 from onnxdissect.core.state import Passed, PassState
 from onnxdissect.core.top import TopImages
 from onnxdissect.core.upsample import sampling
+from onnxdissect.core.witness import Witness
 from onnxdissect.data.ahead import ahead
 from onnxdissect.data.stream import Batch
 from onnxdissect.errors import DataError
 
 __all__ = ["LayerTally", "Progress", "run_pass", "tally"]
-
-
-class Progress(Protocol):
-    """What a long run tells about itself; the command line draws it, a program may ignore it."""
-
-    def start(self, phase: str, total: int) -> None:
-        """Begin a phase over so many images."""
-
-    def advance(self, images: int) -> None:
-        """So many more images are done."""
-
-    def finish(self) -> None:
-        """End the phase."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +172,9 @@ class _Feed:
             yield batch
 
 
-def tally(plan: Plan, passed: Passed, progress: Progress) -> tuple[LayerTally, ...]:
+def tally(
+    plan: Plan, passed: Passed, progress: Progress, witness: Witness | None = None
+) -> tuple[LayerTally, ...]:
     """Count the masks of everything a pass kept against its annotations.
 
     Parameters
@@ -192,6 +182,8 @@ def tally(plan: Plan, passed: Passed, progress: Progress) -> tuple[LayerTally, .
     plan : Plan
     passed : Passed
     progress : Progress
+    witness : Witness, optional
+        Told what is counted image by image.
 
     Returns
     -------
@@ -215,7 +207,7 @@ def tally(plan: Plan, passed: Passed, progress: Progress) -> tuple[LayerTally, .
 
     def add(chunk: Chunk, annotations: Annotations, share: tuple[int, slice]) -> None:
         layer, units = share
-        count(
+        masks = count(
             chunk.layers[layer],
             annotations,
             chunk.start,
@@ -225,14 +217,20 @@ def tally(plan: Plan, passed: Passed, progress: Progress) -> tuple[LayerTally, .
             vocabulary.category_of,
             counts[layer],
             units,
+            keep=witness is not None and witness.masks,
         )
+        if witness is not None and masks is not None:
+            witness.keep(layer, chunk.start, masks)
 
     progress.start("tally", plan.images)
     with ThreadPoolExecutor(plan.threads) as pool:
         for chunk in passed.spool:
             annotations = unpack(chunk.annotations, plan.grids)
             work = partial(add, chunk, annotations)
-            list(pool.map(work, plan.shares()))
+            counted = pool.map(work, plan.shares())
+            if witness is not None:
+                witness.see(chunk.start, annotations)
+            list(counted)
             progress.advance(len(annotations))
     progress.finish()
     return tuple(map(LayerTally, passed.thresholds, counts, passed.top))

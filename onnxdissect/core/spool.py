@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from threading import Lock
 from typing import BinaryIO
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from onnxdissect.core.kernels.sift import thin
 from onnxdissect.core.records import PackedAnnotations, Records
+from onnxdissect.core.room import Room
 from onnxdissect.files import replacing
 
 __all__ = ["Chunk", "Spool"]
@@ -45,14 +46,6 @@ class Chunk:
     def nbytes(self) -> int:
         """Bytes held."""
         return self.annotations.nbytes + sum(layer.nbytes for layer in self.layers)
-
-    def thinned(self, bounds: Sequence[NDArray[np.float32]]) -> Chunk:
-        """Drop what risen bounds no longer ask for, per layer."""
-        return Chunk(
-            self.start,
-            self.annotations,
-            tuple(thin(records, b) for records, b in zip(self.layers, bounds, strict=True)),
-        )
 
 
 class Spool:
@@ -126,7 +119,7 @@ class Spool:
         OutputError
             If the disk does not take it.
         """
-        _thin(self._held, bounds)
+        _thin(self._held, range(len(self._held)), bounds)
         if self._held:
             self._overflow(self._held)
         self._held, self._bytes = [], 0
@@ -163,10 +156,11 @@ class Spool:
     def _relieve(self, full: list[Chunk], bounds: Sequence[NDArray[np.float32]]) -> None:
         """Put chunks that filled the memory back, thinned, or on disk."""
         # Early on bounds rise quickly; later thinning gains little, and must not become a habit.
-        samples = full[:: max(1, len(full) // 8)]
-        thinned = sum(chunk.thinned(bounds).nbytes for chunk in samples)
-        if 3 * thinned < 2 * sum(chunk.nbytes for chunk in samples):
-            _thin(full, bounds)
+        tried = range(0, len(full), max(1, len(full) // 8))
+        before = sum(full[i].nbytes for i in tried)
+        _thin(full, tried, bounds)
+        if 3 * sum(full[i].nbytes for i in tried) < 2 * before:
+            _thin(full, range(len(full)), bounds)
         size = sum(chunk.nbytes for chunk in full)
         if size > self._budget * 3 // 4:
             self._overflow(full)
@@ -183,10 +177,13 @@ class Spool:
         self._files.append(path)
 
 
-def _thin(chunks: list[Chunk], bounds: Sequence[NDArray[np.float32]]) -> None:
+def _thin(chunks: list[Chunk], which: Iterable[int], bounds: Sequence[NDArray[np.float32]]) -> None:
+    room = Room()
     # One by one, so that old and new never lie side by side.
-    for i, chunk in enumerate(chunks):
-        chunks[i] = chunk.thinned(bounds)
+    for i in which:
+        layers = zip(chunks[i].layers, bounds, strict=True)
+        thinned = tuple(room.take_in(thin(records, bound)) for records, bound in layers)
+        chunks[i] = replace(chunks[i], layers=thinned)
 
 
 # What a chunk's arrays are called, in the order of a file: those of its annotations, those of each layer.

@@ -19,6 +19,7 @@ from onnxdissect.core.kernels.sift import Sieve
 from onnxdissect.core.layerstate import LayerState
 from onnxdissect.core.plan import Plan
 from onnxdissect.core.records import Records, pack
+from onnxdissect.core.room import Room
 from onnxdissect.core.spool import Chunk, Spool
 from onnxdissect.core.top import TopImages
 from onnxdissect.data.annotation import Annotation
@@ -84,7 +85,7 @@ class PassState:
         self._concept_images = np.zeros_like(self._truth)
         self._spool = Spool(folder, plan.spool_bytes)
         self._lock = Lock()
-        self._idle: list[list[Sieve]] = []
+        self._idle: list[tuple[list[Sieve], Room]] = []
         self.images = 0
 
     @property
@@ -121,9 +122,10 @@ class PassState:
         """
         # Sieves are worth keeping: what they are made of would have to be cleared by the system each time.
         try:
-            sieves = self._idle.pop()
+            sieves, room = self._idle.pop()
         except IndexError:
             sieves = [Sieve(self._plan.block, layer.units, layer.shape) for layer in self._plan.layers]
+            room = Room()
         stored = 0
         for activations in batches:
             for layer, sieve, values in zip(self._layers, sieves, activations, strict=True):
@@ -131,17 +133,19 @@ class PassState:
             images = sieves[0].images
             # The first images of a pass remain almost whole.
             if stored + images == len(annotations) or sum(sieve.used for sieve in sieves) > _CHUNK_CELLS:
-                self._store(first + stored, annotations[stored : stored + images], sieves)
+                self._store(first + stored, annotations[stored : stored + images], sieves, room)
                 stored += images
-        self._idle.append(sieves)
+        self._idle.append((sieves, room))
 
-    def _store(self, first: int, annotations: Sequence[Annotation], sieves: Sequence[Sieve]) -> None:
+    def _store(
+        self, first: int, annotations: Sequence[Annotation], sieves: Sequence[Sieve], room: Room
+    ) -> None:
         vocabulary = self._plan.vocabulary
         truths = np.stack([annotation.truth(self._truth.size) for annotation in annotations])
         packed = pack(
             annotations, truths, self._plan.grids, vocabulary.category_of, len(vocabulary.categories)
         )
-        chunk = Chunk(first, packed, tuple(sieve.drain() for sieve in sieves))
+        chunk = Chunk(first, packed, tuple(sieve.drain(room) for sieve in sieves))
         with self._lock:
             self._truth += truths.sum(axis=0)
             self._concept_images += (truths > 0).sum(axis=0)

@@ -26,6 +26,8 @@ class Sampling:
         The two cell rows a label row lies between.
     row_weight : ndarray of float32, shape (grids, rows)
         Share of ``row_high``, in 0..1.
+    row_spans : ndarray of int64, shape (grids, h + 1)
+        The label rows below cell row i are ``row_spans[i] .. row_spans[i + 1] - 1``.
     column_high : ndarray of int32, shape (grids, w)
         The cell column right of each cell column that has labels on its right; itself at the last.
     column_weight : ndarray of float32, shape (grids, columns)
@@ -39,6 +41,7 @@ class Sampling:
     row_low: NDArray[np.int32]
     row_high: NDArray[np.int32]
     row_weight: NDArray[np.float32]
+    row_spans: NDArray[np.int64]
     column_high: NDArray[np.int32]
     column_weight: NDArray[np.float32]
     spans: NDArray[np.int64]
@@ -114,6 +117,7 @@ def sampling(
         row_low=np.zeros((count, rows), np.int32),
         row_high=np.zeros((count, rows), np.int32),
         row_weight=np.zeros((count, rows), np.float32),
+        row_spans=np.zeros((count, cells[0] + 1), np.int64),
         column_high=np.zeros((count, w), np.int32),
         column_weight=np.zeros((count, columns), np.float32),
         spans=np.zeros((count, w + 1), np.int64),
@@ -122,6 +126,7 @@ def sampling(
     for g, (sh, sw) in enumerate(grids.tolist()):
         low, high, weight = interpolation(cells[0], sh, pixels[0], down)
         table.row_low[g, :sh], table.row_high[g, :sh], table.row_weight[g, :sh] = low, high, weight
+        table.row_spans[g] = np.searchsorted(low, np.arange(cells[0] + 1))
         low, _, weight = interpolation(w, sw, pixels[1], across)
         table.column_high[g] = np.minimum(np.arange(w) + 1, w - 1)
         table.column_weight[g, :sw] = weight

@@ -16,7 +16,7 @@ from onnxdissect.results.dissection import Dissection
 from onnxdissect.results.manifest import FORMAT_VERSION, write_manifest
 from onnxdissect.results.reader import load
 from onnxdissect.results.records import Concept, ImageInfo, LayerCounts, LayerInfo, LayerSummary, Unit
-from onnxdissect.results.writer import rescore, save_layer, write_rescored, write_results
+from onnxdissect.results.writer import rescore, save_layer, save_truth, write_rescored, write_results
 
 __all__ = [
     "FORMAT_VERSION",
@@ -30,6 +30,7 @@ __all__ = [
     "load",
     "rescore",
     "save_layer",
+    "save_truth",
     "write_manifest",
     "write_rescored",
     "write_results",

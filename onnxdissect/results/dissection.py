@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from onnxdissect.core.scoring import Scores, check_iou_threshold, check_scoring, score
 from onnxdissect.errors import InstallationError, LayerNotFoundError, ParameterError, RunFormatError, nearest
 from onnxdissect.results import arrays, tables
+from onnxdissect.results.assess import assess
+from onnxdissect.results.evidence import Evidence, TruthCounts, read_evidence, read_truth
 from onnxdissect.results.manifest import Header, compose
 from onnxdissect.results.records import Concept, ImageInfo, LayerCounts, LayerInfo, LayerSummary, Unit
-from onnxdissect.results.verdicts import judge, layer_iou, primary_categories
+from onnxdissect.results.verdicts import layer_iou, primary_categories
 
 __all__ = ["Dissection"]
 
@@ -103,7 +105,7 @@ class Dissection:
         self._header = header
         self._category_of = primary_categories(concepts, header.categories)
         self._kept: tuple[str, LayerCounts] | None = None
-        self._units, self._summaries = self._judge() if judged is None else judged
+        self._units, self._summaries = assess(self) if judged is None else judged
 
     def __repr__(self) -> str:
         detectors = sum(summary.detectors for summary in self._summaries)
@@ -253,6 +255,44 @@ class Dissection:
         """
         return score(self.iou(layer), self._category_of, len(self.categories))
 
+    def evidence(self, layer: str) -> Evidence | None:
+        """Read the counts of a layer image by image.
+
+        Parameters
+        ----------
+        layer : str
+            Value name, alias or folder name.
+
+        Returns
+        -------
+        Evidence or None
+            None if the run was made without a bootstrap.
+
+        Raises
+        ------
+        LayerNotFoundError
+            If the run holds no such layer.
+        RunFormatError
+            If its file is damaged.
+        """
+        info = self.layer(layer)
+        return read_evidence(self.path / "layers" / info.slug, self._sizes(info))
+
+    def truth_counts(self) -> TruthCounts | None:
+        """Read the pixels of each concept image by image.
+
+        Returns
+        -------
+        TruthCounts or None
+            None if the run was made without a bootstrap.
+
+        Raises
+        ------
+        RunFormatError
+            If the file is damaged.
+        """
+        return read_truth(self.path, len(self.concepts), len(self.categories), len(self.images))
+
     def mask(self, layer: str, unit: int, rank: int, quantile: float | None = None) -> NDArray[np.bool_]:
         """Give the mask that was counted for one of a unit's top images.
 
@@ -307,7 +347,7 @@ class Dissection:
         Returns
         -------
         Dissection
-            A new one. Intervals and stabilities are kept where the convention stays.
+            A new one, its intervals and stabilities made anew if the run kept what they are made of.
 
         Raises
         ------
@@ -321,13 +361,7 @@ class Dissection:
             scoring=self.scoring if scoring is None else check_scoring(scoring),
             iou_threshold=self.iou_threshold if iou_threshold is None else check_iou_threshold(iou_threshold),
         )
-        rescored = Dissection(self.path, compose(self.manifest, header), header, self.concepts, self.images)
-        if rescored.scoring == self.scoring:
-            rescored._units = tuple(
-                replace(new, iou_low=old.iou_low, iou_high=old.iou_high, stability=old.stability)
-                for new, old in zip(rescored._units, self._units, strict=True)
-            )
-        return rescored
+        return Dissection(self.path, compose(self.manifest, header), header, self.concepts, self.images)
 
     def to_pandas(self) -> Any:
         """Give the units as a table, with the columns of ``units.csv``.
@@ -348,12 +382,11 @@ class Dissection:
             raise InstallationError(
                 f"to_pandas() needs pandas, and it does not load: {error}", hint="pip install pandas"
             ) from error
-        header = tables.unit_header(self.categories)
         rows = [
             [math.nan if cell is None else cell for cell in tables.unit_row(unit, self.categories)]
             for unit in self._units
         ]
-        return pandas.DataFrame(rows, columns=header)
+        return pandas.DataFrame(rows, columns=tables.unit_header(self.categories))
 
     def _quantile(self, quantile: float) -> int:
         if quantile not in self.quantiles:
@@ -364,20 +397,3 @@ class Dissection:
     def _sizes(self, info: LayerInfo) -> arrays.Sizes:
         grids = [image.grid for image in self.images]
         return arrays.Sizes.of(self.quantiles, info.units, self.concepts, self.categories, grids)
-
-    def _judge(self) -> tuple[tuple[Unit, ...], tuple[LayerSummary, ...]]:
-        units: list[Unit] = []
-        summaries: list[LayerSummary] = []
-        for info in self.layers:
-            more_units, more_summaries = judge(
-                info,
-                self.counts(info.name),
-                self.scores(info.name),
-                concepts=self.concepts,
-                categories=self.categories,
-                quantiles=self.quantiles,
-                iou_threshold=self.iou_threshold,
-            )
-            units += more_units
-            summaries += more_summaries
-        return tuple(units), tuple(summaries)

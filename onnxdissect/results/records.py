@@ -162,6 +162,11 @@ class Unit:
         T_k.
     best : mapping of str to (str, float)
         Per category, the concept of highest IoU and that IoU; ``("", 0.0)`` where the mask meets none.
+    p_value : float or None
+        How likely the best concept of a unit whose masks have nothing to do with what the images show
+        reaches as much; None without shuffles.
+    q_value : float or None
+        It adjusted for the units of the layer (Benjamini and Hochberg).
     """
 
     layer: str
@@ -176,6 +181,8 @@ class Unit:
     detector: bool
     threshold: float
     best: Mapping[str, tuple[str, float]]
+    p_value: float | None = None
+    q_value: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +206,10 @@ class LayerSummary:
         as in the paper's released figures.
     unique : mapping of str to int
         `unique_detectors` by category of the label, in the run's order of categories.
+    detectors_fdr : int or None
+        Detectors left when one in twenty of them may be due to chance; None without shuffles.
+    unique_low, unique_high : int or None
+        95 % interval of `unique_detectors` over resampled images; None without a bootstrap.
     """
 
     layer: str
@@ -208,3 +219,6 @@ class LayerSummary:
     unique_detectors: int
     unique_any: int
     unique: Mapping[str, int]
+    detectors_fdr: int | None = None
+    unique_low: int | None = None
+    unique_high: int | None = None

@@ -43,10 +43,24 @@ _UNIT_COLUMNS = (
     "iou_low",
     "iou_high",
     "stability",
+    "p_value",
+    "q_value",
     "detector",
     "threshold",
 )
-_SUMMARY_COLUMNS = ("layer", "quantile", "units", "detectors", "unique_detectors", "unique_any")
+_SUMMARY_COLUMNS = (
+    "layer",
+    "quantile",
+    "units",
+    "detectors",
+    "unique_detectors",
+    "unique_any",
+    "detectors_fdr",
+    "unique_low",
+    "unique_high",
+)
+# Columns that came later; runs without them are still read.
+_LATER = frozenset({"p_value", "q_value", "detectors_fdr", "unique_low", "unique_high"})
 _CONCEPT_COLUMNS = ("number", "name", "category", "truth", "images")
 _IMAGE_COLUMNS = ("index", "image", "split", "sh", "sw")
 _TRUTHS = {"true": True, "false": False}
@@ -173,7 +187,8 @@ def read_units(folder: Path, categories: Sequence[str]) -> tuple[Unit, ...]:
     """
 
     def unit(row: Sequence[str]) -> Unit:
-        layer, quantile, number, label, category, iou, low, high, stability, detector, threshold, *rest = row
+        layer, quantile, number, label, category, iou, low, high, stability, *rest = row
+        p_value, q_value, detector, threshold, *rest = rest
         return Unit(
             layer=layer,
             quantile=float(quantile),
@@ -184,6 +199,8 @@ def read_units(folder: Path, categories: Sequence[str]) -> tuple[Unit, ...]:
             iou_low=_optional(low),
             iou_high=_optional(high),
             stability=_optional(stability),
+            p_value=_optional(p_value),
+            q_value=_optional(q_value),
             detector=_TRUTHS[detector],
             threshold=float(threshold),
             best={
@@ -216,16 +233,19 @@ def read_summaries(folder: Path, categories: Sequence[str]) -> tuple[LayerSummar
     """
 
     def summary(row: Sequence[str]) -> LayerSummary:
-        layer, quantile, *numbers = row
-        units, detectors, unique, unique_any, *by_category = map(int, numbers)
+        layer, quantile, units, detectors, unique, unique_any, *rest = row
+        detectors_fdr, low, high, *by_category = rest
         return LayerSummary(
             layer=layer,
             quantile=float(quantile),
-            units=units,
-            detectors=detectors,
-            unique_detectors=unique,
-            unique_any=unique_any,
-            unique=dict(zip(categories, by_category, strict=True)),
+            units=int(units),
+            detectors=int(detectors),
+            unique_detectors=int(unique),
+            unique_any=int(unique_any),
+            unique=dict(zip(categories, map(int, by_category), strict=True)),
+            detectors_fdr=int(detectors_fdr) if detectors_fdr else None,
+            unique_low=int(low) if low else None,
+            unique_high=int(high) if high else None,
         )
 
     return tuple(_read(folder / LAYERS, _summary_header(categories), summary))
@@ -292,12 +312,16 @@ def _read(path: Path, header: Sequence[str], parse: Callable[[Sequence[str]], _R
         with path.open(encoding="utf-8", newline="") as file:
             rows = csv.reader(file, strict=True)
             found = next(rows, [])
-            if found != list(header):
+            earlier = [name for name in header if name not in _LATER]
+            if found not in (list(header), earlier):
                 raise ValueError(f"its columns are {','.join(found)!r}, not {','.join(header)!r}")
+            places = [i for i, name in enumerate(header) if name in _LATER] if found == earlier else []
             for row in rows:
                 line = rows.line_num
-                if len(row) != len(header):
-                    raise ValueError(f"{len(row)} cells where there are {len(header)} columns")
+                if len(row) != len(found):
+                    raise ValueError(f"{len(row)} cells where there are {len(found)} columns")
+                for place in places:
+                    row.insert(place, "")
                 yield parse(row)
     except FileNotFoundError as error:
         raise RunFormatError(f"{path} is missing", hint="dissect again with --fresh") from error

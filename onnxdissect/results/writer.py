@@ -7,19 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from onnxdissect.core.scoring import check_iou_threshold, check_scoring
 from onnxdissect.errors import ParameterError
 from onnxdissect.files import make_folder, sweep_partial
 from onnxdissect.results import arrays, tables
 from onnxdissect.results.dissection import Dissection
+from onnxdissect.results.evidence import Evidence, TruthCounts, write_evidence, write_null, write_truth
 from onnxdissect.results.manifest import MANIFEST, Header, compose, parse, read_manifest, write_manifest
 from onnxdissect.results.netdissect import write_netdissect
 from onnxdissect.results.reader import load, open_run
 from onnxdissect.results.records import Concept, ImageInfo, LayerCounts, LayerInfo
 from onnxdissect.results.verdicts import activation_of, primary_categories
 
-__all__ = ["rescore", "save_layer", "write_rescored", "write_results"]
+__all__ = ["rescore", "save_layer", "save_truth", "write_rescored", "write_results"]
 
 
 def save_layer(
@@ -31,8 +33,10 @@ def save_layer(
     categories: Sequence[str],
     concepts: Sequence[Concept],
     images: Sequence[ImageInfo],
+    evidence: Evidence | None = None,
+    null: NDArray[np.float64] | None = None,
 ) -> None:
-    """Write the arrays of one layer, ``layers/<slug>/tally.npz`` and ``top_masks.npz``.
+    """Write the arrays of one layer to ``layers/<slug>``.
 
     Parameters
     ----------
@@ -50,6 +54,10 @@ def save_layer(
         In order of their numbers.
     images : sequence of ImageInfo
         In the run's order.
+    evidence : Evidence, optional
+        Its counts by image.
+    null : ndarray of float64, shape (1 + shuffles, Q, K), optional
+        What its units score on a lattice, observed and with shuffled labels.
 
     Raises
     ------
@@ -68,6 +76,27 @@ def save_layer(
         category_of=primary_categories(concepts, categories),
         quantiles=quantiles,
     )
+    if evidence is not None:
+        write_evidence(place, evidence)
+    if null is not None:
+        write_null(place, null)
+
+
+def save_truth(folder: Path, truth: TruthCounts) -> None:
+    """Write the pixels of each concept in each image, ``truth.npz``.
+
+    Parameters
+    ----------
+    folder : Path
+        The run directory.
+    truth : TruthCounts
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    write_truth(make_folder(folder), truth)
 
 
 def write_results(

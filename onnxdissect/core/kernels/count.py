@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from onnxdissect.core.evidence import MaskCounts
 from onnxdissect.core.records import Annotations, Counts, Records
 from onnxdissect.core.upsample import Sampling
 
-__all__ = ["count"]
+__all__ = ["count", "exceeds", "lerp"]
 
 
 def count(
@@ -21,7 +22,9 @@ def count(
     category_of: np.ndarray[tuple[int], np.dtype[np.int64]],
     counts: Counts,
     units: slice,
-) -> None:
+    *,
+    keep: bool = False,
+) -> MaskCounts | None:
     """Add the masks of one layer in one chunk of images to its counts (paper section 3.3).
 
     Parameters
@@ -44,13 +47,20 @@ def count(
         Added to in place.
     units : slice
         Only these units. Others may be counted at the same time.
+    keep : bool
+        Whether to give the counts of each single mask as well.
+
+    Returns
+    -------
+    MaskCounts or None
+        By image and then by unit; None unless asked for.
     """
     if records.starts.shape != (records.units.size + 1,):
         raise ValueError("records and starts disagree")
     if records.image_starts.shape != (len(annotations) + 1,):
         raise ValueError(f"records of {records.image_starts.size - 1} images, {len(annotations)} annotated")
     first, last, _ = units.indices(thresholds.shape[1])
-    _count(
+    kept = _count(
         first,
         last,
         (records.image_starts, records.units, records.starts, records.cells, records.values),
@@ -74,6 +84,7 @@ def count(
             sampling.row_low,
             sampling.row_high,
             sampling.row_weight,
+            sampling.row_spans,
             sampling.column_high,
             sampling.column_weight,
             sampling.spans,
@@ -86,35 +97,52 @@ def count(
             counts.activation_total,
             counts.top_masks,
         ),
+        keep,
     )
+    return MaskCounts(*kept) if keep else None
 
 
 @njit(cache=True, nogil=True)
 def _count(
-    first, last, records, shape, annotations, start, top_images, thresholds, sampling, category_of, counts
+    first,
+    last,
+    records,
+    shape,
+    annotations,
+    start,
+    top_images,
+    thresholds,
+    sampling,
+    category_of,
+    counts,
+    keep,
 ):
     image_starts, units, starts, cells, values = records
     mixtures, pixel_starts, grid_of, parts, part_starts, mixture_starts, whole, whole_starts, carried = (
         annotations
     )
-    grids, row_low, row_high, row_weight, column_high, column_weight, spans = sampling
+    grids, row_low, row_high, row_weight, row_spans, column_high, column_weight, spans = sampling
     intersection, activation, overlap, total, masks = counts
     h, w = shape
     missing = np.float32(-np.inf)
     grid = np.full((h, w), missing, np.float32)
-    # Largest value of each row, with an empty row above and below.
-    row_max = np.full(h + 2, missing, np.float32)
-    # First and last cell of each row above the lowest threshold; without one it ends before it begins.
+    # Of the cells of a row above the lowest threshold: the largest, the first and the last. If there is none,
+    # the last comes before the first.
+    row_max = np.full(h, missing, np.float32)
     first_hot = np.full(h, w, np.int64)
     last_hot = np.full(h, -1, np.int64)
-    # Where the cells of each row begin, and whether it is next to anything above a threshold.
-    row_at = np.zeros(h + 1, np.int64)
-    near = np.zeros(h, np.bool_)
     line = np.empty(w, np.float32)
     most = np.max(np.diff(mixture_starts))
     seen = np.zeros(most, np.int64)
     touched = np.empty(most, np.int64)
     hit = np.zeros(carried.shape[1], np.bool_)
+    # Of single masks: row, image, area and how many concepts it meets; those and their pixels; categories.
+    heads = np.empty((1024 if keep else 0, 4), np.int32)
+    found = np.empty((8192 if keep else 0, 2), np.int32)
+    met_bits = np.zeros((heads.shape[0], (carried.shape[1] + 7) // 8), np.uint8)
+    kept = 0
+    used = 0
+    got = np.zeros(intersection.shape[2], np.int64)
     lowest = thresholds[0].copy()
     for q in range(1, thresholds.shape[0]):
         lowest = np.minimum(lowest, thresholds[q])
@@ -130,30 +158,24 @@ def _count(
         for record in range(begin, end):
             unit = units[record]
             # The bounds were lower when the map was kept: many end here.
-            if not _exceeds(values[starts[record] : starts[record + 1]], lowest[unit]):
+            if not exceeds(values[starts[record] : starts[record + 1]], lowest[unit]):
                 continue
             map_max = missing
-            at = starts[record]
-            for i in range(h):
-                top = missing
-                row_at[i] = at
-                while at < starts[record + 1] and cells[at] < (i + 1) * w:
-                    top = max(top, values[at])
-                    at += 1
-                row_max[i + 1] = top
-                map_max = max(map_max, top)
-            row_at[h] = at
-            for i in range(h):
-                first_hot[i] = w
-                last_hot[i] = -1
-                near[i] = max(row_max[i], row_max[i + 1], row_max[i + 2]) > lowest[unit]
-                if near[i]:
-                    for at in range(row_at[i], row_at[i + 1]):
-                        j = np.int64(cells[at]) - i * w
-                        grid[i, j] = values[at]
-                        if values[at] > lowest[unit]:
-                            first_hot[i] = min(first_hot[i], j)
-                            last_hot[i] = j
+            top = h
+            bottom = -1
+            i = 0
+            for at in range(starts[record], starts[record + 1]):
+                while cells[at] >= (i + 1) * w:
+                    i += 1
+                j = cells[at] - i * w
+                grid[i, j] = values[at]
+                if values[at] > lowest[unit]:
+                    row_max[i] = max(row_max[i], values[at])
+                    first_hot[i] = min(first_hot[i], j)
+                    last_hot[i] = j
+                    map_max = max(map_max, values[at])
+                    top = min(top, i)
+                    bottom = i
             rank = -1
             for place in range(top_images.shape[1]):
                 if top_images[unit, place] == start + image:
@@ -164,12 +186,13 @@ def _count(
                     continue
                 area, met = _count_mask(
                     grid,
-                    row_max[1:],
+                    (top, bottom),
+                    row_max,
                     first_hot,
                     last_hot,
                     line,
                     threshold,
-                    (row_low[g], row_high[g], row_weight[g]),
+                    (row_low[g], row_high[g], row_weight[g], row_spans[g]),
                     (column_high[g], column_weight[g], spans[g]),
                     labels,
                     seen,
@@ -179,15 +202,44 @@ def _count(
                 )
                 if area == 0:
                     continue
+                if keep:
+                    # No mask meets more concepts than there are.
+                    found = _grown(found, used + got.shape[0])
+                    heads = _grown(heads, kept + 1)
+                    met_bits = _grown(met_bits, kept + 1)
+                    heads[kept, 0] = q * thresholds.shape[1] + unit
+                    heads[kept, 1] = start + image
+                    heads[kept, 2] = area
+                first_used = used
                 for m in range(met):
                     mixture = touched[m]
                     for part in range(part_of[mixture], part_of[mixture + 1]):
-                        intersection[q, unit, parts[part]] += seen[mixture]
-                        hit[category_of[parts[part]]] = True
+                        concept = parts[part]
+                        intersection[q, unit, concept] += seen[mixture]
+                        hit[category_of[concept]] = True
+                        if keep:
+                            if got[concept] == 0:
+                                found[used, 0] = concept
+                                used += 1
+                            got[concept] += seen[mixture]
                     seen[mixture] = 0
                 for c in range(whole_starts[image], whole_starts[image + 1]):
                     intersection[q, unit, whole[c]] += area
                     hit[category_of[whole[c]]] = True
+                    if keep:
+                        if got[whole[c]] == 0:
+                            found[used, 0] = whole[c]
+                            used += 1
+                        got[whole[c]] += area
+                if keep:
+                    for at in range(first_used, used):
+                        found[at, 1] = got[found[at, 0]]
+                        got[found[at, 0]] = 0
+                    heads[kept, 3] = used - first_used
+                    for category in range(carried.shape[1]):
+                        if hit[category]:
+                            met_bits[kept, category >> 3] |= np.uint8(128 >> (category & 7))
+                    kept += 1
                 total[q, unit] += area
                 for category in range(carried.shape[1]):
                     if carried[image, category]:
@@ -195,15 +247,19 @@ def _count(
                     if hit[category]:
                         overlap[q, unit, category] += area
                         hit[category] = False
-            for i in range(h):
-                if near[i]:
-                    for at in range(row_at[i], row_at[i + 1]):
-                        grid[i, cells[at] - i * w] = missing
+            flat = grid.reshape(h * w)
+            for at in range(starts[record], starts[record + 1]):
+                flat[cells[at]] = missing
+            row_max[top : bottom + 1] = missing
+            first_hot[top : bottom + 1] = w
+            last_hot[top : bottom + 1] = -1
+    return heads[:kept].copy(), met_bits[:kept].copy(), found[:used].copy()
 
 
 @njit(cache=True, nogil=True)
 def _count_mask(
     grid,
+    hot_rows,
     row_max,
     first_hot,
     last_hot,
@@ -218,14 +274,16 @@ def _count_mask(
     rank,
 ):
     """Walk one mask by row, by cell, by pixel; return its area and how many mixtures it met."""
-    low, high, row_weight = rows
+    low, high, row_weight, row_spans = rows
+    top, bottom = hot_rows
     column_high, column_weight, spans = columns
-    sh, sw = labels.shape
+    sw = labels.shape[1]
     w = grid.shape[1]
     missing = np.float32(-np.inf)
     area = 0
     met = 0
-    for r in range(sh):
+    # Labels lie between a hot row and its neighbours.
+    for r in range(row_spans[max(top - 1, 0)], row_spans[bottom + 1]):
         above = low[r]
         below = high[r]
         if row_max[above] <= threshold and row_max[below] <= threshold:
@@ -268,7 +326,17 @@ def _count_mask(
 
 
 @njit(cache=True, nogil=True)
-def _exceeds(values, bound):
+def _grown(array, rows):
+    """Make room for so many rows, at least twice as many as there were; new ones are zero."""
+    if rows <= array.shape[0]:
+        return array
+    larger = np.zeros((max(rows, 2 * array.shape[0]), array.shape[1]), array.dtype)
+    larger[: array.shape[0]] = array
+    return larger
+
+
+@njit(cache=True, nogil=True)
+def exceeds(values, bound):
     """Whether any value exceeds a bound; by stretches, which vectorise."""
     for start in range(0, values.shape[0], 64):
         hot = 0

@@ -16,6 +16,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from onnxdissect.core.records import Records
+from onnxdissect.core.room import Room
 
 __all__ = ["Sieve", "cache_path", "thin"]
 
@@ -132,24 +133,21 @@ class Sieve:
             values=self._values[starts[0] : starts[-1]],
         )
 
-    def drain(self) -> Records:
+    def drain(self, room: Room) -> Records:
         """Give what remains of all images, and forget them.
+
+        Parameters
+        ----------
+        room : Room
+            Where to put it: the sieve's own arrays, which could hold far more, are used again.
 
         Returns
         -------
         Records
-            A copy: the sieve's own arrays have room for what might have remained, and are used again.
         """
-        views = self.records()
+        drained = room.take_in(self.records())
         self.images = self.used = 0
-        return Records(
-            shape=self._shape,
-            image_starts=views.image_starts,
-            units=views.units.copy(),
-            starts=views.starts,
-            cells=views.cells.copy(),
-            values=views.values.copy(),
-        )
+        return drained
 
 
 def _roomier(array: NDArray[_Kind], used: int, room: int) -> NDArray[_Kind]:
@@ -179,33 +177,32 @@ def thin(records: Records, bounds: NDArray[np.float32]) -> Records:
     Parameters
     ----------
     records : Records
-        Kept relative to lower bounds.
+        Kept relative to lower bounds. Overwritten.
     bounds : ndarray of float32, shape (units,)
         Lower bounds that have risen since.
 
     Returns
     -------
     Records
-        What a `Sieve` would have kept under these bounds; a copy.
+        What a `Sieve` would have kept under these bounds: views of the given arrays.
     """
     h, w = records.shape
-    image_starts = np.zeros_like(records.image_starts)
-    units = np.empty_like(records.units)
-    starts = np.zeros_like(records.starts)
-    cells = np.empty(records.cells.size + 1, records.cells.dtype)
-    values = np.empty(records.values.size + 1, np.float32)
     _thin(
         (records.image_starts, records.units, records.starts, records.cells, records.values),
         bounds,
-        (image_starts, units, starts, cells, values),
         np.zeros((2 * h + 2, w), np.uint8),
         np.zeros((h + 2) * (w + 1) + 1, np.uint8),
     )
-    kept = int(image_starts[-1])
-    size = int(starts[kept])
-    for array, length in ((units, kept), (starts, kept + 1), (cells, size), (values, size)):
-        array.resize(length, refcheck=False)
-    return Records(records.shape, image_starts, units, starts, cells, values)
+    kept = int(records.image_starts[-1])
+    size = int(records.starts[kept])
+    return Records(
+        shape=records.shape,
+        image_starts=records.image_starts,
+        units=records.units[:kept],
+        starts=records.starts[: kept + 1],
+        cells=records.cells[:size],
+        values=records.values[:size],
+    )
 
 
 def cache_path() -> Path:
@@ -237,63 +234,78 @@ def _sift(activations, bounds, done, maxima, image_starts, unit_of, starts, cell
 
 
 @njit(cache=True, nogil=True)
-def _thin(records, bounds, kept, scratch, near):
+def _thin(records, bounds, scratch, near):
+    """Move what stays to the front; nothing is written to before it has been read."""
     image_starts, unit_of, starts, cells, values = records
-    new_image_starts, new_unit_of, new_starts, new_cells, new_values = kept
     w = scratch.shape[1]
     h = scratch.shape[0] // 2 - 1
+    old = 0
+    end = 0
     record = 0
     at = 0
+    for image in range(image_starts.shape[0] - 1):
+        stop = image_starts[image + 1]
+        while old < stop:
+            unit = unit_of[old]
+            begin = end
+            end = starts[old + 1]
+            old += 1
+            if end - begin < h * w:
+                size = _thin_map(
+                    cells[begin:end], values[begin:end], bounds[unit], w, near, cells[at:], values[at:]
+                )
+            elif values[begin:end].max() > bounds[unit]:
+                size = _keep(values[begin:end].reshape(h, w), bounds[unit], cells[at:], values[at:], scratch)
+            else:
+                size = 0
+            if size:
+                at += size
+                unit_of[record] = unit
+                record += 1
+                starts[record] = at
+        image_starts[image + 1] = record
+
+
+@njit(cache=True, nogil=True)
+def _thin_map(cells, values, bound, w, near, new_cells, new_values):
     # A column more than the map has keeps the end of a row from touching the next row's beginning.
     pitch = w + 1
-    for image in range(image_starts.shape[0] - 1):
-        for old in range(image_starts[image], image_starts[image + 1]):
-            bound = bounds[unit_of[old]]
-            begin = starts[old]
-            end = starts[old + 1]
-            if end - begin == h * w:
-                if values[begin:end].max() > bound:
-                    at += _keep(
-                        values[begin:end].reshape(h, w), bound, new_cells[at:], new_values[at:], scratch
-                    )
-                    new_unit_of[record] = unit_of[old]
-                    record += 1
-                    new_starts[record] = at
-                continue
-            row = 0
-            hot = 0
-            for i in range(begin, end):
-                if values[i] > bound:
-                    while cells[i] >= (row + 1) * w:
-                        row += 1
-                    place = np.int64(cells[i]) + row + pitch + 1
-                    for dy in range(-1, 2):
-                        for dx in range(-1, 2):
-                            near[place + dy * pitch + dx] = 1
-                    hot += 1
-            if hot == 0:
-                continue
-            row = 0
-            for i in range(begin, end):
-                while cells[i] >= (row + 1) * w:
-                    row += 1
-                # A neighbour of a cell above the new bound was one of a cell above the old bound.
-                new_cells[at] = cells[i]
-                new_values[at] = values[i]
-                at += near[np.int64(cells[i]) + row + pitch + 1]
-            row = 0
-            for i in range(begin, end):
-                if values[i] > bound:
-                    while cells[i] >= (row + 1) * w:
-                        row += 1
-                    place = np.int64(cells[i]) + row + pitch + 1
-                    for dy in range(-1, 2):
-                        for dx in range(-1, 2):
-                            near[place + dy * pitch + dx] = 0
-            new_unit_of[record] = unit_of[old]
-            record += 1
-            new_starts[record] = at
-        new_image_starts[image + 1] = record
+    hot = 0
+    row = 0
+    for i in range(cells.shape[0]):
+        if values[i] > bound:
+            while cells[i] >= (row + 1) * w:
+                row += 1
+            _surround(near, cells[i] + row, pitch, 1)
+            hot += 1
+    if hot == 0:
+        return 0
+    size = 0
+    row = 0
+    for i in range(cells.shape[0]):
+        cell = cells[i]
+        value = values[i]
+        while cell >= (row + 1) * w:
+            row += 1
+        # A neighbour of a cell above the new bound was one of a cell above the old bound.
+        new_cells[size] = cell
+        new_values[size] = value
+        size += near[cell + row + pitch + 1]
+    row = 0
+    for i in range(size):
+        if new_values[i] > bound:
+            while new_cells[i] >= (row + 1) * w:
+                row += 1
+            _surround(near, new_cells[i] + row, pitch, 0)
+    return size
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _surround(near, place, pitch, mark):
+    for line in range(place, place + 3 * pitch, pitch):
+        near[line] = mark
+        near[line + 1] = mark
+        near[line + 2] = mark
 
 
 @njit(cache=True, nogil=True)

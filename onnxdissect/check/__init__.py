@@ -1,0 +1,1 @@
+"""The check: whether an exported model has kept what its baseline knew."""

@@ -1,0 +1,205 @@
+"""Rules of a check, from ``onnxdissect.toml`` or ``[tool.onnxdissect.check]`` of ``pyproject.toml``."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from onnxdissect.errors import ParameterError, nearest
+
+__all__ = ["RULES", "Config", "parse_config", "read_config"]
+
+RULES = (
+    "layers",
+    "detectors",
+    "unique",
+    "categories",
+    "required",
+    "forbidden",
+    "labels",
+    "iou-loss",
+    "unique-loss",
+    "dead",
+    "duplicates",
+    "drift",
+)
+"""Names of the rules that have a level."""
+
+_LEVELS = ("error", "warning", "off")
+_SOFT = ("duplicates", "drift")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What a check holds a candidate to.
+
+    Attributes
+    ----------
+    levels : mapping of str to str
+        Per rule of `RULES`: ``error``, ``warning`` or ``off``.
+    provider : str
+        Execution provider the candidate must run on.
+    significance : float
+        Chance of a false alarm that each paired rule may have, all its tests together (Holm).
+    resamples, seed : int
+        Of the paired bootstrap.
+    iou_margin, unique_margin : float
+        Share of a unit's IoU, or of a layer's unique detectors, that may go.
+    labels_kept : float
+        Share of the baseline's stable detectors that must keep their label.
+    stable : float
+        A detector is stable from this stability on; all are where the run has none.
+    minimum_detectors, minimum_unique : int
+        Over all layers: units, and distinct labels.
+    categories : mapping of str to int
+        Minimum of distinct labels per category, over all layers.
+    required, forbidden : tuple of str
+        Concepts that must, and must not, have a detector.
+    new_dead, new_duplicates : int
+        How many more units per layer than in the baseline may be so.
+    drift : float
+        Largest median relative shift of a layer's thresholds T_k.
+    """
+
+    levels: Mapping[str, str] = field(
+        default_factory=lambda: {rule: "warning" if rule in _SOFT else "error" for rule in RULES}
+    )
+    provider: str = "auto"
+    significance: float = 0.05
+    resamples: int = 1000
+    seed: int = 0
+    iou_margin: float = 0.1
+    unique_margin: float = 0.05
+    labels_kept: float = 0.8
+    stable: float = 0.9
+    minimum_detectors: int = 0
+    minimum_unique: int = 0
+    categories: Mapping[str, int] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+    forbidden: tuple[str, ...] = ()
+    new_dead: int = 0
+    new_duplicates: int = 0
+    drift: float = 0.1
+
+
+_TABLES = ("levels", "categories")
+_LISTS = ("required", "forbidden")
+_SHARES = ("significance", "iou_margin", "unique_margin", "labels_kept", "stable")
+
+
+def read_config(path: Path | None = None) -> Config:
+    """Read the rules.
+
+    Parameters
+    ----------
+    path : Path, optional
+        A TOML file; by default ``onnxdissect.toml`` here, else ``pyproject.toml`` here if it has the table,
+        else the defaults.
+
+    Returns
+    -------
+    Config
+
+    Raises
+    ------
+    ParameterError
+        If the file cannot be read, or a key or value will not do.
+    """
+    if path is None:
+        own, project = Path("onnxdissect.toml"), Path("pyproject.toml")
+        path = own if own.exists() else project if project.exists() else None
+        if path is None:
+            return Config()
+    try:
+        table: Any = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ParameterError(f"{path} cannot be read as TOML: {error}") from error
+    if path.name == "pyproject.toml":
+        for key in ("tool", "onnxdissect", "check"):
+            table = table.get(key, {}) if isinstance(table, dict) else {}
+    return parse_config(table, str(path))
+
+
+def parse_config(table: Mapping[str, Any], source: str) -> Config:
+    """Make rules of TOML values; keys are the fields of `Config` with hyphens.
+
+    Parameters
+    ----------
+    table : mapping
+        As parsed.
+    source : str
+        Named in messages.
+
+    Returns
+    -------
+    Config
+
+    Raises
+    ------
+    ParameterError
+        If a key is unknown, a value is out of range, or two rules contradict each other.
+    """
+    defaults = Config()
+    known = {item.name.replace("_", "-"): item.name for item in fields(Config)}
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if key not in known:
+            raise ParameterError(f"{source}: there is no setting {key!r}", candidates=nearest(key, known))
+        name = known[key]
+        values[name] = _value(name, key, value, getattr(defaults, name), source)
+    config = Config(**values)
+    both = sorted(set(config.required) & set(config.forbidden))
+    if both:
+        raise ParameterError(f"{source}: {', '.join(both)} is both required and forbidden")
+    if config.minimum_unique > config.minimum_detectors > 0:
+        raise ParameterError(
+            f"{source}: minimum-unique {config.minimum_unique} contradicts "
+            f"minimum-detectors {config.minimum_detectors}: every unique detector is a detector"
+        )
+    return config
+
+
+def _value(name: str, key: str, value: Any, default: Any, source: str) -> Any:
+    def wrong(wanted: str) -> ParameterError:
+        return ParameterError(f"{source}: {key} takes {wanted}, not {value!r}")
+
+    if name in _LISTS:
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise wrong("a list of names")
+        return tuple(value)
+    if name in _TABLES:
+        if not isinstance(value, dict):
+            raise wrong("a table")
+        return _levels(value, default, source) if name == "levels" else _minima(value, source)
+    if isinstance(default, str):
+        if not isinstance(value, str):
+            raise wrong("a name")
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise wrong("a number")
+    if isinstance(default, int):
+        if not isinstance(value, int) or value < (100 if name == "resamples" else 0):
+            raise wrong("a whole number from 100" if name == "resamples" else "a whole number from 0")
+        return value
+    if not value >= 0 or (name in _SHARES and value > 1):
+        raise wrong("a share in 0..1" if name in _SHARES else "a number from 0")
+    return float(value)
+
+
+def _levels(table: Mapping[str, Any], default: Mapping[str, str], source: str) -> dict[str, str]:
+    for rule, level in table.items():
+        if rule not in RULES:
+            raise ParameterError(f"{source}: there is no rule {rule!r}", candidates=nearest(rule, RULES))
+        if level not in _LEVELS:
+            raise ParameterError(f"{source}: a level is not {level!r}", candidates=_LEVELS)
+    return dict(default) | dict(table)
+
+
+def _minima(table: Mapping[str, Any], source: str) -> dict[str, int]:
+    for name, value in table.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise ParameterError(f"{source}: categories.{name} takes a whole number from 0, not {value!r}")
+    return dict(table)

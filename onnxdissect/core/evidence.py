@@ -1,0 +1,115 @@
+"""Counts of single masks, image by image: what uncertainty is computed from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["CONTENDERS", "Evidence", "Lattice", "MaskCounts", "TruthCounts"]
+
+CONTENDERS = 10
+"""How many concepts of each unit are followed image by image."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Mask pixels of each unit of a layer in each image, for the concepts that may become its label.
+
+    Q quantiles, K units, R contenders, G categories, E masks that are not empty.
+
+    Attributes
+    ----------
+    contenders : ndarray of int64, shape (Q, K, R)
+        Positions of the concepts of highest IoU in the paper's convention, best first, the lower position
+        on a tie; -1 where the masks meet fewer.
+    starts : ndarray of int64, shape (Q*K + 1,)
+        The masks of unit k at quantile q are ``starts[q*K + k] .. starts[q*K + k + 1] - 1``.
+    image : ndarray of int32, shape (E,)
+        The image of each mask, ascending within a unit and quantile.
+    activation : ndarray of int32, shape (E,)
+        |M_k(x)|, pixels of the mask.
+    intersection : ndarray of int32, shape (E, R)
+        |M_k(x) and L_c(x)| for each contender.
+    overlap : ndarray of uint8, shape (E, ceil(G / 8))
+        The categories that overlap the mask, as bits of ``np.packbits``.
+    """
+
+    contenders: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    image: NDArray[np.int32]
+    activation: NDArray[np.int32]
+    intersection: NDArray[np.int32]
+    overlap: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class TruthCounts:
+    """Pixels of each concept in each image: n images, T pairs of an image and a concept it holds.
+
+    Attributes
+    ----------
+    starts : ndarray of int64, shape (n + 1,)
+        The concepts of image x are ``starts[x] .. starts[x + 1] - 1``.
+    concept : ndarray of int32, shape (T,)
+        Their positions, ascending within an image.
+    pixels : ndarray of int32, shape (T,)
+        |L_c(x)|.
+    categories : ndarray of bool, shape (n, G)
+        Whether the image carries the category: it is in D_g.
+    """
+
+    starts: NDArray[np.int64]
+    concept: NDArray[np.int32]
+    pixels: NDArray[np.int32]
+    categories: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Lattice:
+    """What images, the members, show at the points of a common lattice.
+
+    Attributes
+    ----------
+    labels : ndarray of uint16, shape (members, points)
+        Mixture of concepts at each point, numbered within the image.
+    mixture_starts : ndarray of int64, shape (members + 1,)
+        Where each member's mixtures begin in `part_starts`.
+    part_starts : ndarray of int64, shape (mixtures + 1,)
+        Where each mixture's concepts begin.
+    parts : ndarray of int32
+        Concepts of each mixture, those that cover a whole image among them.
+    carried : ndarray of bool, shape (members, G)
+        Which categories each member carries.
+    """
+
+    labels: NDArray[np.uint16]
+    mixture_starts: NDArray[np.int64]
+    part_starts: NDArray[np.int64]
+    parts: NDArray[np.int32]
+    carried: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class MaskCounts:
+    """Counts of single masks of some units in consecutive images.
+
+    Attributes
+    ----------
+    heads : ndarray of int32, shape (masks, 4)
+        Of each mask q*K + k, its image, its pixels and how many concepts it meets; images ascend.
+    overlap : ndarray of uint8, shape (masks, ceil(G / 8))
+        As in `Evidence`.
+    met : ndarray of int32, shape (concepts met, 2)
+        Position of each concept a mask meets and how many of its pixels hold it, mask after mask.
+    """
+
+    heads: NDArray[np.int32]
+    overlap: NDArray[np.uint8]
+    met: NDArray[np.int32]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return self.heads.nbytes + self.overlap.nbytes + self.met.nbytes

@@ -1,0 +1,96 @@
+"""From the masks of chunks of images to the masks of units."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from onnxdissect.core.evidence import Evidence, MaskCounts
+
+__all__ = ["choose", "place"]
+
+
+def choose(iou: NDArray[np.float64], most: int) -> NDArray[np.int64]:
+    """Find the concepts that each unit may be labelled with.
+
+    Parameters
+    ----------
+    iou : ndarray of float64, shape (rows, C)
+        Score of every unit with every concept.
+    most : int
+        How many to find.
+
+    Returns
+    -------
+    ndarray of int64, shape (rows, most)
+        Positions of the highest scores, best first, the lower position on a tie; -1 in place of scores that
+        are not above 0.
+    """
+    if not 0 <= most <= iou.shape[1]:
+        raise ValueError(f"{most} of {iou.shape[1]} concepts")
+    chosen = np.full((iou.shape[0], most), -1, np.int64)
+    _choose(iou, chosen)
+    return chosen
+
+
+def place(counts: MaskCounts, evidence: Evidence, ends: NDArray[np.int64]) -> None:
+    """Put a block of masks behind those that each unit already has.
+
+    Parameters
+    ----------
+    counts : MaskCounts
+        Of images that come after those placed so far, as far as the same unit is concerned.
+    evidence : Evidence
+        Written to in place; what is to be intersected is zero.
+    ends : ndarray of int64, shape (Q*K,)
+        Where the next mask of each unit goes; raised in place.
+    """
+    if counts.overlap.shape != (counts.heads.shape[0], evidence.overlap.shape[1]):
+        raise ValueError("masks and categories disagree")
+    rows = evidence.contenders.reshape(ends.size, -1)
+    _place(
+        (counts.heads, counts.overlap, counts.met),
+        rows,
+        ends,
+        (evidence.image, evidence.activation, evidence.intersection, evidence.overlap),
+    )
+
+
+@njit(cache=True, nogil=True)
+def _choose(iou, chosen):
+    rows, concepts = iou.shape
+    most = chosen.shape[1]
+    for row in range(rows):
+        for concept in range(concepts):
+            value = iou[row, concept]
+            if value <= 0:
+                continue
+            at = most
+            # Equal scores stay in the order of their positions.
+            while at > 0 and (chosen[row, at - 1] < 0 or iou[row, chosen[row, at - 1]] < value):
+                at -= 1
+            if at < most:
+                for later in range(most - 1, at, -1):
+                    chosen[row, later] = chosen[row, later - 1]
+                chosen[row, at] = concept
+
+
+@njit(cache=True, nogil=True)
+def _place(counts, contenders, ends, evidence):
+    heads, overlap, met = counts
+    image, activation, intersection, overlaps = evidence
+    first = 0
+    for mask in range(heads.shape[0]):
+        row = heads[mask, 0]
+        to = ends[row]
+        ends[row] += 1
+        image[to] = heads[mask, 1]
+        activation[to] = heads[mask, 2]
+        overlaps[to] = overlap[mask]
+        for at in range(first, first + heads[mask, 3]):
+            for slot in range(contenders.shape[1]):
+                if contenders[row, slot] == met[at, 0]:
+                    intersection[to, slot] = met[at, 1]
+                    break
+        first += heads[mask, 3]

@@ -1,0 +1,169 @@
+"""Sums over resampled images."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from onnxdissect.core.evidence import Evidence, TruthCounts
+
+__all__ = ["resample_scores", "resample_truth"]
+
+
+def resample_truth(truth: TruthCounts, weights: NDArray[np.uint8], concepts: int) -> NDArray[np.int64]:
+    """Count the pixels of each concept in each resample.
+
+    Parameters
+    ----------
+    truth : TruthCounts
+        Of n images.
+    weights : ndarray of uint8, shape (n, resamples)
+        How often each resample holds each image.
+    concepts : int
+        How many concepts there are, C.
+
+    Returns
+    -------
+    ndarray of int64, shape (C, resamples)
+    """
+    if truth.starts.shape != (weights.shape[0] + 1,):
+        raise ValueError(f"truth of {truth.starts.size - 1} images, weights of {weights.shape[0]}")
+    sums = np.zeros((concepts, weights.shape[1]), np.int64)
+    _resample_truth(truth.starts, truth.concept, truth.pixels, weights, sums)
+    return sums
+
+
+def resample_scores(
+    evidence: Evidence,
+    weights: NDArray[np.uint8],
+    truth: NDArray[np.int64],
+    category_of: NDArray[np.int64],
+    counted: NDArray[np.bool_] | None,
+    places: NDArray[np.int64],
+    rows: slice,
+    scores: tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.float64]],
+) -> None:
+    """Score the contenders of some units in each resample, and let the best of them win.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        Of the layer.
+    weights : ndarray of uint8, shape (n, resamples)
+        How often each resample holds each image.
+    truth : ndarray of int64, shape (C, resamples)
+        Pixels of each concept in each resample.
+    category_of : ndarray of int64, shape (C,)
+        Primary category of each concept.
+    counted : ndarray of bool, shape (E, G), or None
+        Whether each mask counts as activation for each category; None counts all.
+    places : ndarray of int64, shape (Q*K,)
+        Which of a unit's contenders is asked about, -1 for none.
+    rows : slice
+        Only these units, as positions q*K + k.
+    scores : tuple of ndarray of float64, int32 and float64, each of shape (rows, resamples)
+        Written to: IoU of the contender asked about, 0 where none is; the contender of highest IoU as a
+        concept, the lowest on a tie, -1 where no IoU is above 0; its IoU.
+    """
+    first, last, _ = rows.indices(evidence.starts.size - 1)
+    resamples = weights.shape[1]
+    if any(array.shape != (last - first, resamples) for array in scores):
+        raise ValueError("scores, units and resamples disagree")
+    room = evidence.contenders.shape[2]
+    # No sum exceeds the pixels of a unit's masks as often as the most frequent image comes.
+    sums = np.concatenate([[0], np.cumsum(evidence.activation, dtype=np.int64)])
+    area = np.diff(sums[evidence.starts[first : last + 1]])
+    narrow = int(area.max(initial=0)) * int(weights.max(initial=0)) < 2**31
+    kind = np.int32 if narrow else np.int64
+    _resample_scores(
+        first,
+        last,
+        (
+            evidence.contenders.reshape(evidence.starts.size - 1, room),
+            evidence.starts,
+            evidence.image,
+            evidence.activation,
+            evidence.intersection,
+        ),
+        weights,
+        truth,
+        category_of,
+        np.ones((1, 1), np.bool_) if counted is None else counted,
+        counted is None,
+        places,
+        (np.zeros((room, resamples), kind), np.zeros((room, resamples), kind)),
+        scores,
+    )
+
+
+@njit(cache=True, nogil=True)
+def _resample_truth(starts, concept, pixels, weights, sums):
+    for image in range(weights.shape[0]):
+        weight = weights[image]
+        for at in range(starts[image], starts[image + 1]):
+            held = np.int64(pixels[at])
+            sum_ = sums[concept[at]]
+            for b in range(weight.shape[0]):
+                sum_[b] += held * weight[b]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _resample_scores(
+    first, last, evidence, weights, truth, category_of, counted, always, places, scratch, results
+):
+    contenders, starts, image, activation, intersection = evidence
+    met, active = scratch
+    ious, winners, bests = results
+    resamples = weights.shape[1]
+    # Contenders of one category share a sum.
+    sum_of = np.empty(contenders.shape[1], np.int64)
+    categories = np.empty(contenders.shape[1], np.int64)
+    for row in range(first, last):
+        slots = 0
+        sums = 0
+        while slots < contenders.shape[1] and contenders[row, slots] >= 0:
+            category = -1 if always else category_of[contenders[row, slots]]
+            at = 0
+            while at < sums and categories[at] != category:
+                at += 1
+            if at == sums:
+                categories[sums] = category
+                sums += 1
+            sum_of[slots] = at
+            slots += 1
+        met[:slots] = 0
+        active[:sums] = 0
+        for mask in range(starts[row], starts[row + 1]):
+            weight = weights[image[mask]]
+            for at in range(sums):
+                if always or counted[mask, categories[at]]:
+                    _add(active[at], activation[mask], weight)
+            for slot in range(slots):
+                if intersection[mask, slot] > 0:
+                    _add(met[slot], intersection[mask, slot], weight)
+        winner = winners[row - first]
+        best = bests[row - first]
+        winner[:] = -1
+        best[:] = 0
+        ious[row - first] = 0
+        for slot in range(slots):
+            concept = contenders[row, slot]
+            pixels = truth[concept]
+            area = active[sum_of[slot]]
+            common = met[slot]
+            asked = slot == places[row]
+            for b in range(resamples):
+                union = area[b] + pixels[b] - common[b]
+                iou = common[b] / union if union > 0 else 0.0
+                if asked:
+                    ious[row - first, b] = iou
+                if iou > best[b] or (iou == best[b] and iou > 0 and concept < winner[b]):
+                    best[b] = iou
+                    winner[b] = concept
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _add(sums, value, weight):
+    for b in range(weight.shape[0]):
+        sums[b] += value * weight[b]

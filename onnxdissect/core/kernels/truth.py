@@ -1,0 +1,75 @@
+"""How many pixels of each image hold each concept."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from onnxdissect.core.records import Annotations
+
+__all__ = ["image_truth"]
+
+
+def image_truth(
+    annotations: Annotations, concepts: int
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32]]:
+    """Count the pixels of a chunk of images.
+
+    Parameters
+    ----------
+    annotations : Annotations
+        Of the chunk.
+    concepts : int
+        How many concepts there are.
+
+    Returns
+    -------
+    sizes : ndarray of int64, shape (images,)
+        How many concepts each image holds.
+    concept : ndarray of int32
+        Their positions, ascending within an image, image after image.
+    pixels : ndarray of int32
+        |L_c(x)| of each.
+    """
+    sizes = np.zeros(len(annotations), np.int64)
+    pairs = _image_truth(
+        annotations.mixtures,
+        annotations.pixel_starts,
+        annotations.parts,
+        annotations.part_starts,
+        annotations.mixture_starts,
+        annotations.whole,
+        annotations.whole_starts,
+        np.zeros(concepts, np.int64),
+        sizes,
+    )
+    return sizes, pairs[:, 0].copy(), pairs[:, 1].copy()
+
+
+@njit(cache=True, nogil=True)
+def _image_truth(
+    mixtures, pixel_starts, parts, part_starts, mixture_starts, whole, whole_starts, truth, sizes
+):
+    # Each part of a mixture and each whole concept may be one that no other has.
+    pairs = np.empty((parts.shape[0] + whole.shape[0], 2), np.int32)
+    used = 0
+    for image in range(sizes.shape[0]):
+        pixels = mixtures[pixel_starts[image] : pixel_starts[image + 1]]
+        area = np.zeros(mixture_starts[image + 1] - mixture_starts[image], np.int64)
+        for mixture in pixels:
+            area[mixture] += 1
+        for mixture in range(area.shape[0]):
+            at = mixture_starts[image] + mixture
+            for part in range(part_starts[at], part_starts[at + 1]):
+                truth[parts[part]] += area[mixture]
+        for c in range(whole_starts[image], whole_starts[image + 1]):
+            truth[whole[c]] += pixels.shape[0]
+        for concept in range(truth.shape[0]):
+            if truth[concept] > 0:
+                pairs[used, 0] = concept
+                pairs[used, 1] = truth[concept]
+                used += 1
+                sizes[image] += 1
+                truth[concept] = 0
+    return pairs[:used]

@@ -1,0 +1,175 @@
+"""How high a unit scores by chance: its masks against the annotations of other images.
+
+A unit whose masks have nothing to do with what the images show would do as well with the annotations of
+other images. So annotations change places, as whole images: what is where in them, and what occurs
+together, stays as it is. All that is compared, the observed pairing included, is scored on one lattice of
+points common to all images, so that annotations of different grids can change places and each shuffle is
+cheap; the comparison is fair because both sides are measured alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxdissect.core.evidence import Lattice
+from onnxdissect.core.kernels.lattice import SIDE, look
+from onnxdissect.core.kernels.shuffle import best_scores, lattice_truth, shuffle
+from onnxdissect.core.plan import Plan
+from onnxdissect.core.progress import Progress
+from onnxdissect.core.records import Annotations
+from onnxdissect.core.spool import Chunk
+from onnxdissect.core.state import Passed
+from onnxdissect.core.upsample import sampling
+
+__all__ = ["Shuffles"]
+
+# Images that take part at most: enough to tell chance from a concept, and memory and time stay bounded.
+_MEMBERS = 8192
+# Counts of shuffles held at a time.
+_COUNT_BYTES = 128 * 2**20
+
+
+class Shuffles:
+    """Annotations that change places between images.
+
+    Parameters
+    ----------
+    plan : Plan
+        What is dissected.
+    count : int
+        How many shuffles, at least 2.
+    seed : int
+        What they are drawn by.
+
+    Attributes
+    ----------
+    donors : ndarray of int32, shape (1 + count, members)
+        Whose annotation each member is given: its own at first, then shuffled.
+    """
+
+    def __init__(self, plan: Plan, count: int, seed: int) -> None:
+        self._plan = plan
+        keys = np.random.Philox(key=np.array([seed, 2**64 - 1], np.uint64))
+        members = np.sort(np.argsort(keys.random_raw(plan.images), kind="stable")[:_MEMBERS])
+        self._member_of = np.full(plan.images, -1, np.int64)
+        self._member_of[members] = np.arange(members.size)
+        orders = [np.argsort(keys.random_raw(members.size), kind="stable") for _ in range(count)]
+        self.donors = np.stack([np.arange(members.size), *orders]).astype(np.int32)
+        self._seen: dict[int, Lattice] = {}
+
+    def see(self, start: int, annotations: Annotations) -> None:
+        """Take in what a chunk of images shows; chunks may come in any order.
+
+        Parameters
+        ----------
+        start : int
+            Number of the first of them.
+        annotations : Annotations
+        """
+        images = np.flatnonzero(self._member_of[start : start + len(annotations)] >= 0)
+        self._seen[start] = look(annotations, self._plan.grids, images)
+
+    def scores(self, passed: Passed, progress: Progress) -> list[NDArray[np.float64]]:
+        """Score every unit with its own annotations and with shuffled ones, once all images have been seen.
+
+        Parameters
+        ----------
+        passed : Passed
+            What the pass left.
+        progress : Progress
+
+        Returns
+        -------
+        list of ndarray of float64, shape (1 + count, Q, K)
+            Highest IoU over the concepts on the lattice, in the paper's convention; one array per layer.
+        """
+        plan, vocabulary = self._plan, self._plan.vocabulary
+        shuffles, quantiles = self.donors.shape[0], len(plan.quantiles)
+        lattice = _joined([self._seen[start] for start in sorted(self._seen)])
+        truth = lattice_truth(lattice, len(vocabulary.concepts))
+        points = np.array([[SIDE, SIDE]], np.int64)
+        samplings = [sampling(layer.shape, points, plan.pixels, layer.field) for layer in plan.layers]
+        best = [np.zeros((shuffles, quantiles, layer.units), np.float64) for layer in plan.layers]
+        concepts, categories = len(vocabulary.concepts), len(vocabulary.categories)
+
+        def add(chunk: Chunk, share: _Share) -> None:
+            shuffle(
+                chunk.layers[share.layer],
+                self._member_of[chunk.start : chunk.start + len(chunk)],
+                self.donors,
+                lattice,
+                passed.thresholds[share.layer],
+                samplings[share.layer],
+                share.intersection,
+                share.activation,
+                share.units,
+            )
+
+        rounds = list(_rounds(plan, 4 * shuffles * quantiles * (concepts + categories)))
+        progress.start("null", plan.images * len(rounds))
+        for cut in rounds:
+            shares = [
+                _Share(
+                    layer,
+                    units,
+                    np.zeros((quantiles, units.stop - units.start, shuffles, concepts), np.int32),
+                    np.zeros((quantiles, units.stop - units.start, shuffles, categories), np.int32),
+                )
+                for layer, units in cut
+            ]
+            with ThreadPoolExecutor(plan.threads) as pool:
+                for chunk in passed.spool:
+                    list(pool.map(partial(add, chunk), shares))
+                    progress.advance(len(chunk))
+            for share in shares:
+                scores = best_scores(share.intersection, share.activation, truth, vocabulary.category_of)
+                best[share.layer][:, :, share.units] = scores.transpose(2, 0, 1)
+        progress.finish()
+        return best
+
+
+@dataclass(frozen=True, slots=True)
+class _Share:
+    layer: int
+    units: slice
+    intersection: NDArray[np.int32]
+    activation: NDArray[np.int32]
+
+
+def _rounds(plan: Plan, unit_bytes: int) -> Iterator[list[tuple[int, slice]]]:
+    """Cut all layers' units into shares for threads, and those into rounds that fit the memory."""
+    most = max(1, _COUNT_BYTES // unit_bytes // plan.threads)
+    shares = [
+        (layer, slice(first, min(first + most, units.stop)))
+        for layer, units in plan.shares()
+        for first in range(units.start, units.stop, most)
+    ]
+    round_: list[tuple[int, slice]] = []
+    units_held = 0
+    for layer, units in shares:
+        size = units.stop - units.start
+        if round_ and (units_held + size) * unit_bytes > _COUNT_BYTES:
+            yield round_
+            round_, units_held = [], 0
+        round_.append((layer, units))
+        units_held += size
+    if round_:
+        yield round_
+
+
+def _joined(parts: Sequence[Lattice]) -> Lattice:
+    mixtures = np.concatenate([np.diff(part.mixture_starts) for part in parts])
+    sizes = np.concatenate([np.diff(part.part_starts) for part in parts])
+    return Lattice(
+        np.concatenate([part.labels for part in parts]),
+        np.concatenate([[0], np.cumsum(mixtures)]).astype(np.int64),
+        np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
+        np.concatenate([part.parts for part in parts]),
+        np.concatenate([part.carried for part in parts]),
+    )

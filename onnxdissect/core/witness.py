@@ -1,0 +1,129 @@
+"""What a tally remembers of single images, for whoever asks how certain its counts are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxdissect.core.evidence import Evidence, MaskCounts, TruthCounts
+from onnxdissect.core.kernels.truth import image_truth
+from onnxdissect.core.ledger import Ledger
+from onnxdissect.core.null import Shuffles
+from onnxdissect.core.plan import Plan
+from onnxdissect.core.records import Annotations
+
+__all__ = ["Witness"]
+
+# Counts of single masks in memory, of all layers together; the rest is on disk.
+_LEDGER_BYTES = 128 * 2**20
+
+
+class Witness:
+    """Counts of single images and masks, in whatever order a tally meets them.
+
+    Parameters
+    ----------
+    folder : Path
+        Where what does not fit in memory goes.
+    plan : Plan
+        What is dissected.
+    masks : bool
+        Whether counts of single masks are kept.
+    shuffles : Shuffles, optional
+        Shown what the images show.
+    memory : int
+        Bytes of counts of single masks held, all layers together.
+
+    Attributes
+    ----------
+    masks : bool
+        Whether counts of single masks are kept.
+    memory : int
+        Bytes of them held at most, from one chunk to the next.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        plan: Plan,
+        *,
+        masks: bool,
+        shuffles: Shuffles | None,
+        memory: int = _LEDGER_BYTES,
+    ) -> None:
+        layers = len(plan.layers)
+        self.masks = masks
+        self.memory = memory if masks else 0
+        self._concepts = len(plan.vocabulary.concepts)
+        self._categories = len(plan.vocabulary.categories)
+        self._shuffles = shuffles
+        self._ledgers = [
+            Ledger(folder / f"masks-{i:04d}.bin", memory // max(1, layers)) for i in range(layers)
+        ]
+        self._truth: dict[int, tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32]]] = {}
+        self._carried: dict[int, NDArray[np.bool_]] = {}
+
+    def see(self, start: int, annotations: Annotations) -> None:
+        """Take in what a chunk of images shows.
+
+        Parameters
+        ----------
+        start : int
+            Number of the first of them.
+        annotations : Annotations
+        """
+        if self.masks:
+            self._truth[start] = image_truth(annotations, self._concepts)
+            self._carried[start] = annotations.carried
+        if self._shuffles is not None:
+            self._shuffles.see(start, annotations)
+
+    def keep(self, layer: int, start: int, counts: MaskCounts) -> None:
+        """Take in the masks of some units of a layer in a chunk; several threads may do so at once.
+
+        Parameters
+        ----------
+        layer : int
+        start : int
+            Number of the chunk's first image.
+        counts : MaskCounts
+
+        Raises
+        ------
+        OutputError
+            If the disk does not take what does not fit in memory.
+        """
+        self._ledgers[layer].add(start, counts)
+
+    def truth(self) -> TruthCounts:
+        """Give the pixels of each concept in each image, once all have been seen.
+
+        Returns
+        -------
+        TruthCounts
+        """
+        order = sorted(self._truth)
+        sizes, concept, pixels = zip(*(self._truth[start] for start in order), strict=True)
+        return TruthCounts(
+            starts=np.concatenate([[0], np.cumsum(np.concatenate(sizes))]).astype(np.int64),
+            concept=np.concatenate(concept),
+            pixels=np.concatenate(pixels),
+            categories=np.concatenate([self._carried[start] for start in order]),
+        )
+
+    def evidence(self, layer: int, iou: NDArray[np.float64]) -> Evidence:
+        """Give the masks of one layer.
+
+        Parameters
+        ----------
+        layer : int
+        iou : ndarray of float64, shape (Q, K, C)
+            Its units' scores in the paper's convention.
+
+        Returns
+        -------
+        Evidence
+        """
+        return self._ledgers[layer].gather(iou, self._categories)

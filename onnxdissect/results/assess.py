@@ -1,0 +1,72 @@
+"""From the arrays of a run to its records: what the counts say, and how certain it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from onnxdissect.results.arrays import Sizes
+from onnxdissect.results.certainty import Assessor
+from onnxdissect.results.evidence import read_null
+from onnxdissect.results.records import LayerSummary, Unit
+from onnxdissect.results.verdicts import judge, primary_categories
+
+if TYPE_CHECKING:
+    from onnxdissect.results.dissection import Dissection
+
+__all__ = ["assess"]
+
+
+def assess(run: Dissection) -> tuple[tuple[Unit, ...], tuple[LayerSummary, ...]]:
+    """Judge all units of a run, in the run's convention and at its threshold.
+
+    Parameters
+    ----------
+    run : Dissection
+        Its arrays are read, its records are not.
+
+    Returns
+    -------
+    units : tuple of Unit
+        By layer, quantile and unit.
+    summaries : tuple of LayerSummary
+        By layer and quantile.
+
+    Raises
+    ------
+    RunFormatError
+        If a file is missing or damaged.
+    """
+    parameters = run.manifest["parameters"]
+    resamples = int(parameters.get("bootstrap", 0))
+    assessor = Assessor(
+        run.truth_counts() if resamples else None,
+        primary_categories(run.concepts, run.categories),
+        resamples=resamples,
+        seed=int(parameters.get("seed", 0)),
+        scoring=run.scoring,
+        iou_threshold=run.iou_threshold,
+    )
+    grids = [image.grid for image in run.images]
+    units: list[Unit] = []
+    summaries: list[LayerSummary] = []
+    for info in run.layers:
+        scores = run.scores(info.name)
+        judged = judge(
+            info,
+            run.counts(info.name),
+            scores,
+            concepts=run.concepts,
+            categories=run.categories,
+            quantiles=run.quantiles,
+            iou_threshold=run.iou_threshold,
+        )
+        sizes = Sizes.of(run.quantiles, info.units, run.concepts, run.categories, grids)
+        more_units, more_summaries = assessor.assess(
+            *judged,
+            scores.concept,
+            run.evidence(info.name) if assessor.resamples else None,
+            read_null(run.path / "layers" / info.slug, sizes),
+        )
+        units += more_units
+        summaries += more_summaries
+    return tuple(units), tuple(summaries)

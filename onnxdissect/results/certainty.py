@@ -1,0 +1,130 @@
+"""What resampling and shuffling add to the records of units and layers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxdissect.core.bootstrap import Bootstrap, Certainty
+from onnxdissect.core.evidence import Evidence, TruthCounts
+from onnxdissect.core.significance import Chance, false_discovery_rates
+from onnxdissect.results.records import LayerSummary, Unit
+
+__all__ = ["FALSE_DISCOVERIES", "Assessor"]
+
+FALSE_DISCOVERIES = 0.05
+"""The share of false ones allowed among the detectors that are counted in ``detectors_fdr``."""
+
+
+class Assessor:
+    """Tells of one layer after the other how certain its verdicts are.
+
+    Parameters
+    ----------
+    truth : TruthCounts or None
+        Pixels of each concept in each image; None if the run kept none.
+    category_of : ndarray of int64, shape (C,)
+        Primary category of each concept.
+    resamples, seed : int
+        As the run was asked for.
+    scoring : {"paper", "lite", "pnas"}
+        Convention of the IoU.
+    iou_threshold : float
+        A unit is a detector if its IoU is larger.
+
+    Attributes
+    ----------
+    resamples : int
+        0 if there is nothing to resample.
+    """
+
+    def __init__(
+        self,
+        truth: TruthCounts | None,
+        category_of: NDArray[np.int64],
+        *,
+        resamples: int,
+        seed: int,
+        scoring: str,
+        iou_threshold: float,
+    ) -> None:
+        self.resamples = 0 if truth is None else resamples
+        self._bootstrap = (
+            Bootstrap(truth, category_of, resamples, seed) if truth is not None and resamples else None
+        )
+        self._scoring = scoring
+        self._iou_threshold = iou_threshold
+        self._chance: Chance | None = None
+
+    def assess(
+        self,
+        units: Sequence[Unit],
+        summaries: Sequence[LayerSummary],
+        labels: NDArray[np.int64],
+        evidence: Evidence | None,
+        null: NDArray[np.float64] | None,
+    ) -> tuple[list[Unit], list[LayerSummary]]:
+        """Add to the records of one layer what is known of their certainty.
+
+        Parameters
+        ----------
+        units : sequence of Unit
+            By quantile, then by unit.
+        summaries : sequence of LayerSummary
+            One per quantile.
+        labels : ndarray of int64, shape (Q, K)
+            The units' labels, -1 for none.
+        evidence : Evidence or None
+            Counts by image.
+        null : ndarray of float64, shape (1 + shuffles, Q, K), or None
+            What the units score with their own and with shuffled labels.
+
+        Returns
+        -------
+        units : list of Unit
+        summaries : list of LayerSummary
+        """
+        units, summaries = list(units), list(summaries)
+        if self._bootstrap is not None and evidence is not None:
+            certainty = self._bootstrap.certainty(
+                evidence, labels, scoring=self._scoring, iou_threshold=self._iou_threshold
+            )
+            units, summaries = _with_certainty(units, summaries, certainty)
+        if null is not None:
+            if self._chance is None or self._chance.shuffles != null.shape[0] - 1:
+                self._chance = Chance(null.shape[0] - 1)
+            units, summaries = _with_p_values(units, summaries, self._chance.p_values(null[0], null[1:]))
+        return units, summaries
+
+
+def _with_certainty(
+    units: list[Unit], summaries: list[LayerSummary], certainty: Certainty
+) -> tuple[list[Unit], list[LayerSummary]]:
+    columns = (certainty.low, certainty.high, certainty.stability)
+    values = np.stack([column.reshape(-1) for column in columns], axis=1).tolist()
+    return (
+        [
+            unit if math.isnan(low) else replace(unit, iou_low=low, iou_high=high, stability=stability)
+            for unit, (low, high, stability) in zip(units, values, strict=True)
+        ],
+        [
+            replace(summary, unique_low=int(low), unique_high=int(high))
+            for summary, low, high in zip(summaries, certainty.unique_low, certainty.unique_high, strict=True)
+        ],
+    )
+
+
+def _with_p_values(
+    units: list[Unit], summaries: list[LayerSummary], p_values: NDArray[np.float64]
+) -> tuple[list[Unit], list[LayerSummary]]:
+    q_values = np.array([false_discovery_rates(row) for row in p_values])
+    pairs = zip(p_values.reshape(-1).tolist(), q_values.reshape(-1).tolist(), strict=True)
+    tested = [replace(unit, p_value=p, q_value=q) for unit, (p, q) in zip(units, pairs, strict=True)]
+    detectors = np.array([unit.detector for unit in units]).reshape(q_values.shape)
+    found = (detectors & (q_values <= FALSE_DISCOVERIES)).sum(axis=1)
+    counted = [replace(summary, detectors_fdr=int(n)) for summary, n in zip(summaries, found, strict=True)]
+    return tested, counted

@@ -1,0 +1,265 @@
+"""The check: rules, the baseline file, and verdicts on real networks."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+import onnxdissect
+from onnxdissect.check import outputs
+from onnxdissect.check.baseline import open_baseline, write_baseline
+from onnxdissect.check.comparison import compare
+from onnxdissect.check.config import Config, parse_config, read_config
+from onnxdissect.check.gate import check_model
+from onnxdissect.check.snapshot import snapshot_of
+from onnxdissect.check.start import first_config
+from onnxdissect.check.verdict import Finding, Verdict
+from onnxdissect.errors import ParameterError, RunFormatError, RunMismatchError
+
+ROOT = Path(__file__).parents[1]
+MODEL = ROOT / "models" / "tiny_scenes.onnx"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("check") / "run"
+    onnxdissect.dissect(MODEL, "tiny", ["relu6"], limit=60, out=out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def baseline(run: Path) -> Path:
+    path = run.parent / "baseline.json"
+    write_baseline(path, open_baseline(run))
+    return path
+
+
+def failed(verdict: Verdict) -> set[str]:
+    return {finding.rule for finding in verdict.findings if finding.status == "failed"}
+
+
+def test_a_network_passes_against_itself(baseline: Path) -> None:
+    verdict = check_model(MODEL, baseline)
+    assert verdict.passed
+    assert not failed(verdict)
+    assert not verdict.changed
+
+
+def weights(path: Path, change: str) -> Path:
+    """The network with the last convolution shuffled, zeroed, doubled in one unit or cut off."""
+    model = onnx.load(MODEL)
+    conv = [node for node in model.graph.node if node.op_type == "Conv"][-1]
+    for tensor in model.graph.initializer:
+        if tensor.name in conv.input:
+            values = numpy_helper.to_array(tensor).copy()
+            if change == "shuffled":
+                values = values[np.random.default_rng(0).permutation(len(values))]
+            elif change == "zeroed":
+                values[:] = 0
+            elif change == "doubled":
+                values[1] = values[0]
+            tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+    onnx.save(model, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "rules"),
+    [("shuffled", {"labels"}), ("zeroed", {"labels", "dead"}), ("doubled", {"duplicates"})],
+)
+def test_damage_is_found_and_named(change: str, rules: set[str], baseline: Path, tmp_path: Path) -> None:
+    verdict = check_model(weights(tmp_path / "changed.onnx", change), baseline)
+    assert rules <= failed(verdict)
+    assert verdict.passed == (change == "doubled")
+
+
+def test_a_file_that_is_no_model_fails_the_check(baseline: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(MODEL.read_bytes()[:5000])
+    verdict = check_model(broken, baseline)
+    assert failed(verdict) == {"runnable"}
+
+
+def test_baseline_file_says_what_the_run_says(run: Path, baseline: Path) -> None:
+    one, two = open_baseline(run), open_baseline(baseline)
+    assert compare(one, two, Config()) == compare(one, one, Config())
+    assert one.layers[0].iou.tolist() == two.layers[0].iou.tolist()
+
+
+@pytest.mark.parametrize("damage", ["cut", "edited", "version"])
+def test_damaged_baselines_are_refused(damage: str, baseline: Path, tmp_path: Path) -> None:
+    text = baseline.read_text(encoding="utf-8")
+    path = tmp_path / "baseline.json"
+    changed = {
+        "cut": text[: len(text) // 2],
+        "edited": text.replace('"iou_threshold": 0.04', '"iou_threshold": 0.5'),
+        "version": text.replace('"format_version": 1', '"format_version": 99', 1),
+    }[damage]
+    assert changed != text
+    path.write_text(changed, encoding="utf-8")
+    with pytest.raises(
+        RunFormatError, match={"cut": "cut short", "edited": "edited", "version": "99"}[damage]
+    ):
+        open_baseline(path)
+
+
+def test_other_data_and_unit_counts(run: Path) -> None:
+    one = open_baseline(run)
+    with pytest.raises(RunMismatchError, match="fingerprint"):
+        compare(one, replace(one, data=one.data | {"fingerprint": "0"}), Config())
+    layer = one.layers[0]
+    names = ("label", "iou", "threshold", "stability", "dead", "twin")
+    fewer = replace(layer, **{name: getattr(layer, name)[:-1] for name in names})
+    findings, _ = compare(one, replace(one, layers=(fewer,)), Config())
+    assert any(f.rule == "layers" and f.status == "failed" and "127 units" in f.message for f in findings)
+    findings, _ = compare(one, replace(one, layers=()), Config())
+    assert any("no such layer" in f.message for f in findings)
+
+
+def test_minima_and_named_concepts(run: Path) -> None:
+    one = open_baseline(run)
+    detected = next(
+        one.concepts[c] for c, iou in zip(one.layers[0].label, one.layers[0].iou, strict=True) if iou > 0.04
+    )
+    config = Config(
+        minimum_detectors=10_000, minimum_unique=5_000, categories={"object": 999}, forbidden=(detected,)
+    )
+    verdict = Verdict("m", "b", *compare(one, one, config))
+    assert failed(verdict) == {"detectors", "unique", "categories", "forbidden"}
+    assert not failed(Verdict("m", "b", *compare(one, one, Config(required=(detected,)))))
+    with pytest.raises(ParameterError, match="does not have"):
+        compare(one, one, Config(required=("no such thing",)))
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"minimum-detector": 3}, "candidates: minimum-detectors"),
+        ({"levels": {"drft": "off"}}, "candidates: drift"),
+        ({"levels": {"drift": "fatal"}}, "level"),
+        ({"required": ["a"], "forbidden": ["a"]}, "both required and forbidden"),
+        ({"minimum-detectors": 3, "minimum-unique": 4}, "contradicts"),
+        ({"significance": 2.0}, "0..1"),
+        ({"resamples": 1}, "from 100"),
+        ({"required": "wheel"}, "list"),
+    ],
+)
+def test_rules_that_will_not_do(table: dict[str, object], message: str) -> None:
+    with pytest.raises(ParameterError) as caught:
+        parse_config(table, "onnxdissect.toml")
+    assert message in str(caught.value)
+
+
+def test_first_rules_pass_their_own_baseline(run: Path, tmp_path: Path) -> None:
+    snapshot = snapshot_of(onnxdissect.load(run))
+    path = tmp_path / "onnxdissect.toml"
+    path.write_text(first_config(snapshot), encoding="utf-8")
+    config = read_config(path)
+    assert config.minimum_detectors > 0
+    assert not failed(Verdict("m", "b", *compare(snapshot, snapshot, config)))
+
+
+VERDICT = Verdict(
+    "my models/a.onnx",
+    "b",
+    (
+        Finding("runnable", "error", "passed", "", "runs"),
+        Finding("labels", "error", "failed", "relu<6>", "1 | 2 & 3", ("unit 1", "50 %\x01")),
+        Finding("drift", "warning", "failed", "relu6", "moved"),
+        Finding("iou-loss", "error", "untested", "relu6", "no counts"),
+    ),
+)
+
+
+def test_junit() -> None:
+    suite = ElementTree.fromstring(outputs.junit(VERDICT))[0]
+    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("4", "1", "1")
+    assert [case.get("name") for case in suite] == ["runs", "relu<6>", "relu6", "relu6"]
+    assert [case.tag for case in suite[1]] == ["failure"]
+
+
+def test_sarif_has_what_the_standard_requires() -> None:
+    log = json.loads(outputs.sarif(VERDICT))
+    assert log["version"] == "2.1.0"
+    (run,) = log["runs"]
+    rules = run["tool"]["driver"]["rules"]
+    assert [result["level"] for result in run["results"]] == ["error", "warning", "note"]
+    for result in run["results"]:
+        assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
+        assert result["message"]["text"]
+        assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "my%20models/a.onnx"
+
+
+def test_markdown_and_annotations_escape() -> None:
+    assert "| relu&lt;6> | 1 \\| 2 &amp; 3 | unit 1<br>" in outputs.markdown(VERDICT)
+    assert outputs.github(VERDICT)[0].startswith(
+        "::error title=onnxdissect labels::relu<6>: 1 | 2 & 3%0Aunit"
+    )
+
+
+def test_command_and_action(baseline: Path, tmp_path: Path) -> None:
+    bin_folder = Path(sys.executable).parent
+    script = re.search(r"run: \|\n((?: {8}.*\n)+)", (ROOT / "action.yml").read_text(encoding="utf-8"))
+    assert script is not None
+    environment = os.environ | {
+        "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
+        "BASELINE": str(baseline),
+        "DATA": "",
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
+    }
+    for model, code in (
+        (MODEL, 0),
+        (weights(tmp_path / "zeroed.onnx", "zeroed"), 1),
+        (tmp_path / "absent.onnx", 2),
+    ):
+        done = subprocess.run(
+            ["bash", "-e", "-c", script[1]],
+            env=environment | {"MODEL": str(model)},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        assert ("::error" in done.stdout) == (code == 1)
+    assert (tmp_path / "dissection.sarif").is_file()
+    assert "check failed" in (tmp_path / "summary.md").read_text(encoding="utf-8")
+
+
+def test_pytest_plugin(baseline: Path, tmp_path: Path) -> None:
+    zeroed = weights(tmp_path / "zeroed.onnx", "zeroed")
+    (tmp_path / "test_models.py").write_text(
+        f"""
+import pytest
+
+@pytest.mark.dissection
+@pytest.mark.parametrize("model", [{str(MODEL)!r}, {str(zeroed)!r}])
+def test_model(model, assert_dissection):
+    assert_dissection(model, {str(baseline)!r})
+""",
+        encoding="utf-8",
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "--strict-markers", "-p", "onnxdissect.pytest_plugin"]
+    # Installed, the plugin loads by its entry point; here it is named, and must not be loaded twice.
+    done = subprocess.run(
+        [*command, str(tmp_path)],
+        cwd=tmp_path,
+        env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "1 failed, 1 passed" in done.stdout, done.stdout + done.stderr
+    assert "check failed" in done.stdout

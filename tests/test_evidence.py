@@ -1,0 +1,158 @@
+"""Counts image by image against their twin, and how they are kept."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import fields, replace
+from pathlib import Path
+
+import naive
+import naive_statistics
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_core import Quiet, World, annotate, worlds
+
+from onnxdissect.core.evidence import CONTENDERS, Evidence, TruthCounts
+from onnxdissect.core.kernels.gather import choose
+from onnxdissect.core.pipeline import tally
+from onnxdissect.core.scoring import iou
+from onnxdissect.core.spool import Spool
+from onnxdissect.core.witness import Witness
+from onnxdissect.errors import OutputError, RunFormatError
+from onnxdissect.results.arrays import Sizes
+from onnxdissect.results.evidence import read_evidence, read_truth, write_evidence, write_truth
+
+
+def witnessed(
+    world: World, *, memory: int = 10**6, threads: int = 2, order: list[int] | None = None
+) -> tuple[Evidence, TruthCounts]:
+    plan = world.plan(threads=threads, block=2)
+    passed, counted = world.dissect(plan, batch=2)
+    if order is not None:
+        shuffled = Spool(Path(), 10**9)
+        chunks = list(passed.spool)
+        for i in sorted(range(len(chunks)), key=lambda i: order[i % len(order)]):
+            shuffled.append(chunks[i], [np.full(world.activations.shape[1], -np.inf, np.float32)])
+        passed = replace(passed, spool=shuffled)
+    with tempfile.TemporaryDirectory() as folder:
+        witness = Witness(Path(folder), plan, masks=True, shuffles=None, memory=memory)
+        (again,) = tally(plan, passed, Quiet(), witness)
+        np.testing.assert_array_equal(again.counts.intersection, counted.counts.intersection)
+        counts = again.counts
+        scores = iou(counts.intersection, counts.activation, passed.truth, plan.vocabulary.category_of)
+        return witness.evidence(0, scores), witness.truth()
+
+
+@given(worlds(), st.sampled_from([0, 200, 10**6]), st.integers(1, 3))
+@settings(max_examples=60, deadline=None)
+def test_evidence_is_that_of_the_masks(world: World, memory: int, threads: int) -> None:
+    evidence, truth = witnessed(world, memory=memory, threads=threads)
+    expected = world.expected()
+    masks = naive_statistics.masks(
+        world.activations, world.images, expected.thresholds, world.pixels, world.field
+    )
+    concepts = range(len(world.category_of))
+    covers = [[image.covers(c + 1) for c in concepts] for image in world.images]
+    scores = iou(expected.intersection, expected.activation, expected.truth, np.array(world.category_of))
+    room = min(CONTENDERS, len(world.category_of))
+    at = 0
+    for q in range(len(world.quantiles)):
+        for k in range(world.activations.shape[1]):
+            chosen = naive_statistics.contenders(scores[q, k].tolist(), room)
+            assert evidence.contenders[q, k].tolist() == chosen
+            row = q * world.activations.shape[1] + k
+            assert evidence.starts[row] == at
+            for x in range(len(world.images)):
+                if (q, k, x) not in masks:
+                    continue
+                mask = masks[q, k, x]
+                met = [int((mask & covers[x][c]).sum()) for c in concepts]
+                assert evidence.image[at] == x
+                assert evidence.activation[at] == mask.sum()
+                assert evidence.intersection[at].tolist() == [met[c] if c >= 0 else 0 for c in chosen]
+                hit = {world.category_of[c] for c in concepts if met[c]}
+                bits = np.unpackbits(evidence.overlap[at], count=world.categories)
+                assert set(np.flatnonzero(bits).tolist()) == hit
+                at += 1
+    assert evidence.starts[-1] == at == evidence.image.size
+    for x in range(len(world.images)):
+        span = slice(truth.starts[x], truth.starts[x + 1])
+        held = {c: int(covers[x][c].sum()) for c in concepts if covers[x][c].any()}
+        assert dict(zip(truth.concept[span].tolist(), truth.pixels[span].tolist(), strict=True)) == held
+        assert truth.concept[span].tolist() == sorted(held)
+        carried = {world.category_of[c] for c in held}
+        assert set(np.flatnonzero(truth.categories[x]).tolist()) == carried
+
+
+@given(worlds(), st.permutations(range(6)))
+@settings(max_examples=40, deadline=None)
+def test_evidence_adds_up_whatever_the_order(world: World, order: list[int]) -> None:
+    evidence, truth = witnessed(world)
+    other, again = witnessed(world, memory=0, threads=3, order=order)
+    for one, two in ((evidence, other), (truth, again)):
+        for field in fields(one):
+            np.testing.assert_array_equal(getattr(one, field.name), getattr(two, field.name), strict=True)
+    expected = world.expected()
+    q, k, _ = evidence.contenders.shape
+    for row in range(q * k):
+        span = slice(evidence.starts[row], evidence.starts[row + 1])
+        at = (row // k, row % k)
+        assert evidence.activation[span].sum() == expected.activation_total[at]
+        for slot, c in enumerate(evidence.contenders[at]):
+            if c >= 0:
+                assert evidence.intersection[span, slot].sum() == expected.intersection[at][c]
+
+
+@given(st.lists(st.lists(st.sampled_from([0.0, 0.1, 0.2, 0.3]), min_size=4, max_size=4), min_size=1))
+def test_contenders_are_the_best_concepts(scores: list[list[float]]) -> None:
+    for most in range(5):
+        chosen = choose(np.array(scores), most)
+        assert chosen.tolist() == [naive_statistics.contenders(row, most) for row in scores]
+    with pytest.raises(ValueError, match="5 of 4"):
+        choose(np.array(scores), 5)
+
+
+@given(world=worlds())
+@settings(max_examples=20, deadline=None)
+def test_evidence_reads_back(world: World) -> None:
+    evidence, truth = witnessed(world)
+    n, k = world.activations.shape[:2]
+    concepts = len(world.category_of)
+    sizes = Sizes(len(world.quantiles), k, concepts, world.categories, 0, n)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        assert read_evidence(folder, sizes) is None
+        assert read_truth(folder, concepts, world.categories, n) is None
+        write_evidence(folder, evidence)
+        write_truth(folder, truth)
+        found = read_evidence(folder, sizes)
+        counts = read_truth(folder, concepts, world.categories, n)
+        assert found is not None and counts is not None
+        for one, two in ((evidence, found), (truth, counts)):
+            for field in fields(one):
+                np.testing.assert_array_equal(getattr(one, field.name), getattr(two, field.name), strict=True)
+        for wrong in (replace(sizes, K=k + 1), replace(sizes, Q=sizes.Q + 1)):
+            with pytest.raises(RunFormatError, match="does not belong"):
+                read_evidence(folder, wrong)
+        for name_ in ("evidence.npz", "truth.npz"):
+            whole = (folder / name_).read_bytes()
+            (folder / name_).write_bytes(whole[: len(whole) // 2])
+        with pytest.raises(RunFormatError, match="damaged"):
+            read_evidence(folder, sizes)
+        with pytest.raises(RunFormatError, match="damaged"):
+            read_truth(folder, concepts, world.categories, n)
+
+
+def test_a_full_disk_is_said(tmp_path: Path) -> None:
+    activations = np.arange(32, dtype=np.float32).reshape(2, 1, 4, 4)
+    image = naive.NaiveImage((4, 4), [np.ones((4, 4), np.int64)], [])
+    world = World(
+        activations, [annotate(image.grid, image.maps, [])] * 2, [image] * 2, [0], 1, [0.2], None, (4, 4), 0
+    )
+    plan = world.plan()
+    passed, _ = world.dissect(plan, batch=1)
+    witness = Witness(tmp_path / "nowhere", plan, masks=True, shuffles=None, memory=0)
+    with pytest.raises(OutputError, match="nowhere"):
+        tally(plan, passed, Quiet(), witness)

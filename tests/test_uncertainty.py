@@ -1,0 +1,153 @@
+"""Uncertainty in whole runs: what is written, read back, rescored and refused."""
+
+from __future__ import annotations
+
+import csv
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_run import Convolution, broden, contents, dissect, network
+
+import onnxdissect
+from onnxdissect.core.bootstrap import bootstrap_iou, resample_weights
+from onnxdissect.errors import ParameterError, RunFormatError, RunMismatchError
+from onnxdissect.results import rescore
+from onnxdissect.results.verdicts import primary_categories
+
+LATER = ("p_value", "q_value", "detectors_fdr", "unique_low", "unique_high")
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Path:
+    network(tmp_path / "net.onnx", [Convolution(5, (3, 3), (2, 2), (1, 1, 1, 1))], pool=False, seed=1)
+    broden(tmp_path / "data", 30, seed=2)
+    return tmp_path
+
+
+def test_evidence_adds_up_to_the_counts_of_the_run(world: Path) -> None:
+    run = dissect(world, quantiles=[0.1, 0.02])
+    evidence, truth, counts = run.evidence("relu0"), run.truth_counts(), run.counts("relu0")
+    assert evidence is not None and truth is not None
+    np.testing.assert_array_equal(
+        np.bincount(truth.concept, truth.pixels, minlength=len(run.concepts)), counts.truth
+    )
+    for q in range(2):
+        for k in range(5):
+            span = slice(*evidence.starts[[q * 5 + k, q * 5 + k + 1]])
+            assert evidence.activation[span].sum() == counts.activation_total[q, k]
+            known = evidence.contenders[q, k][evidence.contenders[q, k] >= 0]
+            np.testing.assert_array_equal(
+                evidence.intersection[span].sum(axis=0)[: known.size], counts.intersection[q, k, known]
+            )
+            inside = truth.categories[evidence.image[span]]
+            np.testing.assert_array_equal(evidence.activation[span] @ inside, counts.activation[q, k])
+
+
+@pytest.mark.parametrize("scoring", ["paper", "lite", "pnas"])
+def test_columns_are_those_of_the_resamples(world: Path, scoring: str) -> None:
+    dissect(world, bootstrap=200, seed=3)
+    run = rescore(world / "run", scoring=scoring, iou_threshold=0.06)
+    evidence, truth = run.evidence("relu0"), run.truth_counts()
+    assert evidence is not None and truth is not None
+    weights = np.concatenate(list(resample_weights(len(run.images), 200, 3)))
+    labels = run.scores("relu0").concept
+    category_of = primary_categories(run.concepts, run.categories)
+    drawn = bootstrap_iou(evidence, truth, category_of, weights, labels=labels, scoring=scoring)
+    for unit in run.units():
+        iou, winner = drawn.iou[0, unit.unit], drawn.winner[0, unit.unit]
+        if math.isnan(iou[0]):
+            assert unit.iou_low is unit.iou_high is unit.stability is None
+            continue
+        assert unit.iou_low is not None and unit.iou_high is not None
+        assert unit.iou_low == pytest.approx(np.quantile(iou, 0.025), rel=1e-12)
+        assert unit.iou_high == pytest.approx(np.quantile(iou, 0.975), rel=1e-12)
+        assert unit.stability == (winner == labels[0, unit.unit]).mean()
+        assert unit.iou_low <= unit.iou_high
+    (summary,) = run.summary()
+    assert summary.unique_low is not None and summary.unique_high is not None
+    assert summary.unique_low <= summary.unique_high
+
+
+def test_a_rescored_run_can_be_scored_back(world: Path) -> None:
+    run = dissect(world, iou_threshold=0.02)
+    before = contents(run.path)
+    p_values = [unit.p_value for unit in run.units()]
+    assert None not in p_values
+    other = rescore(run.path, scoring="pnas", iou_threshold=0.5)
+    assert [unit.p_value for unit in other.units()] == p_values
+    assert other.summary()[0].detectors_fdr == 0
+    rescore(run.path, scoring="paper", iou_threshold=0.02)
+    assert contents(run.path) == before
+
+
+def test_detectors_that_survive_are_counted(world: Path) -> None:
+    run = dissect(world, iou_threshold=0.0, null=20)
+    (summary,) = run.summary()
+    q_values = [unit.q_value for unit in run.units()]
+    survive = [
+        unit for unit in run.units() if unit.detector and unit.q_value is not None and unit.q_value <= 0.05
+    ]
+    assert summary.detectors_fdr == len(survive) <= summary.detectors
+    for unit, q in zip(run.units(), q_values, strict=True):
+        assert unit.p_value is not None and q is not None and 0 < unit.p_value <= q <= 1
+
+
+def test_without_uncertainty_nothing_is_kept(world: Path) -> None:
+    run = dissect(world, bootstrap=0, null=0)
+    assert run.evidence("relu0") is None and run.truth_counts() is None
+    assert not [
+        name for name in contents(run.path) if name.endswith(("evidence.npz", "truth.npz", "null.npz"))
+    ]
+    for unit in run.units():
+        assert {unit.iou_low, unit.iou_high, unit.stability, unit.p_value, unit.q_value} == {None}
+    (summary,) = run.summary()
+    assert {summary.detectors_fdr, summary.unique_low, summary.unique_high} == {None}
+    alone = dissect(world, bootstrap=0, out=world / "null")
+    assert alone.evidence("relu0") is None
+    assert alone.units()[0].p_value is not None and alone.units()[0].iou_low is None
+    whole = dissect(world, out=world / "whole")
+    np.testing.assert_array_equal(run.iou("relu0"), whole.iou("relu0"))
+
+
+def test_runs_of_before_are_read(world: Path) -> None:
+    run = dissect(world, bootstrap=0, null=0)
+    for name in ("units.csv", "layers.csv"):
+        with (run.path / name).open(newline="", encoding="utf-8") as file:
+            header, *rows = list(csv.reader(file))
+        kept = [i for i, column in enumerate(header) if column not in LATER]
+        assert len(kept) < len(header)
+        with (run.path / name).open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerows([row[i] for i in kept] for row in (header, *rows))
+    old = onnxdissect.load(run.path)
+    assert old.units() == run.units() and old.summary() == run.summary()
+
+
+def test_seed_and_counts_are_part_of_the_run(world: Path) -> None:
+    first = dissect(world)
+    for changed in ({"seed": 1}, {"bootstrap": 100}, {"null": 5}):
+        with pytest.raises(RunMismatchError, match=rf"parameters\.{next(iter(changed))}"):
+            dissect(world, **changed)
+    other = dissect(world, seed=1, out=world / "other")
+    assert [unit.iou for unit in other.units()] == [unit.iou for unit in first.units()]
+    assert [unit.iou_low for unit in other.units()] != [unit.iou_low for unit in first.units()]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"bootstrap": -1}, {"null": 1}, {"null": -2}, {"seed": -1}, {"seed": 2**63}]
+)
+def test_impossible_requests_are_refused(world: Path, wrong: dict[str, int]) -> None:
+    with pytest.raises(ParameterError) as caught:
+        dissect(world, **wrong)
+    assert caught.value.hint
+    assert not (world / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["truth.npz", "layers/relu0/evidence.npz", "layers/relu0/null.npz"])
+def test_damaged_evidence_is_named(world: Path, name: str) -> None:
+    run = dissect(world)
+    (run.path / name).write_bytes((run.path / name).read_bytes()[:-40])
+    with pytest.raises(RunFormatError, match=Path(name).name):
+        rescore(run.path, iou_threshold=0.1)
