@@ -15,7 +15,7 @@ from onnxdissect.claim import claim
 from onnxdissect.core.null import Shuffles
 from onnxdissect.core.pipeline import Progress, run_pass, tally
 from onnxdissect.core.plan import LayerPlan, Plan
-from onnxdissect.core.state import PassState
+from onnxdissect.core.state import STATE_FORMAT, PassState
 from onnxdissect.core.witness import Witness
 from onnxdissect.data import Dataset, batches, open_dataset
 from onnxdissect.data.tiny import ensure_tiny
@@ -214,9 +214,14 @@ def dissect(
     with claimed.work() as work:
         clock.lap("start")
         state = PassState(plan, work)
-        tag: dict[str, str | int] = {"provider": session.provider, "batch_size": size}
+        tag: dict[str, str | int] = {"state": STATE_FORMAT, "provider": session.provider, "batch_size": size}
         if claimed.unfinished and state.restore(tag):
             notify(f"going on with the interrupted run after {state.images} of {len(dataset)} images")
+        elif claimed.unfinished:
+            notify(
+                "what the interrupted run left cannot be taken up (another version, provider or batch size, "
+                "or damaged files): starting over"
+            )
         stream = batches(
             dataset,
             preparer,

@@ -25,9 +25,12 @@ from onnxdissect.core.top import TopImages
 from onnxdissect.data.annotation import Annotation
 from onnxdissect.files import write_npz
 
-__all__ = ["STATE_FILE", "PassState", "Passed"]
+__all__ = ["STATE_FILE", "STATE_FORMAT", "PassState", "Passed"]
 
 STATE_FILE = "state.npz"
+
+STATE_FORMAT = 2
+"""Version of what a saved pass consists of; one of another version is not taken up."""
 
 # Cells of all layers that remain before they become a chunk of their own.
 _CHUNK_CELLS = 2**21

@@ -13,6 +13,7 @@ never read as a result.
 from __future__ import annotations
 
 from onnxdissect.results.dissection import Dissection
+from onnxdissect.results.exhibits import TopMaps
 from onnxdissect.results.manifest import FORMAT_VERSION, write_manifest
 from onnxdissect.results.reader import load
 from onnxdissect.results.records import Concept, ImageInfo, LayerCounts, LayerInfo, LayerSummary, Unit
@@ -26,6 +27,7 @@ __all__ = [
     "LayerCounts",
     "LayerInfo",
     "LayerSummary",
+    "TopMaps",
     "Unit",
     "load",
     "rescore",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ from numpy.typing import NDArray
 from onnxdissect.core.scoring import iou
 from onnxdissect.errors import RunFormatError
 from onnxdissect.files import write_npz
+from onnxdissect.results.archive import read_archive
 from onnxdissect.results.records import LayerCounts
 
 __all__ = ["TALLY", "TOP_MASKS", "Sizes", "read_counts", "read_paper_iou", "write_counts"]
@@ -197,19 +196,10 @@ def read_paper_iou(folder: Path, sizes: Sizes) -> NDArray[np.float64]:
 def _read(
     path: Path, schema: Mapping[str, tuple[str, str]], sizes: Sizes, top: int | None
 ) -> dict[str, NDArray[Any]]:
+    arrays = read_archive(path, {name: (dtype, len(axes)) for name, (dtype, axes) in schema.items()})
     try:
-        # numpy leaves a file of its own open when it turns out to be no archive
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            if isinstance(archive, np.ndarray):
-                raise ValueError("not an archive of arrays")
-            missing = [name for name in schema if name not in archive.files]
-            if missing:
-                raise ValueError(f"it lacks {', '.join(missing)}")
-            arrays = {name: archive[name] for name in schema}
         _check(arrays, schema, sizes, top)
-    except FileNotFoundError as error:
-        raise RunFormatError(f"{path} is missing", hint="dissect again with --fresh") from error
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+    except ValueError as error:
         raise RunFormatError(f"{path} is damaged: {error}", hint="dissect again with --fresh") from error
     return arrays
 

@@ -16,6 +16,7 @@ from onnxdissect.errors import InstallationError, LayerNotFoundError, ParameterE
 from onnxdissect.results import arrays, tables
 from onnxdissect.results.assess import assess
 from onnxdissect.results.evidence import Evidence, TruthCounts, read_evidence, read_truth
+from onnxdissect.results.exhibits import TopMaps, read_samples, read_top_maps
 from onnxdissect.results.manifest import Header, compose
 from onnxdissect.results.records import Concept, ImageInfo, LayerCounts, LayerInfo, LayerSummary, Unit
 from onnxdissect.results.verdicts import layer_iou, primary_categories
@@ -292,6 +293,52 @@ class Dissection:
             If the file is damaged.
         """
         return read_truth(self.path, len(self.concepts), len(self.categories), len(self.images))
+
+    def top_maps(self, layer: str) -> TopMaps | None:
+        """Read the activation maps of a layer's top images.
+
+        Parameters
+        ----------
+        layer : str
+            Value name, alias or folder name.
+
+        Returns
+        -------
+        TopMaps or None
+            None if the run was made by a version that did not keep them.
+
+        Raises
+        ------
+        LayerNotFoundError
+            If the run holds no such layer.
+        RunFormatError
+            If a file is damaged.
+        """
+        info = self.layer(layer)
+        return read_top_maps(self.path / "layers" / info.slug, self.counts(layer).top_images.shape)
+
+    def samples(self, layer: str) -> NDArray[np.float32] | None:
+        """Read a sample of the activations of a layer's units, evenly spread over images and cells.
+
+        Parameters
+        ----------
+        layer : str
+            Value name, alias or folder name.
+
+        Returns
+        -------
+        ndarray of float32, shape (K, S), or None
+            Ascending; None if the run was made by a version that did not keep them.
+
+        Raises
+        ------
+        LayerNotFoundError
+            If the run holds no such layer.
+        RunFormatError
+            If the file is damaged.
+        """
+        info = self.layer(layer)
+        return read_samples(self.path / "layers" / info.slug, info.units)
 
     def mask(self, layer: str, unit: int, rank: int, quantile: float | None = None) -> NDArray[np.bool_]:
         """Give the mask that was counted for one of a unit's top images.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 from onnxdissect.core.evidence import Evidence, TruthCounts
 from onnxdissect.errors import RunFormatError
 from onnxdissect.files import write_npz
+from onnxdissect.results.archive import read_archive
 from onnxdissect.results.arrays import Sizes
 
 __all__ = [
@@ -107,10 +106,9 @@ def read_evidence(folder: Path, sizes: Sizes) -> Evidence | None:
         If the file is damaged, or does not belong to this run.
     """
     path = folder / EVIDENCE
-    arrays = _read(path, _EVIDENCE_SCHEMA)
-    if arrays is None:
+    if not path.exists():
         return None
-    found = Evidence(**arrays)
+    found = Evidence(**read_archive(path, _EVIDENCE_SCHEMA))
     masks = found.image.size
     sound = (
         found.contenders.shape == (sizes.Q, sizes.K, min(found.contenders.shape[2], sizes.C))
@@ -148,10 +146,9 @@ def read_truth(folder: Path, concepts: int, categories: int, images: int) -> Tru
         If the file is damaged, or does not belong to this run.
     """
     path = folder / TRUTH
-    arrays = _read(path, _TRUTH_SCHEMA)
-    if arrays is None:
+    if not path.exists():
         return None
-    found = TruthCounts(**arrays)
+    found = TruthCounts(**read_archive(path, _TRUTH_SCHEMA))
     sound = (
         found.starts.shape == (images + 1,)
         and _climbs(found.starts, found.concept.size)
@@ -203,10 +200,9 @@ def read_null(folder: Path, sizes: Sizes) -> NDArray[np.float64] | None:
         If the file is damaged, or does not belong to this run.
     """
     path = folder / NULL
-    arrays = _read(path, _NULL_SCHEMA)
-    if arrays is None:
+    if not path.exists():
         return None
-    best = arrays["best"]
+    best: NDArray[np.float64] = read_archive(path, _NULL_SCHEMA)["best"]
     if best.shape[0] < 3 or best.shape[1:] != (sizes.Q, sizes.K) or not np.isfinite(best).all():
         raise RunFormatError(f"{path} does not belong to this run", hint="dissect again with --fresh")
     return best
@@ -222,20 +218,3 @@ def _climbs(starts: NDArray[np.int64], end: int) -> bool:
 
 def _within(positions: NDArray[Any], size: int) -> bool:
     return positions.size == 0 or bool(positions.min() >= 0 and positions.max() < size)
-
-
-def _read(path: Path, schema: dict[str, tuple[str, int]]) -> dict[str, NDArray[Any]] | None:
-    if not path.exists():
-        return None
-    try:
-        # numpy leaves a file of its own open when it turns out to be no archive
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            if isinstance(archive, np.ndarray):
-                raise ValueError("not an archive of arrays")
-            arrays = {name: archive[name] for name in schema}
-        for name, (dtype, axes) in schema.items():
-            if arrays[name].dtype != np.dtype(dtype) or arrays[name].ndim != axes:
-                raise ValueError(f"{name} is {arrays[name].dtype} of shape {arrays[name].shape}")
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise RunFormatError(f"{path} is damaged: {error}", hint="dissect again with --fresh") from error
-    return arrays

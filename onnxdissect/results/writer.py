@@ -15,6 +15,7 @@ from onnxdissect.files import make_folder, sweep_partial
 from onnxdissect.results import arrays, tables
 from onnxdissect.results.dissection import Dissection
 from onnxdissect.results.evidence import Evidence, TruthCounts, write_evidence, write_null, write_truth
+from onnxdissect.results.exhibits import TopMaps, write_exhibits
 from onnxdissect.results.manifest import MANIFEST, Header, compose, parse, read_manifest, write_manifest
 from onnxdissect.results.netdissect import write_netdissect
 from onnxdissect.results.reader import load, open_run
@@ -33,6 +34,7 @@ def save_layer(
     categories: Sequence[str],
     concepts: Sequence[Concept],
     images: Sequence[ImageInfo],
+    exhibits: tuple[TopMaps, NDArray[np.float32]] | None = None,
     evidence: Evidence | None = None,
     null: NDArray[np.float64] | None = None,
 ) -> None:
@@ -54,6 +56,8 @@ def save_layer(
         In order of their numbers.
     images : sequence of ImageInfo
         In the run's order.
+    exhibits : (TopMaps, ndarray of float32 of shape (K, S)), optional
+        What is to be looked at: maps of the top images, and a sample of each unit's activations, ascending.
     evidence : Evidence, optional
         Its counts by image.
     null : ndarray of float64, shape (1 + shuffles, Q, K), optional
@@ -76,6 +80,8 @@ def save_layer(
         category_of=primary_categories(concepts, categories),
         quantiles=quantiles,
     )
+    if exhibits is not None:
+        write_exhibits(place, *exhibits)
     if evidence is not None:
         write_evidence(place, evidence)
     if null is not None:
