@@ -95,6 +95,18 @@ class LayerState:
             self.top.update(first, activations, sieve.maxima[before : before + n])
         self.samples.update(first, activations)
 
+    def merge(self, other: LayerState) -> None:
+        """Take in everything that another object made with the same parameters has taken in.
+
+        Parameters
+        ----------
+        other : LayerState
+            Of other images. Not changed.
+        """
+        self.thresholds.merge(other.thresholds)
+        self.top.merge(other.top)
+        self.samples.merge(other.samples)
+
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything taken in so far, for `restore`."""
         return self.thresholds.state() | self.top.state() | {"samples": self.samples.values}

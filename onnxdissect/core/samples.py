@@ -27,7 +27,7 @@ class Samples:
     Attributes
     ----------
     values : ndarray of float32, shape (positions, units)
-        The sample, in the order of the positions; zero where the image has not come yet.
+        The sample, in the order of the positions; NaN where the image has not come yet.
     nbytes : int
         Bytes held at most, whatever the number of images.
     """
@@ -42,7 +42,7 @@ class Samples:
         edges = np.arange(count + 1) * positions // count
         places = edges[:-1] + (within * np.diff(edges)).astype(np.int64)
         self._images, self._cells = np.divmod(places, cells)
-        self.values: NDArray[np.float32] = np.zeros((count, units), np.float32)
+        self.values: NDArray[np.float32] = np.full((count, units), np.nan, np.float32)
 
     def update(self, first: int, activations: NDArray[np.float32]) -> None:
         """Take in a batch.
@@ -58,6 +58,16 @@ class Samples:
         if begin < end:
             flat = activations.reshape(n, units, h * w)
             self.values[begin:end] = flat[self._images[begin:end] - first, :, self._cells[begin:end]]
+
+    def merge(self, other: Samples) -> None:
+        """Take in everything that another object made with the same parameters has taken in.
+
+        Parameters
+        ----------
+        other : Samples
+            Of other images. Not changed.
+        """
+        np.copyto(self.values, other.values, where=np.isnan(self.values))
 
     def sorted(self) -> NDArray[np.float32]:
         """Give the sample, ascending, shape (units, positions)."""

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from io import BufferedReader
 from pathlib import Path
 from threading import Lock
 from typing import BinaryIO
@@ -186,6 +187,8 @@ def _thin(chunks: list[Chunk], which: Iterable[int], bounds: Sequence[NDArray[np
         chunks[i] = replace(chunks[i], layers=thinned)
 
 
+# Kernels would be compiled anew for arrays that are not aligned, or that cannot be written to.
+_ALIGNMENT = 8
 # What a chunk's arrays are called, in the order of a file: those of its annotations, those of each layer.
 _ANNOTATIONS = tuple(field.name for field in fields(PackedAnnotations))
 _RECORDS = tuple(field.name for field in fields(Records) if field.name != "shape")
@@ -201,19 +204,21 @@ def _write(file: BinaryIO, chunk: Chunk) -> None:
     file.write(json.dumps(header).encode() + b"\n")
     for array in arrays:
         file.write(array.data)
+        file.write(bytes(-array.nbytes % _ALIGNMENT))
 
 
-def _read(file: BinaryIO) -> Chunk | None:
+def _read(file: BufferedReader) -> Chunk | None:
     line = file.readline()
     if not line:
         return None
     header = json.loads(line)
     kinds = [(np.dtype(dtype), tuple(shape)) for dtype, shape in header["arrays"]]
     sizes = [dtype.itemsize * math.prod(shape) for dtype, shape in kinds]
-    block = memoryview(file.read(sum(sizes)))
-    places = np.cumsum([0, *sizes]).tolist()
+    places = np.cumsum([0, *(-(-size // _ALIGNMENT) * _ALIGNMENT for size in sizes)]).tolist()
+    block = np.empty(places[-1], np.uint8)
+    file.readinto(block.data)
     arrays = iter(
-        np.frombuffer(block[at : at + size], dtype).reshape(shape)
+        block[at : at + size].view(dtype).reshape(shape)
         for at, size, (dtype, shape) in zip(places, sizes, kinds, strict=False)
     )
     annotations = PackedAnnotations(**{name: next(arrays) for name in _ANNOTATIONS})

@@ -155,6 +155,32 @@ class PassState:
             self.images += len(annotations)
         self._spool.append(chunk, self._bounds())
 
+    def merge(self, other: PassState) -> None:
+        """Take in everything that a pass over other images of the same plan has taken in.
+
+        What comes out in the end is the same, bit for bit, however the images are divided. A merged pass
+        can be finished, or merged again; to go on with one that was interrupted, its images must be the
+        first ones.
+
+        Parameters
+        ----------
+        other : PassState
+            Made with the same plan, and another folder. What it holds is taken over: it is of no use
+            afterwards.
+
+        Raises
+        ------
+        OutputError
+            If the disk does not take what does not fit in memory.
+        """
+        for layer, more in zip(self._layers, other._layers, strict=True):
+            layer.merge(more)
+        self._truth += other._truth
+        self._concept_images += other._concept_images
+        self.images += other.images
+        for chunk in other._spool:
+            self._spool.append(chunk, self._bounds())
+
     def finish(self) -> Passed:
         """Settle the thresholds, once all images have been taken in.
 

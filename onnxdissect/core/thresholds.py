@@ -133,6 +133,27 @@ class Thresholds:
         self._seen += positions
         self._set_bounds()
 
+    def merge(self, other: Thresholds) -> None:
+        """Take in everything that another object made with the same parameters has taken in.
+
+        Parameters
+        ----------
+        other : Thresholds
+            Of other positions of the same units. Not changed.
+        """
+        self._counts += other._counts
+        floors = np.maximum(self._floors, other._floors)
+        for unit, floor in enumerate(floors.tolist()):
+            # Bins up to a floor were counted by one of the two at most, and decide nothing any more.
+            from_top = np.cumsum(self._counts[unit, :floor:-1], dtype=np.int64)
+            enough = int(np.searchsorted(from_top, max(self._sizes) + 1))
+            if enough < from_top.size:
+                floors[unit] = self._counts.shape[1] - 1 - enough
+            self._above[unit] = from_top[enough - 1] if enough else 0
+        self._floors = floors
+        self._seen += other._seen
+        self._set_bounds()
+
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything taken in so far.
 

@@ -67,6 +67,30 @@ class TopImages:
         """
         insert(activations, maxima, first, self.images, self.values, self._slots, self._maps, self._ranges)
 
+    def merge(self, other: TopImages) -> None:
+        """Take in everything that another object made with the same parameters has taken in.
+
+        Parameters
+        ----------
+        other : TopImages
+            Of other images. Not changed.
+        """
+        count = self.images.shape[1]
+        images = np.concatenate([self.images, other.images], axis=1)
+        values = np.concatenate([self.values, other.values], axis=1)
+        first = np.lexsort((images, -values), axis=1)[:, :count]
+        for unit, order in enumerate(first):
+            maps = np.concatenate(
+                [self._maps[unit, self._slots[unit]], other._maps[unit, other._slots[unit]]]
+            )
+            ranges = np.concatenate(
+                [self._ranges[unit, self._slots[unit]], other._ranges[unit, other._slots[unit]]]
+            )
+            self._maps[unit], self._ranges[unit] = maps[order], ranges[order]
+        self._slots[:] = np.arange(count)
+        self.images = np.take_along_axis(images, first, axis=1)
+        self.values = np.take_along_axis(values, first, axis=1)
+
     def maps(self) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
         """Activation maps of the top images, for looking at.
 
