@@ -160,19 +160,16 @@ class Counts:
 
 def pack(
     annotations: Sequence[Annotation],
-    truths: NDArray[np.int64],
     grids: NDArray[np.int64],
     category_of: NDArray[np.int64],
     categories: int,
-) -> PackedAnnotations:
+) -> tuple[PackedAnnotations, NDArray[np.int64]]:
     """Gather the annotations of a chunk of images.
 
     Parameters
     ----------
     annotations : sequence of Annotation
         One per image.
-    truths : ndarray of int64, shape (images, concepts)
-        |L_c(x)| of each image.
     grids : ndarray of int64, shape (grids, 2)
         The data set's distinct label grids.
     category_of : ndarray of int64, shape (concepts,)
@@ -182,24 +179,38 @@ def pack(
 
     Returns
     -------
-    PackedAnnotations
+    packed : PackedAnnotations
+    truths : ndarray of int64, shape (images, concepts)
+        |L_c(x)|: pixels of each image that hold each concept.
     """
     known = {(int(sh), int(sw)): g for g, (sh, sw) in enumerate(grids)}
-    carried = np.zeros((len(annotations), categories), np.bool_)
+    images, concepts = len(annotations), category_of.size
+    plane_starts = _starts([a.planes.size for a in annotations])
+    flat = np.concatenate([a.planes.ravel() for a in annotations] or [np.empty(0, np.uint16)])
+    begins = np.ones(flat.size, np.bool_)
+    np.not_equal(flat[1:], flat[:-1], out=begins[1:])
+    # No run goes on from one image to the next: pixels are counted run by run.
+    begins[plane_starts[:-1][plane_starts[:-1] < flat.size]] = True
+    edges = np.append(np.flatnonzero(begins), flat.size)
+    labels, lengths = flat[edges[:-1]], np.diff(edges)
+    of_image = np.repeat(np.arange(images), np.diff(np.searchsorted(edges, plane_starts)))
+    truths = np.bincount(of_image * (concepts + 1) + labels, lengths, images * (concepts + 1))
+    truths = truths.astype(np.int64).reshape(images, concepts + 1)[:, 1:]
+    for truth, annotation in zip(truths, annotations, strict=True):
+        truth[annotation.whole] = annotation.grid[0] * annotation.grid[1]
+    carried = np.zeros((images, categories), np.bool_)
     image, concept = np.nonzero(truths)
     carried[image, category_of[concept]] = True
-    flat = np.concatenate([a.planes.ravel() for a in annotations] or [np.empty(0, np.uint16)])
-    changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    edges = np.concatenate([[0], changes, [flat.size]]) if flat.size else np.zeros(1, np.int64)
-    return PackedAnnotations(
-        run_labels=flat[edges[:-1]],
-        run_lengths=np.diff(edges).astype(np.uint32),
-        plane_starts=_starts([a.planes.size for a in annotations]),
+    packed = PackedAnnotations(
+        run_labels=labels,
+        run_lengths=lengths.astype(np.uint32),
+        plane_starts=plane_starts,
         grid_of=np.array([known[a.grid] for a in annotations], np.int64),
         whole=np.concatenate([a.whole for a in annotations] or [np.empty(0, np.int64)]).astype(np.int64),
         whole_starts=_starts([a.whole.size for a in annotations]),
         carried=carried,
     )
+    return packed, truths
 
 
 def _starts(sizes: Sequence[int]) -> NDArray[np.int64]:

@@ -144,9 +144,8 @@ class PassState:
         self, first: int, annotations: Sequence[Annotation], sieves: Sequence[Sieve], room: Room
     ) -> None:
         vocabulary = self._plan.vocabulary
-        truths = np.stack([annotation.truth(self._truth.size) for annotation in annotations])
-        packed = pack(
-            annotations, truths, self._plan.grids, vocabulary.category_of, len(vocabulary.categories)
+        packed, truths = pack(
+            annotations, self._plan.grids, vocabulary.category_of, len(vocabulary.categories)
         )
         chunk = Chunk(first, packed, tuple(sieve.drain(room) for sieve in sieves))
         with self._lock:
