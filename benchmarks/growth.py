@@ -14,17 +14,11 @@ import tempfile
 from pathlib import Path
 
 import worlds
+from options import common, preprocessing
 
-parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("model", type=Path)
-parser.add_argument("data", type=Path)
+parser = common(__doc__)
 parser.add_argument("--images", type=int, nargs="+", required=True)
 parser.add_argument("--batch", type=int, default=8)
-parser.add_argument("--layer", action="append")
-parser.add_argument("--mean", type=float, nargs="+")
-parser.add_argument("--std", type=float, nargs="+")
-parser.add_argument("--scale", type=float)
-parser.add_argument("--preset")
 parser.add_argument("--child", choices=["bare", "run"], help=argparse.SUPPRESS)
 
 
@@ -36,13 +30,14 @@ def child(given: argparse.Namespace) -> None:
     from onnxdissect.data import open_dataset
     from onnxdissect.model import Preparer, choose_preprocessing, load_network, open_session
 
-    preprocessing = {name: getattr(given, name) for name in ("mean", "std", "scale", "preset")}
     selectors = given.layer or ["stages"]
     if given.child == "bare":
         dataset = open_dataset(given.data)
         network = load_network(given.model, image_size=dataset.image_size)
         session = open_session(network, network.select(selectors), provider="cpu")
-        preparer = Preparer(choose_preprocessing(network, **preprocessing), network.input, network.size)
+        preparer = Preparer(
+            choose_preprocessing(network, **preprocessing(given)), network.input, network.size
+        )
         began = time.perf_counter()
         worlds.bare_loop(dataset, preparer, session, given.batch, 2)
         seconds = time.perf_counter() - began
@@ -52,13 +47,12 @@ def child(given: argparse.Namespace) -> None:
                 given.model,
                 given.data,
                 selectors,
-                batch_size=given.batch,
                 provider="cpu",
                 out=Path(folder) / "run",
-                **preprocessing,
+                **preprocessing(given),
             )
         timing = run.manifest["timing"]
-        seconds = timing["pass"] + timing["thresholds"] + timing["tally"]
+        seconds = sum(timing[name] for name in ("pass", "thresholds", "tally", "null"))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"seconds": seconds, "peak": peak}))
 

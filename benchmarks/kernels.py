@@ -8,7 +8,6 @@ activations, then an upsampled mask and its labels per image and unit, in NumPy 
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import tempfile
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import worlds
+from options import Silent, common, preprocessing
 
 from onnxdissect.core.pipeline import tally
 from onnxdissect.core.plan import LayerPlan, Plan
@@ -25,41 +25,23 @@ from onnxdissect.model import Preparer, choose_preprocessing, load_network, open
 
 TAU = 0.005
 
-parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("model", type=Path)
-parser.add_argument("data", type=Path)
-parser.add_argument("--limit", type=int)
+parser = common(__doc__)
 parser.add_argument("--rounds", type=int, default=3)
 parser.add_argument("--batch", type=int, default=8)
 parser.add_argument("--threads", type=int, default=2)
-parser.add_argument("--layer", default="last")
-parser.add_argument("--mean", type=float, nargs="+")
-parser.add_argument("--std", type=float, nargs="+")
-parser.add_argument("--scale", type=float)
-parser.add_argument("--preset")
-
-
-class Silent:
-    def start(self, phase: str, total: int) -> None: ...
-
-    def advance(self, images: int) -> None: ...
-
-    def finish(self) -> None: ...
 
 
 def main() -> None:
     given = parser.parse_args()
-    preprocessing = {name: getattr(given, name) for name in ("mean", "std", "scale", "preset")}
     dataset = open_dataset(given.data).subset(limit=given.limit)
     network = load_network(given.model, image_size=dataset.image_size)
-    (layer,) = network.select([given.layer])
+    (layer,) = network.select(given.layer or ["last"])
     session = open_session(network, [layer], provider="cpu")
-    preparer = Preparer(choose_preprocessing(network, **preprocessing), network.input, network.size)
+    preparer = Preparer(choose_preprocessing(network, **preprocessing(given)), network.input, network.size)
     activations = np.concatenate(
         [session(inputs)[0] for inputs in worlds.prepared(dataset, preparer, given.batch, 2)]
     )
     annotations = [dataset.read_annotation(i) for i in range(len(dataset))]
-    concepts = len(dataset.vocabulary.concepts)
     # The old tools resize; so must we, for the counts to be comparable.
     plan = Plan(
         layers=(LayerPlan(layer.name, layer.units, layer.grid, None),),
@@ -71,7 +53,7 @@ def main() -> None:
         top=15,
         block=given.batch,
         threads=given.threads,
-        spool_bytes=512 * 2**20,
+        spool_bytes=256 * 2**20,
     )
     old: list[tuple[float, float]] = []
     new: list[tuple[float, float]] = []
@@ -92,7 +74,9 @@ def main() -> None:
         began = time.perf_counter()
         thresholds = worlds.lite_quantile(activations, TAU)
         settled = time.perf_counter()
-        intersection = worlds.lite_tally(activations, thresholds, annotations, concepts)
+        intersection, _, _ = worlds.lite_tally(
+            activations, thresholds, annotations, dataset.vocabulary.category_of
+        )
         old.append((settled - began, time.perf_counter() - settled))
     differing = np.abs(intersection - counted.counts.intersection[0]).sum() / max(1, intersection.sum())
     print(f"{layer.name}: {layer.units} units of {layer.grid[0]}x{layer.grid[1]}, {len(dataset)} images")
