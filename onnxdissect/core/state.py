@@ -94,7 +94,8 @@ class PassState:
     @property
     def nbytes(self) -> int:
         """Most bytes the pass holds from one batch to the next, whatever the number of images."""
-        return self._plan.spool_bytes + sum(layer.nbytes for layer in self._layers)
+        # While one lane makes room in the spool, the others may fill a quarter of it anew.
+        return self._plan.spool_bytes * 5 // 4 + sum(layer.nbytes for layer in self._layers)
 
     def take(
         self,
@@ -230,11 +231,12 @@ class PassState:
             "images": np.array([self.images]),
             "truth": self._truth,
             "concept_images": self._concept_images,
-            "segments": np.array(self._spool.segments(), np.int64),
+            "segments": np.array(self._spool.segments(), np.int64).reshape(-1, 2),
         }
         for i, layer in enumerate(self._layers):
             arrays |= {f"{i}.{name}": array for name, array in layer.state().items()}
         write_npz(self._folder / STATE_FILE, arrays)
+        self._spool.saved()
 
     def restore(self, tag: Mapping[str, str | int]) -> bool:
         """Take up what was saved in the folder, if it was saved under the same tag.
@@ -259,7 +261,7 @@ class PassState:
             return False
         if arrays["tag"].tolist() != [f"{key}={value}" for key, value in tag.items()]:
             return False
-        if not self._spool.restore(arrays["segments"].tolist()):
+        if not self._spool.restore([tuple(pair) for pair in arrays["segments"].tolist()]):
             return False
         self.images = int(arrays["images"][0])
         self._truth = arrays["truth"]
