@@ -32,7 +32,7 @@ class First(Silent):
         self.said = phase != "pass"
 
     def advance(self, images: int) -> None:
-        if not self.said:
+        if images and not self.said:
             print(time.time(), flush=True)
             self.said = True
 

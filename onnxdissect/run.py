@@ -16,6 +16,7 @@ from onnxdissect.core.null import Shuffles
 from onnxdissect.core.pipeline import Progress, run_pass, tally
 from onnxdissect.core.plan import LayerPlan, Plan
 from onnxdissect.core.state import STATE_FORMAT, PassState
+from onnxdissect.core.warmup import kernels_warming
 from onnxdissect.core.witness import Witness
 from onnxdissect.data import Dataset, batches, open_dataset
 from onnxdissect.data.tiny import ensure_tiny
@@ -180,95 +181,102 @@ def dissect(
     if not network_path.is_file():
         # Says what is wrong with the path before a data set is drawn for nothing.
         load_network(network_path)
-    dataset = _open_data(data, progress).subset(split=split, limit=limit)
-    network = load_network(network_path, image_size=dataset.image_size)
-    chosen = network.select(parameters.layers)
-    preprocessing = choose_preprocessing(
-        network, preset=preset, mean=mean, std=std, scale=scale, channels=channels
-    )
-    identity = identity_of(network, dataset, parameters, preprocessing, chosen, split, limit)
-    named = "tiny" if str(data) == "tiny" else dataset.name
-    target = Path(out) if out is not None else Path("dissections") / f"{network_path.stem}-{named}"
-    claimed = claim(target, identity, fresh=fresh)
-    if claimed.complete:
-        notify(f"{target} already holds this run, complete; --fresh starts over")
-        return load(target)
-
-    preparer = Preparer(preprocessing, network.input, network.size)
-    session = open_session(
-        network,
-        chosen,
-        provider=provider,
-        # A lane for each core, and a thread for each lane: onnxruntime and the kernels never wait for one
-        # another, and no sum depends on how many cores there are.
-        threads=1,
-        spin=False,
-        verify=_first_images(dataset, preparer),
-    )
-    size = _batch_size(batch_size, chosen, session.provider)
-    workers = workers or _cores()
-    lanes = workers if session.provider == "cpu" else _GPU_LANES
-    block = _block(size, len(dataset), lanes)
-    plan = _plan(network, dataset, chosen, parameters, block=block, threads=_cores())
-    _announce(notify, network, dataset, session, preprocessing, plan, size)
-    with claimed.work() as work:
-        clock.lap("start")
-        state = PassState(plan, work)
-        tag: dict[str, str | int] = {"state": STATE_FORMAT, "provider": session.provider, "batch_size": size}
-        if claimed.unfinished and state.restore(tag):
-            notify(f"going on with the interrupted run after {state.images} of {len(dataset)} images")
-        elif claimed.unfinished:
-            notify(
-                "what the interrupted run left cannot be taken up (another version, provider or batch size, "
-                "or damaged files): starting over"
-            )
-        stream = batches(
-            dataset,
-            preparer,
-            shape=preparer.shape,
-            dtype=preparer.dtype,
-            batch_size=block,
-            workers=workers,
-            start=state.images,
+    with kernels_warming(notify):
+        dataset = _open_data(data, progress).subset(split=split, limit=limit)
+        network = load_network(network_path, image_size=dataset.image_size)
+        chosen = network.select(parameters.layers)
+        preprocessing = choose_preprocessing(
+            network, preset=preset, mean=mean, std=std, scale=scale, channels=channels
         )
-        with stop_request() as stopped:
-            seconds = run_pass(
-                state,
-                stream,
-                session,
-                dataset.image_name,
-                progress,
-                total=len(dataset),
-                lanes=lanes,
-                batch_size=size,
-                tag=tag,
-                save_every=save_every,
-                stopped=stopped,
+        identity = identity_of(network, dataset, parameters, preprocessing, chosen, split, limit)
+        named = "tiny" if str(data) == "tiny" else dataset.name
+        target = Path(out) if out is not None else Path("dissections") / f"{network_path.stem}-{named}"
+        claimed = claim(target, identity, fresh=fresh)
+        if claimed.complete:
+            notify(f"{target} already holds this run, complete; --fresh starts over")
+            return load(target)
+
+        preparer = Preparer(preprocessing, network.input, network.size)
+        session = open_session(
+            network,
+            chosen,
+            provider=provider,
+            # A lane for each core, and a thread for each lane: onnxruntime and the kernels never wait for one
+            # another, and no sum depends on how many cores there are.
+            threads=1,
+            spin=False,
+            verify=_first_images(dataset, preparer),
+        )
+        size = _batch_size(batch_size, chosen, session.provider)
+        workers = workers or _cores()
+        lanes = workers if session.provider == "cpu" else _GPU_LANES
+        block = _block(size, len(dataset), lanes)
+        plan = _plan(network, dataset, chosen, parameters, block=block, threads=_cores())
+        _announce(notify, network, dataset, session, preprocessing, plan, size)
+        with claimed.work() as work:
+            clock.lap("start")
+            state = PassState(plan, work)
+            tag: dict[str, str | int] = {
+                "state": STATE_FORMAT,
+                "provider": session.provider,
+                "batch_size": size,
+            }
+            if claimed.unfinished and state.restore(tag):
+                notify(f"going on with the interrupted run after {state.images} of {len(dataset)} images")
+            elif claimed.unfinished:
+                notify(
+                    "what the interrupted run left cannot be taken up (another version, provider or batch "
+                    "size, or damaged files): starting over"
+                )
+            stream = batches(
+                dataset,
+                preparer,
+                shape=preparer.shape,
+                dtype=preparer.dtype,
+                batch_size=block,
+                workers=workers,
+                start=state.images,
             )
-        clock.lap("pass")
-        if clock.seconds["pass"] > save_every:
-            state.save(tag)
-        passed = state.finish()
-        clock.lap("thresholds")
-        shuffles = Shuffles(plan, null, seed) if null else None
-        witness = Witness(work, plan, masks=bootstrap > 0, shuffles=shuffles)
-        tallies = tally(plan, passed, progress, witness)
-        clock.lap("tally")
-        chance = None if shuffles is None else shuffles.scores(passed, progress)
-        clock.lap("null")
-        uncertain = Uncertain(witness if bootstrap else None, chance)
-        manifest = identity | {
-            "provider": {"name": session.provider, "note": session.provider_note},
-            "batch_size": size,
-            "warnings": list(session.warnings),
-            "memory": {
-                "pass": state.nbytes,
-                "tally": plan.spool_bytes + witness.memory + sum(layer.counts.nbytes for layer in tallies),
-            },
-            "versions": tool_versions(),
-            "timing": clock.seconds | {f"pass_{k}": round(v, 3) for k, v in seconds.items()},
-        }
-        return write_run(target, manifest, chosen, plan, passed, tallies, dataset, parameters, uncertain)
+            with stop_request() as stopped:
+                seconds = run_pass(
+                    state,
+                    stream,
+                    session,
+                    dataset.image_name,
+                    progress,
+                    total=len(dataset),
+                    lanes=lanes,
+                    batch_size=size,
+                    tag=tag,
+                    save_every=save_every,
+                    stopped=stopped,
+                )
+            clock.lap("pass")
+            if clock.seconds["pass"] > save_every:
+                state.save(tag)
+            passed = state.finish()
+            clock.lap("thresholds")
+            shuffles = Shuffles(plan, null, seed) if null else None
+            witness = Witness(work, plan, masks=bootstrap > 0, shuffles=shuffles)
+            tallies = tally(plan, passed, progress, witness)
+            clock.lap("tally")
+            chance = None if shuffles is None else shuffles.scores(passed, progress)
+            clock.lap("null")
+            uncertain = Uncertain(witness if bootstrap else None, chance)
+            manifest = identity | {
+                "provider": {"name": session.provider, "note": session.provider_note},
+                "batch_size": size,
+                "warnings": list(session.warnings),
+                "memory": {
+                    "pass": state.nbytes,
+                    "tally": plan.spool_bytes
+                    + witness.memory
+                    + sum(layer.counts.nbytes for layer in tallies),
+                },
+                "versions": tool_versions(),
+                "timing": clock.seconds | {f"pass_{k}": round(v, 3) for k, v in seconds.items()},
+            }
+            return write_run(target, manifest, chosen, plan, passed, tallies, dataset, parameters, uncertain)
 
 
 def _open_data(data: str | Path, progress: Progress) -> Dataset:
