@@ -1,9 +1,10 @@
-"""All benchmarks after one another, each in its own process, on one model and one data set.
+"""All benchmarks after one another, each in its own process.
 
-    python benchmarks/table.py MODEL DATA [--quick] [--layer SEL] [preprocessing options]
+    python benchmarks/table.py [DATA] [--model MODEL] [--layer SEL]... [--quick] [preprocessing options]
 
-Rows are those of `speed.py` (one layer, then the stages), `kernels.py` and `growth.py`. Options that are not
-named here are passed on to all of them.
+Without a model: a heavy network and a mobile one, the architectures of ResNet-18 and MobileNetV2, each with
+one layer and with the ends of four stages. Without a data set: the drawn one. Options that are not named
+here are passed on to all.
 """
 
 from __future__ import annotations
@@ -11,36 +12,61 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import networks
+
+from onnxdissect.data.tiny import ensure_tiny
+
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("model", type=Path)
-parser.add_argument("data", type=Path)
-parser.add_argument("--layer", default="last", help="the layer of the rows that are about one layer")
+parser.add_argument("data", type=Path, nargs="?")
+parser.add_argument("--model", type=Path)
+parser.add_argument("--layer", action="append", help="of --model; the last one by default")
 parser.add_argument("--quick", action="store_true", help="few images, a single round")
 
 _HERE = Path(__file__).resolve().parent
+_STAGES = {
+    "resnet18": ["layer1.1.relu", "layer2.1.relu", "layer3.1.relu", "layer4.1.relu"],
+    "mobilenet_v2": ["block2.sum", "block5.sum", "block12.sum", "last.relu6"],
+}
 
 
-def rows(quick: bool, layer: str) -> list[tuple[str, list[str]]]:
-    """The title of each section, and the command that prints it, without the model and the data set."""
+def rows(model: Path, stages: list[str], quick: bool) -> Iterator[tuple[str, list[str]]]:
+    """The title of each row, and the script that prints it with its options."""
     effort = ["--limit", "16", "--rounds", "1"] if quick else ["--rounds", "5"]
+    limit = effort[:2] if quick else []
     sizes = ["16", "32"] if quick else ["700", "7000"]
-    return [
-        ("run against the bare loop, one layer", ["speed.py", *effort, "--layer", layer]),
-        ("run against the bare loop, stages", ["speed.py", *effort, "--layer", "stages"]),
-        ("kernels against the older tools", ["kernels.py", *effort, "--layer", layer]),
-        ("memory and growth", ["growth.py", "--layer", layer, "--images", *sizes]),
-    ]
+    one, several = (
+        [option for layer in layers for option in ("--layer", layer)] for layers in (stages[-1:], stages)
+    )
+    name = model.stem
+    yield f"{name}: start-up", ["startup.py", *one, *effort[-2:]]
+    yield f"{name}: run against the bare loop, one layer", ["speed.py", *effort, *one]
+    if len(stages) > 1:
+        yield f"{name}: run against the bare loop, {len(stages)} layers", ["speed.py", *effort, *several]
+    yield f"{name}: kernels against the older tools", ["kernels.py", *effort, *one]
+    yield f"{name}: thresholds from samples", ["sketch.py", *limit, *one]
+    yield f"{name}: memory and growth", ["growth.py", *several, "--images", *sizes]
 
 
 def main() -> int:
     given, passed_on = parser.parse_known_args()
     failed = 0
-    for title, (script, *options) in rows(given.quick, given.layer):
-        print(f"== {title}", flush=True)
-        command = [sys.executable, str(_HERE / script), str(given.model), str(given.data)]
-        failed |= subprocess.run([*command, *options, *passed_on], check=False).returncode != 0
+    with tempfile.TemporaryDirectory() as folder:
+        data = given.data or ensure_tiny()
+        if given.model:
+            chosen = [(given.model, given.layer or ["last"])]
+        else:
+            built = [build(Path(folder)) for build in (networks.resnet18, networks.mobilenet_v2)]
+            chosen = [(model, _STAGES[model.stem]) for model in built]
+            passed_on += ["--preset", "imagenet"]
+        for model, stages in chosen:
+            for title, (script, *options) in rows(model, stages, given.quick):
+                print(f"== {title}", flush=True)
+                command = [sys.executable, str(_HERE / script), str(model), str(data)]
+                failed |= subprocess.run([*command, *options, *passed_on], check=False).returncode != 0
     return int(failed)
 
 
