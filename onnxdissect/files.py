@@ -154,8 +154,8 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
     write_text(path, "".join(f"{line.removesuffix(writer.dialect.lineterminator)}\n" for line in lines))
 
 
-def write_npz(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
-    """Write arrays atomically as a compressed ``.npz``; equal arrays give equal bytes.
+def write_npz(path: Path, arrays: Mapping[str, NDArray[np.generic]], *, compress: bool = True) -> None:
+    """Write arrays atomically as an ``.npz``; equal arrays give equal bytes.
 
     Parameters
     ----------
@@ -163,12 +163,15 @@ def write_npz(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
         Where the file goes; one already there is replaced.
     arrays : mapping of str to ndarray
         Written in this order, C-contiguous. No object arrays.
+    compress : bool
+        Smaller, but slow: not for what is soon replaced.
 
     Raises
     ------
     OutputError
         If the file cannot be written.
     """
+    method = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
     with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
         for name, array in arrays.items():
             entry = zipfile.ZipInfo(f"{name}.npy", _ZIP_DATE)
@@ -176,7 +179,7 @@ def write_npz(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
             entry.external_attr = 0o644 << 16
             member = io.BytesIO()
             np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
-            archive.writestr(entry, member.getbuffer(), zipfile.ZIP_DEFLATED, _ZIP_LEVEL)
+            archive.writestr(entry, member.getbuffer(), method, _ZIP_LEVEL)
 
 
 def sweep_partial(folder: Path) -> None:

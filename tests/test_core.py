@@ -421,13 +421,13 @@ def test_top_images_do_not_depend_on_order(
 
 
 def test_large_maps_of_top_images_are_kept_as_the_largest_of_squares() -> None:
-    top = TopImages(5, 15, (1001, 1000))
-    activations = np.random.default_rng(0).random((1, 5, 1001, 1000), np.float32)
+    top = TopImages(4, 15, (1001, 1000))
+    activations = np.random.default_rng(0).random((1, 4, 1001, 1000), np.float32)
     top.update(0, activations, activations.max(axis=(2, 3)))
     maps, low, high = top.maps()
-    assert maps.shape == (5, 15, 501, 500)
+    assert maps.shape == (4, 15, 501, 500)
     padded = np.pad(activations[0], ((0, 0), (0, 1), (0, 0)), mode="edge")
-    squares = padded.reshape(5, 501, 2, 500, 2).max(axis=(2, 4))
+    squares = padded.reshape(4, 501, 2, 500, 2).max(axis=(2, 4))
     scaled = (squares - low[:, 0, None, None]) / (high - low)[:, 0, None, None] * 255
     np.testing.assert_allclose(maps[:, 0], scaled, atol=0.51)
 

@@ -235,7 +235,7 @@ class PassState:
         }
         for i, layer in enumerate(self._layers):
             arrays |= {f"{i}.{name}": array for name, array in layer.state().items()}
-        write_npz(self._folder / STATE_FILE, arrays)
+        write_npz(self._folder / STATE_FILE, arrays, compress=False)
         self._spool.saved()
 
     def restore(self, tag: Mapping[str, str | int]) -> bool:

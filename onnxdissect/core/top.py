@@ -13,7 +13,7 @@ from onnxdissect.core.kernels.top import insert
 __all__ = ["TopImages"]
 
 # Of all maps of a layer together; they are for looking at, and half the rows and columns do as well.
-_MAP_BYTES = 64 * 2**20
+_MAP_BYTES = 16 * 2**20
 
 
 class TopImages:
