@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from onnxdissect.core.records import PackedAnnotations, Records
+from onnxdissect.core.room import pages
 from onnxdissect.files import replacing
 
 __all__ = ["Chunk", "Segments"]
@@ -204,7 +204,7 @@ def _read(file: BufferedReader) -> Chunk | None:
     kinds = [(np.dtype(dtype), tuple(shape)) for dtype, shape in header["arrays"]]
     sizes = [dtype.itemsize * math.prod(shape) for dtype, shape in kinds]
     places = np.cumsum([0, *(-(-size // _ALIGNMENT) * _ALIGNMENT for size in sizes)]).tolist()
-    block: NDArray[np.uint8] = np.empty(places[-1], np.uint8)
+    block = pages(places[-1])
     file.readinto(block.data)
     arrays = iter(
         block[at : at + size].view(dtype).reshape(shape)

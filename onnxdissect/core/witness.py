@@ -76,7 +76,8 @@ class Witness:
         """
         if self.masks:
             self._truth[start] = image_truth(annotations, self._concepts)
-            self._carried[start] = annotations.carried
+            # A view would keep the whole chunk in memory.
+            self._carried[start] = annotations.carried.copy()
         if self._shuffles is not None:
             self._shuffles.see(start, annotations)
 
