@@ -17,10 +17,11 @@ import numpy as np
 import worlds
 from options import Silent, common, preprocessing
 
-from onnxdissect.core.pipeline import tally
+from onnxdissect.core.pipeline import run_pass, tally
 from onnxdissect.core.plan import LayerPlan, Plan
 from onnxdissect.core.state import PassState
 from onnxdissect.data import open_dataset
+from onnxdissect.data.stream import Batch
 from onnxdissect.model import Preparer, choose_preprocessing, load_network, open_session
 
 TAU = 0.005
@@ -55,15 +56,31 @@ def main() -> None:
         threads=given.threads,
         spool_bytes=256 * 2**20,
     )
+    batches = [
+        Batch(
+            start, activations[start : start + given.batch], tuple(annotations[start : start + given.batch])
+        )
+        for start in range(0, len(dataset), given.batch)
+    ]
     old: list[tuple[float, float]] = []
     new: list[tuple[float, float]] = []
     for turn in range(given.rounds + 1):
         began = time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:
             state = PassState(plan, Path(folder))
-            for start in range(0, len(dataset), given.batch):
-                stop = start + given.batch
-                state.take(start, [[activations[start:stop]]], annotations[start:stop], dataset.image_name)
+            run_pass(
+                state,
+                batches,
+                lambda inputs: [np.ascontiguousarray(inputs)],
+                dataset.image_name,
+                Silent(),
+                total=len(dataset),
+                lanes=given.threads,
+                batch_size=given.batch,
+                tag={},
+                save_every=1e9,
+                stopped=lambda: False,
+            )
             passed = state.finish()
             settled = time.perf_counter()
             (counted,) = tally(plan, passed, Silent())
