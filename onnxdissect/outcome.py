@@ -87,6 +87,7 @@ def identity_of(
             "producer": network.producer,
             "input": network.input.name,
             "size": list(network.size),
+            **network.stated(),
         },
         "data": {
             "name": dataset.name,

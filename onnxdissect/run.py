@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from onnxdissect.claim import claim
 from onnxdissect.core.null import Shuffles
@@ -88,6 +88,10 @@ def dissect(
     seed: int = 0,
     out: str | Path | None = None,
     fresh: bool = False,
+    image_size: tuple[int, int] | None = None,
+    bind: Mapping[str, ArrayLike | str] | None = None,
+    layouts: Mapping[str, str] | None = None,
+    custom_ops: Sequence[str | Path] = (),
     save_every: float = 30.0,
     progress: Progress | None = None,
     notify: Callable[[str], None] | None = None,
@@ -141,6 +145,14 @@ def dissect(
         The run directory; by default ``dissections/<model>-<data>``.
     fresh : bool
         Start over, whatever a former run left in `out`.
+    image_size : (int, int), optional
+        (height, width) to run a network at that takes images of any size; by default the data's.
+    bind : mapping of str to array_like or str, optional
+        Values of the network's inputs beside the image; see `onnxdissect.model.load_network`.
+    layouts : mapping of str to str, optional
+        Layouts of values that the graph leaves open, such as ``{"tokens": "NTC:1:14x14"}``.
+    custom_ops : sequence of str or Path
+        Shared libraries of operators that onnxruntime lacks.
     save_every : float
         Seconds between two saves of an unfinished run, from which the same call goes on.
     progress : Progress, optional
@@ -183,7 +195,13 @@ def dissect(
         load_network(network_path)
     with kernels_warming(notify):
         dataset = _open_data(data, progress).subset(split=split, limit=limit)
-        network = load_network(network_path, image_size=dataset.image_size)
+        network = load_network(
+            network_path,
+            image_size=image_size or dataset.image_size,
+            bind=bind,
+            layouts=layouts,
+            custom_ops=custom_ops,
+        )
         chosen = network.select(parameters.layers)
         preprocessing = choose_preprocessing(
             network, preset=preset, mean=mean, std=std, scale=scale, channels=channels

@@ -15,16 +15,18 @@ import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
+from test_run import broden
 
 import onnxdissect
 from onnxdissect.check import outputs
 from onnxdissect.check.baseline import open_baseline, write_baseline
-from onnxdissect.check.comparison import compare
-from onnxdissect.check.config import Config, parse_config, read_config
+from onnxdissect.check.comparison import changed_units, make_comparison
+from onnxdissect.check.config import Config, LayerMinimum, parse_config, read_config
 from onnxdissect.check.gate import check_model
-from onnxdissect.check.snapshot import snapshot_of
+from onnxdissect.check.rules import apply_rules
+from onnxdissect.check.snapshot import Snapshot, snapshot_of
 from onnxdissect.check.start import first_config
-from onnxdissect.check.verdict import Finding, Verdict
+from onnxdissect.check.verdict import ChangedUnit, Finding, Verdict
 from onnxdissect.errors import ParameterError, RunFormatError, RunMismatchError
 
 ROOT = Path(__file__).parents[1]
@@ -43,6 +45,13 @@ def baseline(run: Path) -> Path:
     path = run.parent / "baseline.json"
     write_baseline(path, open_baseline(run))
     return path
+
+
+def compare(
+    baseline: Snapshot, candidate: Snapshot, config: Config
+) -> tuple[tuple[Finding, ...], tuple[ChangedUnit, ...]]:
+    comparison = make_comparison(baseline, candidate, config)
+    return apply_rules(comparison), changed_units(comparison)
 
 
 def failed(verdict: Verdict) -> set[str]:
@@ -93,7 +102,8 @@ def test_a_file_that_is_no_model_fails_the_check(baseline: Path, tmp_path: Path)
 
 def test_baseline_file_says_what_the_run_says(run: Path, baseline: Path) -> None:
     one, two = open_baseline(run), open_baseline(baseline)
-    assert compare(one, two, Config()) == compare(one, one, Config())
+    # The file stands where the run stood; the candidate is always a run.
+    assert compare(two, one, Config()) == compare(one, one, Config())
     assert one.layers[0].iou.tolist() == two.layers[0].iou.tolist()
 
 
@@ -119,8 +129,8 @@ def test_other_data_and_unit_counts(run: Path) -> None:
     with pytest.raises(RunMismatchError, match="fingerprint"):
         compare(one, replace(one, data=one.data | {"fingerprint": "0"}), Config())
     layer = one.layers[0]
-    names = ("label", "iou", "threshold", "stability", "dead", "twin")
-    fewer = replace(layer, **{name: getattr(layer, name)[:-1] for name in names})
+    names = ("label", "iou", "threshold", "stability", "highest", "twin")
+    fewer = replace(layer, evidence=None, **{name: getattr(layer, name)[:-1] for name in names})
     findings, _ = compare(one, replace(one, layers=(fewer,)), Config())
     assert any(f.rule == "layers" and f.status == "failed" and "127 units" in f.message for f in findings)
     findings, _ = compare(one, replace(one, layers=()), Config())
@@ -133,13 +143,24 @@ def test_minima_and_named_concepts(run: Path) -> None:
         one.concepts[c] for c, iou in zip(one.layers[0].label, one.layers[0].iou, strict=True) if iou > 0.04
     )
     config = Config(
-        minimum_detectors=10_000, minimum_unique=5_000, categories={"object": 999}, forbidden=(detected,)
+        minimum_detectors=10_000,
+        minimum_unique=5_000,
+        categories={"object": 71},
+        layers={"relu6": LayerMinimum(detectors=128)},
+        forbidden=(detected,),
     )
     verdict = Verdict("m", "b", *compare(one, one, config))
     assert failed(verdict) == {"detectors", "unique", "categories", "forbidden"}
     assert not failed(Verdict("m", "b", *compare(one, one, Config(required=(detected,)))))
-    with pytest.raises(ParameterError, match="does not have"):
-        compare(one, one, Config(required=("no such thing",)))
+    for impossible, reason in (
+        (Config(required=("no such thing",)), "does not have"),
+        (Config(layers={"relu7": LayerMinimum()}), "relu6"),
+        (Config(categories={"object": 999}), "the data has 71"),
+        (Config(layers={"relu6": LayerMinimum(detectors=129)}), "which has 128 units"),
+    ):
+        with pytest.raises(ParameterError) as caught:
+            compare(one, one, impossible)
+        assert reason in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -178,15 +199,22 @@ VERDICT = Verdict(
         Finding("labels", "error", "failed", "relu<6>", "1 | 2 & 3", ("unit 1", "50 %\x01")),
         Finding("drift", "warning", "failed", "relu6", "moved"),
         Finding("iou-loss", "error", "untested", "relu6", "no counts"),
+        Finding("dead", "warning", "untested", "relu6", "no top images"),
     ),
 )
 
 
 def test_junit() -> None:
     suite = ElementTree.fromstring(outputs.junit(VERDICT))[0]
-    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("4", "1", "1")
-    assert [case.get("name") for case in suite] == ["runs", "relu<6>", "relu6", "relu6"]
-    assert [case.tag for case in suite[1]] == ["failure"]
+    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("5", "2", "1")
+    assert [case.get("name") for case in suite] == ["runs", "relu<6>", "relu6", "relu6", "relu6"]
+    assert [[part.tag for part in case] for case in suite] == [
+        [],
+        ["failure"],
+        ["system-out"],
+        ["failure"],
+        ["skipped"],
+    ]
 
 
 def test_sarif_has_what_the_standard_requires() -> None:
@@ -194,7 +222,7 @@ def test_sarif_has_what_the_standard_requires() -> None:
     assert log["version"] == "2.1.0"
     (run,) = log["runs"]
     rules = run["tool"]["driver"]["rules"]
-    assert [result["level"] for result in run["results"]] == ["error", "warning", "note"]
+    assert [result["level"] for result in run["results"]] == ["error", "error", "warning", "warning"]
     for result in run["results"]:
         assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
         assert result["message"]["text"]
@@ -263,3 +291,70 @@ def test_model(model, assert_dissection):
     )
     assert "1 failed, 1 passed" in done.stdout, done.stdout + done.stderr
     assert "check failed" in done.stdout
+
+
+def untested(verdict: Verdict) -> set[str]:
+    return {finding.rule for finding in verdict.findings if finding.status == "untested"}
+
+
+def test_what_cannot_be_tested_does_not_pass(tmp_path: Path) -> None:
+    run = onnxdissect.dissect(MODEL, "tiny", ["relu6"], limit=20, bootstrap=0, null=0, out=tmp_path / "run")
+    verdict = check_model(MODEL, run.path)
+    assert untested(verdict) == {"iou-loss", "unique-loss"}
+    assert not verdict.passed
+    assert "--bootstrap 0" in verdict.errors[0].message
+    soft = Config(levels={**Config().levels, "iou-loss": "warning", "unique-loss": "off"})
+    verdict = check_model(MODEL, run.path, soft)
+    assert verdict.passed
+    assert [finding.rule for finding in verdict.warnings] == ["iou-loss"]
+
+
+def test_losses_are_significant_and_named(tmp_path: Path) -> None:
+    # Sixty images are too few to be sure of the loss of any single unit.
+    run = onnxdissect.dissect(MODEL, "tiny", ["relu6"], limit=500, null=0, out=tmp_path / "run")
+    assert check_model(MODEL, run.path).passed
+    verdict = check_model(weights(tmp_path / "zeroed.onnx", "zeroed"), run.path)
+    assert {"iou-loss", "unique-loss"} <= failed(verdict)
+    assert verdict.changed
+    worst = verdict.changed[0]
+    assert worst.iou_before > 0.04
+    assert worst.iou_after == 0
+    assert worst.p_value is not None
+    assert worst.p_value <= 0.05
+
+
+def test_two_models_directly(tmp_path: Path) -> None:
+    """The same numbers under other names, and numbers that are three per cent off."""
+    renamed, off = onnx.load(MODEL), onnx.load(MODEL)
+    for node in renamed.graph.node:
+        for values in (node.input, node.output):
+            for i, name in enumerate(values):
+                if name.startswith("relu"):
+                    values[i] = f"other_{name}"
+    onnx.save(renamed, tmp_path / "renamed.onnx")
+    last = [node for node in off.graph.node if node.op_type == "Conv"][-1]
+    for tensor in off.graph.initializer:
+        if tensor.name in last.input:
+            values = numpy_helper.to_array(tensor) * np.float32(1.03)
+            tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+    onnx.save(off, tmp_path / "off.onnx")
+    data = Path(onnxdissect.load(_short(tmp_path)).manifest["data"]["folder"])
+    config = Config(parity=0.01, parity_images=3)
+    same = check_model(tmp_path / "renamed.onnx", MODEL, config, data=data)
+    assert same.passed
+    assert [layer.relative_rms for layer in same.drift] == [0.0] * 3
+    assert all(layer.cosine == pytest.approx(1) for layer in same.drift)
+    assert len(same.statements) == 3
+    moved = check_model(tmp_path / "off.onnx", MODEL, config, data=data)
+    assert moved.passed, "parity is a warning by default"
+    assert [layer.relative_rms > 0.01 for layer in moved.drift] == [False, False, True]
+    assert moved.drift[2].relative_rms == pytest.approx(0.03, rel=1e-3)
+    assert moved.drift[2].images == 3
+    assert "parity" in failed(moved)
+
+
+def _short(folder: Path) -> Path:
+    """A run over a small data set that lies by itself."""
+    broden(folder / "data", 12, seed=3)
+    onnxdissect.dissect(MODEL, folder / "data", ["relu6"], preset="raw", out=folder / "short")
+    return folder / "short"

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from onnxdissect.check.evidence import LayerEvidence, TruthCounts
 from onnxdissect.check.paired import Resampler, holm, loss_p_values, share_p_value
+from onnxdissect.core.bootstrap import resample_weights
+from onnxdissect.core.evidence import Evidence, TruthCounts
 
 N, C, K, R = 150, 6, 40, 3
 CATEGORY_OF = np.array([0, 0, 0, 1, 1, 1])
@@ -31,7 +32,7 @@ def dense_truth(truth: TruthCounts) -> NDArray[np.int64]:
     return dense
 
 
-def layer(truth: TruthCounts, random: np.random.Generator) -> LayerEvidence:
+def layer(truth: TruthCounts, random: np.random.Generator) -> Evidence:
     """Units that see a third of unit % C, image by image with noise of their own."""
     dense = dense_truth(truth)
     starts, images, activations, intersections = [0], [], [], []
@@ -46,16 +47,17 @@ def layer(truth: TruthCounts, random: np.random.Generator) -> LayerEvidence:
         images.append(rows)
         activations.append(activation[rows])
         intersections.append(seen[rows])
-    return LayerEvidence(
+    return Evidence(
         contenders,
         np.array(starts, np.int64),
         np.concatenate(images).astype(np.int32),
         np.concatenate(activations).astype(np.int32),
         np.concatenate(intersections).astype(np.int32),
+        np.zeros((sum(map(len, images)), 1), np.uint8),
     )
 
 
-def destroy(evidence: LayerEvidence, units: int) -> LayerEvidence:
+def destroy(evidence: Evidence, units: int) -> Evidence:
     intersection = evidence.intersection.copy()
     intersection[: evidence.starts[units]] = 0
     return replace(evidence, intersection=intersection)
@@ -67,10 +69,8 @@ def test_resamples_are_those_of_plain_loops() -> None:
     evidence = layer(truth, random)
     labels = evidence.contenders[0, :, 0].copy()
     labels[1] = 5  # not a contender: the weakest one stands for it
-    sampled = Resampler(truth, CATEGORY_OF, resamples=100, seed=3).layer(
-        evidence, labels, quantile=0, iou_threshold=0.1
-    )
-    draws = np.random.default_rng(3).multinomial(N, np.full(N, 1 / N), size=100)
+    sampled = Resampler(CATEGORY_OF, 100, 3, "paper", 0.1).layer(evidence, truth, labels)
+    draws = np.concatenate(list(resample_weights(N, 100, 3))).astype(int)
     dense = dense_truth(truth)
     for b, weights in ((0, np.ones(N, int)), (7, draws[6]), (100, draws[99])):
         found = set()
@@ -89,10 +89,9 @@ def test_resamples_are_those_of_plain_loops() -> None:
         assert sampled.unique[b] == len(found)
 
 
-def verdicts(one: LayerEvidence, two: LayerEvidence, truth: TruthCounts) -> tuple[list[float], float]:
-    resampler = Resampler(truth, CATEGORY_OF, resamples=300, seed=0)
-    labels = one.contenders[0, :, 0]
-    a, b = (resampler.layer(e, labels, quantile=0, iou_threshold=0.04) for e in (one, two))
+def verdicts(one: Evidence, two: Evidence, truth: TruthCounts) -> tuple[list[float], float]:
+    resampler = Resampler(CATEGORY_OF, 300, 0, "paper", 0.04)
+    a, b = (resampler.layer(e, truth, one.contenders[0, :, 0]) for e in (one, two))
     return holm(loss_p_values(a.iou, b.iou, a.images, 0.0).tolist()), share_p_value(a.unique, b.unique, 0.0)
 
 
@@ -106,10 +105,8 @@ def test_false_alarms_are_at_the_level_and_destroyed_units_are_found() -> None:
         adjusted, unique = verdicts(one, two, truth)
         alarms += min(adjusted) <= 0.05
         unique_alarms += unique <= 0.05
-        resampler = Resampler(truth, CATEGORY_OF, resamples=300, seed=0)
-        a, b = (
-            resampler.layer(e, one.contenders[0, :, 0], quantile=0, iou_threshold=0.04) for e in (one, two)
-        )
+        resampler = Resampler(CATEGORY_OF, 300, 0, "paper", 0.04)
+        a, b = (resampler.layer(e, truth, one.contenders[0, :, 0]) for e in (one, two))
         single += loss_p_values(a.iou, b.iou, a.images, 0.0).tolist()
         if seed < 5:
             adjusted, _ = verdicts(one, destroy(two, K // 10), truth)

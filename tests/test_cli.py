@@ -120,7 +120,11 @@ def test_version(command: Command) -> None:
 def test_layers(command: Command, world: Path) -> None:
     said = command("layers", "net.onnx")
     assert "net.onnx: input image NCHW float32, 12x12 pixels" in said.out
-    assert re.search(r"^1 +relu1 +relu0 +Relu +NCHW +4 +6x6 +3 +2 +0 +108 +100%$", said.out, re.M)
+    assert re.search(
+        r"^1 +relu1 +relu0 +Relu +NCHW +1x4x6x6 +4 +6x6 +3 +2 +0 +108 +100% +Conv works on NCHW$",
+        said.out,
+        re.M,
+    )
     (conv, relu) = json.loads(command("layers", "net.onnx", "--json").out)
     assert (conv["stage"], relu["stage"]) == (None, 1)
     assert relu["receptive_field"] == {"offset": [0, 0], "stride": [2, 2], "size": [3, 3]}
@@ -243,7 +247,7 @@ def test_weights_that_are_not_finite(command: Command, world: Path) -> None:
 
 OPTIONS: dict[str, tuple[tuple[object, ...], tuple[str, ...]]] = {
     "unknown layer": (("--layer", "rellu0"), ("rellu0", "relu0", "onnxdissect layers")),
-    "layer without units": (("--layer", "out"), ("out",)),
+    "layer without units": (("--layer", "image"), ("image", "input of the network")),
     "limit 0": (("--limit", 0), ("0",)),
     "quantile 0": (("--quantile", 0), ("strictly between 0 and 1", "--quantile 0.005")),
     "quantile 1.5": (("--quantile", 1.5), ("1.5",)),

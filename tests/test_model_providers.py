@@ -102,3 +102,29 @@ def test_no_wheel_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(providers, "version", missing)
     assert installed_wheels() == {}
     assert "no onnxruntime wheel" in providers.advice()
+
+
+def test_a_session_tells_who_runs_what(tmp_path: Path) -> None:
+    options = onnxruntime.SessionOptions()
+    options.add_session_config_entry(providers.RECORD_PLACEMENT, "1")
+    path = str(save(plain(), tmp_path / "model.onnx"))
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    placed = providers.placement(session)
+    assert placed["CPUExecutionProvider"]["Conv"] == 4
+    assert providers.left_to_cpu(placed) == (
+        "5 of 5 operators with weights run on the CPU all the same: Conv, Gemm"
+    )
+    silent = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    assert providers.placement(silent) == {}
+
+
+def test_operators_left_to_the_cpu_are_named() -> None:
+    placed = {
+        "CUDAExecutionProvider": {"Conv": 30, "Relu": 20},
+        "CPUExecutionProvider": {"Shape": 4, "Gather": 4},
+    }
+    assert providers.left_to_cpu(placed) is None
+    placed["CPUExecutionProvider"]["QLinearConv"] = 2
+    assert providers.left_to_cpu(placed) == (
+        "2 of 32 operators with weights run on the CPU all the same: QLinearConv"
+    )

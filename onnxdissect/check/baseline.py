@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import io
 import json
 import lzma
 from dataclasses import fields
@@ -12,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from onnxdissect.check.evidence import LayerEvidence, TruthCounts
+from onnxdissect.check.packing import pack, unpack
 from onnxdissect.check.snapshot import LayerSnapshot, Snapshot, snapshot_of
+from onnxdissect.core.evidence import Evidence
 from onnxdissect.errors import RunFormatError, RunNotFoundError
 from onnxdissect.files import write_text
 from onnxdissect.results import load
@@ -26,9 +26,13 @@ FORMAT_VERSION = 1
 
 _AGAIN = "write it again with check --write-baseline"
 _PLAIN = ("source", "data", "parameters", "preprocessing", "iou_threshold", "scoring")
+_LAYER_PLAIN = ("name", "op", "geometry")
+_LAYER_ARRAYS = ("label", "iou", "threshold", "stability", "highest", "twin", "top_images", "top_masks")
+# Precise enough for a rule on drift, which is in per cents.
+_LEVELS_KIND = np.float32
 
 
-def write_baseline(path: Path, snapshot: Snapshot) -> None:
+def write_baseline(path: Path, snapshot: Snapshot) -> int:
     """Write a snapshot.
 
     Parameters
@@ -36,6 +40,11 @@ def write_baseline(path: Path, snapshot: Snapshot) -> None:
     path : Path
         Replaced if it exists.
     snapshot : Snapshot
+
+    Returns
+    -------
+    int
+        Bytes of the file.
 
     Raises
     ------
@@ -46,17 +55,21 @@ def write_baseline(path: Path, snapshot: Snapshot) -> None:
     body["source"] = Path(snapshot.source).name
     body["categories"] = list(snapshot.categories)
     body["concepts"] = list(snapshot.concepts)
-    arrays: dict[str, Any] = {"category_of": snapshot.category_of}
-    _put(arrays, "truth", snapshot.truth)
     body["layers"] = []
+    arrays: dict[str, NDArray[Any]] = {"category_of": snapshot.category_of}
     for i, layer in enumerate(snapshot.layers):
-        body["layers"].append({"name": layer.name, "shape": list(layer.shape), "units": len(layer.label)})
-        for name in _LAYER_ARRAYS:
-            arrays[f"{i}/{name}"] = getattr(layer, name)
-        _put(arrays, f"{i}/evidence", layer.evidence)
-    body["arrays"] = _pack(arrays)
+        plain = {name: getattr(layer, name) for name in _LAYER_PLAIN}
+        body["layers"].append(plain | {"units": layer.units, "shape": list(layer.shape)})
+        arrays |= {f"{i}/{name}": getattr(layer, name) for name in _LAYER_ARRAYS}
+        if layer.levels is not None:
+            arrays[f"{i}/levels"] = layer.levels.astype(_LEVELS_KIND)
+        if layer.evidence is not None:
+            arrays |= _evidence_arrays(f"{i}/evidence", layer.evidence)
+    body["arrays"] = pack(arrays)
     document = {"format_version": FORMAT_VERSION, "sha256": _checksum(body), **body}
-    write_text(path, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    write_text(path, text)
+    return len(text.encode())
 
 
 def open_baseline(path: Path) -> Snapshot:
@@ -80,7 +93,10 @@ def open_baseline(path: Path) -> Snapshot:
     if path.is_dir():
         return snapshot_of(load(path))
     if not path.is_file():
-        raise RunNotFoundError(f"there is no run directory or baseline file at {path}", hint=_AGAIN)
+        raise RunNotFoundError(
+            f"there is no run directory or baseline file at {path}",
+            hint=f"onnxdissect check MODEL --write-baseline {path}",
+        )
     try:
         body = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -91,53 +107,45 @@ def open_baseline(path: Path) -> Snapshot:
     if body.pop("sha256", None) != _checksum(body):
         raise RunFormatError(f"{path} was edited or damaged: its checksum differs", hint=_AGAIN)
     try:
-        arrays = _unpack(body["arrays"])
-        layers = tuple(
-            LayerSnapshot(
-                name=item["name"],
-                shape=(int(item["shape"][0]), int(item["shape"][1])),
-                evidence=_take(arrays, f"{i}/evidence", LayerEvidence),
-                **{name: arrays[f"{i}/{name}"] for name in _LAYER_ARRAYS},
-            )
-            for i, item in enumerate(body["layers"])
-        )
+        arrays = unpack(body["arrays"])
         return Snapshot(
             categories=tuple(body["categories"]),
             concepts=tuple(body["concepts"]),
             category_of=arrays["category_of"],
-            layers=layers,
-            truth=_take(arrays, "truth", TruthCounts),
+            layers=tuple(_layer(item, arrays, str(i)) for i, item in enumerate(body["layers"])),
+            truth=None,
             **{name: body[name] for name in _PLAIN},
         )
-    except (KeyError, TypeError, ValueError, OSError, lzma.LZMAError, EOFError) as error:
+    except (KeyError, TypeError, ValueError, lzma.LZMAError, EOFError) as error:
         raise RunFormatError(f"{path} is malformed: {error!r}", hint=_AGAIN) from error
 
 
-_LAYER_ARRAYS = ("label", "iou", "threshold", "stability", "dead", "twin")
+def _layer(item: dict[str, Any], arrays: dict[str, NDArray[Any]], prefix: str) -> LayerSnapshot:
+    levels = arrays.get(f"{prefix}/levels")
+    stored: dict[str, Any] = {name: item[name] for name in _LAYER_PLAIN}
+    stored |= {name: arrays[f"{prefix}/{name}"] for name in _LAYER_ARRAYS}
+    return LayerSnapshot(
+        shape=(int(item["shape"][0]), int(item["shape"][1])),
+        levels=None if levels is None else levels.astype(np.float64),
+        evidence=_evidence(f"{prefix}/evidence", arrays),
+        scores=None,
+        **stored,
+    )
 
 
 def _checksum(body: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
-def _put(arrays: dict[str, Any], prefix: str, record: LayerEvidence | TruthCounts | None) -> None:
-    if record is not None:
-        for field in fields(record):
-            arrays[f"{prefix}/{field.name}"] = getattr(record, field.name)
+def _evidence_arrays(prefix: str, evidence: Evidence) -> dict[str, NDArray[Any]]:
+    arrays = {f"{prefix}/{field.name}": getattr(evidence, field.name) for field in fields(evidence)}
+    # Images ascend within a unit: steps are smaller than numbers.
+    arrays[f"{prefix}/image"] = np.diff(evidence.image, prepend=evidence.image.dtype.type(0))
+    return arrays
 
 
-def _take(arrays: dict[str, Any], prefix: str, kind: Any) -> Any:
-    if not any(name.startswith(f"{prefix}/") for name in arrays):
+def _evidence(prefix: str, arrays: dict[str, NDArray[Any]]) -> Evidence | None:
+    if f"{prefix}/image" not in arrays:
         return None
-    return kind(**{field.name: arrays[f"{prefix}/{field.name}"] for field in fields(kind)})
-
-
-def _pack(arrays: dict[str, Any]) -> str:
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    return base64.b64encode(lzma.compress(buffer.getvalue(), preset=6)).decode()
-
-
-def _unpack(text: str) -> dict[str, Any]:
-    with np.load(io.BytesIO(lzma.decompress(base64.b64decode(text, validate=True))), allow_pickle=False) as f:
-        return dict(f)
+    found = {field.name: arrays[f"{prefix}/{field.name}"] for field in fields(Evidence)}
+    return Evidence(**found | {"image": np.cumsum(found["image"], dtype=np.int32)})

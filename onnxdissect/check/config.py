@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -9,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from onnxdissect.errors import ParameterError, nearest
+from onnxdissect.model import PROVIDERS
 
-__all__ = ["RULES", "Config", "parse_config", "read_config"]
+__all__ = ["RULES", "Config", "LayerMinimum", "parse_config", "read_config"]
 
 RULES = (
     "layers",
@@ -25,11 +27,26 @@ RULES = (
     "dead",
     "duplicates",
     "drift",
+    "parity",
 )
 """Names of the rules that have a level."""
 
 _LEVELS = ("error", "warning", "off")
-_SOFT = ("duplicates", "drift")
+_SOFT = ("duplicates", "drift", "parity")
+
+
+@dataclass(frozen=True, slots=True)
+class LayerMinimum:
+    """What one layer must have.
+
+    Attributes
+    ----------
+    detectors, unique : int
+        Units that are detectors, and their distinct labels.
+    """
+
+    detectors: int = 0
+    unique: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +59,8 @@ class Config:
         Per rule of `RULES`: ``error``, ``warning`` or ``off``.
     provider : str
         Execution provider the candidate must run on.
+    data : str
+        Where the baseline's data lies; empty for where it lay.
     significance : float
         Chance of a false alarm that each paired rule may have, all its tests together (Holm).
     resamples, seed : int
@@ -56,18 +75,25 @@ class Config:
         Over all layers: units, and distinct labels.
     categories : mapping of str to int
         Minimum of distinct labels per category, over all layers.
+    layers : mapping of str to LayerMinimum
+        Minima of single layers, by the baseline's names.
     required, forbidden : tuple of str
         Concepts that must, and must not, have a detector.
     new_dead, new_duplicates : int
         How many more units per layer than in the baseline may be so.
     drift : float
-        Largest median relative shift of a layer's thresholds T_k.
+        How far the median unit's activations may move, as a share of their spread.
+    parity : float
+        Largest relative RMS difference of a layer's activations, where two models are compared directly.
+    parity_images : int
+        On how many images.
     """
 
     levels: Mapping[str, str] = field(
         default_factory=lambda: {rule: "warning" if rule in _SOFT else "error" for rule in RULES}
     )
     provider: str = "auto"
+    data: str = ""
     significance: float = 0.05
     resamples: int = 1000
     seed: int = 0
@@ -78,14 +104,33 @@ class Config:
     minimum_detectors: int = 0
     minimum_unique: int = 0
     categories: Mapping[str, int] = field(default_factory=dict)
+    layers: Mapping[str, LayerMinimum] = field(default_factory=dict)
     required: tuple[str, ...] = ()
     forbidden: tuple[str, ...] = ()
     new_dead: int = 0
     new_duplicates: int = 0
     drift: float = 0.1
+    parity: float = 0.05
+    parity_images: int = 64
+
+    def on(self, rule: str) -> bool:
+        """Tell whether a rule is to be tested.
+
+        Parameters
+        ----------
+        rule : str
+            One of `RULES`.
+
+        Returns
+        -------
+        bool
+        """
+        return self.levels[rule] != "off"
 
 
-_TABLES = ("levels", "categories")
+_TABLES = ("levels", "categories", "layers")
+_LEAST = {"resamples": 100, "parity_images": 1}
+_MINIMA = {"minimum-detectors": "detectors", "minimum-unique": "unique"}
 _LISTS = ("required", "forbidden")
 _SHARES = ("significance", "iou_margin", "unique_margin", "labels_kept", "stable")
 
@@ -151,15 +196,22 @@ def parse_config(table: Mapping[str, Any], source: str) -> Config:
         name = known[key]
         values[name] = _value(name, key, value, getattr(defaults, name), source)
     config = Config(**values)
+    _refuse_contradictions(config, source)
+    return config
+
+
+def _refuse_contradictions(config: Config, source: str) -> None:
     both = sorted(set(config.required) & set(config.forbidden))
     if both:
         raise ParameterError(f"{source}: {', '.join(both)} is both required and forbidden")
-    if config.minimum_unique > config.minimum_detectors > 0:
-        raise ParameterError(
-            f"{source}: minimum-unique {config.minimum_unique} contradicts "
-            f"minimum-detectors {config.minimum_detectors}: every unique detector is a detector"
-        )
-    return config
+    totals = ("", LayerMinimum(config.minimum_detectors, config.minimum_unique))
+    for name, minimum in (totals, *config.layers.items()):
+        if minimum.unique > minimum.detectors > 0:
+            place = f"layers.{name}: " if name else ""
+            raise ParameterError(
+                f"{source}: {place}minimum-unique {minimum.unique} contradicts "
+                f"minimum-detectors {minimum.detectors}: every unique detector is a detector"
+            )
 
 
 def _value(name: str, key: str, value: Any, default: Any, source: str) -> Any:
@@ -173,18 +225,23 @@ def _value(name: str, key: str, value: Any, default: Any, source: str) -> Any:
     if name in _TABLES:
         if not isinstance(value, dict):
             raise wrong("a table")
-        return _levels(value, default, source) if name == "levels" else _minima(value, source)
+        if name == "levels":
+            return _levels(value, default, source)
+        return _minima(value, source) if name == "categories" else _layers(value, source)
     if isinstance(default, str):
         if not isinstance(value, str):
-            raise wrong("a name")
+            raise wrong("a text")
+        if name == "provider" and value not in PROVIDERS:
+            raise ParameterError(f"{source}: there is no provider {value!r}", candidates=PROVIDERS)
         return value
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise wrong("a number")
     if isinstance(default, int):
-        if not isinstance(value, int) or value < (100 if name == "resamples" else 0):
-            raise wrong("a whole number from 100" if name == "resamples" else "a whole number from 0")
+        least = _LEAST.get(name, 0)
+        if not isinstance(value, int) or value < least:
+            raise wrong(f"a whole number from {least}")
         return value
-    if not value >= 0 or (name in _SHARES and value > 1):
+    if not 0 <= value < math.inf or (name in _SHARES and value > 1):
         raise wrong("a share in 0..1" if name in _SHARES else "a number from 0")
     return float(value)
 
@@ -196,6 +253,24 @@ def _levels(table: Mapping[str, Any], default: Mapping[str, str], source: str) -
         if level not in _LEVELS:
             raise ParameterError(f"{source}: a level is not {level!r}", candidates=_LEVELS)
     return dict(default) | dict(table)
+
+
+def _layers(table: Mapping[str, Any], source: str) -> dict[str, LayerMinimum]:
+    found = {}
+    for layer, minima in table.items():
+        if not isinstance(minima, dict):
+            raise ParameterError(f"{source}: layers.{layer} takes a table, not {minima!r}")
+        for key, value in minima.items():
+            if key not in _MINIMA:
+                raise ParameterError(
+                    f"{source}: layers.{layer} has no setting {key!r}", candidates=nearest(key, _MINIMA)
+                )
+            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+                raise ParameterError(
+                    f"{source}: layers.{layer}.{key} takes a whole number from 0, not {value!r}"
+                )
+        found[layer] = LayerMinimum(**{_MINIMA[key]: value for key, value in minima.items()})
+    return found
 
 
 def _minima(table: Mapping[str, Any], source: str) -> dict[str, int]:

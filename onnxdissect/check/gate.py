@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from onnxdissect.check.baseline import open_baseline
-from onnxdissect.check.comparison import compare
+from onnxdissect.check.comparison import changed_units, check_names, make_comparison
 from onnxdissect.check.config import Config
+from onnxdissect.check.matching import LayerMatch, match_layers
+from onnxdissect.check.parity import Side, measure_drift
+from onnxdissect.check.rules import apply_rules
 from onnxdissect.check.snapshot import Snapshot, snapshot_of
-from onnxdissect.check.verdict import Finding, Verdict
-from onnxdissect.data import open_dataset
+from onnxdissect.check.verdict import Finding, LayerDrift, Level, Verdict
+from onnxdissect.data import Dataset, open_dataset
 from onnxdissect.data.tiny import ensure_tiny
 from onnxdissect.errors import ModelError, ModelNotFoundError, RunMismatchError
-from onnxdissect.model import Layer, load_network
+from onnxdissect.model import Network, Preprocessing, choose_preprocessing, load_network
 from onnxdissect.run import dissect
 
 __all__ = ["check_model"]
@@ -36,11 +40,12 @@ def check_model(
     model : str or Path
         The candidate, an ONNX file.
     baseline : str or Path
-        A run directory, a ``baseline.json``, or another ONNX file, which is dissected first, on `data`.
+        A run directory, a ``baseline.json``, or another ONNX file, which is dissected first, on `data`;
+        then the activations of the two models are compared directly as well.
     config : Config, optional
         The rules.
     data : str or Path, optional
-        Where the baseline's data lies on this machine; by default where it lay.
+        Where the baseline's data lies on this machine; by default where the rules say, or where it lay.
     notify : callable, optional
         Given one-line statements.
 
@@ -60,44 +65,58 @@ def check_model(
     path = Path(model)
     if not path.is_file():
         raise ModelNotFoundError(f"there is no model at {path}")
+    source = str(data) if data is not None else config.data
+    against = Path(baseline) if Path(baseline).suffix == ".onnx" else None
     with tempfile.TemporaryDirectory(prefix="onnxdissect-check-") as work:
-        if Path(baseline).suffix == ".onnx":
+        if against is not None:
             folder = Path(work) / "baseline"
-            snapshot = snapshot_of(
-                dissect(baseline, data or "tiny", provider=config.provider, out=folder, notify=notify)
-            )
+            made = dissect(against, source or "tiny", provider=config.provider, out=folder, notify=notify)
+            snapshot = snapshot_of(made)
         else:
             snapshot = open_baseline(Path(baseline))
-        source = str(data) if data is not None else _folder(snapshot)
-        _same_data(snapshot, source)
-        statements: list[str] = []
+        check_names(config, snapshot)
+        source = source or _folder(snapshot)
+        dataset = _same_data(snapshot, source)
         try:
-            candidate = _dissect(path, snapshot, config, source, Path(work) / "candidate", statements, notify)
+            candidate = _dissect(path, snapshot, config, source, Path(work) / "candidate", notify)
+            drift = () if against is None else _drift(against, path, candidate, dataset, config)
         except ModelError as error:
-            return Verdict(
-                str(path),
-                str(baseline),
-                (Finding("runnable", "error", "failed", "", error.message, error.candidates),),
-            )
-        findings, changed = compare(snapshot, candidate, config)
+            broken = Finding("runnable", "error", "failed", "", error.message, error.candidates)
+            return Verdict(str(path), str(baseline), (broken,))
+        comparison = make_comparison(snapshot, candidate.snapshot, config)
     ran = Finding("runnable", "error", "passed", "", f"valid, and runs on provider {config.provider}")
-    return Verdict(str(path), str(baseline), (ran, *findings), changed, tuple(statements))
+    findings = (ran, *apply_rules(comparison), *_parity(drift, config))
+    statements = tuple(
+        f"layer {match.before} is taken to be {match.after}: {match.reason}"
+        for match in candidate.matches
+        if match.reason
+    )
+    return Verdict(str(path), str(baseline), findings, changed_units(comparison), drift, statements)
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """The candidate's snapshot, its layers called as the baseline calls them, and which are which."""
+
+    snapshot: Snapshot
+    matches: tuple[LayerMatch, ...]
 
 
 def _folder(snapshot: Snapshot) -> str:
     return "tiny" if str(snapshot.data["name"]).startswith("tiny-v") else str(snapshot.data["folder"])
 
 
-def _same_data(snapshot: Snapshot, source: str) -> None:
+def _same_data(snapshot: Snapshot, source: str) -> Dataset:
     # Before the candidate is run over it for nothing.
     dataset = open_dataset(ensure_tiny() if source == "tiny" else source)
-    found = dataset.subset(split=snapshot.data["split"], limit=snapshot.data["limit"]).fingerprint
-    if found != snapshot.data["fingerprint"]:
+    dataset = dataset.subset(split=snapshot.data["split"], limit=snapshot.data["limit"])
+    if dataset.fingerprint != snapshot.data["fingerprint"]:
         raise RunMismatchError(
-            f"{source} has the fingerprint {found[:12]}, "
+            f"{source} has the fingerprint {dataset.fingerprint[:12]}, "
             f"the baseline's data {snapshot.data['fingerprint'][:12]}",
             hint="--data with the baseline's data, or write the baseline again",
         )
+    return dataset
 
 
 def _dissect(
@@ -106,33 +125,27 @@ def _dissect(
     config: Config,
     data: str,
     out: Path,
-    statements: list[str],
     notify: Callable[[str], None] | None,
-) -> Snapshot:
-    network = load_network(model)
-    names: dict[str, str] = {}
-    for layer in baseline.layers:
-        name = _match(layer.name, len(layer.label), layer.shape, network.layers, set(names))
-        if name is None:
-            continue
-        names[name] = layer.name
-        if name != layer.name:
-            statements.append(f"layer {layer.name} is taken to be {name}: the last of the same shape")
-    preprocessing = baseline.preprocessing
+) -> _Candidate:
+    matches = match_layers(baseline.layers, load_network(model).layers)
+    parameters, preprocessing = baseline.parameters, baseline.preprocessing
     run = dissect(
         model,
         data,
-        list(names) or ["stages"],
-        quantiles=baseline.parameters["quantiles"],
+        [match.after for match in matches] or ["stages"],
+        quantiles=parameters["quantiles"],
         iou_threshold=baseline.iou_threshold,
-        upsample=baseline.parameters["upsample"],
+        upsample=parameters["upsample"],
         mean=preprocessing["mean"],
         std=preprocessing["std"],
         scale=preprocessing["scale"],
         channels=preprocessing["channels"],
         split=baseline.data["split"],
         limit=baseline.data["limit"],
-        top=baseline.parameters["top"],
+        top=parameters["top"],
+        # The check resamples both runs itself, and asks nothing of chance labels.
+        bootstrap=1 if config.on("iou-loss") or config.on("unique-loss") else 0,
+        null=0,
         provider=config.provider,
         out=out,
         notify=notify,
@@ -140,18 +153,48 @@ def _dissect(
     if baseline.scoring != run.scoring:
         run = run.rescore(baseline.scoring)
     snapshot = snapshot_of(run)
+    names = {match.after: match.before for match in matches}
     layers = tuple(replace(layer, name=names.get(layer.name, layer.name)) for layer in snapshot.layers)
-    return replace(snapshot, layers=layers)
+    return _Candidate(replace(snapshot, layers=layers), matches)
 
 
-def _match(
-    name: str, units: int, shape: tuple[int, int], layers: Sequence[Layer], taken: set[str]
-) -> str | None:
-    if any(layer.name == name for layer in layers):
-        return name
-    alike = [
-        layer.name
-        for layer in layers
-        if layer.units == units and layer.grid == shape and layer.name not in taken
-    ]
-    return alike[-1] if alike else None
+def _drift(
+    against: Path, model: Path, candidate: _Candidate, dataset: Dataset, config: Config
+) -> tuple[LayerDrift, ...]:
+    if not config.on("parity") or not candidate.matches:
+        return ()
+    stated = candidate.snapshot.preprocessing
+    sides = []
+    for path, names in (
+        (against, [match.before for match in candidate.matches]),
+        (model, [match.after for match in candidate.matches]),
+    ):
+        network = load_network(path, image_size=dataset.image_size)
+        preprocessing = _preprocessing(network, stated)
+        sides.append(Side(network, [network.select([name])[0] for name in names], preprocessing))
+    return measure_drift(sides[0], sides[1], dataset, config.parity_images, config.provider)
+
+
+def _preprocessing(network: Network, stated: Mapping[str, Any]) -> Preprocessing:
+    return choose_preprocessing(
+        network, **{name: stated[name] for name in ("mean", "std", "scale", "channels")}
+    )
+
+
+def _parity(drift: tuple[LayerDrift, ...], config: Config) -> tuple[Finding, ...]:
+    level: Level = "warning" if config.levels["parity"] == "warning" else "error"
+    return tuple(
+        Finding(
+            "parity",
+            level,
+            "passed" if layer.relative_rms <= config.parity else "failed",
+            layer.layer,
+            f"activations differ by {layer.relative_rms:.2%} (RMS, of {layer.images} images), "
+            f"{config.parity:.2%} may be",
+            (
+                f"cosine {layer.cosine:.6f}, largest difference {layer.largest:.4g} of {layer.highest:.4g}",
+                f"worst unit {layer.worst_unit}: {layer.worst_rms:.2%}",
+            ),
+        )
+        for layer in drift
+    )

@@ -22,7 +22,7 @@ def junit(verdict: Verdict) -> str:
     -------
     str
     """
-    untested = [f for f in verdict.findings if f.status == "untested"]
+    untested = [f for f in verdict.warnings if f.status == "untested"]
     totals = {
         "tests": str(len(verdict.findings)),
         "failures": str(len(verdict.errors)),
@@ -36,7 +36,7 @@ def junit(verdict: Verdict) -> str:
             "testcase",
             {"classname": f"onnxdissect.{finding.rule}", "name": _name(finding), "time": "0"},
         )
-        if finding.status == "untested":
+        if finding in untested:
             ElementTree.SubElement(case, "skipped", {"message": _clean(finding.message)})
         elif finding in verdict.errors:
             failure = ElementTree.SubElement(
@@ -44,7 +44,7 @@ def junit(verdict: Verdict) -> str:
             )
             failure.text = _clean("\n".join(finding.evidence))
         elif finding.status == "failed":
-            ElementTree.SubElement(case, "system-out").text = _clean(_text(finding))
+            ElementTree.SubElement(case, "system-out").text = _clean(finding.text)
     root = ElementTree.Element("testsuites")
     root.append(suite)
     ElementTree.indent(root)
@@ -74,8 +74,8 @@ def _result(verdict: Verdict, finding: Finding, rules: list[str]) -> dict[str, A
     return {
         "ruleId": finding.rule,
         "ruleIndex": rules.index(finding.rule),
-        "level": finding.level if finding.status == "failed" else "note",
-        "message": {"text": _text(finding)},
+        "level": finding.level,
+        "message": {"text": finding.text},
         "locations": [{"physicalLocation": {"artifactLocation": {"uri": uri}}}],
     }
 
@@ -96,9 +96,8 @@ def markdown(verdict: Verdict) -> str:
     if shown:
         lines += ["| level | rule | layer | reason | evidence |", "|---|---|---|---|---|"]
         for f in shown:
-            level = f.level if f.status == "failed" else f.status
             evidence = "<br>".join(_cell(line) for line in f.evidence)
-            lines.append(f"| {level} | {f.rule} | {_cell(f.layer)} | {_cell(f.message)} | {evidence} |")
+            lines.append(f"| {f.outcome} | {f.rule} | {_cell(f.layer)} | {_cell(f.message)} | {evidence} |")
     lines += ["", *(f"- {_cell(statement)}" for statement in verdict.statements)]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -117,19 +116,14 @@ def github(verdict: Verdict) -> list[str]:
     """
     lines = []
     for f in (*verdict.errors, *verdict.warnings):
-        text = _text(f).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-        lines.append(f"::{f.level if f.status == 'failed' else 'warning'} title=onnxdissect {f.rule}::{text}")
+        text = f.text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+        lines.append(f"::{f.level} title=onnxdissect {f.rule}::{text}")
     return lines
 
 
 def _name(finding: Finding) -> str:
     # A test reporter tells cases apart by name; rules on single concepts have no layer.
     return _clean(finding.layer or finding.message)
-
-
-def _text(finding: Finding) -> str:
-    place = f"{finding.layer}: " if finding.layer else ""
-    return "\n".join([place + finding.message, *finding.evidence])
 
 
 def _cell(text: str) -> str:

@@ -1,23 +1,23 @@
 """The paired bootstrap: whether the candidate lost what the baseline had, beyond chance.
 
-Both runs are over the same images. A resample draws images with replacement and recomputes both runs' IoU
-from the same draw, so what is hard or easy about an image cancels in the difference.
+Both runs are over the same images. A resample draws images with replacement and scores both runs from the
+same draw, so what is hard or easy about an image cancels in the difference.
 """
 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.check.evidence import LayerEvidence, TruthCounts
+from onnxdissect.core.bootstrap import bootstrap_iou, resample_weights
+from onnxdissect.core.evidence import Evidence, TruthCounts
 
 __all__ = ["LayerResamples", "Resampler", "holm", "loss_p_values", "share_p_value"]
-
-_BLOCK = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,117 +39,95 @@ class LayerResamples:
     images: NDArray[np.int64]
 
 
+@dataclass(frozen=True, slots=True)
 class Resampler:
     """Draws of images that two runs over the same images share.
 
-    Parameters
+    Attributes
     ----------
-    truth : TruthCounts
-        Of the data set.
     category_of : ndarray of int64, shape (C,)
         Primary category of each concept.
     resamples : int
         B, how many draws.
     seed : int
-        Equal seeds give equal draws.
+        Equal seeds draw equal images, as `onnxdissect.core.bootstrap.resample_weights` does.
+    scoring : str
+        Convention of the IoU.
+    iou_threshold : float
+        A detector's IoU exceeds it.
     """
 
-    def __init__(
-        self, truth: TruthCounts, category_of: NDArray[np.int64], *, resamples: int, seed: int
-    ) -> None:
-        n = len(truth.categories)
-        random = np.random.default_rng(seed)
-        # No image is drawn 256 times in practice: the count is Poisson-like with mean 1.
-        weights = np.ones((1 + resamples, n), np.uint8)
-        for start in range(0, resamples, _BLOCK):
-            size = min(_BLOCK, resamples - start)
-            weights[1 + start : 1 + start + size] = random.multinomial(n, np.full(n, 1 / n), size=size)
-        self._weights = weights
-        self._category_of = category_of
-        self._inside = truth.categories.astype(np.float64)
-        order = np.argsort(truth.concept, kind="stable")
-        self._truth_concept = truth.concept[order]
-        self._truth_image = np.repeat(np.arange(n), np.diff(truth.starts))[order]
-        self._truth_pixels = truth.pixels[order].astype(np.float64)
+    category_of: NDArray[np.int64]
+    resamples: int
+    seed: int
+    scoring: str
+    iou_threshold: float
 
-    def layer(
-        self, evidence: LayerEvidence, labels: NDArray[np.int64], *, quantile: int, iou_threshold: float
-    ) -> LayerResamples:
+    def layer(self, evidence: Evidence, truth: TruthCounts, labels: NDArray[np.int64]) -> LayerResamples:
         """Score every unit of a layer in every resample.
 
         Parameters
         ----------
-        evidence : LayerEvidence
-            Counts by image.
+        evidence : Evidence
+            Counts by image, of one quantile.
+        truth : TruthCounts
+            Of the images.
         labels : ndarray of int64, shape (K,)
             The concept asked for of each unit, -1 for none. Where it is not among a unit's contenders, the
             weakest contender stands for it: its IoU is at least as large, so a loss is never overstated.
-        quantile : int
-            Position of the level tau.
-        iou_threshold : float
-            A detector's IoU exceeds this.
 
         Returns
         -------
         LayerResamples
         """
-        contenders = evidence.contenders[quantile]
-        units = len(contenders)
-        draws = len(self._weights)
-        truth = {int(c): self._truth(int(c)) for c in np.unique(contenders) if c >= 0}
-        iou = np.zeros((units, draws))
-        images = np.zeros(units, np.int64)
-        found = np.zeros((draws, len(self._category_of)), np.bool_)
-        for k in range(units):
-            known = contenders[k][contenders[k] >= 0]
-            if not len(known):
-                continue
-            row = quantile * units + k
-            span = slice(int(evidence.starts[row]), int(evidence.starts[row + 1]))
-            scores = self._scores(evidence, span, known, truth)
-            # On a tie the lowest concept wins, as in the labels themselves.
-            order = np.argsort(known, kind="stable")
-            winner = order[np.argmax(scores[order], axis=0)]
-            best = scores[winner, np.arange(draws)]
-            detected = np.flatnonzero(best > iou_threshold)
-            found[detected, known[winner[detected]]] = True
-            place = _place(known, int(labels[k]), contenders.shape[1])
-            if place is not None:
-                iou[k] = scores[place]
-                images[k] = np.count_nonzero(evidence.intersection[span, place])
-        return LayerResamples(iou, found.sum(axis=1), images)
-
-    def _truth(self, concept: int) -> NDArray[np.float64]:
-        first, last = np.searchsorted(self._truth_concept, [concept, concept + 1])
-        return (
-            self._weights[:, self._truth_image[first:last]].astype(np.float64)
-            @ (self._truth_pixels[first:last])
-        )
-
-    def _scores(
-        self,
-        evidence: LayerEvidence,
-        span: slice,
-        known: NDArray[np.int64],
-        truth: dict[int, NDArray[np.float64]],
-    ) -> NDArray[np.float64]:
-        where = evidence.image[span]
-        weights = self._weights[:, where].astype(np.float64)
-        intersection = weights @ evidence.intersection[span, : len(known)]
-        inside = self._inside[where][:, self._category_of[known]]
-        activation = weights @ (evidence.activation[span, None] * inside)
-        union = activation + np.stack([truth[int(c)] for c in known], axis=1) - intersection
-        return np.divide(intersection, union, out=np.zeros_like(union), where=union > 0).T
+        asked = _asked(evidence.contenders[0], labels)
+        images = truth.starts.size - 1
+        whole = np.ones((1, images), np.uint8)
+        iou, unique = [], []
+        for weights in (whole, *resample_weights(images, self.resamples, self.seed)):
+            found = bootstrap_iou(
+                evidence,
+                truth,
+                self.category_of,
+                weights,
+                labels=asked[None],
+                scoring=self.scoring,
+                threads=_cores(),
+            )
+            iou.append(np.nan_to_num(found.iou[0], nan=0.0))
+            detected = np.zeros((len(weights), self.category_of.size), np.bool_)
+            unit, resample = np.nonzero(found.best[0] > self.iou_threshold)
+            detected[resample, found.winner[0][unit, resample]] = True
+            unique.append(detected.sum(axis=1))
+        return LayerResamples(np.concatenate(iou, axis=1), np.concatenate(unique), _carrying(evidence, asked))
 
 
-def _place(known: NDArray[np.int64], label: int, room: int) -> int | None:
-    if label < 0:
-        return None
-    at = np.flatnonzero(known == label)
-    if len(at):
-        return int(at[0])
-    # With room left among the contenders, every concept that the mask meets is one of them.
-    return len(known) - 1 if len(known) == room else None
+def _asked(contenders: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Replace labels that are no contenders by the weakest contender, or by none where there is room.
+
+    With room left among the contenders, every concept that the masks meet is one of them.
+    """
+    if contenders.shape[1] == 0:
+        return np.full(len(labels), -1, np.int64)
+    known = (contenders == labels[:, None]).any(axis=1)
+    return np.where((labels < 0) | known, labels, contenders[:, -1])
+
+
+def _carrying(evidence: Evidence, asked: NDArray[np.int64]) -> NDArray[np.int64]:
+    contenders = evidence.contenders[0]
+    images = np.zeros(len(asked), np.int64)
+    for k in range(len(asked)):
+        place = np.flatnonzero((contenders[k] == asked[k]) & (asked[k] >= 0))
+        if place.size:
+            held = evidence.intersection[evidence.starts[k] : evidence.starts[k + 1], place[0]]
+            images[k] = np.count_nonzero(held)
+    return images
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def loss_p_values(

@@ -8,23 +8,34 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.check.evidence import LayerEvidence, TruthCounts, read_evidence, read_truth
-from onnxdissect.results import Dissection
+from onnxdissect.core.evidence import Evidence, TruthCounts
+from onnxdissect.results import Dissection, LayerInfo
 from onnxdissect.results.verdicts import primary_categories
 
-__all__ = ["LayerSnapshot", "Snapshot", "snapshot_of"]
+__all__ = ["SHOWN_IMAGES", "LayerSnapshot", "Snapshot", "snapshot_of"]
+
+SHOWN_IMAGES = 4
+"""How many of a unit's top images, and masks on them, are kept to be looked at."""
+
+_LEVELS = 32
 
 
 @dataclass(frozen=True, slots=True)
 class LayerSnapshot:
     """One layer at the run's first quantile.
 
+    K units, N shown images, B bytes of the largest label grid.
+
     Attributes
     ----------
     name : str
         ONNX value name.
+    op : str
+        The operator that produces it.
     shape : tuple of int
         (h, w) of its maps.
+    geometry : dict or None
+        ``offset``, ``stride`` and ``size`` of the receptive fields; None where they cannot be derived.
     label : ndarray of int64, shape (K,)
         Positions of concepts, -1 for none.
     iou : ndarray of float64, shape (K,)
@@ -33,22 +44,52 @@ class LayerSnapshot:
         T_k.
     stability : ndarray of float64, shape (K,)
         NaN where unknown.
-    dead : ndarray of bool, shape (K,)
-        Never above zero.
+    highest : ndarray of float64, shape (K,)
+        Largest activation; NaN where the run kept no top images.
     twin : ndarray of int64, shape (K,)
         The first unit with the same non-empty counts and top images; the unit itself where it is the first.
-    evidence : LayerEvidence or None
+    levels : ndarray of float64, shape (K, 33), or None
+        Activations at evenly spread quantiles, then T_k; None if the run kept no samples.
+    top_images : ndarray of int64, shape (K, N)
+        Images in which the unit is strongest.
+    top_masks : ndarray of uint8, shape (K, N, B)
+        Its masks on them, bits of ``np.packbits``.
+    evidence : Evidence or None
+        Counts by image, of one quantile; None if the run kept none.
+    scores : ndarray of float64, shape (K, C), or None
+        IoU with every concept; None in a snapshot that was read from a file.
     """
 
     name: str
+    op: str
     shape: tuple[int, int]
+    geometry: dict[str, Any] | None
     label: NDArray[np.int64]
     iou: NDArray[np.float64]
     threshold: NDArray[np.float64]
     stability: NDArray[np.float64]
-    dead: NDArray[np.bool_]
+    highest: NDArray[np.float64]
     twin: NDArray[np.int64]
-    evidence: LayerEvidence | None
+    levels: NDArray[np.float64] | None
+    top_images: NDArray[np.int64]
+    top_masks: NDArray[np.uint8]
+    evidence: Evidence | None
+    scores: NDArray[np.float64] | None
+
+    @property
+    def units(self) -> int:
+        """How many units there are."""
+        return len(self.label)
+
+    @property
+    def dead(self) -> NDArray[np.bool_]:
+        """Which units are never above zero."""
+        return self.highest <= 0
+
+    @property
+    def copies(self) -> NDArray[np.bool_]:
+        """Which units do what one before them does."""
+        return np.not_equal(self.twin, np.arange(len(self.twin)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +103,20 @@ class Snapshot:
     data, parameters, preprocessing : dict
         As in the manifest.
     categories : tuple of str
+        The axis G of arrays.
     concepts : tuple of str
+        The axis C of arrays.
     category_of : ndarray of int64, shape (C,)
+        Primary category of each concept.
     iou_threshold : float
+        A detector's IoU exceeds it.
     scoring : str
+        Convention of the IoU.
     layers : tuple of LayerSnapshot
+        In the order of the graph.
     truth : TruthCounts or None
+        Pixels of each concept in each image; None if the run kept none, or it was read from a file: the
+        candidate is dissected on the same images, and has it.
     """
 
     source: str
@@ -81,6 +130,49 @@ class Snapshot:
     scoring: str
     layers: tuple[LayerSnapshot, ...]
     truth: TruthCounts | None
+
+    def detectors(self, layer: LayerSnapshot) -> NDArray[np.bool_]:
+        """Tell which units of a layer are detectors.
+
+        Parameters
+        ----------
+        layer : LayerSnapshot
+
+        Returns
+        -------
+        ndarray of bool, shape (K,)
+        """
+        found: NDArray[np.bool_] = (layer.iou > self.iou_threshold) & (layer.label >= 0)
+        return found
+
+    def detected(self, layer: LayerSnapshot) -> set[int]:
+        """Give the concepts that a layer's detectors are labelled with.
+
+        Parameters
+        ----------
+        layer : LayerSnapshot
+
+        Returns
+        -------
+        set of int
+            Positions of concepts.
+        """
+        return set(layer.label[self.detectors(layer)].tolist())
+
+    def names(self, labels: NDArray[np.int64]) -> list[str]:
+        """Name concepts.
+
+        Parameters
+        ----------
+        labels : ndarray of int64
+            Positions, -1 for none.
+
+        Returns
+        -------
+        list of str
+            Empty for none.
+        """
+        return ["" if c < 0 else self.concepts[c] for c in labels.tolist()]
 
 
 def snapshot_of(run: Dissection) -> Snapshot:
@@ -99,23 +191,6 @@ def snapshot_of(run: Dissection) -> Snapshot:
     RunFormatError
         If the run's files are damaged.
     """
-    layers = []
-    for info in run.layers:
-        units = run.units(info.name, run.quantiles[0])
-        counts = run.counts(info.name)
-        layers.append(
-            LayerSnapshot(
-                name=info.name,
-                shape=info.shape,
-                label=run.scores(info.name).concept[0].astype(np.int64),
-                iou=np.array([unit.iou for unit in units]),
-                threshold=counts.thresholds[0].astype(np.float64),
-                stability=np.array([np.nan if u.stability is None else u.stability for u in units]),
-                dead=counts.top_values.max(axis=1) <= 0,
-                twin=_twins(counts.intersection[0], counts.activation_total[0], counts.top_images),
-                evidence=read_evidence(run.path, info.slug),
-            )
-        )
     return Snapshot(
         source=str(run.path),
         data=dict(run.manifest["data"]),
@@ -126,9 +201,58 @@ def snapshot_of(run: Dissection) -> Snapshot:
         category_of=primary_categories(run.concepts, run.categories),
         iou_threshold=run.iou_threshold,
         scoring=run.scoring,
-        layers=tuple(layers),
-        truth=read_truth(run.path),
+        layers=tuple(_layer(run, info) for info in run.layers),
+        truth=run.truth_counts(),
     )
+
+
+def _layer(run: Dissection, info: LayerInfo) -> LayerSnapshot:
+    units = run.units(info.name, run.quantiles[0])
+    counts = run.counts(info.name)
+    threshold = counts.thresholds[0].astype(np.float64)
+    shown = min(SHOWN_IMAGES, counts.top_images.shape[1])
+    return LayerSnapshot(
+        name=info.name,
+        op=info.op,
+        shape=info.shape,
+        geometry=None if info.geometry is None else {k: list(v) for k, v in info.geometry.items()},
+        label=run.scores(info.name).concept[0].astype(np.int64),
+        iou=np.array([unit.iou for unit in units]),
+        threshold=threshold,
+        stability=np.array([np.nan if u.stability is None else u.stability for u in units]),
+        highest=counts.top_values.max(axis=1).astype(np.float64) if shown else np.full(info.units, np.nan),
+        twin=_twins(counts.intersection[0], counts.activation_total[0], counts.top_images),
+        levels=_levels(run.samples(info.name), threshold),
+        top_images=counts.top_images[:, :shown].astype(np.int64),
+        top_masks=np.ascontiguousarray(counts.top_masks[0, :, :shown]),
+        evidence=_first(run.evidence(info.name)),
+        scores=run.iou(info.name)[0],
+    )
+
+
+def _first(evidence: Evidence | None) -> Evidence | None:
+    """Leave only the first quantile."""
+    if evidence is None:
+        return None
+    units = evidence.contenders.shape[1]
+    end = int(evidence.starts[units])
+    return Evidence(
+        evidence.contenders[:1],
+        evidence.starts[: units + 1],
+        evidence.image[:end],
+        evidence.activation[:end],
+        evidence.intersection[:end],
+        evidence.overlap[:end],
+    )
+
+
+def _levels(
+    samples: NDArray[np.float32] | None, threshold: NDArray[np.float64]
+) -> NDArray[np.float64] | None:
+    if samples is None or samples.shape[1] == 0:
+        return None
+    at = (2 * np.arange(_LEVELS) + 1) * samples.shape[1] // (2 * _LEVELS)
+    return np.concatenate([samples[:, at].astype(np.float64), threshold[:, None]], axis=1)
 
 
 def _twins(

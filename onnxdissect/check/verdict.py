@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-__all__ = ["ChangedUnit", "Finding", "Verdict"]
+__all__ = ["ChangedUnit", "Finding", "LayerDrift", "Level", "Status", "Verdict"]
 
 Status = Literal["passed", "failed", "untested"]
 Level = Literal["error", "warning"]
@@ -20,7 +20,7 @@ class Finding:
     rule : str
         Name of the rule.
     level : str
-        ``error`` or ``warning``: what a failure of it is.
+        ``error`` or ``warning``: what it is if the rule is not met, or cannot be tested.
     status : str
         ``passed``, ``failed``, or ``untested`` where what it needs is not there.
     layer : str
@@ -38,6 +38,19 @@ class Finding:
     message: str
     evidence: tuple[str, ...] = ()
 
+    @property
+    def outcome(self) -> str:
+        """One word: ``passed``, or the level, or the level and that it was not tested."""
+        if self.status == "passed":
+            return "passed"
+        return self.level if self.status == "failed" else f"{self.level} (untested)"
+
+    @property
+    def text(self) -> str:
+        """Layer, reason and evidence, on lines of their own."""
+        place = f"{self.layer}: " if self.layer else ""
+        return "\n".join([place + self.message, *self.evidence])
+
 
 @dataclass(frozen=True, slots=True)
 class ChangedUnit:
@@ -53,8 +66,10 @@ class ChangedUnit:
         Its labels; empty for none.
     iou_before, iou_after : float
         IoU of the baseline's label in either run.
+    label_iou : float
+        IoU of the label it has now.
     p_value : float or None
-        Adjusted for all units tested; None where it was not tested.
+        Of a loss of IoU, adjusted for all units tested; None where it was not tested.
     """
 
     layer: str
@@ -63,7 +78,42 @@ class ChangedUnit:
     after: str
     iou_before: float
     iou_after: float
+    label_iou: float
     p_value: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LayerDrift:
+    """How far the numbers of two models' layers lie apart, on the same images.
+
+    Attributes
+    ----------
+    layer : str
+        Name in the model compared against.
+    images : int
+        On how many images.
+    relative_rms : float
+        Root of the summed squared differences over that of the summed squares of the first.
+    cosine : float
+        Of the two layers' activations taken as one long vector each; 1 if both are zero.
+    largest : float
+        Largest absolute difference.
+    highest : float
+        Largest absolute activation of the first.
+    worst_unit : int
+        The unit of the largest relative RMS of its own.
+    worst_rms : float
+        That unit's.
+    """
+
+    layer: str
+    images: int
+    relative_rms: float
+    cosine: float
+    largest: float
+    highest: float
+    worst_unit: int
+    worst_rms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +130,8 @@ class Verdict:
         In order of the rules.
     changed : tuple of ChangedUnit
         Largest loss first.
+    drift : tuple of LayerDrift
+        Per layer, where two models were compared directly.
     statements : tuple of str
         What was assumed on the way.
     """
@@ -88,34 +140,32 @@ class Verdict:
     baseline: str
     findings: tuple[Finding, ...]
     changed: tuple[ChangedUnit, ...] = ()
+    drift: tuple[LayerDrift, ...] = ()
     statements: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
-        """Whether no rule of level ``error`` failed."""
+        """Whether every rule of level ``error`` was tested and met."""
         return not self.errors
 
     @property
     def errors(self) -> tuple[Finding, ...]:
-        """Failures that make the check fail."""
-        return tuple(f for f in self.findings if f.status == "failed" and f.level == "error")
+        """What makes the check fail: rules of level ``error`` that are not met, or could not be tested."""
+        return self._of("error")
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
-        """Failures that do not, and rules that could not be tested."""
-        return tuple(
-            f
-            for f in self.findings
-            if f.status == "untested" or (f.status == "failed" and f.level == "warning")
-        )
+        """The same of level ``warning``, which does not."""
+        return self._of("warning")
 
     @property
     def headline(self) -> str:
         """The verdict in one line."""
         word = "passed" if self.passed else "failed"
         return (
-            f"check {word}: {len(self.errors)} errors, {len(self.warnings)} warnings, "
-            f"{len(self.findings)} findings ({self.model} against {self.baseline})"
+            f"check {word}: {_counted(len(self.errors), 'error')}, "
+            f"{_counted(len(self.warnings), 'warning')}, {_counted(len(self.findings), 'finding')} "
+            f"({self.model} against {self.baseline})"
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -125,4 +175,11 @@ class Verdict:
         -------
         dict
         """
-        return {"format_version": 1, "passed": self.passed} | asdict(self)
+        return {"format_version": 1, "passed": self.passed, "headline": self.headline} | asdict(self)
+
+    def _of(self, level: Level) -> tuple[Finding, ...]:
+        return tuple(f for f in self.findings if f.status != "passed" and f.level == level)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

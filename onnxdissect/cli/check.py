@@ -89,7 +89,7 @@ def check(
     else:
         rows = [
             [
-                f.level if f.status == "failed" else f.status,
+                f.outcome,
                 f.rule,
                 f.layer,
                 "\n".join([f.message, *f.evidence]),

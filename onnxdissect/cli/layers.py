@@ -2,42 +2,60 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from onnxdissect.cli.console import output, print_json
+from onnxdissect.cli import options
+from onnxdissect.cli.console import log, output, print_json
 from onnxdissect.cli.tables import plain_table
-from onnxdissect.errors import ParameterError
 
 if TYPE_CHECKING:
-    from onnxdissect.model import Layer
+    from onnxdissect.model import Layer, Network
 
 __all__ = ["layers"]
 
 _COLUMNS = (
-    *("stage", "alias", "value", "op", "layout", ">units", ">cells"),
-    *(">field", ">stride", ">offset", ">parameters", ">compute"),
+    *("stage", "alias", "value", "op", "layout", ">shape", ">units", ">cells"),
+    *(">field", ">stride", ">offset", ">parameters", ">compute", "derived from"),
 )
+_OPEN_SHOWN = 3
 
 
 def layers(
     model: Annotated[Path, typer.Argument(help="An ONNX file.", show_default=False)],
-    image_size: Annotated[
-        str | None, typer.Option(metavar="HxW", help="For graphs that take images of any size.")
+    layer: Annotated[
+        list[str] | None, typer.Option(metavar="SEL", help="Only these, as `run` would choose; repeatable.")
     ] = None,
+    image_size: options.ImageSize = None,
+    layout: options.Layout = None,
+    bind: options.Bind = None,
+    custom_ops: options.CustomOps = None,
+    graph: Annotated[
+        bool, typer.Option("--graph", help="Print what `run` would do to the graph instead.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the layers that can be dissected, with what was derived about them."""
     from onnxdissect.model import load_network
 
-    network = load_network(model, image_size=_size(image_size))
-    if as_json:
-        print_json([asdict(layer) for layer in network.layers])
+    network = load_network(
+        model,
+        image_size=options.image_size(image_size),
+        bind=options.bindings(bind),
+        layouts=options.layouts(layout),
+        custom_ops=custom_ops or (),
+    )
+    if graph:
+        _print_graph(network, layer or ["stages"], as_json=as_json)
         return
-    whole = max((layer.macs for layer in network.layers), default=0)
+    chosen = network.select(layer) if layer else network.layers
+    if as_json:
+        print_json([asdict(found) for found in chosen])
+        return
     console = output()
     height, width = network.size
     console.print(
@@ -45,16 +63,42 @@ def layers(
         f"{height}x{width} pixels",
         markup=False,
     )
-    console.print(
-        plain_table(
-            None,
-            _COLUMNS,
-            [_row(layer, whole) for layer in network.layers],
+    table = plain_table(None, _COLUMNS, [_row(found) for found in chosen])
+    if not sys.stdout.isatty():
+        # a file has room; folded cells are hard to search
+        console.width = max(
+            console.width, console.measure(table, options=console.options.update(width=2**20)).maximum
         )
+    console.print(table)
+    _print_open(network)
+
+
+def _print_graph(network: Network, selectors: list[str], *, as_json: bool) -> None:
+    from onnxdissect.model.steps import surgery_steps
+
+    steps = surgery_steps(network, network.select(selectors))
+    if as_json:
+        print_json(list(steps))
+        return
+    console = output()
+    for number, step in enumerate(steps, 1):
+        console.print(f"{number:2}. {step}", markup=False, soft_wrap=True)
+
+
+def _print_open(network: Network) -> None:
+    """Say on stderr which values a stated layout would make layers of."""
+    left = [name for name, reason in network.listing.refusals.items() if "leaves open" in reason]
+    if not left:
+        return
+    shown = ", ".join(left[:_OPEN_SHOWN]) + (", ..." if len(left) > _OPEN_SHOWN else "")
+    log().print(
+        f"{len(left)} further values have a layout that the graph leaves open ({shown}): "
+        "--layer VALUE says why, --layout VALUE=LAYOUT states it",
+        markup=False,
     )
 
 
-def _row(layer: Layer, whole: int) -> list[object]:
+def _row(layer: Layer) -> list[object]:
     field = layer.receptive_field
     geometry = ("-", "-", "-") if field is None else map(_pair, (field.size, field.stride, field.offset))
     return [
@@ -63,23 +107,16 @@ def _row(layer: Layer, whole: int) -> list[object]:
         layer.name,
         layer.op,
         layer.layout,
+        "x".join(map(str, layer.shape)),
         layer.units,
         _pair(layer.grid, always=True),
         *geometry,
         f"{layer.parameters:,}",
-        f"{layer.macs / whole:.0%}" if whole else "-",
+        f"{layer.share:.0%}",
+        layer.reason,
     ]
 
 
 def _pair(values: tuple[float, float], *, always: bool = False) -> str:
     first, second = (f"{value:g}" for value in values)
     return f"{first}x{second}" if always or first != second else first
-
-
-def _size(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    height, _, width = text.lower().partition("x")
-    if not (height.isdigit() and width.isdigit() and int(height) and int(width)):
-        raise ParameterError(f"--image-size takes height x width, not {text!r}", hint="--image-size 224x224")
-    return int(height), int(width)

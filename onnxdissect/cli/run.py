@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from onnxdissect.cli import options
 from onnxdissect.cli.console import log, output, print_json
 from onnxdissect.cli.progress import open_progress
 from onnxdissect.cli.tables import best_units, summary_json, summary_table
@@ -54,6 +55,10 @@ def run(
     bootstrap: Annotated[int, typer.Option(help="Resamples of the images for intervals; 0 for none.")] = 1000,
     null: Annotated[int, typer.Option(help="Shuffles of the labels for p-values; 0 for none.")] = 10,
     seed: Annotated[int, typer.Option(help="What resamples and shuffles are drawn by.")] = 0,
+    image_size: options.ImageSize = None,
+    bind: options.Bind = None,
+    layout: options.Layout = None,
+    custom_ops: options.CustomOps = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="By default dissections/<model>-<data>.")
     ] = None,
@@ -91,6 +96,10 @@ def run(
             bootstrap=bootstrap,
             null=null,
             seed=seed,
+            image_size=options.image_size(image_size),
+            bind=options.bindings(bind),
+            layouts=options.layouts(layout),
+            custom_ops=custom_ops or (),
             out=out,
             fresh=fresh,
             progress=progress,

@@ -1,20 +1,25 @@
 """What each axis of each value means: batch, channels, height, width, followed through the graph.
 
-An axis is written as one letter: ``N``, ``C``, ``H``, ``W``; ``c`` for a part of the channels (a group);
-``?`` for anything else. A convolutional network exported from a channels-last framework is a mixture, so
-the answer belongs to the value, not to the model.
+An axis is written as one letter: ``N``, ``C``, ``H``, ``W``; ``T`` for tokens, that is the cells of a map in
+a row and what is put beside them; ``c`` for a part of the channels (a group, a head); ``?`` for anything
+else. A convolutional network exported from a channels-last framework is a mixture, so the answer belongs to
+the value, not to the model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from math import prod
 
 import onnx_ir as ir
 
 from onnxdissect.model.graph import attribute, name_of
+from onnxdissect.model.kernels import channels_last
 from onnxdissect.model.layers import ImageInput
 from onnxdissect.model.operators import (
+    CONCATENATIONS,
+    CONVOLUTIONS,
     FIRST_INPUT,
     MATRIX_PRODUCTS,
     POINTWISE,
@@ -23,11 +28,52 @@ from onnxdissect.model.operators import (
     SPATIAL,
 )
 from onnxdissect.model.probe import Probe
+from onnxdissect.model.tokens import Tokens, cut_tokens, join_tokens
 
-__all__ = ["follow_axes", "reduced_axes"]
+__all__ = ["Given", "Meanings", "follow_axes", "reduced_axes"]
+
+_DOMAINS = ("", "ai.onnx", "com.microsoft")
+_CUTS = frozenset({"Gather", "Pad", "Slice", "Split"})
 
 
-def follow_axes(graph: ir.Graph, image: ImageInput, probe: Probe) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A layout that a person stated.
+
+    Attributes
+    ----------
+    layout : str
+        One letter per axis.
+    tokens : Tokens or None
+        What lies along the token axis, where there is one.
+    """
+
+    layout: str
+    tokens: Tokens | None
+
+
+@dataclass(frozen=True, slots=True)
+class Meanings:
+    """What the axes of values mean.
+
+    Attributes
+    ----------
+    axes : dict of str to str
+        One letter per axis; values missing from it come from operators that are not followed.
+    tokens : dict of str to Tokens
+        What lies along each token axis.
+    reasons : dict of str to str
+        What says so, for people.
+    """
+
+    axes: dict[str, str]
+    tokens: dict[str, Tokens]
+    reasons: dict[str, str]
+
+
+def follow_axes(
+    graph: ir.Graph, image: ImageInput, probe: Probe, given: Mapping[str, Given] | None = None
+) -> Meanings:
     """Name the axes of every value that can be named.
 
     Parameters
@@ -38,42 +84,98 @@ def follow_axes(graph: ir.Graph, image: ImageInput, probe: Probe) -> dict[str, s
         Its image input.
     probe : Probe
         Shapes of its values.
+    given : mapping of str to Given, optional
+        Layouts of single values, which are believed, and followed on from there.
 
     Returns
     -------
-    dict of str to str
-        One letter per axis; values missing from it come from operators that are not followed.
+    Meanings
     """
-    axes = {image.name: image.layout}
+    stated = given or {}
+    known = Meanings({image.name: image.layout}, {}, {image.name: "the image input"})
     for node in graph:
-        if node.domain not in ("", "ai.onnx", "com.microsoft"):
-            continue
-        found = _node_axes(node, axes, probe)
-        if found is None:
-            continue
-        for value in _tensor_outputs(node):
+        found = _node_axes(node, known, probe) if node.domain in _DOMAINS else None
+        followed = _tensor_outputs(node)
+        for index, value in enumerate(node.outputs):
             name = name_of(value)
-            if name in probe.shapes and len(probe.shapes[name]) == len(found):
-                axes[name] = found
-    return axes
+            if name in stated:
+                known.axes[name], known.reasons[name] = stated[name].layout, "as asked for"
+                tokens = stated[name].tokens
+                if tokens is not None:
+                    known.tokens[name] = tokens
+            elif found is not None and value in followed and len(probe.shapes.get(name, ())) == len(found):
+                _name(node, index, name, found, known, probe)
+    return known
+
+
+def _name(node: ir.Node, index: int, name: str, letters: str, known: Meanings, probe: Probe) -> None:
+    if "T" in letters:
+        tokens = _node_tokens(node, index, letters, known, probe)
+        if tokens is not None and tokens.length == probe.shapes[name][letters.index("T")]:
+            known.tokens[name] = tokens
+        else:
+            letters = letters.replace("T", "?")
+    known.reasons[name] = _reason(node, letters, known)
+    known.axes[name] = letters
+
+
+def _node_tokens(node: ir.Node, index: int, letters: str, known: Meanings, probe: Probe) -> Tokens | None:
+    op = node.op_type
+    first = name_of(node.inputs[0]) if node.inputs and node.inputs[0] is not None else ""
+    if op in CONCATENATIONS:
+        parts = node.inputs[2::3] if op == "QLinearConcat" else node.inputs
+        axis = int(attribute(node, "axis", 1)) % len(letters)
+        if letters[axis] == "T":
+            length = probe.shapes[name_of(node.outputs[0])][axis]
+            return join_tokens(parts, axis, length, known.tokens, probe)
+    if op in CONCATENATIONS or op in POINTWISE or op in MATRIX_PRODUCTS:
+        found = {known.tokens[name_of(v)] for v in node.inputs if v is not None and v.name in known.tokens}
+        return found.pop() if len(found) == 1 else None
+    if op in RESHAPES and "T" not in known.axes.get(first, ""):
+        names = known.axes[first]
+        h, w = (probe.shapes[first][names.index(letter)] for letter in "HW")
+        return Tokens(0, (h, w), 0)
+    tokens = known.tokens.get(first)
+    if tokens is None or op not in _CUTS:
+        return tokens
+    return cut_tokens(node, index, known.axes[first].index("T"), tokens, probe)
+
+
+def _reason(node: ir.Node, letters: str, known: Meanings) -> str:
+    """Say which operator decided, in a few words."""
+    op = node.op_type
+    before = next((name_of(v) for v in node.inputs if v is not None and v.name in known.axes), "")
+    if op in SPATIAL:
+        return f"{op} works on {letters}"
+    if op == "Transpose":
+        return f"Transpose of {known.axes[before]}"
+    if op in MATRIX_PRODUCTS:
+        return f"last axis of {op}"
+    if known.axes.get(before) != letters and before:
+        return f"{op} of {known.axes[before]}"
+    return known.reasons.get(before, f"{op}")
 
 
 def _tensor_outputs(node: ir.Node) -> Sequence[ir.Value]:
     return node.outputs if node.op_type == "Split" else node.outputs[:1]
 
 
-def _node_axes(node: ir.Node, axes: dict[str, str], probe: Probe) -> str | None:
-    op = node.op_type
+def _node_axes(node: ir.Node, known: Meanings, probe: Probe) -> str | None:
+    op, axes = node.op_type, known.axes
     operands = [name_of(value) for value in node.inputs if value is not None and value.name in axes]
-    if not operands:
-        return None
-    first = name_of(node.inputs[0]) if node.inputs[0] is not None else ""
+    first = name_of(node.inputs[0]) if node.inputs and node.inputs[0] is not None else ""
     out = probe.shapes.get(name_of(node.outputs[0]))
     if out is None:
         return None
+    if op in CONVOLUTIONS and first not in axes:
+        # behind an If, a Loop or an operator of one's own, a convolution still says what its axes are
+        whole = len(out) == 4 and out[0] == probe.batch and first in probe.shapes
+        return ("NHWC" if channels_last(node) else "NCHW") if whole else None
+    if not operands:
+        return None
     if op in POINTWISE:
         return _broadcast([(axes[name], probe.shapes[name]) for name in operands], out)
-    if op == "Concat":
+    if op in CONCATENATIONS:
         return _agree([axes[name] for name in operands])
     if op in MATRIX_PRODUCTS:
         return _product(node, axes, first)
@@ -86,11 +188,26 @@ def _node_axes(node: ir.Node, axes: dict[str, str], probe: Probe) -> str | None:
     if handler is not None:
         return handler(node, source, probe)
     if op in SPATIAL:
+        if channels_last(node):
+            return source if source == "NHWC" else None
         # on anything but (N, C, H, W) the operator mixes axes that we know with ones that we do not
         return "NCHW" if source in ("NCHW", "N?HW", "NcHW") else None
     if op in RESHAPES:
-        return _regroup(source, probe.shapes[first], out)
+        named = _squeeze(node, source, out, probe) if op in ("Squeeze", "Unsqueeze") else None
+        return named or _regroup(source, probe.shapes[first], out, known.tokens.get(first))
     return None
+
+
+def _squeeze(node: ir.Node, source: str, out: tuple[int, ...], probe: Probe) -> str | None:
+    """Axes of length one that the node names; a shape alone does not tell them from a batch of one."""
+    rank = max(len(source), len(out))
+    listed = reduced_axes(node, rank, probe)
+    if listed is None or len(listed) != abs(len(source) - len(out)):
+        return None
+    if node.op_type == "Squeeze":
+        return "".join(letter for i, letter in enumerate(source) if i not in listed)
+    rest = iter(source)
+    return "".join("?" if i in listed else next(rest) for i in range(rank))
 
 
 def _transpose(node: ir.Node, source: str, probe: Probe) -> str | None:
@@ -176,16 +293,26 @@ def _agree_one(letters: list[str]) -> str:
 
 
 def _product(node: ir.Node, axes: dict[str, str], first: str) -> str | None:
-    if first not in axes:
+    if first not in axes or attribute(node, "transA", 0):
         return None
     source = axes[first]
     right = node.inputs[3 if node.op_type == "QLinearMatMul" else 1]
-    if attribute(node, "transA", 0) or (right is not None and right.name in axes):
-        return None
-    return source[:-1] + ("C" if source[-1] in "Cc" else "?")
+    if right is not None and right.name in axes:
+        other = axes[name_of(right)]
+        # queries by keys, or weights by values: rows of the one, columns of the other
+        if node.op_type != "MatMul" or len(other) != len(source) or len(source) < 2:
+            return None
+        return "".join(map(_agree_one, map(list, zip(source[:-2], other[:-2], strict=True)))) + (
+            source[-2] + other[-1]
+        )
+    # features that are no units yet (cells and units in a row, the pixels of a patch) become units
+    units = source[-1] in "Cc" or (source[-1] == "?" and not set("Cc") & set(source))
+    return source[:-1] + ("C" if units else "?")
 
 
-def _regroup(source: str, shape: tuple[int, ...], out: tuple[int, ...]) -> str | None:
+def _regroup(
+    source: str, shape: tuple[int, ...], out: tuple[int, ...], tokens: Tokens | None = None
+) -> str | None:
     """Axes after a reshape: those that it leaves whole keep their meaning."""
     if prod(shape) != prod(out) or 0 in shape:
         return None
@@ -202,11 +329,16 @@ def _regroup(source: str, shape: tuple[int, ...], out: tuple[int, ...]) -> str |
                 have, i = have * shape[i], i + 1
             else:
                 want, end = want * out[end], end + 1
-        letters.extend(_regroup_one(source[start:i], shape[start:i], out[j:end]))
+        letters.extend(_regroup_one(source[start:i], shape[start:i], out[j:end], tokens))
+    if source[:1] == "T" and "N" not in source and letters[0] == "?" and out[0] == 1:
+        # the probe's batch of one was laid into the row of cells, as dense layers over the last axis do
+        letters[0] = "N"
     return "".join(letters)
 
 
-def _regroup_one(names: str, shape: tuple[int, ...], out: tuple[int, ...]) -> list[str]:
+def _regroup_one(
+    names: str, shape: tuple[int, ...], out: tuple[int, ...], tokens: Tokens | None
+) -> list[str]:
     real = [name for name, length in zip(names, shape, strict=True) if length > 1] or list(names[:1])
     wide = [i for i, length in enumerate(out) if length > 1] or [0]
     letters = ["?"] * len(out)
@@ -218,5 +350,15 @@ def _regroup_one(names: str, shape: tuple[int, ...], out: tuple[int, ...]) -> li
         for i in wide:
             letters[i] = "C" if whole else "c"
     elif len(real) == 1 and len(wide) == 1:
+        letters[wide[0]] = real[0]
+    elif real == ["H", "W"] and len(wide) == 1:
+        letters[wide[0]] = "T"
+    elif real == ["T"] and len(wide) == 2 and tokens == Tokens(0, (out[wide[0]], out[wide[1]]), 0):
+        letters[wide[0]], letters[wide[1]] = "HW"
+    elif real in (["H"], ["W"]):
+        # rows of patches, and rows within each
+        letters[wide[0]] = real[0]
+    elif real[0] in "HW" and set(real[1:]) == {"?"} and len(wide) == 1:
+        # finer rows within each: repeated ones, or units that were turned into cells
         letters[wide[0]] = real[0]
     return letters

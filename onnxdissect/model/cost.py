@@ -6,24 +6,38 @@ from math import prod
 
 import onnx_ir as ir
 
-from onnxdissect.model.graph import is_stored, name_of, stored_size
-from onnxdissect.model.kernels import weight_shape
-from onnxdissect.model.operators import CONVOLUTIONS, MATRIX_PRODUCTS
+from onnxdissect.model.graph import attribute, is_stored, name_of, stored_size
+from onnxdissect.model.kernels import channels_last, kernel_shape, weight_shape
+from onnxdissect.model.operators import CONVOLUTIONS, MATRIX_PRODUCTS, REDUCTIONS, TRANSPOSED
 from onnxdissect.model.probe import Probe
 
 __all__ = ["Cost", "follow_costs"]
 
+_ONE_SCALED = (1, 2, 3, 4)
+_TWO_SCALED = (1, 2, 4, 5, 6, 7)
+
 # Scales and zero points describe how numbers are stored; axes, shapes and bounds are no weights either.
 _NO_WEIGHTS = {
+    "CenterCropPad": (1,),
     "Clip": (1, 2),
+    "ConvInteger": (2, 3),
+    "ConvTransposeWithDynamicPads": (2,),
     "DequantizeLinear": (1, 2),
     "Expand": (1,),
     "Gather": (1,),
+    "MatMulInteger": (2, 3),
     "Pad": (1, 2, 3),
+    "QGemm": (1, 2, 4, 5, 7, 8),
+    "QLinearAdd": _TWO_SCALED,
+    "QLinearAveragePool": _ONE_SCALED,
+    "QLinearConv": _TWO_SCALED,
+    "QLinearGlobalAveragePool": _ONE_SCALED,
+    "QLinearLeakyRelu": _ONE_SCALED,
+    "QLinearMatMul": _TWO_SCALED,
+    "QLinearMul": _TWO_SCALED,
+    "QLinearSigmoid": _ONE_SCALED,
+    "QLinearSoftmax": _ONE_SCALED,
     "QuantizeLinear": (1, 2),
-    "ReduceMax": (1,),
-    "ReduceMean": (1,),
-    "ReduceSum": (1,),
     "Reshape": (1,),
     "Resize": (1, 2, 3),
     "Slice": (1, 2, 3, 4),
@@ -32,6 +46,7 @@ _NO_WEIGHTS = {
     "Tile": (1,),
     "Unsqueeze": (1,),
     "Upsample": (1,),
+    **dict.fromkeys(REDUCTIONS, (1,)),
 }
 
 
@@ -58,6 +73,11 @@ class Cost:
     def parameters(self, name: str) -> int:
         """Elements of all stored weights that a value depends on, each counted once."""
         return _total(self._upstream[name][0], self._weights)
+
+    @property
+    def all_macs(self) -> int:
+        """Multiply-accumulates of the whole graph, for one image."""
+        return sum(self._products)
 
     def macs(self, name: str) -> int:
         """Multiply-accumulates up to and including a value, for one image."""
@@ -93,7 +113,7 @@ def follow_costs(graph: ir.Graph, probe: Probe) -> Cost:
                 continue
             name = name_of(value)
             if is_stored(value):
-                if index not in _NO_WEIGHTS.get(node.op_type, ()):
+                if index not in _NO_WEIGHTS.get(node.op_type, ()) and not _is_scale(node, value):
                     if name not in numbers:
                         numbers[name] = len(weights)
                         weights.append(stored_size(value) or 0)
@@ -110,6 +130,10 @@ def follow_costs(graph: ir.Graph, probe: Probe) -> Cost:
     return Cost(weights, products, upstream)
 
 
+def _is_scale(node: ir.Node, value: ir.Value) -> bool:
+    return node.op_type == "QLinearConcat" and stored_size(value) == 1
+
+
 def _macs(node: ir.Node, probe: Probe) -> int:
     out = probe.shapes.get(name_of(node.outputs[0]))
     first = node.inputs[0] if node.inputs else None
@@ -117,11 +141,19 @@ def _macs(node: ir.Node, probe: Probe) -> int:
     if out is None or source is None:
         return 0
     if node.op_type in CONVOLUTIONS:
-        shape = weight_shape(node)
-        if shape is None:
-            return 0
-        return prod(source if node.op_type == "ConvTranspose" else out) * prod(shape[1:])
+        spread = node.op_type in TRANSPOSED
+        return prod(source if spread else out) * _taps(node, out if spread else source)
     if node.op_type in MATRIX_PRODUCTS:
         transposed = node.attributes.get("transA")
         return prod(out) * source[-2 if transposed is not None and transposed.value else -1]
     return 0
+
+
+def _taps(node: ir.Node, channels: tuple[int, ...]) -> int:
+    """Products that one number of the result takes, or that one of the operand goes into when transposed."""
+    shape = weight_shape(node)
+    if shape is not None:
+        return prod(shape[1:])
+    # weights that the graph computes from the image
+    units = channels[-1] if channels_last(node) else channels[1]
+    return units // int(attribute(node, "group", 1)) * prod(kernel_shape(node) or (1,))

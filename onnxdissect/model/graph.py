@@ -8,7 +8,16 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-__all__ = ["attribute", "constant", "downstream", "is_stored", "name_of", "stored_size"]
+__all__ = [
+    "attribute",
+    "constant",
+    "downstream",
+    "is_stored",
+    "name_of",
+    "opset_of",
+    "stored_shape",
+    "stored_size",
+]
 
 
 def name_of(value: ir.Value) -> str:
@@ -48,6 +57,24 @@ def attribute(node: ir.Node, name: str, default: Any) -> Any:
     if found is None or found.value is None:
         return default
     return tuple(found.value) if isinstance(found.value, (list, tuple)) else found.value
+
+
+def opset_of(node: ir.Node) -> int | None:
+    """Opset version that defines a node.
+
+    Parameters
+    ----------
+    node : onnx_ir.Node
+        The node.
+
+    Returns
+    -------
+    int or None
+        None for a node outside a graph, or of a domain that the graph does not import.
+    """
+    if node.version is not None:
+        return node.version
+    return None if node.graph is None else node.graph.opset_imports.get(node.domain)
 
 
 def stored_tensor(value: ir.Value | None) -> ir.TensorProtocol | None:
@@ -110,6 +137,28 @@ def stored_size(value: ir.Value | None) -> int | None:
         return int(tensor.size)
     values = constant(value) if is_stored(value) else None
     return None if values is None else int(values.size)
+
+
+def stored_shape(value: ir.Value | None) -> tuple[int, ...] | None:
+    """Shape that the file states for a value.
+
+    Parameters
+    ----------
+    value : onnx_ir.Value or None
+        The value.
+
+    Returns
+    -------
+    tuple of int or None
+        Of the tensor it stores, or of its type; None where neither tells.
+    """
+    tensor = stored_tensor(value)
+    if tensor is not None:
+        return tuple(int(n) for n in tensor.shape.numpy())
+    if value is None or value.shape is None:
+        return None
+    dims = [dim for dim in value.shape if isinstance(dim, int)]
+    return tuple(dims) if len(dims) == len(value.shape) else None
 
 
 def constant(value: ir.Value | None) -> NDArray[Any] | None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import onnx_ir as ir
 
-from onnxdissect.model.graph import attribute
-from onnxdissect.model.operators import CONVOLUTIONS, COPIES, QUANTISERS
+from onnxdissect.model.graph import attribute, constant, stored_shape
+from onnxdissect.model.operators import CHANNELS_LAST, CONVOLUTIONS, FIRST_INPUT, POINTWISE, TRANSPOSED
 
-__all__ = ["begin_pads", "kernel_shape", "weight_shape"]
+__all__ = ["begin_pads", "channels_last", "kernel_shape", "weight_shape"]
 
-_PASSING = COPIES | QUANTISERS
+_RESHAPING = frozenset({"CenterCropPad", "Crop", "Pad", "Resize", "Slice", "Tile", "Upsample"})
 
 
 def weight_shape(node: ir.Node) -> tuple[int, ...] | None:
@@ -18,27 +19,54 @@ def weight_shape(node: ir.Node) -> tuple[int, ...] | None:
     Parameters
     ----------
     node : onnx_ir.Node
-        A node whose weights are stored in the file, quantised or not.
+        A node whose weights are stored in the file, or computed from such in the graph: dequantised,
+        transposed, standardised and the like.
 
     Returns
     -------
     tuple of int or None
-        None where they are computed.
+        None where the graph does not tell.
     """
-    value = node.inputs[3 if node.op_type.startswith("QLinear") else 1]
-    while value is not None:
-        producer = value.producer()
-        if value.is_initializer() and value.const_value is not None:
-            return tuple(value.const_value.shape.numpy())
-        if producer is None:
-            return None
-        if producer.op_type == "Constant":
-            tensor = attribute(producer, "value", None)
-            return None if tensor is None else tuple(tensor.shape.numpy())
-        if producer.op_type not in _PASSING:
-            return None
-        value = producer.inputs[0]
-    return None
+    index = 3 if node.op_type.startswith(("QLinear", "QGemm")) else 1
+    shape = _shape(node.inputs[index]) if index < len(node.inputs) else None
+    return None if shape is None or len(shape) < 2 else shape
+
+
+def _shape(value: ir.Value | None) -> tuple[int, ...] | None:
+    """Shape of a value that does not depend on the image."""
+    stored = stored_shape(value)
+    producer = value.producer() if value is not None else None
+    if stored is not None or producer is None:
+        return stored
+    op = producer.op_type
+    first = producer.inputs[0] if producer.inputs else None
+    if op in POINTWISE - {"Expand"}:
+        # what is not known is a statistic of what is, as in weights that are standardised
+        known = [shape for shape in map(_shape, producer.inputs) if shape is not None]
+        return np.broadcast_shapes(*known) if known else None
+    if op in ("ConstantOfShape", "Expand", "Reshape"):
+        target = constant(first if op == "ConstantOfShape" else producer.inputs[1])
+        return None if target is None or (target < 1).any() else tuple(int(n) for n in target)
+    shape = _shape(first) if op in FIRST_INPUT - _RESHAPING or op == "Transpose" else None
+    if shape is None or op != "Transpose":
+        return shape
+    return tuple(shape[int(i)] for i in attribute(producer, "perm", tuple(reversed(range(len(shape))))))
+
+
+def channels_last(node: ir.Node) -> bool:
+    """Whether a convolution or a pool takes (N, H, W, C).
+
+    Parameters
+    ----------
+    node : onnx_ir.Node
+        The node.
+
+    Returns
+    -------
+    bool
+        Some of onnxruntime's own operators always do, some where an attribute says so.
+    """
+    return node.op_type in CHANNELS_LAST or bool(attribute(node, "channels_last", 0))
 
 
 def kernel_shape(node: ir.Node) -> tuple[int, ...] | None:
@@ -61,8 +89,10 @@ def kernel_shape(node: ir.Node) -> tuple[int, ...] | None:
     return None if shape is None else shape[2:]
 
 
-def begin_pads(node: ir.Node, axis: int, taps: int, stride: int, before: int, after: int) -> int:
-    """Work out the padding before the first cell along one axis.
+def begin_pads(
+    node: ir.Node, axis: int, kernel: int, dilation: int, stride: int, lengths: tuple[int, int]
+) -> int:
+    """Work out the padding before the first cell along one axis, as onnxruntime does.
 
     Parameters
     ----------
@@ -70,33 +100,31 @@ def begin_pads(node: ir.Node, axis: int, taps: int, stride: int, before: int, af
         A convolution or a pool over two spatial axes.
     axis : int
         0 vertical, 1 horizontal.
-    taps : int
-        Extent of the window, dilation included.
-    stride : int
-        Its stride.
-    before, after : int
+    kernel, dilation, stride : int
+        Taps of the window, their distance, and the distance of windows.
+    lengths : (int, int)
         Cells along the axis before and after.
 
     Returns
     -------
     int
-        In cells of the operand; for a transposed convolution, cells cut off the result.
+        In cells of the operand, negative where cells are skipped; for a transposed convolution, cells cut
+        off the result.
     """
-    transposed = node.op_type == "ConvTranspose"
-    pads = attribute(node, "pads", (0, 0, 0, 0))
+    before, after = lengths
     mode = attribute(node, "auto_pad", "NOTSET")
-    if transposed and "output_shape" in node.attributes:
-        extra = int(attribute(node, "output_padding", (0, 0))[axis])
-        total = max(stride * (before - 1) + extra + taps - after, 0)
-        # ONNX: SAME_UPPER puts the odd one at the end, everything else at the beginning
-        return total // 2 if mode == "SAME_UPPER" else total - total // 2
-    if mode in ("NOTSET", ""):
-        return int(pads[axis])
+    if node.op_type in TRANSPOSED:
+        if mode in ("SAME_UPPER", "SAME_LOWER") or "output_shape" in node.attributes:
+            extra = int((attribute(node, "output_padding", None) or (0, 0))[axis])
+            total = max(stride * (before - 1) + extra + (kernel - 1) * dilation + 1 - after, 0)
+            # ONNX: SAME_UPPER puts the odd one at the end, everything else at the beginning
+            return total // 2 if mode == "SAME_UPPER" else total - total // 2
+    elif mode in ("SAME_UPPER", "SAME_LOWER"):
+        # onnxruntime leaves dilation out, and cuts where windows lie further apart than they are wide
+        total = ((before + stride - 1) // stride - 1) * stride + kernel - before
+        if total < 0 and node.op_type in CONVOLUTIONS:
+            total += 1
+        return int((total + (mode == "SAME_LOWER")) / 2)
     if mode == "VALID":
         return 0
-    if transposed:
-        extra = int(attribute(node, "output_padding", (0, 0))[axis])
-        total = max(stride * (before - 1) + extra + taps - after, 0)
-    else:
-        total = max((after - 1) * stride + taps - before, 0)
-    return total // 2 if mode == "SAME_UPPER" else total - total // 2
+    return int((attribute(node, "pads", None) or (0, 0, 0, 0))[axis])

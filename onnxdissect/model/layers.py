@@ -7,7 +7,10 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-__all__ = ["ImageInput", "Layer", "ReceptiveField", "make_alias", "make_slug"]
+__all__ = ["LAYOUTS", "ImageInput", "Layer", "ReceptiveField", "make_alias", "make_slug"]
+
+LAYOUTS = ("NCHW", "NHWC", "NTC", "TNC", "NC")
+"""Orders of axes in which a value can be dissected: N image, C unit, H and W place, T token."""
 
 SLUG_LENGTH = 80
 
@@ -51,7 +54,7 @@ class Layer:
     node : str
         Name of the producing node, "" where the file names none.
     layout : str
-        "NCHW" or "NHWC".
+        "NCHW" or "NHWC"; "NTC" or "TNC" for tokens; "NC" for units without a map.
     dtype : str
         Type in the file, "float32", "float16" or "float64".
     shape : tuple of int
@@ -59,7 +62,7 @@ class Layer:
     units : int
         Length of the channel axis.
     grid : (int, int)
-        (h, w) of the activation map.
+        (h, w) of the activation map; (1, 1) where there is none.
     receptive_field : ReceptiveField or None
         None where the graph does not determine it.
     parameters : int
@@ -68,6 +71,12 @@ class Layer:
         Multiply-accumulates up to and including it, for one image.
     stage : int or None
         From 1; None for layers outside the default selection.
+    skipped : (int, int)
+        Tokens before and behind the grid that are no patches: class, distillation and register tokens.
+    reason : str
+        What the layout was derived from.
+    share : float
+        Multiply-accumulates up to and including it, as a share of the whole network's, in 0..1.
     """
 
     name: str
@@ -84,6 +93,9 @@ class Layer:
     parameters: int
     macs: int
     stage: int | None
+    skipped: tuple[int, int] = (0, 0)
+    reason: str = ""
+    share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

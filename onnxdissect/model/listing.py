@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import onnx_ir as ir
 
-from onnxdissect.model.axes import follow_axes
+from onnxdissect.model.axes import Given, Meanings, follow_axes
 from onnxdissect.model.cost import Cost, follow_costs
 from onnxdissect.model.geometry import Pair, Unplaced, follow_positions, receptive_field
 from onnxdissect.model.graph import name_of
-from onnxdissect.model.layers import ImageInput, Layer, make_alias, make_slug
+from onnxdissect.model.layers import LAYOUTS, ImageInput, Layer, make_alias, make_slug
 from onnxdissect.model.operators import COPIES, QUANTISERS
 from onnxdissect.model.probe import Probe
 from onnxdissect.model.stages import activated_values, choose_stages
@@ -19,7 +19,7 @@ from onnxdissect.model.stages import activated_values, choose_stages
 __all__ = ["Listing", "list_layers"]
 
 _FLOATS = ("float32", "float16", "float64")
-_LAYOUTS = ("NCHW", "NHWC")
+_WORDS = {"N": "image", "C": "unit", "H": "height", "W": "width", "T": "token", "c": "part of the units"}
 
 _UNPLACED: Pair = (Unplaced.UNKNOWN, Unplaced.UNKNOWN)
 
@@ -55,7 +55,9 @@ class Listing:
     dtypes: dict[str, str]
 
 
-def list_layers(graph: ir.Graph, image: ImageInput, probe: Probe) -> Listing:
+def list_layers(
+    graph: ir.Graph, image: ImageInput, probe: Probe, given: Mapping[str, Given] | None = None
+) -> Listing:
     """Describe every value that can be dissected.
 
     Parameters
@@ -66,16 +68,19 @@ def list_layers(graph: ir.Graph, image: ImageInput, probe: Probe) -> Listing:
         Its image input.
     probe : Probe
         Shapes and types of its values.
+    given : mapping of str to Given, optional
+        Layouts of values that a person stated.
 
     Returns
     -------
     Listing
     """
-    axes = follow_axes(graph, image, probe)
+    known = follow_axes(graph, image, probe, given)
+    axes = known.axes
     positions = follow_positions(graph, image, probe, axes)
     costs = follow_costs(graph, probe)
     refusals = _stored_values(graph)
-    lost = _losses(graph, axes)
+    lost = _losses(graph, axes, probe)
     described: dict[str, Layer] = {}
     taken = {name for name, _ in _names(graph)}
     slugs: list[str] = []
@@ -85,7 +90,7 @@ def list_layers(graph: ir.Graph, image: ImageInput, probe: Probe) -> Listing:
         if reason is not None:
             refusals[name] = reason
             continue
-        layer = _describe(value, node, probe, axes, positions, costs, make_slug(name, slugs))
+        layer = _describe(value, node, probe, known, positions, costs, make_slug(name, slugs))
         slugs.append(layer.slug)
         described[name] = layer
     representative = _representatives(graph, described)
@@ -95,9 +100,11 @@ def list_layers(graph: ir.Graph, image: ImageInput, probe: Probe) -> Listing:
         for name in activated_values(graph, axes)
         if representative.get(name) in described
     ]
-    listed = [name for name in described if representative[name] == name]
+    listed = [name for name in described if representative[name] == name and not _is_cell(described[name])]
     order = {name: i for i, name in enumerate(listed)}
-    path = sorted(dict.fromkeys(candidates), key=order.__getitem__) or listed
+    path = sorted((n for n in dict.fromkeys(candidates) if n in order), key=order.__getitem__) or listed
+    # units without a map are no stage, unless there is nothing else
+    path = [name for name in path if described[name].layout != "NC"] or path
     stages = choose_stages([(name, described[name].grid) for name in path])
     numbers = {name: i for i, name in enumerate(stages, 1)}
     staged = {name: replace(layer, stage=numbers.get(name)) for name, layer in aliased.items()}
@@ -133,11 +140,14 @@ def _stored_values(graph: ir.Graph) -> dict[str, str]:
     return reasons
 
 
-def _losses(graph: ir.Graph, axes: dict[str, str]) -> dict[str, str]:
+def _losses(graph: ir.Graph, axes: dict[str, str], probe: Probe) -> dict[str, str]:
     """For each value whose axes are not all known the operator that first mixed them."""
     lost: dict[str, str] = {}
     for value, node in _computed(graph):
-        if set(axes.get(name_of(value), "?")) - set("NCHW"):
+        # sizes that a graph computes, and weights that it hands on, are no activations to lose
+        if probe.dtypes.get(name_of(value)) not in _FLOATS:
+            continue
+        if set(axes.get(name_of(value), "?")) - set("NCHWT"):
             before = (lost[name_of(v)] for v in node.inputs if v is not None and v.name in lost)
             lost[name_of(value)] = next(before, node.op_type)
     return lost
@@ -151,32 +161,55 @@ def _refuse(name: str, culprit: str, probe: Probe, axes: dict[str, str], costs: 
     said = f"its shape is {list(shape)}"
     if dtype not in _FLOATS:
         return f"it holds {dtype}, and activations are floating-point numbers"
-    if len(shape) != 4:
-        return f"{said}: a layer has four dimensions, batch, units, height and width"
+    if len(shape) not in (2, 3, 4):
+        return f"{said}: a layer has four dimensions (a map), three (tokens) or two (units)"
     names = axes.get(name)
+    if names == "NCT" or (len(shape) == 3 and names in ("NC?", "NCH", "NCW", "NHC", "NWC")):
+        return f"{said}, {_spell(names)}: cells along a line have no place in an image" + (
+            "; the value before they were laid in a row has" if names == "NCT" else ""
+        )
     if names is None or "?" in names or "c" in names:
-        return f"{said}, but operator {culprit} leaves open which axes are units, height and width"
-    if names not in _LAYOUTS:
-        return f"{said} in the order {names}, which is neither NCHW nor NHWC"
-    grid = shape[names.index("H")], shape[names.index("W")]
-    if grid == (1, 1) or 0 in grid:
-        return f"{said}: a single cell per unit says nothing about where"
+        return f"{said}, but operator {culprit} leaves open {_OPEN[len(shape)]}"
+    if names not in LAYOUTS:
+        return f"{said} in the order {names}, which is none of {', '.join(LAYOUTS)}"
+    if 0 in shape:
+        return f"{said}: it is empty"
     if costs.macs(name) == 0:
         return "no weight comes before it: it is the image itself"
     return None
+
+
+_OPEN = {
+    2: "whether its second axis is units alone",
+    3: "which axes are tokens on a grid and units",
+    4: "which axes are units, height and width",
+}
+
+
+def _spell(names: str) -> str:
+    words = [_WORDS.get(letter, "a sequence") for letter in names]
+    return "that is " + ", ".join(words)
+
+
+def _is_cell(layer: Layer) -> bool:
+    """Whether a map has a single cell: a gate or a pooled value, to be had by name only."""
+    return layer.layout in ("NCHW", "NHWC") and layer.grid == (1, 1)
 
 
 def _describe(
     value: ir.Value,
     node: ir.Node,
     probe: Probe,
-    axes: dict[str, str],
+    known: Meanings,
     positions: dict[str, Pair],
     costs: Cost,
     slug: str,
 ) -> Layer:
     name = name_of(value)
-    layout = axes[name]
+    layout = known.axes[name]
+    tokens = known.tokens.get(name)
+    grid = tuple(probe.shapes[name][layout.index(letter)] for letter in "HW" if letter in layout)
+    reason = known.reasons[name]
     file_shape = probe.shapes[name]
     shape = tuple(1 if letter == "N" else n for letter, n in zip(layout, file_shape, strict=True))
     return Layer(
@@ -189,11 +222,14 @@ def _describe(
         dtype=probe.dtypes[name],
         shape=shape,
         units=shape[layout.index("C")],
-        grid=(shape[layout.index("H")], shape[layout.index("W")]),
+        grid=tokens.grid if tokens is not None else (grid[0], grid[1]) if grid else (1, 1),
         receptive_field=receptive_field(positions.get(name, _UNPLACED)),
         parameters=costs.parameters(name),
         macs=costs.macs(name),
         stage=None,
+        skipped=(0, 0) if tokens is None else (tokens.before, tokens.after),
+        reason=reason if tokens is None else f"{tokens.describe()}; {reason}",
+        share=costs.macs(name) / max(costs.all_macs, 1),
     )
 
 

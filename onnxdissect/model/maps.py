@@ -48,7 +48,7 @@ def run_layers(
     ModelRuntimeError
         If onnxruntime fails, or a layer has another shape than announced.
     """
-    names = [turned(layer.name) if layer.layout == "NHWC" else layer.name for layer in layers]
+    names = [layer.name if layer.layout == "NCHW" else turned(layer.name) for layer in layers]
     if fixed_batch is None:
         found = runtime({input_name: images}, names)
         return [_to_maps(array, layer, len(images)) for array, layer in zip(found, layers, strict=True)]

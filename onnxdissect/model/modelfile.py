@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 
 import onnx_ir as ir
 from onnx_ir.passes import common as passes
 
 from onnxdissect.errors import ModelFormatError, ModelNotFoundError, nearest
+from onnxdissect.model.external import settle_external_data
+from onnxdissect.model.quantised import add_dequantised
+from onnxdissect.model.widening import widen_bfloat16
 
 __all__ = ["ModelFile", "read_model"]
 
@@ -29,7 +31,8 @@ class ModelFile:
     sha256 : str
         Of the file's bytes, external data not included.
     model : onnx_ir.Model
-        Its graph, functions inlined.
+        Its graph, functions inlined, bfloat16 widened to float32, and with dequantised twins of its
+        integer activations.
     """
 
     path: Path
@@ -79,10 +82,12 @@ def read_model(path: str | Path) -> ModelFile:
         lacking = "nodes" if not len(model.graph) else "outputs" if not model.graph.outputs else "opset"
         raise ModelFormatError(f"{path} holds no complete ONNX graph: no {lacking}", hint=_guess(path, head))
     _check_graph(path, model)
-    _check_external_data(path, model)
+    settle_external_data(path, model)
     if model.functions:
         # a value inside a function has no name that could be asked for
         model = passes.InlinePass()(model).model
+    widen_bfloat16(model)
+    add_dequantised(model)
     return ModelFile(path, digest, model)
 
 
@@ -115,19 +120,6 @@ def _first_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
-def _external_tensors(model: ir.Model) -> Iterator[ir.ExternalTensor]:
-    graphs = [model.graph, *model.graph.subgraphs(), *(f.graph for f in model.functions.values())]
-    for graph in graphs:
-        for value in graph.initializers.values():
-            if isinstance(value.const_value, ir.ExternalTensor):
-                yield value.const_value
-    for graph in graphs:
-        for node in graph:
-            for attribute in node.attributes.values():
-                if isinstance(attribute.value, ir.ExternalTensor):
-                    yield attribute.value
-
-
 def _check_graph(path: Path, model: ir.Model) -> None:
     """Refuse a graph that can be read but not written again: damage that the deserialiser lets through."""
     try:
@@ -141,28 +133,3 @@ def _check_graph(path: Path, model: ir.Model) -> None:
         raise ModelFormatError(
             f"{path} holds an inconsistent graph: {_first_line(cause)}", hint="export the model again"
         ) from error
-
-
-def _check_external_data(path: Path, model: ir.Model) -> None:
-    folder = path.parent
-    for tensor in _external_tensors(model):
-        location = str(tensor.location)
-        posix, windows = PurePosixPath(location), PureWindowsPath(location)
-        if posix.is_absolute() or windows.is_absolute() or windows.drive or ".." in windows.parts:
-            raise ModelFormatError(
-                f"{path}: the weights {tensor.name!r} point to {location!r}, outside the model's folder",
-                hint="external data must lie beside the model; do not trust this file",
-            )
-        data = folder / location
-        if not data.is_file():
-            raise ModelFormatError(
-                f"{path}: the weights {tensor.name!r} are in {location!r}, which is not beside the model",
-                hint=f"put {location} into {folder}",
-            )
-        end = (tensor.offset or 0) + (tensor.length or 0)
-        if data.stat().st_size < end:
-            raise ModelFormatError(
-                f"{data} is cut short: {data.stat().st_size} bytes, "
-                f"but the weights {tensor.name!r} end at byte {end}",
-                hint="fetch it again",
-            )

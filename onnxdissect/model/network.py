@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import onnx_ir as ir
+from numpy.typing import ArrayLike, NDArray
 
 from onnxdissect.errors import ParameterError
+from onnxdissect.model.bind import bind_inputs, binding_json
 from onnxdissect.model.graph import name_of
 from onnxdissect.model.image import find_image_input, known_size
 from onnxdissect.model.layers import ImageInput, Layer
 from onnxdissect.model.listing import Listing, list_layers
 from onnxdissect.model.modelfile import read_model
 from onnxdissect.model.probe import probe
+from onnxdissect.model.runtime import CUSTOM_OPS
 from onnxdissect.model.select import select_layers
+from onnxdissect.model.stated import read_layouts
 
 __all__ = ["DEFAULT_SIZE", "Network", "load_network"]
 
@@ -49,8 +54,14 @@ class Network:
         (height, width) the network was inspected with.
     layers : tuple of Layer
         What can be dissected, in topological order.
+    bindings : dict of str to ndarray
+        Values of the inputs beside the image.
+    layouts : dict of str to str
+        Layouts that were stated, by what they were stated for.
+    custom_ops : tuple of Path
+        Libraries of operators that onnxruntime lacks.
     model : onnx_ir.Model
-        The graph; clone it before changing it.
+        The graph, with what is bound stored in it; clone it before changing it.
     listing : Listing
         Layers, their copies, and why other values are none.
     """
@@ -64,6 +75,9 @@ class Network:
     input: ImageInput
     outputs: tuple[str, ...]
     size: tuple[int, int]
+    bindings: dict[str, NDArray[Any]] = field(repr=False, compare=False)
+    layouts: dict[str, str]
+    custom_ops: tuple[Path, ...]
     model: ir.Model = field(repr=False, compare=False)
     listing: Listing = field(repr=False, compare=False)
 
@@ -71,6 +85,20 @@ class Network:
     def layers(self) -> tuple[Layer, ...]:
         """Layers in topological order."""
         return self.listing.layers
+
+    def stated(self) -> dict[str, object]:
+        """Say what the caller stated about the model, as JSON values: it decides what is computed.
+
+        Returns
+        -------
+        dict
+            ``bind``, ``layouts`` and ``custom_ops``, each empty where nothing was.
+        """
+        return {
+            "bind": {name: binding_json(array) for name, array in sorted(self.bindings.items())},
+            "layouts": dict(sorted(self.layouts.items())),
+            "custom_ops": [library.name for library in self.custom_ops],
+        }
 
     def select(self, selectors: Sequence[str]) -> tuple[Layer, ...]:
         """Choose layers.
@@ -97,7 +125,14 @@ class Network:
         return select_layers(self.listing, selectors, str(self.path))
 
 
-def load_network(path: str | Path, *, image_size: tuple[int, int] | None = None) -> Network:
+def load_network(
+    path: str | Path,
+    *,
+    image_size: tuple[int, int] | None = None,
+    bind: Mapping[str, ArrayLike | str] | None = None,
+    layouts: Mapping[str, str] | None = None,
+    custom_ops: Sequence[str | Path] = (),
+) -> Network:
     """Read and inspect an ONNX file.
 
     Parameters
@@ -106,6 +141,13 @@ def load_network(path: str | Path, *, image_size: tuple[int, int] | None = None)
         The file.
     image_size : (int, int), optional
         (height, width) for dimensions that the graph leaves free, 224 by default; fixed ones stay.
+    bind : mapping of str to array_like or str, optional
+        Values of the inputs beside the image; see `onnxdissect.model.bind.bind_inputs`.
+    layouts : mapping of str to str, optional
+        Layouts of values, or of the image input, that the graph leaves open; see
+        `onnxdissect.model.stated.read_layouts`.
+    custom_ops : sequence of str or Path
+        Shared libraries of operators that onnxruntime lacks.
 
     Returns
     -------
@@ -122,17 +164,29 @@ def load_network(path: str | Path, *, image_size: tuple[int, int] | None = None)
     ImageInputError
         If it has no input that images fit.
     ParameterError
-        If `image_size` is not positive.
+        If `image_size` is not positive, a value does not fit the input it is bound to, a layout cannot be
+        understood, or there is no such library.
+    LayerNotFoundError, LayerLayoutError
+        If a layout is stated for no value of the network, or for one of another rank.
     """
     if image_size is not None and min(image_size) < 1:
         raise ParameterError(f"an image size is positive, got {image_size[0]} x {image_size[1]}")
     file = read_model(path)
     model = file.model
-    image = find_image_input(model)
+    libraries = tuple(_library(library) for library in custom_ops)
+    if libraries:
+        model.graph.meta[CUSTOM_OPS] = libraries
+    bound = bind_inputs(model, bind or {})
+    stated = dict(layouts or {})
+    image = find_image_input(model, stated)
     fixed = known_size(model, image)
     wished = image_size or (DEFAULT_SIZE, DEFAULT_SIZE)
     size = fixed[0] or wished[0], fixed[1] or wished[1]
     found = probe(model, file.path.parent, image, size)
+    listing = list_layers(model.graph, image, found)
+    of_values = {name: layout for name, layout in stated.items() if name != image.name}
+    if of_values:
+        listing = list_layers(model.graph, image, found, read_layouts(of_values, model.graph, listing))
     return Network(
         path=file.path,
         sha256=file.sha256,
@@ -143,6 +197,18 @@ def load_network(path: str | Path, *, image_size: tuple[int, int] | None = None)
         input=image,
         outputs=tuple(name_of(value) for value in model.graph.outputs),
         size=size,
+        bindings=bound,
+        layouts=stated,
+        custom_ops=libraries,
         model=model,
-        listing=list_layers(model.graph, image, found),
+        listing=listing,
     )
+
+
+def _library(path: str | Path) -> Path:
+    library = Path(path).absolute()
+    if not library.is_file():
+        raise ParameterError(
+            f"there is no library {path}", hint="--custom-ops takes the path of a shared library (.so, .dll)"
+        )
+    return library

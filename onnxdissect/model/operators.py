@@ -4,13 +4,17 @@ from __future__ import annotations
 
 __all__ = [
     "CARRIERS",
+    "CHANNELS_LAST",
+    "CONCATENATIONS",
     "CONVOLUTIONS",
     "COPIES",
     "FIRST_INPUT",
+    "FUSED",
     "GATES",
     "GLOBAL_POOLS",
     "LINEAR",
     "MATRIX_PRODUCTS",
+    "MOVES",
     "NONLINEAR",
     "NO_TENSORS",
     "POINTWISE",
@@ -18,6 +22,7 @@ __all__ = [
     "REDUCTIONS",
     "RESHAPES",
     "SPATIAL",
+    "TRANSPOSED",
 ]
 
 
@@ -26,32 +31,49 @@ def _names(*lines: str) -> frozenset[str]:
 
 
 POINTWISE = _names(
-    "Add And BiasGelu BitwiseAnd BitwiseOr BitwiseXor Div Equal Greater GreaterOrEqual Less LessOrEqual",
-    "Max Mean Min Mod Mul Or PRelu Pow QLinearAdd QLinearMul Sub Sum Where Xor",
+    "Add And BiasGelu BitShift BitwiseAnd BitwiseOr BitwiseXor Div Equal Expand Greater GreaterOrEqual",
+    "Less LessOrEqual Max Mean Min Mod Mul Or PRelu Pow QLinearAdd QLinearMul QLinearWhere SkipGroupNorm",
+    "SkipLayerNormalization SkipSimplifiedLayerNormalization Sub Sum Where Xor",
 )
 """Several operands, broadcast against each other."""
 
 FIRST_INPUT = _names(
-    "Abs Acos Acosh Asin Asinh Atan Atanh BatchNormalization BitwiseNot Cast CastLike Ceil Celu Clip Cos",
-    "Cosh CumSum DequantizeLinear Dropout DynamicQuantizeLinear Elu Erf Exp FastGelu Floor Gelu",
-    "GroupNormalization HardSigmoid HardSwish Identity InstanceNormalization IsInf IsNaN LRN",
-    "LayerNormalization LeakyRelu Log LogSoftmax LpNormalization MeanVarianceNormalization Mish Neg Not Pad",
-    "QLinearLeakyRelu QLinearSigmoid QLinearSoftmax QuantizeLinear QuickGelu RMSNormalization Reciprocal",
-    "Relu Resize Round Selu Shrink Sigmoid Sign Sin Sinh Slice Softmax Softplus Softsign Sqrt Swish Tan",
-    "Tanh ThresholdedRelu Trilu Upsample",
+    "Abs Acos Acosh Affine Asin Asinh Atan Atanh BatchNormalization BiasDropout BiasSoftmax BitwiseNot",
+    "Cast CastLike Ceil Celu CenterCropPad Clip Cos Cosh Crop CumProd CumSum DequantizeLinear Dropout",
+    "DynamicQuantizeLinear Elu Erf Exp FastGelu Floor Gelu GroupNorm GroupNormalization HardSigmoid",
+    "HardSwish Hardmax Identity ImageScaler InstanceNormalization IsInf IsNaN LRN LayerNormalization",
+    "LeakyRelu Log LogSoftmax LpNormalization MeanVarianceNormalization Mish Neg Not Pad",
+    "ParametricSoftplus QLinearLeakyRelu QLinearSigmoid QLinearSoftmax QuantizeLinear QuickGelu",
+    "RMSNormalization Reciprocal Relu Resize ReverseSequence Round Scale ScaledSiLU ScaledTanh Selu Shrink",
+    "Sigmoid Sign SimplifiedLayerNormalization Sin Sinh Slice Softmax Softplus Softsign Sqrt Swish Tan Tanh",
+    "ThresholdedRelu Tile Trilu Upsample",
 )
 """One operand that matters; its axes are the result's."""
 
-CONVOLUTIONS = _names("Conv ConvInteger ConvTranspose FusedConv QLinearConv")
+CONCATENATIONS = _names("Concat QLinearConcat")
+"""Operands behind each other along one axis."""
+
+TRANSPOSED = _names("ConvTranspose ConvTransposeWithDynamicPads MaxUnpool")
+"""A convolution or a pool the other way round: cells spread out."""
+
+CONVOLUTIONS = _names(
+    "Conv ConvInteger ConvTranspose ConvTransposeWithDynamicPads DeformConv FusedConv NhwcFusedConv",
+    "QLinearConv",
+)
 """Weights of shape (out, in, kernel height, kernel width), or (in, out, ...) when transposed."""
 
 GLOBAL_POOLS = _names("GlobalAveragePool GlobalLpPool GlobalMaxPool QLinearGlobalAveragePool")
 """One cell from all."""
 
+CHANNELS_LAST = _names("NhwcFusedConv NhwcMaxPool")
+"""Defined on (N, H, W, C) instead."""
+
 SPATIAL = (
     CONVOLUTIONS
+    | TRANSPOSED
     | GLOBAL_POOLS
-    | _names("AveragePool DepthToSpace LpPool MaxPool QLinearAveragePool SpaceToDepth")
+    | _names("AveragePool DepthToSpace GridSample LpPool MaxPool MaxpoolWithMask NhwcMaxPool")
+    | _names("QLinearAveragePool SpaceToDepth")
 )
 """Defined by ONNX on (N, C, H, W)."""
 
@@ -61,16 +83,22 @@ REDUCTIONS = _names(
 )
 """Sum over some axes."""
 
-RESHAPES = _names("Flatten Reshape Squeeze Unsqueeze")
+RESHAPES = _names("ExpandDims Flatten Reshape Squeeze Unsqueeze")
 """The same numbers in the same order under another shape."""
 
-MATRIX_PRODUCTS = _names("FusedMatMul Gemm MatMul MatMulInteger QLinearMatMul")
+MATRIX_PRODUCTS = _names(
+    "FusedGemm FusedMatMul Gemm MatMul MatMulInteger MatMulIntegerToFloat QGemm QLinearMatMul",
+    "TransposeMatMul",
+)
 """Products over the last axis of the first operand."""
+
+FUSED = _names("FusedConv FusedGemm NhwcFusedConv")
+"""A nonlinearity behind a product, named by an attribute."""
 
 NONLINEAR = _names(
     "Abs BiasGelu Celu Clip Elu Erf Exp FastGelu Gelu HardSigmoid HardSwish LeakyRelu Log Mish PRelu",
-    "QLinearLeakyRelu QLinearSigmoid QuickGelu Relu Selu Shrink Sigmoid Softplus Softsign Sqrt Swish Tanh",
-    "ThresholdedRelu",
+    "ParametricSoftplus QLinearLeakyRelu QLinearSigmoid QuickGelu Relu ScaledSiLU ScaledTanh Selu Shrink",
+    "Sigmoid Softplus Softsign Sqrt Swish Tanh ThresholdedRelu",
 )
 """Bend each cell's value."""
 
@@ -88,6 +116,12 @@ QUANTISERS = _names("DequantizeLinear QuantizeLinear")
 
 CARRIERS = _names("Gather MaxPool Reshape Slice Split")
 """Some of the same numbers, so what left a nonlinearity before has left it after."""
+
+MOVES = _names(
+    "DepthToSpace Flatten Gather MaxPool NhwcMaxPool Reshape Resize Slice SpaceToDepth Split Squeeze",
+    "Unsqueeze Upsample",
+)
+"""The same numbers in other places, so that integers keep their scale."""
 
 NO_TENSORS = _names(
     "Optional SequenceConstruct SequenceEmpty SequenceErase SequenceInsert SequenceMap SplitToSequence ZipMap"

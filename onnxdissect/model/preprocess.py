@@ -35,7 +35,7 @@ class Preprocessing:
     channels : str
         "rgb" or "bgr"; of no meaning for grey-scale.
     source : str
-        Why these: "asked for", "model metadata" or "assumed".
+        Why these: "asked for", "model metadata", "read off the graph" or "assumed".
     """
 
     name: str
@@ -136,8 +136,9 @@ def choose_preprocessing(
 ) -> Preprocessing:
     """Decide how images are prepared for a network.
 
-    What is asked for comes first, then the model's metadata, then an assumption: `imagenet` for a
-    floating-point input, `raw` for an integer one.
+    What is asked for comes first, then the model's metadata, then what the graph's first operators do to the
+    pixels, then an assumption: `imagenet` for a floating-point input, `raw` for an integer one (less 128
+    where it has a sign).
 
     Parameters
     ----------
@@ -185,7 +186,15 @@ def choose_preprocessing(
     found = _from_metadata(network)
     if found is not None:
         return _fit(found, network.input, channels)
+    # the command line names the presets without loading onnx
+    from onnxdissect.model.inside import pixels_inside
+
+    inside = pixels_inside(network.model.graph, network.input.name)
+    if inside is not None and network.input.dtype.startswith("float"):
+        return _fit(replace(PRESETS[inside], source="read off the graph"), network.input, channels)
     assumed = PRESETS["imagenet" if network.input.dtype.startswith("float") else "raw"]
+    if network.input.dtype == "int8":
+        assumed = replace(assumed, name="custom", mean=(128.0,) * 3)
     order = channels or _PIXEL_FORMATS.get(network.metadata.get("Image.BitmapPixelFormat", ""))
     return _fit(replace(assumed, source="assumed"), network.input, order)
 
@@ -235,6 +244,9 @@ def _from_metadata(network: Network) -> Preprocessing | None:
     if text is not None:
         return _from_json(text, network)
     known = _PIXEL_RANGES.get(metadata.get("Image.NominalPixelRange", ""))
+    if known is None and metadata.get("author") == "Ultralytics":
+        # its exporter names the task and the image size, and leaves pixels at 0..1
+        known = PRESETS["unit"]
     if known is None:
         return None
     order = _PIXEL_FORMATS.get(metadata.get("Image.BitmapPixelFormat", ""), "rgb")

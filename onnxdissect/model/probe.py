@@ -26,17 +26,21 @@ _PREFIX = "onnxdissect/probe/"
 
 # Inputs that say where things go rather than what they are: small, and geometry needs their numbers.
 _SHAPING = {
+    "ConvTransposeWithDynamicPads": (2,),
     "Expand": (1,),
     "Pad": (1, 3),
     "ReduceL1": (1,),
     "ReduceL2": (1,),
+    "ReduceLogSum": (1,),
+    "ReduceLogSumExp": (1,),
     "ReduceMax": (1,),
     "ReduceMean": (1,),
     "ReduceMin": (1,),
     "ReduceProd": (1,),
     "ReduceSum": (1,),
+    "ReduceSumSquare": (1,),
     "Reshape": (1,),
-    "Resize": (2, 3),
+    "Resize": (1, 2, 3),
     "Slice": (1, 2, 3, 4),
     "Split": (1,),
     "Squeeze": (1,),

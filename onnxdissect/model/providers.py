@@ -11,21 +11,29 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from onnxdissect.errors import InstallationError
+from onnxdissect.model.operators import CONVOLUTIONS, MATRIX_PRODUCTS
 
 __all__ = [
     "PROVIDERS",
+    "RECORD_PLACEMENT",
     "ProviderState",
     "advice",
     "execution_providers",
     "import_onnxruntime",
     "installed_wheels",
+    "left_to_cpu",
+    "placement",
     "provider_states",
 ]
 
 PROVIDERS = ("auto", "cpu", "cuda", "tensorrt")
 """What can be asked for."""
+
+RECORD_PLACEMENT = "session.record_ep_graph_assignment_info"
+"""Entry of a session's configuration that `placement` needs."""
 
 _WHEELS = (
     "onnxruntime",
@@ -149,6 +157,56 @@ def execution_providers(name: str) -> list[tuple[str, dict[str, str]]]:
         onnxruntime's names and options, first choice first; the CPU takes what others cannot.
     """
     return _CHAINS[name]
+
+
+def placement(session: Any) -> dict[str, dict[str, int]]:
+    """Count the operators that each execution provider runs.
+
+    A session lists the providers that were loaded. It is silent about one that leaves operators to the CPU,
+    as CUDA does with integer convolutions.
+
+    Parameters
+    ----------
+    session : onnxruntime.InferenceSession
+        Made with `RECORD_PLACEMENT` set to "1".
+
+    Returns
+    -------
+    dict of str to dict of str to int
+        Operator types and their number per provider; empty where this onnxruntime, or this session, does
+        not tell.
+    """
+    counts: dict[str, dict[str, int]] = {}
+    with contextlib.suppress(Exception):
+        for part in session.get_provider_graph_assignment_info():
+            operators = counts.setdefault(part.ep_name, {})
+            for node in part.get_nodes():
+                operators[node.op_type] = operators.get(node.op_type, 0) + 1
+    return counts
+
+
+def left_to_cpu(placed: dict[str, dict[str, int]]) -> str | None:
+    """Say which operators with weights a GPU's provider left to the CPU.
+
+    Parameters
+    ----------
+    placed : dict of str to dict of str to int
+        What `placement` found.
+
+    Returns
+    -------
+    str or None
+        None where it has taken all of them.
+    """
+    costly = CONVOLUTIONS | MATRIX_PRODUCTS
+    elsewhere = {op: n for op, n in placed.get(_CPU[0], {}).items() if op in costly}
+    if not elsewhere:
+        return None
+    total = sum(n for operators in placed.values() for op, n in operators.items() if op in costly)
+    listed = ", ".join(sorted(elsewhere))
+    return (
+        f"{sum(elsewhere.values())} of {total} operators with weights run on the CPU all the same: {listed}"
+    )
 
 
 def provider_states() -> tuple[ProviderState, ...]:

@@ -13,14 +13,18 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from onnxdissect.errors import ModelRuntimeError
-from onnxdissect.model.providers import import_onnxruntime
+from onnxdissect.model.external import DATA_FOLDER, settle_external_data
+from onnxdissect.model.providers import RECORD_PLACEMENT, import_onnxruntime, placement
 
-__all__ = ["DTYPES", "OPTIMISATIONS", "Runtime", "open_runtime", "random_images"]
+__all__ = ["CUSTOM_OPS", "DTYPES", "OPTIMISATIONS", "Runtime", "open_runtime", "random_images"]
 
 onnxruntime = import_onnxruntime()
 
 # onnxruntime prints to stderr what it then raises; the raised text is the one people get to read
 _FATAL_ONLY = 4
+
+CUSTOM_OPS = "onnxdissect/custom-ops"
+"""Key of a graph's meta data: shared libraries of the operators it needs."""
 
 OPTIMISATIONS = ("all", "basic", "none")
 """How far onnxruntime may rewrite a graph, furthest first."""
@@ -58,6 +62,11 @@ class Runtime:
     def providers(self) -> tuple[str, ...]:
         """Execution providers in use, first choice first."""
         return tuple(self.session.get_providers())
+
+    @property
+    def placement(self) -> dict[str, dict[str, int]]:
+        """Operators that each execution provider runs, see `onnxdissect.model.providers.placement`."""
+        return placement(self.session)
 
     @property
     def dtypes(self) -> dict[str, str]:
@@ -99,6 +108,7 @@ def open_runtime(
     threads: int | None = None,
     spin: bool = True,
     providers: Sequence[tuple[str, dict[str, str]]] = (("CPUExecutionProvider", {}),),
+    libraries: Sequence[Path] = (),
 ) -> Runtime:
     """Load a graph.
 
@@ -116,6 +126,8 @@ def open_runtime(
         Whether idle threads wait actively: quicker alone, slower beside other work.
     providers : sequence of (str, dict)
         Execution providers and their options, first choice first.
+    libraries : sequence of Path
+        Shared libraries of operators that onnxruntime lacks; by default those of the graph's `CUSTOM_OPS`.
 
     Returns
     -------
@@ -132,6 +144,8 @@ def open_runtime(
     options.graph_optimization_level = _LEVELS[optimise]
     if threads is not None:
         options.intra_op_num_threads = threads
+    if providers[0][0] != "CPUExecutionProvider":
+        options.add_session_config_entry(RECORD_PLACEMENT, "1")
     if not spin:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     source: str | bytes
@@ -139,10 +153,20 @@ def open_runtime(
         source = str(model)
     else:
         source = ir.to_proto(model).SerializeToString()
+        folder = model.graph.meta.get(DATA_FOLDER, folder)
         if folder is not None:
             options.add_session_config_entry(
                 "session.model_external_initializers_file_folder_path", str(folder.resolve())
             )
+    if not isinstance(model, Path):
+        libraries = model.graph.meta.get(CUSTOM_OPS, libraries)
+    for library in libraries:
+        try:
+            options.register_custom_ops_library(str(library))
+        except Exception as error:
+            raise ModelRuntimeError(
+                f"{library} is no library of operators that onnxruntime can load: {_shorten(error)}"
+            ) from error
     try:
         session = onnxruntime.InferenceSession(
             source,
@@ -152,8 +176,40 @@ def open_runtime(
         )
         session.disable_fallback()
     except Exception as error:
-        raise _refusal(error) from error
-    return Runtime(session)
+        lowered = _lowered(model, str(error))
+        if lowered is None:
+            raise _refusal(error) from error
+        folder = model.parent if isinstance(model, Path) else folder
+    else:
+        return Runtime(session)
+    return open_runtime(
+        lowered,
+        folder=folder,
+        optimise=optimise,
+        threads=threads,
+        spin=spin,
+        providers=providers,
+        libraries=libraries,
+    )
+
+
+def _lowered(model: ir.Model | Path, refusal: str) -> ir.Model | None:
+    """Write a model in the newest version of the file format that onnxruntime reads; None if that is not it.
+
+    The onnx package writes newer ones first. Operators have versions of their own, so nothing else changes.
+    """
+    newest = re.search(r"max supported IR version: (\d+)", refusal)
+    if newest is None:
+        return None
+    if isinstance(model, Path):
+        clone = ir.load(model, format="protobuf")
+        settle_external_data(model, clone)
+    else:
+        clone = model.clone()
+    if clone.ir_version <= int(newest[1]):
+        return None
+    clone.ir_version = int(newest[1])
+    return clone
 
 
 def _refusal(error: Exception) -> ModelRuntimeError:
@@ -178,7 +234,7 @@ def _refusal(error: Exception) -> ModelRuntimeError:
             )
         return ModelRuntimeError(
             f"onnxruntime {version} has no operator {op!r} of domain {domain!r}{where}",
-            hint="the operator comes from another library; export the network without it",
+            hint="the operator comes from another library: --custom-ops LIBRARY loads it",
         )
     if missing:
         where = f" (node {missing[2]!r})" if missing[2] else ""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 from onnxdissect.errors import LayerLayoutError, LayerNotFoundError, ParameterError, nearest
-from onnxdissect.model.layers import Layer
+from onnxdissect.model.layers import LAYOUTS, Layer
 from onnxdissect.model.listing import Listing
 
 __all__ = ["KEYWORDS", "select_layers"]
@@ -54,9 +54,15 @@ def _match(listing: Listing, known: list[Layer], selector: str, hint: str) -> li
     exact = [layer for layer in known if layer.name == selector]
     if exact:
         return exact
-    if selector in listing.refusals:
+    named = [layer for layer in known if layer.node == selector and selector][:1]
+    if selector in listing.refusals and not named:
+        reason = listing.refusals[selector]
+        fitting: tuple[str, ...] = ()
+        if "leaves open" in reason:
+            fitting = tuple(known for known in LAYOUTS if len(known) == len(listing.shapes[selector]))
+            hint = f"if you know better: --layout {selector}={fitting[0]}"
         raise LayerLayoutError(
-            f"the value {selector!r} cannot be dissected: {listing.refusals[selector]}", hint=hint
+            f"the value {selector!r} cannot be dissected: {reason}", candidates=fitting, hint=hint
         )
     if selector in KEYWORDS and not listing.layers:
         raise LayerNotFoundError("the network has no layer that can be dissected: no map of units", hint=hint)
@@ -65,8 +71,7 @@ def _match(listing: Listing, known: list[Layer], selector: str, hint: str) -> li
     if selector in ("stages", "last"):
         stages = [layer for layer in listing.layers if layer.stage is not None]
         return stages if selector == "stages" else stages[-1:]
-    found = [layer for layer in known if layer.node == selector and selector][:1]
-    found = found or [layer for layer in known if layer.alias == selector]
+    found = named or [layer for layer in known if layer.alias == selector]
     if not found and any(c in selector for c in "*?["):
         found = [layer for layer in listing.layers if any(fnmatchcase(n, selector) for n in _names(layer))]
     if not found:

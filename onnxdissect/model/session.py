@@ -14,7 +14,13 @@ from onnxdissect.errors import LayerNotFoundError, ModelRuntimeError, ParameterE
 from onnxdissect.model.layers import Layer
 from onnxdissect.model.maps import run_layers
 from onnxdissect.model.network import Network
-from onnxdissect.model.providers import PROVIDERS, advice, execution_providers, provider_states
+from onnxdissect.model.providers import (
+    PROVIDERS,
+    advice,
+    execution_providers,
+    left_to_cpu,
+    provider_states,
+)
 from onnxdissect.model.runtime import OPTIMISATIONS, Runtime, open_runtime, random_images
 from onnxdissect.model.surgery import FreeBatch, expose_layers
 from onnxdissect.model.verify import (
@@ -24,6 +30,7 @@ from onnxdissect.model.verify import (
     tolerance,
     worst_deviation,
 )
+from onnxdissect.model.widening import WIDENED
 
 __all__ = ["Session", "open_session"]
 
@@ -168,6 +175,8 @@ class _Opener:
         if self.verify is not None:
             expected = reference_activations(network, self.layers, self.verify)
         warnings: list[str] = []
+        if WIDENED in network.model.graph.meta:
+            warnings.append("the file has bfloat16, which onnxruntime cannot run; it is computed in float32")
         for optimise in OPTIMISATIONS:
             try:
                 runtime = self._load(free, provider, optimise)
@@ -194,6 +203,9 @@ class _Opener:
                 f"the network insists on batches of {fixed}: a larger one fails or changes its values, "
                 f"so images are run {'one' if fixed == 1 else fixed} at a time"
             )
+        left = left_to_cpu(runtime.placement) if provider != "cpu" else None
+        if left is not None:
+            warnings.append(left)
         return Session(
             self.layers, provider, note, tuple(warnings), fixed, optimise, runtime, network.input.name
         )
@@ -211,6 +223,9 @@ class _Opener:
         # onnxruntime replaces what it cannot load by the CPU without raising
         if runtime.providers[0] != chain[0][0]:
             raise ProviderError(f"onnxruntime put {runtime.providers[0]} in place of {chain[0][0]}")
+        placed = runtime.placement
+        if provider != "cpu" and placed and set(placed) == {"CPUExecutionProvider"}:
+            raise ProviderError(f"{chain[0][0]} takes none of the operators, so the CPU would run them all")
         return runtime
 
     def _agrees_at_once(self, runtime: Runtime, expected: list[NDArray[np.float32]] | None) -> bool:

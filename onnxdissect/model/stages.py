@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from onnxdissect.model.graph import name_of, stored_size
-from onnxdissect.model.operators import CARRIERS, COPIES, GATES, LINEAR, NONLINEAR, QUANTISERS
+from onnxdissect.model.operators import CARRIERS, COPIES, GATES, LINEAR, NONLINEAR, QUANTISERS, REDUCTIONS
+from onnxdissect.model.quantised import is_rectified
 
 __all__ = ["activated_values", "choose_stages"]
 
@@ -61,7 +62,7 @@ def activated_values(graph: ir.Graph, spatial: Iterable[str]) -> list[str]:
                 continue
             if regions[name].bent:
                 carried.add(name)
-                if _leaves(value, regions, outputs) and not _is_gate(node, value):
+                if _leaves(value, regions, outputs) and not _is_gate(node, value) and not _is_term(value):
                     found.append(name)
             elif (node.op_type in CARRIERS | _SAME or node.op_type == "Concat") and carried.issuperset(
                 operands
@@ -78,7 +79,7 @@ def _region(node: ir.Node, name: str, regions: dict[str, _Region], known: set[st
     moving = [regions[name_of(v)] for v in operands if v.name in known]
     roots = {region.root for region in moving}
     bent = any(region.bent for region in moving)
-    own = _Region(name, False)
+    own = _Region(name, is_rectified(node))
     if len(roots) != 1:
         return own
     root = roots.pop()
@@ -108,6 +109,16 @@ def _leaves(value: ir.Value, regions: dict[str, _Region], outputs: set[str]) -> 
 def _is_gate(node: ir.Node, value: ir.Value) -> bool:
     users = [user for user, _ in value.uses()]
     return node.op_type in GATES and bool(users) and all(user.op_type == "Mul" for user in users)
+
+
+def _is_term(value: ir.Value) -> bool:
+    """Whether a value is only averaged: the square in a variance that is spelled out."""
+    users = [user for user, _ in value.uses()]
+    node = value.producer()
+    squared = node is not None and (
+        node.op_type == "Pow" or (node.op_type == "Mul" and node.inputs[0] is node.inputs[1])
+    )
+    return squared and bool(users) and all(user.op_type in REDUCTIONS for user in users)
 
 
 def choose_stages(candidates: Iterable[tuple[str, tuple[int, int]]]) -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import onnx_ir as ir
@@ -12,7 +13,7 @@ from onnx_ir.passes import common
 from onnxdissect.model.graph import attribute, constant, name_of
 from onnxdissect.model.layers import Layer
 
-__all__ = ["ExposeValues", "FreeBatch", "expose_layers", "turned"]
+__all__ = ["ExposeValues", "FreeBatch", "Turn", "expose_layers", "turned"]
 
 _BATCH = "onnxdissect_batch"
 
@@ -33,9 +34,91 @@ def expose_layers(model: ir.Model, layers: Sequence[Layer], *, prune: bool) -> i
     -------
     onnx_ir.Model
     """
-    last = [layer.name for layer in layers if layer.layout == "NHWC"]
+    turns = {layer.name: Turn.of(layer) for layer in layers if layer.layout != "NCHW"}
     names = [layer.name for layer in layers]
-    return ExposeValues(names, prune=prune, channels_last=last)(model).model
+    return ExposeValues(names, prune=prune, turns=turns)(model).model
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """How a value that is not (N, C, H, W) is brought to that order.
+
+    Attributes
+    ----------
+    order : tuple of int
+        Its axes as (N, C, H, W), (N, C, tokens) or (N, C).
+    cells : tuple of int
+        First token of the grid and the one behind its last; empty where all are taken.
+    shape : tuple of int
+        What the result is reshaped to, 0 for an axis that stays; empty where it has four axes already.
+    """
+
+    order: tuple[int, ...]
+    cells: tuple[int, ...]
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, layer: Layer) -> Turn:
+        """Read off a layer what is to be done.
+
+        Parameters
+        ----------
+        layer : Layer
+            The layer.
+
+        Returns
+        -------
+        Turn
+        """
+        order = tuple(layer.layout.index(letter) for letter in "NCHWT" if letter in layer.layout)
+        if len(order) == 4:
+            return cls(order, (), ())
+        cells = (layer.skipped[0], layer.skipped[0] + layer.grid[0] * layer.grid[1])
+        return cls(order, cells if any(layer.skipped) else (), (0, layer.units, *layer.grid))
+
+    def __call__(self, graph: ir.Graph, value: ir.Value) -> ir.Value:
+        """Append the nodes to a graph.
+
+        Parameters
+        ----------
+        graph : onnx_ir.Graph
+            The graph, changed in place.
+        value : onnx_ir.Value
+            One of its values.
+
+        Returns
+        -------
+        onnx_ir.Value
+            (N, C, H, W), named by `turned`.
+        """
+        name = turned(name_of(value))
+        if self.cells:
+            axis = self.order[2]
+            kept = _number(graph, f"{name}/kept", range(*self.cells))
+            value = self._append(
+                graph, ir.node("Gather", [value, kept], attributes={"axis": axis}), "grid", name
+            )
+        if self.order != tuple(range(len(self.order))):
+            turn = ir.node("Transpose", [value], attributes={"perm": self.order})
+            value = self._append(graph, turn, "order", name)
+        if self.shape:
+            value = self._append(
+                graph, ir.node("Reshape", [value, _number(graph, f"{name}/shape", self.shape)]), "map", name
+            )
+        value.name = name
+        return value
+
+    @staticmethod
+    def _append(graph: ir.Graph, node: ir.Node, step: str, name: str) -> ir.Value:
+        graph.append(node)
+        node.outputs[0].name = f"{name}/{step}"
+        return node.outputs[0]
+
+
+def _number(graph: ir.Graph, name: str, numbers: Iterable[int]) -> ir.Value:
+    value = ir.Value(name=name, const_value=ir.tensor(np.array(list(numbers), np.int64), name=name))
+    graph.register_initializer(value)
+    return value
 
 
 class ExposeValues(passes.FunctionalPass):
@@ -48,21 +131,21 @@ class ExposeValues(passes.FunctionalPass):
     prune : bool
         Whether they replace the outputs, and everything they do not need is removed. Otherwise they follow
         the outputs there are.
-    channels_last : collection of str
-        Those that are NHWC. They come out as NCHW, under the name that `turned` gives: onnxruntime turns
-        them quicker than NumPy, and often the graph does so anyway for its next convolution.
+    turns : mapping of str to Turn
+        What to do to those that are not NCHW. They come out as that, under the name that `turned` gives:
+        onnxruntime turns them quicker than NumPy, and often the graph does so anyway for its next operator.
     """
 
-    def __init__(self, names: Sequence[str], *, prune: bool, channels_last: Collection[str] = ()) -> None:
+    def __init__(self, names: Sequence[str], *, prune: bool, turns: Mapping[str, Turn] | None = None) -> None:
         super().__init__()
         self.names = tuple(names)
         self.prune = prune
-        self.channels_last = frozenset(channels_last)
+        self.turns = dict(turns or {})
 
     @property
     def exposed(self) -> tuple[str, ...]:
         """Names of the outputs."""
-        return tuple(turned(name) if name in self.channels_last else name for name in self.names)
+        return tuple(turned(name) if name in self.turns else name for name in self.names)
 
     def requires(self, model: ir.Model) -> None:
         """Check that a node of the main graph computes every value."""
@@ -75,11 +158,8 @@ class ExposeValues(passes.FunctionalPass):
         clone = model.clone()
         graph = clone.graph
         values = {name_of(value): value for node in graph for value in node.outputs}
-        for name in self.channels_last:
-            node = ir.node("Transpose", [values[name]], attributes={"perm": (0, 3, 1, 2)})
-            node.outputs[0].name = turned(name)
-            values[turned(name)] = node.outputs[0]
-            graph.append(node)
+        for name, turn in self.turns.items():
+            values[turned(name)] = turn(graph, values[name])
         kept = [] if self.prune else list(graph.outputs)
         there = {name_of(value) for value in kept}
         graph.outputs.clear()
@@ -98,7 +178,7 @@ class ExposeValues(passes.FunctionalPass):
 
 
 def turned(name: str) -> str:
-    """Name an NHWC value after it was turned to NCHW.
+    """Name a value of another layout after it was turned to NCHW.
 
     Parameters
     ----------
@@ -117,7 +197,8 @@ class FreeBatch(passes.FunctionalPass):
     """Let the batch have any size.
 
     Frees the first dimension of the image input, drops the recorded shapes that repeat it, and frees it in
-    the targets of reshapes that keep the batch axis. Whether that was all there was to free only a run can
+    the targets of reshapes that keep the batch axis, and repeats what is stored once and concatenated to each
+    image's own. Whether that was all there was to free only a run can
     show.
 
     Parameters
@@ -158,6 +239,14 @@ class FreeBatch(passes.FunctionalPass):
                 value.shape = None
             if node.op_type == "Reshape":
                 self._free_reshape(graph, node)
+            if node.op_type == "Concat" and self.batch == 1:
+                self._free_concat(graph, image, node)
+            elif node.op_type == "Resize":
+                self._free_resize(graph, node)
+        for value in list(graph.initializers.values()):
+            # in files of the oldest formats onnxruntime trips over weights that nothing uses
+            if not value.uses() and not value.is_graph_input() and not value.is_graph_output():
+                graph.initializers.pop(name_of(value))
         return passes.PassResult(clone, modified=True)
 
     def ensures(self, model: ir.Model) -> None:
@@ -165,6 +254,30 @@ class FreeBatch(passes.FunctionalPass):
         image = next(value for value in model.graph.inputs if value.name == self.image)
         if image.shape is None or isinstance(image.shape[0], int):
             raise passes.PostconditionError("the batch is still frozen")
+
+    def _free_concat(self, graph: ir.Graph, image: ir.Value, node: ir.Node) -> None:
+        """Repeat what is stored once, such as a class token, for every image."""
+        names = self.axes.get(name_of(node.outputs[0]), "")
+        if not names.startswith("N") or int(attribute(node, "axis", 0)) % len(names) == 0:
+            return
+        for index, value in enumerate(node.inputs):
+            if value is None or value.name in self.axes:
+                continue
+            stem = f"onnxdissect/free/{name_of(node.outputs[0])}/{index}"
+            size = ir.node("Shape", [image])
+            images = ir.node("Gather", [size.outputs[0], _number(graph, f"{stem}/first", [0])])
+            ones = _number(graph, f"{stem}/ones", [1] * (len(names) - 1))
+            target = ir.node("Concat", [images.outputs[0], ones], attributes={"axis": 0})
+            repeated = ir.node("Expand", [value, target.outputs[0]])
+            for added, what in (
+                (size, "size"),
+                (images, "images"),
+                (target, "target"),
+                (repeated, "repeated"),
+            ):
+                added.outputs[0].name = f"{stem}/{what}"
+            graph.insert_before(node, [size, images, target, repeated])
+            node.replace_input_with(index, repeated.outputs[0])
 
     def _free_reshape(self, graph: ir.Graph, node: ir.Node) -> None:
         source, wanted = node.inputs[0], node.inputs[1]
@@ -184,3 +297,24 @@ class FreeBatch(passes.FunctionalPass):
         value = ir.Value(name=name, const_value=ir.tensor(freed, name=name))
         graph.register_initializer(value)
         node.replace_input_with(1, value)
+
+    def _free_resize(self, graph: ir.Graph, node: ir.Node) -> None:
+        """Say by which scales a resize to stored sizes changes the axes; sizes would name the batch's."""
+        source, sizes = node.inputs[0], node.inputs[3] if len(node.inputs) > 3 else None
+        target = constant(sizes)
+        before = self.shapes.get(name_of(source)) if source is not None else None
+        if source is None or target is None or before is None or len(before) != target.size:
+            return
+        if not self.axes.get(name_of(source), "").startswith("N") or int(target[0]) != self.batch:
+            return
+        if "axes" in node.attributes or attribute(node, "keep_aspect_ratio_policy", "stretch") != "stretch":
+            return
+        lengths = np.asarray(before, np.float32)
+        scales = np.asarray(target, np.float32) / lengths
+        if not np.array_equal(np.floor(lengths * scales), target):
+            return  # rounding would make it another size
+        name = f"onnxdissect/free/{name_of(node.outputs[0])}"
+        value = ir.Value(name=name, const_value=ir.tensor(scales, name=name))
+        graph.register_initializer(value)
+        node.replace_input_with(2, value)
+        node.replace_input_with(3, None)

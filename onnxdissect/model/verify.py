@@ -16,6 +16,7 @@ from onnxdissect.model.maps import run_layers
 from onnxdissect.model.network import Network
 from onnxdissect.model.runtime import open_runtime
 from onnxdissect.model.surgery import expose_layers
+from onnxdissect.model.widening import WIDENED
 
 __all__ = ["Deviation", "batch_tolerance", "reference_activations", "tolerance", "worst_deviation"]
 
@@ -75,11 +76,16 @@ def reference_activations(
     exposed = expose_layers(network.model, layers, prune=False)
     reference = open_runtime(exposed, folder=network.path.parent, optimise="none")
     activations = run_layers(reference, name, layers, batch, images)
-    original = open_runtime(network.path, optimise="none")
+    # onnxruntime could not run the file itself where that computes in bfloat16
+    untouched = network.model if WIDENED in network.model.graph.meta else network.path
+    original = open_runtime(
+        untouched, folder=network.path.parent, optimise="none", libraries=network.custom_ops
+    )
     first = np.repeat(images[:1], batch, axis=0)
+    feed = {name: first} if untouched is network.model else {name: first, **network.bindings}
     outputs = [output for output in network.outputs if output in reference.dtypes]
     for output, got, expected in zip(
-        outputs, reference({name: first}, outputs), original({name: first}, outputs), strict=True
+        outputs, reference({name: first}, outputs), original(feed, outputs), strict=True
     ):
         if got.shape != expected.shape or not _same_output(got, expected, tolerance(network)):
             raise ModelRuntimeError(f"exposing layers changes the output {output!r}")

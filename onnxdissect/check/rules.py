@@ -1,0 +1,332 @@
+"""The rules: each looks at a comparison and says what it finds, place by place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxdissect.check.comparison import Comparison, LayerPair
+from onnxdissect.check.paired import holm, share_p_value
+from onnxdissect.check.snapshot import LayerSnapshot
+from onnxdissect.check.verdict import Finding, Level, Status
+
+__all__ = ["apply_rules"]
+
+_SHOWN = 8
+# Share of the stable detectors that must be found at other places for a layer to be called reordered.
+_REORDERED = 0.5
+
+
+def apply_rules(comparison: Comparison) -> tuple[Finding, ...]:
+    """Apply all rules that are not off.
+
+    Parameters
+    ----------
+    comparison : Comparison
+
+    Returns
+    -------
+    tuple of Finding
+        At least one for each rule and place that the rule is about: passed, failed or untested.
+    """
+    # Concepts first: they are what the others are measured for.
+    rules: tuple[Callable[[Comparison], Iterator[Finding]], ...] = (
+        _layers,
+        _minima,
+        _concepts,
+        _labels,
+        _iou_loss,
+        _unique_loss,
+        _dead,
+        _duplicates,
+        _drift,
+    )
+    return tuple(
+        finding
+        for rule in rules
+        for finding in rule(comparison)
+        if comparison.config.levels[finding.rule] != "off"
+    )
+
+
+def _say(
+    comparison: Comparison,
+    rule: str,
+    ok: bool | None,
+    layer: str,
+    message: str,
+    evidence: Sequence[str] = (),
+) -> Finding:
+    level: Level = "warning" if comparison.config.levels[rule] == "warning" else "error"
+    status: Status = "untested" if ok is None else "passed" if ok else "failed"
+    return Finding(rule, level, status, layer, message, tuple(evidence))
+
+
+def _untestable(pair: LayerPair, *, by_unit: bool = True) -> str:
+    """Say why a rule on a pair of layers cannot be tested; empty if it can."""
+    if pair.after is None:
+        return "not tested: the candidate has no such layer"
+    if by_unit and not pair.units_agree:
+        return f"not tested: {pair.after.units} units cannot be compared with {pair.before.units} one by one"
+    return ""
+
+
+def _layers(c: Comparison) -> Iterator[Finding]:
+    for pair in c.pairs:
+        name, had = pair.before.name, pair.before.units
+        if pair.after is None:
+            there = [layer.name for layer in c.candidate.layers]
+            message = "the candidate has no such layer, and none that looks like it"
+            yield _say(c, "layers", False, name, message, [f"dissected instead: {', '.join(there)}"])
+            continue
+        has = pair.after.units
+        message = f"{has} units" if had == has else f"{has} units, where the baseline has {had}"
+        yield _say(c, "layers", had == has, name, message)
+
+
+def _minima(c: Comparison) -> Iterator[Finding]:
+    layers = c.candidate.layers
+    labels = set().union(*(c.candidate.detected(layer) for layer in layers))
+    detectors = sum(int(c.candidate.detectors(layer).sum()) for layer in layers)
+    for rule, have, least in (
+        ("detectors", detectors, c.config.minimum_detectors),
+        ("unique", len(labels), c.config.minimum_unique),
+    ):
+        if least:
+            yield _say(c, rule, have >= least, "", f"{have} in all layers, at least {least} asked for")
+    after = {layer.name: layer for layer in layers}
+    for name, minimum in c.config.layers.items():
+        there = after.get(name)
+        counts = (0, 0)
+        if there is not None:
+            counts = int(c.candidate.detectors(there).sum()), len(c.candidate.detected(there))
+        for rule, have, least in (
+            ("detectors", counts[0], minimum.detectors),
+            ("unique", counts[1], minimum.unique),
+        ):
+            if least:
+                yield _say(c, rule, have >= least, name, f"{have}, at least {least} asked for")
+    for name, least in c.config.categories.items():
+        g = c.baseline.categories.index(name)
+        have = sum(int(c.baseline.category_of[k]) == g for k in labels)
+        message = f"{name}: {have} distinct concepts in all layers, at least {least} asked for"
+        yield _say(c, "categories", have >= least, "", message)
+
+
+def _concepts(c: Comparison) -> Iterator[Finding]:
+    for rule, names in (("required", c.config.required), ("forbidden", c.config.forbidden)):
+        for name in names:
+            concept = c.baseline.concepts.index(name)
+            found = _best(c, concept, detectors=True)
+            closest = [] if found or rule == "forbidden" else _best(c, concept, detectors=False)
+            message = f"{name!r} has {len(found) or 'no'} detector{'' if len(found) == 1 else 's'}"
+            evidence = found if rule == "forbidden" else [f"closest: {line}" for line in closest[:1]]
+            yield _say(c, rule, bool(found) == (rule == "required"), "", message, evidence[:_SHOWN])
+
+
+def _best(c: Comparison, concept: int, *, detectors: bool) -> list[str]:
+    """Units of the candidate by falling IoU with a concept, as lines."""
+    found = []
+    for layer in c.candidate.layers:
+        if detectors:
+            units = np.flatnonzero(c.candidate.detectors(layer) & (layer.label == concept))
+            scores = layer.iou
+        else:
+            scores = np.zeros(layer.units) if layer.scores is None else layer.scores[:, concept]
+            units = np.flatnonzero(scores > 0)
+        found += [(float(scores[k]), f"{layer.name} unit {k}, IoU {scores[k]:.3f}") for k in units]
+    return [line for _, line in sorted(found, key=lambda item: -item[0])]
+
+
+def _labels(c: Comparison) -> Iterator[Finding]:
+    least = c.config.labels_kept
+    for pair in c.pairs:
+        old, new = pair.before, pair.after
+        why = _untestable(pair)
+        if why or new is None:
+            yield _say(c, "labels", None, old.name, why)
+            continue
+        stable = c.baseline.detectors(old) & ~(old.stability < c.config.stable)
+        kept = stable & (old.label == new.label)
+        total, have = int(stable.sum()), int(kept.sum())
+        what = "stable detectors" if np.isfinite(old.stability).any() else "detectors (stability unknown)"
+        message = f"{have} of {total} {what} keep their label, {least:.0%} must"
+        lost = np.flatnonzero(stable & ~kept)
+        before, after = c.baseline.names(old.label), c.candidate.names(new.label)
+        lines = [
+            f"unit {k}: {before[k]} {old.iou[k]:.3f} became "
+            + (f"{after[k]} {new.iou[k]:.3f}" if after[k] else "nothing")
+            for k in lost[np.argsort(-old.iou[lost], kind="stable")][:_SHOWN]
+        ]
+        ok = have >= least * total
+        yield _say(c, "labels", ok, old.name, message, ([] if ok else _reordered(old, new, stable)) + lines)
+
+
+def _reordered(old: LayerSnapshot, new: LayerSnapshot, stable: NDArray[np.bool_]) -> list[str]:
+    """Say so if the units are there, but at other places."""
+    places = {
+        (int(c), round(float(v), 9)): k for k, (c, v) in enumerate(zip(new.label, new.iou, strict=True))
+    }
+    moved = {}
+    for k in np.flatnonzero(stable).tolist():
+        place = places.get((int(old.label[k]), round(float(old.iou[k]), 9)))
+        if place is not None and place != k:
+            moved[k] = place
+    if not moved or len(moved) < _REORDERED * stable.sum():
+        return []
+    one, place = next(iter(moved.items()))
+    return [
+        f"the units were reordered: {len(moved)} of {int(stable.sum())} stable detectors are at another "
+        f"place with the same IoU, unit {one} at {place}"
+    ]
+
+
+_COUNTS = "not tested: counts by image are missing (a run or baseline made with --bootstrap 0)"
+
+
+def _iou_loss(c: Comparison) -> Iterator[Finding]:
+    for pair in c.pairs:
+        old = pair.before
+        why = _untestable(pair) or ("" if pair.sampled else _COUNTS)
+        if why or pair.sampled is None or pair.after is None:
+            yield _say(c, "iou-loss", None, old.name, why)
+            continue
+        one, two = pair.sampled
+        labels = c.baseline.names(old.label)
+        lost = [k for k, p in pair.p_values.items() if p <= c.config.significance]
+        now = {k: _iou(pair.after, k, int(old.label[k]), float(two.iou[k, 0])) for k in lost}
+        lines = [
+            f"unit {k} {labels[k]}: IoU {old.iou[k]:.3f} became {now[k]:.3f}, "
+            f"p {_p(pair.p_values[k])} (Holm), seen in {_images(int(one.images[k]))}"
+            for k in sorted(lost, key=lambda k: now[k] - float(old.iou[k]))[:_SHOWN]
+        ]
+        message = (
+            f"{len(lost)} of {len(pair.p_values)} detectors lost more than {c.config.iou_margin:.0%} of "
+            f"their IoU beyond chance (at {c.config.significance:g} for all units together)"
+        )
+        yield _say(c, "iou-loss", not lost, old.name, message, lines)
+
+
+def _iou(layer: LayerSnapshot, unit: int, concept: int, otherwise: float) -> float:
+    return otherwise if layer.scores is None else float(layer.scores[unit, concept])
+
+
+def _images(number: int) -> str:
+    return f"{number} image{'' if number == 1 else 's'}"
+
+
+def _p(value: float) -> str:
+    return f"= {value:.2g}" if value >= 1e-6 else "< 1e-6"
+
+
+def _unique_loss(c: Comparison) -> Iterator[Finding]:
+    tested = [pair.sampled for pair in c.pairs if pair.sampled is not None]
+    raw = [share_p_value(one.unique, two.unique, c.config.unique_margin) for one, two in tested]
+    adjusted = iter(holm(raw))
+    for pair in c.pairs:
+        why = _untestable(pair, by_unit=False) or ("" if pair.sampled else _COUNTS)
+        if why or pair.sampled is None:
+            yield _say(c, "unique-loss", None, pair.before.name, why)
+            continue
+        p = next(adjusted)
+        had, has = (int(side.unique[0]) for side in pair.sampled)
+        message = (
+            f"{had} unique detectors became {has}; that more than {c.config.unique_margin:.0%} were lost "
+            f"has p {_p(p)} (Holm, all layers together)"
+        )
+        lost = c.baseline.detected(pair.before)
+        lost -= set() if pair.after is None else c.candidate.detected(pair.after)
+        names = [c.baseline.concepts[k] for k in sorted(lost)]
+        lines = [f"without a detector now: {', '.join(names[: 2 * _SHOWN])}"] if names else []
+        yield _say(c, "unique-loss", p > c.config.significance, pair.before.name, message, lines)
+
+
+def _dead(c: Comparison) -> Iterator[Finding]:
+    for pair in c.pairs:
+        name, why = pair.before.name, _untestable(pair)
+        if why or pair.after is None:
+            yield _say(c, "dead", None, name, why)
+            continue
+        if np.isnan(pair.before.highest).any() or np.isnan(pair.after.highest).any():
+            yield _say(c, "dead", None, name, "not tested: a run without top images (--top 0)")
+            continue
+        new = np.flatnonzero(pair.after.dead & ~pair.before.dead)
+        message = (
+            f"{pair.after.dead.sum()} of {pair.after.units} units are never above zero, {len(new)} of them "
+            f"newly so, {c.config.new_dead} may be"
+        )
+        yield _say(c, "dead", len(new) <= c.config.new_dead, name, message, _listed(new))
+
+
+def _duplicates(c: Comparison) -> Iterator[Finding]:
+    for pair in c.pairs:
+        name, why = pair.before.name, _untestable(pair)
+        if why or pair.after is None:
+            yield _say(c, "duplicates", None, name, why)
+            continue
+        new = np.flatnonzero(pair.after.copies & ~pair.before.copies)
+        message = (
+            f"{pair.after.copies.sum()} of {pair.after.units} units do what another does, {len(new)} of them "
+            f"newly so, {c.config.new_duplicates} may be"
+        )
+        lines = [f"unit {k} like unit {pair.after.twin[k]}" for k in new[:_SHOWN]]
+        yield _say(c, "duplicates", len(new) <= c.config.new_duplicates, name, message, lines)
+
+
+def _listed(units: NDArray[np.int64]) -> list[str]:
+    more = "" if len(units) <= 2 * _SHOWN else f" and {len(units) - 2 * _SHOWN} more"
+    return [f"units {', '.join(map(str, units[: 2 * _SHOWN]))}{more}"] if len(units) else []
+
+
+def _drift(c: Comparison) -> Iterator[Finding]:
+    for pair in c.pairs:
+        name, why = pair.before.name, _untestable(pair)
+        old, new = pair.before.levels, None if pair.after is None else pair.after.levels
+        if not why and (old is None or new is None):
+            why = "not tested: a run without samples of the activations"
+        if why or old is None or new is None:
+            yield _say(c, "drift", None, name, why)
+            continue
+        shift = quantile_shift(old, new)
+        alive = np.flatnonzero(np.isfinite(shift))
+        middle = float(np.median(shift[alive])) if alive.size else 0.0
+        worst = alive[np.argsort(-shift[alive], kind="stable")][:_SHOWN]
+        ok = middle <= c.config.drift
+        lines = [
+            f"unit {k}: {shift[k]:.1%}, T_k {pair.before.threshold[k]:.4g} became {_threshold(pair, k):.4g}"
+            for k in worst
+        ]
+        message = (
+            f"the median unit's activations moved by {middle:.1%} of their spread, "
+            f"{c.config.drift:.1%} may be"
+        )
+        yield _say(c, "drift", ok, name, message, [] if ok else lines)
+
+
+def _threshold(pair: LayerPair, unit: int) -> float:
+    return float("nan") if pair.after is None else float(pair.after.threshold[unit])
+
+
+def quantile_shift(before: NDArray[np.float64], after: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Measure how far each unit's distribution of activations moved.
+
+    Parameters
+    ----------
+    before, after : ndarray of float64, shape (K, L)
+        Activations at the same quantiles.
+
+    Returns
+    -------
+    ndarray of float64, shape (K,)
+        Root mean square of the differences over the standard deviation of `before`; NaN for units that
+        were constant.
+    """
+    spread = before.std(axis=1)
+    # The spread of a constant unit is not always exactly zero.
+    steady = spread <= 1e-6 * np.abs(before).max(axis=1)
+    moved = np.sqrt(np.square(after - before).mean(axis=1))
+    shift = np.full(len(spread), np.nan)
+    np.divide(moved, spread, out=shift, where=~steady)
+    return shift

@@ -1,0 +1,66 @@
+"""Options that several commands share, and how their text is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from onnxdissect.errors import ParameterError
+
+__all__ = ["Bind", "CustomOps", "ImageSize", "Layout", "bindings", "image_size", "layouts"]
+
+ImageSize = Annotated[
+    str | None, typer.Option(metavar="HxW", help="For graphs that take images of any size.")
+]
+Bind = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=VALUE", help="Value of an input beside the image: numbers or an .npy file; repeatable."
+    ),
+]
+Layout = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="VALUE=LAYOUT",
+        help="Where the graph leaves it open: NCHW, NHWC, NTC[:BEFORE[:HxW]], TNC or NC; repeatable.",
+    ),
+]
+CustomOps = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="LIB", help="A library of operators that onnxruntime lacks; repeatable."),
+]
+
+
+def image_size(text: str | None) -> tuple[int, int] | None:
+    """Read height x width."""
+    if text is None:
+        return None
+    height, _, width = text.lower().partition("x")
+    if not (height.isdigit() and width.isdigit() and int(height) and int(width)):
+        raise ParameterError(f"--image-size takes height x width, not {text!r}", hint="--image-size 224x224")
+    return int(height), int(width)
+
+
+def bindings(given: Sequence[str] | None) -> dict[str, str]:
+    """Read ``NAME=VALUE`` texts; the first equals sign parts them, since paths may hold others."""
+    return _pairs("--bind", given, "--bind scale=1", last=False)
+
+
+def layouts(given: Sequence[str] | None) -> dict[str, str]:
+    """Read ``VALUE=LAYOUT`` texts; names of values may hold equals signs, layouts never do."""
+    return _pairs("--layout", given, "--layout tokens=NTC:1:14x14", last=True)
+
+
+def _pairs(option: str, given: Sequence[str] | None, example: str, *, last: bool) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in given or ():
+        name, equals, value = text.rpartition("=") if last else text.partition("=")
+        if not equals or not name or not value:
+            raise ParameterError(f"{option} takes a name and what it is given, not {text!r}", hint=example)
+        if name in found:
+            raise ParameterError(f"{option} is given twice for {name!r}", hint=example)
+        found[name] = value
+    return found

@@ -1,0 +1,110 @@
+"""Preprocessing that a graph does itself, read off its first operators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from onnxdissect.model.graph import attribute, constant
+from onnxdissect.model.operators import COPIES
+
+__all__ = ["pixels_inside"]
+
+_PASSED = COPIES | {"Resize"}
+_DEPTH = 32
+"""Operators looked at before giving up; exporters put a handful there."""
+
+Affine = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Factor and summand per channel, or one for all."""
+
+
+def pixels_inside(graph: ir.Graph, image: str) -> str | None:
+    """Tell which pixels a graph takes that normalises them itself.
+
+    Parameters
+    ----------
+    graph : onnx_ir.Graph
+        The graph.
+    image : str
+        Name of its image input.
+
+    Returns
+    -------
+    str or None
+        The preset "raw" for 0..255, or "unit" for 0..1; None where the first operators do not tell.
+    """
+    value: ir.Value | None = next((v for v in graph.inputs if v.name == image), None)
+    affine: Affine = (np.ones(1), np.zeros(1))
+    touched = False
+    for _ in range(_DEPTH):
+        users = [] if value is None else [node for node, _ in value.uses() if node.op_type != "Shape"]
+        if value is None or len(users) != 1 or not users[0].outputs:
+            break
+        node = users[0]
+        if node.op_type not in _PASSED:
+            step = _STEPS.get(node.op_type)
+            after = None if step is None else step(node, value, affine)
+            if after is None:
+                break
+            affine, touched = after, True
+        value = node.outputs[0]
+    return _preset(affine) if touched else None
+
+
+def _preset(affine: Affine) -> str | None:
+    """Tell the range whose pixels come out around zero."""
+    factor, summand = affine
+    if not np.all(factor):
+        return None
+    mean, spread = (float(np.mean(numbers)) for numbers in np.broadcast_arrays(-summand / factor, 1 / factor))
+    if mean > 2 or spread > 2:
+        return "raw"
+    if 0.3 <= mean <= 0.7 and 0.15 <= spread <= 0.6:
+        return "unit"
+    return None
+
+
+def _binary(node: ir.Node, value: ir.Value) -> tuple[NDArray[np.float64], bool] | None:
+    """Give the constant operand, and whether the value comes first."""
+    first = node.inputs[0] is value
+    other = node.inputs[1] if first else node.inputs[0]
+    numbers = constant(other)
+    if numbers is None or numbers.size not in (1, 3) or numbers.dtype.kind not in "iuf":
+        return None
+    return numbers.astype(np.float64).ravel(), first
+
+
+def _scaled(node: ir.Node, value: ir.Value, affine: Affine) -> Affine | None:
+    found = _binary(node, value)
+    if found is None or (node.op_type == "Div" and (not found[1] or not np.all(found[0]))):
+        return None
+    by = 1 / found[0] if node.op_type == "Div" else found[0]
+    return affine[0] * by, affine[1] * by
+
+
+def _shifted(node: ir.Node, value: ir.Value, affine: Affine) -> Affine | None:
+    found = _binary(node, value)
+    if found is None or (node.op_type == "Sub" and not found[1]):
+        return None
+    return affine[0], affine[1] + (-found[0] if node.op_type == "Sub" else found[0])
+
+
+def _normalised(node: ir.Node, value: ir.Value, affine: Affine) -> Affine | None:
+    stored = [constant(operand) for operand in node.inputs[1:5]]
+    if len(stored) != 4 or any(numbers is None or numbers.size not in (1, 3) for numbers in stored):
+        return None
+    scale, bias, mean, variance = (np.asarray(numbers, np.float64).ravel() for numbers in stored)
+    by = scale / np.sqrt(variance + attribute(node, "epsilon", 1e-5))
+    return affine[0] * by, (affine[1] - mean) * by + bias
+
+
+_STEPS: dict[str, Callable[[ir.Node, ir.Value, Affine], Affine | None]] = {
+    "Add": _shifted,
+    "BatchNormalization": _normalised,
+    "Div": _scaled,
+    "Mul": _scaled,
+    "Sub": _shifted,
+}

@@ -1,0 +1,132 @@
+"""Integer activations: give each a twin in floating point, which is what its integers stand for.
+
+A QDQ graph dequantises every value that a layer reads. A QLinear graph hands integers from operator to
+operator, with scale and zero point beside them, so that no activation is a number yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import onnx_ir as ir
+
+from onnxdissect.model.graph import attribute, constant, name_of, stored_size
+from onnxdissect.model.operators import COPIES, FUSED, MOVES
+
+__all__ = ["DEQUANTISED", "add_dequantised", "is_rectified"]
+
+DEQUANTISED = "/dequantised"
+"""Ending of the twin's name."""
+
+# index of the result's scale among the inputs; its zero point follows
+_SCALES = {
+    "QGemm": 7,
+    "QLinearAdd": 6,
+    "QLinearAveragePool": 3,
+    "QLinearConcat": 0,
+    "QLinearConv": 6,
+    "QLinearGlobalAveragePool": 3,
+    "QLinearLeakyRelu": 3,
+    "QLinearMatMul": 6,
+    "QLinearMul": 6,
+    "QLinearSigmoid": 3,
+    "QLinearSoftmax": 3,
+    "QLinearWhere": 7,
+    "QuantizeLinear": 1,
+}
+
+_CARRIERS = COPIES | MOVES
+
+_Meaning = tuple[ir.Value, ir.Value | None]
+"""Scale and zero point."""
+
+
+def add_dequantised(model: ir.Model) -> int:
+    """Add a DequantizeLinear to every integer activation whose scale the graph states.
+
+    Values that the graph dequantises itself are left alone. Nothing reads the results, so outputs stay what
+    they are. The result is named after the integers, with `DEQUANTISED` behind; the node has their very name,
+    so that it can be asked for by that, unless another node has it already.
+
+    Parameters
+    ----------
+    model : onnx_ir.Model
+        The model, changed in place.
+
+    Returns
+    -------
+    int
+        Number of nodes added.
+    """
+    graph = model.graph
+    if graph.opset_imports.get("", 0) < 10:
+        return 0
+    meanings: dict[str, _Meaning] = {}
+    taken = {name_of(value) for node in graph for value in node.outputs}
+    nodes = {node.name for node in graph}
+    added = 0
+    for node in list(graph):
+        meaning = _meaning(node, meanings)
+        if meaning is None or stored_size(meaning[0]) != 1:
+            continue
+        # further results of a pool are indices
+        for value in node.outputs if node.op_type == "Split" else node.outputs[:1]:
+            name = name_of(value)
+            if not name:
+                continue
+            meanings[name] = meaning
+            twin = name + DEQUANTISED
+            if node.op_type in COPIES or twin in taken or _is_dequantised(value):
+                continue
+            # onnxruntime insists that nodes have different names
+            dequantise = ir.node("DequantizeLinear", [value, *meaning], name=twin if name in nodes else name)
+            dequantise.outputs[0].name = twin
+            graph.insert_after(node, dequantise)
+            added += 1
+    return added
+
+
+def is_rectified(node: ir.Node) -> bool:
+    """Whether an operator bends its result itself, as fusing a nonlinearity into it leaves behind.
+
+    Parameters
+    ----------
+    node : onnx_ir.Node
+        A convolution, a product or a sum.
+
+    Returns
+    -------
+    bool
+        True where it says so, or where its result is stored in integers that stand for no negative number.
+    """
+    if node.op_type in FUSED:
+        return bool(attribute(node, "activation", ""))
+    if not node.op_type.startswith("QLinear") or node.op_type not in _SCALES:
+        return False
+    index = _SCALES[node.op_type] + 1
+    zero = constant(node.inputs[index]) if index < len(node.inputs) else None
+    return zero is not None and zero.size == 1 and int(zero.ravel()[0]) == np.iinfo(zero.dtype).min
+
+
+def _meaning(node: ir.Node, meanings: dict[str, _Meaning]) -> _Meaning | None:
+    index = _SCALES.get(node.op_type)
+    if index is not None and index < len(node.inputs):
+        scale = node.inputs[index]
+        zero = node.inputs[index + 1] if index + 1 < len(node.inputs) else None
+        return None if scale is None else (scale, zero)
+    if node.op_type in _CARRIERS:
+        return _known(node.inputs[:1], meanings)
+    if node.op_type == "Concat":
+        return _known(node.inputs, meanings)
+    return None
+
+
+def _known(values: Iterable[ir.Value | None], meanings: dict[str, _Meaning]) -> _Meaning | None:
+    """Scale and zero point that all values share."""
+    found = {meanings.get(name_of(value)) if value is not None else None for value in values}
+    return found.pop() if len(found) == 1 else None
+
+
+def _is_dequantised(value: ir.Value) -> bool:
+    return any(user.op_type == "DequantizeLinear" for user, _ in value.uses())

@@ -1,0 +1,123 @@
+"""Layouts that a person states where the graph leaves them open: ``VALUE=NTC:1:14x14``."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+
+import onnx_ir as ir
+
+from onnxdissect.errors import LayerLayoutError, LayerNotFoundError, ParameterError, nearest
+from onnxdissect.model.axes import Given
+from onnxdissect.model.graph import name_of
+from onnxdissect.model.layers import LAYOUTS
+from onnxdissect.model.listing import Listing
+from onnxdissect.model.tokens import Tokens
+
+__all__ = ["read_layouts"]
+
+_MOST_BESIDE = 16
+"""More tokens than these beside a grid, and it is likelier the wrong grid."""
+
+
+def read_layouts(asked: Mapping[str, str], graph: ir.Graph, listing: Listing) -> dict[str, Given]:
+    """Understand stated layouts.
+
+    Parameters
+    ----------
+    asked : mapping of str to str
+        Per value, node or alias: a layout, for tokens optionally followed by how many tokens lie before
+        the grid, and by the grid: ``NTC:1:14x14``.
+    graph : onnx_ir.Graph
+        The graph.
+    listing : Listing
+        What it tells by itself.
+
+    Returns
+    -------
+    dict of str to Given
+        By value.
+
+    Raises
+    ------
+    LayerNotFoundError
+        If there is no such value.
+    ParameterError
+        If a layout cannot be understood.
+    LayerLayoutError
+        If it does not fit the value's shape.
+    """
+    names = {name: name for name in listing.shapes}
+    for layer in (*listing.layers, *listing.copies):
+        names.setdefault(layer.alias, layer.name)
+    for node in graph:
+        value = name_of(node.outputs[0]) if node.outputs else ""
+        if node.name and value in listing.shapes:
+            names.setdefault(node.name, value)
+    given: dict[str, Given] = {}
+    for name, text in asked.items():
+        if name not in names:
+            raise LayerNotFoundError(
+                f"a layout is stated for {name!r}, and the network computes no such value",
+                candidates=nearest(name, names),
+            )
+        given[names[name]] = _given(name, text, listing.shapes[names[name]], listing)
+    return given
+
+
+def _given(name: str, text: str, shape: tuple[int, ...], listing: Listing) -> Given:
+    layout, *rest = text.split(":")
+    layout = layout.upper()
+    if layout not in LAYOUTS or (rest and "T" not in layout) or len(rest) > 2:
+        raise ParameterError(
+            f"{text!r} is no layout", candidates=LAYOUTS, hint=f"--layout {name}=NTC:1:14x14 for tokens"
+        )
+    if len(layout) != len(shape):
+        raise LayerLayoutError(
+            f"the layout {layout} has {len(layout)} axes, and {name!r} has the shape {list(shape)}",
+            candidates=tuple(known for known in LAYOUTS if len(known) == len(shape)),
+        )
+    if "T" not in layout:
+        return Given(layout, None)
+    length = shape[layout.index("T")]
+    before = _count(name, rest[0]) if rest else None
+    grids = [_grid(name, rest[1])] if len(rest) > 1 else [*_known_grids(listing), *_square(length, before)]
+    fitting = [
+        Tokens(max(length - cells, 0) if before is None else before, grid, 0)
+        for grid in grids
+        if (cells := grid[0] * grid[1]) <= length
+    ]
+    fitting = [
+        Tokens(t.before, t.grid, length - t.before - t.cells) for t in fitting if t.before + t.cells <= length
+    ]
+    if len(rest) < 2:
+        fitting = [t for t in fitting if t.before + t.after <= _MOST_BESIDE]
+    if not fitting:
+        raise LayerLayoutError(
+            f"{name!r} has {length} tokens, which fill no grid that the network has",
+            hint=f"state the tokens before the grid, and the grid: --layout {name}={layout}:1:14x14",
+        )
+    return Given(layout, min(fitting, key=lambda t: t.before + t.after))
+
+
+def _known_grids(listing: Listing) -> Iterable[tuple[int, int]]:
+    return (layer.grid for layer in listing.layers if layer.grid != (1, 1))
+
+
+def _square(length: int, before: int | None) -> Iterable[tuple[int, int]]:
+    side = math.isqrt(length - (before or 0)) if length > (before or 0) else 0
+    return [(side, side)] if side > 1 else []
+
+
+def _count(name: str, text: str) -> int:
+    if not text.isdigit():
+        raise ParameterError(f"{text!r} is no number of tokens", hint=f"--layout {name}=NTC:1:14x14")
+    return int(text)
+
+
+def _grid(name: str, text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
+    if found is None:
+        raise ParameterError(f"{text!r} is no grid", hint=f"--layout {name}=NTC:1:14x14")
+    return int(found[1]), int(found[2])
