@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import json
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 import cv2
 import numpy as np
@@ -16,13 +21,16 @@ from numpy.typing import NDArray
 
 from onnxdissect.errors import OutputError, RunFormatError
 from onnxdissect.report import build
-from onnxdissect.report.data import Bar, Group, Report, Sheets, describe, picture_path
+from onnxdissect.report import photos as photographs
+from onnxdissect.report.data import Bar, Group, Report, describe
+from onnxdissect.report.depth import depth_chart
 from onnxdissect.report.figures import BarChart, bar_chart
-from onnxdissect.report.pictures import Contact, fit_mask
-from onnxdissect.results import Dissection, load
+from onnxdissect.report.lengths import mask_of_text, text_of_mask
+from onnxdissect.report.photos import Photos, photo_path
+from onnxdissect.report.scripts import read_script, rounded
+from onnxdissect.results import Dissection, LayerInfo, load
 
 VOID = {"meta", "link", "img", "input"}
-NO_SHEETS = Sheets(0, 0, 0, "")
 
 
 class Page(HTMLParser):
@@ -51,7 +59,7 @@ class Page(HTMLParser):
         assert self._open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if self._open and self._open[-1] != "style":
+        if self._open and self._open[-1] not in {"style", "script"}:
             self.text += data
 
     def all(self, tag: str, **wanted: str) -> list[dict[str, str]]:
@@ -110,36 +118,91 @@ def files_in(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_page_shows_every_unit(run: FakeRun, tmp_path: Path) -> None:
+def unit_file(report: Path, slug: str, unit: int) -> dict[str, Any]:
+    """What a unit's script hands to the page."""
+    where, which, content = read_script(report / "units" / slug / f"{unit}.js")
+    assert (where, which) == (slug, unit)
+    assert isinstance(content, dict)
+    return content
+
+
+def layer_page(report: Path, info: LayerInfo) -> Page:
+    return Page(report / "layers" / f"{info.slug}.html")
+
+
+def pages_of(report: Path) -> list[Path]:
+    return sorted(report.rglob("*.html"))
+
+
+def test_files_of_a_report(run: FakeRun, tmp_path: Path) -> None:
     dissection = run.save(tmp_path / "run")
     path = build(dissection)
     assert path == tmp_path / "run/report/index.html"
-    page = Page(path)
-    cards = {attrs["id"]: attrs for attrs in page.all("article", **{"class": "unit"})}
-    expected = {
-        f"unit-{info.slug}-{unit.unit}-q{q}"
-        for info in dissection.layers
-        for q, quantile in enumerate(dissection.quantiles)
-        for unit in dissection.units(info.name, quantile)
+    slugs = {info.slug: info.units for info in dissection.layers}
+    tops = {i for counts in run.counts for i in counts.top_images.ravel().tolist()}
+    shown = {(info.slug, q) for info in dissection.layers for q in range(2)}
+    figures = [f"{slug}-q{q}" for slug, q in shown] + [f"depth-q{q}" for q in range(2)]
+    assert files_in(path.parent) == {
+        *("index.html", "concepts.html", "report.css", "report.js", "data.json"),
+        *("data/run.js", "data/concepts.js"),
+        *(f"data/{slug}.js" for slug in slugs),
+        *(f"layers/{slug}.html" for slug in slugs),
+        *(f"units/{slug}/{unit}.js" for slug, units in slugs.items() for unit in range(units)),
+        *(photo_path(image) for image in tops),
+        *(f"figures/{name}.{form}" for name in figures for form in ("svg", "pdf", "png")),
     }
-    assert cards.keys() == expected
-    assert sum(unit.detector for unit in dissection.units()) > 0
-    for unit in dissection.units():
-        heading = f"{unit.label} {unit.category}" if unit.label else "no concept"
-        assert f"{heading} unit {unit.unit} IoU {unit.iou:.3f} threshold {unit.threshold:.4g}" in page.text
-    images = page.all("img")
-    assert files_in(path.parent) == {"index.html", *(image["src"] for image in images)}
-    for image in images:
-        height, width = picture(path.parent / image["src"]).shape[:2]
-        assert (image["width"], image["height"]) == (str(width), str(height))
-        assert image["loading"] == "lazy"
-        assert image["alt"]
 
 
-def test_page_names_what_was_dissected(run: FakeRun, tmp_path: Path) -> None:
+def test_every_unit_is_in_the_data(run: FakeRun, tmp_path: Path) -> None:
+    dissection = run.save(tmp_path / "run")
+    report = build(dissection).parent
+    content = json.loads((report / "data.json").read_text(encoding="utf-8"))
+    assert content["format_version"] == 1
+    assert [layer["name"] for layer in content["layers"]] == [info.name for info in dissection.layers]
+    seen = 0
+    for info, layer in zip(dissection.layers, content["layers"], strict=True):
+        slug, by_quantile = read_script(report / "data" / f"{info.slug}.js")
+        assert slug == info.slug
+        assert by_quantile == [view["unit_records"] for view in layer["views"]]
+        for quantile, records in zip(dissection.quantiles, by_quantile, strict=True):
+            units = dissection.units(info.name, quantile)
+            for unit, record in zip(units, records, strict=True):
+                seen += 1
+                assert (record["unit"], record["label"]) == (unit.unit, unit.label)
+                assert (record["category"], record["detector"]) == (unit.category, unit.detector)
+                assert record["iou"] == rounded(unit.iou)
+                assert record["threshold"] == rounded(unit.threshold)
+                assert record["best"] == [[g, c, rounded(v)] for g, (c, v) in unit.best.items() if c]
+    assert seen == 40
+    for image in content["photos"]:
+        height, width = picture(report / photo_path(image["image"])).shape[:2]
+        assert (image["width"], image["height"]) == (width, height) == (160, 140)
+        assert image["name"] == run.images[image["image"]].name
+
+
+def test_best_concepts_of_a_unit(run: FakeRun, tmp_path: Path) -> None:
+    dissection = run.save(tmp_path / "run")
+    report = build(dissection).parent
+    for info in dissection.layers:
+        scores = dissection.iou(info.name)
+        for unit in range(info.units):
+            exhibits = unit_file(report, info.slug, unit)
+            for q, view in enumerate(exhibits["views"]):
+                ranked = sorted(
+                    ((-scores[q, unit, c], c) for c in range(17) if scores[q, unit, c] > 0), key=lambda x: x
+                )[:10]
+                names = [dissection.concepts[c].name for _, c in ranked]
+                assert [best[1] for best in view["best"]] == names
+                assert [best[3] for best in view["best"]] == [rounded(-value) for value, _ in ranked]
+                label = dissection.units(info.name, dissection.quantiles[q])[unit].label
+                assert (names[0] if names else "") == label
+
+
+def test_pages_name_what_was_dissected(run: FakeRun, tmp_path: Path) -> None:
     manifest = {**run.manifest, "warnings": ["the moon is full"]}
     manifest["model"] = {**manifest["model"], "opset": {"ai.onnx": 17, "com.microsoft": 1}}
-    page = Page(build(replace(run, manifest=manifest).save(tmp_path / "run")))
+    path = build(replace(run, manifest=manifest).save(tmp_path / "run"))
+    page = Page(path)
     for words in (
         "réseau.onnx",
         "fake_counts opset 17, com.microsoft 1 · sha256 000000000000",
@@ -149,11 +212,12 @@ def test_page_names_what_was_dissected(run: FakeRun, tmp_path: Path) -> None:
         "imagenet (assumed) RGB · scale 0.003922 · mean 0.485 0.456 0.406 · std 0.229 0.224 0.225",
         "Ran on CPU 1.8 s",
         "the moon is full",
-        "8 units · 14 × 14 positions · sees 195 × 195 pixels · upsampled by receptive-field",
-        "12 units · 7 × 7 positions · upsampled by resize",
         "Made by onnxdissect 0.1.0",
     ):
         assert words in page.text
+    first, second = (layer_page(path.parent, info).text for info in run.layers)
+    assert "8 units · 14 × 14 positions · sees 195 × 195 pixels · upsampled by receptive-field" in first
+    assert "12 units · 7 × 7 positions · upsampled by resize" in second
 
 
 def test_layer_table_repeats_the_summary(run: FakeRun, tmp_path: Path) -> None:
@@ -161,40 +225,50 @@ def test_layer_table_repeats_the_summary(run: FakeRun, tmp_path: Path) -> None:
     page = Page(build(dissection))
     for summary in dissection.summary():
         info = dissection.layer(summary.layer)
-        counts = (summary.units, summary.detectors, summary.unique_detectors, *summary.unique.values())
+        share = f"{100 * summary.detectors / summary.units:.0f} %"
+        counts = (summary.units, summary.detectors, share, summary.unique_detectors, *summary.unique.values())
         assert f"{info.alias} {info.name} {' '.join(map(str, counts))} " in page.text
 
 
 def test_bars_agree_with_the_summary(run: FakeRun, tmp_path: Path) -> None:
     dissection = run.save(tmp_path / "run")
-    report = describe(dissection, NO_SHEETS)
+    report = describe(dissection, Photos())
     views = [view for layer in report.layers for view in layer.views]
     assert len(views) == len(dissection.summary()) == 4
     for view, summary in zip(views, dissection.summary(), strict=True):
+        units = dissection.units(summary.layer, summary.quantile)
+        assert view.summary == summary
         assert {group.category: group.unique for group in view.groups} == dict(summary.unique)
         assert sum(len(bar.units) for group in view.groups for bar in group.bars) == summary.detectors
-        assert [card.iou for card in view.cards] == sorted((c.iou for c in view.cards), reverse=True)
-        assert all(card.detector for card in view.cards)
-        assert len(view.cards) + len(view.rest) == view.units
-        by_anchor = {card.anchor: card for card in view.cards}
+        assert [unit.iou for unit in view.best] == sorted((u.iou for u in view.best), reverse=True)
+        assert len({unit.label for unit in view.best}) == len(view.best) == summary.unique_detectors
         for group in view.groups:
-            assert [len(bar.units) for bar in group.bars] == sorted(
-                (len(bar.units) for bar in group.bars), reverse=True
-            )
+            sizes = [len(bar.units) for bar in group.bars]
+            assert sizes == sorted(sizes, reverse=True)
             for bar in group.bars:
-                assert by_anchor[bar.anchor].label == bar.concept
-                assert by_anchor[bar.anchor].unit == bar.units[0]
+                assert {units[k].label for k in bar.units} == {bar.concept}
+                assert quote(bar.concept, safe="") in bar.anchor
 
 
-def test_quantiles_are_chosen_without_a_script(run: FakeRun, tmp_path: Path) -> None:
-    path = build(run.save(tmp_path / "run"))
-    page = Page(path)
-    assert [attrs["id"] for attrs in page.all("input", type="radio")] == ["choose-q0", "choose-q1"]
-    assert "body:has(#choose-q1:checked) .view:not(.q1)" in path.read_text(encoding="utf-8")
-    assert page.all("script") == []
-    # a headline, a table and a section per layer
-    assert [len(page.all("div", **{"class": f"q{q}"})) for q in range(2)] == [3, 3]
-    assert [len(page.all("p", **{"class": f"q{q}"})) for q in range(2)] == [1, 1]
+def test_concepts_know_their_units(run: FakeRun, tmp_path: Path) -> None:
+    dissection = run.save(tmp_path / "run")
+    report = build(dissection).parent
+    (finders,) = read_script(report / "data/concepts.js")
+    page = Page(report / "concepts.html")
+    for q, found in enumerate(finders):
+        for position, info in enumerate(dissection.layers):
+            scores = dissection.iou(info.name)[q]
+            units = dissection.units(info.name, dissection.quantiles[q])
+            detectors = {(e["name"], u) for e in found for at, u, _ in e["detectors"] if at == position}
+            assert detectors == {(unit.label, unit.unit) for unit in units if unit.detector}
+            others = {(e["name"], u) for e in found for at, u, _ in e["others"] if at == position}
+            above = {(dissection.concepts[c].name, int(u)) for u, c in np.argwhere(scores > 0.04).tolist()}
+            assert detectors | others == above
+            assert not detectors & others
+        for entry in found:
+            if entry["detectors"]:
+                best = f"{entry['detectors'][0][2]:.3f}"
+                assert f"{entry['name']} {entry['category']} {len(entry['detectors'])} {best} " in page.text
 
 
 def test_one_quantile_needs_no_choice(tmp_path: Path) -> None:
@@ -204,49 +278,60 @@ def test_one_quantile_needs_no_choice(tmp_path: Path) -> None:
 
 
 def test_everything_is_on_the_disk(run: FakeRun, tmp_path: Path) -> None:
-    path = build(run.save(tmp_path / "run"))
-    page = Page(path)
-    ids = [attrs["id"] for _, attrs in page.elements if "id" in attrs]
-    assert len(ids) == len(set(ids))
-    for tag, attrs in page.elements:
-        for name in {"src", "href", "action", "data", "srcset"} & attrs.keys():
-            address = attrs[name]
-            if address.startswith("#"):
-                assert address[1:] in ids
-            elif (tag, address) != ("link", "data:,"):
-                assert not re.match(r"[a-z]*:|/|\.", address)
-                assert (path.parent / address).is_file()
-    text = path.read_text(encoding="utf-8")
-    assert "http" not in text
-    assert "url(" not in text
-    assert "@import" not in text
+    report = build(run.save(tmp_path / "run")).parent
+    for path in pages_of(report):
+        page = Page(path)
+        ids = [attrs["id"] for _, attrs in page.elements if "id" in attrs]
+        assert len(ids) == len(set(ids))
+        for tag, attrs in page.elements:
+            for name in {"src", "href", "action", "data", "srcset"} & attrs.keys():
+                address = attrs[name]
+                if (tag, address) == ("link", "data:,") or address.startswith("#"):
+                    continue
+                assert not re.match(r"[a-z]*:|/", address)
+                assert (path.parent / unquote(address.split("#")[0])).is_file()
+    for path in (*pages_of(report), report / "report.css", report / "report.js"):
+        text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
+        assert "http" not in text
+        assert "url(" not in text
+        assert "@import" not in text
+        assert "fetch(" not in text
 
 
 HOSTILE = "<script>alert(1)</script>"
 
 
-@pytest.mark.parametrize("name", [HOSTILE, '" onload="alert(1)', "'>{{ 7 * 7 }}</title><b x='", "日本 & <i>"])
+@pytest.mark.parametrize(
+    "name", [HOSTILE, '" onload="alert(1)', "'>{{ 7 * 7 }}</title><b x='", "日本 & <i>", "$x_{$/..", "_a"]
+)
 def test_names_are_harmless(name: str, tmp_path: Path) -> None:
     plain = fake_run(units=(12,))
-    harmless = Page(build(plain.save(tmp_path / "plain")))
+    harmless = build(plain.save(tmp_path / "plain")).parent
     manifest = {
         **plain.manifest,
-        "model": {**plain.manifest["model"], "path": f"models/{name}", "producer": name},
+        "model": {**plain.manifest["model"], "path": "models/" + name.replace("/", "|"), "producer": name},
         "data": {**plain.manifest["data"], "name": name, "folder": str(tmp_path / name)},
         "warnings": [name],
     }
-    hostile = replace(
+    run = replace(
         plain,
         manifest=manifest,
         concepts=tuple(replace(concept, name=f"{name}{concept.number}") for concept in plain.concepts),
         layers=tuple(replace(layer, name=name, alias=name) for layer in plain.layers),
         images=tuple(replace(image, name=name) for image in plain.images),
     )
-    page = Page(build(hostile.save(tmp_path / "hostile")))
-    tags = [tag for tag, attrs in page.elements if "note" not in attrs.get("class", "")]
-    assert tags == [tag for tag, attrs in harmless.elements if "note" not in attrs.get("class", "")]
-    assert not any(key.startswith("on") for _, attrs in page.elements for key in attrs)
-    assert re.sub(r"\s+", " ", name) in page.text
+    hostile = build(run.save(tmp_path / "hostile")).parent
+    for path, other in zip(pages_of(hostile), pages_of(harmless), strict=True):
+        page = Page(path)
+        tags = sorted(tag for tag, attrs in page.elements if "note" not in attrs.get("class", ""))
+        expected = [tag for tag, attrs in Page(other).elements if "note" not in attrs.get("class", "")]
+        assert tags == sorted(expected)
+        assert not any(key.startswith("on") for _, attrs in page.elements for key in attrs)
+    assert re.sub(r"\s+", " ", name) in Page(hostile / "index.html").text
+    for path in hostile.rglob("*.js"):
+        if path.name != "report.js":
+            assert "<" not in path.read_text(encoding="ascii")
+    assert unit_file(hostile, plain.layers[0].slug, 0)["images"][0]["name"] == name
 
 
 def test_categories_of_ones_own_have_colours(tmp_path: Path) -> None:
@@ -257,7 +342,7 @@ def test_categories_of_ones_own_have_colours(tmp_path: Path) -> None:
         categories=tuple(own.values()),
         concepts=tuple(replace(c, category=own[c.category]) for c in plain.concepts),
     )
-    report = describe(run.save(tmp_path / "run"), NO_SHEETS)
+    report = describe(run.save(tmp_path / "run"), Photos())
     assert [name for name, _ in report.categories] == list(own.values())
     assert {colour for _, colour in report.categories} <= set(range(10))
 
@@ -265,90 +350,87 @@ def test_categories_of_ones_own_have_colours(tmp_path: Path) -> None:
 # Pictures
 
 
-@pytest.mark.parametrize("size", [(7, 9), (14, 18), (5, 5), (112, 113)])
-def test_fit_mask_takes_the_nearest(size: tuple[int, int]) -> None:
-    mask = np.random.default_rng(0).random((7, 9)) < 0.5
-    fitted = fit_mask(mask, size)
-    assert fitted.shape == size
-    for r in range(size[0]):
-        for c in range(size[1]):
-            # centre of the pixel on the label grid
-            y, x = (r + 0.5) * 7 / size[0], (c + 0.5) * 9 / size[1]
-            assert fitted[r, c] == mask[int(y), int(x)]
+@pytest.mark.parametrize("size", [(1, 1), (7, 9), (40, 31)])
+@pytest.mark.parametrize("share", [0, 0.03, 0.5, 1])
+def test_masks_survive_as_text(size: tuple[int, int], share: float) -> None:
+    mask = np.random.default_rng(0).random(size) < share
+    np.testing.assert_array_equal(mask_of_text(text_of_mask(mask), size), mask)
 
 
-def test_fit_mask_multiplies_pixels() -> None:
-    mask = np.random.default_rng(1).random((7, 9)) < 0.5
-    np.testing.assert_array_equal(fit_mask(mask, (21, 18)), np.kron(mask, np.ones((3, 2), bool)))
+def test_text_of_a_mask() -> None:
+    mask = np.array([[0, 0, 1], [1, 0, 1]], bool)
+    assert text_of_mask(mask) == "2 2 1 1"
+    assert text_of_mask(~mask) == "0 2 2 1"
+    assert text_of_mask(np.zeros((3, 3), bool)) == ""
 
 
-def test_what_is_bright_is_the_mask() -> None:
-    rng = np.random.default_rng(2)
-    contact = Contact(7, (40, 60))
-    images = [rng.integers(1, 256, (40, 60, 3), np.uint8) for _ in range(7)]
-    masks = [rng.random((10, 12)) < share for share in (0, 0.02, 0.1, 0.3, 0.9, 1, 0.05)]
-    sheet = contact.compose(images, masks)
-    assert sheet.shape == (2 * 43 + 3, 5 * 63 + 3, 3) == (*contact.size, 3)
-    between = np.ones(contact.size, bool)
-    for image, mask, place in zip(images, masks, contact.places(), strict=True):
-        region = fit_mask(mask, contact.cell)
-        cell = sheet[place]
-        between[place] = False
-        np.testing.assert_array_equal(cell[region], image[region])
-        outline = (cell == (255, 214, 10)).all(axis=2) & ~region
-        grown = np.pad(region, 1)
-        touched = np.logical_or.reduce(
-            [np.roll(grown, (y, x), (0, 1))[1:-1, 1:-1] for y in (-1, 0, 1) for x in (-1, 0, 1)]
-        )
-        np.testing.assert_array_equal(outline, touched & ~region)
-        dimmed = ~region & ~outline
-        assert (cell[dimmed] < 0.45 * image[dimmed] + 1).all()
-    assert (sheet[between] == 22).all()
+@pytest.mark.parametrize("text", ["7", "1 6", "a", "-1 2", "1.5"])
+def test_text_that_is_no_mask(text: str) -> None:
+    with pytest.raises(RunFormatError):
+        mask_of_text(text, (2, 3))
 
 
-def test_masks_drawn_are_the_masks_counted(run: FakeRun, tmp_path: Path) -> None:
+def test_masks_written_are_the_masks_counted(run: FakeRun, tmp_path: Path) -> None:
     dissection = run.save(tmp_path / "run")
-    folder = build(dissection).parent
-    # most label grids of the made-up run are 7 x 9
-    contact = Contact(5, (87, 112))
+    report = build(dissection).parent
     for info in dissection.layers:
-        for q, quantile in enumerate(dissection.quantiles):
-            for unit in range(info.units):
-                sheet = picture(folder / picture_path(info.slug, unit, q))
-                assert sheet.shape[:2] == contact.size
-                # of white images: blue is 255 in the mask, 107 outside, 10 in the outline
-                blue = sheet[:, :, 0]
-                for rank, place in enumerate(contact.places()):
-                    drawn = blue[place] > 181
-                    counted = fit_mask(dissection.mask(info.name, unit, rank, quantile), contact.cell)
-                    assert (drawn != counted).mean() < 0.01
+        for unit in range(info.units):
+            exhibits = unit_file(report, info.slug, unit)
+            for q, quantile in enumerate(dissection.quantiles):
+                for rank, image in enumerate(exhibits["images"]):
+                    counted = dissection.mask(info.name, unit, rank, quantile)
+                    written = mask_of_text(exhibits["views"][q]["masks"][rank], tuple(image["grid"]))
+                    np.testing.assert_array_equal(written, counted)
 
 
 @pytest.mark.parametrize("top", [1, 3, 5, 7])
 def test_as_many_pictures_as_were_kept(top: int, tmp_path: Path) -> None:
     run = with_images(fake_run(top=top, units=(4,)), tmp_path / "broden")
-    page = Page(build(run.save(tmp_path / "run")))
-    sheet = page.all("img")[0]
-    assert int(sheet["width"]) == 3 + min(top, 5) * 115
-    assert int(sheet["height"]) == 3 + -(-top // 5) * 90
+    report = build(run.save(tmp_path / "run")).parent
+    exhibits = unit_file(report, run.layers[0].slug, 0)
+    assert len(exhibits["images"]) == len(exhibits["views"][0]["masks"]) == top
+
+
+def test_photographs_keep_to_the_budget(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    run = fake_run(images=20, units=(12,))
+    rng = np.random.default_rng(0)
+    for image in run.images:
+        path = tmp_path / "broden/images" / image.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        assert cv2.imwrite(str(path), rng.integers(0, 256, (200, 300, 3), np.uint8))
+    data = {**run.manifest["data"], "folder": str(tmp_path / "broden")}
+    run = replace(run, manifest={**run.manifest, "data": data})
+
+    def size(folder: str) -> int:
+        report = build(run.save(tmp_path / folder)).parent
+        return sum(path.stat().st_size for path in (report / "photos").iterdir())
+
+    assert size("large") > 150_000
+    monkeypatch.setattr(photographs, "_BUDGET", 150_000)
+    assert 75_000 < size("small") < 165_000
 
 
 def test_without_top_images(tmp_path: Path) -> None:
     run = with_images(fake_run(top=0), tmp_path / "broden")
-    page = Page(build(run.save(tmp_path / "run")))
-    assert "The run kept no top images, so there are no pictures." in page.text
-    assert page.all("img") == []
+    report = build(run.save(tmp_path / "run")).parent
+    assert "The run kept no top images, so there are no pictures." in Page(report / "index.html").text
+    assert not (report / "photos").exists()
+    assert unit_file(report, run.layers[0].slug, 0)["images"] == []
+
+
+def without_pictures(path: Path) -> bool:
+    (record,) = read_script(path.parent / "data/run.js")
+    return not record["pictures"] and not (path.parent / "photos").exists()
 
 
 def test_without_the_image_folder(tmp_path: Path) -> None:
     gone = tmp_path / "gone"
     run = fake_run(folder=str(gone))
     path = build(run.save(tmp_path / "run"))
-    page = Page(path)
-    assert f"There are no pictures: the images are no longer in {gone}." in page.text
-    assert page.all("img") == []
-    assert files_in(path.parent) == {"index.html"}
-    assert len(page.all("article")) == 20
+    for page in (Page(path), layer_page(path.parent, run.layers[0])):
+        assert f"There are no pictures: the images are no longer in {gone}." in page.text
+    assert without_pictures(path)
+    assert len(list(path.parent.glob("units/*/*.js"))) == 20
 
 
 def test_run_that_does_not_name_its_folder(tmp_path: Path) -> None:
@@ -368,10 +450,9 @@ def test_some_images_missing(run: FakeRun, tmp_path: Path) -> None:
     (images / run.images[damaged].name).write_bytes(whole[: len(whole) // 2])
     path = build(dissection)
     assert "2 of 12 images could not be read and are left grey. The first: made/" in Page(path).text
-    sheet = picture(path.parent / picture_path(info.slug, 0, 0))
-    places = list(Contact(5, (87, 112)).places())
-    assert (sheet[places[0]] < 120).mean() > 0.9
-    assert sheet[places[2]].max() > 100
+    shown = unit_file(path.parent, info.slug, 0)["images"]
+    assert [image["photo"] for image in shown[:2]] == [None, None]
+    assert shown[2]["photo"] == [160, 140]
 
 
 def test_no_image_can_be_read(run: FakeRun, tmp_path: Path) -> None:
@@ -380,33 +461,66 @@ def test_no_image_can_be_read(run: FakeRun, tmp_path: Path) -> None:
     path = build(run.save(tmp_path / "run"))
     page = Page(path)
     assert "There are no pictures: no image could be read. The first: made/0000.jpg" in page.text
-    assert page.all("img") == []
-    assert files_in(path.parent) == {"index.html"}
+    assert without_pictures(path)
+
+
+def test_pictures_outlive_the_data_set(run: FakeRun, tmp_path: Path) -> None:
+    dissection = run.save(tmp_path / "run")
+    report = build(dissection).parent
+    first = {name: (report / name).read_bytes() for name in files_in(report)}
+    shutil.rmtree(tmp_path / "broden")
+    again = build(load(dissection.path)).parent
+    assert {name: (again / name).read_bytes() for name in files_in(again)} == first
+
+
+def test_pictures_of_another_data_set_are_not_used(run: FakeRun, tmp_path: Path) -> None:
+    dissection = run.save(tmp_path / "run")
+    build(dissection)
+    shutil.rmtree(tmp_path / "broden")
+    dissection.manifest["data"]["fingerprint"] = "2" * 64
+    assert without_pictures(build(dissection))
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", '{"format_version": 99}', '{"format_version": 1}'])
+def test_damaged_earlier_report_is_not_used(damage: str, run: FakeRun, tmp_path: Path) -> None:
+    dissection = run.save(tmp_path / "run")
+    report = build(dissection).parent
+    first = {name: (report / name).read_bytes() for name in files_in(report)}
+    (report / "data.json").write_text(damage)
+    again = build(dissection).parent
+    assert {name: (again / name).read_bytes() for name in files_in(again)} == first
 
 
 # Runs with little in them
 
 
 def test_no_unit_detects_anything(run: FakeRun, tmp_path: Path) -> None:
-    page = Page(build(no_detectors(run).save(tmp_path / "run")))
+    dissection = no_detectors(run).save(tmp_path / "run")
+    report = build(dissection).parent
+    page = Page(report / "index.html")
     assert "0 of 12 units detect a concept: 0 different concepts." in page.text
     assert "No unit's label has an IoU above 0.04." in page.text
-    assert "Nowhere above its threshold." in page.text
+    assert "No unit's label has an IoU above 0.04." in Page(report / "concepts.html").text
     assert page.all("svg") == []
-    assert len(page.all("article")) == 40
+    assert not list(report.glob("figures/*"))
+    _, ((first, *_), _) = read_script(report / "data" / f"{run.layers[0].slug}.js")
+    assert first["silent"]
 
 
 def test_nearest_miss_is_named(run: FakeRun, tmp_path: Path) -> None:
     dissection = run.save(tmp_path / "run", iou_threshold=0.99)
     best = max(dissection.units(quantile=0.02), key=lambda unit: unit.iou)
-    page = Page(build(dissection))
-    assert f"The nearest is unit {best.unit}: {best.label} ({best.category}), {best.iou:.3f}." in page.text
+    words = f"The nearest is unit {best.unit}: {best.label} ({best.category}), {best.iou:.3f}."
+    report = build(dissection).parent
+    assert words in Page(report / "index.html").text
+    assert words in layer_page(report, dissection.layer(best.layer)).text
 
 
 def test_layer_without_units(tmp_path: Path) -> None:
-    page = Page(build(fake_run(units=(0, 4)).save(tmp_path / "run")))
-    assert len(page.all("article")) == 4
-    assert len(page.all("section", **{"class": "layer"})) == 2
+    run = fake_run(units=(0, 4))
+    report = build(run.save(tmp_path / "run")).parent
+    assert len(list(report.glob("units/*/*.js"))) == 4
+    assert "0 of 0 units" in layer_page(report, run.layers[0]).text
 
 
 def test_bare_manifest(tmp_path: Path) -> None:
@@ -414,6 +528,26 @@ def test_bare_manifest(tmp_path: Path) -> None:
     page = Page(build(run.save(tmp_path / "run")))
     assert "unnamed model" in page.text
     assert "Made by onnxdissect, after" in page.text
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("status", "running", "unfinished run"),
+        ("format_version", 99, "format"),
+        ("layers", [{}], "manifest.json"),
+    ],
+)
+def test_what_is_no_finished_run_is_refused(key: str, value: object, words: str, tmp_path: Path) -> None:
+    fake_run(units=(4,)).save(tmp_path / "run")
+    manifest = tmp_path / "run/manifest.json"
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), key: value}))
+    command = [sys.executable, "-m", "onnxdissect", "report", str(tmp_path / "run")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "run/report").exists()
 
 
 # Files
@@ -444,8 +578,9 @@ def test_failing_build_keeps_the_older_report(run: FakeRun, tmp_path: Path) -> N
     assert not list((tmp_path / "run").glob("*.partial"))
 
 
-def test_report_cannot_be_written(run: FakeRun, tmp_path: Path) -> None:
-    dissection = run.save(tmp_path / "run")
+def test_report_cannot_be_written(tmp_path: Path) -> None:
+    dissection = fake_run(units=(4,)).save(tmp_path / "run")
+    dissection.counts(dissection.layers[0].name)  # stays in memory
     dissection.path = tmp_path / "run/manifest.json"
     with pytest.raises(OutputError, match="cannot write the report"):
         build(dissection)
@@ -462,7 +597,9 @@ def test_report_of_the_same_run_is_the_same(run: FakeRun, tmp_path: Path) -> Non
 def test_progress_counts_units(run: FakeRun, tmp_path: Path) -> None:
     recorder = Recorder()
     build(run.save(tmp_path / "run"), progress=recorder)
-    assert recorder.events == [("report", 20), *[("advance", 1)] * 20, ("finish", None)]
+    needed = {image for counts in run.counts for image in counts.top_images.ravel().tolist()}
+    steps = len(needed) + 20
+    assert recorder.events == [("report", steps), *[("advance", 1)] * steps, ("finish", None)]
 
 
 # The bar chart
@@ -520,5 +657,19 @@ def test_long_names_are_shortened_in_the_chart_only() -> None:
 
 def test_report_is_data(tmp_path: Path) -> None:
     dissection = fake_run().save(tmp_path / "run")
-    assert describe(dissection, NO_SHEETS) == describe(dissection, NO_SHEETS)
-    assert isinstance(describe(dissection, NO_SHEETS), Report)
+    assert describe(dissection, Photos()) == describe(dissection, Photos())
+    assert isinstance(describe(dissection, Photos()), Report)
+
+
+def test_depth_chart_agrees_with_the_summary(run: FakeRun, tmp_path: Path) -> None:
+    dissection = run.save(tmp_path / "run")
+    report = describe(dissection, Photos())
+    for q, quantile in enumerate(dissection.quantiles):
+        chart = depth_chart(report.layers, q)
+        summaries = [s for s in dissection.summary() if s.quantile == quantile]
+        for line in chart.lines:
+            assert [spot.count for spot in line.spots] == [s.unique[line.category] for s in summaries]
+            assert all(spot.y <= chart.baseline for spot in line.spots)
+        names = sorted(line.name_y for line in chart.lines)
+        assert all(b - a >= 13.9 for a, b in pairwise(names))
+        assert names[0] >= 4

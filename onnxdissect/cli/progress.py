@@ -18,7 +18,7 @@ _TITLES = {
     "report": "report",
     "check": "checking images",
 }
-_NOUNS = {"report": "units"}
+_NOUNS = {"report": "images and units"}
 _SECONDS_BETWEEN_LINES = 5.0
 
 

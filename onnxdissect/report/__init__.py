@@ -5,14 +5,20 @@ from __future__ import annotations
 import contextlib
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onnxdissect.errors import OutputError
+from onnxdissect.report.annotations import gather_annotations, wanted_annotations
 from onnxdissect.report.data import describe
-from onnxdissect.report.pages import render_index
-from onnxdissect.report.pictures import draw_sheets
+from onnxdissect.report.earlier import DATA, open_earlier
+from onnxdissect.report.pages import copy_assets, render_concepts, render_index, render_layer
+from onnxdissect.report.photos import gather_photos, needed_images
+from onnxdissect.report.plots import draw_figures
+from onnxdissect.report.scripts import write_script
+from onnxdissect.report.site import concept_finders, data_json, run_record, write_json
+from onnxdissect.report.units import layer_units, unit_exhibits
 
 if TYPE_CHECKING:
     from onnxdissect.core.pipeline import Progress
@@ -27,14 +33,15 @@ _PARTIAL = ".partial"
 def build(dissection: Dissection, *, progress: Progress | None = None) -> Path:
     """Write the report of a finished run into its directory.
 
-    An older report is replaced when the new one is whole; until then it stays as it is. If the images of the
-    run are no longer where they were, the report is made without pictures and says so.
+    An older report is replaced when the new one is whole; until then it stays as it is, and the pictures and
+    annotations in it are used again. If there are none and the images of the run are no longer where they
+    were, the report is made without pictures and says so.
 
     Parameters
     ----------
     dissection : Dissection
     progress : Progress, optional
-        Told of one phase, ``report``, that counts units.
+        Told of one phase, ``report``, that counts images and units.
 
     Returns
     -------
@@ -48,19 +55,49 @@ def build(dissection: Dissection, *, progress: Progress | None = None) -> Path:
     RunFormatError
         If the run's arrays are missing or damaged.
     """
+    needed = needed_images(dissection)
+    advance: Callable[[int], None] = progress.advance if progress else lambda done: None
     if progress is not None:
-        progress.start("report", sum(info.units for info in dissection.layers))
+        progress.start("report", len(needed) + sum(info.units for info in dissection.layers))
     target = Path(dissection.path) / _FOLDER
     try:
         with _replacing_folder(target) as folder:
-            sheets = draw_sheets(dissection, folder, progress.advance if progress else lambda units: None)
-            page = render_index(describe(dissection, sheets))
-            (folder / "index.html").write_text(page, encoding="utf-8", newline="\n")
+            _fill(dissection, needed, folder, target, advance)
     except OSError as error:
         raise OutputError(f"cannot write the report {target}: {error.strerror or error}") from error
     if progress is not None:
         progress.finish()
     return target / "index.html"
+
+
+def _fill(
+    dissection: Dissection, needed: list[int], folder: Path, target: Path, advance: Callable[[int], None]
+) -> None:
+    earlier = open_earlier(dissection, target)
+    photos = gather_photos(dissection, needed, folder, earlier, advance)
+    annotations = gather_annotations(dissection, wanted_annotations(dissection), earlier)
+    report = describe(dissection, photos)
+    units = {info.slug: layer_units(dissection, info) for info in dissection.layers}
+    for info in dissection.layers:
+        write_script(folder / "data" / f"{info.slug}.js", "dissect.layer", (info.slug, units[info.slug]))
+        for unit, exhibits in enumerate(unit_exhibits(dissection, info, photos, annotations)):
+            path = folder / "units" / info.slug / f"{unit}.js"
+            write_script(path, "dissect.unit", (info.slug, unit, exhibits))
+            advance(1)
+    finders = concept_finders(dissection)
+    write_script(folder / "data" / "run.js", "dissect.run", (run_record(report),))
+    write_script(folder / "data" / "concepts.js", "dissect.concepts", (finders,))
+    write_json(folder / DATA, data_json(report, dissection, units))
+    draw_figures(report, folder)
+    copy_assets(folder)
+    (folder / "layers").mkdir()
+    pages = {
+        "index.html": render_index(report),
+        "concepts.html": render_concepts(report, finders),
+        **{f"layers/{layer.info.slug}.html": render_layer(report, layer) for layer in report.layers},
+    }
+    for name, text in pages.items():
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
 
 
 @contextlib.contextmanager

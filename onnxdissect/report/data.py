@@ -6,27 +6,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
-from onnxdissect.report.facts import Fact, model_name, run_facts, section
+from onnxdissect.report.facts import Fact, layer_facts, model_name, run_facts, section
 
 if TYPE_CHECKING:
+    from onnxdissect.report.photos import Photos
     from onnxdissect.results import Dissection, LayerInfo, LayerSummary, Unit
 
-__all__ = [
-    "PICTURES",
-    "Bar",
-    "Best",
-    "Group",
-    "LayerReport",
-    "Report",
-    "Sheets",
-    "UnitCard",
-    "View",
-    "describe",
-    "picture_path",
-]
-
-PICTURES = "units"  # the folder of all pictures, beside the page
+__all__ = ["Bar", "Group", "LayerReport", "Report", "View", "describe"]
 
 # NetDissect's categories keep their colour from report to report; a user's own take what is left.
 _COLOURS = {"object": 0, "part": 1, "scene": 2, "material": 3, "texture": 4, "color": 5}
@@ -43,7 +31,7 @@ class Bar:
     units : tuple of int
         Its detectors, by falling IoU; never empty.
     anchor : str
-        Of the first one's card.
+        What follows the ``#`` in the address that shows them on the layer's page.
     """
 
     concept: str
@@ -75,57 +63,6 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Best:
-    """A unit's best concept of another category than its label's."""
-
-    concept: str
-    category: str
-    iou: float
-
-
-@dataclass(frozen=True, slots=True)
-class UnitCard:
-    """What the report shows of one unit at one quantile.
-
-    Attributes
-    ----------
-    unit : int
-        0-based.
-    anchor : str
-        Identifies the card on its page.
-    label : str
-        Empty if no concept overlaps the unit's masks.
-    category : str
-    colour : int or None
-    iou : float
-    share : float
-        IoU relative to the view's highest, in [0, 1].
-    detector : bool
-    threshold : float
-        T_k.
-    silent : bool
-        No mask of the unit holds a single pixel.
-    others : tuple of Best
-        Best concepts of the other categories, by falling IoU, none of IoU 0.
-    picture : str or None
-        Path of its sheet of top images, relative to the page.
-    """
-
-    unit: int
-    anchor: str
-    label: str
-    category: str
-    colour: int | None
-    iou: float
-    share: float
-    detector: bool
-    threshold: float
-    silent: bool
-    others: tuple[Best, ...]
-    picture: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class View:
     """A layer at one quantile.
 
@@ -134,27 +71,32 @@ class View:
     quantile : float
     index : int
         Position of the quantile in the run.
-    units, detectors, unique : int
-        Units of the layer, how many of them are detectors, and of how many different concepts.
+    summary : LayerSummary
+        Units, detectors and unique detectors, as in ``layers.csv``.
     groups : tuple of Group
         One per category of the run in its order, also those without a detector.
-    mark : float
-        The IoU threshold relative to the highest IoU, at most 1.
-    cards : tuple of UnitCard
-        The detectors, by falling IoU.
-    rest : tuple of UnitCard
-        All other units, by falling IoU.
+    best : tuple of Unit
+        The strongest detector of each of the most strongly detected concepts, by falling IoU.
+    nearest : Unit or None
+        The unit of highest IoU if none is a detector.
     """
 
     quantile: float
     index: int
-    units: int
-    detectors: int
-    unique: int
+    summary: LayerSummary
     groups: tuple[Group, ...]
-    mark: float
-    cards: tuple[UnitCard, ...]
-    rest: tuple[UnitCard, ...]
+    best: tuple[Unit, ...]
+    nearest: Unit | None
+
+    @property
+    def unique(self) -> int:
+        """Unique detectors."""
+        return self.summary.unique_detectors
+
+    @property
+    def share(self) -> float:
+        """Detectors per unit, in [0, 1]."""
+        return self.summary.detectors / self.summary.units if self.summary.units else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,51 +105,24 @@ class LayerReport:
 
     Attributes
     ----------
-    name : str
-        ONNX value name.
-    alias, slug, op : str
+    info : LayerInfo
+    page : str
+        Address of its page, relative to the report's folder.
     facts : tuple of str
         Short statements about its shape and geometry.
     views : tuple of View
         One per quantile.
     """
 
-    name: str
-    alias: str
-    slug: str
-    op: str
+    info: LayerInfo
+    page: str
     facts: tuple[str, ...]
     views: tuple[View, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Sheets:
-    """The pictures that lie beside the page: one sheet of top images per unit and quantile.
-
-    Attributes
-    ----------
-    width, height : int
-        Pixels of a sheet.
-    images : int
-        Top images per unit; 0 if there are no pictures.
-    note : str
-        What is missing and why, for the reader; empty if all is there.
-    """
-
-    width: int
-    height: int
-    images: int
-    note: str
-
-    @property
-    def drawn(self) -> bool:
-        """Whether there are pictures at all."""
-        return self.images > 0
-
-
-@dataclass(frozen=True, slots=True)
 class Report:
-    """Everything on the page.
+    """Everything the pages say, but for single units.
 
     Attributes
     ----------
@@ -222,9 +137,11 @@ class Report:
         Each with the number of its colour, in the run's order.
     quantiles : tuple of float
     iou_threshold : float
+    scoring : str
     layers : tuple of LayerReport
         In the network's order.
-    sheets : Sheets
+    photos : Photos
+        Which pictures there are.
     headlines : tuple of (LayerReport, View)
         Per quantile, the layer with most unique detectors; empty without layers.
     version : str
@@ -238,40 +155,21 @@ class Report:
     categories: tuple[tuple[str, int], ...]
     quantiles: tuple[float, ...]
     iou_threshold: float
+    scoring: str
     layers: tuple[LayerReport, ...]
-    sheets: Sheets
+    photos: Photos
     headlines: tuple[tuple[LayerReport, View], ...]
     version: str
 
 
-def picture_path(slug: str, unit: int, quantile: int) -> str:
-    """Where a unit's sheet lies, relative to the page.
-
-    Parameters
-    ----------
-    slug : str
-        The layer's folder name, not a name from the model or the data.
-    unit : int
-        0-based.
-    quantile : int
-        Position of the quantile in the run.
-
-    Returns
-    -------
-    str
-        With forward slashes.
-    """
-    return f"{PICTURES}/{slug}/{unit}-q{quantile}.jpg"
-
-
-def describe(dissection: Dissection, sheets: Sheets) -> Report:
+def describe(dissection: Dissection, photos: Photos) -> Report:
     """Gather what the report says.
 
     Parameters
     ----------
     dissection : Dissection
-    sheets : Sheets
-        What was drawn.
+    photos : Photos
+        What pictures there are.
 
     Returns
     -------
@@ -279,7 +177,7 @@ def describe(dissection: Dissection, sheets: Sheets) -> Report:
     """
     colours = _colours(dissection.categories)
     summaries = {(s.layer, s.quantile): s for s in dissection.summary()}
-    layers = tuple(_layer(dissection, info, summaries, colours, sheets.drawn) for info in dissection.layers)
+    layers = tuple(_layer(dissection, info, summaries, colours) for info in dissection.layers)
     manifest = dissection.manifest
     return Report(
         title=model_name(manifest),
@@ -289,8 +187,9 @@ def describe(dissection: Dissection, sheets: Sheets) -> Report:
         categories=tuple(colours.items()),
         quantiles=tuple(dissection.quantiles),
         iou_threshold=dissection.iou_threshold,
+        scoring=dissection.scoring,
         layers=layers,
-        sheets=sheets,
+        photos=photos,
         headlines=tuple(_headlines(layers, len(dissection.quantiles))),
         version=str(section(manifest, "versions").get("onnxdissect", "")),
     )
@@ -313,47 +212,26 @@ def _layer(
     info: LayerInfo,
     summaries: Mapping[tuple[str, float], LayerSummary],
     colours: Mapping[str, int],
-    pictures: bool,
 ) -> LayerReport:
-    silent = dissection.counts(info.name).activation_total == 0
     views = []
     for q, quantile in enumerate(dissection.quantiles):
-        units = sorted(
-            dissection.units(layer=info.name, quantile=quantile), key=lambda unit: (-unit.iou, unit.unit)
-        )
-        highest = units[0].iou if units else 0.0
-        summary = summaries[info.name, quantile]
-        cards = [
-            UnitCard(
-                unit=unit.unit,
-                anchor=_anchor(info.slug, unit.unit, q),
-                label=unit.label,
-                category=unit.category,
-                colour=colours.get(unit.category),
-                iou=unit.iou,
-                share=unit.iou / highest if highest > 0 else 0.0,
-                detector=unit.detector,
-                threshold=unit.threshold,
-                silent=bool(silent[q, unit.unit]),
-                others=_others(unit),
-                picture=picture_path(info.slug, unit.unit, q) if pictures else None,
-            )
-            for unit in units
-        ]
+        units = sorted(dissection.units(info.name, quantile), key=lambda unit: (-unit.iou, unit.unit))
+        strongest: dict[str, Unit] = {}
+        for unit in units:
+            if unit.detector:
+                strongest.setdefault(unit.label, unit)
         views.append(
             View(
                 quantile=quantile,
                 index=q,
-                units=summary.units,
-                detectors=summary.detectors,
-                unique=summary.unique_detectors,
-                groups=_groups(units, colours, {card.unit: card.anchor for card in cards}),
-                mark=min(dissection.iou_threshold / highest, 1.0) if highest > 0 else 1.0,
-                cards=tuple(card for card in cards if card.detector),
-                rest=tuple(card for card in cards if not card.detector),
+                summary=summaries[info.name, quantile],
+                groups=_groups(units, colours, q),
+                best=tuple(strongest.values()),
+                nearest=units[0] if units and not strongest and units[0].label else None,
             )
         )
-    return LayerReport(info.name, info.alias, info.slug, info.op, tuple(_layer_facts(info)), tuple(views))
+    page = f"layers/{quote(info.slug)}.html"
+    return LayerReport(info, page, tuple(layer_facts(info)), tuple(views))
 
 
 def _headlines(layers: Sequence[LayerReport], quantiles: int) -> Iterable[tuple[LayerReport, View]]:
@@ -363,13 +241,7 @@ def _headlines(layers: Sequence[LayerReport], quantiles: int) -> Iterable[tuple[
         yield layer, layer.views[q]
 
 
-def _anchor(slug: str, unit: int, quantile: int) -> str:
-    return f"unit-{slug}-{unit}-q{quantile}"
-
-
-def _groups(
-    units: Sequence[Unit], colours: Mapping[str, int], anchors: Mapping[int, str]
-) -> tuple[Group, ...]:
+def _groups(units: Sequence[Unit], colours: Mapping[str, int], quantile: int) -> tuple[Group, ...]:
     """Bars of the paper's figure from units sorted by falling IoU."""
     members: dict[str, dict[str, list[int]]] = {category: defaultdict(list) for category in colours}
     for unit in units:
@@ -380,7 +252,7 @@ def _groups(
             category,
             colours[category],
             tuple(
-                Bar(concept, tuple(found), anchors[found[0]])
+                Bar(concept, tuple(found), _anchor(concept, quantile))
                 for concept, found in sorted(concepts.items(), key=lambda item: (-len(item[1]), item[0]))
             ),
         )
@@ -388,20 +260,7 @@ def _groups(
     )
 
 
-def _others(unit: Unit) -> tuple[Best, ...]:
-    found = [
-        Best(concept, category, iou)
-        for category, (concept, iou) in unit.best.items()
-        if category != unit.category and iou > 0
-    ]
-    return tuple(sorted(found, key=lambda best: (-best.iou, best.category)))
-
-
-def _layer_facts(info: LayerInfo) -> Iterable[str]:
-    yield f"{info.units:,} units"
-    yield f"{info.shape[0]} × {info.shape[1]} positions"
-    if info.geometry:
-        size = info.geometry.get("size")
-        if isinstance(size, Sequence) and len(size) == 2:
-            yield f"sees {size[0]:g} × {size[1]:g} pixels"
-    yield f"upsampled by {info.upsample}"
+def _anchor(concept: str, quantile: int) -> str:
+    # between quotes the name is meant whole
+    found = "find=" + quote(f'"{concept}"', safe="")
+    return f"q={quantile}&{found}" if quantile else found

@@ -8,9 +8,9 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from onnxdissect.results import Dissection
+    from onnxdissect.results import Dissection, LayerInfo
 
-__all__ = ["Fact", "model_name", "run_facts", "section"]
+__all__ = ["Fact", "layer_facts", "model_name", "run_facts", "section"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,27 @@ def run_facts(dissection: Dissection) -> Iterator[Fact]:
         provider = provider.get("name")
     if provider:
         yield Fact("Ran on", str(provider).removesuffix("ExecutionProvider").upper(), _took(manifest))
+
+
+def layer_facts(info: LayerInfo) -> Iterator[str]:
+    """Say what a layer looks like.
+
+    Parameters
+    ----------
+    info : LayerInfo
+
+    Yields
+    ------
+    str
+        Short statements.
+    """
+    yield f"{info.units:,} units"
+    yield f"{info.shape[0]} × {info.shape[1]} positions"
+    if info.geometry:
+        size = info.geometry.get("size")
+        if isinstance(size, Sequence) and len(size) == 2:
+            yield f"sees {size[0]:g} × {size[1]:g} pixels"
+    yield f"upsampled by {info.upsample}"
 
 
 def _joined(parts: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from onnxdissect.report.data import Bar, Group
 
-__all__ = ["BarChart", "BarMark", "Heading", "Panel", "Tick", "bar_chart"]
+__all__ = ["BarChart", "BarMark", "Heading", "Panel", "Tick", "axis_counts", "bar_chart"]
 
 _WIDTH = 1220  # of the page's text beside a scroll bar
 _MARGIN = 30  # left of the bars, for the axis
@@ -179,14 +179,24 @@ def _panel(groups: Sequence[Group], slot: float, highest: int, baseline: float) 
                 )
             )
             x += slot
-    ticks = tuple(Tick(baseline - count * scale, count) for count in _counts(highest))
+    ticks = tuple(Tick(baseline - count * scale, count) for count in axis_counts(highest))
     # a heading's capitals are wider than a concept's letters
     letters = max([1.4 * len(heading.text) for heading in headings] + [len(bar.text) for bar in bars])
     return Panel(math.ceil(baseline + 10 + letters * _LETTER), ticks, tuple(headings), tuple(bars))
 
 
-def _counts(highest: int) -> range:
-    """Whole numbers for the axis, at most five above 0."""
+def axis_counts(highest: int) -> range:
+    """Choose whole numbers for an axis, at most five above 0.
+
+    Parameters
+    ----------
+    highest : int
+        What the axis reaches up to.
+
+    Returns
+    -------
+    range
+    """
     magnitude = 1
     while True:
         for step in (magnitude, 2 * magnitude, 5 * magnitude):

@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from onnxdissect.report.data import Report
+from onnxdissect.report.data import LayerReport, Report
+from onnxdissect.report.depth import depth_chart
 from onnxdissect.report.figures import bar_chart
+from onnxdissect.report.plots import FORMATS, bars_name, depth_name
 
-__all__ = ["render_index"]
+__all__ = ["ASSETS", "copy_assets", "render_concepts", "render_index", "render_layer"]
+
+ASSETS = ("report.css", "report.js")
+"""What lies beside the pages as it is in the package."""
+
+
+def copy_assets(folder: Path) -> None:
+    """Put the style sheet and the script beside the pages.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the report.
+    """
+    for name in ASSETS:
+        source = files("onnxdissect.report").joinpath("templates", name)
+        (folder / name).write_bytes(source.read_bytes())
 
 
 def render_index(report: Report) -> str:
-    """Write the page of a run.
+    """Write the overview of a run.
 
     Parameters
     ----------
@@ -20,8 +43,51 @@ def render_index(report: Report) -> str:
     Returns
     -------
     str
-        HTML that needs nothing but the pictures beside it. Every name in it is escaped.
+        HTML. Every name in it is escaped.
     """
+    charts = [depth_chart(report.layers, q) for q in range(len(report.quantiles))]
+    return _render("index.html.j2", report=report, root="", depth_charts=charts)
+
+
+def render_layer(report: Report, layer: LayerReport) -> str:
+    """Write the page of a layer.
+
+    Parameters
+    ----------
+    report : Report
+    layer : LayerReport
+
+    Returns
+    -------
+    str
+        HTML whose script fills in the units.
+    """
+    place = report.layers.index(layer)
+    around = {
+        "before": report.layers[place - 1] if place else None,
+        "after": report.layers[place + 1] if place + 1 < len(report.layers) else None,
+    }
+    return _render("layer.html.j2", report=report, root="../", layer=layer, **around)
+
+
+def render_concepts(report: Report, finders: Sequence[Sequence[dict[str, Any]]]) -> str:
+    """Write the page of the concepts.
+
+    Parameters
+    ----------
+    report : Report
+    finders : sequence of sequence of dict
+        Of `onnxdissect.report.site.concept_finders`.
+
+    Returns
+    -------
+    str
+        HTML: an index of all concepts that some unit detects, and room for one of them.
+    """
+    return _render("concepts.html.j2", report=report, root="", finders=finders)
+
+
+def _render(name: str, **content: Any) -> str:
     environment = Environment(
         loader=PackageLoader("onnxdissect.report"),
         autoescape=True,
@@ -29,5 +95,7 @@ def render_index(report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    template = environment.get_template("index.html.j2")
-    return template.render(report=report, bar_chart=bar_chart)
+    environment.globals.update(
+        bar_chart=bar_chart, bars_name=bars_name, depth_name=depth_name, formats=FORMATS
+    )
+    return environment.get_template(name).render(several=len(content["report"].quantiles) > 1, **content)

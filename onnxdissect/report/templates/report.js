@@ -1,0 +1,666 @@
+"use strict";
+
+// Pages opened from disk may not fetch, so data comes as script files that call the functions returned here.
+const dissect = (() => {
+  const root = document.body.dataset.root;
+  const page = document.body.dataset.page;
+  const layers = new Map(); // folder name -> per quantile, units by number
+  const units = new Map(); // "folder/unit" -> what a closer look shows, or a promise of it
+  const arrivals = new Map(); // "folder/unit" -> function that takes it
+  let run = null;
+  let finders = [];
+  const overlays = { mask: "Mask", heat: "Heat map", annotation: "Annotation" };
+  const keys = { m: "mask", h: "heat", a: "annotation" };
+  const CHUNK = 24;
+  const TILES = 6;
+
+  // ---- small helpers
+
+  const byId = (id) => document.getElementById(id);
+
+  function make(tag, attributes, ...children) {
+    const svg = ["svg", "path", "rect", "line", "text", "g", "title"].includes(tag) && attributes?.svg;
+    const element = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes ?? {})) {
+      if (name !== "svg" && value !== null && value !== undefined && value !== false) element.setAttribute(name, value);
+    }
+    element.append(...children.filter((child) => child !== null && child !== undefined));
+    return element;
+  }
+
+  const draw = (tag, attributes, ...children) => make(tag, { svg: true, ...attributes }, ...children);
+  const number = (value, digits = 3) => (value === null || value === undefined ? "–" : value.toFixed(digits));
+  const figure = (value) => (value === null || value === undefined ? "–" : String(Number(value.toPrecision(4))));
+  const short = (value) => String(Number(value.toPrecision(2)));
+  const percent = (share) => `${(100 * share).toFixed(2)}%`;
+  const colourOf = (category) => {
+    const known = run.categories.find((one) => one.name === category);
+    return known ? `c${known.colour}` : "";
+  };
+  const label = (unit) => unit.label || "no concept";
+
+  // ---- the address bar holds what is shown
+
+  const FIELDS = ["q", "find", "category", "kind", "least", "most", "sort", "show", "concept", "unit"];
+  const DEFAULTS = { q: "0", show: "mask" };
+
+  function state() {
+    const given = new URLSearchParams(location.hash.slice(1));
+    for (const name of ["least", "most"]) if (!Number.isFinite(Number(given.get(name)))) given.delete(name);
+    return Object.fromEntries(FIELDS.map((name) => [name, given.get(name) ?? DEFAULTS[name] ?? ""]));
+  }
+
+  function address(change) {
+    const wanted = new URLSearchParams();
+    for (const [name, value] of Object.entries({ ...state(), ...change })) {
+      if (value !== (DEFAULTS[name] ?? "")) wanted.set(name, value);
+    }
+    return `#${wanted}`;
+  }
+
+  function change(values) {
+    history.replaceState(null, "", address(values));
+    apply();
+  }
+
+  const quantile = () => Math.min(Math.max(Number.parseInt(state().q, 10) || 0, 0), run.quantiles.length - 1);
+  const shown = () => new Set(state().show.split(" ").filter((name) => name in overlays || name === "side"));
+
+  // ---- data
+
+  function look(slug, unit) {
+    const key = `${slug}/${unit}`;
+    if (!units.has(key)) {
+      units.set(
+        key,
+        new Promise((resolve) => {
+          arrivals.set(key, resolve);
+          const script = make("script", { src: `${root}units/${encodeURIComponent(slug)}/${unit}.js` });
+          script.addEventListener("error", () => resolve(null));
+          document.head.append(script);
+        }),
+      );
+    }
+    return units.get(key);
+  }
+
+  function withLayer(slug) {
+    if (layers.has(slug)) return Promise.resolve();
+    return new Promise((resolve) => {
+      const script = make("script", { src: `${root}data/${encodeURIComponent(slug)}.js` });
+      script.addEventListener("load", resolve);
+      script.addEventListener("error", resolve);
+      document.head.append(script);
+    });
+  }
+
+  // ---- images with masks, maps and annotations over them
+
+  // The outline of a mask given as lengths of runs: an SVG path along the edges of label pixels.
+  function outline(text, height, width) {
+    const inside = new Uint8Array(height * width);
+    let place = 0;
+    text.split(" ").forEach((length, i) => {
+      const end = place + Number(length);
+      if (i % 2) inside.fill(1, place, end);
+      place = end;
+    });
+    const wide = width + 1;
+    const after = new Map();
+    const edge = (from, to) => (after.has(from) ? after.get(from).push(to) : after.set(from, [to]));
+    for (let at = inside.indexOf(1); at >= 0; at = inside.indexOf(1, at + 1)) {
+      const row = Math.floor(at / width);
+      const column = at - row * width;
+      const corner = row * wide + column;
+      if (row === 0 || !inside[at - width]) edge(corner, corner + 1);
+      if (column === width - 1 || !inside[at + 1]) edge(corner + 1, corner + 1 + wide);
+      if (row === height - 1 || !inside[at + width]) edge(corner + 1 + wide, corner + wide);
+      if (column === 0 || !inside[at - 1]) edge(corner + wide, corner);
+    }
+    const parts = [];
+    while (after.size) {
+      const [start] = after.keys();
+      let from = start;
+      let heading = 0;
+      const corners = [];
+      do {
+        const choices = after.get(from);
+        const to = choices.pop();
+        if (!choices.length) after.delete(from);
+        if (to - from !== heading) corners.push(`${from % wide} ${Math.floor(from / wide)}`);
+        heading = to - from;
+        from = to;
+      } while (from !== start);
+      parts.push(`M${corners.join("L")}Z`);
+    }
+    return parts.join("");
+  }
+
+  const RAMP = [[12, 8, 42], [92, 20, 106], [188, 50, 84], [243, 128, 40], [251, 236, 150]];
+
+  function colour(share) {
+    const place = Math.min(Math.max(share, 0), 1) * (RAMP.length - 1);
+    const low = Math.min(Math.floor(place), RAMP.length - 2);
+    return RAMP[low].map((value, i) => value + (place - low) * (RAMP[low + 1][i] - value));
+  }
+
+  function paintHeat(canvas, maps, rank) {
+    const [height, width] = maps.size;
+    const cells = Uint8Array.from(atob(maps.cells[rank]), (letter) => letter.charCodeAt(0));
+    const lowest = Math.min(...maps.low);
+    const range = Math.max(...maps.high) - lowest || 1;
+    const value = (at) => maps.low[rank] + (cells[at] / 255) * (maps.high[rank] - maps.low[rank]);
+    const [rows, columns] = [canvas.height, canvas.width];
+    const place = (line, i, steps, count) =>
+      Math.min(Math.max((line[0] * (i + 0.5)) / steps + line[1], 0), count - 1);
+    const pixels = new ImageData(columns, rows);
+    for (let r = 0; r < rows; r += 1) {
+      const y = place(maps.rows, r, rows, height);
+      const top = Math.min(Math.floor(y), Math.max(height - 2, 0));
+      const bottom = Math.min(top + 1, height - 1);
+      for (let c = 0; c < columns; c += 1) {
+        const x = place(maps.columns, c, columns, width);
+        const left = Math.min(Math.floor(x), Math.max(width - 2, 0));
+        const right = Math.min(left + 1, width - 1);
+        const above = value(top * width + left) * (1 - x + left) + value(top * width + right) * (x - left);
+        const below = value(bottom * width + left) * (1 - x + left) + value(bottom * width + right) * (x - left);
+        const share = (above * (1 - y + top) + below * (y - top) - lowest) / range;
+        pixels.data.set([...colour(share), 110 + 120 * Math.min(Math.max(share, 0), 1)], 4 * (r * columns + c));
+      }
+    }
+    canvas.getContext("2d").putImageData(pixels, 0, 0);
+    canvas.dataset.drawn = "yes";
+  }
+
+  function overlay(kind, path, height, width) {
+    const picture = draw("svg", {
+      class: kind, viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true",
+    });
+    if (kind === "mask") {
+      picture.append(draw("path", { class: "dim", "fill-rule": "evenodd", d: `M0 0H${width}V${height}H0Z${path}` }));
+    }
+    if (path) picture.append(draw("path", { class: "casing", d: path }), draw("path", { class: "line", d: path }));
+    return picture;
+  }
+
+  // One image; `only` names the one overlay of a side-by-side view.
+  function frame(unit, exhibits, view, rank, only) {
+    const image = exhibits.images[rank];
+    const [height, width] = image.grid;
+    const [photoWidth, photoHeight] = image.photo ?? [width, height];
+    const box = make("div", { class: `frame${only ? ` only only-${only}` : ""}` });
+    box.style.aspectRatio = `${photoWidth} / ${photoHeight}`;
+    box.classList.toggle("tall", photoWidth / photoHeight < run.aspect);
+    const alt = `${image.name}: top image ${rank + 1} of unit ${unit.unit}, activation ${figure(image.value)}`;
+    if (image.photo) {
+      box.append(
+        make("img", {
+          src: `${root}photos/${image.image}.webp`, width: photoWidth, height: photoHeight,
+          loading: "lazy", decoding: "async", alt: only ? `${alt}, ${overlays[only].toLowerCase()}` : alt,
+        }),
+      );
+    } else {
+      box.append(make("div", { class: "absent", role: "img", "aria-label": alt }, "no picture"));
+    }
+    if (exhibits.maps && (!only || only === "heat")) {
+      const canvas = make("canvas", { class: "heat", width: 56, height: 56, "aria-hidden": "true" });
+      canvas.paint = () => paintHeat(canvas, exhibits.maps, rank);
+      if (only || shown().has("heat")) canvas.paint();
+      box.append(canvas);
+    }
+    if (!only || only === "mask") {
+      box.append(overlay("mask", outline(view.masks[rank], height, width), height, width));
+    }
+    if (view.annotations[rank] && (!only || only === "annotation")) {
+      box.append(overlay("annotation", outline(view.annotations[rank], height, width), height, width));
+    }
+    return box;
+  }
+
+  // ---- cards
+
+  function interval(unit) {
+    return unit.low === null || unit.low === undefined ? "" : `${number(unit.low)}–${number(unit.high)}`;
+  }
+
+  // A bar from 0 to `highest` with the interval as a whisker and the threshold as a mark.
+  function bar(value, low, high, highest) {
+    const scale = Math.max(highest, run.iou_threshold) || 1;
+    const whole = make("div", { class: "bar", "aria-hidden": "true" });
+    const part = (kind, from, to) => {
+      const piece = make("span", { class: kind });
+      piece.style.left = percent(Math.min(from / scale, 1));
+      if (to !== undefined) piece.style.width = percent(Math.max(Math.min(to, scale) - from, 0) / scale);
+      whole.append(piece);
+    };
+    part("fill", 0, value);
+    if (low !== null && low !== undefined) part("whisker", low, high);
+    part("mark", run.iou_threshold);
+    return whole;
+  }
+
+  function card(slug, unit, highest, href, where) {
+    const tiles = make("div", { class: "tiles" });
+    if (run.pictures) for (let i = 0; i < TILES; i += 1) tiles.append(make("div", { class: "tile" }));
+    const sure = unit.stability === null ? null : `stable ${Math.round(100 * unit.stability)} %`;
+    const item = make(
+      "li",
+      { class: `card ${colourOf(unit.category)}${unit.detector ? "" : " weak"}` },
+      make("div", { class: "card-head" },
+        make("h3", {}, make("a", { href, "data-unit": `${slug}/${unit.unit}` }, label(unit))),
+        unit.category ? make("span", { class: "category" }, unit.category) : null,
+        make("span", { class: "which" }, where ? `${where} · ${unit.unit}` : `unit ${unit.unit}`)),
+      bar(unit.iou, unit.low, unit.high, highest),
+      make("p", { class: "figures" },
+        make("span", {}, "IoU ", make("strong", {}, number(unit.iou)), interval(unit) ? ` (${interval(unit)})` : ""),
+        make("span", {}, unit.silent ? "never above its threshold" : sure ?? `T ${figure(unit.threshold)}`)),
+      tiles);
+    item.fill = () => fillTiles(slug, unit, tiles);
+    return item;
+  }
+
+  async function fillTiles(slug, unit, tiles) {
+    if (!run.pictures) return;
+    const view = quantile();
+    const exhibits = await look(slug, unit.unit);
+    if (!exhibits) return;
+    const images = exhibits.images.slice(0, TILES);
+    tiles.replaceChildren(
+      ...images.map((_, rank) =>
+        make("div", { class: "tile" }, frame(unit, exhibits, exhibits.views[view], rank))));
+  }
+
+  const nearing = "IntersectionObserver" in window
+    ? new IntersectionObserver((entries) => {
+        for (const entry of entries) {
+          if (!entry.isIntersecting) continue;
+          nearing.unobserve(entry.target);
+          entry.target.fill();
+        }
+      }, { rootMargin: "500px" })
+    : null;
+
+  // Cards appear as the reader comes near them.
+  const sentinel = make("li", { class: "sentinel", "aria-hidden": "true" });
+  function showCards(list, makeCard) {
+    const place = byId("cards");
+    let next = 0;
+    sentinel.fill = () => {
+      sentinel.remove();
+      for (const entry of list.slice(next, next + CHUNK)) {
+        const item = makeCard(entry);
+        place.append(item);
+        nearing.observe(item);
+      }
+      next += CHUNK;
+      if (next < list.length) {
+        place.append(sentinel);
+        nearing.observe(sentinel);
+      }
+    };
+    nearing.unobserve(sentinel);
+    place.replaceChildren();
+    sentinel.fill();
+  }
+
+  // ---- the page of a layer
+
+  let drawnFor = null;
+  let listed = []; // [folder, unit] in the order on show, for the dialog's neighbours
+
+  function matches(unit, wanted) {
+    const text = wanted.find.trim().toLowerCase();
+    const name = unit.label.toLowerCase();
+    const least = wanted.least === "" ? -1 : Number(wanted.least);
+    const most = wanted.most === "" ? 2 : Number(wanted.most);
+    const whole = text.length > 1 && text.startsWith('"') && text.endsWith('"');
+    const found = whole ? name === text.slice(1, -1) : name.includes(text) || text === String(unit.unit);
+    return (
+      found &&
+      (!wanted.category || unit.category === wanted.category) &&
+      (!wanted.kind || unit.detector === (wanted.kind === "detectors")) &&
+      unit.iou >= least &&
+      unit.iou <= most
+    );
+  }
+
+  const ORDERS = {
+    "": (a, b) => b.iou - a.iou || a.unit - b.unit,
+    unit: (a, b) => a.unit - b.unit,
+    label: (a, b) => !a.label - !b.label || a.label.localeCompare(b.label) || b.iou - a.iou || a.unit - b.unit,
+    threshold: (a, b) => b.threshold - a.threshold || a.unit - b.unit,
+  };
+
+  function applyLayer(wanted) {
+    const slug = document.body.dataset.slug;
+    const all = layers.get(slug)?.[quantile()] ?? [];
+    for (const name of ["find", "category", "kind", "least", "most", "sort"]) {
+      if (byId(name) !== document.activeElement || byId(name).tagName === "SELECT") byId(name).value = wanted[name];
+    }
+    const names = ["q", "find", "category", "kind", "least", "most", "sort"];
+    const now = JSON.stringify(names.map((name) => wanted[name]));
+    if (now !== drawnFor) {
+      const labels = new Set(all.filter((unit) => unit.label).map((unit) => unit.label));
+      byId("concepts").replaceChildren(...[...labels].sort().map((name) => make("option", { value: name })));
+      const list = all.filter((unit) => matches(unit, wanted)).sort(ORDERS[wanted.sort] ?? ORDERS[""]);
+      const highest = Math.max(0, ...all.map((unit) => (unit.detector ? unit.high : null) ?? unit.iou));
+      listed = list.map((unit) => [slug, unit.unit]);
+      byId("count").textContent = list.length === all.length
+        ? `${all.length.toLocaleString("en")} units`
+        : `${list.length.toLocaleString("en")} of ${all.length.toLocaleString("en")} units`;
+      showCards(list, (unit) => card(slug, unit, highest, "", ""));
+      drawnFor = now;
+    }
+    const chosen = wanted.unit === "" ? undefined : all[Number(wanted.unit)];
+    showUnit(chosen ? slug : "", chosen);
+  }
+
+  // ---- the page of the concepts
+
+  async function applyConcepts(wanted) {
+    const view = quantile();
+    const entry = (finders[view] ?? []).find((one) => String(one.number) === wanted.concept);
+    byId("index").hidden = Boolean(entry);
+    byId("concept").hidden = !entry;
+    if (!entry) {
+      byId("concept-title").textContent = "Concepts";
+      byId("concept-facts").textContent = "Every concept that some unit of some layer detects, and where.";
+      showUnit("", undefined);
+      drawnFor = null;
+      let count = 0;
+      for (const name of ["find", "category"]) {
+        if (byId(name) !== document.activeElement || name === "category") byId(name).value = wanted[name];
+      }
+      for (const row of document.querySelectorAll("table.concepts tbody tr")) {
+        const match = row.dataset.name.toLowerCase().includes(wanted.find.trim().toLowerCase());
+        row.hidden = !match || (wanted.category !== "" && row.dataset.category !== wanted.category);
+        count += !row.hidden && row.getClientRects().length > 0;
+      }
+      byId("count").textContent = count === 1 ? "1 concept" : `${count} concepts`;
+      return;
+    }
+    byId("all-concepts").href = address({ concept: "", unit: "" });
+    byId("all-concepts").hash = address({ concept: "", unit: "" });
+    const units = entry.detectors.length;
+    byId("concept-title").textContent = entry.name;
+    byId("concept-facts").textContent =
+      `${entry.category} · in ${entry.images.toLocaleString("en")} ${entry.images === 1 ? "image" : "images"} · ` +
+      `${units} ${units === 1 ? "unit detects" : "units detect"} it`;
+    const involved = [...new Set([...entry.detectors, ...entry.others].map(([layer]) => layer))];
+    await Promise.all(involved.map((layer) => withLayer(run.layers[layer].slug)));
+    if (state().concept !== wanted.concept || quantile() !== view) return; // another one was asked for meanwhile
+    const now = `${view}/${wanted.concept}`;
+    if (now !== drawnFor) {
+      drawnFor = now;
+      showConcept(entry, view);
+    }
+    const [slug, unit] = wanted.unit.split(":");
+    showUnit(slug, layers.get(slug)?.[view]?.[Number(unit)]);
+  }
+
+  function showConcept(entry, view) {
+    const most = Math.max(...run.layers.map((_, i) => entry.detectors.filter(([layer]) => layer === i).length), 1);
+    byId("concept-layers").replaceChildren(
+      make("table", { class: `strip ${colourOf(entry.category)}` },
+        make("caption", {}, "Detectors by layer"),
+        make("tbody", {},
+          ...run.layers.map((layer, i) => {
+            const count = entry.detectors.filter(([at]) => at === i).length;
+            const fill = make("span", { class: "fill" });
+            fill.style.width = percent(count / most);
+            const link = make("a", { href: `${layer.page}#${new URLSearchParams({ ...(view ? { q: view } : {}), find: `"${entry.name}"` })}` }, layer.alias);
+            return make("tr", {},
+              make("th", { scope: "row" }, link),
+              make("td", { class: "number" }, String(count)),
+              make("td", { class: "wide", "aria-hidden": "true" }, make("div", { class: "bar" }, fill)));
+          }))));
+    const found = entry.detectors.map(([layer, unit]) => layers.get(run.layers[layer].slug)[view][unit]);
+    const highest = Math.max(0, ...found.map((unit) => unit.high ?? unit.iou));
+    listed = entry.detectors.map(([layer, unit]) => [run.layers[layer].slug, unit]);
+    byId("detectors-title").hidden = !entry.detectors.length;
+    showCards(entry.detectors, ([at, number]) => {
+      const layer = run.layers[at];
+      return card(layer.slug, layers.get(layer.slug)[view][number], highest, "", layer.alias);
+    });
+    byId("others").hidden = !entry.others.length;
+    byId("others-list").replaceChildren(
+      ...entry.others.map(([at, unit, iou]) => {
+        const layer = run.layers[at];
+        const other = layers.get(layer.slug)[view][unit];
+        return make("li", {},
+          make("a", { href: "", "data-unit": `${layer.slug}/${unit}` }, `${layer.alias} · ${unit}`),
+          ` ${number(iou)}, labelled ${label(other)} ${number(other.iou)}`);
+      }));
+  }
+
+  // ---- a unit, closer
+
+  let open = "";
+
+  async function showUnit(slug, unit) {
+    const dialog = byId("unit");
+    if (!unit) {
+      open = "";
+      if (dialog.open) dialog.close();
+      return;
+    }
+    const view = quantile();
+    const key = `${slug}/${unit.unit}/${view}/${shown().has("side")}`;
+    if (key === open) return;
+    open = key;
+    const layer = run.layers.find((one) => one.slug === slug);
+    const at = listed.findIndex(([where, which]) => where === slug && which === unit.unit);
+    dialog.className = colourOf(unit.category);
+    byId("unit-title").replaceChildren(
+      label(unit), " ", make("span", { class: "category" }, unit.category || "meets no concept"));
+    const elsewhere = new URLSearchParams({ ...(view ? { q: view } : {}), concept: unit.concept });
+    byId("unit-place").replaceChildren(
+      `unit ${unit.unit} of ${layer.alias}` + (at < 0 ? "" : ` · ${at + 1} of ${listed.length}`),
+      ...(unit.detector && page !== "concepts"
+        ? [" · ", make("a", { href: `${root}concepts.html#${elsewhere}` }, `all detectors of ${unit.label}`)]
+        : []));
+    byId("unit-before").disabled = at <= 0;
+    byId("unit-after").disabled = at < 0 || at === listed.length - 1;
+    if (!dialog.open) dialog.showModal();
+    const exhibits = await look(slug, unit.unit);
+    if (open !== key) return;
+    byId("unit-facts").replaceChildren(...unitFacts(unit, exhibits, view));
+    byId("unit-images").className = shown().has("side") ? "side" : "";
+    byId("unit-images").replaceChildren(...(exhibits ? topImages(unit, exhibits, exhibits.views[view]) : []));
+    dialog.querySelector(".unit-body").scrollTop = 0;
+  }
+
+  function topImages(unit, exhibits, view) {
+    const side = shown().has("side");
+    return exhibits.images.map((image, rank) => {
+      const kinds = ["mask", ...(exhibits.maps ? ["heat"] : []), ...(view.annotations[rank] !== null ? ["annotation"] : [])];
+      const frames = side
+        ? kinds.map((kind) => make("div", { class: "tile" }, frame(unit, exhibits, view, rank, kind)))
+        : [make("div", { class: "tile" }, frame(unit, exhibits, view, rank))];
+      const absent = view.annotations[rank] === "" ? `, no ${label(unit)} annotated` : "";
+      return make("li", {},
+        make("div", { class: "row" }, ...frames),
+        make("p", { class: "hint", title: image.name }, `${rank + 1} · ${figure(image.value)}${absent}`));
+    });
+  }
+
+  function fact(name, value, detail) {
+    return make("div", {}, make("dt", {}, name), make("dd", {}, value, detail ? make("small", {}, detail) : null));
+  }
+
+  function unitFacts(unit, exhibits, view) {
+    const parts = [
+      make("dl", { class: "numbers" },
+        fact("IoU", number(unit.iou), interval(unit) ? `95 % ${interval(unit)}` : ""),
+        fact("Detector", unit.detector ? "yes" : "no", `IoU above ${figure(run.iou_threshold)}`),
+        unit.stability === null ? null : fact("Stability", `${Math.round(100 * unit.stability)} %`, "of resamples keep the label"),
+        unit.p === null ? null : fact("p", short(unit.p), "by chance alone"),
+        unit.q === null ? null : fact("q", short(unit.q), "false discovery rate"),
+        fact("Threshold T", figure(unit.threshold), `quantile ${figure(run.quantiles[view])}`)),
+    ];
+    if (unit.silent) parts.push(make("p", { class: "hint" }, "Nowhere above its threshold."));
+    if (!exhibits) return [...parts, make("p", { class: "note" }, "The details of this unit could not be read.")];
+    const best = exhibits.views[view].best;
+    if (best.length) {
+      parts.push(make("h3", {}, best.length === 1 ? "Its one concept" : `${best.length === 10 ? "Ten" : "The"} best concepts`), ranking(best));
+    }
+    if (unit.best.length) {
+      parts.push(
+        make("h3", {}, "Best of each category"),
+        make("table", { class: "best" },
+          make("tbody", {},
+            ...unit.best.map(([category, concept, iou]) =>
+              make("tr", { class: colourOf(category) },
+                make("th", { scope: "row" }, make("span", { class: "dot" }), category),
+                make("td", {}, concept),
+                make("td", { class: "number" }, number(iou)))))));
+    }
+    if (exhibits.histogram) parts.push(make("h3", {}, "Activations"), histogram(exhibits.histogram, unit.threshold));
+    return parts;
+  }
+
+  function ranking(best) {
+    const highest = Math.max(...best.map((one) => one[5] ?? one[3]));
+    return make("table", { class: "ranking" },
+      make("thead", { class: "unseen" },
+        make("tr", {}, ...["Concept", "IoU", "Bar"].map((name) => make("th", { scope: "col" }, name)))),
+      make("tbody", {},
+        ...best.map(([, name, category, iou, low, high]) =>
+          make("tr", { class: colourOf(category) },
+            make("th", { scope: "row", title: category }, make("span", { class: "dot" }), name),
+            make("td", { class: "number", title: low === null ? "" : `95 % interval ${number(low)}–${number(high)}` }, number(iou)),
+            make("td", { class: "wide" }, bar(iou, low, high, highest))))));
+  }
+
+  function histogram(found, threshold) {
+    const [width, height, below] = [360, 84, 30];
+    const tallest = Math.log1p(Math.max(...found.counts));
+    const step = width / found.counts.length;
+    const x = (value) => (width * (value - found.low)) / (found.high - found.low);
+    const total = found.counts.reduce((sum, count) => sum + count, 0);
+    const picture = draw("svg", {
+      class: "histogram", viewBox: `0 0 ${width} ${height + below}`, role: "img",
+      "aria-label": `Histogram of ${total} sampled activations from ${figure(found.low)} to ${figure(found.high)}, counts on a log scale; threshold ${figure(threshold)}`,
+    });
+    found.counts.forEach((count, i) => {
+      const tall = (height * Math.log1p(count)) / tallest;
+      const above = found.low + ((i + 0.5) * (found.high - found.low)) / found.counts.length > threshold;
+      picture.append(draw("rect", { class: above ? "above" : "", x: i * step + 0.5, y: height - tall, width: step - 1, height: tall }));
+    });
+    const at = x(threshold);
+    picture.append(
+      draw("line", { class: "base", x1: 0, x2: width, y1: height, y2: height }),
+      draw("line", { class: "mark", x1: at, x2: at, y1: 0, y2: height + 4 }),
+      draw("text", { x: 0, y: height + 26 }, figure(found.low)),
+      draw("text", { x: width, y: height + 26, "text-anchor": "end" }, figure(found.high)),
+      draw("text", { class: "name", x: Math.min(Math.max(at, 24), width - 24), y: height + 15, "text-anchor": "middle" }, "T"));
+    return make("figure", {}, picture, make("figcaption", { class: "hint" }, `${total.toLocaleString("en")} samples, counts on a log scale. To the right of T the unit is on.`));
+  }
+
+  function step(by) {
+    const wanted = state().unit;
+    const [slug, unit] = page === "layer" ? [document.body.dataset.slug, wanted] : wanted.split(":");
+    const at = listed.findIndex(([where, which]) => where === slug && String(which) === unit);
+    const next = at < 0 ? undefined : listed[at + by];
+    if (next) change({ unit: unitName(...next) });
+  }
+
+  const unitName = (slug, unit) => (page === "layer" ? String(unit) : `${slug}:${unit}`);
+
+  // ---- everything together
+
+  function apply() {
+    const wanted = state();
+    const on = shown();
+    const radio = byId(`choose-q${quantile()}`);
+    if (radio) radio.checked = true;
+    document.body.dataset.show = [...on].join(" ");
+    if (on.has("heat")) document.querySelectorAll("canvas.heat:not([data-drawn])").forEach((canvas) => canvas.paint());
+    document.querySelectorAll(".toggles button").forEach((button) => button.setAttribute("aria-pressed", String(on.has(button.value))));
+    document.querySelectorAll("a.keeps").forEach((link) => { link.hash = quantile() ? `q=${quantile()}` : ""; });
+    if (page === "layer") applyLayer(wanted);
+    if (page === "concepts") applyConcepts(wanted);
+  }
+
+  function toggle(name) {
+    const on = shown();
+    if (!on.delete(name)) on.add(name);
+    change({ show: [...on].join(" ") || "photo" });
+  }
+
+  function toggles(place, names) {
+    place?.append(...Object.entries(names).map(([value, name]) => make("button", { type: "button", value, "aria-pressed": "false" }, name)));
+    place?.addEventListener("click", (event) => event.target.value && toggle(event.target.value));
+  }
+
+  function typed(event) {
+    const dialog = byId("unit");
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, textarea")) return;
+    const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (event.key === "/" && !dialog.open && byId("find")) byId("find").focus();
+    else if (event.key in keys && run.pictures) toggle(keys[event.key]);
+    else if (by && dialog.open) step(by);
+    else if (by && document.activeElement.dataset?.unit) {
+      const links = [...document.querySelectorAll("#cards a[data-unit]")];
+      links[links.indexOf(document.activeElement) + by]?.focus();
+    } else return;
+    event.preventDefault();
+  }
+
+  function glimpses() {
+    for (const list of document.querySelectorAll(".glimpse")) {
+      const { slug, quantile: view } = list.dataset;
+      const all = layers.get(slug)?.[view];
+      if (!all) continue;
+      const chosen = list.dataset.units.split(" ").map((unit) => all[unit]);
+      const links = [...list.querySelectorAll("a")].map((link) => link.getAttribute("href"));
+      const highest = Math.max(...chosen.map((unit) => unit.high ?? unit.iou));
+      list.replaceChildren(...chosen.map((unit, i) => card(slug, unit, highest, links[i], "")));
+      for (const item of list.children) nearing.observe(item);
+    }
+  }
+
+  function start() {
+    document.body.classList.add("alive");
+    document.body.style.setProperty("--cell", run.aspect);
+    toggles(byId("toggles"), overlays);
+    toggles(byId("unit-toggles"), { ...overlays, side: "Side by side" });
+    document.querySelectorAll(".chooser input").forEach((radio) => {
+      radio.addEventListener("change", () => change({ q: radio.value }));
+    });
+    for (const name of ["find", "category", "kind", "least", "most", "sort"]) {
+      byId(name)?.addEventListener("input", () => change({ [name]: byId(name).value }));
+    }
+    byId("filters")?.addEventListener("submit", (event) => event.preventDefault());
+    byId("filters")?.addEventListener("reset", (event) => {
+      event.preventDefault();
+      for (const field of byId("filters").querySelectorAll("input, select")) field.value = "";
+      change({ find: "", category: "", kind: "", least: "", most: "", sort: "" });
+    });
+    document.addEventListener("click", (event) => {
+      const link = event.target.closest("a[data-unit]");
+      if (!link || page === "index") return;
+      const [slug, unit] = link.dataset.unit.split("/");
+      event.preventDefault();
+      location.hash = address({ unit: unitName(slug, unit) });
+    });
+    byId("unit").addEventListener("close", () => { if (state().unit) change({ unit: "" }); });
+    byId("unit").addEventListener("click", (event) => { if (event.target === byId("unit")) byId("unit").close(); });
+    byId("unit-close").addEventListener("click", () => byId("unit").close());
+    byId("unit-before").addEventListener("click", () => step(-1));
+    byId("unit-after").addEventListener("click", () => step(1));
+    document.addEventListener("keydown", typed);
+    addEventListener("hashchange", apply);
+    if (page === "index") glimpses();
+    apply();
+  }
+
+  addEventListener("DOMContentLoaded", () => { if (run) start(); });
+
+  return {
+    run: (content) => { run = content; },
+    layer: (slug, views) => { layers.set(slug, views); },
+    unit: (slug, unit, content) => { arrivals.get(`${slug}/${unit}`)?.(content); },
+    concepts: (content) => { finders = content; },
+  };
+})();

@@ -1,0 +1,374 @@
+"""What a reader of the report can do, done."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext, Page
+
+    from onnxdissect.results import Dissection
+
+LAYER = "relu6"
+
+
+def address(report: Path, name: str, fragment: str = "") -> str:
+    return (report / name).as_uri() + (f"#{fragment}" if fragment else "")
+
+
+def layer_address(run: Dissection, fragment: str = "", alias: str = LAYER) -> str:
+    return address(run.path / "report", f"layers/{run.layer(alias).slug}.html", fragment)
+
+
+def shown_units(page: Page) -> list[int]:
+    """Numbers of the units on show, after scrolling to the last of them."""
+    while page.locator(".sentinel").count():
+        page.evaluate("document.querySelector('.sentinel')?.scrollIntoView()")
+        page.wait_for_timeout(30)
+    links: list[str] = page.eval_on_selector_all("#cards a[data-unit]", "all => all.map(a => a.dataset.unit)")
+    return [int(link.rpartition("/")[2]) for link in links]
+
+
+def by_iou(run: Dissection, quantile: int = 0) -> list[Any]:
+    units = run.units(LAYER, run.quantiles[quantile])
+    return sorted(units, key=lambda unit: (-unit.iou, unit.unit))
+
+
+def test_all_units_are_there(run: Dissection, page: Page) -> None:
+    page.goto(layer_address(run))
+    assert page.locator("#count").inner_text() == f"{run.layer(LAYER).units} units"
+    assert shown_units(page) == [unit.unit for unit in by_iou(run)]
+
+
+def test_search_and_filters(run: Dissection, page: Page) -> None:
+    page.goto(layer_address(run))
+    units = by_iou(run)
+    label = next(unit.label for unit in units if unit.detector)
+    page.fill("#find", label[:3].upper())
+    assert shown_units(page) == [u.unit for u in units if label[:3].lower() in u.label.lower()]
+    page.fill("#find", f'"{label}"')
+    assert shown_units(page) == [u.unit for u in units if u.label == label]
+    assert "find=" in page.url
+    page.click("#reset")
+    assert "find=" not in page.url
+    category = units[0].category
+    page.select_option("#category", category)
+    assert shown_units(page) == [u.unit for u in units if u.category == category]
+    page.select_option("#kind", "detectors")
+    assert shown_units(page) == [u.unit for u in units if u.category == category and u.detector]
+    page.click("#reset")
+    page.select_option("#kind", "others")
+    assert shown_units(page) == [u.unit for u in units if not u.detector]
+    page.click("#reset")
+    page.fill("#least", "0.03")
+    page.fill("#most", "0.2")
+    wanted = [u.unit for u in units if 0.03 <= u.iou <= 0.2]
+    assert shown_units(page) == wanted
+    assert page.locator("#count").inner_text() == f"{len(wanted)} of {len(units)} units"
+    page.fill("#find", "no such concept")
+    assert shown_units(page) == []
+
+
+@pytest.mark.parametrize("order", ["unit", "label", "threshold"])
+def test_sorting(order: str, run: Dissection, page: Page) -> None:
+    page.goto(layer_address(run))
+    page.select_option("#sort", order)
+    units = run.units(LAYER, run.quantiles[0])
+    found = shown_units(page)
+    assert sorted(found) == list(range(len(units)))
+    if order == "unit":
+        assert found == sorted(found)
+    elif order == "threshold":
+        thresholds = [units[k].threshold for k in found]
+        assert thresholds == sorted(thresholds, reverse=True)
+    else:
+        labels = [units[k].label for k in found if units[k].label]
+        assert [key for i, key in enumerate(labels) if key not in labels[:i]] == sorted(
+            set(labels), key=str.lower
+        )
+
+
+def test_a_view_can_be_linked(run: Dissection, page: Page) -> None:
+    unit = next(u for u in by_iou(run, 1) if u.detector)
+    page.goto(layer_address(run, f"q=1&category={unit.category}&sort=unit&unit={unit.unit}&show=heat"))
+    assert page.locator("#unit-title").inner_text().startswith(unit.label)
+    assert page.input_value("#category") == unit.category
+    assert page.input_value("#sort") == "unit"
+    page.wait_for_selector("#choose-q1:checked")
+    assert shown_units(page) == [
+        u.unit for u in run.units(LAYER, run.quantiles[1]) if u.category == unit.category
+    ]
+    before = page.url
+    page.reload()
+    assert page.url == before
+    assert page.locator("#unit").evaluate("dialog => dialog.open")
+    page.goto(layer_address(run, "unit=99999&find=%22&least=x&show=nonsense&q=7"))
+    assert not page.locator("#unit").evaluate("dialog => dialog.open")
+
+
+def test_dialog(run: Dissection, page: Page) -> None:
+    page.goto(layer_address(run, "kind=detectors"))
+    units = [u for u in by_iou(run) if u.detector]
+    page.locator("#cards a").nth(1).click()
+    page.wait_for_selector("#unit-images li")
+    assert page.locator("#unit-images li").count() == 15
+    facts = page.locator("#unit-facts").inner_text()
+    assert f"{units[1].iou:.3f}" in facts
+    assert f"{units[1].iou_low:.3f}–{units[1].iou_high:.3f}" in facts
+    assert page.locator(".ranking tbody tr").count() == 10
+    assert page.locator(".ranking tbody th").first.inner_text() == units[1].label
+    assert page.locator(".histogram .mark").count() == 1
+    assert f"unit={units[1].unit}" in page.url
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(
+        f"document.getElementById('unit-place').textContent.includes('unit {units[2].unit} ')"
+    )
+    page.click("#unit-before")
+    page.click("#unit-before")
+    assert page.locator("#unit-before").is_disabled()
+    page.click("#unit-toggles button[value=side]")
+    assert page.locator("#unit-images.side li").first.locator(".frame").count() == 3
+    page.keyboard.press("Escape")
+    page.wait_for_function("!document.getElementById('unit').open")
+    assert "unit=" not in page.url
+
+
+def test_keyboard(run: Dissection, page: Page) -> None:
+    page.goto(layer_address(run))
+    page.keyboard.press("/")
+    page.keyboard.type("a")
+    assert page.input_value("#find") == "a"
+    page.keyboard.press("Control+A")
+    page.keyboard.press("Delete")
+    links = page.locator("#cards a")
+    links.first.focus()
+    page.keyboard.press("ArrowRight")
+    assert links.nth(1).evaluate("link => link === document.activeElement")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#unit[open] #unit-images li")
+    page.keyboard.press("h")
+    assert "show=mask+heat" in page.url
+    canvas = page.locator("#unit-images canvas").first
+    assert canvas.is_visible()
+    assert canvas.evaluate("c => new Set(c.getContext('2d').getImageData(0, 0, 56, 56).data).size") > 10
+    page.keyboard.press("m")
+    page.keyboard.press("a")
+    assert page.locator("body").get_attribute("data-show") == "heat annotation"
+    page.keyboard.press("Escape")
+    page.wait_for_function("!document.getElementById('unit').open")
+    assert links.nth(1).evaluate("link => link === document.activeElement")
+
+
+def raster(path: str, grid: tuple[int, int]) -> NDArray[np.bool_]:
+    """Fill an outline of upright edges by the even-odd rule, cell by cell."""
+    inside = np.zeros(grid, np.bool_)
+    for loop in re.findall(r"M([^Z]*)Z", path):
+        corners = [tuple(map(int, corner.split())) for corner in loop.split("L")]
+        for (x, y), (other_x, other_y) in zip(corners, corners[1:] + corners[:1], strict=True):
+            if x == other_x:
+                inside[min(y, other_y) : max(y, other_y), x:] ^= True
+    return inside
+
+
+# The outline, its coordinates, and whether it lies exactly over the photograph.
+_SEEN = """all => all.map(svg => [
+  svg.querySelector(".line")?.getAttribute("d") ?? "",
+  svg.getAttribute("viewBox"),
+  JSON.stringify(svg.getBoundingClientRect()) ===
+    JSON.stringify(svg.parentElement.querySelector("img").getBoundingClientRect()),
+])"""
+
+
+@pytest.mark.parametrize("quantile", [0, 1])
+def test_masks_drawn_are_the_masks_counted(quantile: int, run: Dissection, page: Page) -> None:
+    counts = run.counts(LAYER)
+    for unit in [u.unit for u in by_iou(run, quantile)][:3]:
+        page.goto(layer_address(run, f"q={quantile}&unit={unit}"))
+        page.wait_for_selector("#unit-images li")
+        drawn = page.eval_on_selector_all("#unit-images svg.mask", _SEEN)
+        assert len(drawn) == 15
+        for rank, (path, box, same_place) in enumerate(drawn):
+            grid = run.images[counts.top_images[unit, rank]].grid
+            counted = run.mask(LAYER, unit, rank, run.quantiles[quantile])
+            np.testing.assert_array_equal(raster(path, grid), counted)
+            assert box == f"0 0 {grid[1]} {grid[0]}"
+            assert same_place
+
+
+def test_annotations_drawn_are_those_of_the_data(run: Dissection, page: Page) -> None:
+    from onnxdissect.data import open_dataset
+
+    dataset = open_dataset(run.manifest["data"]["folder"])
+    unit = next(u for u in by_iou(run) if u.category in {"object", "part"})
+    page.goto(layer_address(run, f"unit={unit.unit}&show=annotation"))
+    page.wait_for_selector("#unit-images li")
+    number = next(c.number for c in run.concepts if c.name == unit.label)
+    (concept,) = dataset.concepts_of([number])
+    seen = 0
+    for rank, image in enumerate(run.counts(LAYER).top_images[unit.unit].tolist()):
+        annotation = dataset.read_annotation(image)
+        truth = (annotation.planes == concept + 1).any(axis=0) | (concept in annotation.whole)
+        line = page.locator("#unit-images li").nth(rank).locator("svg.annotation .line")
+        path = line.get_attribute("d") if line.count() else ""
+        np.testing.assert_array_equal(raster(path or "", truth.shape), truth)
+        seen += truth.any()
+    assert seen
+
+
+def test_heat_lies_where_the_mask_is(run: Dissection, page: Page) -> None:
+    unit = by_iou(run)[0].unit
+    page.goto(layer_address(run, f"unit={unit}&show=heat"))
+    page.wait_for_selector("#unit-images canvas[data-drawn]")
+    shares = []
+    for rank in range(5):
+        canvas = page.locator("#unit-images canvas").nth(rank)
+        # the colours of the ramp grow brighter with the activation
+        bright = np.array(
+            canvas.evaluate(
+                "c => [...c.getContext('2d').getImageData(0, 0, 56, 56).data].filter((_, i) => i % 4 === 0)"
+            )
+        ).reshape(56, 56)
+        mask = run.mask(LAYER, unit, rank)
+        rows, columns = ((np.arange(56) + 0.5) / 56 * size for size in mask.shape)
+        inside = mask[rows.astype(int)[:, None], columns.astype(int)]
+        if inside.any() and not inside.all():
+            shares.append(bright[inside].min() / max(bright[~inside].max(), 1))
+    # a threshold separates the map; eight bits and the canvas's own grid blur the edge
+    assert shares
+    assert min(shares) > 0.8
+
+
+def test_concepts(run: Dissection, page: Page) -> None:
+    page.goto(address(run.path / "report", "concepts.html"))
+    units = [u for u in run.units(quantile=run.quantiles[0]) if u.detector]
+    label = units[0].label
+    page.fill("#find", label)
+    rows = page.locator("table.concepts tbody tr:visible")
+    names = {u.label for u in units if label in u.label}
+    assert page.locator("#count").inner_text() == (f"{len(names)} concept" + "s" * (len(names) != 1))
+    assert set(rows.locator("th").all_inner_texts()) == names
+    page.get_by_role("link", name=label, exact=True).click()
+    page.wait_for_selector("#cards a")
+    assert page.locator("#concept-title").inner_text() == label
+    links = page.locator("#cards a").evaluate_all("all => all.map(a => a.dataset.unit)")
+    wanted = {f"{run.layer(u.layer).slug}/{u.unit}" for u in units if u.label == label}
+    assert set(links) == wanted
+    page.locator("#cards a").first.click()
+    page.wait_for_selector("#unit[open] #unit-images li")
+    page.keyboard.press("Escape")
+    page.click("#all-concepts")
+    page.wait_for_selector("#index:visible")
+
+
+def test_overview(run: Dissection, page: Page) -> None:
+    page.goto(address(run.path / "report", "index.html"))
+    page.wait_for_selector(".glimpse svg.mask")
+    assert page.locator(".glimpse:visible .card").count() == 6
+    page.locator("details[open]:visible svg.bars a").first.click()
+    page.wait_for_selector("#cards .card")
+    page.go_back()
+    page.check("#choose-q1")
+    assert page.url.endswith("#q=1")
+    assert page.locator(".view.q0:visible").count() == 0
+    page.locator("nav.top a.keeps").first.click()
+    page.wait_for_selector("body[data-page=layer] #choose-q1:checked")
+    page.goto(address(run.path / "report", "index.html"))
+    for form in ("svg", "pdf", "png"):
+        link = page.locator(f"a[href$='.{form}'][download]").first.get_attribute("href")
+        assert (run.path / "report" / str(link)).stat().st_size > 1000
+
+
+@pytest.mark.parametrize("name", ["index", "layer", "unit", "concepts", "concept"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(name: str, scheme: Any, run: Dissection, page: Page) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    best = by_iou(run)[0]
+    number = next(c.number for c in run.concepts if c.name == best.label)
+    report = run.path / "report"
+    page.emulate_media(color_scheme=scheme)
+    page.goto(
+        {
+            "index": address(report, "index.html"),
+            "layer": layer_address(run, "show=mask+annotation"),
+            "unit": layer_address(run, f"unit={best.unit}"),
+            "concepts": address(report, "concepts.html"),
+            "concept": address(report, "concepts.html", f"concept={number}"),
+        }[name]
+    )
+    page.wait_for_timeout(100)
+    # without preloading, as a page from disk may not read its own style sheet
+    options: dict[str, Any] = {"resultTypes": ["violations"], "preload": False}
+    if scheme == "dark":  # only the colours differ
+        options["runOnly"] = ["color-contrast"]
+    found = axe.run(page, options=options).response["violations"]
+    assert [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in found] == []
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_hangs_over(width: int, run: Dissection, page: Page) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    best = by_iou(run)[0]
+    for where in (
+        address(run.path / "report", "index.html"),
+        layer_address(run),
+        layer_address(run, f"unit={best.unit}&show=mask+side"),
+        address(run.path / "report", "concepts.html"),
+    ):
+        page.goto(where)
+        page.wait_for_timeout(60)
+        over = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert page.evaluate(over) == 0
+        pictures = page.evaluate("[...document.images].filter(i => i.complete).map(i => i.naturalWidth)")
+        assert all(pictures)
+
+
+def test_dark_and_light(run: Dissection, page: Page) -> None:
+    colours = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.goto(layer_address(run))
+        colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        colours.append(sum(map(int, re.findall(r"\d+", colour))))
+    assert colours[0] > 600 > 150 > colours[1]
+
+
+def test_printing_leaves_the_controls_out(run: Dissection, page: Page) -> None:
+    page.goto(layer_address(run))
+    page.emulate_media(media="print")
+    assert not page.locator("#filters").is_visible()
+    assert page.locator("#cards .card").first.is_visible()
+
+
+def test_names_do_no_harm(hostile: Path, page: Page) -> None:
+    slug = json.loads((hostile / "data.json").read_text(encoding="utf-8"))["layers"][0]["slug"]
+    for name, fragment in (
+        ("index.html", ""),
+        (f"layers/{slug}.html", "unit=1"),
+        ("concepts.html", "concept=2"),
+    ):
+        page.goto(address(hostile, name, fragment))
+        page.wait_for_timeout(80)
+        assert page.title() != "owned"
+        # the script, the data of the run and of what the page shows
+        assert page.locator("script:not([src])").count() == 0
+        assert "<script>document.title" in page.locator("body").inner_text()
+
+
+def test_report_without_script(run: Dissection, context: BrowserContext) -> None:
+    browser = context.browser
+    assert browser is not None
+    plain = browser.new_context(java_script_enabled=False)
+    page = plain.new_page()
+    page.goto(address(run.path / "report", "index.html"))
+    assert page.locator("table.layers:visible").count() == 1
+    assert page.locator(".glimpse:visible .card").count() == 6
+    page.goto(layer_address(run))
+    assert "units.csv" in page.locator("noscript").inner_text()
+    plain.close()
