@@ -25,14 +25,14 @@ LAYERS = [
     ("distributed",),
     ("cli", "pytest_plugin"),
 ]
-HOMES = {
+HOMES: dict[str, str | tuple[str, ...]] = {
     "onnx": "model/",
     "onnx_ir": "model/",
     "onnxruntime": "model/",
     "numba": "core/kernels/",
     "typer": "cli/",
     "rich": "cli/",
-    "jinja2": "report/",
+    "jinja2": ("report/", "check/page"),
     "torch": "nowhere",
 }
 

@@ -358,3 +358,22 @@ def _short(folder: Path) -> Path:
     broden(folder / "data", 12, seed=3)
     onnxdissect.dissect(MODEL, folder / "data", ["relu6"], preset="raw", out=folder / "short")
     return folder / "short"
+
+
+def test_page_shows_changed_units_before_and_after(baseline: Path, tmp_path: Path) -> None:
+    page = tmp_path / "check.html"
+    verdict = check_model(weights(tmp_path / "<b>zeroed.onnx", "zeroed"), baseline, page=page)
+    text = page.read_text(encoding="utf-8")
+    assert "<b>" not in text
+    assert "&lt;b&gt;zeroed.onnx" in text
+    shown = verdict.changed[:24]
+    assert text.count('<section class="unit">') == len(shown) > 0
+    for change in shown:
+        assert f"unit {change.unit}: {change.before} {change.iou_before:.3f} became" in text
+    assert "never above zero" in text
+    assert text.count("data:image/jpeg") >= 4
+    assert not re.search(r'(src|href)="(?!data:)', text)
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(MODEL.read_bytes()[:5000])
+    check_model(broken, baseline, page=page)
+    assert "runnable" in page.read_text(encoding="utf-8")

@@ -12,6 +12,7 @@ from onnxdissect.check.baseline import open_baseline
 from onnxdissect.check.comparison import changed_units, check_names, make_comparison
 from onnxdissect.check.config import Config
 from onnxdissect.check.matching import LayerMatch, match_layers
+from onnxdissect.check.page import render_check
 from onnxdissect.check.parity import Side, measure_drift
 from onnxdissect.check.rules import apply_rules
 from onnxdissect.check.snapshot import Snapshot, snapshot_of
@@ -19,6 +20,7 @@ from onnxdissect.check.verdict import Finding, LayerDrift, Level, Verdict
 from onnxdissect.data import Dataset, open_dataset
 from onnxdissect.data.tiny import ensure_tiny
 from onnxdissect.errors import ModelError, ModelNotFoundError, RunMismatchError
+from onnxdissect.files import write_text
 from onnxdissect.model import Network, Preprocessing, choose_preprocessing, load_network
 from onnxdissect.run import dissect
 
@@ -31,6 +33,7 @@ def check_model(
     config: Config | None = None,
     *,
     data: str | Path | None = None,
+    page: Path | None = None,
     notify: Callable[[str], None] | None = None,
 ) -> Verdict:
     """Hold a model against a baseline.
@@ -46,6 +49,8 @@ def check_model(
         The rules.
     data : str or Path, optional
         Where the baseline's data lies on this machine; by default where the rules say, or where it lay.
+    page : Path, optional
+        Where to write a page of the verdict, with the units that changed before and after.
     notify : callable, optional
         Given one-line statements.
 
@@ -82,7 +87,10 @@ def check_model(
             drift = () if against is None else _drift(against, path, candidate, dataset, config)
         except ModelError as error:
             broken = Finding("runnable", "error", "failed", "", error.message, error.candidates)
-            return Verdict(str(path), str(baseline), (broken,))
+            verdict = Verdict(str(path), str(baseline), (broken,))
+            if page is not None:
+                write_text(page, render_check(verdict, None, None, dataset))
+            return verdict
         comparison = make_comparison(snapshot, candidate.snapshot, config)
     ran = Finding("runnable", "error", "passed", "", f"valid, and runs on provider {config.provider}")
     findings = (ran, *apply_rules(comparison), *_parity(drift, config))
@@ -91,7 +99,10 @@ def check_model(
         for match in candidate.matches
         if match.reason
     )
-    return Verdict(str(path), str(baseline), findings, changed_units(comparison), drift, statements)
+    verdict = Verdict(str(path), str(baseline), findings, changed_units(comparison), drift, statements)
+    if page is not None:
+        write_text(page, render_check(verdict, snapshot, candidate.snapshot, dataset))
+    return verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,10 @@ def check(
     junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write JUnit XML.")] = None,
     sarif: Annotated[Path | None, typer.Option(metavar="FILE", help="Write SARIF 2.1.0.")] = None,
     markdown: Annotated[Path | None, typer.Option(metavar="FILE", help="Write Markdown.")] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a page with the changed units before and after."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Test whether a model has kept what its baseline knew; exit code 1 if it has not."""
@@ -75,6 +79,7 @@ def check(
         baseline or against or "",
         read_config(config),
         data=data,
+        page=html,
         notify=lambda line: console.print(line, markup=False),
     )
     for path, text in (
