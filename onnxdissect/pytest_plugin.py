@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from onnxdissect.check.gate import ModelOptions
     from onnxdissect.check.verdict import Verdict
 
 __all__ = ["assert_dissection", "dissection_check", "pytest_configure"]
@@ -28,7 +29,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def assert_dissection(
-    model: str | Path, baseline: str | Path, *, config: str | Path | None = None, data: str | None = None
+    model: str | Path,
+    baseline: str | Path,
+    *,
+    config: str | Path | None = None,
+    data: str | None = None,
+    options: ModelOptions | None = None,
 ) -> Verdict:
     """Fail the test if the model has lost what the baseline had.
 
@@ -42,6 +48,8 @@ def assert_dissection(
         Rules; by default ``onnxdissect.toml`` or ``pyproject.toml`` of the working directory.
     data : str, optional
         Where the baseline's data lies.
+    options : ModelOptions, optional
+        How the file is to be read.
 
     Returns
     -------
@@ -53,7 +61,7 @@ def assert_dissection(
     from onnxdissect.check.gate import check_model
 
     rules = read_config(None if config is None else Path(config))
-    verdict = check_model(model, baseline, rules, data=data)
+    verdict = check_model(model, baseline, rules, data=data, options=options)
     if not verdict.passed:
         reasons = ["\n    ".join([f"{f.rule} {f.layer}: {f.message}", *f.evidence]) for f in verdict.errors]
         pytest.fail("\n".join([verdict.headline, *reasons]), pytrace=False)

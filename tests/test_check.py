@@ -377,3 +377,27 @@ def test_page_shows_changed_units_before_and_after(baseline: Path, tmp_path: Pat
     broken.write_bytes(MODEL.read_bytes()[:5000])
     check_model(broken, baseline, page=page)
     assert "runnable" in page.read_text(encoding="utf-8")
+
+
+def test_candidates_are_read_as_they_are_told(tmp_path: Path) -> None:
+    """A graph with a second input, which has no value of its own."""
+    model = onnx.load(MODEL)
+    graph = model.graph
+    image = graph.input[0]
+    graph.input.append(onnx.helper.make_tensor_value_info("gain", onnx.TensorProto.FLOAT, []))
+    for node in graph.node:
+        for i, name in enumerate(node.input):
+            if name == image.name:
+                node.input[i] = "gained"
+    graph.node.insert(0, onnx.helper.make_node("Mul", [image.name, "gain"], ["gained"]))
+    bound = tmp_path / "bound.onnx"
+    onnx.save(model, bound)
+    run = onnxdissect.dissect(MODEL, "tiny", ["relu6"], limit=30, null=0, out=tmp_path / "run")
+    (unbound,) = check_model(bound, run.path).findings
+    assert (unbound.rule, unbound.status) == ("runnable", "failed")
+    assert "gain" in unbound.message
+    command = [sys.executable, "-m", "onnxdissect", "check", str(bound), "--baseline", str(run.path)]
+    done = subprocess.run([*command, "--bind", "gain=1"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = subprocess.run([*command, "--bind", "gain=0"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stdout + done.stderr

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,48 @@ from onnxdissect.files import write_text
 from onnxdissect.model import Network, Preprocessing, choose_preprocessing, load_network
 from onnxdissect.run import dissect
 
-__all__ = ["check_model"]
+__all__ = ["ModelOptions", "check_model"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOptions:
+    """How the candidate's file is to be read, as in `onnxdissect.dissect`.
+
+    Attributes
+    ----------
+    image_size : (int, int) or None
+        For graphs that take images of any size; by default the data's.
+    bind : mapping of str to array_like or str
+        Values of inputs beside the image.
+    layouts : mapping of str to str
+        Layouts that the graph leaves open.
+    custom_ops : sequence of str or Path
+        Libraries of operators.
+    """
+
+    image_size: tuple[int, int] | None = None
+    bind: Mapping[str, Any] = field(default_factory=dict)
+    layouts: Mapping[str, str] = field(default_factory=dict)
+    custom_ops: Sequence[str | Path] = ()
+
+    def given(self, dataset: Dataset) -> dict[str, Any]:
+        """Give them as arguments.
+
+        Parameters
+        ----------
+        dataset : Dataset
+            What the model is dissected on.
+
+        Returns
+        -------
+        dict
+        """
+        return {
+            "image_size": self.image_size or dataset.image_size,
+            "bind": self.bind,
+            "layouts": self.layouts,
+            "custom_ops": self.custom_ops,
+        }
 
 
 def check_model(
@@ -33,6 +74,7 @@ def check_model(
     config: Config | None = None,
     *,
     data: str | Path | None = None,
+    options: ModelOptions | None = None,
     page: Path | None = None,
     notify: Callable[[str], None] | None = None,
 ) -> Verdict:
@@ -49,6 +91,8 @@ def check_model(
         The rules.
     data : str or Path, optional
         Where the baseline's data lies on this machine; by default where the rules say, or where it lay.
+    options : ModelOptions, optional
+        How the candidate's file is to be read; one that is compared against is read alike.
     page : Path, optional
         Where to write a page of the verdict, with the units that changed before and after.
     notify : callable, optional
@@ -67,6 +111,7 @@ def check_model(
         a finding, no error.
     """
     config = config or Config()
+    options = options or ModelOptions()
     path = Path(model)
     if not path.is_file():
         raise ModelNotFoundError(f"there is no model at {path}")
@@ -75,7 +120,17 @@ def check_model(
     with tempfile.TemporaryDirectory(prefix="onnxdissect-check-") as work:
         if against is not None:
             folder = Path(work) / "baseline"
-            made = dissect(against, source or "tiny", provider=config.provider, out=folder, notify=notify)
+            made = dissect(
+                against,
+                source or "tiny",
+                provider=config.provider,
+                out=folder,
+                notify=notify,
+                image_size=options.image_size,
+                bind=options.bind,
+                layouts=options.layouts,
+                custom_ops=options.custom_ops,
+            )
             snapshot = snapshot_of(made)
         else:
             snapshot = open_baseline(Path(baseline))
@@ -83,8 +138,10 @@ def check_model(
         source = source or _folder(snapshot)
         dataset = _same_data(snapshot, source)
         try:
-            candidate = _dissect(path, snapshot, config, source, Path(work) / "candidate", notify)
-            drift = () if against is None else _drift(against, path, candidate, dataset, config)
+            reading = options.given(dataset)
+            out = Path(work) / "candidate"
+            candidate = _dissect(path, snapshot, config, source, reading, out, notify)
+            drift = () if against is None else _drift(against, path, candidate, dataset, config, reading)
         except ModelError as error:
             broken = Finding("runnable", "error", "failed", "", error.message, error.candidates)
             verdict = Verdict(str(path), str(baseline), (broken,))
@@ -135,10 +192,11 @@ def _dissect(
     baseline: Snapshot,
     config: Config,
     data: str,
+    reading: Mapping[str, Any],
     out: Path,
     notify: Callable[[str], None] | None,
 ) -> _Candidate:
-    matches = match_layers(baseline.layers, load_network(model).layers)
+    matches = match_layers(baseline.layers, load_network(model, **reading).layers)
     parameters, preprocessing = baseline.parameters, baseline.preprocessing
     run = dissect(
         model,
@@ -160,6 +218,7 @@ def _dissect(
         provider=config.provider,
         out=out,
         notify=notify,
+        **reading,
     )
     if baseline.scoring != run.scoring:
         run = run.rescore(baseline.scoring)
@@ -170,7 +229,12 @@ def _dissect(
 
 
 def _drift(
-    against: Path, model: Path, candidate: _Candidate, dataset: Dataset, config: Config
+    against: Path,
+    model: Path,
+    candidate: _Candidate,
+    dataset: Dataset,
+    config: Config,
+    reading: Mapping[str, Any],
 ) -> tuple[LayerDrift, ...]:
     if not config.on("parity") or not candidate.matches:
         return ()
@@ -180,7 +244,7 @@ def _drift(
         (against, [match.before for match in candidate.matches]),
         (model, [match.after for match in candidate.matches]),
     ):
-        network = load_network(path, image_size=dataset.image_size)
+        network = load_network(path, **reading)
         preprocessing = _preprocessing(network, stated)
         sides.append(Side(network, [network.select([name])[0] for name in names], preprocessing))
     return measure_drift(sides[0], sides[1], dataset, config.parity_images, config.provider)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from onnxdissect.cli import options
 from onnxdissect.cli.console import log, output, print_json
 from onnxdissect.cli.tables import plain_table
 from onnxdissect.errors import ParameterError
@@ -37,6 +38,10 @@ def check(
     init: Annotated[
         bool, typer.Option("--init", help="Write a commented onnxdissect.toml from --baseline, and stop.")
     ] = False,
+    image_size: options.ImageSize = None,
+    bind: options.Bind = None,
+    layout: options.Layout = None,
+    custom_ops: options.CustomOps = None,
     junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write JUnit XML.")] = None,
     sarif: Annotated[Path | None, typer.Option(metavar="FILE", help="Write SARIF 2.1.0.")] = None,
     markdown: Annotated[Path | None, typer.Option(metavar="FILE", help="Write Markdown.")] = None,
@@ -50,7 +55,7 @@ def check(
     from onnxdissect.check import baseline as files
     from onnxdissect.check import outputs
     from onnxdissect.check.config import read_config
-    from onnxdissect.check.gate import check_model
+    from onnxdissect.check.gate import ModelOptions, check_model
     from onnxdissect.check.start import first_config
     from onnxdissect.files import write_text
 
@@ -79,6 +84,12 @@ def check(
         baseline or against or "",
         read_config(config),
         data=data,
+        options=ModelOptions(
+            image_size=options.image_size(image_size),
+            bind=options.bindings(bind),
+            layouts=options.layouts(layout),
+            custom_ops=custom_ops or (),
+        ),
         page=html,
         notify=lambda line: console.print(line, markup=False),
     )
