@@ -45,6 +45,8 @@ __all__ = ["dissect"]
 # still be in its cache when the kernels come to them; a GPU wants to be kept busy.
 _BATCH = {"cpu": (8 * 2**20, 8)}
 _GPU_BATCH = (512 * 2**20, 64)
+# What the network has in hand at its widest has to fit that cache too.
+_WIDEST = 12 * 2**20
 # While the GPU computes one batch, the kernels look at another.
 _GPU_LANES = 2
 # Images that a lane takes at a time, where there are enough: what is kept of them is stored together.
@@ -225,7 +227,7 @@ def dissect(
             spin=False,
             verify=_first_images(dataset, preparer),
         )
-        size = _batch_size(batch_size, chosen, session.provider)
+        size = _batch_size(batch_size, network, chosen, session.provider)
         workers = workers or _cores()
         lanes = workers if session.provider == "cpu" else _GPU_LANES
         block = _block(size, len(dataset), lanes)
@@ -361,12 +363,18 @@ def _plan(
     )
 
 
-def _batch_size(asked: int | str, layers: Sequence[Layer], provider: str) -> int:
+def _batch_size(asked: int | str, network: Network, layers: Sequence[Layer], provider: str) -> int:
     if isinstance(asked, int):
         return asked
     size, largest = _BATCH.get(provider, _GPU_BATCH)
-    image = sum(layer.units * layer.grid[0] * layer.grid[1] * 4 for layer in layers)
-    return max(1, min(largest, size // image))
+    fitting = size // sum(map(_map_bytes, layers))
+    if provider == "cpu":
+        fitting = min(fitting, _WIDEST // max(map(_map_bytes, network.layers)))
+    return max(1, min(largest, fitting))
+
+
+def _map_bytes(layer: Layer) -> int:
+    return layer.units * layer.grid[0] * layer.grid[1] * 4
 
 
 def _block(batch_size: int, images: int, lanes: int) -> int:
