@@ -12,15 +12,14 @@ nothing to do with what is shown; only chance is left.
 from __future__ import annotations
 
 import argparse
-import csv
 import math
 import os
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from draws import draw
 from numpy.typing import NDArray
 
 import onnxdissect
@@ -41,28 +40,6 @@ parser.add_argument("--mean", type=float, nargs="+")
 parser.add_argument("--std", type=float, nargs="+")
 parser.add_argument("--scale", type=float)
 parser.add_argument("--preset")
-
-
-def draw(source: Path, target: Path, images: int, random: np.random.Generator, *, shuffled: bool) -> Path:
-    """A Broden folder of images drawn with replacement; shuffled, with the annotations of others."""
-    target.mkdir(parents=True)
-    for table in source.glob("*.csv"):
-        shutil.copy(table, target)
-    (target / "images").symlink_to((source / "images").absolute(), target_is_directory=True)
-    with (source / "index.csv").open(newline="", encoding="utf-8-sig") as file:
-        header, *rows = list(csv.reader(file))
-    chosen = [rows[i] for i in random.integers(0, len(rows), images)]
-    if shuffled:
-        # What belongs to the picture stays, what belongs to the annotation moves.
-        own = [header.index(name) for name in ("image", "split", "ih", "iw")]
-        donors = [chosen[i] for i in random.permutation(images)]
-        chosen = [
-            [row[i] if i in own else donor[i] for i in range(len(header))]
-            for row, donor in zip(chosen, donors, strict=True)
-        ]
-    with (target / "index.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([header, *chosen])
-    return target
 
 
 class Coverage:

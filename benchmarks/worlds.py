@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import shutil
 from collections import deque
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -12,6 +10,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from draws import link_images, read_index, write_folder
 from numpy.typing import NDArray
 
 from onnxdissect.data import Dataset
@@ -25,18 +24,9 @@ _BLOCK = 8
 
 def repeat(source: Path, target: Path, images: int) -> Path:
     """A Broden folder of so many images: the rows of another one, over and over, on the same files."""
-    target.mkdir(parents=True, exist_ok=True)
-    for table in source.glob("*.csv"):
-        shutil.copy(table, target)
-    (target / "images").unlink(missing_ok=True)
-    (target / "images").symlink_to((source / "images").absolute(), target_is_directory=True)
-    with (source / "index.csv").open(newline="", encoding="utf-8-sig") as file:
-        header, *rows = list(csv.reader(file))
-    with (target / "index.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(header)
-        writer.writerows(rows[i % len(rows)] for i in range(images))
-    return target
+    header, rows = read_index(source)
+    chosen = [rows[i % len(rows)] for i in range(images)]
+    return link_images(source, write_folder(source, target, header, chosen))
 
 
 def prepared(dataset: Dataset, preparer: Preparer, batch: int, threads: int) -> Iterator[NDArray[np.generic]]:

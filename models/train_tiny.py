@@ -116,6 +116,8 @@ def batches(
     images: torch.Tensor, scenes: torch.Tensor, size: int
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Shuffled batches, without end."""
+    # with fewer images than a batch holds there would be none, without end
+    size = min(size, len(images))
     while True:
         order = torch.randperm(len(images))
         for start in range(0, len(order) - size + 1, size):
@@ -135,17 +137,20 @@ def accuracy(network: nn.Module, images: torch.Tensor, scenes: torch.Tensor) -> 
     return right / len(images)
 
 
-def train(network: nn.Module, options: argparse.Namespace, test: tuple[torch.Tensor, torch.Tensor]) -> None:
+def train(
+    network: nn.Module,
+    options: argparse.Namespace,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    test: tuple[torch.Tensor, torch.Tensor],
+) -> None:
     """Train for a number of samples with AdamW under a one-cycle learning rate."""
-    started = time.monotonic()
-    images, scenes = draw_scenes(TRAIN_SEED, options.images, options.workers)
-    print(f"drew {len(images)} images in {time.monotonic() - started:.0f} s", flush=True)
     steps = options.samples // options.batch
     optimizer = torch.optim.AdamW(network.parameters(), lr=options.rate, weight_decay=options.decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, options.rate, total_steps=steps, pct_start=0.15)
     loss_of = nn.CrossEntropyLoss(label_smoothing=0.05)
     started, running = time.monotonic(), 0.0
-    source = batches(torch.from_numpy(images), torch.from_numpy(scenes), options.batch)
+    source = batches(images, labels, options.batch)
     for step, (x, y) in zip(range(1, steps + 1), source, strict=False):
         loss = loss_of(network(prepared(augmented(x))), y)
         optimizer.zero_grad(set_to_none=True)
@@ -235,8 +240,8 @@ def export(network: TinyScenes, path: Path, note: str) -> None:
     print(f"wrote {path.name}: {parameters} parameters, {path.stat().st_size / 1e6:.2f} MB", flush=True)
 
 
-def main() -> None:
-    """Draw, train, export both networks and print the accuracy on scenes never drawn before."""
+def arguments() -> argparse.ArgumentParser:
+    """Give the recipe: what the shipped network was trained by."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--images", type=int, default=20_000, help="training images drawn")
     parser.add_argument("--samples", type=int, default=240_000, help="training images shown, repeats counted")
@@ -247,7 +252,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parent)
-    options = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    """Draw, train, export both networks and print the accuracy on scenes never drawn before."""
+    options = arguments().parse_args()
     torch.manual_seed(options.seed)
     torch.set_num_threads(options.workers)
     network = TinyScenes().to(memory_format=torch.channels_last)
@@ -255,7 +265,10 @@ def main() -> None:
     test_images, test_scenes = draw_scenes(TEST_SEED, options.test_images, options.workers)
     test = torch.from_numpy(test_images), torch.from_numpy(test_scenes)
     print(f"untrained accuracy {accuracy(network, *test):.4f}", flush=True)
-    train(network, options, test)
+    started = time.monotonic()
+    images, scenes = draw_scenes(TRAIN_SEED, options.images, options.workers)
+    print(f"drew {len(images)} images in {time.monotonic() - started:.0f} s", flush=True)
+    train(network, options, torch.from_numpy(images), torch.from_numpy(scenes), test)
     export(
         network, options.out / "tiny_scenes.onnx", "Names the scene of images as drawn for the data set tiny."
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+import mmap
 import os
 import secrets
 import zipfile
@@ -20,7 +21,16 @@ from numpy.typing import NDArray
 
 from onnxdissect.errors import OutputError
 
-__all__ = ["make_folder", "replacing", "sweep_partial", "write_bytes", "write_csv", "write_npz", "write_text"]
+__all__ = [
+    "PARTIAL_SUFFIX",
+    "make_folder",
+    "replacing",
+    "sweep_partial",
+    "write_bytes",
+    "write_csv",
+    "write_npz",
+    "write_text",
+]
 
 PARTIAL_SUFFIX = ".partial"
 # The earliest date a zip file can hold: equal arrays give equal bytes, whenever they are written.
@@ -154,15 +164,16 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
     write_text(path, "".join(f"{line.removesuffix(writer.dialect.lineterminator)}\n" for line in lines))
 
 
-def write_npz(path: Path, arrays: Mapping[str, NDArray[np.generic]], *, compress: bool = True) -> None:
+def write_npz(path: Path, arrays: Mapping[str, NDArray[np.generic] | Path], *, compress: bool = True) -> None:
     """Write arrays atomically as an ``.npz``; equal arrays give equal bytes.
 
     Parameters
     ----------
     path : Path
         Where the file goes; one already there is replaced.
-    arrays : mapping of str to ndarray
-        Written in this order, C-contiguous. No object arrays.
+    arrays : mapping of str to ndarray or Path
+        Written in this order, C-contiguous. No object arrays. In place of an array that should not be in
+        memory as a whole: a file with what `numpy.save` writes of it.
     compress : bool
         Smaller, but slow: not for what is soon replaced.
 
@@ -177,6 +188,13 @@ def write_npz(path: Path, arrays: Mapping[str, NDArray[np.generic]], *, compress
             entry = zipfile.ZipInfo(f"{name}.npy", _ZIP_DATE)
             entry.create_system = _ZIP_CREATED_ON_UNIX
             entry.external_attr = 0o644 << 16
+            if isinstance(array, Path):
+                with (
+                    array.open("rb") as held,
+                    mmap.mmap(held.fileno(), 0, access=mmap.ACCESS_READ) as content,
+                ):
+                    archive.writestr(entry, content, method, _ZIP_LEVEL)
+                continue
             member = io.BytesIO()
             np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
             archive.writestr(entry, member.getbuffer(), method, _ZIP_LEVEL)

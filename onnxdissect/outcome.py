@@ -195,7 +195,7 @@ def write_run(
             info,
             _layer_counts(counted, passed),
             exhibits=(TopMaps(*counted.top.maps()), passed.samples[i]),
-            evidence=None if witness is None else witness.evidence(i, scores),
+            evidence=None if witness is None else (witness.starts(i), witness.evidence(i, scores)),
             null=None if uncertain.null is None else uncertain.null[i],
             quantiles=plan.quantiles,
             categories=categories,

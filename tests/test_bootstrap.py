@@ -94,9 +94,17 @@ def test_every_image_once_is_the_data_set_itself(world: World) -> None:
     np.testing.assert_array_equal(found.iou[..., 0], np.where(concept < 0, np.nan, best))
 
 
-@given(worlds(), st.sampled_from(SCORINGS), st.integers(1, 150), st.integers(0, 1000))
+@given(
+    worlds(),
+    st.sampled_from(SCORINGS),
+    st.integers(1, 150),
+    st.integers(0, 1000),
+    st.sampled_from([1, 5, 10**6]),
+)
 @settings(max_examples=40, deadline=None)
-def test_intervals_are_quantiles_of_resamples(world: World, scoring: str, resamples: int, seed: int) -> None:
+def test_intervals_are_quantiles_of_resamples(
+    world: World, scoring: str, resamples: int, seed: int, part: int
+) -> None:
     evidence, truth = witnessed(world)
     category_of = np.array(world.category_of)
     expected = world.expected()
@@ -115,7 +123,7 @@ def test_intervals_are_quantiles_of_resamples(world: World, scoring: str, resamp
         ]
     )
     found = Bootstrap(truth, category_of, resamples, seed).certainty(
-        evidence, labels, scoring=scoring, iou_threshold=0.04
+        evidence.parts(part), labels, scoring=scoring, iou_threshold=0.04
     )
     weights = np.concatenate(list(resample_weights(len(world.images), resamples, seed)))
     drawn = bootstrap_iou(evidence, truth, category_of, weights, labels=labels, scoring=scoring)
@@ -164,11 +172,11 @@ def test_weights_are_those_of_the_seed() -> None:
 def test_results_do_not_depend_on_memory_nor_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     evidence, truth, category_of, labels = made_up(np.random.default_rng(2), images=50, units=9)
     plain = Bootstrap(truth, category_of, 200, 1).certainty(
-        evidence, labels, scoring="paper", iou_threshold=0.1
+        evidence.parts(10**6), labels, scoring="paper", iou_threshold=0.1
     )
     monkeypatch.setattr(bootstrap, "_KEPT_BYTES", 9000)
     small = Bootstrap(truth, category_of, 200, 1).certainty(
-        evidence, labels, scoring="paper", iou_threshold=0.1
+        evidence.parts(70), labels, scoring="paper", iou_threshold=0.1
     )
     weights = np.concatenate(list(resample_weights(50, 200, 1)))
     several = [bootstrap_iou(evidence, truth, category_of, weights, threads=t) for t in (1, 2, 5)]

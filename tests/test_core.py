@@ -332,6 +332,7 @@ def test_thresholds_of_half_a_pass_are_refused() -> None:
 
 
 @given(st.lists(st.floats(allow_nan=False, width=32), min_size=1), st.integers(1, 14))
+@settings(deadline=None)
 def test_bins_are_in_the_order_of_the_floats(values: list[float], bits: int) -> None:
     edges = bin_edges(bits)
     assert (edges[1:] >= edges[:-1]).all()
@@ -433,6 +434,7 @@ def test_large_maps_of_top_images_are_kept_as_the_largest_of_squares() -> None:
 
 
 @given(st.integers(1, 40), st.integers(1, 30), st.integers(1, 50), st.integers(1, 7))
+@settings(deadline=None)
 def test_samples_are_spread_over_all_positions(images: int, cells: int, count: int, batch: int) -> None:
     positions = np.arange(images * cells, dtype=np.float32).reshape(images, 1, 1, cells)
     samples = Samples(1, images, cells, count)

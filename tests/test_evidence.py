@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -12,9 +13,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from test_core import Quiet, World, annotate, worlds
 
-from onnxdissect.core.evidence import CONTENDERS, Evidence, TruthCounts
+from onnxdissect.core.evidence import CONTENDERS, Evidence, EvidencePart, TruthCounts
 from onnxdissect.core.kernels.gather import choose
 from onnxdissect.core.pipeline import tally
 from onnxdissect.core.scoring import iou
@@ -22,11 +24,44 @@ from onnxdissect.core.spool import Spool
 from onnxdissect.core.witness import Witness
 from onnxdissect.errors import OutputError, RunFormatError
 from onnxdissect.results.arrays import Sizes
-from onnxdissect.results.evidence import read_evidence, read_truth, write_evidence, write_truth
+from onnxdissect.results.evidence import (
+    read_evidence,
+    read_evidence_parts,
+    read_truth,
+    write_evidence,
+    write_truth,
+)
+
+
+def joined(parts: Sequence[EvidencePart], starts: NDArray[np.int64], quantiles: int) -> Evidence:
+    """The whole of which these are the parts, which must lie one after the other."""
+    at = 0
+    chosen: list[list[NDArray[np.int64]]] = [[] for _ in range(quantiles)]
+    for part in parts:
+        assert len(part.evidence.contenders) == 1
+        assert part.units.start == sum(map(len, chosen[part.quantile]))
+        chosen[part.quantile].append(part.evidence.contenders[0])
+        rows = slice(at, at + part.units.stop - part.units.start + 1)
+        np.testing.assert_array_equal(part.evidence.starts, starts[rows] - starts[at])
+        at = rows.stop - 1
+    assert at == starts.size - 1
+    return Evidence(
+        np.stack([np.concatenate(units) for units in chosen]),
+        starts,
+        *(
+            np.concatenate([getattr(part.evidence, name) for part in parts])
+            for name in ("image", "activation", "intersection", "overlap")
+        ),
+    )
 
 
 def witnessed(
-    world: World, *, memory: int = 10**6, threads: int = 2, order: list[int] | None = None
+    world: World,
+    *,
+    memory: int = 10**6,
+    threads: int = 2,
+    order: list[int] | None = None,
+    part: int = 10**6,
 ) -> tuple[Evidence, TruthCounts]:
     plan = world.plan(threads=threads, block=2)
     passed, counted = world.dissect(plan, batch=2)
@@ -42,13 +77,14 @@ def witnessed(
         np.testing.assert_array_equal(again.counts.intersection, counted.counts.intersection)
         counts = again.counts
         scores = iou(counts.intersection, counts.activation, passed.truth, plan.vocabulary.category_of)
-        return witness.evidence(0, scores), witness.truth()
+        parts = list(witness.evidence(0, scores, part))
+        return joined(parts, witness.starts(0), len(plan.quantiles)), witness.truth()
 
 
-@given(worlds(), st.sampled_from([0, 200, 10**6]), st.integers(1, 3))
+@given(worlds(), st.sampled_from([0, 200, 10**6]), st.integers(1, 3), st.sampled_from([1, 4, 10**6]))
 @settings(max_examples=60, deadline=None)
-def test_evidence_is_that_of_the_masks(world: World, memory: int, threads: int) -> None:
-    evidence, truth = witnessed(world, memory=memory, threads=threads)
+def test_evidence_is_that_of_the_masks(world: World, memory: int, threads: int, part: int) -> None:
+    evidence, truth = witnessed(world, memory=memory, threads=threads, part=part)
     expected = world.expected()
     masks = naive_statistics.masks(
         world.activations, world.images, expected.thresholds, world.pixels, world.field
@@ -106,6 +142,7 @@ def test_evidence_adds_up_whatever_the_order(world: World, order: list[int]) -> 
 
 
 @given(st.lists(st.lists(st.sampled_from([0.0, 0.1, 0.2, 0.3]), min_size=4, max_size=4), min_size=1))
+@settings(deadline=None)
 def test_contenders_are_the_best_concepts(scores: list[list[float]]) -> None:
     for most in range(5):
         chosen = choose(np.array(scores), most)
@@ -125,22 +162,38 @@ def test_evidence_reads_back(world: World) -> None:
         folder = Path(name)
         assert read_evidence(folder, sizes) is None
         assert read_truth(folder, concepts, world.categories, n) is None
-        write_evidence(folder, evidence)
+        write_evidence(folder, evidence.starts, evidence.parts(10**6))
         write_truth(folder, truth)
+        at_once = (folder / "evidence.npz").read_bytes()
+        write_evidence(folder, evidence.starts, evidence.parts(3))
+        assert (folder / "evidence.npz").read_bytes() == at_once
+        assert sorted(file.name for file in folder.iterdir()) == ["evidence.npz", "truth.npz"]
+        with np.load(folder / "evidence.npz") as plain:
+            assert plain.files == [field.name for field in fields(evidence)]
         found = read_evidence(folder, sizes)
         counts = read_truth(folder, concepts, world.categories, n)
         assert found is not None and counts is not None
         for one, two in ((evidence, found), (truth, counts)):
             for field in fields(one):
                 np.testing.assert_array_equal(getattr(one, field.name), getattr(two, field.name), strict=True)
+        for masks in (1, 10**6):
+            parts = read_evidence_parts(folder, sizes, masks)
+            assert parts is not None
+            again = joined(list(parts), evidence.starts, len(world.quantiles))
+            for field in fields(evidence):
+                np.testing.assert_array_equal(getattr(again, field.name), getattr(evidence, field.name))
         for wrong in (replace(sizes, K=k + 1), replace(sizes, Q=sizes.Q + 1)):
             with pytest.raises(RunFormatError, match="does not belong"):
                 read_evidence(folder, wrong)
+            with pytest.raises(RunFormatError, match="does not belong"):
+                list(read_evidence_parts(folder, wrong) or ())
         for name_ in ("evidence.npz", "truth.npz"):
             whole = (folder / name_).read_bytes()
             (folder / name_).write_bytes(whole[: len(whole) // 2])
         with pytest.raises(RunFormatError, match="damaged"):
             read_evidence(folder, sizes)
+        with pytest.raises(RunFormatError, match="damaged"):
+            list(read_evidence_parts(folder, sizes) or ())
         with pytest.raises(RunFormatError, match="damaged"):
             read_truth(folder, concepts, world.categories, n)
 

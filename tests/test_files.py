@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onnxdissect.errors import OutputError
@@ -64,6 +64,7 @@ def test_unwritable_places_are_named(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.tuples(TEXT, TEXT), max_size=5))
+@settings(deadline=None)
 def test_tables_read_back(rows: list[tuple[str, str]]) -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "table.csv"
@@ -73,6 +74,7 @@ def test_tables_read_back(rows: list[tuple[str, str]]) -> None:
 
 
 @given(st.floats(allow_nan=False), st.floats(allow_nan=False, width=32))
+@settings(deadline=None)
 def test_floats_read_back_exactly(value: float, short: float) -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "table.csv"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import models
@@ -310,6 +310,7 @@ def test_without_nonlinearities_the_last_value_of_each_resolution(load: Any) -> 
 
 
 @given(st.lists(st.tuples(st.integers(1, 6), st.integers(1, 6)), max_size=12))
+@settings(deadline=None)
 def test_stages_only_get_coarser(grids: list[tuple[int, int]]) -> None:
     candidates = [(str(i), grid) for i, grid in enumerate(grids)]
     chosen = [grids[int(name)] for name in choose_stages(candidates)]
@@ -389,6 +390,7 @@ def test_nothing_asked_for(load: Any) -> None:
 
 
 @given(st.lists(st.text(max_size=200), max_size=8))
+@settings(deadline=None)
 def test_slugs_are_safe_and_unique(names: list[str]) -> None:
     slugs: list[str] = []
     for name in names:

@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -223,6 +223,7 @@ def naive(image: NDArray[np.uint8], p: Preprocessing, image_input: ImageInput) -
     preset=st.sampled_from(sorted(PRESETS)),
     seed=st.integers(0, 9),
 )
+@settings(deadline=None)
 def test_every_layout_and_type(layout: str, dtype: str, channels: int, preset: str, seed: int) -> None:
     image_input = ImageInput("image", layout, dtype, None, channels, None)
     p = PRESETS[preset]

@@ -140,6 +140,7 @@ def test_p_values_fall_as_scores_rise() -> None:
 
 
 @given(st.lists(st.floats(1e-12, 1), min_size=1, max_size=30))
+@settings(deadline=None)
 def test_false_discovery_rates_equal_the_twin(p: list[float]) -> None:
     rates = false_discovery_rates(np.array(p))
     np.testing.assert_allclose(rates, naive_statistics.false_discovery_rates(p), rtol=1e-12)

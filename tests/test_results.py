@@ -71,7 +71,7 @@ def assert_same_counts(found: LayerCounts, expected: LayerCounts) -> None:
 # Reading back
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(
     seed=st.integers(0, 2**31),
     units=st.lists(st.integers(1, 5), min_size=1, max_size=2),
@@ -239,7 +239,7 @@ def test_the_package_exports_it(finished: Path) -> None:
 # Scoring
 
 
-@settings(max_examples=15)
+@settings(max_examples=15, deadline=None)
 @given(
     seed=st.integers(0, 2**31),
     scoring=st.sampled_from(["paper", "lite", "pnas"]),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import naive_scoring as naive
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -49,6 +49,7 @@ def cases(draw: st.DrawFn) -> Case:
 
 
 @given(cases())
+@settings(deadline=None)
 def test_iou_is_the_formula(case: Case) -> None:
     per_category = scoring.iou(case.intersection, case.activation, case.truth, case.category_of)
     once = scoring.iou(case.intersection, case.total, case.truth)
@@ -61,6 +62,7 @@ def test_iou_is_the_formula(case: Case) -> None:
 
 
 @given(cases())
+@settings(deadline=None)
 def test_labels_and_counts_are_the_definitions(case: Case) -> None:
     iou = scoring.iou(case.intersection, case.activation, case.truth, case.category_of)
     scores = scoring.score(iou, case.category_of, case.categories)

@@ -95,13 +95,17 @@ def open_baseline(path: Path) -> Snapshot:
     if not path.is_file():
         raise RunNotFoundError(
             f"there is no run directory or baseline file at {path}",
-            hint=f"onnxdissect check MODEL --write-baseline {path}",
+            hint=f"onnxdissect check --baseline RUN --write-baseline {path}",
         )
     try:
         body = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RunFormatError(f"{path} is no baseline, or cut short: {error}", hint=_AGAIN) from error
-    version = body.pop("format_version", None) if isinstance(body, dict) else None
+    if not isinstance(body, dict) or not {"format_version", "sha256", "arrays"} <= set(body):
+        raise RunFormatError(
+            f"{path} is JSON, but no baseline", hint="--baseline RUN, or a file of --write-baseline"
+        )
+    version = body.pop("format_version")
     if version != FORMAT_VERSION:
         raise RunFormatError(f"{path} is of format version {version!r}, not {FORMAT_VERSION}", hint=_AGAIN)
     if body.pop("sha256", None) != _checksum(body):

@@ -133,7 +133,23 @@ def check_names(config: Config, baseline: Snapshot) -> None:
         there = int((baseline.category_of == baseline.categories.index(name)).sum())
         if least > there:
             raise ParameterError(f"a rule asks for {least} concepts of {name!r}, the data has {there}")
+        barred = sum(
+            baseline.categories[baseline.category_of[baseline.concepts.index(concept)]] == name
+            for concept in config.forbidden
+        )
+        if least > there - barred:
+            raise ParameterError(
+                f"a rule asks for {least} concepts of {name!r}; the data has {there}, {barred} are forbidden"
+            )
     units = {layer.name: layer.units for layer in baseline.layers}
+    for what, least, there, kind in (
+        ("minimum-detectors", config.minimum_detectors, sum(units.values()), "units"),
+        ("minimum-unique", config.minimum_unique, sum(units.values()), "units"),
+        ("minimum-unique", config.minimum_unique, len(baseline.concepts), "concepts"),
+        ("required", len(config.required), sum(units.values()), "units"),
+    ):
+        if least > there:
+            raise ParameterError(f"{what} asks for {least}, the baseline has {there} {kind} in all")
     for name, minimum in config.layers.items():
         if max(minimum.detectors, minimum.unique) > units[name]:
             least = max(minimum.detectors, minimum.unique)

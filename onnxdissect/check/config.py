@@ -12,7 +12,7 @@ from typing import Any
 from onnxdissect.errors import ParameterError, nearest
 from onnxdissect.model import PROVIDERS
 
-__all__ = ["RULES", "Config", "LayerMinimum", "parse_config", "read_config"]
+__all__ = ["RULES", "Config", "LayerMinimum", "find_config", "parse_config", "read_config"]
 
 RULES = (
     "layers",
@@ -128,11 +128,32 @@ class Config:
         return self.levels[rule] != "off"
 
 
+_PROJECT = "pyproject.toml"
+_TABLE = ("tool", "onnxdissect", "check")
 _TABLES = ("levels", "categories", "layers")
 _LEAST = {"resamples": 100, "parity_images": 1}
 _MINIMA = {"minimum-detectors": "detectors", "minimum-unique": "unique"}
 _LISTS = ("required", "forbidden")
 _SHARES = ("significance", "iou_margin", "unique_margin", "labels_kept", "stable")
+
+
+def find_config() -> Path | None:
+    """Find the rules of the working directory.
+
+    Returns
+    -------
+    Path or None
+        ``onnxdissect.toml``, else ``pyproject.toml`` if it has the table; None if there are no rules.
+
+    Raises
+    ------
+    ParameterError
+        If ``pyproject.toml`` cannot be read.
+    """
+    own, project = Path("onnxdissect.toml"), Path(_PROJECT)
+    if own.exists():
+        return own
+    return project if project.exists() and _project_table(_read_toml(project), project) is not None else None
 
 
 def read_config(path: Path | None = None) -> Config:
@@ -141,8 +162,7 @@ def read_config(path: Path | None = None) -> Config:
     Parameters
     ----------
     path : Path, optional
-        A TOML file; by default ``onnxdissect.toml`` here, else ``pyproject.toml`` here if it has the table,
-        else the defaults.
+        A TOML file; by default what `find_config` finds, else the defaults.
 
     Returns
     -------
@@ -153,19 +173,42 @@ def read_config(path: Path | None = None) -> Config:
     ParameterError
         If the file cannot be read, or a key or value will not do.
     """
+    path = path or find_config()
     if path is None:
-        own, project = Path("onnxdissect.toml"), Path("pyproject.toml")
-        path = own if own.exists() else project if project.exists() else None
-        if path is None:
-            return Config()
+        return Config()
+    table = _read_toml(path)
+    if path.name != _PROJECT:
+        return parse_config(table, str(path))
+    rules = _project_table(table, path)
+    if rules is None:
+        raise ParameterError(f"{path} has no table [{'.'.join(_TABLE)}]", hint="check --init writes rules")
+    return parse_config(rules, str(path))
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise ParameterError(f"there is no file of rules at {path}", hint="check --init writes one")
     try:
-        table: Any = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ParameterError(f"{path} cannot be read as TOML: {error}") from error
-    if path.name == "pyproject.toml":
-        for key in ("tool", "onnxdissect", "check"):
-            table = table.get(key, {}) if isinstance(table, dict) else {}
-    return parse_config(table, str(path))
+
+
+def _project_table(table: Any, path: Path) -> dict[str, Any] | None:
+    for depth, key in enumerate(_TABLE, 1):
+        # Another tool's key is none of our business, a misspelt one of ours is.
+        if depth == len(_TABLE) and key not in table and table:
+            raise ParameterError(
+                f"{path}: [{'.'.join(_TABLE[:-1])}] has no setting {next(iter(table))!r}",
+                candidates=(".".join(_TABLE),),
+            )
+        if key not in table:
+            return None
+        table = table[key]
+        if not isinstance(table, dict):
+            raise ParameterError(f"{path}: {'.'.join(_TABLE[:depth])} takes a table, not {table!r}")
+    found: dict[str, Any] = table
+    return found
 
 
 def parse_config(table: Mapping[str, Any], source: str) -> Config:
@@ -221,7 +264,7 @@ def _value(name: str, key: str, value: Any, default: Any, source: str) -> Any:
     if name in _LISTS:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise wrong("a list of names")
-        return tuple(value)
+        return tuple(dict.fromkeys(value))
     if name in _TABLES:
         if not isinstance(value, dict):
             raise wrong("a table")
@@ -243,11 +286,17 @@ def _value(name: str, key: str, value: Any, default: Any, source: str) -> Any:
         return value
     if not 0 <= value < math.inf or (name in _SHARES and value > 1):
         raise wrong("a share in 0..1" if name in _SHARES else "a number from 0")
+    if name == "significance" and value in (0, 1):
+        raise wrong("a share between 0 and 1: with either, the figures do not matter")
     return float(value)
 
 
 def _levels(table: Mapping[str, Any], default: Mapping[str, str], source: str) -> dict[str, str]:
     for rule, level in table.items():
+        if rule == "runnable":
+            raise ParameterError(
+                f"{source}: the rule runnable is always an error: nothing else can be tested"
+            )
         if rule not in RULES:
             raise ParameterError(f"{source}: there is no rule {rule!r}", candidates=nearest(rule, RULES))
         if level not in _LEVELS:

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from onnxdissect.check.baseline import open_baseline
-from onnxdissect.check.comparison import changed_units, check_names, make_comparison
+from onnxdissect.check.comparison import Comparison, changed_units, check_names, make_comparison
 from onnxdissect.check.config import Config
 from onnxdissect.check.matching import LayerMatch, match_layers
 from onnxdissect.check.page import render_check
-from onnxdissect.check.parity import Side, measure_drift
+from onnxdissect.check.parity import Side, measure_drift, parity_findings
 from onnxdissect.check.rules import apply_rules
 from onnxdissect.check.snapshot import Snapshot, snapshot_of
-from onnxdissect.check.verdict import Finding, LayerDrift, Level, Verdict
+from onnxdissect.check.verdict import Finding, LayerDrift, Verdict
+from onnxdissect.core.pipeline import Progress
 from onnxdissect.data import Dataset, open_dataset
 from onnxdissect.data.tiny import ensure_tiny
-from onnxdissect.errors import ModelError, ModelNotFoundError, RunMismatchError
+from onnxdissect.errors import (
+    DataNotFoundError,
+    ImageInputError,
+    ModelError,
+    ModelNotFoundError,
+    ParameterError,
+    RunMismatchError,
+)
 from onnxdissect.files import write_text
-from onnxdissect.model import Network, Preprocessing, choose_preprocessing, load_network
+from onnxdissect.model import choose_preprocessing, load_network
 from onnxdissect.run import dissect
 
 __all__ = ["ModelOptions", "check_model"]
@@ -75,7 +83,11 @@ def check_model(
     *,
     data: str | Path | None = None,
     options: ModelOptions | None = None,
+    layers: Sequence[str] = (),
+    limit: int | None = None,
+    preset: str | None = None,
     page: Path | None = None,
+    progress: Progress | None = None,
     notify: Callable[[str], None] | None = None,
 ) -> Verdict:
     """Hold a model against a baseline.
@@ -93,8 +105,16 @@ def check_model(
         Where the baseline's data lies on this machine; by default where the rules say, or where it lay.
     options : ModelOptions, optional
         How the candidate's file is to be read; one that is compared against is read alike.
+    layers : sequence of str
+        Of a model that is compared against: which to dissect, by default its stages.
+    limit : int, optional
+        Likewise: only the first so many images.
+    preset : str, optional
+        Likewise: how images are prepared for both models.
     page : Path, optional
         Where to write a page of the verdict, with the units that changed before and after.
+    progress : Progress, optional
+        Told how far the dissections are.
     notify : callable, optional
         Given one-line statements.
 
@@ -106,6 +126,8 @@ def check_model(
     ------
     RunMismatchError
         If the data is not the baseline's.
+    ParameterError
+        If `layers`, `limit` or `preset` are given for a baseline, which has its own.
     OnnxDissectError
         Whatever else is wrong with the request. A candidate that is no valid model or does not run is
         a finding, no error.
@@ -117,14 +139,23 @@ def check_model(
         raise ModelNotFoundError(f"there is no model at {path}")
     source = str(data) if data is not None else config.data
     against = Path(baseline) if Path(baseline).suffix == ".onnx" else None
+    if against is None and (layers or limit is not None or preset is not None):
+        raise ParameterError(
+            "layers, limit and preset are those of the baseline; they can be given with another model only",
+            hint="--against MODEL",
+        )
     with tempfile.TemporaryDirectory(prefix="onnxdissect-check-") as work:
         if against is not None:
             folder = Path(work) / "baseline"
             made = dissect(
                 against,
                 source or "tiny",
+                layers or ("stages",),
+                limit=limit,
+                preset=preset,
                 provider=config.provider,
                 out=folder,
+                progress=progress,
                 notify=notify,
                 image_size=options.image_size,
                 bind=options.bind,
@@ -136,26 +167,26 @@ def check_model(
             snapshot = open_baseline(Path(baseline))
         check_names(config, snapshot)
         source = source or _folder(snapshot)
-        dataset = _same_data(snapshot, source)
+        dataset = _same_data(snapshot, source, told=bool(data is not None or config.data))
         try:
             reading = options.given(dataset)
             out = Path(work) / "candidate"
-            candidate = _dissect(path, snapshot, config, source, reading, out, notify)
-            drift = () if against is None else _drift(against, path, candidate, dataset, config, reading)
+            candidate = _dissect(path, snapshot, config, source, reading, out, progress, notify)
+            drift: tuple[LayerDrift, ...] = ()
+            parity: tuple[Finding, ...] = ()
+            if against is not None and config.on("parity"):
+                drift = _drift(snapshot, against, path, candidate, dataset, config, reading)
+                parity = parity_findings(snapshot, drift, config)
         except ModelError as error:
-            broken = Finding("runnable", "error", "failed", "", error.message, error.candidates)
+            broken = Finding("runnable", "error", "failed", "", error.message, _evidence(error))
             verdict = Verdict(str(path), str(baseline), (broken,))
             if page is not None:
                 write_text(page, render_check(verdict, None, None, dataset))
             return verdict
         comparison = make_comparison(snapshot, candidate.snapshot, config)
-    ran = Finding("runnable", "error", "passed", "", f"valid, and runs on provider {config.provider}")
-    findings = (ran, *apply_rules(comparison), *_parity(drift, config))
-    statements = tuple(
-        f"layer {match.before} is taken to be {match.after}: {match.reason}"
-        for match in candidate.matches
-        if match.reason
-    )
+    ran = Finding("runnable", "error", "passed", "", f"valid, and runs on provider {candidate.provider}")
+    findings = (ran, *apply_rules(comparison), *parity)
+    statements = (*_renamed(candidate.matches), *_resized(comparison))
     verdict = Verdict(str(path), str(baseline), findings, changed_units(comparison), drift, statements)
     if page is not None:
         write_text(page, render_check(verdict, snapshot, candidate.snapshot, dataset))
@@ -164,19 +195,48 @@ def check_model(
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """The candidate's snapshot, its layers called as the baseline calls them, and which are which."""
+    """The candidate's snapshot, its layers called as the baseline's, and how it came to be."""
 
     snapshot: Snapshot
     matches: tuple[LayerMatch, ...]
+    provider: str
+
+
+def _evidence(error: ModelError) -> tuple[str, ...]:
+    candidates = (f"candidates: {', '.join(error.candidates)}",) if error.candidates else ()
+    return (*candidates, *((f"hint: {error.hint}",) if error.hint else ()))
+
+
+def _renamed(matches: Sequence[LayerMatch]) -> Iterator[str]:
+    for match in matches:
+        if match.reason:
+            yield f"layer {match.before} is taken to be {match.after}: {match.reason}"
+
+
+def _resized(comparison: Comparison) -> Iterator[str]:
+    for pair in comparison.pairs:
+        if pair.after is not None and pair.after.shape != pair.before.shape:
+            had, has = ("x".join(map(str, side.shape)) for side in (pair.before, pair.after))
+            place = f"layer {pair.before.name} has maps of {has}, the baseline's are {had}"
+            yield f"{place}: another image size or stride"
 
 
 def _folder(snapshot: Snapshot) -> str:
     return "tiny" if str(snapshot.data["name"]).startswith("tiny-v") else str(snapshot.data["folder"])
 
 
-def _same_data(snapshot: Snapshot, source: str) -> Dataset:
+def _same_data(snapshot: Snapshot, source: str, *, told: bool) -> Dataset:
     # Before the candidate is run over it for nothing.
-    dataset = open_dataset(ensure_tiny() if source == "tiny" else source)
+    try:
+        dataset = open_dataset(ensure_tiny() if source == "tiny" else source)
+    except DataNotFoundError as error:
+        if told:
+            raise
+        raise DataNotFoundError(
+            f"the baseline's data lay in {source}, where there is none now: {error.message}",
+            candidates=error.candidates,
+            hint="--data with where it lies on this machine, or data in the rules",
+        ) from error
     dataset = dataset.subset(split=snapshot.data["split"], limit=snapshot.data["limit"])
     if dataset.fingerprint != snapshot.data["fingerprint"]:
         raise RunMismatchError(
@@ -194,10 +254,19 @@ def _dissect(
     data: str,
     reading: Mapping[str, Any],
     out: Path,
+    progress: Progress | None,
     notify: Callable[[str], None] | None,
 ) -> _Candidate:
-    matches = match_layers(baseline.layers, load_network(model, **reading).layers)
-    parameters, preprocessing = baseline.parameters, baseline.preprocessing
+    network = load_network(model, **reading)
+    matches = match_layers(baseline.layers, network.layers)
+    parameters, preprocessing = baseline.parameters, _stated(baseline)
+    try:
+        choose_preprocessing(network, **preprocessing)
+    except ParameterError as error:
+        # Nothing was asked for: it is the model that does not take what the baseline's took.
+        raise ImageInputError(
+            f"the model does not take images prepared as the baseline's: {error.message}"
+        ) from error
     run = dissect(
         model,
         data,
@@ -205,10 +274,7 @@ def _dissect(
         quantiles=parameters["quantiles"],
         iou_threshold=baseline.iou_threshold,
         upsample=parameters["upsample"],
-        mean=preprocessing["mean"],
-        std=preprocessing["std"],
-        scale=preprocessing["scale"],
-        channels=preprocessing["channels"],
+        **preprocessing,
         split=baseline.data["split"],
         limit=baseline.data["limit"],
         top=parameters["top"],
@@ -217,6 +283,7 @@ def _dissect(
         null=0,
         provider=config.provider,
         out=out,
+        progress=progress,
         notify=notify,
         **reading,
     )
@@ -225,10 +292,11 @@ def _dissect(
     snapshot = snapshot_of(run)
     names = {match.after: match.before for match in matches}
     layers = tuple(replace(layer, name=names.get(layer.name, layer.name)) for layer in snapshot.layers)
-    return _Candidate(replace(snapshot, layers=layers), matches)
+    return _Candidate(replace(snapshot, layers=layers), matches, str(run.manifest["provider"]["name"]))
 
 
 def _drift(
+    baseline: Snapshot,
     against: Path,
     model: Path,
     candidate: _Candidate,
@@ -236,40 +304,26 @@ def _drift(
     config: Config,
     reading: Mapping[str, Any],
 ) -> tuple[LayerDrift, ...]:
-    if not config.on("parity") or not candidate.matches:
+    """Run both models on the layers whose activations can be laid over each other."""
+    shapes = [
+        {layer.name: (layer.units, *layer.shape) for layer in s.layers}
+        for s in (baseline, candidate.snapshot)
+    ]
+    matches = [match for match in candidate.matches if shapes[0][match.before] == shapes[1].get(match.before)]
+    if not matches:
         return ()
-    stated = candidate.snapshot.preprocessing
+    stated = _stated(candidate.snapshot)
     sides = []
     for path, names in (
-        (against, [match.before for match in candidate.matches]),
-        (model, [match.after for match in candidate.matches]),
+        (against, [match.before for match in matches]),
+        (model, [match.after for match in matches]),
     ):
         network = load_network(path, **reading)
-        preprocessing = _preprocessing(network, stated)
-        sides.append(Side(network, [network.select([name])[0] for name in names], preprocessing))
+        layers = [network.select([name])[0] for name in names]
+        sides.append(Side(network, layers, choose_preprocessing(network, **stated)))
     return measure_drift(sides[0], sides[1], dataset, config.parity_images, config.provider)
 
 
-def _preprocessing(network: Network, stated: Mapping[str, Any]) -> Preprocessing:
-    return choose_preprocessing(
-        network, **{name: stated[name] for name in ("mean", "std", "scale", "channels")}
-    )
-
-
-def _parity(drift: tuple[LayerDrift, ...], config: Config) -> tuple[Finding, ...]:
-    level: Level = "warning" if config.levels["parity"] == "warning" else "error"
-    return tuple(
-        Finding(
-            "parity",
-            level,
-            "passed" if layer.relative_rms <= config.parity else "failed",
-            layer.layer,
-            f"activations differ by {layer.relative_rms:.2%} (RMS, of {layer.images} images), "
-            f"{config.parity:.2%} may be",
-            (
-                f"cosine {layer.cosine:.6f}, largest difference {layer.largest:.4g} of {layer.highest:.4g}",
-                f"worst unit {layer.worst_unit}: {layer.worst_rms:.2%}",
-            ),
-        )
-        for layer in drift
-    )
+def _stated(snapshot: Snapshot) -> dict[str, Any]:
+    """Give preprocessing as arguments."""
+    return {name: snapshot.preprocessing[name] for name in ("mean", "std", "scale", "channels")}

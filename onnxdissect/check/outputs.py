@@ -1,137 +1,145 @@
-"""A verdict in the formats that continuous integration reads."""
+"""A verdict as test reporters and workflow logs read it."""
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from collections import Counter
+from datetime import UTC, datetime
 from xml.etree import ElementTree
 
+from onnxdissect.check.characters import printable
 from onnxdissect.check.verdict import Finding, Verdict
 
-__all__ = ["github", "junit", "markdown", "sarif"]
+__all__ = ["github", "harmless", "junit"]
+
+_SUITE = "onnxdissect"
 
 
-def junit(verdict: Verdict) -> str:
-    """Write JUnit XML: a case per finding; warnings pass, with their reason as output.
+def junit(verdict: Verdict, when: datetime | None = None) -> str:
+    """Write JUnit XML: a case for each rule and place.
+
+    Warnings pass, and say why they are warnings in the suite's output; warnings that were not tested are
+    skipped. There is no one schema of this format: the file is valid by the strictest, which
+    JUnit's Ant task has, and by Jenkins'.
 
     Parameters
     ----------
     verdict : Verdict
+    when : datetime, optional
+        Of the check; by default now.
 
     Returns
     -------
     str
     """
     untested = [f for f in verdict.warnings if f.status == "untested"]
-    totals = {
-        "tests": str(len(verdict.findings)),
-        "failures": str(len(verdict.errors)),
-        "errors": "0",
-        "skipped": str(len(untested)),
-    }
-    suite = ElementTree.Element("testsuite", {"name": "onnxdissect check", "time": "0"} | totals)
-    for finding in verdict.findings:
+    # Without a zone and without fractions, as the schema has it.
+    moment = (when or datetime.now(UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    root = ElementTree.Element("testsuites")
+    suite = ElementTree.SubElement(
+        root,
+        "testsuite",
+        {
+            "name": "onnxdissect check",
+            "package": _SUITE,
+            "id": "0",
+            "timestamp": moment,
+            "hostname": "localhost",
+            "tests": str(len(verdict.findings)),
+            "failures": str(len(verdict.errors)),
+            "errors": "0",
+            "skipped": str(len(untested)),
+            "time": "0",
+        },
+    )
+    properties = ElementTree.SubElement(suite, "properties")
+    for name, value in (("model", verdict.model), ("baseline", verdict.baseline)):
+        ElementTree.SubElement(properties, "property", {"name": name, "value": _attribute(value)})
+    for finding, name in zip(verdict.findings, _names(verdict.findings), strict=True):
         case = ElementTree.SubElement(
-            suite,
-            "testcase",
-            {"classname": f"onnxdissect.{finding.rule}", "name": _name(finding), "time": "0"},
+            suite, "testcase", {"classname": f"{_SUITE}.{finding.rule}", "name": name, "time": "0"}
         )
         if finding in untested:
-            ElementTree.SubElement(case, "skipped", {"message": _clean(finding.message)})
+            ElementTree.SubElement(case, "skipped", {"message": _attribute(finding.message)})
         elif finding in verdict.errors:
             failure = ElementTree.SubElement(
-                case, "failure", {"message": _clean(finding.message), "type": finding.rule}
+                case, "failure", {"message": _attribute(finding.message), "type": finding.rule}
             )
-            failure.text = _clean("\n".join(finding.evidence))
-        elif finding.status == "failed":
-            ElementTree.SubElement(case, "system-out").text = _clean(finding.text)
-    root = ElementTree.Element("testsuites")
-    root.append(suite)
+            failure.text = printable("\n".join(finding.evidence))
+    shown = [verdict.headline, *(f"{f.outcome}: {f.rule}: {f.text}" for f in verdict.warnings)]
+    ElementTree.SubElement(suite, "system-out").text = printable("\n".join([*shown, *verdict.statements]))
+    ElementTree.SubElement(suite, "system-err")
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, "unicode") + "\n"
 
 
-def sarif(verdict: Verdict) -> str:
-    """Write SARIF 2.1.0: a result per failure, located at the model file.
+def github(verdict: Verdict, file: str = "") -> list[str]:
+    """Give GitHub workflow commands, one for each rule and place that was not met or not tested.
 
     Parameters
     ----------
     verdict : Verdict
-
-    Returns
-    -------
-    str
-    """
-    rules = list(dict.fromkeys(finding.rule for finding in verdict.findings))
-    results = [_result(verdict, finding, rules) for finding in (*verdict.errors, *verdict.warnings)]
-    driver = {"name": "onnxdissect", "rules": [{"id": rule} for rule in rules]}
-    log = {"version": "2.1.0", "runs": [{"tool": {"driver": driver}, "results": results}]}
-    return json.dumps(log, indent=2, ensure_ascii=False) + "\n"
-
-
-def _result(verdict: Verdict, finding: Finding, rules: list[str]) -> dict[str, Any]:
-    uri = verdict.model.replace("\\", "/").replace("%", "%25").replace(" ", "%20")
-    return {
-        "ruleId": finding.rule,
-        "ruleIndex": rules.index(finding.rule),
-        "level": finding.level,
-        "message": {"text": finding.text},
-        "locations": [{"physicalLocation": {"artifactLocation": {"uri": uri}}}],
-    }
-
-
-def markdown(verdict: Verdict) -> str:
-    """Write Markdown for a pull-request comment or a step summary.
-
-    Parameters
-    ----------
-    verdict : Verdict
-
-    Returns
-    -------
-    str
-    """
-    lines = [f"## {_cell(verdict.headline)}", ""]
-    shown = (*verdict.errors, *verdict.warnings)
-    if shown:
-        lines += ["| level | rule | layer | reason | evidence |", "|---|---|---|---|---|"]
-        for f in shown:
-            evidence = "<br>".join(_cell(line) for line in f.evidence)
-            lines.append(f"| {f.outcome} | {f.rule} | {_cell(f.layer)} | {_cell(f.message)} | {evidence} |")
-    lines += ["", *(f"- {_cell(statement)}" for statement in verdict.statements)]
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def github(verdict: Verdict) -> list[str]:
-    """Give GitHub workflow commands, one per failure.
-
-    Parameters
-    ----------
-    verdict : Verdict
+    file : str
+        What they are shown at, from the repository's root; empty for nothing.
 
     Returns
     -------
     list of str
-        To be printed on stdout.
+        To be printed at the beginning of lines of their own.
     """
     lines = []
     for f in (*verdict.errors, *verdict.warnings):
-        text = f.text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-        lines.append(f"::{f.level} title=onnxdissect {f.rule}::{text}")
+        properties = {"file": file} if file else {}
+        properties["title"] = f"onnxdissect {f.rule}: {f.place}"
+        told = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
+        lines.append(f"::{f.level} {told}::{_data(f.text)}")
     return lines
 
 
-def _name(finding: Finding) -> str:
-    # A test reporter tells cases apart by name; rules on single concepts have no layer.
-    return _clean(finding.layer or finding.message)
+def harmless(text: str) -> str:
+    """Keep a workflow's log from taking what is printed for a command.
+
+    Parameters
+    ----------
+    text : str
+        Any number of lines.
+
+    Returns
+    -------
+    str
+        With a space of no width inside what would have been a command.
+    """
+    gap = "\N{ZERO WIDTH SPACE}"
+    lines = [
+        line.replace("::", f":{gap}:", 1) if line.lstrip().startswith("::") else line
+        for line in text.replace("##[", f"##{gap}[").split("\n")
+    ]
+    return "\n".join(lines)
 
 
-def _cell(text: str) -> str:
-    for bad, good in (("&", "&amp;"), ("<", "&lt;"), ("|", "\\|"), ("\n", " ")):
+def _names(findings: tuple[Finding, ...]) -> list[str]:
+    """Name cases by their places; a reporter tells them apart by name, so equal ones are numbered."""
+    seen: Counter[tuple[str, str]] = Counter()
+    names = []
+    for finding in findings:
+        name = _attribute(finding.place)
+        seen[finding.rule, name] += 1
+        number = seen[finding.rule, name]
+        names.append(name if number == 1 else f"{name} ({number})")
+    return names
+
+
+def _attribute(text: str) -> str:
+    # Attributes are tokens: readers make one space of any run of them.
+    return " ".join(printable(text).split()) or "-"
+
+
+def _data(text: str) -> str:
+    for bad, good in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A")):
         text = text.replace(bad, good)
-    return text
+    return printable(text)
 
 
-def _clean(text: str) -> str:
-    # XML 1.0 has no way to write other control characters.
-    return "".join(c for c in text if c in "\t\n" or c >= " ")
+def _property(text: str) -> str:
+    for bad, good in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A"), (":", "%3A"), (",", "%2C")):
+        text = text.replace(bad, good)
+    return printable(text)

@@ -9,6 +9,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
+from onnxdissect.check.characters import printable
 from onnxdissect.check.snapshot import LayerSnapshot, Snapshot
 from onnxdissect.check.verdict import ChangedUnit, Verdict
 from onnxdissect.data import Dataset
@@ -80,7 +81,7 @@ def render_check(
         lstrip_blocks=True,
     )
     template = environment.get_template("check.html.j2")
-    return template.render(verdict=verdict, units=units, more=len(verdict.changed) - len(units))
+    return printable(template.render(verdict=verdict, units=units, more=len(verdict.changed) - len(units)))
 
 
 def _pictures(layer: LayerSnapshot, unit: int, dataset: Dataset) -> tuple[_Picture, ...]:

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.check.comparison import Comparison, LayerPair
+from onnxdissect.check.config import LayerMinimum
 from onnxdissect.check.paired import holm, share_p_value
-from onnxdissect.check.snapshot import LayerSnapshot
+from onnxdissect.check.snapshot import LayerSnapshot, Snapshot
 from onnxdissect.check.verdict import Finding, Level, Status
 
 __all__ = ["apply_rules"]
@@ -58,10 +59,11 @@ def _say(
     layer: str,
     message: str,
     evidence: Sequence[str] = (),
+    subject: str = "",
 ) -> Finding:
     level: Level = "warning" if comparison.config.levels[rule] == "warning" else "error"
     status: Status = "untested" if ok is None else "passed" if ok else "failed"
-    return Finding(rule, level, status, layer, message, tuple(evidence))
+    return Finding(rule, level, status, layer, message, tuple(evidence), subject)
 
 
 def _untestable(pair: LayerPair, *, by_unit: bool = True) -> str:
@@ -87,32 +89,52 @@ def _layers(c: Comparison) -> Iterator[Finding]:
 
 
 def _minima(c: Comparison) -> Iterator[Finding]:
-    layers = c.candidate.layers
-    labels = set().union(*(c.candidate.detected(layer) for layer in layers))
-    detectors = sum(int(c.candidate.detectors(layer).sum()) for layer in layers)
-    for rule, have, least in (
-        ("detectors", detectors, c.config.minimum_detectors),
-        ("unique", len(labels), c.config.minimum_unique),
-    ):
-        if least:
-            yield _say(c, rule, have >= least, "", f"{have} in all layers, at least {least} asked for")
-    after = {layer.name: layer for layer in layers}
+    before, after = c.baseline.layers, c.candidate.layers
+    totals = LayerMinimum(c.config.minimum_detectors, c.config.minimum_unique)
+    yield from _minimum(c, "", totals, before, after)
     for name, minimum in c.config.layers.items():
-        there = after.get(name)
-        counts = (0, 0)
-        if there is not None:
-            counts = int(c.candidate.detectors(there).sum()), len(c.candidate.detected(there))
-        for rule, have, least in (
-            ("detectors", counts[0], minimum.detectors),
-            ("unique", counts[1], minimum.unique),
-        ):
-            if least:
-                yield _say(c, rule, have >= least, name, f"{have}, at least {least} asked for")
+        sides = (tuple(layer for layer in side if layer.name == name) for side in (before, after))
+        yield from _minimum(c, name, minimum, *sides)
+    labels = _detected(c.candidate, after)
     for name, least in c.config.categories.items():
         g = c.baseline.categories.index(name)
         have = sum(int(c.baseline.category_of[k]) == g for k in labels)
-        message = f"{name}: {have} distinct concepts in all layers, at least {least} asked for"
-        yield _say(c, "categories", have >= least, "", message)
+        message = f"distinct concepts of {name} in all layers: {have}, at least {least} asked for"
+        gone = {k for k in _detected(c.baseline, before) - labels if int(c.baseline.category_of[k]) == g}
+        yield _say(c, "categories", have >= least, "", message, _gone(c, gone), name)
+
+
+def _minimum(
+    c: Comparison,
+    name: str,
+    minimum: LayerMinimum,
+    before: Sequence[LayerSnapshot],
+    after: Sequence[LayerSnapshot],
+) -> Iterator[Finding]:
+    where = "" if name else " in all layers"
+    if minimum.detectors:
+        had, has = (
+            {layer.name: int(side.detectors(layer).sum()) for layer in layers}
+            for side, layers in ((c.baseline, before), (c.candidate, after))
+        )
+        have = sum(has.values())
+        message = f"detectors{where}: {have}, at least {minimum.detectors} asked for"
+        evidence = [f"{layer}: {has.get(layer, 0)}, the baseline has {had[layer]}" for layer in had]
+        yield _say(c, "detectors", have >= minimum.detectors, name, message, evidence[:_SHOWN])
+    if minimum.unique:
+        labels = _detected(c.candidate, after)
+        message = f"distinct concepts{where}: {len(labels)}, at least {minimum.unique} asked for"
+        evidence = _gone(c, _detected(c.baseline, before) - labels)
+        yield _say(c, "unique", len(labels) >= minimum.unique, name, message, evidence)
+
+
+def _detected(side: Snapshot, layers: Sequence[LayerSnapshot]) -> set[int]:
+    return set().union(*(side.detected(layer) for layer in layers))
+
+
+def _gone(c: Comparison, concepts: set[int]) -> list[str]:
+    names = [c.baseline.concepts[k] for k in sorted(concepts)]
+    return [f"without a detector now: {_some(names)}"] if names else []
 
 
 def _concepts(c: Comparison) -> Iterator[Finding]:
@@ -121,14 +143,17 @@ def _concepts(c: Comparison) -> Iterator[Finding]:
             concept = c.baseline.concepts.index(name)
             found = _best(c, concept, detectors=True)
             closest = [] if found or rule == "forbidden" else _best(c, concept, detectors=False)
-            message = f"{name!r} has {len(found) or 'no'} detector{'' if len(found) == 1 else 's'}"
+            message = f"{name!r} has {len(found) or 'no'} detector{'s' if len(found) > 1 else ''}"
             evidence = found if rule == "forbidden" else [f"closest: {line}" for line in closest[:1]]
-            yield _say(c, rule, bool(found) == (rule == "required"), "", message, evidence[:_SHOWN])
+            if not found and not closest and rule == "required":
+                evidence = ["no unit's masks overlap it anywhere"]
+            ok = bool(found) == (rule == "required")
+            yield _say(c, rule, ok, "", message, evidence[:_SHOWN], name)
 
 
 def _best(c: Comparison, concept: int, *, detectors: bool) -> list[str]:
     """Units of the candidate by falling IoU with a concept, as lines."""
-    found = []
+    found: list[tuple[float, str]] = []
     for layer in c.candidate.layers:
         if detectors:
             units = np.flatnonzero(c.candidate.detectors(layer) & (layer.label == concept))
@@ -136,7 +161,13 @@ def _best(c: Comparison, concept: int, *, detectors: bool) -> list[str]:
         else:
             scores = np.zeros(layer.units) if layer.scores is None else layer.scores[:, concept]
             units = np.flatnonzero(scores > 0)
-        found += [(float(scores[k]), f"{layer.name} unit {k}, IoU {scores[k]:.3f}") for k in units]
+        labels = c.candidate.names(layer.label)
+        for k in units:
+            line = f"{layer.name} unit {k}, IoU {scores[k]:.3f}"
+            # A concept may exceed the threshold and still not be what the unit detects best.
+            if not detectors and layer.label[k] != concept and labels[k]:
+                line += f", whose label is {labels[k]} {layer.iou[k]:.3f}"
+            found.append((float(scores[k]), line))
     return [line for _, line in sorted(found, key=lambda item: -item[0])]
 
 
@@ -238,8 +269,7 @@ def _unique_loss(c: Comparison) -> Iterator[Finding]:
         )
         lost = c.baseline.detected(pair.before)
         lost -= set() if pair.after is None else c.candidate.detected(pair.after)
-        names = [c.baseline.concepts[k] for k in sorted(lost)]
-        lines = [f"without a detector now: {', '.join(names[: 2 * _SHOWN])}"] if names else []
+        lines = _gone(c, lost)
         yield _say(c, "unique-loss", p > c.config.significance, pair.before.name, message, lines)
 
 
@@ -276,8 +306,12 @@ def _duplicates(c: Comparison) -> Iterator[Finding]:
 
 
 def _listed(units: NDArray[np.int64]) -> list[str]:
-    more = "" if len(units) <= 2 * _SHOWN else f" and {len(units) - 2 * _SHOWN} more"
-    return [f"units {', '.join(map(str, units[: 2 * _SHOWN]))}{more}"] if len(units) else []
+    return [f"units {_some([str(k) for k in units])}"] if len(units) else []
+
+
+def _some(names: Sequence[str]) -> str:
+    more = "" if len(names) <= 2 * _SHOWN else f" and {len(names) - 2 * _SHOWN} more"
+    return ", ".join(names[: 2 * _SHOWN]) + more
 
 
 def _drift(c: Comparison) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -29,6 +30,8 @@ class Finding:
         The reason, in one sentence.
     evidence : tuple of str
         Facts behind it, one line each.
+    subject : str
+        The concept or category it is about; empty for none.
     """
 
     rule: str
@@ -37,6 +40,12 @@ class Finding:
     layer: str
     message: str
     evidence: tuple[str, ...] = ()
+    subject: str = ""
+
+    @property
+    def place(self) -> str:
+        """What it is about, by a name that does not change with the outcome."""
+        return self.layer or self.subject or ("model" if self.rule == "runnable" else "all layers")
 
     @property
     def outcome(self) -> str:
@@ -159,14 +168,22 @@ class Verdict:
         return self._of("warning")
 
     @property
+    def kept(self) -> tuple[Finding, ...]:
+        """What was tested and met."""
+        return tuple(f for f in self.findings if f.status == "passed")
+
+    @property
+    def summary(self) -> str:
+        """The verdict and how many findings are behind it, without names."""
+        return (
+            f"check {'passed' if self.passed else 'failed'}: {_counted(len(self.errors), 'error')}, "
+            f"{_counted(len(self.warnings), 'warning')}, {len(self.kept)} passed"
+        )
+
+    @property
     def headline(self) -> str:
         """The verdict in one line."""
-        word = "passed" if self.passed else "failed"
-        return (
-            f"check {word}: {_counted(len(self.errors), 'error')}, "
-            f"{_counted(len(self.warnings), 'warning')}, {_counted(len(self.findings), 'finding')} "
-            f"({self.model} against {self.baseline})"
-        )
+        return f"{self.summary} ({self.model} against {self.baseline})"
 
     def to_json(self) -> dict[str, Any]:
         """Give it as JSON values.
@@ -174,8 +191,12 @@ class Verdict:
         Returns
         -------
         dict
+            What JSON does not have is replaced: numbers that are not finite by None, bytes of file names that
+            are no text by question marks.
         """
-        return {"format_version": 1, "passed": self.passed, "headline": self.headline} | asdict(self)
+        head = {"format_version": 1, "passed": self.passed, "headline": self.headline}
+        values: dict[str, Any] = _plain(head | asdict(self))
+        return values
 
     def _of(self, level: Level) -> tuple[Finding, ...]:
         return tuple(f for f in self.findings if f.status != "passed" and f.level == level)
@@ -183,3 +204,13 @@ class Verdict:
 
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from onnxdissect.cli import options
-from onnxdissect.cli.console import log, output, print_json
-from onnxdissect.cli.tables import plain_table
-from onnxdissect.errors import ParameterError
+from onnxdissect.cli.console import log
+from onnxdissect.errors import OnnxDissectError, OutputError, ParameterError
+
+if TYPE_CHECKING:
+    from onnxdissect.check.config import Config
+    from onnxdissect.check.verdict import Verdict
 
 __all__ = ["check"]
 
@@ -19,7 +23,10 @@ _FAILED = 1
 
 
 def check(
-    model: Annotated[Path | None, typer.Argument(help="The candidate, an ONNX file.")] = None,
+    model: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="MODEL", help="The candidate, an ONNX file; several are checked in turn."),
+    ] = None,
     baseline: Annotated[
         Path | None, typer.Option(metavar="RUN|FILE", help="A run directory or a baseline.json.")
     ] = None,
@@ -29,8 +36,22 @@ def check(
     data: Annotated[
         str | None, typer.Option(metavar="DIR|tiny", help="Where the baseline's data lies.")
     ] = None,
+    layer: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SEL", help="With --against: layers as in run, by default stages; repeatable."),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", help="With --against: only the first so many images.")
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="With --against: imagenet, caffe, tf, unit, raw or clip, for both models."
+        ),
+    ] = None,
     config: Annotated[
-        Path | None, typer.Option(help="Rules; by default onnxdissect.toml, else pyproject.toml.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Rules; by default onnxdissect.toml, else pyproject.toml."),
     ] = None,
     write_baseline: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write --baseline RUN as a file to commit, and stop.")
@@ -52,75 +73,181 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Test whether a model has kept what its baseline knew; exit code 1 if it has not."""
-    from onnxdissect.check import baseline as files
-    from onnxdissect.check import outputs
-    from onnxdissect.check.config import read_config
-    from onnxdissect.check.gate import ModelOptions, check_model
-    from onnxdissect.check.start import first_config
-    from onnxdissect.files import write_text
+    from onnxdissect.check.gate import ModelOptions
+    from onnxdissect.cli.verdicts import annotate_error
 
-    if (baseline is None) == (against is None):
-        raise ParameterError("a check takes either --baseline or --against", hint="--baseline baseline.json")
-    if write_baseline is not None:
-        if baseline is None:
-            raise ParameterError("--write-baseline takes its figures from --baseline RUN")
-        files.write_baseline(write_baseline, files.open_baseline(baseline))
-        log().print(f"wrote {write_baseline}", markup=False)
-        return
-    if init:
-        if baseline is None:
-            raise ParameterError("--init takes its figures from --baseline")
-        target = config or Path("onnxdissect.toml")
-        if target.exists():
-            raise ParameterError(f"{target} exists already", hint="--config with another name")
-        write_text(target, first_config(files.open_baseline(baseline)))
-        log().print(f"wrote {target}", markup=False)
-        return
-    if model is None:
-        raise ParameterError("which model is to be checked?", hint="onnxdissect check MODEL --baseline ...")
-    console = log()
-    verdict = check_model(
-        model,
-        baseline or against or "",
-        read_config(config),
-        data=data,
-        options=ModelOptions(
+    models = model or []
+    outputs = {"--junit": junit, "--sarif": sarif, "--markdown": markdown, "--html": html}
+    asked = {option: path for option, path in outputs.items() if path is not None}
+    try:
+        reference = _reference(baseline, against)
+        if write_baseline is not None or init:
+            _refuse_check(models, [*asked, *(["--json"] if as_json else [])], write_baseline, init)
+            if baseline is None:
+                raise ParameterError(
+                    f"{'--init' if init else '--write-baseline'} takes its figures from --baseline",
+                    hint="--baseline RUN",
+                )
+            if write_baseline is not None:
+                _write_baseline(baseline, write_baseline)
+            else:
+                _write_rules(baseline, config)
+            return
+        if not models:
+            raise ParameterError(
+                "which model is to be checked?", hint="onnxdissect check MODEL --baseline ..."
+            )
+        if len(models) > 1 and (asked or as_json):
+            raise ParameterError(
+                f"{', '.join([*asked, *(['--json'] if as_json else [])])}: of one model at a time, "
+                f"not of {len(models)}",
+                hint="a command for each model",
+            )
+        _refuse_outputs(asked, {"MODEL": models[0], "the baseline": reference, "--config": config})
+        reading = ModelOptions(
             image_size=options.image_size(image_size),
             bind=options.bindings(bind),
             layouts=options.layouts(layout),
             custom_ops=custom_ops or (),
-        ),
-        page=html,
-        notify=lambda line: console.print(line, markup=False),
-    )
-    for path, text in (
-        (junit, outputs.junit),
-        (sarif, outputs.sarif),
-        (markdown, outputs.markdown),
-    ):
-        if path is not None:
-            write_text(path, text(verdict))
-    if as_json:
-        print_json(verdict.to_json())
-    else:
-        rows = [
-            [
-                f.outcome,
-                f.rule,
-                f.layer,
-                "\n".join([f.message, *f.evidence]),
-            ]
-            for f in verdict.findings
-        ]
-        output().print(plain_table(verdict.headline, ["outcome", "rule", "layer", "reason"], rows))
-        if os.environ.get("GITHUB_ACTIONS"):
-            for line in outputs.github(verdict):
-                print(line)
-    summary = os.environ.get("GITHUB_STEP_SUMMARY")
-    if summary:
-        with Path(summary).open("a", encoding="utf-8") as file:
-            file.write(outputs.markdown(verdict))
-    for statement in verdict.statements:
-        console.print(statement, markup=False)
-    if not verdict.passed:
+        )
+        how: dict[str, Any] = {"data": data, "options": reading, "layers": layer or ()}
+        how |= {"limit": limit, "preset": preset}
+        rules = _rules(config)
+        verdicts = [_checked(file, reference, rules, how, asked, as_json) for file in models]
+    except OnnxDissectError as error:
+        annotate_error(error)
+        raise
+    if not all(verdict.passed for verdict in verdicts):
         raise typer.Exit(_FAILED)
+
+
+def _reference(baseline: Path | None, against: Path | None) -> Path:
+    """Give what the models are held against."""
+    if baseline is not None and against is not None:
+        raise ParameterError("a check takes --baseline or --against, not both")
+    if baseline is not None:
+        if baseline.suffix == ".onnx":
+            raise ParameterError(
+                f"--baseline takes a run directory or a baseline file, not the model {baseline}",
+                hint=f"--against {baseline}",
+            )
+        return baseline
+    if against is None:
+        raise ParameterError("a check takes --baseline or --against", hint="--baseline baseline.json")
+    if against.suffix != ".onnx":
+        raise ParameterError(
+            f"--against takes another ONNX file, not {against}", hint=f"--baseline {against}"
+        )
+    return against
+
+
+def _refuse_check(models: Sequence[Path], asked: Sequence[str], target: Path | None, init: bool) -> None:
+    if target is not None and init:
+        raise ParameterError("--write-baseline and --init are two commands", hint="one after the other")
+    if models or asked:
+        option = "--init" if init else "--write-baseline"
+        found = ", ".join([*map(str, models), *asked])
+        raise ParameterError(f"{option} checks no model, and takes no {found}", hint="one after the other")
+
+
+def _write_baseline(run: Path, target: Path) -> None:
+    from onnxdissect.check.baseline import open_baseline, write_baseline
+
+    snapshot = open_baseline(run)
+    replaced = target.exists()
+    size = write_baseline(target, snapshot)
+    console = log()
+    console.print(f"{'replaced' if replaced else 'wrote'} {target}: {size:,} bytes", markup=False)
+    if any(layer.evidence is None for layer in snapshot.layers):
+        console.print(
+            "it has no counts by image (--bootstrap 0): losses cannot be tested against it", markup=False
+        )
+
+
+def _write_rules(baseline: Path, config: Path | None) -> None:
+    from onnxdissect.check.baseline import open_baseline
+    from onnxdissect.check.config import find_config
+    from onnxdissect.check.start import first_config
+    from onnxdissect.files import write_text
+
+    target = config or Path("onnxdissect.toml")
+    if target.exists():
+        raise ParameterError(f"{target} exists already", hint="--config with another name, or remove it")
+    found = find_config()
+    if config is None and found is not None:
+        raise ParameterError(
+            f"{found} has rules already, which {target} would hide",
+            hint=f"remove the table [tool.onnxdissect.check] from {found}",
+        )
+    write_text(target, first_config(open_baseline(baseline)))
+    log().print(f"wrote {target}", markup=False)
+
+
+def _rules(config: Path | None) -> Config:
+    from onnxdissect.check.config import find_config, read_config
+
+    path = config or find_config()
+    rules = read_config(path)
+    told = "the defaults; check --init writes a file of them" if path is None else path
+    log().print(f"rules: {told}", markup=False)
+    return rules
+
+
+def _refuse_outputs(asked: Mapping[str, Path], inputs: Mapping[str, Path | None]) -> None:
+    """Refuse files that could not be written, before a model is run for them."""
+    from onnxdissect.files import make_folder
+
+    taken = {path.resolve(): name for name, path in inputs.items() if path is not None}
+    for option, path in asked.items():
+        place = path.resolve()
+        if place in taken:
+            raise ParameterError(f"{option} {path} would overwrite {taken[place]}", hint="another file")
+        taken[place] = option
+        if path.is_dir():
+            raise OutputError(f"{option}: {path} is a folder", hint=f"{option} {path / 'check.out'}")
+    for option, path in asked.items():
+        make_folder(path.parent)
+        if not os.access(path.parent, os.W_OK):
+            raise OutputError(f"{option}: the folder {path.parent} cannot be written")
+
+
+def _checked(
+    model: Path,
+    reference: Path,
+    rules: Config,
+    how: Mapping[str, Any],
+    asked: Mapping[str, Path],
+    as_json: bool,
+) -> Verdict:
+    from onnxdissect.check.gate import check_model
+    from onnxdissect.check.markdown import markdown
+    from onnxdissect.check.outputs import harmless, junit
+    from onnxdissect.check.sarif import sarif
+    from onnxdissect.cli.progress import open_progress
+    from onnxdissect.cli.verdicts import repository, show_verdict
+    from onnxdissect.files import write_text
+
+    console = log()
+
+    def say(line: str) -> None:
+        console.print(harmless(line), markup=False)
+
+    progress = open_progress(console)
+    try:
+        verdict = check_model(
+            model, reference, rules, page=asked.get("--html"), progress=progress, notify=say, **how
+        )
+    finally:
+        progress.close()
+    texts = {
+        "--junit": lambda: junit(verdict),
+        "--sarif": lambda: sarif(verdict, repository()),
+        "--markdown": lambda: markdown(verdict),
+    }
+    written = {option: texts[option]() for option in asked if option in texts}
+    for option, text in written.items():
+        write_text(asked[option], text)
+    show_verdict(verdict, as_json=as_json)
+    for statement in verdict.statements:
+        say(statement)
+    return verdict

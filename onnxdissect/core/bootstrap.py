@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.evidence import Evidence, TruthCounts
+from onnxdissect.core.evidence import Evidence, EvidencePart, TruthCounts
 from onnxdissect.core.kernels.resample import resample_scores, resample_truth
 from onnxdissect.core.scoring import check_scoring
 
@@ -177,7 +177,7 @@ class Bootstrap:
 
     def certainty(
         self,
-        evidence: Evidence,
+        parts: Iterable[EvidencePart],
         labels: NDArray[np.int64],
         *,
         scoring: str,
@@ -187,8 +187,8 @@ class Bootstrap:
 
         Parameters
         ----------
-        evidence : Evidence
-            Of the layer.
+        parts : iterable of EvidencePart
+            All of the layer, however it is cut.
         labels : ndarray of int64, shape (Q, K)
             The units' labels, -1 for none.
         scoring : {"paper", "lite", "pnas"}
@@ -200,45 +200,49 @@ class Bootstrap:
         -------
         Certainty
         """
-        quantiles, units, _ = evidence.contenders.shape
-        places = _places(evidence, labels)
-        counted = _counted(evidence, self._truth, check_scoring(scoring))
-        low, high, stability = np.full((3, quantiles * units), np.nan)
-        unique = np.zeros((quantiles, 2), np.int64)
-        step = max(1, _KEPT_BYTES // (_CELL_BYTES * self._resamples))
-        threads = _cores()
-        for q in range(quantiles):
-            found = np.zeros((self._resamples, self._category_of.size), np.bool_)
-            for first in range(q * units, (q + 1) * units, step):
-                rows = slice(first, min(first + step, (q + 1) * units))
-                parts = [
-                    _scores(evidence, weights, sums, self._category_of, counted, places, rows, threads)
-                    for weights, sums in zip(self._weights(), self._sums, strict=True)
-                ]
-                iou, winner, best = (
-                    parts[0]
-                    if len(parts) == 1
-                    else tuple(np.concatenate(part, axis=1) for part in zip(*parts, strict=True))
-                )
+        check_scoring(scoring)
+        low, high, stability = np.full((3, *labels.shape), np.nan)
+        found = np.zeros((labels.shape[0], self._resamples, self._category_of.size), np.bool_)
+        for part in parts:
+            for units, iou, winner, best in self._scores(part, labels, scoring):
+                at = part.quantile, units
                 row, resample = np.nonzero(best > iou_threshold)
-                found[resample, winner[row, resample]] = True
-                known = places[rows] >= 0
-                low[rows][known], high[rows][known] = np.quantile(iou[known], _LEVELS, axis=1)
-                same = winner == labels.reshape(-1)[rows, None]
-                stability[rows] = np.where(known, same.mean(axis=1), np.nan)
-            detected = np.sort(found.sum(axis=1))
-            unique[q] = (
-                np.quantile(detected, _LEVELS[0], method="lower"),
-                np.quantile(detected, _LEVELS[1], method="higher"),
-            )
-        shape = (quantiles, units)
+                found[part.quantile, resample, winner[row, resample]] = True
+                known = ~np.isnan(iou[:, 0])
+                low[at][known], high[at][known] = np.quantile(iou[known], _LEVELS, axis=1)
+                same = winner == labels[at][:, None]
+                stability[at] = np.where(known, same.mean(axis=1), np.nan)
+        detected = found.sum(axis=2)
         return Certainty(
-            low.reshape(shape),
-            high.reshape(shape),
-            stability.reshape(shape),
-            unique[:, 0].copy(),
-            unique[:, 1].copy(),
+            low,
+            high,
+            stability,
+            np.quantile(detected, _LEVELS[0], axis=1, method="lower").astype(np.int64),
+            np.quantile(detected, _LEVELS[1], axis=1, method="higher").astype(np.int64),
         )
+
+    def _scores(
+        self, part: EvidencePart, labels: NDArray[np.int64], scoring: str
+    ) -> Iterator[tuple[slice, NDArray[np.float64], NDArray[np.int32], NDArray[np.float64]]]:
+        """Give the units of a part a few at a time, with what they score in all resamples."""
+        evidence, threads = part.evidence, _cores()
+        places = _places(evidence, labels[part.quantile, part.units][None])
+        counted = _counted(evidence, self._truth, scoring)
+        step = max(1, _KEPT_BYTES // (_CELL_BYTES * self._resamples))
+        for first in range(0, places.size, step):
+            rows = slice(first, min(first + step, places.size))
+            scored = [
+                _scores(evidence, weights, sums, self._category_of, counted, places, rows, threads)
+                for weights, sums in zip(self._weights(), self._sums, strict=True)
+            ]
+            iou, winner, best = (
+                scored[0]
+                if len(scored) == 1
+                else tuple(np.concatenate(score, axis=1) for score in zip(*scored, strict=True))
+            )
+            iou[places[rows] < 0] = np.nan
+            units = slice(part.units.start + rows.start, part.units.start + rows.stop)
+            yield units, iou, winner, best
 
     def _weights(self) -> Iterator[NDArray[np.uint8]]:
         if self._kept is not None:

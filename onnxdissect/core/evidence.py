@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CONTENDERS", "Evidence", "Lattice", "MaskCounts", "TruthCounts"]
+__all__ = ["CONTENDERS", "Evidence", "EvidencePart", "Lattice", "MaskCounts", "TruthCounts", "spans"]
 
 CONTENDERS = 10
 """How many concepts of each unit are followed image by image."""
@@ -42,6 +43,83 @@ class Evidence:
     activation: NDArray[np.int32]
     intersection: NDArray[np.int32]
     overlap: NDArray[np.uint8]
+
+    def parts(self, masks: int) -> Iterator[EvidencePart]:
+        """Cut the layer into parts; their arrays are views.
+
+        Parameters
+        ----------
+        masks : int
+            Most masks of a part, unless a single unit has more.
+
+        Yields
+        ------
+        EvidencePart
+            In the order of `starts`.
+        """
+        for quantile, units in spans(self.starts, self.contenders.shape[1], masks):
+            first = quantile * self.contenders.shape[1] + units.start
+            starts = self.starts[first : first + units.stop - units.start + 1]
+            rows = slice(starts[0], starts[-1])
+            yield EvidencePart(
+                quantile,
+                units,
+                Evidence(
+                    self.contenders[quantile : quantile + 1, units],
+                    starts - starts[0],
+                    self.image[rows],
+                    self.activation[rows],
+                    self.intersection[rows],
+                    self.overlap[rows],
+                ),
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class EvidencePart:
+    """Some units of a layer at one quantile.
+
+    Attributes
+    ----------
+    quantile : int
+        Its position.
+    units : slice
+        Consecutive ones.
+    evidence : Evidence
+        Of these units, as if there were no others, and no other quantile.
+    """
+
+    quantile: int
+    units: slice
+    evidence: Evidence
+
+
+def spans(starts: NDArray[np.int64], units: int, masks: int) -> Iterator[tuple[int, slice]]:
+    """Cut the units of a layer, at each quantile, into spans of not too many masks.
+
+    Parameters
+    ----------
+    starts : ndarray of int64, shape (Q*K + 1,)
+        As in `Evidence`.
+    units : int
+        K.
+    masks : int
+        Most masks of a span, unless a single unit has more.
+
+    Yields
+    ------
+    quantile : int
+    units : slice
+        Together they cover all units at all quantiles, in order.
+    """
+    for quantile in range((starts.size - 1) // max(1, units)):
+        ends = starts[quantile * units : (quantile + 1) * units + 1]
+        first = 0
+        while first < units:
+            last = int(np.searchsorted(ends, ends[first] + masks, side="right")) - 1
+            last = min(max(last, first + 1), units)
+            yield quantile, slice(first, last)
+            first = last
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.evidence import CONTENDERS, Evidence, MaskCounts
+from onnxdissect.core.evidence import CONTENDERS, Evidence, EvidencePart, MaskCounts, spans
 from onnxdissect.core.kernels.gather import choose, place
 from onnxdissect.errors import OutputError
 
@@ -25,15 +26,19 @@ class Ledger:
         The file, made only when it is needed; its folder exists.
     budget : int
         Bytes held in memory at most, but for one block.
+    quantiles, units : int
+        How many the layer has.
     """
 
-    def __init__(self, path: Path, budget: int) -> None:
+    def __init__(self, path: Path, budget: int, quantiles: int, units: int) -> None:
         self._path = path
         self._budget = budget
+        self._units = units
+        self._sizes = np.zeros(quantiles * units, np.int64)
         self._lock = Lock()
-        self._held: list[tuple[int, MaskCounts]] = []
+        self._held: list[tuple[_Block, MaskCounts]] = []
         self._bytes = 0
-        self._stored: list[tuple[int, int]] = []
+        self._stored: list[tuple[_Block, int]] = []
 
     def add(self, start: int, counts: MaskCounts) -> None:
         """Take in a block; several threads may do so at once.
@@ -50,13 +55,28 @@ class Ledger:
         OutputError
             If the disk does not take what does not fit in memory.
         """
+        row = counts.heads[:, 0]
+        sizes = np.bincount(row, minlength=self._sizes.size)
+        units = row % self._units
+        block = _Block(start, int(units.min(initial=self._units)), int(units.max(initial=-1)))
         with self._lock:
-            self._held.append((start, counts))
+            self._sizes += sizes
+            self._held.append((block, counts))
             self._bytes += counts.nbytes
             if self._bytes > self._budget:
                 self._overflow()
 
-    def gather(self, iou: NDArray[np.float64], categories: int) -> Evidence:
+    def starts(self) -> NDArray[np.int64]:
+        """Count the masks taken in so far.
+
+        Returns
+        -------
+        ndarray of int64, shape (Q*K + 1,)
+            As in `Evidence`.
+        """
+        return np.concatenate([[0], np.cumsum(self._sizes)]).astype(np.int64)
+
+    def gather(self, iou: NDArray[np.float64], categories: int, masks: int) -> Iterator[EvidencePart]:
         """Bring the masks of each unit together, and keep the counts of the concepts it may be labelled with.
 
         Parameters
@@ -65,51 +85,57 @@ class Ledger:
             In the paper's convention.
         categories : int
             How many there are, G.
+        masks : int
+            Most masks of a part, unless a single unit has more.
 
-        Returns
-        -------
-        Evidence
-            The same whatever the order and the sizes of the blocks.
+        Yields
+        ------
+        EvidencePart
+            In the order of rows; the same whatever the order and the sizes of the blocks.
         """
-        q, k, c = iou.shape
-        contenders = choose(iou.reshape(q * k, c), min(CONTENDERS, c))
-        sizes = np.zeros(q * k, np.int64)
-        for counts in self._blocks():
-            sizes += np.bincount(counts.heads[:, 0], minlength=q * k)
-        starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        masks = int(starts[-1])
-        evidence = Evidence(
-            contenders=contenders.reshape(q, k, -1),
-            starts=starts,
-            image=np.empty(masks, np.int32),
-            activation=np.empty(masks, np.int32),
-            intersection=np.zeros((masks, contenders.shape[1]), np.int32),
-            overlap=np.empty((masks, (categories + 7) // 8), np.uint8),
-        )
-        ends = starts[:-1].copy()
-        for counts in self._blocks():
-            place(counts, evidence, ends)
-        return evidence
+        starts = self.starts()
+        for quantile, units in spans(starts, self._units, masks):
+            first = quantile * self._units + units.start
+            rows = starts[first : first + units.stop - units.start + 1] - starts[first]
+            contenders = choose(iou[quantile, units], min(CONTENDERS, iou.shape[2]))
+            held = int(rows[-1])
+            evidence = Evidence(
+                contenders=contenders[None],
+                starts=rows,
+                image=np.empty(held, np.int32),
+                activation=np.empty(held, np.int32),
+                intersection=np.zeros((held, contenders.shape[1]), np.int32),
+                overlap=np.empty((held, (categories + 7) // 8), np.uint8),
+            )
+            ends = rows[:-1].copy()
+            for counts in self._blocks(units):
+                place(counts, evidence, ends, first)
+            yield EvidencePart(quantile, units, evidence)
 
     def _overflow(self) -> None:
         try:
             # Whatever an interrupted run left there is of no use.
             with self._path.open("ab" if self._stored else "wb") as file:
-                for start, counts in self._held:
-                    self._stored.append((start, file.tell()))
+                for block, counts in self._held:
+                    self._stored.append((block, file.tell()))
                     for array in (counts.heads, counts.overlap, counts.met):
                         np.save(file, array, allow_pickle=False)
         except OSError as error:
             raise OutputError(f"cannot write {self._path}: {error.strerror or error}") from error
         self._held, self._bytes = [], 0
 
-    def _blocks(self) -> Iterator[MaskCounts]:
-        """All blocks by their images, so that those of a unit come in order."""
+    def _blocks(self, units: slice) -> Iterator[MaskCounts]:
+        """Give the blocks that hold any of the units, by their images: those of a unit come in order."""
         held = dict(enumerate(self._held, len(self._stored)))
-        order = [(start, i) for i, (start, _) in enumerate([*self._stored, *self._held])]
+        blocks = [block for block, _ in (*self._stored, *self._held)]
+        order = sorted(
+            (block.start, i)
+            for i, block in enumerate(blocks)
+            if block.lowest < units.stop and block.highest >= units.start
+        )
         file = self._path.open("rb") if self._stored else None
         try:
-            for _, i in sorted(order):
+            for _, i in order:
                 if file is None or i in held:
                     yield held[i][1]
                     continue
@@ -118,3 +144,11 @@ class Ledger:
         finally:
             if file is not None:
                 file.close()
+
+
+class _Block(NamedTuple):
+    """Its first image, and the lowest and highest unit in it."""
+
+    start: int
+    lowest: int
+    highest: int

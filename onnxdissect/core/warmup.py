@@ -98,7 +98,7 @@ def _steps() -> Iterator[bool]:
         yield True
         category_of = plan.vocabulary.category_of
         scores = iou(counted.counts.intersection, counted.counts.activation, passed.truth, category_of)
-        evidence = witness.evidence(0, scores)
+        evidence = list(witness.evidence(0, scores))
         # Results bring a vocabulary of their own, read from the tables of a run.
         bootstrap = Bootstrap(witness.truth(), category_of.copy(), 2, 0)
         bootstrap.certainty(evidence, np.zeros((1, 2), np.int64), scoring="paper", iou_threshold=0.04)

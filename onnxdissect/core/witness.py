@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.evidence import Evidence, MaskCounts, TruthCounts
+from onnxdissect.core.evidence import EvidencePart, MaskCounts, TruthCounts
 from onnxdissect.core.kernels.truth import image_truth
 from onnxdissect.core.ledger import Ledger
 from onnxdissect.core.null import Shuffles
@@ -18,6 +19,8 @@ __all__ = ["Witness"]
 
 # Counts of single masks in memory, of all layers together; the rest is on disk.
 _LEDGER_BYTES = 128 * 2**20
+# Some 50 bytes each, gathered at a time.
+_PART_MASKS = 2_000_000
 
 
 class Witness:
@@ -60,7 +63,8 @@ class Witness:
         self._categories = len(plan.vocabulary.categories)
         self._shuffles = shuffles
         self._ledgers = [
-            Ledger(folder / f"masks-{i:04d}.bin", memory // max(1, layers)) for i in range(layers)
+            Ledger(folder / f"masks-{i:04d}.bin", memory // layers, len(plan.quantiles), layer.units)
+            for i, layer in enumerate(plan.layers)
         ]
         self._truth: dict[int, tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32]]] = {}
         self._carried: dict[int, NDArray[np.bool_]] = {}
@@ -114,17 +118,36 @@ class Witness:
             categories=np.concatenate([self._carried[start] for start in order]),
         )
 
-    def evidence(self, layer: int, iou: NDArray[np.float64]) -> Evidence:
-        """Give the masks of one layer.
+    def starts(self, layer: int) -> NDArray[np.int64]:
+        """Count the masks of one layer.
+
+        Parameters
+        ----------
+        layer : int
+
+        Returns
+        -------
+        ndarray of int64, shape (Q*K + 1,)
+            As in `onnxdissect.core.evidence.Evidence`.
+        """
+        return self._ledgers[layer].starts()
+
+    def evidence(
+        self, layer: int, iou: NDArray[np.float64], masks: int = _PART_MASKS
+    ) -> Iterator[EvidencePart]:
+        """Give the masks of one layer, part by part.
 
         Parameters
         ----------
         layer : int
         iou : ndarray of float64, shape (Q, K, C)
             Its units' scores in the paper's convention.
+        masks : int
+            Most masks of a part, unless a single unit has more.
 
-        Returns
-        -------
-        Evidence
+        Yields
+        ------
+        EvidencePart
+            In the order of quantiles and units.
         """
-        return self._ledgers[layer].gather(iou, self._categories)
+        yield from self._ledgers[layer].gather(iou, self._categories, masks)

@@ -64,28 +64,30 @@ def find_contenders(dissection: Dissection, layer: str) -> Contenders:
     low, high = np.full((2, *concept.shape), np.nan)
     parameters = section(dissection.manifest, "parameters")
     resamples = int(parameters.get("bootstrap") or 0)
-    evidence = dissection.evidence(layer) if resamples else None
+    parts = dissection.evidence_parts(layer) if resamples else None
     truth = dissection.truth_counts() if resamples else None
-    if evidence is None or truth is None:
+    if parts is None or truth is None:
         return Contenders(concept, iou, low, high)
 
     category_of = primary_categories(dissection.concepts, dissection.categories)
     blocks = resample_weights(len(dissection.images), resamples, int(parameters.get("seed") or 0))
     weights = np.concatenate(list(blocks))
-    for r in range(evidence.contenders.shape[2]):
-        asked = evidence.contenders[:, :, r]
-        place = (concept == asked[:, :, None]) & (asked >= 0)[:, :, None]
-        shown = place.any(axis=2)
-        if not shown.any():
-            continue
-        drawn = bootstrap_iou(
-            evidence,
-            truth,
-            category_of,
-            weights,
-            labels=asked,
-            scoring=dissection.scoring,
-            threads=os.cpu_count() or 1,
-        ).iou[shown]
-        low[place], high[place] = np.quantile(drawn, _LEVELS, axis=1)
+    for part in parts:
+        evidence, at = part.evidence, (slice(part.quantile, part.quantile + 1), part.units)
+        for r in range(evidence.contenders.shape[2]):
+            asked = evidence.contenders[:, :, r]
+            place = (concept[at] == asked[:, :, None]) & (asked >= 0)[:, :, None]
+            shown = place.any(axis=2)
+            if not shown.any():
+                continue
+            drawn = bootstrap_iou(
+                evidence,
+                truth,
+                category_of,
+                weights,
+                labels=asked,
+                scoring=dissection.scoring,
+                threads=os.cpu_count() or 1,
+            ).iou[shown]
+            low[at][place], high[at][place] = np.quantile(drawn, _LEVELS, axis=1)
     return Contenders(concept, iou, low, high)

@@ -64,7 +64,7 @@ def assess(run: Dissection) -> tuple[tuple[Unit, ...], tuple[LayerSummary, ...]]
         more_units, more_summaries = assessor.assess(
             *judged,
             scores.concept,
-            run.evidence(info.name) if assessor.resamples else None,
+            run.evidence_parts(info.name) if assessor.resamples else None,
             read_null(run.path / "layers" / info.slug, sizes),
         )
         units += more_units

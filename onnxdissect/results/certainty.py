@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.core.bootstrap import Bootstrap, Certainty
-from onnxdissect.core.evidence import Evidence, TruthCounts
+from onnxdissect.core.evidence import EvidencePart, TruthCounts
 from onnxdissect.core.significance import Chance, false_discovery_rates
 from onnxdissect.results.records import LayerSummary, Unit
 
@@ -65,7 +65,7 @@ class Assessor:
         units: Sequence[Unit],
         summaries: Sequence[LayerSummary],
         labels: NDArray[np.int64],
-        evidence: Evidence | None,
+        evidence: Iterable[EvidencePart] | None,
         null: NDArray[np.float64] | None,
     ) -> tuple[list[Unit], list[LayerSummary]]:
         """Add to the records of one layer what is known of their certainty.
@@ -78,8 +78,8 @@ class Assessor:
             One per quantile.
         labels : ndarray of int64, shape (Q, K)
             The units' labels, -1 for none.
-        evidence : Evidence or None
-            Counts by image.
+        evidence : iterable of EvidencePart, or None
+            Counts by image, all of the layer.
         null : ndarray of float64, shape (1 + shuffles, Q, K), or None
             What the units score with their own and with shuffled labels.
 

@@ -12,19 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.core.scoring import Scores, check_iou_threshold, check_scoring, score
-from onnxdissect.errors import InstallationError, LayerNotFoundError, ParameterError, RunFormatError, nearest
-from onnxdissect.results import arrays, tables
+from onnxdissect.errors import InstallationError
+from onnxdissect.results import tables
 from onnxdissect.results.assess import assess
-from onnxdissect.results.evidence import Evidence, TruthCounts, read_evidence, read_truth
-from onnxdissect.results.exhibits import TopMaps, read_samples, read_top_maps
 from onnxdissect.results.manifest import Header, compose
-from onnxdissect.results.records import Concept, ImageInfo, LayerCounts, LayerInfo, LayerSummary, Unit
+from onnxdissect.results.records import Concept, ImageInfo, LayerSummary, Unit
+from onnxdissect.results.stored import StoredRun
 from onnxdissect.results.verdicts import layer_iou, primary_categories
 
 __all__ = ["Dissection"]
 
 
-class Dissection:
+class Dissection(StoredRun):
     """A finished run, and what it says about the units.
 
     Made by `onnxdissect.dissect` and `onnxdissect.load`, never by hand. Tables are read when the run is
@@ -68,22 +67,7 @@ class Dissection:
         Which published convention the IoU follows: ``paper``, ``lite`` or ``pnas``.
     """
 
-    __slots__ = (
-        "_category_of",
-        "_header",
-        "_kept",
-        "_summaries",
-        "_units",
-        "categories",
-        "concepts",
-        "images",
-        "iou_threshold",
-        "layers",
-        "manifest",
-        "path",
-        "quantiles",
-        "scoring",
-    )
+    __slots__ = ("_category_of", "_header", "_summaries", "_units", "iou_threshold", "scoring")
 
     def __init__(
         self,
@@ -94,18 +78,11 @@ class Dissection:
         images: tuple[ImageInfo, ...],
         judged: tuple[tuple[Unit, ...], tuple[LayerSummary, ...]] | None = None,
     ) -> None:
-        self.path = path
-        self.manifest = manifest
-        self.categories = header.categories
-        self.concepts = concepts
-        self.quantiles = header.quantiles
-        self.layers = header.layers
-        self.images = images
+        super().__init__(path, manifest, header, concepts, images)
         self.iou_threshold = header.iou_threshold
         self.scoring = header.scoring
         self._header = header
         self._category_of = primary_categories(concepts, header.categories)
-        self._kept: tuple[str, LayerCounts] | None = None
         self._units, self._summaries = assess(self) if judged is None else judged
 
     def __repr__(self) -> str:
@@ -113,32 +90,6 @@ class Dissection:
         return (
             f"<Dissection {str(self.path)!r}: {len(self.layers)} layers, {len(self._units)} units, "
             f"{detectors} detectors, {len(self.images)} images>"
-        )
-
-    def layer(self, layer: str) -> LayerInfo:
-        """Find a layer of the run.
-
-        Parameters
-        ----------
-        layer : str
-            Its ONNX value name, alias or folder name.
-
-        Returns
-        -------
-        LayerInfo
-
-        Raises
-        ------
-        LayerNotFoundError
-            If the run holds no such layer.
-        """
-        for attribute in ("name", "alias", "slug"):
-            for info in self.layers:
-                if getattr(info, attribute) == layer:
-                    return info
-        names = [name for info in self.layers for name in (info.name, info.alias)]
-        raise LayerNotFoundError(
-            f"the run {self.path} holds no layer {layer!r}", candidates=nearest(layer, names) or names[:5]
         )
 
     def units(self, layer: str | None = None, quantile: float | None = None) -> list[Unit]:
@@ -180,38 +131,6 @@ class Dissection:
             By layer and quantile.
         """
         return list(self._summaries)
-
-    def counts(self, layer: str) -> LayerCounts:
-        """Read the counts of a layer.
-
-        Parameters
-        ----------
-        layer : str
-            Value name, alias or folder name.
-
-        Returns
-        -------
-        LayerCounts
-            Kept until another layer's are asked for; not to be written to.
-
-        Raises
-        ------
-        LayerNotFoundError
-            If the run holds no such layer.
-        RunFormatError
-            If its files are missing or damaged.
-        """
-        info = self.layer(layer)
-        kept = self._kept
-        if kept is not None and kept[0] == info.name:
-            return kept[1]
-        folder = self.path / "layers" / info.slug
-        numbers = np.array([concept.number for concept in self.concepts], np.int64)
-        counts = arrays.read_counts(folder, self._sizes(info), numbers, self.quantiles)
-        if counts.truth.tolist() != [concept.truth for concept in self.concepts]:
-            raise RunFormatError(f"{folder / arrays.TALLY}: its truth is not that of {tables.CONCEPTS}")
-        self._kept = (info.name, counts)
-        return counts
 
     def iou(self, layer: str) -> NDArray[np.float64]:
         """Score every unit of a layer with every concept, in the convention of `scoring`.
@@ -255,131 +174,6 @@ class Dissection:
             If its files are missing or damaged.
         """
         return score(self.iou(layer), self._category_of, len(self.categories))
-
-    def evidence(self, layer: str) -> Evidence | None:
-        """Read the counts of a layer image by image.
-
-        Parameters
-        ----------
-        layer : str
-            Value name, alias or folder name.
-
-        Returns
-        -------
-        Evidence or None
-            None if the run was made without a bootstrap.
-
-        Raises
-        ------
-        LayerNotFoundError
-            If the run holds no such layer.
-        RunFormatError
-            If its file is damaged.
-        """
-        info = self.layer(layer)
-        return read_evidence(self.path / "layers" / info.slug, self._sizes(info))
-
-    def truth_counts(self) -> TruthCounts | None:
-        """Read the pixels of each concept image by image.
-
-        Returns
-        -------
-        TruthCounts or None
-            None if the run was made without a bootstrap.
-
-        Raises
-        ------
-        RunFormatError
-            If the file is damaged.
-        """
-        return read_truth(self.path, len(self.concepts), len(self.categories), len(self.images))
-
-    def top_maps(self, layer: str) -> TopMaps | None:
-        """Read the activation maps of a layer's top images.
-
-        Parameters
-        ----------
-        layer : str
-            Value name, alias or folder name.
-
-        Returns
-        -------
-        TopMaps or None
-            None if the run was made by a version that did not keep them.
-
-        Raises
-        ------
-        LayerNotFoundError
-            If the run holds no such layer.
-        RunFormatError
-            If a file is damaged.
-        """
-        info = self.layer(layer)
-        return read_top_maps(self.path / "layers" / info.slug, self.counts(layer).top_images.shape)
-
-    def samples(self, layer: str) -> NDArray[np.float32] | None:
-        """Read a sample of the activations of a layer's units, evenly spread over images and cells.
-
-        Parameters
-        ----------
-        layer : str
-            Value name, alias or folder name.
-
-        Returns
-        -------
-        ndarray of float32, shape (K, S), or None
-            Ascending; None if the run was made by a version that did not keep them.
-
-        Raises
-        ------
-        LayerNotFoundError
-            If the run holds no such layer.
-        RunFormatError
-            If the file is damaged.
-        """
-        info = self.layer(layer)
-        return read_samples(self.path / "layers" / info.slug, info.units)
-
-    def mask(self, layer: str, unit: int, rank: int, quantile: float | None = None) -> NDArray[np.bool_]:
-        """Give the mask that was counted for one of a unit's top images.
-
-        Parameters
-        ----------
-        layer : str
-            Value name, alias or folder name.
-        unit : int
-            From 0.
-        rank : int
-            0 is the image in which the unit is strongest.
-        quantile : float, optional
-            The level tau; by default the run's first.
-
-        Returns
-        -------
-        ndarray of bool, shape (sh, sw)
-            On the label grid of that image.
-
-        Raises
-        ------
-        LayerNotFoundError
-            If the run holds no such layer.
-        ParameterError
-            If there is no such unit, rank or quantile.
-        RunFormatError
-            If the layer's files are missing or damaged.
-        """
-        counts = self.counts(layer)
-        q = 0 if quantile is None else self._quantile(quantile)
-        units, ranks = counts.top_images.shape
-        if not 0 <= unit < units:
-            raise ParameterError(f"there is no unit {unit}: {layer} has units 0 to {units - 1}")
-        if not 0 <= rank < ranks:
-            raise ParameterError(
-                f"there is no rank {rank}: the run keeps ranks 0 to {ranks - 1} of each unit"
-            )
-        sh, sw = self.images[counts.top_images[unit, rank]].grid
-        bits = np.unpackbits(counts.top_masks[q, unit, rank], count=sh * sw)
-        return bits.reshape(sh, sw).astype(np.bool_)
 
     def rescore(self, scoring: str | None = None, iou_threshold: float | None = None) -> Dissection:
         """Score the same counts another way. Nothing is written.
@@ -434,13 +228,3 @@ class Dissection:
             for unit in self._units
         ]
         return pandas.DataFrame(rows, columns=tables.unit_header(self.categories))
-
-    def _quantile(self, quantile: float) -> int:
-        if quantile not in self.quantiles:
-            known = [repr(q) for q in self.quantiles]
-            raise ParameterError(f"the run {self.path} was not made at quantile {quantile}", candidates=known)
-        return self.quantiles.index(quantile)
-
-    def _sizes(self, info: LayerInfo) -> arrays.Sizes:
-        grids = [image.grid for image in self.images]
-        return arrays.Sizes.of(self.quantiles, info.units, self.concepts, self.categories, grids)

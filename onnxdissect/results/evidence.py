@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.evidence import Evidence, TruthCounts
-from onnxdissect.errors import RunFormatError
-from onnxdissect.files import write_npz
-from onnxdissect.results.archive import read_archive
+from onnxdissect.core.evidence import Evidence, EvidencePart, TruthCounts, spans
+from onnxdissect.errors import OutputError, RunFormatError
+from onnxdissect.files import PARTIAL_SUFFIX, write_npz
+from onnxdissect.results.archive import read_archive, reading_rows
 from onnxdissect.results.arrays import Sizes
 
 __all__ = [
@@ -20,8 +22,10 @@ __all__ = [
     "NULL",
     "TRUTH",
     "Evidence",
+    "EvidencePart",
     "TruthCounts",
     "read_evidence",
+    "read_evidence_parts",
     "read_null",
     "read_truth",
     "write_evidence",
@@ -32,6 +36,10 @@ __all__ = [
 EVIDENCE = "evidence.npz"
 NULL = "null.npz"
 TRUTH = "truth.npz"
+
+# Masks in memory at a time, some 50 bytes each.
+_PART_MASKS = 2_000_000
+_BY_MASK = ("image", "activation", "intersection", "overlap")
 
 _EVIDENCE_SCHEMA = {
     "contenders": ("int64", 3),
@@ -51,21 +59,61 @@ _TRUTH_SCHEMA = {
 _NULL_SCHEMA = {"best": ("float64", 3)}
 
 
-def write_evidence(folder: Path, evidence: Evidence) -> None:
-    """Write ``evidence.npz``; equal counts give equal bytes.
+def write_evidence(folder: Path, starts: NDArray[np.int64], parts: Iterable[EvidencePart]) -> None:
+    """Write ``evidence.npz``; equal counts give equal bytes, however they are cut into parts.
 
     Parameters
     ----------
     folder : Path
         The layer's folder.
-    evidence : Evidence
+    starts : ndarray of int64, shape (Q*K + 1,)
+        Of the whole layer, as in `Evidence`.
+    parts : iterable of EvidencePart
+        All of it, in order; only one at a time is held.
 
     Raises
     ------
     OutputError
         If the file cannot be written.
     """
-    write_npz(folder / EVIDENCE, _arrays(evidence))
+    path = folder / EVIDENCE
+    contenders: list[list[NDArray[np.int64]]] = []
+    with contextlib.ExitStack() as stack:
+        columns: dict[str, tuple[Path, BinaryIO]] = {}
+        try:
+            for part in parts:
+                rows = {name: getattr(part.evidence, name) for name in _BY_MASK}
+                if not columns:
+                    columns = {
+                        name: stack.enter_context(_column(path, name, int(starts[-1]), array))
+                        for name, array in rows.items()
+                    }
+                for name, array in rows.items():
+                    columns[name][1].write(np.ascontiguousarray(array).data)
+                if part.quantile == len(contenders):
+                    contenders.append([])
+                contenders[part.quantile].append(part.evidence.contenders[0])
+            for _, file in columns.values():
+                file.close()
+        except OSError as error:
+            raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+        chosen = np.stack([np.concatenate(units) for units in contenders])
+        whole = {"contenders": chosen, "starts": starts}
+        write_npz(path, whole | {name: held for name, (held, _) in columns.items()})
+
+
+@contextlib.contextmanager
+def _column(path: Path, name: str, rows: int, like: NDArray[Any]) -> Iterator[tuple[Path, BinaryIO]]:
+    """Open a file of an array that grows row by row, and remove it in the end."""
+    held = path.with_name(f"{path.name}.{name}{PARTIAL_SUFFIX}")
+    try:
+        with held.open("wb") as file:
+            header = np.lib.format.header_data_from_array_1_0(like[:0])
+            np.lib.format.write_array_header_1_0(file, header | {"shape": (rows, *like.shape[1:])})
+            yield held, file
+    finally:
+        with contextlib.suppress(OSError):
+            held.unlink()
 
 
 def write_truth(folder: Path, truth: TruthCounts) -> None:
@@ -82,7 +130,7 @@ def write_truth(folder: Path, truth: TruthCounts) -> None:
     OutputError
         If the file cannot be written.
     """
-    write_npz(folder / TRUTH, _arrays(truth))
+    write_npz(folder / TRUTH, {field.name: getattr(truth, field.name) for field in fields(truth)})
 
 
 def read_evidence(folder: Path, sizes: Sizes) -> Evidence | None:
@@ -111,18 +159,76 @@ def read_evidence(folder: Path, sizes: Sizes) -> Evidence | None:
     found = Evidence(**read_archive(path, _EVIDENCE_SCHEMA))
     masks = found.image.size
     sound = (
-        found.contenders.shape == (sizes.Q, sizes.K, min(found.contenders.shape[2], sizes.C))
-        and found.starts.shape == (sizes.Q * sizes.K + 1,)
-        and _climbs(found.starts, masks)
+        _fits(found.contenders, found.starts, masks, sizes)
         and found.activation.shape == (masks,)
         and found.intersection.shape == (masks, found.contenders.shape[2])
         and found.overlap.shape == (masks, (sizes.G + 7) // 8)
         and _within(found.image, sizes.images)
-        and _within(found.contenders + 1, sizes.C + 1)
     )
     if not sound:
-        raise RunFormatError(f"{path} does not belong to this run", hint="dissect again with --fresh")
+        raise _foreign(path)
     return found
+
+
+def read_evidence_parts(
+    folder: Path, sizes: Sizes, masks: int = _PART_MASKS
+) -> Iterator[EvidencePart] | None:
+    """Read ``evidence.npz`` part by part, never all of it at once.
+
+    Parameters
+    ----------
+    folder : Path
+        The layer's folder.
+    sizes : Sizes
+        What the shapes must agree with.
+    masks : int
+        Most masks of a part, unless a single unit has more.
+
+    Returns
+    -------
+    iterator of EvidencePart, or None
+        In the order of quantiles and units; None if the run was made without. Advancing it raises
+        RunFormatError if the file is damaged, or does not belong to this run.
+    """
+    path = folder / EVIDENCE
+    return _read_parts(path, sizes, masks) if path.exists() else None
+
+
+def _read_parts(path: Path, sizes: Sizes, most: int) -> Iterator[EvidencePart]:
+    whole = read_archive(path, {name: _EVIDENCE_SCHEMA[name] for name in ("contenders", "starts")})
+    contenders, starts = whole["contenders"], whole["starts"]
+    schema = {name: _EVIDENCE_SCHEMA[name] for name in _BY_MASK}
+    with reading_rows(path, schema) as (shapes, read):
+        masks = shapes["image"][0]
+        agree = (
+            _fits(contenders, starts, masks, sizes)
+            and shapes["activation"] == (masks,)
+            and shapes["intersection"] == (masks, contenders.shape[2])
+            and shapes["overlap"] == (masks, (sizes.G + 7) // 8)
+        )
+        if not agree:
+            raise _foreign(path)
+        for quantile, units in spans(starts, sizes.K, most):
+            first = quantile * sizes.K + units.start
+            rows = starts[first : first + units.stop - units.start + 1] - starts[first]
+            held = {name: read(name, int(rows[-1])) for name in _BY_MASK}
+            if not _within(held["image"], sizes.images):
+                raise _foreign(path)
+            chosen = contenders[quantile : quantile + 1, units]
+            yield EvidencePart(quantile, units, Evidence(chosen, rows, **held))
+
+
+def _fits(contenders: NDArray[np.int64], starts: NDArray[np.int64], masks: int, sizes: Sizes) -> bool:
+    return (
+        contenders.shape == (sizes.Q, sizes.K, min(contenders.shape[2], sizes.C))
+        and starts.shape == (sizes.Q * sizes.K + 1,)
+        and _climbs(starts, masks)
+        and _within(contenders + 1, sizes.C + 1)
+    )
+
+
+def _foreign(path: Path) -> RunFormatError:
+    return RunFormatError(f"{path} does not belong to this run", hint="dissect again with --fresh")
 
 
 def read_truth(folder: Path, concepts: int, categories: int, images: int) -> TruthCounts | None:
@@ -157,7 +263,7 @@ def read_truth(folder: Path, concepts: int, categories: int, images: int) -> Tru
         and _within(found.concept, concepts)
     )
     if not sound:
-        raise RunFormatError(f"{path} does not belong to this run", hint="dissect again with --fresh")
+        raise _foreign(path)
     return found
 
 
@@ -204,12 +310,8 @@ def read_null(folder: Path, sizes: Sizes) -> NDArray[np.float64] | None:
         return None
     best: NDArray[np.float64] = read_archive(path, _NULL_SCHEMA)["best"]
     if best.shape[0] < 3 or best.shape[1:] != (sizes.Q, sizes.K) or not np.isfinite(best).all():
-        raise RunFormatError(f"{path} does not belong to this run", hint="dissect again with --fresh")
+        raise _foreign(path)
     return best
-
-
-def _arrays(record: Evidence | TruthCounts) -> dict[str, NDArray[Any]]:
-    return {field.name: getattr(record, field.name) for field in fields(record)}
 
 
 def _climbs(starts: NDArray[np.int64], end: int) -> bool:

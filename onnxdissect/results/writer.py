@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from onnxdissect.errors import ParameterError
 from onnxdissect.files import make_folder, sweep_partial
 from onnxdissect.results import arrays, tables
 from onnxdissect.results.dissection import Dissection
-from onnxdissect.results.evidence import Evidence, TruthCounts, write_evidence, write_null, write_truth
+from onnxdissect.results.evidence import EvidencePart, TruthCounts, write_evidence, write_null, write_truth
 from onnxdissect.results.exhibits import TopMaps, write_exhibits
 from onnxdissect.results.manifest import MANIFEST, Header, compose, parse, read_manifest, write_manifest
 from onnxdissect.results.netdissect import write_netdissect
@@ -35,7 +35,7 @@ def save_layer(
     concepts: Sequence[Concept],
     images: Sequence[ImageInfo],
     exhibits: tuple[TopMaps, NDArray[np.float32]] | None = None,
-    evidence: Evidence | None = None,
+    evidence: tuple[NDArray[np.int64], Iterable[EvidencePart]] | None = None,
     null: NDArray[np.float64] | None = None,
 ) -> None:
     """Write the arrays of one layer to ``layers/<slug>``.
@@ -58,8 +58,8 @@ def save_layer(
         In the run's order.
     exhibits : (TopMaps, ndarray of float32 of shape (K, S)), optional
         What is to be looked at: maps of the top images, and a sample of each unit's activations, ascending.
-    evidence : Evidence, optional
-        Its counts by image.
+    evidence : (ndarray of int64 of shape (Q*K + 1,), iterable of EvidencePart), optional
+        Its counts by image: where each unit's begin, and the parts in order.
     null : ndarray of float64, shape (1 + shuffles, Q, K), optional
         What its units score on a lattice, observed and with shuffled labels.
 
@@ -83,7 +83,7 @@ def save_layer(
     if exhibits is not None:
         write_exhibits(place, *exhibits)
     if evidence is not None:
-        write_evidence(place, evidence)
+        write_evidence(place, *evidence)
     if null is not None:
         write_null(place, null)
 

@@ -34,8 +34,8 @@ def choose(iou: NDArray[np.float64], most: int) -> NDArray[np.int64]:
     return chosen
 
 
-def place(counts: MaskCounts, evidence: Evidence, ends: NDArray[np.int64]) -> None:
-    """Put a block of masks behind those that each unit already has.
+def place(counts: MaskCounts, evidence: Evidence, ends: NDArray[np.int64], first: int) -> None:
+    """Put a block of masks behind those that each unit already has; masks of other units are passed over.
 
     Parameters
     ----------
@@ -43,8 +43,10 @@ def place(counts: MaskCounts, evidence: Evidence, ends: NDArray[np.int64]) -> No
         Of images that come after those placed so far, as far as the same unit is concerned.
     evidence : Evidence
         Written to in place; what is to be intersected is zero.
-    ends : ndarray of int64, shape (Q*K,)
+    ends : ndarray of int64, shape (rows,)
         Where the next mask of each unit goes; raised in place.
+    first : int
+        The first of these units, as a position q*K + k of the layer.
     """
     if counts.overlap.shape != (counts.heads.shape[0], evidence.overlap.shape[1]):
         raise ValueError("masks and categories disagree")
@@ -53,6 +55,7 @@ def place(counts: MaskCounts, evidence: Evidence, ends: NDArray[np.int64]) -> No
         (counts.heads, counts.overlap, counts.met),
         rows,
         ends,
+        first,
         (evidence.image, evidence.activation, evidence.intersection, evidence.overlap),
     )
 
@@ -77,20 +80,22 @@ def _choose(iou, chosen):
 
 
 @njit(cache=True, nogil=True)
-def _place(counts, contenders, ends, evidence):
+def _place(counts, contenders, ends, first, evidence):
     heads, overlap, met = counts
     image, activation, intersection, overlaps = evidence
-    first = 0
+    begin = 0
     for mask in range(heads.shape[0]):
-        row = heads[mask, 0]
+        row = heads[mask, 0] - first
+        begin += heads[mask, 3]
+        if row < 0 or row >= ends.shape[0]:
+            continue
         to = ends[row]
         ends[row] += 1
         image[to] = heads[mask, 1]
         activation[to] = heads[mask, 2]
         overlaps[to] = overlap[mask]
-        for at in range(first, first + heads[mask, 3]):
+        for at in range(begin - heads[mask, 3], begin):
             for slot in range(contenders.shape[1]):
                 if contenders[row, slot] == met[at, 0]:
                     intersection[to, slot] = met[at, 1]
                     break
-        first += heads[mask, 3]
