@@ -196,6 +196,75 @@ def test_losses_are_significant_and_named(tmp_path: Path) -> None:
     assert worst.iou_after == 0
     assert worst.p_value is not None
     assert worst.p_value <= 0.05
+    # Every loss of everything that was announced as noticeable is found. Losses help each other (Holm), so
+    # that some more are.
+    (said,) = (finding.message for finding in verdict.findings if finding.rule == "iou-loss")
+    counted = re.fullmatch(r"(\d+) of (\d+) detectors lost .* from chance in (\d+)", said)
+    assert counted is not None
+    lost, detectors, noticeable = map(int, counted.groups())
+    assert 0.8 * lost <= noticeable <= lost <= detectors
+
+
+def test_death_is_told_from_chance(run: Path) -> None:
+    one = open_baseline(run)
+    layer = one.layers[0]
+    assert layer.evidence is not None
+    images = np.diff(layer.evidence.starts)
+    often, seldom = int(np.argmax(images)), int(np.argmin(np.where(images > 0, images, 10**9)))
+    # 128 units of 2**-m are below 0.05 from 12 images on.
+    assert images[often] >= 12 > images[seldom]
+    for unit, status in ((often, "failed"), (seldom, "passed")):
+        highest = layer.highest.copy()
+        highest[unit] = 0
+        findings, _ = compare(one, replace(one, layers=(replace(layer, highest=highest),)), Config())
+        (found,) = (finding for finding in findings if finding.rule == "dead")
+        assert found.status == status
+        assert ("too few images" in found.message) == (status == "passed")
+    uncounted = replace(one, layers=(replace(layer, evidence=None),))
+    after = replace(one, layers=(replace(layer, highest=highest, evidence=None),))
+    findings, _ = compare(uncounted, after, Config(levels=Config().levels | {"iou-loss": "off"}))
+    assert [finding.status for finding in findings if finding.rule == "dead"] == ["failed"]
+
+
+def test_a_value_that_is_no_layer_is_said_to_be_there(run: Path) -> None:
+    one = open_baseline(run)
+    comparison = make_comparison(one, replace(one, layers=()), Config(), {"relu6": "its layout is left open"})
+    (found,) = (finding for finding in apply_rules(comparison) if finding.rule == "layers")
+    assert "which is no layer" in found.message
+    assert "its layout is left open" in found.evidence
+
+
+def test_a_candidate_that_takes_bytes_is_given_bytes(run: Path, baseline: Path, tmp_path: Path) -> None:
+    stated = open_baseline(run).preprocessing
+    model = onnx.load(MODEL)
+    (image,) = model.graph.input
+    inner = image.name
+    constants = {
+        "scale": np.float32(stated["scale"]),
+        "mean": np.array(stated["mean"], np.float32).reshape(3, 1, 1),
+        "std": np.array(stated["std"], np.float32).reshape(3, 1, 1),
+    }
+    model.graph.initializer.extend(numpy_helper.from_array(v, name) for name, v in constants.items())
+    chain = [
+        ("Cast", ["bytes"]),
+        ("Mul", ["cast", "scale"]),
+        ("Sub", ["mul", "mean"]),
+        ("Div", ["sub", "std"]),
+    ]
+    for at, (op, inputs) in enumerate(chain):
+        out = inner if op == "Div" else op.lower()
+        more = {"to": onnx.TensorProto.FLOAT} if op == "Cast" else {}
+        model.graph.node.insert(at, onnx.helper.make_node(op, inputs, [out], **more))
+    image.name, image.type.tensor_type.elem_type = "bytes", onnx.TensorProto.UINT8
+    del model.metadata_props[:]
+    onnx.checker.check_model(model)
+    onnx.save(model, tmp_path / "bytes.onnx")
+    verdict = check_model(tmp_path / "bytes.onnx", baseline)
+    assert verdict.passed, verdict.errors
+    assert any("takes pixels as uint8" in statement for statement in verdict.statements)
+    # What is asked for goes before what is found out.
+    assert not check_model(tmp_path / "bytes.onnx", baseline, preset="caffe").passed
+    assert "drift" in failed(check_model(MODEL, baseline, preset="raw"))
 
 
 def test_two_models_directly(tmp_path: Path) -> None:

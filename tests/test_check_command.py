@@ -167,7 +167,7 @@ def test_folders_of_outputs_are_made_and_no_file_tells_of_no_check(home: Path, t
         (("good.onnx", "--against", "run"), "hint: --baseline run"),
         (("good.onnx", "--baseline", "run", "--limit", "5"), "hint: --against MODEL"),
         (("good.onnx", "--baseline", "run", "--layer", "relu6"), "hint: --against MODEL"),
-        (("good.onnx", "--baseline", "run", "--preset", "raw"), "hint: --against MODEL"),
+        (("good.onnx", "--baseline", "run", "--preset", "row"), "unknown preset 'row'"),
         (
             ("good.onnx", "zeroed.onnx", "--baseline", "run", "--junit", "x"),
             "of one model at a time, not of 2",

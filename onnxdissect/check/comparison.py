@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from onnxdissect.check.config import Config
-from onnxdissect.check.paired import LayerResamples, Resampler, holm, loss_p_values
+from onnxdissect.check.paired import LayerResamples, Resampler, death_p_values, holm, loss_p_values
 from onnxdissect.check.snapshot import LayerSnapshot, Snapshot
 from onnxdissect.check.verdict import ChangedUnit
 from onnxdissect.errors import ParameterError, RunMismatchError, nearest
@@ -32,12 +34,19 @@ class LayerPair:
     p_values : dict of int to float
         Per detector of the baseline, that it lost IoU, adjusted for all detectors of all layers; empty where
         the units were not compared.
+    noticeable : int
+        How many of these detectors are seen in enough images for the loss of all their IoU to be noticed.
+    deaths : dict of int to float
+        Per unit that was alive and is never above zero now, how likely that is by chance, adjusted for all
+        units of all layers.
     """
 
     before: LayerSnapshot
     after: LayerSnapshot | None
     sampled: tuple[LayerResamples, LayerResamples] | None
     p_values: dict[int, float]
+    noticeable: int = 0
+    deaths: dict[int, float] = field(default_factory=dict)
 
     @property
     def units_agree(self) -> bool:
@@ -57,15 +66,20 @@ class Comparison:
         The rules.
     pairs : tuple of LayerPair
         In the baseline's order.
+    refusals : mapping of str to str
+        Values of the candidate's graph that are no layers, and why.
     """
 
     baseline: Snapshot
     candidate: Snapshot
     config: Config
     pairs: tuple[LayerPair, ...]
+    refusals: Mapping[str, str]
 
 
-def make_comparison(baseline: Snapshot, candidate: Snapshot, config: Config) -> Comparison:
+def make_comparison(
+    baseline: Snapshot, candidate: Snapshot, config: Config, refusals: Mapping[str, str] | None = None
+) -> Comparison:
     """Pair the layers of two runs and resample them.
 
     Parameters
@@ -73,6 +87,8 @@ def make_comparison(baseline: Snapshot, candidate: Snapshot, config: Config) -> 
     baseline, candidate : Snapshot
         Of the same data. A layer of the candidate belongs to the baseline's of the same name.
     config : Config
+    refusals : mapping of str to str, optional
+        Values of the candidate's graph that are no layers, and why.
 
     Returns
     -------
@@ -102,7 +118,8 @@ def make_comparison(baseline: Snapshot, candidate: Snapshot, config: Config) -> 
     pairs = [LayerPair(layer, after.get(layer.name), None, {}) for layer in baseline.layers]
     if config.on("iou-loss") or config.on("unique-loss"):
         pairs = _resampled(pairs, baseline, candidate, config)
-    return Comparison(baseline, candidate, config, tuple(pairs))
+    pairs = _with_deaths(pairs)
+    return Comparison(baseline, candidate, config, tuple(pairs), refusals or {})
 
 
 def check_names(config: Config, baseline: Snapshot) -> None:
@@ -168,6 +185,7 @@ def _resampled(
     truths = baseline.truth or candidate.truth, candidate.truth
     sampled: list[LayerPair] = []
     raw: list[tuple[int, int, float]] = []
+    gone: dict[int, NDArray[np.float64]] = {}
     for at, pair in enumerate(pairs):
         one, two = pair.before.evidence, None if pair.after is None else pair.after.evidence
         if one is None or two is None or truths[0] is None or truths[1] is None:
@@ -179,10 +197,30 @@ def _resampled(
         sampled.append(LayerPair(pair.before, pair.after, (before, after), {}))
         if pair.units_agree:
             p = loss_p_values(before.iou, after.iou, before.images, config.iou_margin)
-            raw += [(at, int(k), float(p[k])) for k in np.flatnonzero(baseline.detectors(pair.before))]
+            detectors = np.flatnonzero(baseline.detectors(pair.before))
+            raw += [(at, int(k), float(p[k])) for k in detectors]
+            nothing = np.zeros_like(before.iou)
+            gone[at] = loss_p_values(before.iou, nothing, before.images, config.iou_margin)[detectors]
     for (at, k, _), p_value in zip(raw, holm([p for _, _, p in raw]), strict=True):
         sampled[at].p_values[k] = p_value
+    for at, p in gone.items():
+        # Alone among all tests, the loss must stand the whole correction.
+        noticed = int(np.count_nonzero(p * len(raw) <= config.significance))
+        sampled[at] = replace(sampled[at], noticeable=noticed)
     return sampled
+
+
+def _with_deaths(pairs: list[LayerPair]) -> list[LayerPair]:
+    raw: list[tuple[int, int, float]] = []
+    for at, pair in enumerate(pairs):
+        if pair.after is not None and pair.units_agree:
+            p = death_p_values(pair.before, pair.after)
+            raw += [(at, int(k), float(p[k])) for k in np.flatnonzero(~pair.before.dead)]
+    deaths: list[dict[int, float]] = [{} for _ in pairs]
+    for (at, k, p_value), adjusted in zip(raw, holm([p for _, _, p in raw]), strict=True):
+        if p_value < 1:
+            deaths[at][k] = adjusted
+    return [replace(pair, deaths=found) for pair, found in zip(pairs, deaths, strict=True)]
 
 
 def changed_units(comparison: Comparison) -> tuple[ChangedUnit, ...]:

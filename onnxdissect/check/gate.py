@@ -29,10 +29,12 @@ from onnxdissect.errors import (
     RunMismatchError,
 )
 from onnxdissect.files import write_text
-from onnxdissect.model import choose_preprocessing, load_network
+from onnxdissect.model import Network, choose_preprocessing, load_network
 from onnxdissect.run import dissect
 
 __all__ = ["ModelOptions", "check_model"]
+
+_PREPROCESSING = ("mean", "std", "scale", "channels")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,8 @@ def check_model(
     limit : int, optional
         Likewise: only the first so many images.
     preset : str, optional
-        Likewise: how images are prepared for both models.
+        How images are prepared for the candidate, and for a model that is compared against; by default
+        as for the baseline, unless the candidate takes whole numbers where the baseline took others.
     page : Path, optional
         Where to write a page of the verdict, with the units that changed before and after.
     progress : Progress, optional
@@ -127,7 +130,7 @@ def check_model(
     RunMismatchError
         If the data is not the baseline's.
     ParameterError
-        If `layers`, `limit` or `preset` are given for a baseline, which has its own.
+        If `layers` or `limit` are given for a baseline, which has its own.
     OnnxDissectError
         Whatever else is wrong with the request. A candidate that is no valid model or does not run is
         a finding, no error.
@@ -139,9 +142,9 @@ def check_model(
         raise ModelNotFoundError(f"there is no model at {path}")
     source = str(data) if data is not None else config.data
     against = Path(baseline) if Path(baseline).suffix == ".onnx" else None
-    if against is None and (layers or limit is not None or preset is not None):
+    if against is None and (layers or limit is not None):
         raise ParameterError(
-            "layers, limit and preset are those of the baseline; they can be given with another model only",
+            "layers and limit are those of the baseline; they can be given with another model only",
             hint="--against MODEL",
         )
     with tempfile.TemporaryDirectory(prefix="onnxdissect-check-") as work:
@@ -171,7 +174,7 @@ def check_model(
         try:
             reading = options.given(dataset)
             out = Path(work) / "candidate"
-            candidate = _dissect(path, snapshot, config, source, reading, out, progress, notify)
+            candidate = _dissect(path, snapshot, config, source, reading, preset, out, progress, notify)
             drift: tuple[LayerDrift, ...] = ()
             parity: tuple[Finding, ...] = ()
             if against is not None and config.on("parity"):
@@ -183,10 +186,10 @@ def check_model(
             if page is not None:
                 write_text(page, render_check(verdict, None, None, dataset))
             return verdict
-        comparison = make_comparison(snapshot, candidate.snapshot, config)
+        comparison = make_comparison(snapshot, candidate.snapshot, config, candidate.refusals)
     ran = Finding("runnable", "error", "passed", "", f"valid, and runs on provider {candidate.provider}")
     findings = (ran, *apply_rules(comparison), *parity)
-    statements = (*_renamed(candidate.matches), *_resized(comparison))
+    statements = (*candidate.statements, *_renamed(candidate.matches), *_resized(comparison))
     verdict = Verdict(str(path), str(baseline), findings, changed_units(comparison), drift, statements)
     if page is not None:
         write_text(page, render_check(verdict, snapshot, candidate.snapshot, dataset))
@@ -200,6 +203,8 @@ class _Candidate:
     snapshot: Snapshot
     matches: tuple[LayerMatch, ...]
     provider: str
+    refusals: Mapping[str, str]
+    statements: tuple[str, ...]
 
 
 def _evidence(error: ModelError) -> tuple[str, ...]:
@@ -253,16 +258,20 @@ def _dissect(
     config: Config,
     data: str,
     reading: Mapping[str, Any],
+    preset: str | None,
     out: Path,
     progress: Progress | None,
     notify: Callable[[str], None] | None,
 ) -> _Candidate:
     network = load_network(model, **reading)
     matches = match_layers(baseline.layers, network.layers)
-    parameters, preprocessing = baseline.parameters, _stated(baseline)
+    parameters = baseline.parameters
+    preprocessing, statements = _prepared(baseline, network, preset)
     try:
         choose_preprocessing(network, **preprocessing)
     except ParameterError as error:
+        if preset is not None:
+            raise
         # Nothing was asked for: it is the model that does not take what the baseline's took.
         raise ImageInputError(
             f"the model does not take images prepared as the baseline's: {error.message}"
@@ -292,7 +301,38 @@ def _dissect(
     snapshot = snapshot_of(run)
     names = {match.after: match.before for match in matches}
     layers = tuple(replace(layer, name=names.get(layer.name, layer.name)) for layer in snapshot.layers)
-    return _Candidate(replace(snapshot, layers=layers), matches, str(run.manifest["provider"]["name"]))
+    provider = str(run.manifest["provider"]["name"])
+    refusals = network.listing.refusals
+    return _Candidate(replace(snapshot, layers=layers), matches, provider, refusals, statements)
+
+
+def _prepared(
+    baseline: Snapshot, network: Network, preset: str | None
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Decide how images are prepared for a candidate, and say so where it is not as for the baseline."""
+    stated = _stated(baseline)
+    if preset is not None:
+        return {"preset": preset}, (f"images are prepared for the candidate by the preset {preset}",)
+    dtype = network.input.dtype
+    if dtype.startswith("float") or _whole(stated):
+        return stated, ()
+    own = choose_preprocessing(network)
+    return (
+        {name: own.to_json()[name] for name in _PREPROCESSING},
+        (
+            f"the candidate takes pixels as {dtype}, where the baseline's were no whole numbers: they are "
+            f"prepared as its own file says or lets assume (mean {own.mean}, std {own.std}, "
+            f"scale {own.scale:g}); --preset for another way",
+        ),
+    )
+
+
+def _whole(stated: Mapping[str, Any]) -> bool:
+    """Whether bytes prepared so are whole numbers."""
+    return float(stated["scale"]) == 1 and all(
+        float(value).is_integer() and float(spread) == 1
+        for value, spread in zip(stated["mean"], stated["std"], strict=True)
+    )
 
 
 def _drift(
@@ -312,11 +352,10 @@ def _drift(
     matches = [match for match in candidate.matches if shapes[0][match.before] == shapes[1].get(match.before)]
     if not matches:
         return ()
-    stated = _stated(candidate.snapshot)
     sides = []
-    for path, names in (
-        (against, [match.before for match in matches]),
-        (model, [match.after for match in matches]),
+    for path, names, stated in (
+        (against, [match.before for match in matches], _stated(baseline)),
+        (model, [match.after for match in matches], _stated(candidate.snapshot)),
     ):
         network = load_network(path, **reading)
         layers = [network.select([name])[0] for name in names]
@@ -326,4 +365,4 @@ def _drift(
 
 def _stated(snapshot: Snapshot) -> dict[str, Any]:
     """Give preprocessing as arguments."""
-    return {name: snapshot.preprocessing[name] for name in ("mean", "std", "scale", "channels")}
+    return {name: snapshot.preprocessing[name] for name in _PREPROCESSING}

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxdissect.check.snapshot import LayerSnapshot
 from onnxdissect.core.bootstrap import bootstrap_iou, resample_weights
 from onnxdissect.core.evidence import Evidence, TruthCounts
 
-__all__ = ["LayerResamples", "Resampler", "holm", "loss_p_values", "share_p_value"]
+__all__ = ["LayerResamples", "Resampler", "death_p_values", "holm", "loss_p_values", "share_p_value"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +191,32 @@ def share_p_value(before: NDArray[np.int64], after: NDArray[np.int64], margin: f
     if not lost[0]:
         return 1.0
     return float((1 + np.count_nonzero(~lost[1:])) / len(lost))
+
+
+def death_p_values(before: LayerSnapshot, after: LayerSnapshot) -> NDArray[np.float64]:
+    """Test each unit for having become unable to fire, one-sided.
+
+    A unit that fires in a few images of very many may fire in none of another export's or of other crops
+    without being worse. If firing in an image were as likely on either side, all m images would be on the
+    baseline's with a chance of 2**-m (McNemar's exact test).
+
+    Parameters
+    ----------
+    before, after : LayerSnapshot
+        Of the same units.
+
+    Returns
+    -------
+    ndarray of float64, shape (K,)
+        1 for units that are alive, or were dead before; 0 for all others where counts by image are missing.
+    """
+    died = after.dead & ~before.dead
+    if before.evidence is None:
+        return np.where(died, 0.0, 1.0)
+    # A unit that seldom fires has a threshold of zero: its masks are all that is above zero. Others fire in
+    # more images than they have masks, and the chance is smaller still.
+    images = np.diff(before.evidence.starts)
+    return np.where(died, 0.5 ** images.astype(np.float64), 1.0)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

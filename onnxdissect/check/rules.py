@@ -81,7 +81,11 @@ def _layers(c: Comparison) -> Iterator[Finding]:
         if pair.after is None:
             there = [layer.name for layer in c.candidate.layers]
             message = "the candidate has no such layer, and none that looks like it"
-            yield _say(c, "layers", False, name, message, [f"dissected instead: {', '.join(there)}"])
+            evidence = [f"dissected instead: {', '.join(there)}"]
+            if name in c.refusals:
+                message = "the candidate has a value of this name, which is no layer"
+                evidence = [c.refusals[name], *evidence]
+            yield _say(c, "layers", False, name, message, evidence)
             continue
         has = pair.after.units
         message = f"{has} units" if had == has else f"{has} units, where the baseline has {had}"
@@ -235,7 +239,8 @@ def _iou_loss(c: Comparison) -> Iterator[Finding]:
         ]
         message = (
             f"{len(lost)} of {len(pair.p_values)} detectors lost more than {c.config.iou_margin:.0%} of "
-            f"their IoU beyond chance (at {c.config.significance:g} for all units together)"
+            f"their IoU beyond chance (at {c.config.significance:g} for all units together); the loss of "
+            f"all of it could be told from chance in {pair.noticeable}"
         )
         yield _say(c, "iou-loss", not lost, old.name, message, lines)
 
@@ -282,11 +287,13 @@ def _dead(c: Comparison) -> Iterator[Finding]:
         if np.isnan(pair.before.highest).any() or np.isnan(pair.after.highest).any():
             yield _say(c, "dead", None, name, "not tested: a run without top images (--top 0)")
             continue
-        new = np.flatnonzero(pair.after.dead & ~pair.before.dead)
+        new = np.array([k for k, p in pair.deaths.items() if p <= c.config.significance], np.int64)
         message = (
             f"{pair.after.dead.sum()} of {pair.after.units} units are never above zero, {len(new)} of them "
             f"newly so, {c.config.new_dead} may be"
         )
+        if len(pair.deaths) > len(new):
+            message += f"; {len(pair.deaths) - len(new)} more fired in too few images before to tell"
         yield _say(c, "dead", len(new) <= c.config.new_dead, name, message, _listed(new))
 
 

@@ -46,7 +46,9 @@ def check(
     preset: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="With --against: imagenet, caffe, tf, unit, raw or clip, for both models."
+            metavar="NAME",
+            help="imagenet, caffe, tf, unit, raw or clip; with --against for both models. "
+            "By default as for the baseline.",
         ),
     ] = None,
     config: Annotated[
