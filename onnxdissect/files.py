@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import io
-import mmap
 import os
 import secrets
+import shutil
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -33,11 +32,11 @@ __all__ = [
 ]
 
 PARTIAL_SUFFIX = ".partial"
-# The earliest date a zip file can hold: equal arrays give equal bytes, whenever they are written.
-_ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 _ZIP_CREATED_ON_UNIX = 3
 # Counts and masks are nearly all zeros: the fastest level already shrinks them tenfold.
 _ZIP_LEVEL = 1
+_ZIP64_FROM = 2**30
+_COPY_BYTES = 2**20
 
 
 def make_folder(folder: Path) -> Path:
@@ -183,21 +182,19 @@ def write_npz(path: Path, arrays: Mapping[str, NDArray[np.generic] | Path], *, c
         If the file cannot be written.
     """
     method = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
-    with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
+    with replacing(path) as file, zipfile.ZipFile(file, "w", method, compresslevel=_ZIP_LEVEL) as archive:
         for name, array in arrays.items():
-            entry = zipfile.ZipInfo(f"{name}.npy", _ZIP_DATE)
+            # Equal arrays give equal bytes whenever they are written: a name alone has the date of 1980.
+            size = array.stat().st_size if isinstance(array, Path) else array.nbytes
+            with archive.open(f"{name}.npy", "w", force_zip64=size > _ZIP64_FROM) as member:
+                if isinstance(array, Path):
+                    with array.open("rb") as held:
+                        shutil.copyfileobj(held, member, _COPY_BYTES)
+                else:
+                    np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
+            entry = archive.getinfo(f"{name}.npy")
             entry.create_system = _ZIP_CREATED_ON_UNIX
             entry.external_attr = 0o644 << 16
-            if isinstance(array, Path):
-                with (
-                    array.open("rb") as held,
-                    mmap.mmap(held.fileno(), 0, access=mmap.ACCESS_READ) as content,
-                ):
-                    archive.writestr(entry, content, method, _ZIP_LEVEL)
-                continue
-            member = io.BytesIO()
-            np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
-            archive.writestr(entry, member.getbuffer(), method, _ZIP_LEVEL)
 
 
 def sweep_partial(folder: Path) -> None:
