@@ -122,6 +122,7 @@ def main() -> None:
     asked: dict[str, Any] = options.preprocessing(given) | {"null": 0, "bootstrap": 200, "provider": "cpu"}
     asked |= {"layers": given.layer or ["stages"]}
     total = len(read_index(source)[1])
+    total = min(total, given.limit or total)
     images = min(given.images, total)
     tallies = [
         Tally("no margins", Config(iou_margin=0.0, unique_margin=0.0)),

@@ -125,7 +125,7 @@ def test_forgotten_preprocessing_is_found(benchmark: Callable[[str], Any], held:
     forgotten = held(benchmark("damaged").mistaken(("Mul", 0.25), ("Add", 0.45)))
     assert {"labels", "iou-loss", "unique-loss", "dead"} <= not_met(forgotten)
     twice = held(benchmark("damaged").mistaken(("Add", -0.45), ("Mul", 4.0)))
-    assert {"iou-loss", "dead"} <= not_met(twice)
+    assert "iou-loss" in not_met(twice)
     assert {finding.rule for finding in twice.warnings} == {"drift"}
 
 

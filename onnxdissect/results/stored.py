@@ -29,35 +29,8 @@ __all__ = ["StoredRun"]
 class StoredRun:
     """A run directory whose tables have been read, and whose arrays are read layer by layer.
 
-    Parameters
-    ----------
-    path : Path
-        The run directory.
-    manifest : dict
-        What was run, on what and how; see `onnxdissect.results.manifest`.
-    header : Header
-        The part of it that is used here.
-    concepts : tuple of Concept
-        In order of their numbers.
-    images : tuple of ImageInfo
-        In the order they were run in.
-
-    Attributes
-    ----------
-    path : Path
-        The run directory.
-    manifest : dict
-        What was run, on what and how.
-    categories : tuple of str
-        In ``category.csv`` order; the axis G of arrays.
-    concepts : tuple of Concept
-        In order of their numbers; the axis C of arrays.
-    quantiles : tuple of float
-        The levels tau; the axis Q of arrays.
-    layers : tuple of LayerInfo
-        In the order of the graph.
-    images : tuple of ImageInfo
-        In the order they were run in; `LayerCounts.top_images` counts them from 0.
+    What it is made of and what it has are described with `onnxdissect.results.dissection.Dissection`, which
+    adds the verdicts.
     """
 
     __slots__ = ("_kept", "categories", "concepts", "images", "layers", "manifest", "path", "quantiles")
