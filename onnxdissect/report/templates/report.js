@@ -461,7 +461,11 @@ const dissect = (() => {
         : []));
     byId("unit-before").disabled = at <= 0;
     byId("unit-after").disabled = at < 0 || at === listed.length - 1;
-    if (!dialog.open) dialog.showModal();
+    if (!dialog.open) {
+      dialog.showModal();
+      // Not by the attribute: a page that is still loading would complain if something had the focus already.
+      byId("unit-title").focus({ preventScroll: true });
+    }
     const exhibits = await look(slug, unit.unit);
     if (open !== key) return;
     byId("unit-facts").replaceChildren(...unitFacts(unit, exhibits, view));
