@@ -38,6 +38,7 @@ def assess(run: Dissection) -> tuple[tuple[Unit, ...], tuple[LayerSummary, ...]]
     """
     parameters = run.manifest["parameters"]
     resamples = int(parameters.get("bootstrap", 0))
+    made_with = int(run.manifest.get("made_with", {}).get("min_images", 1))
     assessor = Assessor(
         run.truth_counts() if resamples else None,
         primary_categories(run.concepts, run.categories),
@@ -65,7 +66,8 @@ def assess(run: Dissection) -> tuple[tuple[Unit, ...], tuple[LayerSummary, ...]]
             *judged,
             scores.concept,
             run.evidence_parts(info.name) if assessor.resamples else None,
-            read_null(run.path / "layers" / info.slug, sizes),
+            # What other concepts reach by chance says nothing of these.
+            read_null(run.path / "layers" / info.slug, sizes) if run.min_images == made_with else None,
         )
         units += more_units
         summaries += more_summaries
