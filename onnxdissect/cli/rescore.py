@@ -25,7 +25,7 @@ def rescore(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Score a finished run by another convention, threshold or choice of concepts; the network is not run again."""
+    """Score a finished run by another convention, threshold or choice of concepts, from its counts alone."""
     from onnxdissect.results import rescore as rescore_run
 
     dissection = rescore_run(run, scoring=scoring, iou_threshold=iou_threshold, min_images=min_images)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from onnxdissect.results.arrays import Sizes
 from onnxdissect.results.certainty import Assessor
 from onnxdissect.results.evidence import read_null
@@ -46,6 +48,7 @@ def assess(run: Dissection) -> tuple[tuple[Unit, ...], tuple[LayerSummary, ...]]
         seed=int(parameters.get("seed", 0)),
         scoring=run.scoring,
         iou_threshold=run.iou_threshold,
+        concept_images=np.array([concept.images for concept in run.concepts], np.int64),
     )
     grids = [image.grid for image in run.images]
     units: list[Unit] = []

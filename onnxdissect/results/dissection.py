@@ -202,8 +202,8 @@ class Dissection(StoredRun):
         Returns
         -------
         Dissection
-            A new one, its intervals and stabilities made anew if the run kept what they are made of. There are
-            no p-values where `min_images` is not that of the run's shuffles.
+            A new one, its intervals and stabilities made anew if the run kept what they are made of. There
+            are no p-values where `min_images` is not that of the run's shuffles.
 
         Raises
         ------
