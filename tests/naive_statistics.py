@@ -106,3 +106,12 @@ def false_discovery_rates(p: list[float]) -> list[float]:
         later = [ordered[i] * tests / (i + 1) for i in range(tests) if ordered[i] >= value]
         rates.append(min(1.0, *later))
     return rates
+
+
+def reliable(
+    iou: float, low: float | None, stability: float | None, threshold: float, stable: float = 0.9
+) -> bool:
+    """A detector whose interval lies above the threshold and whose label nearly always wins."""
+    if low is None or stability is None:
+        return False
+    return iou > threshold and low > threshold and stability > stable

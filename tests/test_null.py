@@ -25,9 +25,15 @@ from onnxdissect.core.witness import Witness
 
 
 def shuffled(
-    world: World, count: int, seed: int, *, threads: int = 2, backwards: bool = False
+    world: World,
+    count: int,
+    seed: int,
+    *,
+    threads: int = 2,
+    backwards: bool = False,
+    min_images: int = 1,
 ) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-    plan = world.plan(threads=threads, block=2)
+    plan = replace(world.plan(threads=threads, block=2), min_images=min_images)
     passed, _ = world.dissect(plan, batch=2)
     if backwards:
         spool = Spool(Path(), 10**9)

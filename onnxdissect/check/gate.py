@@ -287,6 +287,7 @@ def _dissect(
         split=baseline.data["split"],
         limit=baseline.data["limit"],
         top=parameters["top"],
+        min_images=parameters.get("min_images", 1),
         # The check resamples both runs itself, and asks nothing of chance labels.
         bootstrap=1 if config.on("iou-loss") or config.on("unique-loss") else 0,
         null=0,

@@ -17,6 +17,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxdissect.core.candidates import candidates
 from onnxdissect.core.evidence import Lattice
 from onnxdissect.core.kernels.lattice import SIDE, look
 from onnxdissect.core.kernels.shuffle import best_scores, lattice_truth, shuffle
@@ -87,10 +88,12 @@ class Shuffles:
         Returns
         -------
         list of ndarray of float64, shape (1 + count, Q, K)
-            Highest IoU over the concepts on the lattice, in the paper's convention; one array per layer.
+            Highest IoU over the candidates for labels on the lattice, in the paper's convention; one array
+            per layer.
         """
         plan, vocabulary = self._plan, self._plan.vocabulary
         shuffles, quantiles = self.donors.shape[0], len(plan.quantiles)
+        others = ~candidates(passed.concept_images, plan.min_images)
         lattice = _joined([self._seen[start] for start in sorted(self._seen)])
         truth = lattice_truth(lattice, len(vocabulary.concepts))
         points = np.array([[SIDE, SIDE]], np.int64)
@@ -128,6 +131,8 @@ class Shuffles:
                     list(pool.map(partial(add, chunk), shares))
                     progress.advance(len(chunk))
             for share in shares:
+                # What is never met is never best.
+                share.intersection[..., others] = 0
                 scores = best_scores(share.intersection, share.activation, truth, vocabulary.category_of)
                 best[share.layer][:, :, share.units] = scores.transpose(2, 0, 1)
         progress.finish()

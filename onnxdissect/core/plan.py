@@ -59,6 +59,8 @@ class Plan:
         Threads of the kernels.
     spool_bytes : int
         Memory for the spool; beyond it goes to disk.
+    min_images : int
+        Concepts held by fewer images are no candidates for labels; see `onnxdissect.core.candidates`.
     """
 
     layers: tuple[LayerPlan, ...]
@@ -71,6 +73,7 @@ class Plan:
     block: int
     threads: int
     spool_bytes: int
+    min_images: int = 1
 
     def shares(self) -> list[tuple[int, slice]]:
         """Layers and slices of their units, cut so that threads can share the work without meeting."""

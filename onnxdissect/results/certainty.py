@@ -13,6 +13,7 @@ from onnxdissect.core.bootstrap import Bootstrap, Certainty
 from onnxdissect.core.evidence import EvidencePart, TruthCounts
 from onnxdissect.core.significance import Chance, false_discovery_rates
 from onnxdissect.results.records import LayerSummary, Unit
+from onnxdissect.results.reliability import with_reliability
 
 __all__ = ["FALSE_DISCOVERIES", "Assessor"]
 
@@ -35,6 +36,8 @@ class Assessor:
         Convention of the IoU.
     iou_threshold : float
         A unit is a detector if its IoU is larger.
+    concept_images : ndarray of int64, shape (C,)
+        How many images hold each concept.
 
     Attributes
     ----------
@@ -51,6 +54,7 @@ class Assessor:
         seed: int,
         scoring: str,
         iou_threshold: float,
+        concept_images: NDArray[np.int64],
     ) -> None:
         self.resamples = 0 if truth is None else resamples
         self._bootstrap = (
@@ -58,6 +62,7 @@ class Assessor:
         )
         self._scoring = scoring
         self._iou_threshold = iou_threshold
+        self._concept_images = concept_images
         self._chance: Chance | None = None
 
     def assess(
@@ -98,7 +103,19 @@ class Assessor:
             if self._chance is None or self._chance.shuffles != null.shape[0] - 1:
                 self._chance = Chance(null.shape[0] - 1)
             units, summaries = _with_p_values(units, summaries, self._chance.p_values(null[0], null[1:]))
-        return units, summaries
+        return self._with_reliability(units, summaries, labels)
+
+    def _with_reliability(
+        self, units: list[Unit], summaries: list[LayerSummary], labels: NDArray[np.int64]
+    ) -> tuple[list[Unit], list[LayerSummary]]:
+        told: list[Unit] = []
+        counted: list[LayerSummary] = []
+        for summary, of_units in zip(summaries, labels, strict=True):
+            rows = units[len(told) : len(told) + of_units.size]
+            more, known = with_reliability(rows, summary, of_units, self._concept_images, self._iou_threshold)
+            told += more
+            counted.append(known)
+        return told, counted
 
 
 def _with_certainty(
