@@ -98,6 +98,7 @@ def identity_of(
             "concepts": len(dataset.vocabulary.concepts),
             "split": split,
             "limit": limit,
+            "groups": dataset.grouped_by,
         },
         "parameters": asdict(parameters) | {"values": [layer.name for layer in layers]},
         "preprocessing": preprocessing.to_json(),

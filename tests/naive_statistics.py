@@ -165,3 +165,8 @@ def false_discovery_rates(p: list[float]) -> list[float]:
         later = [ordered[i] * tests / (i + 1) for i in range(tests) if ordered[i] >= value]
         rates.append(min(1.0, *later))
     return rates
+
+
+def group_weights(drawn: list[int], groups: list[int]) -> list[int]:
+    """How often a draw of whole groups holds each image."""
+    return [drawn[group] for group in groups]

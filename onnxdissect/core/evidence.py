@@ -136,12 +136,15 @@ class TruthCounts:
         |L_c(x)|.
     categories : ndarray of bool, shape (n, G)
         Whether the image carries the category: it is in D_g.
+    groups : ndarray of int64, shape (n,), or None
+        Group of each image, from 0; None if each stands for itself.
     """
 
     starts: NDArray[np.int64]
     concept: NDArray[np.int32]
     pixels: NDArray[np.int32]
     categories: NDArray[np.bool_]
+    groups: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,7 @@ _TRUTH_SCHEMA = {
     "concept": ("int32", 1),
     "pixels": ("int32", 1),
     "categories": ("bool", 2),
+    "groups": ("int64", 1),
 }
 
 _NULL_SCHEMA = {"best": ("float64", 3), "surprise": ("float64", 3)}
@@ -131,7 +132,8 @@ def write_truth(folder: Path, truth: TruthCounts) -> None:
     OutputError
         If the file cannot be written.
     """
-    write_npz(folder / TRUTH, {field.name: getattr(truth, field.name) for field in fields(truth)})
+    arrays = {field.name: getattr(truth, field.name) for field in fields(truth)}
+    write_npz(folder / TRUTH, {name: array for name, array in arrays.items() if array is not None})
 
 
 def read_evidence(folder: Path, sizes: Sizes) -> Evidence | None:
@@ -255,13 +257,14 @@ def read_truth(folder: Path, concepts: int, categories: int, images: int) -> Tru
     path = folder / TRUTH
     if not path.exists():
         return None
-    found = TruthCounts(**read_archive(path, _TRUTH_SCHEMA))
+    found = TruthCounts(**read_archive(path, _TRUTH_SCHEMA, optional=("groups",)))
     sound = (
         found.starts.shape == (images + 1,)
         and _climbs(found.starts, found.concept.size)
         and found.pixels.shape == found.concept.shape
         and found.categories.shape == (images, categories)
         and _within(found.concept, concepts)
+        and (found.groups is None or (found.groups.shape == (images,) and _within(found.groups, images)))
     )
     if not sound:
         raise _foreign(path)
