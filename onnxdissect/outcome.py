@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.core.candidates import among, candidates
+from onnxdissect.core.evidence import Null
 from onnxdissect.core.pipeline import LayerTally
 from onnxdissect.core.plan import LayerPlan, Plan
 from onnxdissect.core.scoring import iou
@@ -44,12 +45,12 @@ class Uncertain:
     ----------
     witness : Witness or None
         Counts of single images and masks.
-    null : sequence of ndarray of float64, shape (1 + shuffles, Q, K), or None
+    null : sequence of Null, or None
         What the units score with their own and with shuffled labels, one array per layer.
     """
 
     witness: Witness | None
-    null: Sequence[NDArray[np.float64]] | None
+    null: Sequence[Null] | None
 
 
 def identity_of(
@@ -98,6 +99,7 @@ def identity_of(
             "concepts": len(dataset.vocabulary.concepts),
             "split": split,
             "limit": limit,
+            "groups": dataset.grouped_by,
         },
         "parameters": asdict(parameters) | {"values": [layer.name for layer in layers]},
         "preprocessing": preprocessing.to_json(),

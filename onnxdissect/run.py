@@ -19,6 +19,7 @@ from onnxdissect.core.state import STATE_FORMAT, PassState
 from onnxdissect.core.warmup import kernels_warming
 from onnxdissect.core.witness import Witness
 from onnxdissect.data import Dataset, batches, open_dataset
+from onnxdissect.data.groups import group_warnings
 from onnxdissect.data.tiny import ensure_tiny
 from onnxdissect.errors import ParameterError
 from onnxdissect.model import (
@@ -81,6 +82,7 @@ def dissect(
     channels: str | None = None,
     split: str | None = None,
     limit: int | None = None,
+    groups: str | None = None,
     batch_size: int | Literal["auto"] = "auto",
     provider: str = "auto",
     workers: int | None = None,
@@ -128,6 +130,9 @@ def dissect(
         Only images of this split.
     limit : int, optional
         Only the first so many images.
+    groups : str, optional
+        What groups images that belong together, so that they are resampled and shuffled together: a column
+        of index.csv, ``"folder"``, ``"prefix:N"`` or ``"none"``; see `onnxdissect.data.open_dataset`.
     batch_size : int or "auto"
         Images per inference call.
     provider : {"auto", "cpu", "cuda", "tensorrt"}
@@ -200,7 +205,7 @@ def dissect(
         # Says what is wrong with the path before a data set is drawn for nothing.
         load_network(network_path)
     with kernels_warming(notify):
-        dataset = _open_data(data, progress).subset(split=split, limit=limit)
+        dataset = _open_data(data, progress, groups).subset(split=split, limit=limit)
         network = load_network(
             network_path,
             image_size=image_size or dataset.image_size,
@@ -290,7 +295,7 @@ def dissect(
             manifest = identity | {
                 "provider": {"name": session.provider, "note": session.provider_note},
                 "batch_size": size,
-                "warnings": list(session.warnings),
+                "warnings": [*session.warnings, *group_warnings(plan.groups)],
                 "memory": {
                     "pass": state.nbytes,
                     "tally": plan.spool_bytes
@@ -303,13 +308,13 @@ def dissect(
             return write_run(target, manifest, chosen, plan, passed, tallies, dataset, parameters, uncertain)
 
 
-def _open_data(data: str | Path, progress: Progress) -> Dataset:
+def _open_data(data: str | Path, progress: Progress, groups: str | None) -> Dataset:
     if str(data) != "tiny":
-        return open_dataset(data)
+        return open_dataset(data, groups=groups)
     drawing = _Drawing(progress)
     folder = ensure_tiny(progress=drawing)
     drawing.finish()
-    return open_dataset(folder)
+    return open_dataset(folder, groups=groups)
 
 
 class _Drawing:
@@ -365,6 +370,7 @@ def _plan(
         threads=threads,
         spool_bytes=_SPOOL_BYTES,
         min_images=parameters.min_images,
+        groups=dataset.groups(),
     )
 
 
@@ -406,7 +412,7 @@ def _announce(
     for layer in plan.layers:
         h, w = layer.shape
         notify(f"layer {layer.name}: {layer.units} units of {h}x{w}, {upsampling(layer)} upsampling")
-    for warning in session.warnings:
+    for warning in (*session.warnings, *group_warnings(plan.groups)):
         notify(f"warning: {warning}")
 
 

@@ -46,6 +46,7 @@ def run(
     channels: Annotated[str | None, typer.Option(metavar="rgb|bgr", help="Channel order.")] = None,
     split: Annotated[str | None, typer.Option(help="Only images of this split.")] = None,
     limit: Annotated[int | None, typer.Option(help="Only the first so many images.")] = None,
+    groups: options.Groups = None,
     batch_size: Annotated[str, typer.Option(metavar="N|auto", help="Images per inference call.")] = "auto",
     provider: Annotated[
         str, typer.Option(metavar="auto|cpu|cuda|tensorrt", help="Where the network runs.")
@@ -90,6 +91,7 @@ def run(
             channels=channels,
             split=split,
             limit=limit,
+            groups=groups,
             batch_size=_batch_size(batch_size),
             provider=provider,
             workers=workers,

@@ -3,8 +3,8 @@
 ::
 
     FOLDER/
-      index.csv         image, split, ih, iw, sh, sw, then a column per category: PNG paths and label
-                        numbers, separated by semicolons
+      index.csv         image, split, ih, iw, sh, sw, perhaps group, then a column per category: PNG paths
+                        and label numbers, separated by semicolons
       category.csv      the categories; their order decides ties
       label.csv         number, name, category, frequency, coverage, syns
       c_<category>.csv  code, number, name, frequency, coverage
@@ -58,6 +58,8 @@ class Dataset:
         SHA-256 over all tables.
     codes : ndarray of int32, shape (65536,)
         `Vocabulary.lookup`, continued with -1 to whatever a label map can hold.
+    grouped_by : str or None
+        What groups the images; None if each stands for itself.
     """
 
     folder: Path
@@ -66,6 +68,7 @@ class Dataset:
     splits: tuple[str, ...]
     tables: bytes
     codes: NDArray[np.int32]
+    grouped_by: str | None = None
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -150,6 +153,20 @@ class Dataset:
         str
         """
         return self.entries[i].split
+
+    def groups(self) -> NDArray[np.int64] | None:
+        """Number the groups of the images, in order of appearance.
+
+        Returns
+        -------
+        ndarray of int64, shape (images,), or None
+            Group of each image; one that names none is a group of its own. None without groups.
+        """
+        if self.grouped_by is None:
+            return None
+        numbers: dict[str | int, int] = {}
+        keys: list[str | int] = [entry.group or i for i, entry in enumerate(self.entries)]
+        return np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
 
     def grid(self, i: int) -> tuple[int, int]:
         """Label grid of an image.
@@ -305,13 +322,17 @@ class Dataset:
         return f"label map {path} of image {entry.image} (index.csv, line {entry.line})"
 
 
-def open_dataset(folder: str | Path) -> Dataset:
+def open_dataset(folder: str | Path, *, groups: str | None = None) -> Dataset:
     """Open a data set in the Broden layout. All tables are read and checked, no image yet.
 
     Parameters
     ----------
     folder : str or Path
         Holds index.csv.
+    groups : str, optional
+        What groups images that belong together: a column of index.csv; ``"folder"``, the folder of the
+        image's path; ``"prefix:N"``, the first N characters of its file name; ``"none"``. By default the
+        column ``group``, if there is one.
 
     Returns
     -------
@@ -325,8 +346,10 @@ def open_dataset(folder: str | Path) -> Dataset:
         If a table is missing or malformed, or if the tables contradict each other.
     EmptyDataError
         If the index lists no image.
+    ParameterError
+        If there is no such column to group images by.
     """
-    dataset, problems = read_folder(Path(folder))
+    dataset, problems = read_folder(Path(folder), groups)
     if problems:
         others = len(problems) - 1
         raise DataFormatError(
@@ -339,13 +362,17 @@ def open_dataset(folder: str | Path) -> Dataset:
     return dataset
 
 
-def read_folder(folder: Path) -> tuple[Dataset, tuple[IndexProblem, ...]]:
+def read_folder(
+    folder: Path, groups: str | None = None
+) -> tuple[Dataset, tuple[IndexProblem, ...]]:
     """Read a folder's tables, leaving out rows of the index that cannot be read.
 
     Parameters
     ----------
     folder : Path
         Holds index.csv.
+    groups : str, optional
+        As for `open_dataset`.
 
     Returns
     -------
@@ -360,10 +387,12 @@ def read_folder(folder: Path) -> tuple[Dataset, tuple[IndexProblem, ...]]:
         If the folder does not exist or holds no index.csv.
     DataFormatError
         If a table is missing or malformed as a whole.
+    ParameterError
+        If there is no such column to group images by.
     """
     require_index(folder)
     vocabulary, tables = read_vocabulary(folder)
-    entries, problems, index = read_index(folder / "index.csv", vocabulary)
+    entries, problems, index, grouped_by = read_index(folder / "index.csv", vocabulary, groups)
     codes = np.full(HIGHEST_NUMBER + 1, -1, np.int32)
     codes[: vocabulary.lookup.size] = vocabulary.lookup
     codes.setflags(write=False)
@@ -374,6 +403,7 @@ def read_folder(folder: Path) -> tuple[Dataset, tuple[IndexProblem, ...]]:
         splits=tuple(dict.fromkeys(entry.split for entry in entries)),
         tables=_digest((index, *tables)),
         codes=codes,
+        grouped_by=grouped_by,
     )
     return dataset, problems
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.core.bootstrap import Bootstrap, Certainty
-from onnxdissect.core.evidence import EvidencePart, TruthCounts
-from onnxdissect.core.significance import Chance, false_discovery_rates
+from onnxdissect.core.evidence import EvidencePart, Null, TruthCounts
+from onnxdissect.core.significance import Chance, false_discovery_rates, pooled_p_values
 from onnxdissect.results.records import LayerSummary, Unit
 from onnxdissect.results.reliability import with_reliability
 
@@ -71,7 +71,7 @@ class Assessor:
         summaries: Sequence[LayerSummary],
         labels: NDArray[np.int64],
         evidence: Iterable[EvidencePart] | None,
-        null: NDArray[np.float64] | None,
+        null: Null | None,
     ) -> tuple[list[Unit], list[LayerSummary]]:
         """Add to the records of one layer what is known of their certainty.
 
@@ -85,7 +85,7 @@ class Assessor:
             The units' labels, -1 for none.
         evidence : iterable of EvidencePart, or None
             Counts by image, all of the layer.
-        null : ndarray of float64, shape (1 + shuffles, Q, K), or None
+        null : Null or None
             What the units score with their own and with shuffled labels.
 
         Returns
@@ -100,9 +100,7 @@ class Assessor:
             )
             units, summaries = _with_certainty(units, summaries, certainty)
         if null is not None:
-            if self._chance is None or self._chance.shuffles != null.shape[0] - 1:
-                self._chance = Chance(null.shape[0] - 1)
-            units, summaries = _with_p_values(units, summaries, self._chance.p_values(null[0], null[1:]))
+            units, summaries = _with_p_values(units, summaries, self._p_values(null))
         return self._with_reliability(units, summaries, labels)
 
     def _with_reliability(
@@ -116,6 +114,15 @@ class Assessor:
             told += more
             counted.append(known)
         return told, counted
+
+    def _p_values(self, null: Null) -> NDArray[np.float64]:
+        if null.surprise is not None:
+            own, others = null.surprise[0], null.surprise[1:]
+            return np.stack([pooled_p_values(own[q], others[:, q]) for q in range(own.shape[0])])
+        shuffles = null.best.shape[0] - 1
+        if self._chance is None or self._chance.shuffles != shuffles:
+            self._chance = Chance(shuffles)
+        return self._chance.p_values(null.best[0], null.best[1:])
 
 
 def _with_certainty(
