@@ -20,11 +20,24 @@ from numpy.typing import NDArray
 
 from onnxdissect.model.layers import ImageInput, Layer
 
-__all__ = ["PROBE_IMAGES", "EffectiveCentre", "Forward", "even_spread", "measure_centres"]
+__all__ = [
+    "MOST_APART",
+    "PROBE_IMAGES",
+    "EffectiveCentre",
+    "Forward",
+    "contradicts",
+    "even_spread",
+    "measure_centres",
+    "rule_distance",
+    "spreads_evenly",
+]
 
 PROBE_IMAGES = 8
 """Images that a measurement takes: 72 forward passes. Offsets then repeat within 0.05 cells on other images,
 0.2 where a cell sees most of the image."""
+
+MOST_APART = 0.5
+"""Cells between rule and measurement from which on they contradict each other."""
 
 Forward = Callable[[NDArray[Any]], Sequence[NDArray[np.float32]]]
 """From a batch of prepared images to the activations of the layers, each (n, units, h, w)."""
@@ -257,3 +270,87 @@ def _offset(centres: NDArray[np.float64], stride: float) -> tuple[float, float]:
     starts = centres[inner] - stride * inner
     offset = float(np.median(starts))
     return offset, float(np.median(np.abs(starts - offset)))
+
+
+def rule_distance(layer: Layer, centre: EffectiveCentre) -> tuple[float, float] | None:
+    """How far the middle cell responds from where the graph's rule has it.
+
+    Parameters
+    ----------
+    layer : Layer
+        With the rule, its receptive field.
+    centre : EffectiveCentre
+        As measured.
+
+    Returns
+    -------
+    (float, float) or None
+        In cells, (vertical, horizontal), positive towards the bottom right; None where either is unknown.
+    """
+    rule = layer.receptive_field
+    if rule is None or centre.offset is None or centre.stride is None:
+        return None
+    down, across = (
+        (
+            centre.offset[axis]
+            - rule.offset[axis]
+            + (centre.stride[axis] - rule.stride[axis]) * (layer.grid[axis] - 1) / 2
+        )
+        / rule.stride[axis]
+        for axis in (0, 1)
+    )
+    return down, across
+
+
+def contradicts(layer: Layer, centre: EffectiveCentre) -> bool:
+    """Whether the middle cell responds more than half a cell, and the error, from where the rule has it.
+
+    Parameters
+    ----------
+    layer : Layer
+        With the rule, its receptive field.
+    centre : EffectiveCentre
+        As measured.
+
+    Returns
+    -------
+    bool
+        False where either is unknown.
+    """
+    apart, rule = rule_distance(layer, centre), layer.receptive_field
+    if apart is None or rule is None or centre.error is None:
+        return False
+    return any(
+        abs(cells) > MOST_APART + error / stride
+        for cells, error, stride in zip(apart, centre.error, rule.stride, strict=True)
+    )
+
+
+def spreads_evenly(layer: Layer, pixels: tuple[int, int]) -> bool:
+    """Whether the rule has every cell within a cell of an even spread over the image.
+
+    Crops, unpadded convolutions and what is joined to them may lie elsewhere.
+
+    Parameters
+    ----------
+    layer : Layer
+        With the rule, its receptive field.
+    pixels : (int, int)
+        (height, width) of the network's input.
+
+    Returns
+    -------
+    bool
+        True where there is no rule.
+    """
+    rule = layer.receptive_field
+    if rule is None:
+        return True
+    for axis in (0, 1):
+        offset, stride = even_spread(layer.grid[axis], pixels[axis])
+        first = offset - rule.offset[axis]
+        last = first + (stride - rule.stride[axis]) * (layer.grid[axis] - 1)
+        # the rule for a single cell that sees everything is as good as any
+        if layer.grid[axis] > 1 and max(abs(first), abs(last)) > max(stride, rule.stride[axis]):
+            return False
+    return True
