@@ -112,8 +112,7 @@ def _with_certainty(
     units: list[Unit], summaries: list[LayerSummary], certainty: Certainty
 ) -> tuple[list[Unit], list[LayerSummary]]:
     low, middle, high = (
-        counts.tolist()
-        for counts in (certainty.unique_low, certainty.unique_median, certainty.unique_high)
+        counts.tolist() for counts in (certainty.unique_low, certainty.unique_median, certainty.unique_high)
     )
     columns = (certainty.low, certainty.high, certainty.stability)
     values = np.stack([column.reshape(-1) for column in columns], axis=1).tolist()
