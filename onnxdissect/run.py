@@ -16,6 +16,7 @@ from onnxdissect.claim import claim
 from onnxdissect.core.null import Shuffles
 from onnxdissect.core.pipeline import Progress, run_pass, tally
 from onnxdissect.core.plan import LayerPlan, Plan
+from onnxdissect.core.quantiles import quantile_warnings
 from onnxdissect.core.state import STATE_FORMAT, PassState
 from onnxdissect.core.warmup import kernels_warming
 from onnxdissect.core.witness import Witness
@@ -212,7 +213,8 @@ def dissect(
         dataset = _open_data(data, progress, groups).subset(split=split, limit=limit)
         network = load_network(
             network_path,
-            image_size=image_size or dataset.image_size,
+            image_size=image_size,
+            default_size=dataset.image_size,
             bind=bind,
             layouts=layouts,
             custom_ops=custom_ops,
@@ -251,6 +253,7 @@ def dissect(
             *session.warnings,
             *(place.warning for place in places if place.warning),
             *group_warnings(plan.groups),
+            *quantile_warnings(plan.layers, plan.quantiles, plan.images),
         ]
         _announce(notify, network, dataset, session, preprocessing, plan, places, size)
         for warning in warnings:
