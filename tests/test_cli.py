@@ -80,7 +80,7 @@ def test_a_run_as_a_process(world: Path) -> None:
     said = process(*RUN)
     assert said.code == 0
     assert re.search(
-        r"^layer +value +units +detectors +FDR 5 % +reliable +unique +95 % +unique reliable +color +object +part",
+        r"^layer +value +units +detectors +FDR 5 % +reliable +unique +95 % +unique reliable +color +object",
         said.out,
         re.M,
     )
