@@ -15,6 +15,13 @@ __all__ = ["Bind", "CustomOps", "ImageSize", "Layout", "MinImages", "bindings", 
 ImageSize = Annotated[
     str | None, typer.Option(metavar="HxW", help="For graphs that take images of any size.")
 ]
+Groups = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN|folder|prefix:N|none",
+        help="Images that belong together: a column of index.csv, by default group, or their paths.",
+    ),
+]
 Bind = Annotated[
     list[str] | None,
     typer.Option(

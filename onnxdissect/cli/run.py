@@ -35,8 +35,12 @@ def run(
     ] = None,
     iou_threshold: Annotated[float, typer.Option(help="A detector's IoU exceeds this.")] = 0.04,
     upsample: Annotated[
-        str, typer.Option(metavar="receptive-field|resize", help="Map from cells to labels.")
-    ] = "receptive-field",
+        str,
+        typer.Option(
+            metavar="auto|resize|receptive-field|effective",
+            help="Where cells lie: evenly spread, at their fields' centres, or as measured.",
+        ),
+    ] = "auto",
     preset: Annotated[
         str | None, typer.Option(help="Preprocessing: imagenet, caffe, tf, unit, raw or clip.")
     ] = None,
@@ -46,6 +50,7 @@ def run(
     channels: Annotated[str | None, typer.Option(metavar="rgb|bgr", help="Channel order.")] = None,
     split: Annotated[str | None, typer.Option(help="Only images of this split.")] = None,
     limit: Annotated[int | None, typer.Option(help="Only the first so many images.")] = None,
+    groups: options.Groups = None,
     batch_size: Annotated[str, typer.Option(metavar="N|auto", help="Images per inference call.")] = "auto",
     provider: Annotated[
         str, typer.Option(metavar="auto|cpu|cuda|tensorrt", help="Where the network runs.")
@@ -90,6 +95,7 @@ def run(
             channels=channels,
             split=split,
             limit=limit,
+            groups=groups,
             batch_size=_batch_size(batch_size),
             provider=provider,
             workers=workers,

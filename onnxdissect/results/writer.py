@@ -15,7 +15,14 @@ from onnxdissect.errors import ParameterError
 from onnxdissect.files import make_folder, sweep_partial
 from onnxdissect.results import arrays, tables
 from onnxdissect.results.dissection import Dissection
-from onnxdissect.results.evidence import EvidencePart, TruthCounts, write_evidence, write_null, write_truth
+from onnxdissect.results.evidence import (
+    EvidencePart,
+    Null,
+    TruthCounts,
+    write_evidence,
+    write_null,
+    write_truth,
+)
 from onnxdissect.results.exhibits import TopMaps, write_exhibits
 from onnxdissect.results.manifest import MANIFEST, Header, compose, parse, read_manifest, write_manifest
 from onnxdissect.results.netdissect import write_netdissect
@@ -37,7 +44,7 @@ def save_layer(
     images: Sequence[ImageInfo],
     exhibits: tuple[TopMaps, NDArray[np.float32]] | None = None,
     evidence: tuple[NDArray[np.int64], Iterable[EvidencePart]] | None = None,
-    null: NDArray[np.float64] | None = None,
+    null: Null | None = None,
 ) -> None:
     """Write the arrays of one layer to ``layers/<slug>``.
 
@@ -61,7 +68,7 @@ def save_layer(
         What is to be looked at: maps of the top images, and a sample of each unit's activations, ascending.
     evidence : (ndarray of int64 of shape (Q*K + 1,), iterable of EvidencePart), optional
         Its counts by image: where each unit's begin, and the parts in order.
-    null : ndarray of float64, shape (1 + shuffles, Q, K), optional
+    null : Null, optional
         What its units score on a lattice, observed and with shuffled labels.
 
     Raises
