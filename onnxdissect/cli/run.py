@@ -10,7 +10,7 @@ import typer
 from onnxdissect.cli import options
 from onnxdissect.cli.console import log, output, print_json
 from onnxdissect.cli.progress import open_progress
-from onnxdissect.cli.tables import best_units, summary_json, summary_table
+from onnxdissect.cli.tables import best_units, headlines, summary_json, summary_table
 from onnxdissect.errors import ParameterError
 
 __all__ = ["run"]
@@ -131,6 +131,9 @@ def run(
     console.print(summary_table(dissection))
     console.print()
     console.print(best_units(dissection))
+    console.print()
+    for line in headlines(dissection):
+        console.print(line, markup=False, soft_wrap=True)
     console.print()
     console.print(f"run:    {dissection.path}", markup=False, soft_wrap=True)
     if page is not None:
