@@ -17,11 +17,12 @@ from onnxdissect.model import (
     Session,
     contradicts,
     measure_centres,
+    nearer_to_rule,
     rule_distance,
     spreads_evenly,
 )
 
-__all__ = ["CHECK_IMAGES", "Placement", "place_layers"]
+__all__ = ["CHECK_IMAGES", "Placement", "place_layers", "settle"]
 
 CHECK_IMAGES = 2
 """Images that a rule is checked with when a run starts: 18 forward passes."""
@@ -89,18 +90,48 @@ def place_layers(
     if upsample == "effective":
         measured = measure_centres(session, layers, network.input, first_images(PROBE_IMAGES))
         return tuple(map(_by_measurement, layers, measured))
-    if upsample == "auto":
-        doubtful = [not spreads_evenly(layer, network.size) for layer in layers]
-    else:
-        doubtful = [upsample == "receptive-field" and layer.receptive_field is not None for layer in layers]
-    if not any(doubtful):
-        return tuple(_by_rule(layer) if upsample == "receptive-field" else _EVEN for layer in layers)
+    if upsample == "resize":
+        return tuple(_EVEN for _ in layers)
+    settled = upsample == "auto" and all(spreads_evenly(layer, network.size) for layer in layers)
+    if settled or not any(layer.receptive_field for layer in layers):
+        return tuple(_EVEN for _ in layers)
     centres = measure_centres(session, layers, network.input, first_images(CHECK_IMAGES))
-    settle = _confirmed if upsample == "auto" else _as_asked
-    return tuple(
-        settle(layer, centre) if doubt else _EVEN
-        for layer, centre, doubt in zip(layers, centres, doubtful, strict=True)
+    if upsample == "auto":
+        return tuple(
+            settle(layer, network.size, centre) for layer, centre in zip(layers, centres, strict=True)
+        )
+    return tuple(map(_as_asked, layers, centres))
+
+
+def settle(layer: Layer, pixels: tuple[int, int], centre: EffectiveCentre) -> Placement:
+    """Decide what ``"auto"`` gives a layer: the even spread, or the rule where that has cells elsewhere.
+
+    Parameters
+    ----------
+    layer : Layer
+        With the rule, its receptive field.
+    pixels : (int, int)
+        (height, width) of the network's input.
+    centre : EffectiveCentre
+        As measured.
+
+    Returns
+    -------
+    Placement
+        By the rule only where that has cells more than one cell from the even spread, and the measured
+        centres are nearer to the rule.
+    """
+    if spreads_evenly(layer, pixels):
+        return replace(_EVEN, measured=centre)
+    placed = _by_rule(layer) if nearer_to_rule(layer, pixels, centre) else _EVEN
+    if not contradicts(layer, centre) and not centre.reason:
+        return replace(placed, measured=centre)
+    found = centre.reason or f"cells respond {_cells(rule_distance(layer, centre))} from there"
+    said = (
+        f"the graph has the cells of layer {layer.name!r} elsewhere than evenly spread over the image, and a "
+        f"measurement does not agree: {found}; it is upsampled by {placed.upsample}"
     )
+    return replace(placed, measured=centre, warning=said)
 
 
 def _by_rule(layer: Layer) -> Placement:
@@ -120,19 +151,6 @@ def _by_measurement(layer: Layer, centre: EffectiveCentre) -> Placement:
         f"it is upsampled by {other.upsample}"
     )
     return replace(other, measured=centre, warning=said)
-
-
-def _confirmed(layer: Layer, centre: EffectiveCentre) -> Placement:
-    """Keep a rule that has cells elsewhere than evenly spread only where the measurement agrees."""
-    apart = rule_distance(layer, centre)
-    if apart is not None and not contradicts(layer, centre):
-        return replace(_by_rule(layer), measured=centre)
-    found = centre.reason or f"cells respond {_cells(apart)} from there"
-    said = (
-        f"the graph has the cells of layer {layer.name!r} elsewhere than evenly spread over the image, and a "
-        f"measurement does not agree: {found}; it is upsampled by resize"
-    )
-    return replace(_EVEN, measured=centre, warning=said)
 
 
 def _as_asked(layer: Layer, centre: EffectiveCentre) -> Placement:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         EffectiveCentre,
         contradicts,
         measure_centres,
+        nearer_to_rule,
         rule_distance,
         spreads_evenly,
     )
@@ -42,6 +43,7 @@ __all__ = [
     "installed_wheels",
     "load_network",
     "measure_centres",
+    "nearer_to_rule",
     "open_session",
     "provider_states",
     "rule_distance",
@@ -66,6 +68,7 @@ _HOMES = {
     "installed_wheels": "providers",
     "load_network": "network",
     "measure_centres": "effective",
+    "nearer_to_rule": "effective",
     "open_session": "session",
     "provider_states": "providers",
     "rule_distance": "effective",

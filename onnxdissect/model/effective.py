@@ -28,6 +28,7 @@ __all__ = [
     "contradicts",
     "even_spread",
     "measure_centres",
+    "nearer_to_rule",
     "rule_distance",
     "spreads_evenly",
 ]
@@ -219,6 +220,8 @@ def _along(
         if half.any():
             apart = _offset(_responses(half, length)[0], stride)[0] - offset
             error = max(error, abs((apart + length / 2) % length - length / 2))
+    if error > stride:
+        return f"its place differs by {error / stride:.1f} cells from image to image"
     return offset, stride, spread, error
 
 
@@ -346,11 +349,51 @@ def spreads_evenly(layer: Layer, pixels: tuple[int, int]) -> bool:
     rule = layer.receptive_field
     if rule is None:
         return True
-    for axis in (0, 1):
-        offset, stride = even_spread(layer.grid[axis], pixels[axis])
-        first = offset - rule.offset[axis]
-        last = first + (stride - rule.stride[axis]) * (layer.grid[axis] - 1)
-        # the rule for a single cell that sees everything is as good as any
-        if layer.grid[axis] > 1 and max(abs(first), abs(last)) > max(stride, rule.stride[axis]):
-            return False
-    return True
+    apart = _ends_apart(layer, pixels, rule.offset, rule.stride)
+    return all(
+        max(ends) <= max(stride, length / cells)
+        for ends, stride, length, cells in zip(apart, rule.stride, pixels, layer.grid, strict=True)
+    )
+
+
+def nearer_to_rule(layer: Layer, pixels: tuple[int, int], centre: EffectiveCentre) -> bool:
+    """Whether the outermost cells respond nearer to where the rule has them than to an even spread.
+
+    Parameters
+    ----------
+    layer : Layer
+        With the rule, its receptive field.
+    pixels : (int, int)
+        (height, width) of the network's input.
+    centre : EffectiveCentre
+        As measured.
+
+    Returns
+    -------
+    bool
+        False where either is unknown.
+    """
+    rule = layer.receptive_field
+    if rule is None or centre.offset is None or centre.stride is None:
+        return False
+    from_even = _ends_apart(layer, pixels, centre.offset, centre.stride)
+    from_rule = [
+        (abs(first), abs(first + (centre.stride[axis] - rule.stride[axis]) * (layer.grid[axis] - 1)))
+        for axis in (0, 1)
+        for first in (centre.offset[axis] - rule.offset[axis],)
+    ]
+    return sum(map(sum, from_rule)) < sum(map(sum, from_even))
+
+
+def _ends_apart(
+    layer: Layer, pixels: tuple[int, int], offset: tuple[float, float], stride: tuple[float, float]
+) -> list[tuple[float, float]]:
+    """How far the first and the last cell lie from an even spread, along either axis, in pixels."""
+    apart = []
+    for axis, (cells, length) in enumerate(zip(layer.grid, pixels, strict=True)):
+        start, step = even_spread(cells, length)
+        first = offset[axis] - start
+        # a single cell is wherever it is
+        ends = (abs(first), abs(first + (stride[axis] - step) * (cells - 1))) if cells > 1 else (0.0, 0.0)
+        apart.append(ends)
+    return apart
