@@ -19,7 +19,6 @@ from onnxdissect.model import (
     measure_centres,
     nearer_to_rule,
     rule_distance,
-    spreads_evenly,
 )
 
 __all__ = ["CHECK_IMAGES", "Placement", "place_layers", "settle"]
@@ -72,10 +71,10 @@ def place_layers(
         In the session's order.
     first_images : callable
         Gives so many of the run's first images, prepared, fewer where there are no more. ``"effective"``
-        measures on `onnxdissect.model.PROBE_IMAGES`; rules that have to be checked are, on `CHECK_IMAGES`.
+        measures on `onnxdissect.model.PROBE_IMAGES`; rules are checked on `CHECK_IMAGES`.
     upsample : str
-        The map that was asked for. ``"auto"`` spreads cells evenly, as ``"resize"`` does, unless the rule has
-        them elsewhere by more than a cell and a measurement agrees with it.
+        The map that was asked for. ``"auto"`` is ``"receptive-field"`` where the check does not contradict
+        it; asked for by name, it is kept, with a warning.
 
     Returns
     -------
@@ -90,10 +89,7 @@ def place_layers(
     if upsample == "effective":
         measured = measure_centres(session, layers, network.input, first_images(PROBE_IMAGES))
         return tuple(map(_by_measurement, layers, measured))
-    if upsample == "resize":
-        return tuple(_EVEN for _ in layers)
-    settled = upsample == "auto" and all(spreads_evenly(layer, network.size) for layer in layers)
-    if settled or not any(layer.receptive_field for layer in layers):
+    if upsample == "resize" or not any(layer.receptive_field for layer in layers):
         return tuple(_EVEN for _ in layers)
     centres = measure_centres(session, layers, network.input, first_images(CHECK_IMAGES))
     if upsample == "auto":
@@ -104,7 +100,7 @@ def place_layers(
 
 
 def settle(layer: Layer, pixels: tuple[int, int], centre: EffectiveCentre) -> Placement:
-    """Decide what ``"auto"`` gives a layer: the even spread, or the rule where that has cells elsewhere.
+    """Decide what ``"auto"`` gives a layer.
 
     Parameters
     ----------
@@ -118,20 +114,15 @@ def settle(layer: Layer, pixels: tuple[int, int], centre: EffectiveCentre) -> Pl
     Returns
     -------
     Placement
-        By the rule only where that has cells more than one cell from the even spread, and the measured
-        centres are nearer to the rule.
+        By the rule, unless there is none, its cells turn out to lie in another order, or they respond more
+        than half a cell from there and nearer to an even spread.
     """
-    if spreads_evenly(layer, pixels):
-        return replace(_EVEN, measured=centre)
-    placed = _by_rule(layer) if nearer_to_rule(layer, pixels, centre) else _EVEN
-    if not contradicts(layer, centre) and not centre.reason:
+    placed = _by_rule(layer)
+    if layer.receptive_field is None or not (contradicts(layer, centre) or centre.disordered):
         return replace(placed, measured=centre)
-    found = centre.reason or f"cells respond {_cells(rule_distance(layer, centre))} from there"
-    said = (
-        f"the graph has the cells of layer {layer.name!r} elsewhere than evenly spread over the image, and a "
-        f"measurement does not agree: {found}; it is upsampled by {placed.upsample}"
-    )
-    return replace(placed, measured=centre, warning=said)
+    if not nearer_to_rule(layer, pixels, centre):
+        placed = _EVEN
+    return replace(placed, measured=centre, warning=_contradiction(layer, centre, placed.upsample))
 
 
 def _by_rule(layer: Layer) -> Placement:
@@ -155,14 +146,18 @@ def _by_measurement(layer: Layer, centre: EffectiveCentre) -> Placement:
 
 def _as_asked(layer: Layer, centre: EffectiveCentre) -> Placement:
     placed = replace(_by_rule(layer), measured=centre)
-    if not contradicts(layer, centre):
+    if layer.receptive_field is None or not (contradicts(layer, centre) or centre.disordered):
         return placed
-    said = (
-        f"the cells of layer {layer.name!r} respond {_cells(rule_distance(layer, centre))} from the centres "
-        "of their receptive fields; --upsample effective puts them where they respond"
+    return replace(placed, warning=_contradiction(layer, centre, placed.upsample))
+
+
+def _contradiction(layer: Layer, centre: EffectiveCentre, upsample: str) -> str:
+    apart = rule_distance(layer, centre)
+    found = centre.reason
+    if apart is not None:
+        found = f"they respond {apart[0]:+.2f} cells further down and {apart[1]:+.2f} to the right"
+    hint = "" if centre.disordered else "; --upsample effective puts them there"
+    return (
+        f"the cells of layer {layer.name!r} are not where its receptive fields have their centres: {found}. "
+        f"It is upsampled by {upsample}{hint}"
     )
-    return replace(placed, warning=said)
-
-
-def _cells(apart: tuple[float, float] | None) -> str:
-    return "elsewhere" if apart is None else f"{apart[0]:+.2f} cells down and {apart[1]:+.2f} across"

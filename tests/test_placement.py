@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -92,17 +93,30 @@ def test_the_paper_is_followed_when_asked_and_says_where_cells_respond(world: Pa
     assert len(corner) == 1 and "--upsample effective" in corner[0]
 
 
-def test_auto_spreads_cells_evenly_unless_they_lie_elsewhere(world: Path) -> None:
+def test_auto_follows_the_rule_unless_cells_respond_elsewhere(world: Path) -> None:
     run = dissect(world, layers=["corner", "cropped"], top=3)
     assert run.manifest["parameters"]["upsample"] == "auto"
+    assert run.manifest["warnings"] == []
+    for name, offset in (("corner", (0.0, 0.0)), ("cropped", (6.0, 0.0))):
+        assert record(run, name)["upsample"] == "receptive-field"
+        assert record(run, name)["geometry"]["offset"] == list(offset)
+        np.testing.assert_array_equal(
+            run.counts(name).intersection, counted(world, name, (offset, (2.0, 2.0)))
+        )
+
+
+def test_auto_takes_resize_where_that_is_nearer(tmp_path: Path) -> None:
+    b = Builder(("N", 3, SIZE, SIZE))
+    weight = np.zeros((1, 3, 5, 5), np.float32)
+    weight[:, :, 4, 4] = 1  # two pixels down and to the right, where an even spread has cells at 0.5
+    b.node("Conv", b.image, b.constant(weight), name="corner", pads=[2] * 4, strides=[2, 2])
+    b.units["corner"] = 1
+    save(b.model(b.head("corner")), tmp_path / "net.onnx")
+    broden(tmp_path / "data", 9, seed=3)
+    run = dissect(tmp_path, layers="corner", top=3)
     assert record(run, "corner")["upsample"] == "resize"
-    np.testing.assert_array_equal(run.counts("corner").intersection, counted(world, "corner", None))
-    # the upper half of the map is cut away: an even spread would have its cells far off
-    assert record(run, "cropped")["upsample"] == "receptive-field"
-    assert record(run, "cropped")["geometry"]["offset"] == [6, 0]
-    np.testing.assert_array_equal(
-        run.counts("cropped").intersection, counted(world, "cropped", ((6.0, 0.0), (2.0, 2.0)))
-    )
+    np.testing.assert_array_equal(run.counts("corner").intersection, counted(tmp_path, "corner", None))
+    assert any("'corner'" in said and "upsampled by resize" in said for said in run.manifest["warnings"])
 
 
 def test_resize_measures_nothing(world: Path) -> None:
@@ -165,13 +179,13 @@ def centre_at(offset: float, stride: float = 8, error: float = 0) -> EffectiveCe
 @pytest.mark.parametrize(
     ("rule", "measured", "error", "upsample", "warned"),
     [
-        (3.5, 3.5, 0, "resize", False),  # the even spread itself
-        (0, 6, 0, "resize", False),  # near it; what is measured does not matter
-        (59.5, 60, 0, "receptive-field", False),  # elsewhere, and so it is
-        (59.5, 3.5, 0, "resize", True),  # elsewhere, but it is not
-        (59.5, 54, 0, "receptive-field", True),  # elsewhere, and not quite there, but nearer to it
+        (0, 2, 0, "receptive-field", False),
+        (0, 6, 0, "resize", True),  # nearer to the even spread, which begins at 3.5
+        (0, 6, 3, "receptive-field", False),  # the measurement is not sure enough to contradict
+        (0, -6, 0, "receptive-field", True),  # further from the even spread still
+        (59.5, 60, 0, "receptive-field", False),
+        (59.5, 3.5, 0, "resize", True),
         (-7.5, 0, 0, "resize", True),  # a decoder taken for what its coarse branch sees
-        (20, 14, 3, "receptive-field", False),  # the measurement is not sure enough to contradict
     ],
 )
 def test_rule_and_measurement(
@@ -181,6 +195,17 @@ def test_rule_and_measurement(
     centre = centre_at(measured, 1 if rule < 0 else 8, error)
     placed = settle(layer, (224, 224), centre)
     assert (placed.upsample, placed.warning is not None) == (upsample, warned)
+
+
+def test_without_a_rule_or_an_order() -> None:
+    unmeasured = EffectiveCentre(None, None, None, None, 8, "each of its cells responds to most of the image")
+    assert settle(layer_at(0), (224, 224), unmeasured).upsample == "receptive-field"
+    for reason in ("its cells go on beyond the image's edge: rolled, or in another order",):
+        placed = settle(layer_at(0), (224, 224), replace(unmeasured, reason=reason))
+        assert placed.upsample == "resize"
+        assert placed.warning is not None and reason in placed.warning
+    placed = settle(replace(layer_at(0), receptive_field=None), (224, 224), centre_at(20))
+    assert (placed.upsample, placed.warning) == ("resize", None)
 
 
 def test_distance_counts_cells_at_the_middle() -> None:
@@ -219,10 +244,9 @@ def test_the_probe_as_a_command(process: Process) -> None:
     said = process("--probe", "--preset", "raw", "--layer", "corner", "--layer", "cropped")
     assert said.returncode == 0, said.stderr
     header, corner, cropped = said.stdout.splitlines()[1:4]
-    assert ("responds at" in header, "apart" in header) == (True, True)
-    assert corner.split()[2:4] == ["6x6", "2"] or "6x6" in corner
-    assert "resize" in corner and "more than half a cell" not in corner
-    assert "receptive-field" in cropped
+    assert "responds at" in header and "apart" in header
+    assert "6x6" in corner and "receptive-field" in corner and "more than half a cell" not in corner
+    assert "3x6" in cropped and "receptive-field" in cropped
     assert "of 2 layers 0 respond more than half a cell" in said.stderr
 
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
         measure_centres,
         nearer_to_rule,
         rule_distance,
-        spreads_evenly,
     )
     from onnxdissect.model.layers import ImageInput, Layer, ReceptiveField
     from onnxdissect.model.network import Network, load_network
@@ -47,7 +46,6 @@ __all__ = [
     "open_session",
     "provider_states",
     "rule_distance",
-    "spreads_evenly",
 ]
 
 _HOMES = {
@@ -72,7 +70,6 @@ _HOMES = {
     "open_session": "session",
     "provider_states": "providers",
     "rule_distance": "effective",
-    "spreads_evenly": "effective",
 }
 
 
