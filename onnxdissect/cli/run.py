@@ -37,8 +37,9 @@ def run(
     upsample: Annotated[
         str,
         typer.Option(
-            metavar="auto|resize|receptive-field|effective",
-            help="Where cells lie: evenly spread, at their fields' centres, or as measured.",
+            metavar="auto|receptive-field|effective|resize",
+            help="Where cells lie: at their fields' centres (auto: where a check agrees), as measured, or "
+            "evenly spread.",
         ),
     ] = "auto",
     preset: Annotated[
