@@ -82,16 +82,19 @@ def summary_table(dissection: Dissection) -> Table:
     aliases = {layer.name: layer.alias for layer in dissection.layers}
     tested = any(line.detectors_fdr is not None for line in dissection.summary())
     resampled = any(line.unique_low is not None for line in dissection.summary())
+    saturated = any(line.plateau_units for line in dissection.summary())
     rows: list[list[object]] = []
     for line in dissection.summary():
         cells: list[object] = [aliases[line.layer], line.layer]
         cells += [line.quantile] if several else []
         cells += [line.units, line.detectors]
+        cells += [line.plateau_units] if saturated else []
         cells += [_blank(line.detectors_fdr)] if tested else []
         cells += [line.unique_detectors]
         cells += [_span(line.unique_low, line.unique_high, "d")] if resampled else []
         rows.append(cells + [line.unique[category] for category in dissection.categories])
     columns = ["layer", "value", *([">quantile"] if several else []), ">units", ">detectors"]
+    columns += [">saturated"] if saturated else []
     columns += [*([">FDR 5 %"] if tested else []), ">unique", *([">95 %"] if resampled else [])]
     return plain_table(
         f"Unique detectors (IoU > {dissection.iou_threshold:g}, scored as {dissection.scoring})",
@@ -162,6 +165,8 @@ def summary_json(dissection: Dissection) -> dict[str, object]:
                 "detectors_fdr": line.detectors_fdr,
                 "unique_low": line.unique_low,
                 "unique_high": line.unique_high,
+                "plateau_units": line.plateau_units,
+                "constant_units": line.constant_units,
                 "unique": dict(line.unique),
             }
             for line in dissection.summary()
