@@ -16,6 +16,7 @@ from onnxdissect.claim import claim
 from onnxdissect.core.null import Shuffles
 from onnxdissect.core.pipeline import Progress, run_pass, tally
 from onnxdissect.core.plan import LayerPlan, Plan
+from onnxdissect.core.plateaus import plateau_warnings
 from onnxdissect.core.quantiles import quantile_warnings
 from onnxdissect.core.state import STATE_FORMAT, PassState
 from onnxdissect.core.warmup import kernels_warming
@@ -306,6 +307,9 @@ def dissect(
             witness = Witness(work, plan, masks=bootstrap > 0, shuffles=shuffles)
             tallies = tally(plan, passed, progress, witness)
             clock.lap("tally")
+            for warning in plateau_warnings(plan, passed, tallies):
+                notify(f"warning: {warning}")
+                warnings.append(warning)
             chance = None if shuffles is None else shuffles.scores(passed, progress)
             clock.lap("null")
             uncertain = Uncertain(witness if bootstrap else None, chance)

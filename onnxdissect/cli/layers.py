@@ -11,7 +11,6 @@ import typer
 
 from onnxdissect.cli import options
 from onnxdissect.cli.console import log, output, print_json
-from onnxdissect.cli.placed import print_probe
 from onnxdissect.cli.tables import aligned_lines, plain_table
 from onnxdissect.errors import ParameterError
 
@@ -68,6 +67,8 @@ def layers(
         return
     chosen = network.select(layer) if layer else network.layers
     if probe:
+        from onnxdissect.cli.placed import print_probe
+
         print_probe(network, chosen, data, preset, as_json=as_json)
         return
     if as_json:

@@ -89,11 +89,13 @@ def summary_table(dissection: Dissection) -> Table:
     aliases = {layer.name: layer.alias for layer in dissection.layers}
     tested = any(line.detectors_fdr is not None for line in dissection.summary())
     resampled = any(line.unique_low is not None for line in dissection.summary())
+    saturated = any(line.plateau_units for line in dissection.summary())
     rows: list[list[object]] = []
     for line in dissection.summary():
         cells: list[object] = [aliases[line.layer], line.layer]
         cells += [line.quantile] if several else []
         cells += [line.units, line.detectors]
+        cells += [line.plateau_units] if saturated else []
         cells += [_blank(line.detectors_fdr)] if tested else []
         cells += [_blank(line.reliable_detectors)] if resampled else []
         cells += [line.unique_detectors]
@@ -102,6 +104,7 @@ def summary_table(dissection: Dissection) -> Table:
         )
         rows.append(cells + [line.unique[category] for category in dissection.categories])
     columns = ["layer", "value", *([">quantile"] if several else []), ">units", ">detectors"]
+    columns += [">saturated"] if saturated else []
     columns += [*([">FDR 5 %"] if tested else []), *([">reliable"] if resampled else [])]
     columns += [">unique", *([">95 %", ">unique reliable"] if resampled else [])]
     return plain_table(
@@ -212,6 +215,8 @@ def summary_json(dissection: Dissection) -> dict[str, object]:
                 "reliable_detectors": line.reliable_detectors,
                 "unique_reliable": line.unique_reliable,
                 "rare_labels": line.rare_labels,
+                "plateau_units": line.plateau_units,
+                "constant_units": line.constant_units,
                 "unique": dict(line.unique),
             }
             for line in dissection.summary()

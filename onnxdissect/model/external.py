@@ -14,7 +14,7 @@ import onnx_ir as ir
 
 from onnxdissect.errors import ModelFormatError
 
-__all__ = ["DATA_FOLDER", "settle_external_data"]
+__all__ = ["DATA_FOLDER", "check_external", "external_tensors", "settle_external_data"]
 
 DATA_FOLDER = "onnxdissect/data folder"
 """Key in the graph's `meta`: where its external data lie, if not in the folder it was read from."""
@@ -40,8 +40,8 @@ def settle_external_data(path: Path, model: ir.Model) -> None:
     """
     given, linked = path.parent.resolve(), path.resolve().parent
     inside = True
-    for tensor in _external_tensors(model):
-        target = _checked(path, tensor)
+    for tensor in external_tensors(model):
+        target = check_external(path, tensor)
         if target.is_relative_to(given):
             continue
         inside = False
@@ -56,8 +56,26 @@ def settle_external_data(path: Path, model: ir.Model) -> None:
     model.graph.meta[DATA_FOLDER] = linked
 
 
-def _checked(path: Path, tensor: ir.ExternalTensor) -> Path:
-    """Real path of the file that a tensor lies in."""
+def check_external(path: Path, tensor: ir.ExternalTensor) -> Path:
+    """Find the file that a tensor lies in, and see whether all of it is there.
+
+    Parameters
+    ----------
+    path : Path
+        The model's file.
+    tensor : onnx_ir.ExternalTensor
+        One of its weights.
+
+    Returns
+    -------
+    Path
+        Links followed.
+
+    Raises
+    ------
+    ModelFormatError
+        If the file is missing, cut short, or named by a path that leaves the model's folder.
+    """
     location = str(tensor.location)
     posix, windows = PurePosixPath(location), PureWindowsPath(location)
     if posix.is_absolute() or windows.is_absolute() or windows.drive or ".." in windows.parts:
@@ -108,7 +126,18 @@ def _graphs(model: ir.Model) -> list[ir.Graph]:
     return [model.graph, *model.graph.subgraphs(), *(f.graph for f in model.functions.values())]
 
 
-def _external_tensors(model: ir.Model) -> Iterator[ir.ExternalTensor]:
+def external_tensors(model: ir.Model) -> Iterator[ir.ExternalTensor]:
+    """Walk over the weights that lie outside the file, subgraphs and functions included.
+
+    Parameters
+    ----------
+    model : onnx_ir.Model
+        The model.
+
+    Yields
+    ------
+    onnx_ir.ExternalTensor
+    """
     for graph in _graphs(model):
         for value in graph.initializers.values():
             if isinstance(value.const_value, ir.ExternalTensor):

@@ -12,12 +12,15 @@ from onnx_ir.passes import common as passes
 from onnxdissect.errors import ModelFormatError, ModelNotFoundError, nearest
 from onnxdissect.model.external import settle_external_data
 from onnxdissect.model.quantised import add_dequantised
+from onnxdissect.model.repair import load_repaired
 from onnxdissect.model.widening import widen_bfloat16
 
 __all__ = ["ModelFile", "read_model"]
 
 # every ONNX file written so far begins with field 1 (ir_version) as a varint
 _FIRST_BYTE = b"\x08"
+# a flatbuffer's identifier, behind the offset of its root
+_ORT_MAGIC = b"ORTM"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +74,15 @@ def read_model(path: str | Path) -> ModelFile:
         raise ModelNotFoundError(f"{path} cannot be read: {error.strerror}") from error
     if not head:
         raise ModelFormatError(f"{path} is empty")
+    if head[4:8] == _ORT_MAGIC:
+        raise ModelFormatError(
+            f"{path} is in onnxruntime's own format (.ort), a graph rewritten for running, not for reading",
+            hint="give the ONNX file that it was made from",
+        )
     try:
-        model = ir.load(path, format="protobuf")
+        model = load_repaired(path)
+    except ModelFormatError:
+        raise
     except Exception as error:
         # damage surfaces in protobuf or anywhere in the deserialiser
         raise ModelFormatError(
@@ -113,6 +123,8 @@ def _guess(path: Path, head: bytes) -> str:
         return "the file is HDF5, such as a Keras model; export the network to ONNX first"
     if head.startswith(_FIRST_BYTE):
         return f"it begins like ONNX, so it may be cut short ({path.stat().st_size} bytes): fetch it again"
+    if head[4:8] == b"TFL3":
+        return "the file is TensorFlow Lite; convert it to ONNX first, with tf2onnx for one"
     return "export the network to ONNX first"
 
 

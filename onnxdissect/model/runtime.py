@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from onnxdissect.errors import ModelRuntimeError
 from onnxdissect.model.external import DATA_FOLDER, settle_external_data
 from onnxdissect.model.providers import RECORD_PLACEMENT, import_onnxruntime, placement
+from onnxdissect.model.repair import load_repaired
 
 __all__ = ["CUSTOM_OPS", "DTYPES", "OPTIMISATIONS", "Runtime", "open_runtime", "random_images"]
 
@@ -202,7 +203,7 @@ def _lowered(model: ir.Model | Path, refusal: str) -> ir.Model | None:
     if newest is None:
         return None
     if isinstance(model, Path):
-        clone = ir.load(model, format="protobuf")
+        clone = load_repaired(model)
         settle_external_data(model, clone)
     else:
         clone = model.clone()

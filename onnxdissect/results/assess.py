@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from onnxdissect.core.plateaus import find_plateaus
+from onnxdissect.core.thresholds import tail_size
 from onnxdissect.results.arrays import Sizes
 from onnxdissect.results.certainty import Assessor
 from onnxdissect.results.evidence import read_null
-from onnxdissect.results.records import LayerSummary, Unit
+from onnxdissect.results.records import LayerInfo, LayerSummary, Unit
 from onnxdissect.results.verdicts import judge, primary_categories
 
 if TYPE_CHECKING:
@@ -73,5 +77,27 @@ def assess(run: Dissection) -> tuple[tuple[Unit, ...], tuple[LayerSummary, ...]]
             read_null(run.path / "layers" / info.slug, sizes) if run.min_images == made_with else None,
         )
         units += more_units
-        summaries += more_summaries
+        summaries += _with_plateaus(run, info, more_summaries)
     return tuple(units), tuple(summaries)
+
+
+def _with_plateaus(run: Dissection, info: LayerInfo, summaries: Sequence[LayerSummary]) -> list[LayerSummary]:
+    counts, samples = run.counts(info.name), run.samples(info.name)
+    positions = len(run.images) * info.shape[0] * info.shape[1]
+    counted = []
+    for q, summary in enumerate(summaries):
+        found = find_plateaus(
+            counts.thresholds[q],
+            counts.top_values,
+            counts.activation_total[q],
+            samples,
+            tail_size(summary.quantile, positions),
+        )
+        counted.append(
+            replace(
+                summary,
+                plateau_units=int(found.plateau.sum()),
+                constant_units=int(found.constant.sum()),
+            )
+        )
+    return counted

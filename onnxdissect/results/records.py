@@ -226,6 +226,10 @@ class LayerSummary:
         Distinct labels among them.
     rare_labels : int
         Detectors whose label fewer than ten images hold.
+    plateau_units : int
+        Units without a mask because they saturate: T_k is their largest value, and not their only one.
+    constant_units : int
+        Units without a mask because they have the same value everywhere.
     """
 
     layer: str
@@ -241,3 +245,5 @@ class LayerSummary:
     reliable_detectors: int | None = None
     unique_reliable: int | None = None
     rare_labels: int = 0
+    plateau_units: int = 0
+    constant_units: int = 0

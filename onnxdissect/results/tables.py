@@ -62,12 +62,15 @@ _SUMMARY_COLUMNS = (
     "reliable_detectors",
     "unique_reliable",
     "rare_labels",
+    "plateau_units",
+    "constant_units",
 )
 # Columns that came later; runs without them are still read.
 _LATER = frozenset(
     {
         *("p_value", "q_value", "detectors_fdr", "unique_low", "unique_high"),
         *("reliable", "reliable_detectors", "unique_reliable", "rare_labels"),
+        *("plateau_units", "constant_units"),
     }
 )
 _CONCEPT_COLUMNS = ("number", "name", "category", "truth", "images")
@@ -255,6 +258,8 @@ def read_summaries(folder: Path, categories: Sequence[str]) -> tuple[LayerSummar
             reliable_detectors=_count(cells["reliable_detectors"]),
             unique_reliable=_count(cells["unique_reliable"]),
             rare_labels=_count(cells["rare_labels"]) or 0,
+            plateau_units=_count(cells["plateau_units"]) or 0,
+            constant_units=_count(cells["constant_units"]) or 0,
         )
 
     return tuple(_read(folder / LAYERS, _SUMMARY_COLUMNS, _summary_header(categories), summary))
