@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from onnxdissect.core.candidates import among, candidates
 from onnxdissect.core.evidence import Null
 from onnxdissect.core.pipeline import LayerTally
 from onnxdissect.core.plan import LayerPlan, Plan
@@ -183,12 +184,14 @@ def write_run(
         for c in dataset.vocabulary.concepts
     ]
     infos = [_layer_info(layer, layer_plan) for layer, layer_plan in zip(layers, plan.layers, strict=True)]
+    candidate = candidates(passed.concept_images, parameters.min_images)
     witness = uncertain.witness
     if witness is not None:
         save_truth(target, witness.truth())
     for i, (info, counted) in enumerate(zip(infos, tallies, strict=True)):
         counts = counted.counts
         scores = iou(counts.intersection, counts.activation, passed.truth, dataset.vocabulary.category_of)
+        scores = among(scores, candidate)
         save_layer(
             target,
             info,
@@ -203,7 +206,7 @@ def write_run(
         )
     return write_results(
         target,
-        manifest,
+        {**manifest, "made_with": {"min_images": parameters.min_images}},
         layers=infos,
         quantiles=plan.quantiles,
         categories=categories,
@@ -211,6 +214,7 @@ def write_run(
         images=images,
         iou_threshold=parameters.iou_threshold,
         scoring=parameters.scoring,
+        min_images=parameters.min_images,
     )
 
 

@@ -90,6 +90,7 @@ def dissect(
     bootstrap: int = 1000,
     null: int = 10,
     seed: int = 0,
+    min_images: int = 1,
     out: str | Path | None = None,
     fresh: bool = False,
     image_size: tuple[int, int] | None = None,
@@ -148,6 +149,8 @@ def dissect(
         How often labels are shuffled between images for p-values; 0 leaves them out.
     seed : int
         What both are drawn by. Runs over the same images with the same seed resample the same images.
+    min_images : int
+        Concepts held by fewer images than this are counted, but are no candidates for labels.
     out : str or Path, optional
         The run directory; by default ``dissections/<model>-<data>``.
     fresh : bool
@@ -193,6 +196,7 @@ def dissect(
         bootstrap=bootstrap,
         null=null,
         seed=seed,
+        min_images=min_images,
     )
     if workers is not None and workers < 1:
         raise ParameterError(f"the number of workers must be positive, not {workers}", hint="--workers 2")
@@ -366,6 +370,7 @@ def _plan(
         threads=threads,
         spool_bytes=_SPOOL_BYTES,
         groups=dataset.groups(),
+        min_images=parameters.min_images,
     )
 
 

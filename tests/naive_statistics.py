@@ -170,3 +170,12 @@ def false_discovery_rates(p: list[float]) -> list[float]:
 def group_weights(drawn: list[int], groups: list[int]) -> list[int]:
     """How often a draw of whole groups holds each image."""
     return [drawn[group] for group in groups]
+
+
+def reliable(
+    iou: float, low: float | None, stability: float | None, threshold: float, stable: float = 0.9
+) -> bool:
+    """A detector whose interval lies above the threshold and whose label nearly always wins."""
+    if low is None or stability is None:
+        return False
+    return iou > threshold and low > threshold and stability > stable

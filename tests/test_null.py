@@ -34,8 +34,9 @@ def shuffled(
     threads: int = 2,
     backwards: bool = False,
     groups: list[int] | None = None,
+    min_images: int = 1,
 ) -> tuple[Null, Shuffles]:
-    plan = world.plan(threads=threads, block=2)
+    plan = replace(world.plan(threads=threads, block=2), min_images=min_images)
     if groups is not None:
         plan = replace(plan, groups=np.array(groups))
     passed, _ = world.dissect(plan, batch=2)

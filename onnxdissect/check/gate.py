@@ -295,6 +295,7 @@ def _dissect(
         limit=baseline.data["limit"],
         groups=_groups(baseline),
         top=parameters["top"],
+        min_images=parameters.get("min_images", 1),
         # The check resamples both runs itself, and asks nothing of chance labels.
         bootstrap=1 if config.on("iou-loss") or config.on("unique-loss") else 0,
         null=0,

@@ -21,6 +21,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxdissect.core.candidates import candidates
 from onnxdissect.core.evidence import Lattice, Null
 from onnxdissect.core.kernels.lattice import SIDE, look
 from onnxdissect.core.kernels.shuffle import CELLS, best_scores, shuffle
@@ -112,6 +113,7 @@ class Shuffles:
         """
         plan, vocabulary = self._plan, self._plan.vocabulary
         shuffles, quantiles = self.donors.shape[0], len(plan.quantiles)
+        others = ~candidates(passed.concept_images, plan.min_images)
         lattice = _joined([self._seen[start] for start in sorted(self._seen)], self._order)
         overlaps = Overlaps(lattice, len(vocabulary.concepts))
         points = np.array([[SIDE, SIDE]], np.int64)
@@ -158,6 +160,8 @@ class Shuffles:
                     list(pool.map(partial(add, chunk), shares))
                     progress.advance(len(chunk))
             for share in shares:
+                # What is never met is never best.
+                share.intersection[..., others] = 0
                 scores, labels = best_scores(
                     share.intersection, share.activation, overlaps.truth, vocabulary.category_of
                 )

@@ -79,7 +79,7 @@ def group_rule(
 
 
 def number_groups(names: Sequence[str]) -> NDArray[np.int64]:
-    """Number groups as they appear.
+    """Give numbers to groups, as they appear.
 
     Parameters
     ----------

@@ -13,6 +13,7 @@ from onnxdissect.core.bootstrap import Bootstrap, Certainty
 from onnxdissect.core.evidence import EvidencePart, Null, TruthCounts
 from onnxdissect.core.significance import Chance, false_discovery_rates, pooled_p_values
 from onnxdissect.results.records import LayerSummary, Unit
+from onnxdissect.results.reliability import with_reliability
 
 __all__ = ["FALSE_DISCOVERIES", "Assessor"]
 
@@ -35,6 +36,8 @@ class Assessor:
         Convention of the IoU.
     iou_threshold : float
         A unit is a detector if its IoU is larger.
+    concept_images : ndarray of int64, shape (C,)
+        How many images hold each concept.
 
     Attributes
     ----------
@@ -51,6 +54,7 @@ class Assessor:
         seed: int,
         scoring: str,
         iou_threshold: float,
+        concept_images: NDArray[np.int64],
     ) -> None:
         self.resamples = 0 if truth is None else resamples
         self._bootstrap = (
@@ -58,6 +62,7 @@ class Assessor:
         )
         self._scoring = scoring
         self._iou_threshold = iou_threshold
+        self._concept_images = concept_images
         self._chance: Chance | None = None
 
     def assess(
@@ -96,7 +101,19 @@ class Assessor:
             units, summaries = _with_certainty(units, summaries, certainty)
         if null is not None:
             units, summaries = _with_p_values(units, summaries, self._p_values(null))
-        return units, summaries
+        return self._with_reliability(units, summaries, labels)
+
+    def _with_reliability(
+        self, units: list[Unit], summaries: list[LayerSummary], labels: NDArray[np.int64]
+    ) -> tuple[list[Unit], list[LayerSummary]]:
+        told: list[Unit] = []
+        counted: list[LayerSummary] = []
+        for summary, of_units in zip(summaries, labels, strict=True):
+            rows = units[len(told) : len(told) + of_units.size]
+            more, known = with_reliability(rows, summary, of_units, self._concept_images, self._iou_threshold)
+            told += more
+            counted.append(known)
+        return told, counted
 
     def _p_values(self, null: Null) -> NDArray[np.float64]:
         if null.surprise is not None:

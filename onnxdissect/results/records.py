@@ -167,6 +167,9 @@ class Unit:
         surprising; None without shuffles.
     q_value : float or None
         It adjusted for the units of the layer (Benjamini and Hochberg).
+    reliable : bool or None
+        Whether `iou` and `iou_low` exceed the run's threshold and `stability` exceeds 0.9; None without a
+        bootstrap.
     """
 
     layer: str
@@ -183,6 +186,7 @@ class Unit:
     best: Mapping[str, tuple[str, float]]
     p_value: float | None = None
     q_value: float | None = None
+    reliable: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +214,12 @@ class LayerSummary:
         Detectors left when one in twenty of them may be due to chance; None without shuffles.
     unique_low, unique_high : int or None
         95 % interval of `unique_detectors` over resampled images; None without a bootstrap.
+    reliable_detectors : int or None
+        Units that are reliable; None without a bootstrap.
+    unique_reliable : int or None
+        Distinct labels among them.
+    rare_labels : int
+        Detectors whose label fewer than ten images hold.
     """
 
     layer: str
@@ -222,3 +232,6 @@ class LayerSummary:
     detectors_fdr: int | None = None
     unique_low: int | None = None
     unique_high: int | None = None
+    reliable_detectors: int | None = None
+    unique_reliable: int | None = None
+    rare_labels: int = 0
