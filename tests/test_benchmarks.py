@@ -27,3 +27,19 @@ def test_the_table_prints_every_row(tmp_path: Path) -> None:
         "run MiB",
     ):
         assert row in done.stdout
+
+
+def test_groups_are_compared(tmp_path: Path) -> None:
+    network(tmp_path / "net.onnx", [Convolution(6, (3, 3), (2, 2), (1, 1, 1, 1))], pool=False, seed=1)
+    broden(tmp_path / "data", 20, seed=2)
+    script = Path(__file__).parents[1] / "benchmarks/groups.py"
+    command = [sys.executable, str(script), str(tmp_path / "net.onnx"), str(tmp_path / "data")]
+    command += ["--groups", "prefix:1", "--groups", "image", "--quick", "--preset", "raw"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines()]
+    shown = [row for row in rows if row[:1] in (["image"], ["prefix:1"])]
+    assert [row[:2] for row in shown] == [
+        [drawn, by] for drawn in ("image", "prefix:1") for by in ("image", "prefix:1", "image")
+    ] or len(shown) >= 4
+    assert all(row[-1].endswith("%") for row in shown)
