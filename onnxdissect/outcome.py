@@ -12,13 +12,14 @@ from typing import Any
 from onnxdissect.core.candidates import among, candidates
 from onnxdissect.core.evidence import Null
 from onnxdissect.core.pipeline import LayerTally
-from onnxdissect.core.plan import LayerPlan, Plan
+from onnxdissect.core.plan import Plan
 from onnxdissect.core.scoring import iou
 from onnxdissect.core.state import Passed
 from onnxdissect.core.witness import Witness
 from onnxdissect.data import Dataset
 from onnxdissect.model import Layer, Network, Preprocessing
 from onnxdissect.parameters import Parameters
+from onnxdissect.placement import Placement
 from onnxdissect.results import (
     Concept,
     Dissection,
@@ -31,7 +32,7 @@ from onnxdissect.results import (
     write_results,
 )
 
-__all__ = ["Uncertain", "identity_of", "tool_versions", "upsampling", "write_run"]
+__all__ = ["Uncertain", "identity_of", "tool_versions", "write_run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,21 +104,6 @@ def identity_of(
     }
 
 
-def upsampling(layer: LayerPlan) -> str:
-    """Name the upsampling map a layer is really given.
-
-    Parameters
-    ----------
-    layer : LayerPlan
-
-    Returns
-    -------
-    str
-        ``"receptive-field"`` or ``"resize"``.
-    """
-    return "resize" if layer.field is None else "receptive-field"
-
-
 def tool_versions() -> dict[str, str]:
     """Versions of whatever can change a figure.
 
@@ -139,7 +125,7 @@ def tool_versions() -> dict[str, str]:
 def write_run(
     target: Path,
     manifest: Mapping[str, Any],
-    layers: Sequence[Layer],
+    layers: Sequence[tuple[Layer, Placement]],
     plan: Plan,
     passed: Passed,
     tallies: Sequence[LayerTally],
@@ -155,8 +141,8 @@ def write_run(
         The run directory.
     manifest : mapping
         As JSON values.
-    layers : sequence of Layer
-        As inspected.
+    layers : sequence of (Layer, Placement)
+        As inspected, and where their cells were put.
     plan : Plan
         As dissected.
     passed : Passed
@@ -183,7 +169,7 @@ def write_run(
         Concept(c.number, c.name, c.category, int(passed.truth[c.index]), int(passed.concept_images[c.index]))
         for c in dataset.vocabulary.concepts
     ]
-    infos = [_layer_info(layer, layer_plan) for layer, layer_plan in zip(layers, plan.layers, strict=True)]
+    infos = [_layer_info(layer, place) for layer, place in layers]
     candidate = candidates(passed.concept_images, parameters.min_images)
     witness = uncertain.witness
     if witness is not None:
@@ -218,8 +204,8 @@ def write_run(
     )
 
 
-def _layer_info(layer: Layer, plan: LayerPlan) -> LayerInfo:
-    field = layer.receptive_field
+def _layer_info(layer: Layer, place: Placement) -> LayerInfo:
+    field, measured = layer.receptive_field, place.measured
     return LayerInfo(
         name=layer.name,
         alias=layer.alias,
@@ -229,7 +215,8 @@ def _layer_info(layer: Layer, plan: LayerPlan) -> LayerInfo:
         units=layer.units,
         shape=layer.grid,
         geometry=None if field is None else asdict(field),
-        upsample=upsampling(plan),
+        upsample=place.upsample,
+        effective=None if measured is None or measured.offset is None else asdict(measured),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -32,8 +33,9 @@ from onnxdissect.model import (
     load_network,
     open_session,
 )
-from onnxdissect.outcome import Uncertain, identity_of, tool_versions, upsampling, write_run
+from onnxdissect.outcome import Uncertain, identity_of, tool_versions, write_run
 from onnxdissect.parameters import Parameters
+from onnxdissect.placement import Placement, place_layers
 from onnxdissect.results import (
     Dissection,
     load,
@@ -74,7 +76,7 @@ def dissect(
     *,
     quantiles: Sequence[float] = (0.005,),
     iou_threshold: float = 0.04,
-    upsample: str = "receptive-field",
+    upsample: str = "auto",
     preset: str | None = None,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
@@ -115,9 +117,11 @@ def dissect(
         Levels tau, each in (0, 1): the share of a unit's activations that lies above its threshold T_k.
     iou_threshold : float
         A unit whose best IoU exceeds this is a detector; in 0..1.
-    upsample : {"receptive-field", "resize"}
-        How activation maps are brought to the label grid. Where a layer's receptive fields cannot be
-        derived, ``"resize"`` is used and recorded.
+    upsample : {"auto", "resize", "receptive-field", "effective"}
+        How activation maps are brought to the label grid: cells spread evenly, at the centres of their
+        receptive fields, or where they were measured to respond on the first images. ``"auto"`` spreads them
+        evenly unless the graph has them elsewhere, and a measurement agrees. What a layer was given is
+        recorded; without receptive fields, or where nothing can be measured, it is another one, and said.
     preset : str, optional
         Preprocessing by name; see `onnxdissect.model.choose_preprocessing`.
     mean, std : sequence of float, optional
@@ -234,14 +238,23 @@ def dissect(
             # another, and no sum depends on how many cores there are.
             threads=1,
             spin=False,
-            verify=_first_images(dataset, preparer),
+            verify=_first_images(dataset, preparer, 2),
         )
         size = _batch_size(batch_size, network, chosen, session.provider)
         workers = workers or _cores()
         lanes = workers if session.provider == "cpu" else _GPU_LANES
         block = _block(size, len(dataset), lanes)
-        plan = _plan(network, dataset, chosen, parameters, block=block, threads=_cores())
-        _announce(notify, network, dataset, session, preprocessing, plan, size)
+        first = partial(_first_images, dataset, preparer)
+        places = place_layers(session, network, chosen, first, parameters.upsample)
+        plan = _plan(network, dataset, chosen, places, parameters, block=block, threads=_cores())
+        warnings = [
+            *session.warnings,
+            *(place.warning for place in places if place.warning),
+            *group_warnings(plan.groups),
+        ]
+        _announce(notify, network, dataset, session, preprocessing, plan, places, size)
+        for warning in warnings:
+            notify(f"warning: {warning}")
         with claimed.work() as work:
             clock.lap("start")
             state = PassState(plan, work)
@@ -295,7 +308,7 @@ def dissect(
             manifest = identity | {
                 "provider": {"name": session.provider, "note": session.provider_note},
                 "batch_size": size,
-                "warnings": [*session.warnings, *group_warnings(plan.groups)],
+                "warnings": warnings,
                 "memory": {
                     "pass": state.nbytes,
                     "tally": plan.spool_bytes
@@ -305,7 +318,10 @@ def dissect(
                 "versions": tool_versions(),
                 "timing": clock.seconds | {f"pass_{k}": round(v, 3) for k, v in seconds.items()},
             }
-            return write_run(target, manifest, chosen, plan, passed, tallies, dataset, parameters, uncertain)
+            described = list(zip(chosen, places, strict=True))
+            return write_run(
+                target, manifest, described, plan, passed, tallies, dataset, parameters, uncertain
+            )
 
 
 def _open_data(data: str | Path, progress: Progress, groups: str | None) -> Dataset:
@@ -336,8 +352,8 @@ class _Drawing:
             self._progress.finish()
 
 
-def _first_images(dataset: Dataset, preparer: Preparer) -> NDArray[np.generic]:
-    count = min(2, len(dataset))
+def _first_images(dataset: Dataset, preparer: Preparer, count: int) -> NDArray[np.generic]:
+    count = min(count, len(dataset))
     batch = np.empty((count, *preparer.shape), preparer.dtype)
     for i in range(count):
         preparer(dataset.read_image(i), batch[i])
@@ -348,18 +364,17 @@ def _plan(
     network: Network,
     dataset: Dataset,
     layers: Sequence[Layer],
+    places: Sequence[Placement],
     parameters: Parameters,
     *,
     block: int,
     threads: int,
 ) -> Plan:
-    def plan(layer: Layer) -> LayerPlan:
-        field = layer.receptive_field if parameters.upsample == "receptive-field" else None
-        anchors = None if field is None else (field.offset, field.stride)
-        return LayerPlan(layer.name, layer.units, layer.grid, anchors)
-
     return Plan(
-        layers=tuple(map(plan, layers)),
+        layers=tuple(
+            LayerPlan(layer.name, layer.units, layer.grid, place.field)
+            for layer, place in zip(layers, places, strict=True)
+        ),
         quantiles=parameters.quantiles,
         images=len(dataset),
         pixels=network.size,
@@ -369,8 +384,8 @@ def _plan(
         block=block,
         threads=threads,
         spool_bytes=_SPOOL_BYTES,
-        groups=dataset.groups(),
         min_images=parameters.min_images,
+        groups=dataset.groups(),
     )
 
 
@@ -401,6 +416,7 @@ def _announce(
     session: Session,
     preprocessing: Preprocessing,
     plan: Plan,
+    places: Sequence[Placement],
     batch_size: int,
 ) -> None:
     notify(
@@ -409,11 +425,9 @@ def _announce(
     )
     notify(f"preprocessing: {preprocessing.describe()}")
     notify(f"provider: {session.provider} ({session.provider_note}), batches of {batch_size}")
-    for layer in plan.layers:
+    for layer, place in zip(plan.layers, places, strict=True):
         h, w = layer.shape
-        notify(f"layer {layer.name}: {layer.units} units of {h}x{w}, {upsampling(layer)} upsampling")
-    for warning in (*session.warnings, *group_warnings(plan.groups)):
-        notify(f"warning: {warning}")
+        notify(f"layer {layer.name}: {layer.units} units of {h}x{w}, {place.upsample} upsampling")
 
 
 class _Clock:

@@ -169,11 +169,6 @@ def false_discovery_rates(p: list[float]) -> list[float]:
     return rates
 
 
-def group_weights(drawn: list[int], groups: list[int]) -> list[int]:
-    """How often a draw of whole groups holds each image."""
-    return [drawn[group] for group in groups]
-
-
 def reliable(
     iou: float, low: float | None, stability: float | None, threshold: float, stable: float = 0.9
 ) -> bool:
@@ -181,3 +176,8 @@ def reliable(
     if low is None or stability is None:
         return False
     return iou > threshold and low > threshold and stability > stable
+
+
+def group_weights(drawn: list[int], groups: list[int]) -> list[int]:
+    """How often a draw of whole groups holds each image."""
+    return [drawn[group] for group in groups]

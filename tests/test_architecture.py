@@ -17,7 +17,7 @@ LAYERS = [
     ("model", "data"),
     ("core",),
     ("results",),
-    ("claim", "parameters", "stopping"),
+    ("claim", "parameters", "placement", "stopping"),
     ("outcome",),
     ("run",),
     ("experiments", "check"),

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from test_run import Convolution, broden, network
 
-TABLE = Path(__file__).parents[1] / "benchmarks/table.py"
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+TABLE = BENCHMARKS / "table.py"
 
 
 def test_the_table_prints_every_row(tmp_path: Path) -> None:
@@ -34,12 +35,27 @@ def test_groups_are_compared(tmp_path: Path) -> None:
     broden(tmp_path / "data", 20, seed=2)
     script = Path(__file__).parents[1] / "benchmarks/groups.py"
     command = [sys.executable, str(script), str(tmp_path / "net.onnx"), str(tmp_path / "data")]
-    command += ["--groups", "prefix:1", "--groups", "image", "--quick", "--preset", "raw"]
+    command += ["--groups", "prefix:1", "--layer", "relu0", "--quick", "--preset", "raw"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
-    rows = [line.split() for line in done.stdout.splitlines()]
-    shown = [row for row in rows if row[:1] in (["image"], ["prefix:1"])]
-    assert [row[:2] for row in shown] == [
-        [drawn, by] for drawn in ("image", "prefix:1") for by in ("image", "prefix:1", "image")
-    ] or len(shown) >= 4
-    assert all(row[-1].endswith("%") for row in shown)
+    # What parts are drawn by, and what they are resampled by.
+    shown = [line.split() for line in done.stdout.splitlines() if line.endswith("%")]
+    assert [row[0] for row in shown] == ["image"] * 2 + ["prefix:1"] * 2
+    assert [row[1] for row in shown] == ["image", "prefix:1"] * 2
+
+
+def test_the_scan_over_offsets_prints_a_row_per_layer(tmp_path: Path) -> None:
+    chain = [Convolution(4, (3, 3), (2, 2), (1, 1, 1, 1)), Convolution(4, (3, 3), (1, 1), (1, 1, 1, 1))]
+    network(tmp_path / "net.onnx", chain, pool=False, seed=1)
+    broden(tmp_path / "data", 12, seed=2)
+    files = [str(BENCHMARKS / "offsets.py"), str(tmp_path / "net.onnx"), str(tmp_path / "data")]
+    asked = ["--layer", "relu0", "--layer", "relu1", "--preset", "raw", "--stability", "0", "--steps", "2"]
+    command = [sys.executable, *files, *asked, "--curve"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines() if line.startswith("relu")]
+    assert {row[0] for row in rows} == {"relu1", "relu2"}
+    for row in rows:
+        # nothing on the scan is better than its peak, and theory is on the scan
+        assert float(row[4]) >= 1
+    assert done.stdout.count("+0.00:1.00") == 2

@@ -35,8 +35,12 @@ def run(
     ] = None,
     iou_threshold: Annotated[float, typer.Option(help="A detector's IoU exceeds this.")] = 0.04,
     upsample: Annotated[
-        str, typer.Option(metavar="receptive-field|resize", help="Map from cells to labels.")
-    ] = "receptive-field",
+        str,
+        typer.Option(
+            metavar="auto|resize|receptive-field|effective",
+            help="Where cells lie: evenly spread, at their fields' centres, or as measured.",
+        ),
+    ] = "auto",
     preset: Annotated[
         str | None, typer.Option(help="Preprocessing: imagenet, caffe, tf, unit, raw or clip.")
     ] = None,

@@ -109,7 +109,7 @@ class Shuffles:
         Returns
         -------
         list of Null
-            One per layer.
+            One per layer; only candidates for labels are looked at.
         """
         plan, vocabulary = self._plan, self._plan.vocabulary
         shuffles, quantiles = self.donors.shape[0], len(plan.quantiles)

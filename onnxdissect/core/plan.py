@@ -59,10 +59,10 @@ class Plan:
         Threads of the kernels.
     spool_bytes : int
         Memory for the spool; beyond it goes to disk.
-    groups : ndarray of int64, shape (images,), or None
-        Group of each image, such as the film it is from; None if each image stands for itself.
     min_images : int
         Concepts held by fewer images are no candidates for labels; see `onnxdissect.core.candidates`.
+    groups : ndarray of int64, shape (images,), or None
+        Group of each image, such as the film it is from; None if each image stands for itself.
     """
 
     layers: tuple[LayerPlan, ...]
@@ -75,8 +75,8 @@ class Plan:
     block: int
     threads: int
     spool_bytes: int
-    groups: NDArray[np.int64] | None = None
     min_images: int = 1
+    groups: NDArray[np.int64] | None = None
 
     def shares(self) -> list[tuple[int, slice]]:
         """Layers and slices of their units, cut so that threads can share the work without meeting."""

@@ -9,6 +9,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from onnxdissect.model.effective import (
+        PROBE_IMAGES,
+        EffectiveCentre,
+        contradicts,
+        measure_centres,
+        rule_distance,
+        spreads_evenly,
+    )
     from onnxdissect.model.layers import ImageInput, Layer, ReceptiveField
     from onnxdissect.model.network import Network, load_network
     from onnxdissect.model.prepare import Preparer
@@ -18,7 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PRESETS",
+    "PROBE_IMAGES",
     "PROVIDERS",
+    "EffectiveCentre",
     "ImageInput",
     "Layer",
     "Network",
@@ -28,17 +38,23 @@ __all__ = [
     "ReceptiveField",
     "Session",
     "choose_preprocessing",
+    "contradicts",
     "installed_wheels",
     "load_network",
+    "measure_centres",
     "open_session",
     "provider_states",
+    "rule_distance",
+    "spreads_evenly",
 ]
 
 _HOMES = {
+    "EffectiveCentre": "effective",
     "ImageInput": "layers",
     "Layer": "layers",
     "Network": "network",
     "PRESETS": "preprocess",
+    "PROBE_IMAGES": "effective",
     "PROVIDERS": "providers",
     "Preparer": "prepare",
     "Preprocessing": "preprocess",
@@ -46,10 +62,14 @@ _HOMES = {
     "ReceptiveField": "layers",
     "Session": "session",
     "choose_preprocessing": "preprocess",
+    "contradicts": "effective",
     "installed_wheels": "providers",
     "load_network": "network",
+    "measure_centres": "effective",
     "open_session": "session",
     "provider_states": "providers",
+    "rule_distance": "effective",
+    "spreads_evenly": "effective",
 }
 
 

@@ -14,7 +14,9 @@ Schema, version 1 (all keys are always there in a complete run unless marked *op
     provider         what onnxruntime ran on
     layers           [{"name", "alias", "folder": "layers/<slug>", "slug", "op", "layout", "units",
                        "shape": [h, w], "geometry": {"offset", "stride", "size"} of [vertical, horizontal]
-                       in input pixels, or null, "upsample": "receptive-field" | "resize"}]
+                       in input pixels, or null, "upsample": "resize" | "receptive-field" | "effective",
+                       "effective": {"offset", "stride", "spread", "error", "images"} as measured, or
+                       null; *optional*}]
     memory           bytes held at most between two batches beside the network, for the pass and the tally
     timing           seconds per phase
     versions         of the tools
@@ -50,6 +52,7 @@ __all__ = ["FORMAT_VERSION", "MANIFEST", "Header", "compose", "parse", "read_man
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 
+_MEASURED = ("offset", "stride", "spread", "error")
 _SLUG = re.compile(r"[A-Za-z0-9._-]*[A-Za-z0-9_-][A-Za-z0-9._-]*")
 
 
@@ -235,6 +238,12 @@ def _layer_json(layer: LayerInfo) -> dict[str, Any]:
         if layer.geometry is None
         else {name: list(layer.geometry[name]) for name in ("offset", "stride", "size")},
         "upsample": layer.upsample,
+        "effective": None
+        if layer.effective is None
+        else {
+            **{name: list(layer.effective[name]) for name in _MEASURED},
+            "images": layer.effective["images"],
+        },
     }
 
 
@@ -244,7 +253,7 @@ def _layer_info(content: Mapping[str, Any]) -> LayerInfo:
         # It becomes a path: "../.." must not lead out of the run directory.
         raise ValueError(f"{slug!r} is no folder name of a layer")
     h, w = content["shape"]
-    geometry = content["geometry"]
+    geometry, measured = content["geometry"], content.get("effective")
     return LayerInfo(
         name=str(content["name"]),
         alias=str(content["alias"]),
@@ -257,6 +266,12 @@ def _layer_info(content: Mapping[str, Any]) -> LayerInfo:
         if geometry is None
         else {name: _pair(geometry[name]) for name in ("offset", "stride", "size")},
         upsample=str(content["upsample"]),
+        effective=None
+        if measured is None
+        else {
+            **{name: _pair(measured[name]) for name in _MEASURED},
+            "images": int(measured["images"]),
+        },
     )
 
 

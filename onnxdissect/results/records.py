@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,7 +77,11 @@ class LayerInfo:
         ``offset``, ``stride`` and ``size`` of the receptive fields, each (vertical, horizontal) in input
         pixels; None where they cannot be derived.
     upsample : str
-        The coordinate map that was used, ``receptive-field`` or ``resize``.
+        The coordinate map that was used, ``resize``, ``receptive-field`` or ``effective``.
+    effective : mapping or None
+        Where its cells were measured to respond: ``offset``, ``stride``, ``spread`` and ``error``, each
+        (vertical, horizontal) in input pixels, and ``images``, how many that was measured on. None where
+        nothing was measured.
     """
 
     name: str
@@ -88,6 +93,7 @@ class LayerInfo:
     shape: tuple[int, int]
     geometry: Mapping[str, tuple[float, float]] | None
     upsample: str
+    effective: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
