@@ -117,6 +117,18 @@ def test_groups_of_one_image_are_images(world: Path) -> None:
     assert plain.units() == alone.units() and plain.summary() == alone.summary()
 
 
+def test_a_single_group_has_no_intervals(world: Path) -> None:
+    run = dissect(world, groups="folder")
+    assert {unit.iou_low for unit in run.units()} == {unit.stability for unit in run.units()} == {None}
+    assert all(unit.p_value is not None for unit in run.units())
+    (summary,) = run.summary()
+    assert summary.unique_low is None and summary.unique_high is None
+    assert any("one group" in warning for warning in run.manifest["warnings"])
+    said = call(world / "net.onnx", "--baseline", world / "run", cwd=world)
+    # What cannot be tested has not passed.
+    assert said.code == 1 and "of one group" in said.out
+
+
 def test_a_check_draws_the_groups_of_its_baseline(world: Path) -> None:
     with_column(world / "data", "film", lambda i: str(i // 3))
     dissect(world, groups="film", out=world / "base")
