@@ -30,6 +30,20 @@ def test_the_table_prints_every_row(tmp_path: Path) -> None:
         assert row in done.stdout
 
 
+def test_groups_are_compared(tmp_path: Path) -> None:
+    network(tmp_path / "net.onnx", [Convolution(6, (3, 3), (2, 2), (1, 1, 1, 1))], pool=False, seed=1)
+    broden(tmp_path / "data", 20, seed=2)
+    script = Path(__file__).parents[1] / "benchmarks/groups.py"
+    command = [sys.executable, str(script), str(tmp_path / "net.onnx"), str(tmp_path / "data")]
+    command += ["--groups", "prefix:1", "--layer", "relu0", "--quick", "--preset", "raw"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    # What parts are drawn by, and what they are resampled by.
+    shown = [line.split() for line in done.stdout.splitlines() if line.endswith("%")]
+    assert [row[0] for row in shown] == ["image"] * 2 + ["prefix:1"] * 2
+    assert [row[1] for row in shown] == ["image", "prefix:1"] * 2
+
+
 def test_the_scan_over_offsets_prints_a_row_per_layer(tmp_path: Path) -> None:
     chain = [Convolution(4, (3, 3), (2, 2), (1, 1, 1, 1)), Convolution(4, (3, 3), (1, 1), (1, 1, 1, 1))]
     network(tmp_path / "net.onnx", chain, pool=False, seed=1)
