@@ -67,10 +67,10 @@ def print_probe(
         )
     console.print(table)
     apart = sum(record["contradicts"] for record in records)
-    open_ = sum(bool(record["reason"]) for record in records)
+    unmeasured = sum(bool(record["reason"]) for record in records)
     log().print(
         f"of {len(records)} layers {apart} respond more than half a cell from where the graph has their "
-        f"cells, {open_} cannot be measured",
+        f"cells, {unmeasured} cannot be measured",
         markup=False,
     )
 
