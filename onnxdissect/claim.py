@@ -31,6 +31,8 @@ _FOLDERS = ("layers", "report")
 _WORK = "work"
 # Where the same files lie does not change what they say.
 _PLACES = {("model", "path"), ("data", "folder")}
+# What runs of earlier versions, which do not say it, were made with.
+_EARLIER = {("parameters", "min_images"): 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,5 +219,6 @@ def _differences(former: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterato
                 yield section, there, here
             continue
         for key, value in here.items():
-            if (section, key) not in _PLACES and there.get(key) != value:
-                yield f"{section}.{key}", there.get(key), value
+            former_value = there.get(key, _EARLIER.get((section, key)))
+            if (section, key) not in _PLACES and former_value != value:
+                yield f"{section}.{key}", former_value, value

@@ -9,9 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from onnxdissect.core.candidates import among, candidates
+from onnxdissect.core.evidence import Null
 from onnxdissect.core.pipeline import LayerTally
 from onnxdissect.core.plan import Plan
 from onnxdissect.core.scoring import iou
@@ -44,12 +43,12 @@ class Uncertain:
     ----------
     witness : Witness or None
         Counts of single images and masks.
-    null : sequence of ndarray of float64, shape (1 + shuffles, Q, K), or None
+    null : sequence of Null, or None
         What the units score with their own and with shuffled labels, one array per layer.
     """
 
     witness: Witness | None
-    null: Sequence[NDArray[np.float64]] | None
+    null: Sequence[Null] | None
 
 
 def identity_of(
@@ -98,6 +97,7 @@ def identity_of(
             "concepts": len(dataset.vocabulary.concepts),
             "split": split,
             "limit": limit,
+            "groups": dataset.grouped_by,
         },
         "parameters": asdict(parameters) | {"values": [layer.name for layer in layers]},
         "preprocessing": preprocessing.to_json(),
@@ -170,12 +170,14 @@ def write_run(
         for c in dataset.vocabulary.concepts
     ]
     infos = [_layer_info(layer, place) for layer, place in layers]
+    candidate = candidates(passed.concept_images, parameters.min_images)
     witness = uncertain.witness
     if witness is not None:
         save_truth(target, witness.truth())
     for i, (info, counted) in enumerate(zip(infos, tallies, strict=True)):
         counts = counted.counts
         scores = iou(counts.intersection, counts.activation, passed.truth, dataset.vocabulary.category_of)
+        scores = among(scores, candidate)
         save_layer(
             target,
             info,
@@ -190,7 +192,7 @@ def write_run(
         )
     return write_results(
         target,
-        manifest,
+        {**manifest, "made_with": {"min_images": parameters.min_images}},
         layers=infos,
         quantiles=plan.quantiles,
         categories=categories,
@@ -198,6 +200,7 @@ def write_run(
         images=images,
         iou_threshold=parameters.iou_threshold,
         scoring=parameters.scoring,
+        min_images=parameters.min_images,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from onnxdissect.core.candidates import check_min_images
 from onnxdissect.core.scoring import check_iou_threshold
 from onnxdissect.core.thresholds import check_quantiles
 from onnxdissect.core.upsample import UPSAMPLE_MAPS
@@ -41,6 +42,8 @@ class Parameters:
         Shuffles of the labels between images; 0 for none.
     seed : int
         What both are drawn by.
+    min_images : int
+        Concepts held by fewer images are no candidates for labels.
     """
 
     layers: tuple[str, ...]
@@ -54,6 +57,7 @@ class Parameters:
     bootstrap: int
     null: int
     seed: int
+    min_images: int
 
     @classmethod
     def checked(
@@ -69,12 +73,15 @@ class Parameters:
         bootstrap: int = 0,
         null: int = 0,
         seed: int = 0,
+        min_images: int = 1,
     ) -> Parameters:
         """Refuse what no run can be made with.
 
         Parameters
         ----------
-        layers, quantiles, iou_threshold, upsample, top, batch_size, provider, bootstrap, null, seed
+        layers, quantiles, iou_threshold, upsample, top, batch_size, provider
+            See the class.
+        bootstrap, null, seed, min_images
             See the class.
 
         Returns
@@ -120,4 +127,5 @@ class Parameters:
             bootstrap=bootstrap,
             null=null,
             seed=seed,
+            min_images=check_min_images(min_images),
         )

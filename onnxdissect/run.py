@@ -20,6 +20,7 @@ from onnxdissect.core.state import STATE_FORMAT, PassState
 from onnxdissect.core.warmup import kernels_warming
 from onnxdissect.core.witness import Witness
 from onnxdissect.data import Dataset, batches, open_dataset
+from onnxdissect.data.groups import group_warnings
 from onnxdissect.data.tiny import ensure_tiny
 from onnxdissect.errors import ParameterError
 from onnxdissect.model import (
@@ -84,6 +85,7 @@ def dissect(
     channels: str | None = None,
     split: str | None = None,
     limit: int | None = None,
+    groups: str | None = None,
     batch_size: int | Literal["auto"] = "auto",
     provider: str = "auto",
     workers: int | None = None,
@@ -91,6 +93,7 @@ def dissect(
     bootstrap: int = 1000,
     null: int = 10,
     seed: int = 0,
+    min_images: int = 1,
     out: str | Path | None = None,
     fresh: bool = False,
     image_size: tuple[int, int] | None = None,
@@ -135,6 +138,9 @@ def dissect(
         Only images of this split.
     limit : int, optional
         Only the first so many images.
+    groups : str, optional
+        What groups images that belong together, so that they are resampled and shuffled together: a column
+        of index.csv, ``"folder"``, ``"prefix:N"`` or ``"none"``; see `onnxdissect.data.open_dataset`.
     batch_size : int or "auto"
         Images per inference call.
     provider : {"auto", "cpu", "cuda", "tensorrt"}
@@ -151,6 +157,8 @@ def dissect(
         How often labels are shuffled between images for p-values; 0 leaves them out.
     seed : int
         What both are drawn by. Runs over the same images with the same seed resample the same images.
+    min_images : int
+        Concepts held by fewer images than this are counted, but are no candidates for labels.
     out : str or Path, optional
         The run directory; by default ``dissections/<model>-<data>``.
     fresh : bool
@@ -196,6 +204,7 @@ def dissect(
         bootstrap=bootstrap,
         null=null,
         seed=seed,
+        min_images=min_images,
     )
     if workers is not None and workers < 1:
         raise ParameterError(f"the number of workers must be positive, not {workers}", hint="--workers 2")
@@ -204,7 +213,7 @@ def dissect(
         # Says what is wrong with the path before a data set is drawn for nothing.
         load_network(network_path)
     with kernels_warming(notify):
-        dataset = _open_data(data, progress).subset(split=split, limit=limit)
+        dataset = _open_data(data, progress, groups).subset(split=split, limit=limit)
         network = load_network(
             network_path,
             image_size=image_size or dataset.image_size,
@@ -243,8 +252,12 @@ def dissect(
         block = _block(size, len(dataset), lanes)
         first = partial(_first_images, dataset, preparer)
         places = place_layers(session, network, chosen, first, parameters.upsample, layer_upsample)
-        warnings = [*session.warnings, *(place.warning for place in places if place.warning)]
         plan = _plan(network, dataset, chosen, places, parameters, block=block, threads=_cores())
+        warnings = [
+            *session.warnings,
+            *(place.warning for place in places if place.warning),
+            *group_warnings(plan.groups),
+        ]
         _announce(notify, network, dataset, session, preprocessing, plan, places, size)
         for warning in warnings:
             notify(f"warning: {warning}")
@@ -317,13 +330,13 @@ def dissect(
             )
 
 
-def _open_data(data: str | Path, progress: Progress) -> Dataset:
+def _open_data(data: str | Path, progress: Progress, groups: str | None) -> Dataset:
     if str(data) != "tiny":
-        return open_dataset(data)
+        return open_dataset(data, groups=groups)
     drawing = _Drawing(progress)
     folder = ensure_tiny(progress=drawing)
     drawing.finish()
-    return open_dataset(folder)
+    return open_dataset(folder, groups=groups)
 
 
 class _Drawing:
@@ -377,6 +390,8 @@ def _plan(
         block=block,
         threads=threads,
         spool_bytes=_SPOOL_BYTES,
+        min_images=parameters.min_images,
+        groups=dataset.groups(),
     )
 
 

@@ -5,6 +5,7 @@ Imports nothing from the package: whatever both agree on was written twice.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import naive
@@ -67,34 +68,92 @@ def resample(
     return scores, winner, best
 
 
-def lattice_best(
-    activations: Array,
-    images: list[naive.NaiveImage],
-    donors: list[int],
-    threshold: float,
-    category_of: list[int],
-    pixels: tuple[int, int],
-    field: naive.Field | None,
-    side: int,
-) -> float:
-    """Highest IoU of a unit (n, h, w) on a lattice: image x meets the annotation of ``donors[x]``."""
-    concepts = len(category_of)
-    truth, common, area = [0] * concepts, [0] * concepts, [0] * concepts
+def lattice_masks(
+    activations: Array, threshold: float, pixels: tuple[int, int], field: naive.Field | None, side: int
+) -> list[Array]:
+    """Masks of a unit (n, h, w) on a lattice."""
+    return [naive.upsample(map_, (side, side), pixels, field) > threshold for map_ in activations]
+
+
+def lattice_labels(images: list[naive.NaiveImage], concepts: int, side: int) -> list[list[Array]]:
+    """Where each image holds each concept on a lattice."""
     looked = []
     for image in images:
         sh, sw = image.grid
         rows = [(2 * r + 1) * sh // (2 * side) for r in range(side)]
         columns = [(2 * c + 1) * sw // (2 * side) for c in range(side)]
         looked.append([image.covers(c + 1)[np.ix_(rows, columns)] for c in range(concepts)])
+    return looked
+
+
+def lattice_best(
+    masks: list[Array],
+    labels: list[list[Array]],
+    images: list[naive.NaiveImage],
+    donors: list[int],
+    category_of: list[int],
+) -> tuple[float, int, int]:
+    """Highest IoU of a unit on a lattice, its concept (-1 for none) and their overlap.
+
+    Image x meets the annotation of ``donors[x]``.
+    """
+    concepts = len(category_of)
+    truth, common, area = [0] * concepts, [0] * concepts, [0] * concepts
     for x, donor in enumerate(donors):
-        mask = naive.upsample(activations[x], (side, side), pixels, field) > threshold
         for c in range(concepts):
             members = [d for d in range(concepts) if category_of[d] == category_of[c]]
-            truth[c] += int(looked[donor][c].sum())
-            common[c] += int((mask & looked[donor][c]).sum())
+            truth[c] += int(labels[donor][c].sum())
+            common[c] += int((masks[x] & labels[donor][c]).sum())
             if any(images[donor].covers(d + 1).any() for d in members):
-                area[c] += int(mask.sum())
-    return max(iou(common[c], area[c], truth[c]) for c in range(concepts))
+                area[c] += int(masks[x].sum())
+    scores = [iou(common[c], area[c], truth[c]) for c in range(concepts)]
+    best = max(scores)
+    return (best, scores.index(best), common[scores.index(best)]) if best > 0 else (0.0, -1, 0)
+
+
+def overlap_moments(masks: list[Array], labels: list[Array], cells: int) -> tuple[float, float]:
+    """Mean and variance of the points that masks and labels share if images are paired at random.
+
+    The mean over all pairs; the variance of a sum over a random permutation (Hoeffding), in which the points
+    that a mask and a label share are, in each cell, what independent draws from it would share.
+    """
+    n = len(masks)
+    mean = sum(int((mask & label).sum()) for mask in masks for label in labels) / n
+    width = masks[0].shape[0] // cells
+    size = width**2
+    expected, within = np.zeros((n, n)), 0.0
+    for i in range(cells):
+        for j in range(cells):
+            cell = slice(i * width, (i + 1) * width), slice(j * width, (j + 1) * width)
+            a = np.array([mask[cell].sum() for mask in masks], float)[:, None]
+            b = np.array([label[cell].sum() for label in labels], float)[None]
+            expected += a * b / size
+            within += float((a * (size - a) * b * (size - b)).sum()) / (size**2 * (size - 1))
+    apart = expected - expected.mean(axis=0) - expected.mean(axis=1, keepdims=True) + expected.mean()
+    return mean, float((apart**2).sum() / max(1, n - 1) + within / n)
+
+
+def gamma_surprise(overlap: float, mean: float, variance: float) -> float:
+    """Negative logarithm of the upper tail of a gamma distribution, by adding up its density."""
+    shape, scale = mean**2 / variance, variance / mean
+    at = overlap / scale
+    # In t = at * e**s the density has no pole, and its tail is short.
+    steps = np.linspace(0, np.log1p(200 / at) + 5, 20_001)
+    t = at * np.exp(steps)
+    logs = shape * np.log(t) - t - math.lgamma(shape)
+    density = np.exp(logs - logs.max())
+    area = float(((density[1:] + density[:-1]) / 2 * np.diff(steps)).sum())
+    return max(0.0, -float(logs.max()) - math.log(area))
+
+
+def pooled_p_value(observed: float, shuffled: list[float], tail: int) -> float:
+    """Share of a sample that is as large; beyond its largest values, what an exponential fit gives."""
+    ordered = sorted(shuffled, reverse=True)
+    start = ordered[tail]
+    excess = sum(value - start for value in ordered[:tail]) / tail
+    if observed <= start or excess == 0:
+        return (1 + sum(value >= observed for value in ordered)) / (1 + len(ordered))
+    return tail / len(ordered) / (1 + (observed - start) / (tail * excess)) ** tail
 
 
 def false_discovery_rates(p: list[float]) -> list[float]:
@@ -106,3 +165,17 @@ def false_discovery_rates(p: list[float]) -> list[float]:
         later = [ordered[i] * tests / (i + 1) for i in range(tests) if ordered[i] >= value]
         rates.append(min(1.0, *later))
     return rates
+
+
+def reliable(
+    iou: float, low: float | None, stability: float | None, threshold: float, stable: float = 0.9
+) -> bool:
+    """A detector whose interval lies above the threshold and whose label nearly always wins."""
+    if low is None or stability is None:
+        return False
+    return iou > threshold and low > threshold and stability > stable
+
+
+def group_weights(drawn: list[int], groups: list[int]) -> list[int]:
+    """How often a draw of whole groups holds each image."""
+    return [drawn[group] for group in groups]

@@ -12,22 +12,33 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from test_core import Quiet, World, annotate, worlds
 
 from onnxdissect.core import null
+from onnxdissect.core.evidence import Null
 from onnxdissect.core.kernels.lattice import SIDE
+from onnxdissect.core.kernels.shuffle import CELLS
 from onnxdissect.core.null import Shuffles
+from onnxdissect.core.overlap import gamma_surprise
 from onnxdissect.core.pipeline import tally
-from onnxdissect.core.significance import Chance, false_discovery_rates
+from onnxdissect.core.significance import Chance, false_discovery_rates, pooled_p_values
 from onnxdissect.core.spool import Spool
 from onnxdissect.core.witness import Witness
 
 
 def shuffled(
-    world: World, count: int, seed: int, *, threads: int = 2, backwards: bool = False
-) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-    plan = world.plan(threads=threads, block=2)
+    world: World,
+    count: int,
+    seed: int,
+    *,
+    threads: int = 2,
+    backwards: bool = False,
+    groups: list[int] | None = None,
+    min_images: int = 1,
+) -> tuple[Null, Shuffles]:
+    plan = replace(world.plan(threads=threads, block=2), min_images=min_images)
+    if groups is not None:
+        plan = replace(plan, groups=np.array(groups))
     passed, _ = world.dissect(plan, batch=2)
     if backwards:
         spool = Spool(Path(), 10**9)
@@ -37,57 +48,89 @@ def shuffled(
     shuffles = Shuffles(plan, count, seed)
     with tempfile.TemporaryDirectory() as folder:
         tally(plan, passed, Quiet(), Witness(Path(folder), plan, masks=False, shuffles=shuffles))
-    (best,) = shuffles.scores(passed, Quiet())
-    return best, shuffles.donors
+    (null,) = shuffles.scores(passed, Quiet())
+    return null, shuffles
 
 
-@given(worlds(), st.integers(0, 100))
+@given(worlds(), st.integers(0, 100), st.data())
 @settings(max_examples=15, deadline=None)
-def test_shuffles_equal_the_twin(world: World, seed: int) -> None:
-    best, donors = shuffled(world, 2, seed)
+def test_shuffles_equal_the_twin(world: World, seed: int, data: st.DataObject) -> None:
+    n, units, concepts = len(world.images), world.activations.shape[1], len(world.category_of)
+    groups = data.draw(st.none() | st.lists(st.integers(0, 2), min_size=n, max_size=n))
+    null, shuffles = shuffled(world, 2, seed, groups=groups)
+    assert null.surprise is not None
+    assert null.best.shape == null.surprise.shape == (3, len(world.quantiles), units)
     thresholds = world.expected().thresholds
-    assert best.shape == (3, len(world.quantiles), world.activations.shape[1])
-    assert donors[0].tolist() == list(range(len(world.images)))
-    for p in range(3):
-        assert sorted(donors[p].tolist()) == list(range(len(world.images)))
-        for q in range(len(world.quantiles)):
-            for k in range(world.activations.shape[1]):
-                assert best[p, q, k] == naive_statistics.lattice_best(
-                    world.activations[:, k],
-                    world.images,
-                    donors[p].tolist(),
-                    thresholds[q, k],
-                    world.category_of,
-                    world.pixels,
-                    world.field,
-                    SIDE,
+    labels = naive_statistics.lattice_labels(world.images, concepts, SIDE)
+    # Members are the images, group by group.
+    members = sorted(range(n), key=lambda x: (0 if groups is None else groups[x], x))
+    for q in range(len(world.quantiles)):
+        for k in range(units):
+            masks = naive_statistics.lattice_masks(
+                world.activations[:, k], thresholds[q, k], world.pixels, world.field, SIDE
+            )
+            for p in range(3):
+                row = shuffles.donors[p].tolist()
+                moved = int(shuffles.shifts[p, k])
+                donors = [0] * n
+                for place, image in enumerate(members):
+                    donors[image] = members[row[(place + moved) % n]]
+                assert sorted(donors) == list(range(n))
+                assert p > 0 or donors == list(range(n))
+                best, concept, overlap = naive_statistics.lattice_best(
+                    masks, labels, world.images, donors, world.category_of
                 )
+                assert null.best[p, q, k] == best
+                surprise = 0.0
+                if concept >= 0:
+                    held = [shown[concept] for shown in labels]
+                    mean, variance = naive_statistics.overlap_moments(masks, held, CELLS)
+                    if variance > 1e-9 * mean**2:
+                        surprise = naive_statistics.gamma_surprise(overlap, mean, variance)
+                assert null.surprise[p, q, k] == pytest.approx(surprise, rel=1e-4, abs=1e-6)
 
 
 @given(worlds(), st.integers(0, 100))
 @settings(max_examples=20, deadline=None)
 def test_shuffles_depend_on_the_seed_alone(world: World, seed: int) -> None:
-    best, donors = shuffled(world, 3, seed)
+    null, shuffles = shuffled(world, 3, seed)
     again, drawn = shuffled(world, 3, seed, threads=3, backwards=True)
-    np.testing.assert_array_equal(best, again)
-    np.testing.assert_array_equal(donors, drawn)
+    np.testing.assert_array_equal(null.best, again.best)
+    np.testing.assert_array_equal(null.surprise, again.surprise)
+    np.testing.assert_array_equal(shuffles.donors, drawn.donors)
+
+
+def test_images_of_a_group_travel_together() -> None:
+    groups = [2, 0, 1, 1, 0, 2, 2, 0]
+    _, shuffles = shuffled(random_world(images=8, units=3), 40, 0, groups=groups)
+    of = np.sort(groups)
+    seen = set()
+    for row in shuffles.donors[1:]:
+        # Each group is met whole and in its own order.
+        cuts = np.flatnonzero(np.diff(of[row])) + 1
+        blocks = np.split(row, cuts)
+        assert sorted(int(of[block[0]]) for block in blocks) == [0, 1, 2]
+        assert all((np.diff(block) == 1).all() for block in blocks)
+        seen.add(tuple(int(of[block[0]]) for block in blocks))
+    assert len(seen) == 6
 
 
 def test_rounds_cover_every_unit_once(monkeypatch: pytest.MonkeyPatch) -> None:
     world = random_world(images=9, units=7)
-    best, _ = shuffled(world, 4, 0)
+    once, _ = shuffled(world, 4, 0)
     monkeypatch.setattr(null, "_COUNT_BYTES", 200)
     again, _ = shuffled(world, 4, 0)
-    np.testing.assert_array_equal(best, again)
-    assert (best > 0).all()
+    np.testing.assert_array_equal(once.best, again.best)
+    np.testing.assert_array_equal(once.surprise, again.surprise)
+    assert (once.best > 0).all()
 
 
 def test_few_members_stand_for_many_images(monkeypatch: pytest.MonkeyPatch) -> None:
     world = random_world(images=9, units=3)
     monkeypatch.setattr(null, "_MEMBERS", 4)
-    best, donors = shuffled(world, 4, 0)
-    assert donors.shape == (5, 4)
-    assert best.shape == (5, 1, 3) and (best > 0).any()
+    few, shuffles = shuffled(world, 4, 0)
+    assert shuffles.donors.shape == (5, 4)
+    assert few.best.shape == (5, 1, 3) and (few.best > 0).any()
 
 
 def random_world(*, images: int, units: int) -> World:
@@ -137,6 +180,55 @@ def test_p_values_fall_as_scores_rise() -> None:
     around = np.exp(np.random.default_rng(1).normal(-4, 0.3, 10))
     p = chance.p_values(scores, np.repeat(around[:, None], 500, axis=1))
     assert (np.diff(p) <= 0).all() and p[-1] < 1e-4 < 0.9 < p[0]
+
+
+@given(st.floats(0.01, 500), st.floats(0.01, 50), st.floats(0.05, 20))
+@settings(max_examples=60, deadline=None)
+def test_surprises_equal_the_twin(mean: float, spread: float, times: float) -> None:
+    variance = (spread * mean) ** 2 if spread < 5 else spread * mean
+    found = gamma_surprise(np.array([times * mean]), np.array([mean]), np.array([variance]))
+    expected = naive_statistics.gamma_surprise(times * mean, mean, variance)
+    if expected < 500:
+        assert found[0] == pytest.approx(expected, rel=1e-3, abs=1e-5)
+
+
+def test_surprises_of_what_does_not_vary_or_is_not_there() -> None:
+    found = gamma_surprise(np.array([0.0, 5.0, 3.0]), np.array([2.0, 5.0, 0.0]), np.array([1.0, 0.0, 0.0]))
+    assert found.tolist() == [0, 0, 0]
+
+
+@given(
+    st.lists(st.integers(0, 40), min_size=30, max_size=60),
+    st.lists(st.floats(0.1, 80), min_size=1, max_size=1),
+)
+@settings(deadline=None)
+def test_pooled_p_values_equal_the_twin(shuffled: list[int], observed: list[float]) -> None:
+    p = pooled_p_values(np.array(observed), np.array(shuffled, float)[:, None])
+    expected = naive_statistics.pooled_p_value(observed[0], [float(s) for s in shuffled], 20)
+    assert p[0] == pytest.approx(expected, rel=1e-9)
+
+
+def test_pooled_p_values_are_uniform_under_chance() -> None:
+    random = np.random.default_rng(3)
+    # Many small layers of three units: what the fit does not know is counted in.
+    p = np.concatenate(
+        [pooled_p_values(drawn[0], drawn[1:]) for drawn in random.exponential(2.0, (20_000, 21, 3))]
+    )
+    for level in (0.001, 0.01, 0.05, 0.2, 0.5):
+        error = np.sqrt(level * (1 - level) / p.size)
+        assert (p <= level).mean() == pytest.approx(level, abs=6 * error + 0.02 * level)
+
+
+def test_units_that_meet_nothing_say_nothing_of_others() -> None:
+    random = np.random.default_rng(4)
+    drawn = random.exponential(1.0, (11, 8))
+    idle = np.zeros((11, 30))
+    both = np.concatenate([drawn, idle], axis=1)
+    p = pooled_p_values(both[0], both[1:])
+    np.testing.assert_array_equal(p[:8], pooled_p_values(drawn[0], drawn[1:]))
+    assert (p[8:] == 1).all()
+    with pytest.raises(ValueError, match="shuffles of"):
+        pooled_p_values(drawn[0], drawn[1:, :4])
 
 
 @given(st.lists(st.floats(1e-12, 1), min_size=1, max_size=30))

@@ -126,13 +126,14 @@ def test_tables_have_the_columns_of_the_format(finished: Path) -> None:
     header = (finished / "units.csv").read_text(encoding="utf-8").splitlines()[0]
     assert header == (
         "layer,quantile,unit,label,category,iou,iou_low,iou_high,stability,p_value,q_value,detector,"
-        "threshold,"
+        "reliable,threshold,"
         "object_label,object_iou,part_label,part_iou,scene_label,scene_iou,"
         "material_label,material_iou,texture_label,texture_iou,color_label,color_iou"
     )
     header = (finished / "layers.csv").read_text(encoding="utf-8").splitlines()[0]
     assert header == (
         "layer,quantile,units,detectors,unique_detectors,unique_any,detectors_fdr,unique_low,unique_high,"
+        "reliable_detectors,unique_reliable,rare_labels,"
         "unique_object,unique_part,unique_scene,unique_material,unique_texture,unique_color"
     )
     header = (finished / "concepts.csv").read_text(encoding="utf-8").splitlines()[0]

@@ -16,7 +16,11 @@ from onnxdissect.errors import ParameterError, RunFormatError, RunMismatchError
 from onnxdissect.results import rescore
 from onnxdissect.results.verdicts import primary_categories
 
-LATER = ("p_value", "q_value", "detectors_fdr", "unique_low", "unique_high")
+# What versions added to the tables, the latest last.
+ADDED = (
+    ("p_value", "q_value", "detectors_fdr", "unique_low", "unique_high"),
+    ("reliable", "reliable_detectors", "unique_reliable", "rare_labels"),
+)
 
 
 @pytest.fixture
@@ -66,8 +70,17 @@ def test_columns_are_those_of_the_resamples(world: Path, scoring: str) -> None:
         assert unit.stability == (winner == labels[0, unit.unit]).mean()
         assert unit.iou_low <= unit.iou_high
     (summary,) = run.summary()
-    assert summary.unique_low is not None and summary.unique_high is not None
-    assert summary.unique_low <= summary.unique_high
+    counts = np.sort(
+        [
+            len({w for w, best in zip(winners, scores, strict=True) if best > 0.06})
+            for winners, scores in zip(drawn.winner[0].T, drawn.best[0].T, strict=True)
+        ]
+    )
+    # Of 200: the 5th and the 195th from either side, next to 0.025 * 199, and the 100th.
+    below, above = counts[99] - counts[4], counts[195] - counts[99]
+    assert summary.unique_low == max(0, summary.unique_detectors - below)
+    assert summary.unique_high == min(summary.units, summary.unique_detectors + above)
+    assert summary.unique_low <= summary.unique_detectors <= summary.unique_high
 
 
 def test_a_rescored_run_can_be_scored_back(world: Path) -> None:
@@ -111,18 +124,25 @@ def test_without_uncertainty_nothing_is_kept(world: Path) -> None:
     np.testing.assert_array_equal(run.iou("relu0"), whole.iou("relu0"))
 
 
-def test_runs_of_before_are_read(world: Path) -> None:
-    run = dissect(world, bootstrap=0, null=0)
+@pytest.mark.parametrize("version", [0, 1])
+@pytest.mark.parametrize("bootstrap", [0, 100])
+def test_runs_of_before_are_read(world: Path, version: int, bootstrap: int) -> None:
+    later = [name for names in ADDED[version:] for name in names]
+    if version == 0 and bootstrap:
+        pytest.skip("the first version had no bootstrap")
+    run = dissect(world, bootstrap=bootstrap, null=0)
     for name in ("units.csv", "layers.csv"):
         with (run.path / name).open(newline="", encoding="utf-8") as file:
             header, *rows = list(csv.reader(file))
-        kept = [i for i, column in enumerate(header) if column not in LATER]
+        kept = [i for i, column in enumerate(header) if column not in later]
         assert len(kept) < len(header)
         with (run.path / name).open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerows([row[i] for i in kept] for row in (header, *rows))
     old = onnxdissect.load(run.path)
+    # What is not in the tables follows from what is.
     assert old.units() == run.units() and old.summary() == run.summary()
+    assert (old.summary()[0].reliable_detectors is None) == (bootstrap == 0)
 
 
 def test_seed_and_counts_are_part_of_the_run(world: Path) -> None:

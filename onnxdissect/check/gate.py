@@ -19,6 +19,7 @@ from onnxdissect.check.snapshot import Snapshot, snapshot_of
 from onnxdissect.check.verdict import Finding, LayerDrift, Verdict
 from onnxdissect.core.pipeline import Progress
 from onnxdissect.data import Dataset, open_dataset
+from onnxdissect.data.groups import NO_GROUPS
 from onnxdissect.data.tiny import ensure_tiny
 from onnxdissect.errors import (
     DataNotFoundError,
@@ -230,10 +231,16 @@ def _folder(snapshot: Snapshot) -> str:
     return "tiny" if str(snapshot.data["name"]).startswith("tiny-v") else str(snapshot.data["folder"])
 
 
+def _groups(snapshot: Snapshot) -> str:
+    """Say what groups images: both runs are resampled alike, as the baseline was."""
+    return str(snapshot.data.get("groups") or NO_GROUPS)
+
+
 def _same_data(snapshot: Snapshot, source: str, *, told: bool) -> Dataset:
     # Before the candidate is run over it for nothing.
     try:
-        dataset = open_dataset(ensure_tiny() if source == "tiny" else source)
+        folder = ensure_tiny() if source == "tiny" else source
+        dataset = open_dataset(folder, groups=_groups(snapshot))
     except DataNotFoundError as error:
         if told:
             raise
@@ -289,7 +296,9 @@ def _dissect(
         **preprocessing,
         split=baseline.data["split"],
         limit=baseline.data["limit"],
+        groups=_groups(baseline),
         top=parameters["top"],
+        min_images=parameters.get("min_images", 1),
         # The check resamples both runs itself, and asks nothing of chance labels.
         bootstrap=1 if config.on("iou-loss") or config.on("unique-loss") else 0,
         null=0,

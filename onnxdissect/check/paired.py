@@ -85,7 +85,7 @@ class Resampler:
         images = truth.starts.size - 1
         whole = np.ones((1, images), np.uint8)
         iou, unique = [], []
-        for weights in (whole, *resample_weights(images, self.resamples, self.seed)):
+        for weights in (whole, *resample_weights(images, self.resamples, self.seed, truth.groups)):
             found = bootstrap_iou(
                 evidence,
                 truth,

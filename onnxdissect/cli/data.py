@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from onnxdissect.cli import options
 from onnxdissect.cli.console import log, output, print_json
 from onnxdissect.cli.progress import BarProgress, LineProgress, open_progress
 from onnxdissect.cli.tables import plain_table
@@ -49,11 +50,11 @@ class _Done:
 
 
 @app.command()
-def info(folder: _Folder, as_json: _Json = False) -> None:
+def info(folder: _Folder, groups: options.Groups = None, as_json: _Json = False) -> None:
     """Say what a data set holds, from its tables."""
     from onnxdissect.data import describe, open_dataset
 
-    facts = describe(open_dataset(_resolve(folder)))
+    facts = describe(open_dataset(_resolve(folder), groups=groups))
     if as_json:
         print_json(facts.to_json())
         return
@@ -86,9 +87,9 @@ def tiny(
     progress = open_progress(console)
     done = _Done(progress, "tiny")
     asked = {"images": images, "seed": seed}
-    options = {name: value for name, value in asked.items() if value is not None}
+    given = {name: value for name, value in asked.items() if value is not None}
     try:
-        make_tiny(folder, workers=max(2, os.cpu_count() or 1), progress=done, **options)
+        make_tiny(folder, workers=max(2, os.cpu_count() or 1), progress=done, **given)
         done.finish()
     finally:
         progress.close()
@@ -96,14 +97,15 @@ def tiny(
 
 
 @app.command()
-def check(folder: _Folder, as_json: _Json = False) -> None:
+def check(folder: _Folder, groups: options.Groups = None, as_json: _Json = False) -> None:
     """Look at every image and label of a data set; exit 1 if a run over it would fail."""
     from onnxdissect.data import check_folder
 
     progress = open_progress(log())
     done = _Done(progress, "check")
     try:
-        report = check_folder(_resolve(folder), workers=max(2, os.cpu_count() or 1), progress=done)
+        workers = max(2, os.cpu_count() or 1)
+        report = check_folder(_resolve(folder), groups=groups, workers=workers, progress=done)
         done.finish()
     finally:
         progress.close()
@@ -152,6 +154,7 @@ def _facts(facts: DatasetFacts) -> list[tuple[str, str]]:
         ("sources", counted(facts.sources)),
         ("image sizes", counted(facts.sizes)),
         ("label grids", counted(facts.grids)),
+        ("groups", "none" if facts.groups is None else f"{facts.groups}, by {facts.grouped_by}"),
     ]
     if facts.several:
         lines.append(("in several", ", ".join(facts.several)))

@@ -12,7 +12,7 @@ import typer
 from onnxdissect.cli import options
 from onnxdissect.cli.console import log, output, print_json
 from onnxdissect.cli.placed import print_probe
-from onnxdissect.cli.tables import plain_table
+from onnxdissect.cli.tables import aligned_lines, plain_table
 from onnxdissect.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -80,13 +80,12 @@ def layers(
         f"{height}x{width} pixels",
         markup=False,
     )
-    table = plain_table(None, _COLUMNS, [_row(found) for found in chosen])
-    if not sys.stdout.isatty():
+    rows = [_row(found) for found in chosen]
+    if sys.stdout.isatty():
+        console.print(plain_table(None, _COLUMNS, rows))
+    else:
         # a file has room; folded cells are hard to search
-        console.width = max(
-            console.width, console.measure(table, options=console.options.update(width=2**20)).maximum
-        )
-    console.print(table)
+        print("\n".join(aligned_lines(_COLUMNS, rows)))
     _print_open(network)
 
 

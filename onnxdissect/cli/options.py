@@ -10,10 +10,17 @@ import typer
 
 from onnxdissect.errors import ParameterError
 
-__all__ = ["Bind", "CustomOps", "ImageSize", "Layout", "bindings", "image_size", "layouts"]
+__all__ = ["Bind", "CustomOps", "ImageSize", "Layout", "MinImages", "bindings", "image_size", "layouts"]
 
 ImageSize = Annotated[
     str | None, typer.Option(metavar="HxW", help="For graphs that take images of any size.")
+]
+Groups = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN|folder|prefix:N|none",
+        help="Images that belong together: a column of index.csv, by default group, or their paths.",
+    ),
 ]
 Bind = Annotated[
     list[str] | None,
@@ -27,6 +34,9 @@ Layout = Annotated[
         metavar="VALUE=LAYOUT",
         help="Where the graph leaves it open: NCHW, NHWC, NTC[:BEFORE[:HxW]], TNC or NC; repeatable.",
     ),
+]
+MinImages = Annotated[
+    int, typer.Option(metavar="N", help="Concepts held by fewer images are no candidates for labels.")
 ]
 CustomOps = Annotated[
     list[Path] | None,

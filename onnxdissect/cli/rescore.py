@@ -19,12 +19,16 @@ def rescore(
         str | None, typer.Option(metavar="paper|lite|pnas", help="Which published denominator.")
     ] = None,
     iou_threshold: Annotated[float | None, typer.Option(help="A detector's IoU exceeds this.")] = None,
+    min_images: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Concepts held by fewer images are no candidates for labels."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Score a finished run by another convention or threshold; the network is not run again."""
+    """Score a finished run by another convention, threshold or choice of concepts, from its counts alone."""
     from onnxdissect.results import rescore as rescore_run
 
-    dissection = rescore_run(run, scoring=scoring, iou_threshold=iou_threshold)
+    dissection = rescore_run(run, scoring=scoring, iou_threshold=iou_threshold, min_images=min_images)
     if as_json:
         print_json(summary_json(dissection))
         return

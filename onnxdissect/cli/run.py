@@ -51,6 +51,7 @@ def run(
     channels: Annotated[str | None, typer.Option(metavar="rgb|bgr", help="Channel order.")] = None,
     split: Annotated[str | None, typer.Option(help="Only images of this split.")] = None,
     limit: Annotated[int | None, typer.Option(help="Only the first so many images.")] = None,
+    groups: options.Groups = None,
     batch_size: Annotated[str, typer.Option(metavar="N|auto", help="Images per inference call.")] = "auto",
     provider: Annotated[
         str, typer.Option(metavar="auto|cpu|cuda|tensorrt", help="Where the network runs.")
@@ -60,6 +61,7 @@ def run(
     bootstrap: Annotated[int, typer.Option(help="Resamples of the images for intervals; 0 for none.")] = 1000,
     null: Annotated[int, typer.Option(help="Shuffles of the labels for p-values; 0 for none.")] = 10,
     seed: Annotated[int, typer.Option(help="What resamples and shuffles are drawn by.")] = 0,
+    min_images: options.MinImages = 1,
     image_size: options.ImageSize = None,
     bind: options.Bind = None,
     layout: options.Layout = None,
@@ -94,6 +96,7 @@ def run(
             channels=channels,
             split=split,
             limit=limit,
+            groups=groups,
             batch_size=_batch_size(batch_size),
             provider=provider,
             workers=workers,
@@ -101,6 +104,7 @@ def run(
             bootstrap=bootstrap,
             null=null,
             seed=seed,
+            min_images=min_images,
             image_size=options.image_size(image_size),
             bind=options.bindings(bind),
             layouts=options.layouts(layout),

@@ -1,4 +1,4 @@
-"""How certain labels and counts of detectors are: images resampled with replacement."""
+"""How certain labels and counts of detectors are: images, or groups of them, resampled with replacement."""
 
 from __future__ import annotations
 
@@ -54,19 +54,23 @@ class Certainty:
         95 % percentile interval of the label's IoU; NaN where there is no label, or it is not followed.
     stability : ndarray of float64, shape (Q, K)
         Share of resamples in which the label wins; NaN likewise.
-    unique_low, unique_high : ndarray of int64, shape (Q,)
-        95 % percentile interval of the layer's unique detectors.
+    unique_low, unique_median, unique_high : ndarray of int64, shape (Q,)
+        Where the middle 95 % of the resamples' counts of unique detectors begin, their median, and where
+        they end.
     """
 
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     stability: NDArray[np.float64]
     unique_low: NDArray[np.int64]
+    unique_median: NDArray[np.int64]
     unique_high: NDArray[np.int64]
 
 
-def resample_weights(images: int, resamples: int, seed: int) -> Iterator[NDArray[np.uint8]]:
-    """Draw images with replacement, as many as there are, again and again.
+def resample_weights(
+    images: int, resamples: int, seed: int, groups: NDArray[np.int64] | None = None
+) -> Iterator[NDArray[np.uint8]]:
+    """Draw images with replacement, as many as there are, again and again; or whole groups of them.
 
     Runs over the same images that are given the same seed resample the same images: compared resample by
     resample, they are paired.
@@ -79,13 +83,19 @@ def resample_weights(images: int, resamples: int, seed: int) -> Iterator[NDArray
         How many resamples are wanted.
     seed : int
         From 0 to 2**64 - 1.
+    groups : ndarray of int64, shape (n,), optional
+        Group of each image, from 0. As many groups are drawn as there are, each with all of its images.
 
     Yields
     ------
     ndarray of uint8, shape (up to 64, n)
-        How often each of the next resamples holds each image. A resample depends on the seed, on n and on
-        its number alone.
+        How often each of the next resamples holds each image. A resample depends on the seed, on n, on the
+        groups and on its number alone.
     """
+    if groups is not None:
+        for drawn in resample_weights(int(groups.max(initial=-1)) + 1, resamples, seed):
+            yield np.ascontiguousarray(drawn[:, groups])
+        return
     for block, first in enumerate(range(0, resamples, _DRAWN)):
         count = min(_DRAWN, resamples - first)
         raw = np.random.Philox(key=np.array([seed, block], np.uint64)).random_raw(count * images)
@@ -171,7 +181,7 @@ class Bootstrap:
         images = truth.starts.size - 1
         self._kept: list[NDArray[np.uint8]] | None = None
         if images * resamples <= _KEPT_BYTES:
-            blocks = list(resample_weights(images, resamples, seed))
+            blocks = list(resample_weights(images, resamples, seed, truth.groups))
             self._kept = [np.ascontiguousarray(np.concatenate(blocks).T)]
         self._sums = [resample_truth(truth, weights, category_of.size) for weights in self._weights()]
 
@@ -218,6 +228,7 @@ class Bootstrap:
             high,
             stability,
             np.quantile(detected, _LEVELS[0], axis=1, method="lower").astype(np.int64),
+            np.quantile(detected, 0.5, axis=1, method="inverted_cdf").astype(np.int64),
             np.quantile(detected, _LEVELS[1], axis=1, method="higher").astype(np.int64),
         )
 
@@ -248,7 +259,8 @@ class Bootstrap:
         if self._kept is not None:
             yield from self._kept
             return
-        for block in resample_weights(self._truth.starts.size - 1, self._resamples, self._seed):
+        truth = self._truth
+        for block in resample_weights(truth.starts.size - 1, self._resamples, self._seed, truth.groups):
             yield np.ascontiguousarray(block.T)
 
 

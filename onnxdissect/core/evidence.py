@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CONTENDERS", "Evidence", "EvidencePart", "Lattice", "MaskCounts", "TruthCounts", "spans"]
+__all__ = ["CONTENDERS", "Evidence", "EvidencePart", "Lattice", "MaskCounts", "Null", "TruthCounts", "spans"]
 
 CONTENDERS = 10
 """How many concepts of each unit are followed image by image."""
@@ -136,12 +136,15 @@ class TruthCounts:
         |L_c(x)|.
     categories : ndarray of bool, shape (n, G)
         Whether the image carries the category: it is in D_g.
+    groups : ndarray of int64, shape (n,), or None
+        Group of each image, from 0; None if each stands for itself.
     """
 
     starts: NDArray[np.int64]
     concept: NDArray[np.int32]
     pixels: NDArray[np.int32]
     categories: NDArray[np.bool_]
+    groups: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +170,23 @@ class Lattice:
     part_starts: NDArray[np.int64]
     parts: NDArray[np.int32]
     carried: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Null:
+    """What the units of a layer reach with their own annotations, and with those of other images.
+
+    Attributes
+    ----------
+    best : ndarray of float64, shape (1 + shuffles, Q, K)
+        Highest IoU over the concepts on the lattice, in the paper's convention.
+    surprise : ndarray of float64, shape (1 + shuffles, Q, K), or None
+        How surprising the overlap with that concept is; 0 where there is none. None in runs of versions
+        that did not tell.
+    """
+
+    best: NDArray[np.float64]
+    surprise: NDArray[np.float64] | None
 
 
 @dataclass(frozen=True, slots=True)

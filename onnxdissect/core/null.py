@@ -5,6 +5,10 @@ other images. So annotations change places, as whole images: what is where in th
 together, stays as it is. All that is compared, the observed pairing included, is scored on one lattice of
 points common to all images, so that annotations of different grids can change places and each shuffle is
 cheap; the comparison is fair because both sides are measured alike.
+
+What is compared is how surprising the overlap with the unit's best concept is, given how often such a mask
+and such a concept meet by chance (`onnxdissect.core.overlap`). The IoU itself would not do: the best of many
+rare concepts is often high by luck, which would hide what common ones show.
 """
 
 from __future__ import annotations
@@ -17,9 +21,11 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.evidence import Lattice
+from onnxdissect.core.candidates import candidates
+from onnxdissect.core.evidence import Lattice, Null
 from onnxdissect.core.kernels.lattice import SIDE, look
-from onnxdissect.core.kernels.shuffle import best_scores, lattice_truth, shuffle
+from onnxdissect.core.kernels.shuffle import CELLS, best_scores, shuffle
+from onnxdissect.core.overlap import Overlaps, gamma_surprise
 from onnxdissect.core.plan import Plan
 from onnxdissect.core.progress import Progress
 from onnxdissect.core.records import Annotations
@@ -38,6 +44,10 @@ _COUNT_BYTES = 128 * 2**20
 class Shuffles:
     """Annotations that change places between images.
 
+    Members are numbered group by group. A shuffle lays the annotations, whole groups in another order, in a
+    row beside them, and moves it on around its end, further for one unit than for another: images of a group
+    stay beside one another, and each unit has a pairing of its own.
+
     Parameters
     ----------
     plan : Plan
@@ -50,17 +60,29 @@ class Shuffles:
     Attributes
     ----------
     donors : ndarray of int32, shape (1 + count, members)
-        Whose annotation each member is given: its own at first, then shuffled.
+        The row of annotations: the members' own at first, then shuffled.
+    shifts : ndarray of int32, shape (1 + count, most units)
+        How far it is moved on for each unit of a layer; not at all at first.
     """
 
     def __init__(self, plan: Plan, count: int, seed: int) -> None:
         self._plan = plan
         keys = np.random.Philox(key=np.array([seed, 2**64 - 1], np.uint64))
         members = np.sort(np.argsort(keys.random_raw(plan.images), kind="stable")[:_MEMBERS])
+        groups = np.arange(plan.images) if plan.groups is None else plan.groups
+        # Images of a group become neighbours, in their own order.
+        self._order = np.argsort(groups[members], kind="stable")
         self._member_of = np.full(plan.images, -1, np.int64)
-        self._member_of[members] = np.arange(members.size)
-        orders = [np.argsort(keys.random_raw(members.size), kind="stable") for _ in range(count)]
+        self._member_of[members[self._order]] = np.arange(members.size)
+        of = np.unique(groups[members[self._order]], return_inverse=True)[1]
+        orders = [
+            np.argsort(keys.random_raw(int(of[-1]) + 1).argsort(kind="stable").argsort()[of], kind="stable")
+            for _ in range(count)
+        ]
         self.donors = np.stack([np.arange(members.size), *orders]).astype(np.int32)
+        units = max(layer.units for layer in plan.layers)
+        moved = keys.random_raw(count * units).reshape(count, units) % np.uint64(members.size)
+        self.shifts = np.concatenate([np.zeros((1, units)), moved]).astype(np.int32)
         self._seen: dict[int, Lattice] = {}
 
     def see(self, start: int, annotations: Annotations) -> None:
@@ -75,7 +97,7 @@ class Shuffles:
         images = np.flatnonzero(self._member_of[start : start + len(annotations)] >= 0)
         self._seen[start] = look(annotations, self._plan.grids, images)
 
-    def scores(self, passed: Passed, progress: Progress) -> list[NDArray[np.float64]]:
+    def scores(self, passed: Passed, progress: Progress) -> list[Null]:
         """Score every unit with its own annotations and with shuffled ones, once all images have been seen.
 
         Parameters
@@ -86,16 +108,20 @@ class Shuffles:
 
         Returns
         -------
-        list of ndarray of float64, shape (1 + count, Q, K)
-            Highest IoU over the concepts on the lattice, in the paper's convention; one array per layer.
+        list of Null
+            One per layer; only candidates for labels are looked at.
         """
         plan, vocabulary = self._plan, self._plan.vocabulary
         shuffles, quantiles = self.donors.shape[0], len(plan.quantiles)
-        lattice = _joined([self._seen[start] for start in sorted(self._seen)])
-        truth = lattice_truth(lattice, len(vocabulary.concepts))
+        others = ~candidates(passed.concept_images, plan.min_images)
+        lattice = _joined([self._seen[start] for start in sorted(self._seen)], self._order)
+        overlaps = Overlaps(lattice, len(vocabulary.concepts))
         points = np.array([[SIDE, SIDE]], np.int64)
         samplings = [sampling(layer.shape, points, plan.pixels, layer.field) for layer in plan.layers]
-        best = [np.zeros((shuffles, quantiles, layer.units), np.float64) for layer in plan.layers]
+        best, surprise = (
+            [np.zeros((shuffles, quantiles, layer.units), np.float64) for layer in plan.layers]
+            for _ in range(2)
+        )
         concepts, categories = len(vocabulary.concepts), len(vocabulary.categories)
 
         def add(chunk: Chunk, share: _Share) -> None:
@@ -103,15 +129,19 @@ class Shuffles:
                 chunk.layers[share.layer],
                 self._member_of[chunk.start : chunk.start + len(chunk)],
                 self.donors,
+                self.shifts,
                 lattice,
                 passed.thresholds[share.layer],
                 samplings[share.layer],
                 share.intersection,
                 share.activation,
+                share.points,
+                share.cells,
                 share.units,
             )
 
-        rounds = list(_rounds(plan, 4 * shuffles * quantiles * (concepts + categories)))
+        places = 8 * (SIDE**2 + CELLS**4)
+        rounds = list(_rounds(plan, quantiles * (4 * shuffles * (concepts + categories) + places)))
         progress.start("null", plan.images * len(rounds))
         for cut in rounds:
             shares = [
@@ -120,6 +150,8 @@ class Shuffles:
                     units,
                     np.zeros((quantiles, units.stop - units.start, shuffles, concepts), np.int32),
                     np.zeros((quantiles, units.stop - units.start, shuffles, categories), np.int32),
+                    np.zeros((quantiles, units.stop - units.start, SIDE**2), np.int64),
+                    np.zeros((quantiles, units.stop - units.start, CELLS**2, CELLS**2), np.int64),
                 )
                 for layer, units in cut
             ]
@@ -128,10 +160,15 @@ class Shuffles:
                     list(pool.map(partial(add, chunk), shares))
                     progress.advance(len(chunk))
             for share in shares:
-                scores = best_scores(share.intersection, share.activation, truth, vocabulary.category_of)
+                # What is never met is never best.
+                share.intersection[..., others] = 0
+                scores, labels = best_scores(
+                    share.intersection, share.activation, overlaps.truth, vocabulary.category_of
+                )
                 best[share.layer][:, :, share.units] = scores.transpose(2, 0, 1)
+                surprise[share.layer][:, :, share.units] = _surprise(share, labels, overlaps)
         progress.finish()
-        return best
+        return list(map(Null, best, surprise))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +177,20 @@ class _Share:
     units: slice
     intersection: NDArray[np.int32]
     activation: NDArray[np.int32]
+    points: NDArray[np.int64]
+    cells: NDArray[np.int64]
+
+
+def _surprise(share: _Share, labels: NDArray[np.int32], overlaps: Overlaps) -> NDArray[np.float64]:
+    """How surprising the overlap with each unit's best concept is, shape (1 + shuffles, Q, units)."""
+    found = np.empty((labels.shape[2], *labels.shape[:2]), np.float64)
+    shuffles = np.arange(labels.shape[2])
+    for q, unit in np.ndindex(labels.shape[:2]):
+        chosen = np.maximum(labels[q, unit], 0)
+        overlap = np.where(labels[q, unit] < 0, 0, share.intersection[q, unit, shuffles, chosen])
+        mean, variance = overlaps.moments(share.points[q, unit], share.cells[q, unit], chosen)
+        found[:, q, unit] = gamma_surprise(overlap.astype(np.float64), mean, variance)
+    return found
 
 
 def _rounds(plan: Plan, unit_bytes: int) -> Iterator[list[tuple[int, slice]]]:
@@ -163,13 +214,26 @@ def _rounds(plan: Plan, unit_bytes: int) -> Iterator[list[tuple[int, slice]]]:
         yield round_
 
 
-def _joined(parts: Sequence[Lattice]) -> Lattice:
+def _joined(parts: Sequence[Lattice], order: NDArray[np.int64]) -> Lattice:
+    """Join what was seen, the members in another order."""
     mixtures = np.concatenate([np.diff(part.mixture_starts) for part in parts])
     sizes = np.concatenate([np.diff(part.part_starts) for part in parts])
+    first = np.concatenate([[0], np.cumsum(mixtures)])[:-1][order]
+    mixtures = mixtures[order]
+    mixture_starts = np.concatenate([[0], np.cumsum(mixtures)]).astype(np.int64)
+    taken = _runs(first, mixtures)
+    named = np.concatenate([[0], np.cumsum(sizes)])[:-1][taken]
+    sizes = sizes[taken]
     return Lattice(
-        np.concatenate([part.labels for part in parts]),
-        np.concatenate([[0], np.cumsum(mixtures)]).astype(np.int64),
+        np.concatenate([part.labels for part in parts])[order],
+        mixture_starts,
         np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
-        np.concatenate([part.parts for part in parts]),
-        np.concatenate([part.carried for part in parts]),
+        np.concatenate([part.parts for part in parts])[_runs(named, sizes)],
+        np.concatenate([part.carried for part in parts])[order],
     )
+
+
+def _runs(first: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Count up from each number so many times, one after the other."""
+    ends = np.cumsum(sizes)
+    return np.arange(int(sizes.sum())) + np.repeat(first - ends + sizes, sizes)

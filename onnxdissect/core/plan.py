@@ -59,6 +59,10 @@ class Plan:
         Threads of the kernels.
     spool_bytes : int
         Memory for the spool; beyond it goes to disk.
+    min_images : int
+        Concepts held by fewer images are no candidates for labels; see `onnxdissect.core.candidates`.
+    groups : ndarray of int64, shape (images,), or None
+        Group of each image, such as the film it is from; None if each image stands for itself.
     """
 
     layers: tuple[LayerPlan, ...]
@@ -71,6 +75,8 @@ class Plan:
     block: int
     threads: int
     spool_bytes: int
+    min_images: int = 1
+    groups: NDArray[np.int64] | None = None
 
     def shares(self) -> list[tuple[int, slice]]:
         """Layers and slices of their units, cut so that threads can share the work without meeting."""

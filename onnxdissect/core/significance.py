@@ -2,20 +2,69 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Chance", "false_discovery_rates"]
+__all__ = ["Chance", "false_discovery_rates", "pooled_p_values"]
 
 # Scores below it are as good as none: the logarithm of 0 must not set the spread.
 _SCORE = 1e-4
 # Fits to drawn samples, by which the uncertainty of a fit is known, and what they are drawn by.
 _FITS = 10_000
 _DRAWN_BY = 1711_05611
+# The share of shuffled surprises that the tail is fitted to, and how many of them there should be.
+_TAIL = 0.1
+_FEWEST = 20
+
+
+def pooled_p_values(observed: NDArray[np.float64], shuffled: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Tell how often units that have nothing to do with what images show are as surprising.
+
+    Surprises are alike from unit to unit, so all units of the layer at all shuffles are one sample of what
+    chance does: N values. Up to the largest tenth of them, m values, a p-value is the share of the sample
+    that is as large. Beyond, excesses over the m+1-th largest, u, follow an exponential distribution, whose
+    mean b the m excesses give. That is an estimate, so that another value exceeds it as often as a ratio of
+    two gamma variables says, not an exponential one:
+
+        p(s) = m / N * (1 + (s - u) / (m b)) ** -m
+
+    Parameters
+    ----------
+    observed : ndarray of float64, shape (units,)
+        Surprise of each unit, at least 0.
+    shuffled : ndarray of float64, shape (shuffles, units)
+        The same after each shuffle.
+
+    Returns
+    -------
+    ndarray of float64, shape (units,)
+        Units that are never surprising are left out of the sample, and are given 1.
+    """
+    if shuffled.ndim != 2 or shuffled.shape[1:] != observed.shape:
+        raise ValueError(f"{shuffled.shape} is not shuffles of {observed.shape}")
+    met = (observed > 0) | (shuffled > 0).any(axis=0)
+    p = np.ones(observed.shape, np.float64)
+    if not met.any():
+        return p
+    sample = np.sort(shuffled[:, met], axis=None)
+    size = sample.size
+    reached = size - np.searchsorted(sample, observed[met], side="left")
+    shares = (1 + reached) / (1 + size)
+    tail = min(max(math.ceil(_TAIL * size), _FEWEST), size - 1)
+    start = sample[size - 1 - tail]
+    excess = float((sample[size - tail :] - start).mean())
+    if excess > 0:
+        beyond = observed[met] > start
+        distance = (observed[met][beyond] - start) / (tail * excess)
+        shares[beyond] = tail / size * np.exp(-tail * np.log1p(distance))
+    p[met] = np.maximum(shares, np.finfo(np.float64).tiny)
+    return p
 
 
 class Chance:
-    """How often chance alone would reach a score, judged from a few shuffles.
+    """How often chance alone would reach a score, judged from a few shuffles: for runs that kept IoUs alone.
 
     The best of many concepts is a largest value, and scores under shuffling spread in proportion to their
     size: their logarithm is taken to follow Gumbel's distribution, whose place and width are fitted by

@@ -61,6 +61,7 @@ class Witness:
         self.memory = memory if masks else 0
         self._concepts = len(plan.vocabulary.concepts)
         self._categories = len(plan.vocabulary.categories)
+        self._groups = plan.groups
         self._shuffles = shuffles
         self._ledgers = [
             Ledger(folder / f"masks-{i:04d}.bin", memory // layers, len(plan.quantiles), layer.units)
@@ -116,6 +117,7 @@ class Witness:
             concept=np.concatenate(concept),
             pixels=np.concatenate(pixels),
             categories=np.concatenate([self._carried[start] for start in order]),
+            groups=self._groups,
         )
 
     def starts(self, layer: int) -> NDArray[np.int64]:

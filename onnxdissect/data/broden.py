@@ -3,8 +3,8 @@
 ::
 
     FOLDER/
-      index.csv         image, split, ih, iw, sh, sw, then a column per category: PNG paths and label
-                        numbers, separated by semicolons
+      index.csv         image, split, ih, iw, sh, sw, perhaps group, then a column per category: PNG paths
+                        and label numbers, separated by semicolons
       category.csv      the categories; their order decides ties
       label.csv         number, name, category, frequency, coverage, syns
       c_<category>.csv  code, number, name, frequency, coverage
@@ -26,9 +26,10 @@ from numpy.typing import NDArray
 from onnxdissect.data.annotation import Annotation, annotate
 from onnxdissect.data.concepts import HIGHEST_NUMBER, Vocabulary, read_vocabulary
 from onnxdissect.data.folders import require_index
+from onnxdissect.data.groups import number_groups
 from onnxdissect.data.index import Entry, IndexProblem, read_index
 from onnxdissect.data.pixels import read_image, read_label_map
-from onnxdissect.data.tables import Table
+from onnxdissect.data.tables import digest
 from onnxdissect.errors import (
     DataFormatError,
     EmptyDataError,
@@ -58,6 +59,8 @@ class Dataset:
         SHA-256 over all tables.
     codes : ndarray of int32, shape (65536,)
         `Vocabulary.lookup`, continued with -1 to whatever a label map can hold.
+    grouped_by : str or None
+        What groups the images; None if each stands for itself.
     """
 
     folder: Path
@@ -66,6 +69,7 @@ class Dataset:
     splits: tuple[str, ...]
     tables: bytes
     codes: NDArray[np.int32]
+    grouped_by: str | None = None
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -150,6 +154,16 @@ class Dataset:
         str
         """
         return self.entries[i].split
+
+    def groups(self) -> NDArray[np.int64] | None:
+        """Tell which group each image is in.
+
+        Returns
+        -------
+        ndarray of int64, shape (images,), or None
+            Groups are numbered as they appear. None without groups.
+        """
+        return None if self.grouped_by is None else number_groups([entry.group for entry in self.entries])
 
     def grid(self, i: int) -> tuple[int, int]:
         """Label grid of an image.
@@ -305,13 +319,17 @@ class Dataset:
         return f"label map {path} of image {entry.image} (index.csv, line {entry.line})"
 
 
-def open_dataset(folder: str | Path) -> Dataset:
+def open_dataset(folder: str | Path, *, groups: str | None = None) -> Dataset:
     """Open a data set in the Broden layout. All tables are read and checked, no image yet.
 
     Parameters
     ----------
     folder : str or Path
         Holds index.csv.
+    groups : str, optional
+        What groups images that belong together: a column of index.csv; ``"folder"``, the folder of the
+        image's path; ``"prefix:N"``, the first N characters of its file name; ``"none"``. By default the
+        column ``group``, if there is one.
 
     Returns
     -------
@@ -325,8 +343,10 @@ def open_dataset(folder: str | Path) -> Dataset:
         If a table is missing or malformed, or if the tables contradict each other.
     EmptyDataError
         If the index lists no image.
+    ParameterError
+        If there is no such column to group images by.
     """
-    dataset, problems = read_folder(Path(folder))
+    dataset, problems = read_folder(Path(folder), groups)
     if problems:
         others = len(problems) - 1
         raise DataFormatError(
@@ -339,13 +359,15 @@ def open_dataset(folder: str | Path) -> Dataset:
     return dataset
 
 
-def read_folder(folder: Path) -> tuple[Dataset, tuple[IndexProblem, ...]]:
+def read_folder(folder: Path, groups: str | None = None) -> tuple[Dataset, tuple[IndexProblem, ...]]:
     """Read a folder's tables, leaving out rows of the index that cannot be read.
 
     Parameters
     ----------
     folder : Path
         Holds index.csv.
+    groups : str, optional
+        As for `open_dataset`.
 
     Returns
     -------
@@ -360,10 +382,12 @@ def read_folder(folder: Path) -> tuple[Dataset, tuple[IndexProblem, ...]]:
         If the folder does not exist or holds no index.csv.
     DataFormatError
         If a table is missing or malformed as a whole.
+    ParameterError
+        If there is no such column to group images by.
     """
     require_index(folder)
     vocabulary, tables = read_vocabulary(folder)
-    entries, problems, index = read_index(folder / "index.csv", vocabulary)
+    entries, problems, index, grouped_by = read_index(folder / "index.csv", vocabulary, groups)
     codes = np.full(HIGHEST_NUMBER + 1, -1, np.int32)
     codes[: vocabulary.lookup.size] = vocabulary.lookup
     codes.setflags(write=False)
@@ -372,15 +396,8 @@ def read_folder(folder: Path) -> tuple[Dataset, tuple[IndexProblem, ...]]:
         vocabulary=vocabulary,
         entries=entries,
         splits=tuple(dict.fromkeys(entry.split for entry in entries)),
-        tables=_digest((index, *tables)),
+        tables=digest((index, *tables)),
         codes=codes,
+        grouped_by=grouped_by,
     )
     return dataset, problems
-
-
-def _digest(tables: Iterable[Table]) -> bytes:
-    digest = hashlib.sha256()
-    for table in sorted(tables, key=lambda table: table.name):
-        digest.update(f"{table.name}:{len(table.content)}\n".encode())
-        digest.update(table.content)
-    return digest.digest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,9 +14,14 @@ from onnxdissect.data.ahead import ahead
 from onnxdissect.data.annotation import annotate
 from onnxdissect.data.broden import Dataset, read_folder
 from onnxdissect.data.index import IndexProblem
+from onnxdissect.data.neighbours import alike, thumbnail
 from onnxdissect.errors import DataError, ParameterError
 
 __all__ = ["DatasetReport", "Problem", "check_dataset", "check_folder"]
+
+# So many look like their neighbours before it is worth a warning.
+_FEWEST_ALIKE = 5
+_SHARE_ALIKE = 0.05
 
 Progress = Callable[[int, int], None]
 """Told how many images are done, and of how many."""
@@ -82,13 +87,17 @@ class DatasetReport:
         return asdict(self) | {"errors": self.errors, "ok": self.ok}
 
 
-def check_folder(folder: str | Path, *, workers: int = 2, progress: Progress | None = None) -> DatasetReport:
+def check_folder(
+    folder: str | Path, *, groups: str | None = None, workers: int = 2, progress: Progress | None = None
+) -> DatasetReport:
     """Check a folder: its index row by row, then every image and label map that a readable row lists.
 
     Parameters
     ----------
     folder : str or Path
         Holds index.csv.
+    groups : str, optional
+        As for `onnxdissect.data.open_dataset`.
     workers : int
         Threads.
     progress : callable, optional
@@ -104,8 +113,10 @@ def check_folder(folder: str | Path, *, workers: int = 2, progress: Progress | N
         If the folder does not exist or holds no index.csv.
     DataFormatError
         If a table is malformed as a whole, so that nothing can be checked against it.
+    ParameterError
+        If there is no such column to group images by.
     """
-    dataset, problems = read_folder(Path(folder))
+    dataset, problems = read_folder(Path(folder), groups)
     return _check(dataset, problems, workers, progress)
 
 
@@ -113,7 +124,8 @@ def check_dataset(dataset: Dataset, *, workers: int = 2, progress: Progress | No
     """Decode every image and label map of a data set and collect what is wrong.
 
     Errors are whatever would stop a run. Warnings are: images listed twice, images whose size is not the
-    index's ih and iw, images without any annotation, and concepts that no pixel holds.
+    index's ih and iw, images without any annotation, concepts that no pixel holds, and images that look
+    like their neighbours, if they are many and in no group with them.
 
     Parameters
     ----------
@@ -143,11 +155,14 @@ def _check(
     checked = ahead(
         lambda i: _check_image(dataset, i), range(len(dataset)), workers=workers, depth=16 * workers
     )
-    for done, (problems, truth) in enumerate(checked, 1):
+    thumbnails: list[NDArray[np.uint8] | None] = []
+    for done, (problems, truth, small) in enumerate(checked, 1):
         found += problems
+        thumbnails.append(small)
         held |= truth > 0
         if progress is not None:
             progress(done, len(dataset))
+    found += _neighbours(dataset, thumbnails)
     found.sort(key=lambda problem: problem.row or 0)
     # Where files could not be read, nothing can be said of what they might hold.
     if not any(problem.level == "error" for problem in found):
@@ -169,11 +184,29 @@ def _listed_twice(dataset: Dataset) -> Iterator[Problem]:
         seen.add(entry.image)
 
 
-def _check_image(dataset: Dataset, i: int) -> tuple[list[Problem], NDArray[np.int64]]:
+def _neighbours(dataset: Dataset, thumbnails: Sequence[NDArray[np.uint8] | None]) -> Iterator[Problem]:
+    pairs = alike([entry.image for entry in dataset.entries], thumbnails, dataset.groups())
+    if len(pairs) < max(_FEWEST_ALIKE, _SHARE_ALIKE * len(dataset)):
+        return
+    after, before = (dataset.entries[i].image for i in pairs[0])
+    message = (
+        f"{len(pairs)} of {len(dataset)} images look like the one before them by name, such as {after} like "
+        f"{before}: if they are of one film or scene, intervals and p-values hold only if it is named: "
+        f"a column group in index.csv, or --groups"
+    )
+    yield Problem("warning", "index.csv", None, message)
+
+
+def _check_image(
+    dataset: Dataset, i: int
+) -> tuple[list[Problem], NDArray[np.int64], NDArray[np.uint8] | None]:
     entry = dataset.entries[i]
     found: list[Problem] = []
+    small = None
     try:
-        height, width = dataset.read_image(i).shape[:2]
+        image = dataset.read_image(i)
+        height, width = image.shape[:2]
+        small = thumbnail(image)
     except DataError as error:
         found.append(Problem("error", entry.image, entry.line, error.message))
     else:
@@ -190,4 +223,4 @@ def _check_image(dataset: Dataset, i: int) -> tuple[list[Problem], NDArray[np.in
     if not (entry.maps or entry.whole):
         found.append(Problem("warning", entry.image, entry.line, "the image has no annotation at all"))
     whole = dataset.concepts_of(entry.whole)
-    return found, annotate(entry.grid, maps, whole).truth(len(dataset.vocabulary.concepts))
+    return found, annotate(entry.grid, maps, whole).truth(len(dataset.vocabulary.concepts)), small

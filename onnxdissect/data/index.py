@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from onnxdissect.data.concepts import Vocabulary
+from onnxdissect.data.groups import GROUP_COLUMN, GroupOf, group_rule
 from onnxdissect.data.tables import Row, Table, read_table
 from onnxdissect.errors import DataFormatError, nearest
 
@@ -37,6 +38,8 @@ class Entry(NamedTuple):
         Label numbers that hold for the image as a whole, without repeats.
     annotated : tuple of int
         Categories with a cell that is not empty, as positions in category.csv.
+    group : str
+        What the image is one of, such as a film; empty where it stands for itself.
     """
 
     line: int
@@ -47,6 +50,7 @@ class Entry(NamedTuple):
     maps: tuple[str, ...]
     whole: tuple[int, ...]
     annotated: tuple[int, ...]
+    group: str
 
 
 class IndexProblem(NamedTuple):
@@ -63,8 +67,8 @@ class IndexProblem(NamedTuple):
 
 
 def read_index(
-    path: Path, vocabulary: Vocabulary
-) -> tuple[tuple[Entry, ...], tuple[IndexProblem, ...], Table]:
+    path: Path, vocabulary: Vocabulary, groups: str | None = None
+) -> tuple[tuple[Entry, ...], tuple[IndexProblem, ...], Table, str | None]:
     """Read index.csv.
 
     Parameters
@@ -73,6 +77,8 @@ def read_index(
         The file.
     vocabulary : Vocabulary
         What its category columns and label numbers are held against.
+    groups : str, optional
+        What groups the images; see `onnxdissect.data.groups.group_rule`.
 
     Returns
     -------
@@ -82,14 +88,20 @@ def read_index(
         What is wrong with the others, in order.
     table : Table
         The file as read.
+    grouped_by : str or None
+        What groups the images.
 
     Raises
     ------
     DataFormatError
         If the table as a whole is malformed, or if its columns do not fit category.csv.
+    ParameterError
+        If there is no such column to group images by.
     """
     table = read_table(path, COLUMNS)
-    reader = _Rows(table, _category_columns(table, vocabulary.categories), vocabulary)
+    grouped_by, group_of = group_rule(groups, table.columns, vocabulary.categories)
+    columns = _category_columns(table, vocabulary.categories, (GROUP_COLUMN, grouped_by))
+    reader = _Rows(table, columns, vocabulary, group_of)
     entries: list[Entry] = []
     problems: list[IndexProblem] = []
     for row in table.rows:
@@ -97,17 +109,18 @@ def read_index(
             entries.append(reader.entry(row))
         except ValueError as error:
             problems.append(IndexProblem(row[0], str(error)))
-    return tuple(entries), tuple(problems), table
+    return tuple(entries), tuple(problems), table, grouped_by
 
 
-def _category_columns(table: Table, categories: Sequence[str]) -> list[int]:
+def _category_columns(table: Table, categories: Sequence[str], others: Sequence[str | None]) -> list[int]:
     columns = [name for name in table.columns if name not in COLUMNS]
-    unknown = [name for name in columns if name not in categories]
+    unknown = [name for name in columns if name not in categories and name not in others]
     if unknown:
         raise DataFormatError(
             f"{table.name} has the column{'s' * (len(unknown) > 1)} {', '.join(unknown)}, "
             f"and category.csv lists no such {'category' if len(unknown) == 1 else 'categories'}",
             candidates=nearest(unknown[0], categories) or tuple(categories),
+            hint=f"if it groups images, --groups {unknown[0]}, or call it {GROUP_COLUMN}",
         )
     absent = [name for name in categories if name not in columns]
     if absent:
@@ -121,10 +134,13 @@ def _category_columns(table: Table, categories: Sequence[str]) -> list[int]:
 class _Rows:
     """Rows to entries; what a row may hold wrong is raised as ValueError."""
 
-    def __init__(self, table: Table, category_columns: Sequence[int], vocabulary: Vocabulary) -> None:
+    def __init__(
+        self, table: Table, category_columns: Sequence[int], vocabulary: Vocabulary, group_of: GroupOf
+    ) -> None:
         self._fixed = tuple(table.columns[name] for name in COLUMNS)
         self._categories = tuple(enumerate(category_columns))
         self._lookup: list[int] = vocabulary.lookup.tolist()
+        self._group_of = group_of
         # rows share what nearly all have in common
         self._pairs: dict[tuple[str, str], tuple[int, int]] = {}
         self._annotated: dict[tuple[int, ...], tuple[int, ...]] = {}
@@ -150,15 +166,17 @@ class _Rows:
                 if not annotated or annotated[-1] != category:
                     annotated.append(category)
         carried = tuple(annotated)
+        image = _inside(image.strip())
         return Entry(
             line=line,
-            image=_inside(image.strip()),
+            image=image,
             split=split.strip(),
             size=self._pairs.get((ih, iw)) or self._pair("ih", ih, "iw", iw),
             grid=self._pairs.get((sh, sw)) or self._pair("sh", sh, "sw", sw),
             maps=tuple(dict.fromkeys(maps)) if len(maps) > 1 else tuple(maps),
             whole=tuple(dict.fromkeys(whole)),
             annotated=self._annotated.setdefault(carried, carried),
+            group=self._group_of(cells, image),
         )
 
     def _known(self, text: str) -> int:

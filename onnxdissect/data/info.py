@@ -59,6 +59,10 @@ class DatasetFacts:
         Concepts that cover nothing, by label.csv's own coverage column; empty if it has none.
     bare : int
         Images without any annotation.
+    grouped_by : str or None
+        What groups the images; None if each stands for itself.
+    groups : int or None
+        How many groups.
     """
 
     name: str
@@ -73,6 +77,8 @@ class DatasetFacts:
     several: tuple[str, ...]
     empty: tuple[str, ...]
     bare: int
+    grouped_by: str | None
+    groups: int | None
 
     def to_json(self) -> dict[str, object]:
         """As JSON values.
@@ -107,6 +113,7 @@ def describe(dataset: Dataset, *, largest: int = 5) -> DatasetFacts:
     entries = dataset.entries
     concepts = dataset.vocabulary.concepts
     annotated = Counter(category for entry in entries for category in entry.annotated)
+    groups = dataset.groups()
     told = any(concept.coverage > 0 for concept in concepts)
     return DatasetFacts(
         name=dataset.name,
@@ -129,6 +136,8 @@ def describe(dataset: Dataset, *, largest: int = 5) -> DatasetFacts:
         several=tuple(concept.name for concept in concepts if len(concept.categories) > 1),
         empty=tuple(concept.name for concept in concepts if told and concept.coverage == 0),
         bare=sum(not (entry.maps or entry.whole) for entry in entries),
+        grouped_by=dataset.grouped_by,
+        groups=None if groups is None else int(groups.max(initial=-1)) + 1,
     )
 
 

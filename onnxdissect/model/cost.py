@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from math import prod
 
+import numpy as np
 import onnx_ir as ir
+from numpy.typing import NDArray
 
 from onnxdissect.model.graph import attribute, is_stored, name_of, stored_size
 from onnxdissect.model.kernels import channels_last, kernel_shape, weight_shape
@@ -61,31 +63,34 @@ class Cost:
         Multiply-accumulates of each node that has any.
     upstream : dict of str to (int, int)
         Bit sets over both, per value.
+
+    Attributes
+    ----------
+    all_macs : int
+        Multiply-accumulates of the whole graph, for one image.
     """
 
-    __slots__ = ("_products", "_upstream", "_weights")
+    __slots__ = ("_products", "_upstream", "_weights", "all_macs")
 
     def __init__(self, weights: list[int], products: list[int], upstream: dict[str, tuple[int, int]]) -> None:
-        self._weights = weights
-        self._products = products
+        self._weights = np.array(weights, np.int64)
+        self._products = np.array(products, np.int64)
         self._upstream = upstream
+        self.all_macs = sum(products)
 
     def parameters(self, name: str) -> int:
         """Elements of all stored weights that a value depends on, each counted once."""
         return _total(self._upstream[name][0], self._weights)
-
-    @property
-    def all_macs(self) -> int:
-        """Multiply-accumulates of the whole graph, for one image."""
-        return sum(self._products)
 
     def macs(self, name: str) -> int:
         """Multiply-accumulates up to and including a value, for one image."""
         return _total(self._upstream[name][1], self._products)
 
 
-def _total(bits: int, amounts: list[int]) -> int:
-    return sum(amount for i, amount in enumerate(amounts) if bits >> i & 1)
+def _total(bits: int, amounts: NDArray[np.int64]) -> int:
+    packed = np.frombuffer(bits.to_bytes((len(amounts) + 7) // 8, "little"), np.uint8)
+    chosen = np.unpackbits(packed, count=len(amounts), bitorder="little").astype(np.bool_)
+    return int(amounts[chosen].sum())
 
 
 def follow_costs(graph: ir.Graph, probe: Probe) -> Cost:

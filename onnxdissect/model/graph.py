@@ -17,6 +17,7 @@ __all__ = [
     "opset_of",
     "stored_shape",
     "stored_size",
+    "stored_tensor",
 ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 
 __all__ = ["LAYOUTS", "ImageInput", "Layer", "ReceptiveField", "make_alias", "make_slug"]
@@ -176,32 +176,31 @@ def make_alias(op: str, name: str, taken: Collection[str], start: int = 1) -> tu
     return f"{stem}{number}", number
 
 
-def make_slug(name: str, taken: Iterable[str]) -> str:
+def make_slug(name: str, taken: Collection[str]) -> str:
     """Turn a value name into a folder name that nothing else has.
 
     Parameters
     ----------
     name : str
         Name of the value.
-    taken : iterable of str
-        Slugs given already; compared without regard to case, since some file systems have none.
+    taken : collection of str
+        Slugs given already, case folded: some file systems do not tell cases apart.
 
     Returns
     -------
     str
         At most 80 characters of ``[A-Za-z0-9._-]``, never starting with a dot.
     """
-    used = {slug.casefold() for slug in taken}
     slug = re.sub(r"[^A-Za-z0-9._-]", "-", name).lstrip(".") or "value"
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     if len(slug) > SLUG_LENGTH:
         # exporters repeat long scopes at the front; the end tells layers apart
         slug = f"{digest}-{slug[-(SLUG_LENGTH - 9) :]}"
-    if slug.casefold() in used:
+    if slug.casefold() in taken:
         slug = f"{slug[: SLUG_LENGTH - 9]}-{digest}"
     number = 2
     unique = slug
-    while unique.casefold() in used:
+    while unique.casefold() in taken:
         unique = f"{slug[: SLUG_LENGTH - 1 - len(str(number))]}-{number}"
         number += 1
     return unique

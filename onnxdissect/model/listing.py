@@ -83,7 +83,7 @@ def list_layers(
     lost = _losses(graph, axes, probe)
     described: dict[str, Layer] = {}
     taken = {name for name, _ in _names(graph)}
-    slugs: list[str] = []
+    slugs: set[str] = set()
     for value, node in _computed(graph):
         name = name_of(value)
         reason = _refuse(name, lost.get(name, node.op_type), probe, axes, costs)
@@ -91,7 +91,7 @@ def list_layers(
             refusals[name] = reason
             continue
         layer = _describe(value, node, probe, known, positions, costs, make_slug(name, slugs))
-        slugs.append(layer.slug)
+        slugs.add(layer.slug.casefold())
         described[name] = layer
     representative = _representatives(graph, described)
     aliased = _with_aliases(described, representative, taken)

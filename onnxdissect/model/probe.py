@@ -15,6 +15,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from onnxdissect.errors import ModelRuntimeError
+from onnxdissect.model.element_types import follow_types
 from onnxdissect.model.graph import constant, downstream, is_stored, name_of
 from onnxdissect.model.layers import ImageInput
 from onnxdissect.model.operators import NO_TENSORS
@@ -126,7 +127,9 @@ def probe(model: ir.Model, folder: Path, image: ImageInput, size: tuple[int, int
         if value in reached and value.name and (value.type is None or isinstance(value.type, ir.TensorType))
     ]
     numbers = _shaping_values(model)
-    clone = _instrument(model.clone(), values, numbers)
+    derived = follow_types(model.graph, model.graph.opset_imports)
+    typed = [name for name in values if name not in derived]
+    clone = _instrument(model.clone(), values, typed, numbers)
     runtime = open_runtime(clone, folder=folder, optimise="none")
     images = random_images(image.shape(batch, size), image.dtype)
     try:
@@ -143,7 +146,8 @@ def probe(model: ir.Model, folder: Path, image: ImageInput, size: tuple[int, int
         shapes={image.name: images.shape, **{n: tuple(int(d) for d in s) for n, s in shapes.items()}},
         dtypes={
             image.name: image.dtype,
-            **{n: types.get(t, "unknown") for n, t in zip(values, _names("type", values), strict=True)},
+            **{n: derived[n] for n in values if n in derived},
+            **{n: types.get(t, "unknown") for n, t in zip(typed, _names("type", typed), strict=True)},
         },
         numbers={n: np.asarray(v) for n, v in zip(numbers, found[len(values) :], strict=True)},
     )
@@ -164,28 +168,30 @@ def _shaping_values(model: ir.Model) -> list[str]:
     return list(names)
 
 
-def _instrument(model: ir.Model, values: list[str], numbers: list[str]) -> ir.Model:
-    """Replace the outputs of a clone by shapes, empty tensors of each type, and shaping numbers."""
+def _instrument(model: ir.Model, values: list[str], typed: list[str], numbers: list[str]) -> ir.Model:
+    """Replace the outputs of a clone by shapes, shaping numbers, and empty tensors of unknown types."""
     graph = model.graph
     by_name = {name_of(value): value for node in graph for value in node.outputs}
-    flat = _stored(graph, "flat", np.array([-1], np.int64))
-    nothing = _stored(graph, "nothing", np.array([], np.int64))
-    outputs: list[ir.Value] = []
-    typed: list[ir.Value] = []
-    for name, shape_name, type_name in zip(
-        values, _names("shape", values), _names("type", values), strict=True
-    ):
+    shapes: list[ir.Value] = []
+    types: list[ir.Value] = []
+    for name, shape_name in zip(values, _names("shape", values), strict=True):
         shape = ir.node("Shape", [by_name[name]])
+        shape.outputs[0].name = shape_name
+        graph.append(shape)
+        shapes.append(shape.outputs[0])
+    if typed:
+        flat = _stored(graph, "flat", np.array([-1], np.int64))
+        nothing = _stored(graph, "nothing", np.array([], np.int64))
+    for name, type_name in zip(typed, _names("type", typed), strict=True):
         # Reshape costs nothing and Gather keeps none of it: what is left is the element type.
         vector = ir.node("Reshape", [by_name[name], flat])
         empty = ir.node("Gather", [vector.outputs[0], nothing])
         vector.outputs[0].name = f"{type_name}/flat"
-        shape.outputs[0].name, empty.outputs[0].name = shape_name, type_name
-        graph.extend([shape, vector, empty])
-        outputs.append(shape.outputs[0])
-        typed.append(empty.outputs[0])
+        empty.outputs[0].name = type_name
+        graph.extend([vector, empty])
+        types.append(empty.outputs[0])
     graph.outputs.clear()
-    graph.outputs.extend([*outputs, *(by_name[name] for name in numbers), *typed])
+    graph.outputs.extend([*shapes, *(by_name[name] for name in numbers), *types])
     return model
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from onnxdissect.data.broden import Dataset, open_dataset
-from onnxdissect.errors import DataError
+from onnxdissect.errors import DataError, ParameterError
+from onnxdissect.report.facts import section
 from onnxdissect.report.lengths import text_of_mask
 from onnxdissect.report.photos import image_folder
 
@@ -75,8 +76,10 @@ def gather_annotations(
     if not missing or folder is None:
         return found
     try:
-        dataset = open_dataset(folder)
-    except DataError:
+        grouped_by = section(dissection.manifest, "data").get("groups")
+        # Another column is no reason to refuse the folder.
+        dataset = open_dataset(folder, groups=None if grouped_by is None else str(grouped_by))
+    except (DataError, ParameterError):
         return found
     places = {entry.image: place for place, entry in enumerate(dataset.entries)}
 

@@ -70,7 +70,8 @@ def find_contenders(dissection: Dissection, layer: str) -> Contenders:
         return Contenders(concept, iou, low, high)
 
     category_of = primary_categories(dissection.concepts, dissection.categories)
-    blocks = resample_weights(len(dissection.images), resamples, int(parameters.get("seed") or 0))
+    seed = int(parameters.get("seed") or 0)
+    blocks = resample_weights(len(dissection.images), resamples, seed, truth.groups)
     weights = np.concatenate(list(blocks))
     for part in parts:
         evidence, at = part.evidence, (slice(part.quantile, part.quantile + 1), part.units)

@@ -6,7 +6,7 @@ import contextlib
 import io
 import zipfile
 import zlib
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,7 +21,9 @@ Shapes = dict[str, tuple[int, ...]]
 ReadRows = Callable[[str, int], NDArray[Any]]
 
 
-def read_archive(path: Path, schema: Mapping[str, tuple[str, int]]) -> dict[str, NDArray[Any]]:
+def read_archive(
+    path: Path, schema: Mapping[str, tuple[str, int]], *, optional: Collection[str] = ()
+) -> dict[str, NDArray[Any]]:
     """Read the arrays of an ``.npz`` archive.
 
     Parameters
@@ -30,6 +32,8 @@ def read_archive(path: Path, schema: Mapping[str, tuple[str, int]]) -> dict[str,
         The file.
     schema : mapping of str to (str, int)
         Dtype and number of axes of each array it must hold; others are passed over.
+    optional : collection of str
+        Those of them that it may lack.
 
     Returns
     -------
@@ -44,8 +48,8 @@ def read_archive(path: Path, schema: Mapping[str, tuple[str, int]]) -> dict[str,
     with _faults(path), path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         if isinstance(archive, np.ndarray):
             raise ValueError("not an archive of arrays")
-        _all_there(schema, archive.files)
-        arrays = {name: archive[name] for name in schema}
+        _all_there((name for name in schema if name not in optional), archive.files)
+        arrays = {name: archive[name] for name in schema if name in archive.files}
         for name, array in arrays.items():
             _check_kind(name, array.dtype, array.shape, schema[name])
     return arrays

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from onnxdissect.results.arrays import Sizes
 from onnxdissect.results.certainty import Assessor
 from onnxdissect.results.evidence import read_null
@@ -38,6 +40,7 @@ def assess(run: Dissection) -> tuple[tuple[Unit, ...], tuple[LayerSummary, ...]]
     """
     parameters = run.manifest["parameters"]
     resamples = int(parameters.get("bootstrap", 0))
+    made_with = int(run.manifest.get("made_with", {}).get("min_images", 1))
     assessor = Assessor(
         run.truth_counts() if resamples else None,
         primary_categories(run.concepts, run.categories),
@@ -45,6 +48,7 @@ def assess(run: Dissection) -> tuple[tuple[Unit, ...], tuple[LayerSummary, ...]]
         seed=int(parameters.get("seed", 0)),
         scoring=run.scoring,
         iou_threshold=run.iou_threshold,
+        concept_images=np.array([concept.images for concept in run.concepts], np.int64),
     )
     grids = [image.grid for image in run.images]
     units: list[Unit] = []
@@ -65,7 +69,8 @@ def assess(run: Dissection) -> tuple[tuple[Unit, ...], tuple[LayerSummary, ...]]
             *judged,
             scores.concept,
             run.evidence_parts(info.name) if assessor.resamples else None,
-            read_null(run.path / "layers" / info.slug, sizes),
+            # What other concepts reach by chance says nothing of these.
+            read_null(run.path / "layers" / info.slug, sizes) if run.min_images == made_with else None,
         )
         units += more_units
         summaries += more_summaries

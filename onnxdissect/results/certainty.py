@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.core.bootstrap import Bootstrap, Certainty
-from onnxdissect.core.evidence import EvidencePart, TruthCounts
-from onnxdissect.core.significance import Chance, false_discovery_rates
+from onnxdissect.core.evidence import EvidencePart, Null, TruthCounts
+from onnxdissect.core.significance import Chance, false_discovery_rates, pooled_p_values
 from onnxdissect.results.records import LayerSummary, Unit
+from onnxdissect.results.reliability import with_reliability
 
 __all__ = ["FALSE_DISCOVERIES", "Assessor"]
 
@@ -35,6 +36,8 @@ class Assessor:
         Convention of the IoU.
     iou_threshold : float
         A unit is a detector if its IoU is larger.
+    concept_images : ndarray of int64, shape (C,)
+        How many images hold each concept.
 
     Attributes
     ----------
@@ -51,6 +54,7 @@ class Assessor:
         seed: int,
         scoring: str,
         iou_threshold: float,
+        concept_images: NDArray[np.int64],
     ) -> None:
         self.resamples = 0 if truth is None else resamples
         self._bootstrap = (
@@ -58,6 +62,7 @@ class Assessor:
         )
         self._scoring = scoring
         self._iou_threshold = iou_threshold
+        self._concept_images = concept_images
         self._chance: Chance | None = None
 
     def assess(
@@ -66,7 +71,7 @@ class Assessor:
         summaries: Sequence[LayerSummary],
         labels: NDArray[np.int64],
         evidence: Iterable[EvidencePart] | None,
-        null: NDArray[np.float64] | None,
+        null: Null | None,
     ) -> tuple[list[Unit], list[LayerSummary]]:
         """Add to the records of one layer what is known of their certainty.
 
@@ -80,7 +85,7 @@ class Assessor:
             The units' labels, -1 for none.
         evidence : iterable of EvidencePart, or None
             Counts by image, all of the layer.
-        null : ndarray of float64, shape (1 + shuffles, Q, K), or None
+        null : Null or None
             What the units score with their own and with shuffled labels.
 
         Returns
@@ -95,15 +100,37 @@ class Assessor:
             )
             units, summaries = _with_certainty(units, summaries, certainty)
         if null is not None:
-            if self._chance is None or self._chance.shuffles != null.shape[0] - 1:
-                self._chance = Chance(null.shape[0] - 1)
-            units, summaries = _with_p_values(units, summaries, self._chance.p_values(null[0], null[1:]))
-        return units, summaries
+            units, summaries = _with_p_values(units, summaries, self._p_values(null))
+        return self._with_reliability(units, summaries, labels)
+
+    def _with_reliability(
+        self, units: list[Unit], summaries: list[LayerSummary], labels: NDArray[np.int64]
+    ) -> tuple[list[Unit], list[LayerSummary]]:
+        told: list[Unit] = []
+        counted: list[LayerSummary] = []
+        for summary, of_units in zip(summaries, labels, strict=True):
+            rows = units[len(told) : len(told) + of_units.size]
+            more, known = with_reliability(rows, summary, of_units, self._concept_images, self._iou_threshold)
+            told += more
+            counted.append(known)
+        return told, counted
+
+    def _p_values(self, null: Null) -> NDArray[np.float64]:
+        if null.surprise is not None:
+            own, others = null.surprise[0], null.surprise[1:]
+            return np.stack([pooled_p_values(own[q], others[:, q]) for q in range(own.shape[0])])
+        shuffles = null.best.shape[0] - 1
+        if self._chance is None or self._chance.shuffles != shuffles:
+            self._chance = Chance(shuffles)
+        return self._chance.p_values(null.best[0], null.best[1:])
 
 
 def _with_certainty(
     units: list[Unit], summaries: list[LayerSummary], certainty: Certainty
 ) -> tuple[list[Unit], list[LayerSummary]]:
+    low, middle, high = (
+        counts.tolist() for counts in (certainty.unique_low, certainty.unique_median, certainty.unique_high)
+    )
     columns = (certainty.low, certainty.high, certainty.stability)
     values = np.stack([column.reshape(-1) for column in columns], axis=1).tolist()
     return (
@@ -112,8 +139,13 @@ def _with_certainty(
             for unit, (low, high, stability) in zip(units, values, strict=True)
         ],
         [
-            replace(summary, unique_low=int(low), unique_high=int(high))
-            for summary, low, high in zip(summaries, certainty.unique_low, certainty.unique_high, strict=True)
+            # Resamples hold fewer different images, in which more passes by luck: only their spread is told.
+            replace(
+                summary,
+                unique_low=max(0, summary.unique_detectors + low[q] - middle[q]),
+                unique_high=min(summary.units, summary.unique_detectors + high[q] - middle[q]),
+            )
+            for q, summary in enumerate(summaries)
         ],
     )
 

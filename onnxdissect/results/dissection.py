@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxdissect.core.candidates import among, check_min_images
 from onnxdissect.core.scoring import Scores, check_iou_threshold, check_scoring, score
 from onnxdissect.errors import InstallationError
 from onnxdissect.results import tables
@@ -65,9 +66,13 @@ class Dissection(StoredRun):
         A unit is a detector if its IoU is larger.
     scoring : str
         Which published convention the IoU follows: ``paper``, ``lite`` or ``pnas``.
+    min_images : int
+        Concepts held by fewer images are no candidates for labels.
+    candidates : ndarray of bool, shape (C,)
+        Which concepts are.
     """
 
-    __slots__ = ("_category_of", "_header", "_summaries", "_units", "iou_threshold", "scoring")
+    __slots__ = ("_category_of", "_header", "_summaries", "_units", "iou_threshold", "min_images", "scoring")
 
     def __init__(
         self,
@@ -81,6 +86,7 @@ class Dissection(StoredRun):
         super().__init__(path, manifest, header, concepts, images)
         self.iou_threshold = header.iou_threshold
         self.scoring = header.scoring
+        self.min_images = header.min_images
         self._header = header
         self._category_of = primary_categories(concepts, header.categories)
         self._units, self._summaries = assess(self) if judged is None else judged
@@ -143,6 +149,7 @@ class Dissection(StoredRun):
         Returns
         -------
         ndarray of float64, shape (Q, K, C)
+            0 for concepts that are no candidates for labels.
 
         Raises
         ------
@@ -151,7 +158,7 @@ class Dissection(StoredRun):
         RunFormatError
             If its files are missing or damaged.
         """
-        return layer_iou(self.counts(layer), self.scoring, self._category_of)
+        return among(layer_iou(self.counts(layer), self.scoring, self._category_of), self.candidates)
 
     def scores(self, layer: str) -> Scores:
         """Choose the best concepts of every unit of a layer, overall and per category.
@@ -175,7 +182,12 @@ class Dissection(StoredRun):
         """
         return score(self.iou(layer), self._category_of, len(self.categories))
 
-    def rescore(self, scoring: str | None = None, iou_threshold: float | None = None) -> Dissection:
+    def rescore(
+        self,
+        scoring: str | None = None,
+        iou_threshold: float | None = None,
+        min_images: int | None = None,
+    ) -> Dissection:
         """Score the same counts another way. Nothing is written.
 
         Parameters
@@ -184,16 +196,19 @@ class Dissection(StoredRun):
             As now, if not given.
         iou_threshold : float, optional
             As now, if not given.
+        min_images : int, optional
+            As now, if not given.
 
         Returns
         -------
         Dissection
-            A new one, its intervals and stabilities made anew if the run kept what they are made of.
+            A new one, its intervals and stabilities made anew if the run kept what they are made of. There
+            are no p-values where `min_images` is not that of the run's shuffles.
 
         Raises
         ------
         ParameterError
-            If there is no such convention, or the threshold is outside 0..1.
+            If there is no such convention, or the threshold is outside 0..1, or the number of images below 1.
         RunFormatError
             If a layer's files are missing or damaged.
         """
@@ -201,6 +216,7 @@ class Dissection(StoredRun):
             self._header,
             scoring=self.scoring if scoring is None else check_scoring(scoring),
             iou_threshold=self.iou_threshold if iou_threshold is None else check_iou_threshold(iou_threshold),
+            min_images=self.min_images if min_images is None else check_min_images(min_images),
         )
         return Dissection(self.path, compose(self.manifest, header), header, self.concepts, self.images)
 

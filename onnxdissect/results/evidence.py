@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.evidence import Evidence, EvidencePart, TruthCounts, spans
+from onnxdissect.core.evidence import Evidence, EvidencePart, Null, TruthCounts, spans
 from onnxdissect.errors import OutputError, RunFormatError
 from onnxdissect.files import PARTIAL_SUFFIX, write_npz
 from onnxdissect.results.archive import read_archive, reading_rows
@@ -23,6 +23,7 @@ __all__ = [
     "TRUTH",
     "Evidence",
     "EvidencePart",
+    "Null",
     "TruthCounts",
     "read_evidence",
     "read_evidence_parts",
@@ -54,9 +55,10 @@ _TRUTH_SCHEMA = {
     "concept": ("int32", 1),
     "pixels": ("int32", 1),
     "categories": ("bool", 2),
+    "groups": ("int64", 1),
 }
 
-_NULL_SCHEMA = {"best": ("float64", 3)}
+_NULL_SCHEMA = {"best": ("float64", 3), "surprise": ("float64", 3)}
 
 
 def write_evidence(folder: Path, starts: NDArray[np.int64], parts: Iterable[EvidencePart]) -> None:
@@ -130,7 +132,8 @@ def write_truth(folder: Path, truth: TruthCounts) -> None:
     OutputError
         If the file cannot be written.
     """
-    write_npz(folder / TRUTH, {field.name: getattr(truth, field.name) for field in fields(truth)})
+    arrays = {field.name: getattr(truth, field.name) for field in fields(truth)}
+    write_npz(folder / TRUTH, {name: array for name, array in arrays.items() if array is not None})
 
 
 def read_evidence(folder: Path, sizes: Sizes) -> Evidence | None:
@@ -254,38 +257,42 @@ def read_truth(folder: Path, concepts: int, categories: int, images: int) -> Tru
     path = folder / TRUTH
     if not path.exists():
         return None
-    found = TruthCounts(**read_archive(path, _TRUTH_SCHEMA))
+    found = TruthCounts(**read_archive(path, _TRUTH_SCHEMA, optional=("groups",)))
     sound = (
         found.starts.shape == (images + 1,)
         and _climbs(found.starts, found.concept.size)
         and found.pixels.shape == found.concept.shape
         and found.categories.shape == (images, categories)
         and _within(found.concept, concepts)
+        and (found.groups is None or (found.groups.shape == (images,) and _within(found.groups, images)))
     )
     if not sound:
         raise _foreign(path)
     return found
 
 
-def write_null(folder: Path, best: NDArray[np.float64]) -> None:
+def write_null(folder: Path, null: Null) -> None:
     """Write ``null.npz``; equal scores give equal bytes.
 
     Parameters
     ----------
     folder : Path
         The layer's folder.
-    best : ndarray of float64, shape (1 + shuffles, Q, K)
-        Best score of each unit on the lattice: as observed, then after each shuffle.
+    null : Null
+        Of the layer.
 
     Raises
     ------
     OutputError
         If the file cannot be written.
     """
-    write_npz(folder / NULL, {"best": best})
+    arrays = {"best": null.best}
+    if null.surprise is not None:
+        arrays["surprise"] = null.surprise
+    write_npz(folder / NULL, arrays)
 
 
-def read_null(folder: Path, sizes: Sizes) -> NDArray[np.float64] | None:
+def read_null(folder: Path, sizes: Sizes) -> Null | None:
     """Read ``null.npz``.
 
     Parameters
@@ -297,7 +304,7 @@ def read_null(folder: Path, sizes: Sizes) -> NDArray[np.float64] | None:
 
     Returns
     -------
-    ndarray of float64, shape (1 + shuffles, Q, K), or None
+    Null or None
         None if the run was made without shuffles.
 
     Raises
@@ -308,10 +315,13 @@ def read_null(folder: Path, sizes: Sizes) -> NDArray[np.float64] | None:
     path = folder / NULL
     if not path.exists():
         return None
-    best: NDArray[np.float64] = read_archive(path, _NULL_SCHEMA)["best"]
-    if best.shape[0] < 3 or best.shape[1:] != (sizes.Q, sizes.K) or not np.isfinite(best).all():
-        raise _foreign(path)
-    return best
+    arrays = read_archive(path, _NULL_SCHEMA, optional=("surprise",))
+    best, surprise = arrays["best"], arrays.get("surprise")
+    for scores in (best, best if surprise is None else surprise):
+        shape = (*best.shape[:1], sizes.Q, sizes.K)
+        if best.shape[0] < 3 or scores.shape != shape or not np.isfinite(scores).all():
+            raise _foreign(path)
+    return Null(best, surprise)
 
 
 def _climbs(starts: NDArray[np.int64], end: int) -> bool:

@@ -7,7 +7,9 @@ Schema, version 1 (all keys are always there in a complete run unless marked *op
     model            {"path", "sha256", "opset", "producer"}
     data             {"name", "folder", "fingerprint", "images", "concepts", "split", "limit",
                       "categories": names in category.csv order}
-    parameters       {"quantiles", "iou_threshold", "scoring", ... whatever else the run was asked for}
+    parameters       {"quantiles", "iou_threshold", "scoring", "min_images" (optional, 1),
+                      ... whatever else the run was asked for}
+    made_with        {"min_images"}, optional, 1: what the counts by image and the shuffles were made with
     preprocessing    how pixels became the network's input
     provider         what onnxruntime ran on
     layers           [{"name", "alias", "folder": "layers/<slug>", "slug", "op", "layout", "units",
@@ -33,6 +35,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from onnxdissect.core.candidates import check_min_images
 from onnxdissect.core.scoring import check_iou_threshold, check_scoring
 from onnxdissect.errors import (
     OnnxDissectError,
@@ -69,6 +72,8 @@ class Header:
         A unit is a detector if its IoU is larger.
     scoring : str
         ``paper``, ``lite`` or ``pnas``.
+    min_images : int
+        Concepts held by fewer images are no candidates for labels.
     """
 
     categories: tuple[str, ...]
@@ -76,6 +81,7 @@ class Header:
     layers: tuple[LayerInfo, ...]
     iou_threshold: float
     scoring: str
+    min_images: int = 1
 
 
 def compose(manifest: Mapping[str, Any], header: Header) -> dict[str, Any]:
@@ -101,6 +107,7 @@ def compose(manifest: Mapping[str, Any], header: Header) -> dict[str, Any]:
         "quantiles": list(header.quantiles),
         "iou_threshold": header.iou_threshold,
         "scoring": header.scoring,
+        "min_images": header.min_images,
     }
     composed["layers"] = [_layer_json(layer) for layer in header.layers]
     return composed
@@ -206,6 +213,7 @@ def parse(manifest: Mapping[str, Any], path: Path) -> Header:
             layers=tuple(_layer_info(layer) for layer in manifest["layers"]),
             iou_threshold=check_iou_threshold(float(parameters["iou_threshold"])),
             scoring=check_scoring(parameters["scoring"]),
+            min_images=check_min_images(int(parameters.get("min_images", 1))),
         )
     except KeyError as error:
         raise RunFormatError(f"{path} lacks {error}") from error

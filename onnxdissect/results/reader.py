@@ -7,11 +7,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from onnxdissect.errors import RunFormatError
 from onnxdissect.results import arrays, tables
 from onnxdissect.results.dissection import Dissection
 from onnxdissect.results.manifest import MANIFEST, Header, parse, read_manifest
-from onnxdissect.results.records import LayerSummary, Unit
+from onnxdissect.results.records import Concept, LayerSummary, Unit
+from onnxdissect.results.reliability import label_positions, with_reliability
 
 __all__ = ["load", "open_run"]
 
@@ -43,6 +46,10 @@ def load(run: str | Path) -> Dissection:
     units = tables.read_units(folder, header.categories)
     summaries = tables.read_summaries(folder, header.categories)
     _expect_all(units, summaries, header, folder)
+    if any(summary.reliable_detectors is None for summary in summaries):
+        # By a version that did not tell, or without a bootstrap.
+        concepts = tables.read_concepts(folder)
+        units, summaries = _with_reliability(units, summaries, concepts, header.iou_threshold)
     return open_run(folder, manifest, header, (units, summaries))
 
 
@@ -90,6 +97,24 @@ def open_run(
             if not path.is_file():
                 raise RunFormatError(f"{path} is missing", hint="dissect again with --fresh")
     return Dissection(folder, manifest, header, concepts, tables.read_images(folder), judged)
+
+
+def _with_reliability(
+    units: Sequence[Unit],
+    summaries: Sequence[LayerSummary],
+    concepts: Sequence[Concept],
+    iou_threshold: float,
+) -> tuple[tuple[Unit, ...], tuple[LayerSummary, ...]]:
+    images = np.array([concept.images for concept in concepts], np.int64)
+    told: list[Unit] = []
+    counted: list[LayerSummary] = []
+    for summary in summaries:
+        rows = units[len(told) : len(told) + summary.units]
+        labels = label_positions(rows, concepts)
+        more, known = with_reliability(rows, summary, labels, images, iou_threshold)
+        told += more
+        counted.append(known)
+    return tuple(told), tuple(counted)
 
 
 def _expect_all(

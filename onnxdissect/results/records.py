@@ -169,10 +169,13 @@ class Unit:
     best : mapping of str to (str, float)
         Per category, the concept of highest IoU and that IoU; ``("", 0.0)`` where the mask meets none.
     p_value : float or None
-        How likely the best concept of a unit whose masks have nothing to do with what the images show
-        reaches as much; None without shuffles.
+        How often the label of a unit whose masks have nothing to do with what the images show is as
+        surprising; None without shuffles.
     q_value : float or None
         It adjusted for the units of the layer (Benjamini and Hochberg).
+    reliable : bool or None
+        Whether `iou` and `iou_low` exceed the run's threshold and `stability` exceeds 0.9; None without a
+        bootstrap.
     """
 
     layer: str
@@ -189,6 +192,7 @@ class Unit:
     best: Mapping[str, tuple[str, float]]
     p_value: float | None = None
     q_value: float | None = None
+    reliable: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +220,12 @@ class LayerSummary:
         Detectors left when one in twenty of them may be due to chance; None without shuffles.
     unique_low, unique_high : int or None
         95 % interval of `unique_detectors` over resampled images; None without a bootstrap.
+    reliable_detectors : int or None
+        Units that are reliable; None without a bootstrap.
+    unique_reliable : int or None
+        Distinct labels among them.
+    rare_labels : int
+        Detectors whose label fewer than ten images hold.
     """
 
     layer: str
@@ -228,3 +238,6 @@ class LayerSummary:
     detectors_fdr: int | None = None
     unique_low: int | None = None
     unique_high: int | None = None
+    reliable_detectors: int | None = None
+    unique_reliable: int | None = None
+    rare_labels: int = 0

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxdissect.core.candidates import candidates, followed
 from onnxdissect.errors import LayerNotFoundError, ParameterError, RunFormatError, nearest
 from onnxdissect.results import arrays, tables
 from onnxdissect.results.evidence import (
@@ -33,7 +35,17 @@ class StoredRun:
     adds the verdicts.
     """
 
-    __slots__ = ("_kept", "categories", "concepts", "images", "layers", "manifest", "path", "quantiles")
+    __slots__ = (
+        "_kept",
+        "candidates",
+        "categories",
+        "concepts",
+        "images",
+        "layers",
+        "manifest",
+        "path",
+        "quantiles",
+    )
 
     def __init__(
         self,
@@ -50,6 +62,8 @@ class StoredRun:
         self.quantiles = header.quantiles
         self.layers = header.layers
         self.images = images
+        held = np.array([concept.images for concept in concepts], np.int64)
+        self.candidates = candidates(held, header.min_images)
         self._kept: tuple[str, LayerCounts] | None = None
 
     def layer(self, layer: str) -> LayerInfo:
@@ -121,7 +135,7 @@ class StoredRun:
         Returns
         -------
         Evidence or None
-            None if the run was made without a bootstrap.
+            Of the candidates for labels; None if the run was made without a bootstrap.
 
         Raises
         ------
@@ -131,7 +145,8 @@ class StoredRun:
             If its file is damaged.
         """
         info = self.layer(layer)
-        return read_evidence(self.path / "layers" / info.slug, self._sizes(info))
+        evidence = read_evidence(self.path / "layers" / info.slug, self._sizes(info))
+        return None if evidence is None else followed(evidence, self.candidates)
 
     def evidence_parts(self, layer: str) -> Iterator[EvidencePart] | None:
         """Read the counts by image of a layer part by part, for layers whose counts are too many at once.
@@ -144,8 +159,8 @@ class StoredRun:
         Returns
         -------
         iterator of EvidencePart, or None
-            In the order of quantiles and units; None if the run was made without. Advancing it raises
-            RunFormatError if the file is damaged.
+            In the order of quantiles and units, of the candidates for labels; None if the run was made
+            without. Advancing it raises RunFormatError if the file is damaged.
 
         Raises
         ------
@@ -153,7 +168,10 @@ class StoredRun:
             If the run holds no such layer.
         """
         info = self.layer(layer)
-        return read_evidence_parts(self.path / "layers" / info.slug, self._sizes(info))
+        parts = read_evidence_parts(self.path / "layers" / info.slug, self._sizes(info))
+        if parts is None:
+            return None
+        return (replace(part, evidence=followed(part.evidence, self.candidates)) for part in parts)
 
     def truth_counts(self) -> TruthCounts | None:
         """Read the pixels of each concept image by image.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -46,6 +46,7 @@ _UNIT_COLUMNS = (
     "p_value",
     "q_value",
     "detector",
+    "reliable",
     "threshold",
 )
 _SUMMARY_COLUMNS = (
@@ -58,9 +59,17 @@ _SUMMARY_COLUMNS = (
     "detectors_fdr",
     "unique_low",
     "unique_high",
+    "reliable_detectors",
+    "unique_reliable",
+    "rare_labels",
 )
 # Columns that came later; runs without them are still read.
-_LATER = frozenset({"p_value", "q_value", "detectors_fdr", "unique_low", "unique_high"})
+_LATER = frozenset(
+    {
+        *("p_value", "q_value", "detectors_fdr", "unique_low", "unique_high"),
+        *("reliable", "reliable_detectors", "unique_reliable", "rare_labels"),
+    }
+)
 _CONCEPT_COLUMNS = ("number", "name", "category", "truth", "images")
 _IMAGE_COLUMNS = ("index", "image", "split", "sh", "sw")
 _TRUTHS = {"true": True, "false": False}
@@ -186,30 +195,29 @@ def read_units(folder: Path, categories: Sequence[str]) -> tuple[Unit, ...]:
         If the file is missing or malformed.
     """
 
-    def unit(row: Sequence[str]) -> Unit:
-        layer, quantile, number, label, category, iou, low, high, stability, *rest = row
-        p_value, q_value, detector, threshold, *rest = rest
+    def unit(cells: Mapping[str, str], rest: Sequence[str]) -> Unit:
         return Unit(
-            layer=layer,
-            quantile=float(quantile),
-            unit=int(number),
-            label=label,
-            category=category,
-            iou=float(iou),
-            iou_low=_optional(low),
-            iou_high=_optional(high),
-            stability=_optional(stability),
-            p_value=_optional(p_value),
-            q_value=_optional(q_value),
-            detector=_TRUTHS[detector],
-            threshold=float(threshold),
+            layer=cells["layer"],
+            quantile=float(cells["quantile"]),
+            unit=int(cells["unit"]),
+            label=cells["label"],
+            category=cells["category"],
+            iou=float(cells["iou"]),
+            iou_low=_optional(cells["iou_low"]),
+            iou_high=_optional(cells["iou_high"]),
+            stability=_optional(cells["stability"]),
+            p_value=_optional(cells["p_value"]),
+            q_value=_optional(cells["q_value"]),
+            detector=_TRUTHS[cells["detector"]],
+            reliable=_TRUTHS[cells["reliable"]] if cells["reliable"] else None,
+            threshold=float(cells["threshold"]),
             best={
                 name: (best, float(value))
                 for name, best, value in zip(categories, rest[::2], rest[1::2], strict=True)
             },
         )
 
-    return tuple(_read(folder / UNITS, unit_header(categories), unit))
+    return tuple(_read(folder / UNITS, _UNIT_COLUMNS, unit_header(categories), unit))
 
 
 def read_summaries(folder: Path, categories: Sequence[str]) -> tuple[LayerSummary, ...]:
@@ -232,23 +240,24 @@ def read_summaries(folder: Path, categories: Sequence[str]) -> tuple[LayerSummar
         If the file is missing or malformed.
     """
 
-    def summary(row: Sequence[str]) -> LayerSummary:
-        layer, quantile, units, detectors, unique, unique_any, *rest = row
-        detectors_fdr, low, high, *by_category = rest
+    def summary(cells: Mapping[str, str], rest: Sequence[str]) -> LayerSummary:
         return LayerSummary(
-            layer=layer,
-            quantile=float(quantile),
-            units=int(units),
-            detectors=int(detectors),
-            unique_detectors=int(unique),
-            unique_any=int(unique_any),
-            unique=dict(zip(categories, map(int, by_category), strict=True)),
-            detectors_fdr=int(detectors_fdr) if detectors_fdr else None,
-            unique_low=int(low) if low else None,
-            unique_high=int(high) if high else None,
+            layer=cells["layer"],
+            quantile=float(cells["quantile"]),
+            units=int(cells["units"]),
+            detectors=int(cells["detectors"]),
+            unique_detectors=int(cells["unique_detectors"]),
+            unique_any=int(cells["unique_any"]),
+            unique=dict(zip(categories, map(int, rest), strict=True)),
+            detectors_fdr=_count(cells["detectors_fdr"]),
+            unique_low=_count(cells["unique_low"]),
+            unique_high=_count(cells["unique_high"]),
+            reliable_detectors=_count(cells["reliable_detectors"]),
+            unique_reliable=_count(cells["unique_reliable"]),
+            rare_labels=_count(cells["rare_labels"]) or 0,
         )
 
-    return tuple(_read(folder / LAYERS, _summary_header(categories), summary))
+    return tuple(_read(folder / LAYERS, _SUMMARY_COLUMNS, _summary_header(categories), summary))
 
 
 def read_concepts(folder: Path) -> tuple[Concept, ...]:
@@ -269,11 +278,11 @@ def read_concepts(folder: Path) -> tuple[Concept, ...]:
         If the file is missing or malformed.
     """
 
-    def concept(row: Sequence[str]) -> Concept:
-        number, name, category, truth, images = row
+    def concept(cells: Mapping[str, str], _: Sequence[str]) -> Concept:
+        number, name, category, truth, images = cells.values()
         return Concept(int(number), name, category, int(truth), int(images))
 
-    return tuple(_read(folder / CONCEPTS, _CONCEPT_COLUMNS, concept))
+    return tuple(_read(folder / CONCEPTS, _CONCEPT_COLUMNS, _CONCEPT_COLUMNS, concept))
 
 
 def read_images(folder: Path) -> tuple[ImageInfo, ...]:
@@ -294,35 +303,41 @@ def read_images(folder: Path) -> tuple[ImageInfo, ...]:
         If the file is missing or malformed.
     """
 
-    def image(row: Sequence[str]) -> ImageInfo:
-        _, name, split, sh, sw = row
-        return ImageInfo(name, split, (int(sh), int(sw)))
+    def image(cells: Mapping[str, str], _: Sequence[str]) -> ImageInfo:
+        return ImageInfo(cells["image"], cells["split"], (int(cells["sh"]), int(cells["sw"])))
 
-    return tuple(_read(folder / IMAGES, _IMAGE_COLUMNS, image))
+    return tuple(_read(folder / IMAGES, _IMAGE_COLUMNS, _IMAGE_COLUMNS, image))
 
 
 def _summary_header(categories: Sequence[str]) -> list[str]:
     return [*_SUMMARY_COLUMNS, *(f"unique_{name}" for name in categories)]
 
 
-def _read(path: Path, header: Sequence[str], parse: Callable[[Sequence[str]], _Record]) -> Iterator[_Record]:
-    # By position, not by name: a category called "any" makes two columns of one name in layers.csv.
+def _read(
+    path: Path,
+    fixed: Sequence[str],
+    header: Sequence[str],
+    parse: Callable[[Mapping[str, str], Sequence[str]], _Record],
+) -> Iterator[_Record]:
+    # Columns of categories by position, not by name: one called "any" makes two of one name in layers.csv.
+    by_category = len(header) - len(fixed)
     line = 1
     try:
         with path.open(encoding="utf-8", newline="") as file:
             rows = csv.reader(file, strict=True)
             found = next(rows, [])
-            earlier = [name for name in header if name not in _LATER]
-            if found not in (list(header), earlier):
+            named = found[: len(found) - by_category]
+            absent = [name for name in fixed if name not in named]
+            present = [name for name in fixed if name in named]
+            if not _LATER.issuperset(absent) or [*present, *header[len(fixed) :]] != found:
                 raise ValueError(f"its columns are {','.join(found)!r}, not {','.join(header)!r}")
-            places = [i for i, name in enumerate(header) if name in _LATER] if found == earlier else []
+            none = dict.fromkeys(absent, "")
             for row in rows:
                 line = rows.line_num
                 if len(row) != len(found):
                     raise ValueError(f"{len(row)} cells where there are {len(found)} columns")
-                for place in places:
-                    row.insert(place, "")
-                yield parse(row)
+                cells = dict(zip(present, row[: len(present)], strict=True))
+                yield parse(cells | none, row[len(present) :])
     except FileNotFoundError as error:
         raise RunFormatError(f"{path} is missing", hint="dissect again with --fresh") from error
     except (OSError, ValueError, KeyError, csv.Error) as error:
@@ -331,3 +346,7 @@ def _read(path: Path, header: Sequence[str], parse: Callable[[Sequence[str]], _R
 
 def _optional(cell: str) -> float | None:
     return float(cell) if cell else None
+
+
+def _count(cell: str) -> int | None:
+    return int(cell) if cell else None

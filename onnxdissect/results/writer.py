@@ -9,12 +9,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxdissect.core.candidates import check_min_images
 from onnxdissect.core.scoring import check_iou_threshold, check_scoring
 from onnxdissect.errors import ParameterError
 from onnxdissect.files import make_folder, sweep_partial
 from onnxdissect.results import arrays, tables
 from onnxdissect.results.dissection import Dissection
-from onnxdissect.results.evidence import EvidencePart, TruthCounts, write_evidence, write_null, write_truth
+from onnxdissect.results.evidence import (
+    EvidencePart,
+    Null,
+    TruthCounts,
+    write_evidence,
+    write_null,
+    write_truth,
+)
 from onnxdissect.results.exhibits import TopMaps, write_exhibits
 from onnxdissect.results.manifest import MANIFEST, Header, compose, parse, read_manifest, write_manifest
 from onnxdissect.results.netdissect import write_netdissect
@@ -36,7 +44,7 @@ def save_layer(
     images: Sequence[ImageInfo],
     exhibits: tuple[TopMaps, NDArray[np.float32]] | None = None,
     evidence: tuple[NDArray[np.int64], Iterable[EvidencePart]] | None = None,
-    null: NDArray[np.float64] | None = None,
+    null: Null | None = None,
 ) -> None:
     """Write the arrays of one layer to ``layers/<slug>``.
 
@@ -60,7 +68,7 @@ def save_layer(
         What is to be looked at: maps of the top images, and a sample of each unit's activations, ascending.
     evidence : (ndarray of int64 of shape (Q*K + 1,), iterable of EvidencePart), optional
         Its counts by image: where each unit's begin, and the parts in order.
-    null : ndarray of float64, shape (1 + shuffles, Q, K), optional
+    null : Null, optional
         What its units score on a lattice, observed and with shuffled labels.
 
     Raises
@@ -116,6 +124,7 @@ def write_results(
     images: Sequence[ImageInfo],
     iou_threshold: float = 0.04,
     scoring: str = "paper",
+    min_images: int = 1,
 ) -> Dissection:
     """Finish a run directory whose layers have all been saved.
 
@@ -125,7 +134,7 @@ def write_results(
         The run directory.
     manifest : mapping
         JSON values; ``format_version``, ``status``, ``layers``, ``data.categories`` and the parameters
-        ``quantiles``, ``iou_threshold`` and ``scoring`` are set here.
+        ``quantiles``, ``iou_threshold``, ``scoring`` and ``min_images`` are set here.
     layers : sequence of LayerInfo
         In the order of the graph.
     quantiles : sequence of float
@@ -140,6 +149,8 @@ def write_results(
         A unit is a detector if its IoU is larger.
     scoring : {"paper", "lite", "pnas"}
         Convention of the IoU.
+    min_images : int
+        Concepts held by fewer images are no candidates for labels.
 
     Returns
     -------
@@ -161,6 +172,7 @@ def write_results(
         layers=tuple(layers),
         iou_threshold=check_iou_threshold(iou_threshold),
         scoring=check_scoring(scoring),
+        min_images=check_min_images(min_images),
     )
     sweep_partial(folder)
     tables.write_concepts(folder, concepts)
@@ -174,7 +186,7 @@ def write_results(
 def write_rescored(dissection: Dissection) -> None:
     """Write a rescored run back into its directory; counts are not touched.
 
-    ``units.csv``, ``layers.csv``, the NetDissect files and two parameters of the manifest change. In
+    ``units.csv``, ``layers.csv``, the NetDissect files and three parameters of the manifest change. In
     between the run is marked ``rescoring``: if this is interrupted, the run is not readable until it has
     been rescored again, which needs nothing but the counts.
 
@@ -195,7 +207,13 @@ def write_rescored(dissection: Dissection) -> None:
     write_manifest(folder, dissection.manifest, "complete")
 
 
-def rescore(run: str | Path, *, scoring: str | None = None, iou_threshold: float | None = None) -> Dissection:
+def rescore(
+    run: str | Path,
+    *,
+    scoring: str | None = None,
+    iou_threshold: float | None = None,
+    min_images: int | None = None,
+) -> Dissection:
     """Score a finished run another way and write it back, also after an interrupted rescoring.
 
     Parameters
@@ -206,6 +224,8 @@ def rescore(run: str | Path, *, scoring: str | None = None, iou_threshold: float
         As in the run, if not given.
     iou_threshold : float, optional
         As in the run, if not given.
+    min_images : int, optional
+        As in the run, if not given.
 
     Returns
     -------
@@ -215,7 +235,7 @@ def rescore(run: str | Path, *, scoring: str | None = None, iou_threshold: float
     Raises
     ------
     ParameterError
-        If there is no such convention, or the threshold is outside 0..1.
+        If there is no such convention, or the threshold is outside 0..1, or the number of images below 1.
     RunNotFoundError, RunIncompleteError, RunFormatError
         If the run cannot be opened.
     OutputError
@@ -227,7 +247,7 @@ def rescore(run: str | Path, *, scoring: str | None = None, iou_threshold: float
         dissection = load(folder)
     else:
         dissection = open_run(folder, manifest, parse(manifest, folder / MANIFEST), None)
-    write_rescored(dissection.rescore(scoring, iou_threshold))
+    write_rescored(dissection.rescore(scoring, iou_threshold, min_images))
     return load(folder)
 
 

@@ -8,24 +8,36 @@ from numpy.typing import NDArray
 
 from onnxdissect.core.evidence import Lattice
 from onnxdissect.core.kernels.count import exceeds, lerp
+from onnxdissect.core.kernels.lattice import SIDE
 from onnxdissect.core.records import Records
 from onnxdissect.core.upsample import Sampling
 
-__all__ = ["best_scores", "lattice_truth", "shuffle"]
+__all__ = ["CELLS", "best_scores", "label_cells", "label_points", "shuffle"]
+
+CELLS = 7
+"""Rows and columns of the cells by which the spread of an overlap is judged."""
+
+_CELL = SIDE // CELLS
 
 
 def shuffle(
     records: Records,
     members: NDArray[np.int64],
     donors: NDArray[np.int32],
+    shifts: NDArray[np.int32],
     lattice: Lattice,
     thresholds: NDArray[np.float32],
     sampling: Sampling,
     intersection: NDArray[np.int32],
     activation: NDArray[np.int32],
+    points: NDArray[np.int64],
+    cells: NDArray[np.int64],
     units: slice,
 ) -> None:
     """Add the masks of one layer in one chunk of images to the counts of every shuffle.
+
+    In shuffle p, the mask of unit k in member m meets the annotation of
+    ``donors[p, (m + shifts[p, k]) % members]``: each unit is given a pairing of its own.
 
     Parameters
     ----------
@@ -34,7 +46,9 @@ def shuffle(
     members : ndarray of int64, shape (images of the chunk,)
         Which member of the lattice each image is; -1 where it is none.
     donors : ndarray of int32, shape (shuffles, members)
-        Whose annotation each member is given.
+        The row of annotations that each shuffle lays beside the members.
+    shifts : ndarray of int32, shape (shuffles, K)
+        How far the row is moved on for each unit.
     lattice : Lattice
         What all members show.
     thresholds : ndarray of float32, shape (Q, K)
@@ -45,6 +59,10 @@ def shuffle(
         Points of the masks that hold each concept; added to in place.
     activation : ndarray of int32, shape (Q, units, shuffles, G)
         Points of the masks given an annotation that carries the category; added to in place.
+    points : ndarray of int64, shape (Q, units, points)
+        Masks that hold each point of the lattice; added to in place.
+    cells : ndarray of int64, shape (Q, units, cells, cells)
+        Over the masks, the product of their points in two cells; added to in place.
     units : slice
         Only these units.
     """
@@ -61,6 +79,7 @@ def shuffle(
         records.shape,
         members,
         donors,
+        shifts,
         (lattice.labels, lattice.mixture_starts, lattice.part_starts, lattice.parts, lattice.carried),
         thresholds,
         (
@@ -75,11 +94,13 @@ def shuffle(
         np.zeros(most, np.int32),
         intersection,
         activation,
+        points,
+        cells,
     )
 
 
-def lattice_truth(lattice: Lattice, concepts: int) -> NDArray[np.int64]:
-    """Count the points that hold each concept, over all members.
+def label_points(lattice: Lattice, concepts: int) -> NDArray[np.int64]:
+    """Count the members that show each concept at each point.
 
     Parameters
     ----------
@@ -89,11 +110,36 @@ def lattice_truth(lattice: Lattice, concepts: int) -> NDArray[np.int64]:
 
     Returns
     -------
-    ndarray of int64, shape (C,)
+    ndarray of int64, shape (C, points)
     """
-    truth = np.zeros(concepts, np.int64)
-    _truth(lattice.labels, lattice.mixture_starts, lattice.part_starts, lattice.parts, truth)
-    return truth
+    shown = np.zeros((concepts, lattice.labels.shape[1]), np.int64)
+    _label_points(lattice.labels, lattice.mixture_starts, lattice.part_starts, lattice.parts, shown)
+    return shown
+
+
+def label_cells(lattice: Lattice, concepts: int) -> NDArray[np.int64]:
+    """Sum over the members the product of the points that show a concept in two cells.
+
+    Parameters
+    ----------
+    lattice : Lattice
+    concepts : int
+        How many concepts there are, C.
+
+    Returns
+    -------
+    ndarray of int64, shape (C, cells, cells)
+    """
+    products = np.zeros((concepts, CELLS**2, CELLS**2), np.int64)
+    _label_cells(
+        lattice.labels,
+        lattice.mixture_starts,
+        lattice.part_starts,
+        lattice.parts,
+        np.zeros((concepts, CELLS**2), np.int64),
+        products,
+    )
+    return products
 
 
 def best_scores(
@@ -101,7 +147,7 @@ def best_scores(
     activation: NDArray[np.int32],
     truth: NDArray[np.int64],
     category_of: NDArray[np.int64],
-) -> NDArray[np.float64]:
+) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
     """Find the highest IoU of each unit in each shuffle, in the paper's convention.
 
     Parameters
@@ -114,9 +160,12 @@ def best_scores(
 
     Returns
     -------
-    ndarray of float64, shape (Q, units, shuffles)
+    best : ndarray of float64, shape (Q, units, shuffles)
+    label : ndarray of int32, shape (Q, units, shuffles)
+        The concept that has it, the lowest on a tie; -1 where the masks meet none.
     """
     best = np.zeros(intersection.shape[:3], np.float64)
+    label = np.full(best.shape, -1, np.int32)
     concepts, categories = intersection.shape[3], activation.shape[3]
     _best(
         intersection.reshape(best.size, concepts),
@@ -124,8 +173,9 @@ def best_scores(
         truth,
         category_of,
         best.reshape(best.size),
+        label.reshape(best.size),
     )
-    return best
+    return best, label
 
 
 @njit(cache=True, nogil=True)
@@ -136,12 +186,15 @@ def _shuffle(
     shape,
     members,
     donors,
+    shifts,
     lattice,
     thresholds,
     sampling,
     seen,
     intersection,
     activation,
+    held,
+    cells_of,
 ):
     image_starts, units, starts, cells, values = records
     labels, mixture_starts, part_starts, parts, carried = lattice
@@ -155,6 +208,9 @@ def _shuffle(
     line = np.empty(w, np.float32)
     points = np.empty(labels.shape[1], np.int32)
     touched = np.empty(seen.shape[0], np.int32)
+    in_cell = np.zeros(cells_of.shape[2], np.int64)
+    cells_met = np.empty(cells_of.shape[2], np.int64)
+    row = donors.shape[1]
     lowest = thresholds[0].copy()
     for q in range(1, thresholds.shape[0]):
         lowest = np.minimum(lowest, thresholds[q])
@@ -189,8 +245,9 @@ def _shuffle(
                 )
                 if area == 0:
                     continue
+                _spread(points, area, held[q, unit - first], cells_of[q, unit - first], in_cell, cells_met)
                 for p in range(donors.shape[0]):
-                    donor = donors[p, members[image]]
+                    donor = donors[p, (members[image] + shifts[p, unit]) % row]
                     plane = labels[donor]
                     met = 0
                     for at in range(area):
@@ -251,19 +308,59 @@ def _trace(grid, rows, row_max, first_hot, last_hot, line, threshold, sampling, 
 
 
 @njit(cache=True, nogil=True)
-def _truth(labels, mixture_starts, part_starts, parts, truth):
-    for member in range(labels.shape[0]):
-        for label in labels[member]:
-            mixture = mixture_starts[member] + label
-            for part in range(part_starts[mixture], part_starts[mixture + 1]):
-                truth[parts[part]] += 1
+def _spread(points, area, held, products, in_cell, met):
+    """Add where a mask's points are."""
+    cells = 0
+    for at in range(area):
+        point = points[at]
+        held[point] += 1
+        cell = (point // SIDE // _CELL) * CELLS + point % SIDE // _CELL
+        if in_cell[cell] == 0:
+            met[cells] = cell
+            cells += 1
+        in_cell[cell] += 1
+    for a in range(cells):
+        for b in range(cells):
+            products[met[a], met[b]] += in_cell[met[a]] * in_cell[met[b]]
+    for a in range(cells):
+        in_cell[met[a]] = 0
 
 
 @njit(cache=True, nogil=True)
-def _best(intersection, activation, truth, category_of, best):
+def _label_points(labels, mixture_starts, part_starts, parts, shown):
+    for member in range(labels.shape[0]):
+        for point in range(labels.shape[1]):
+            mixture = mixture_starts[member] + labels[member, point]
+            for part in range(part_starts[mixture], part_starts[mixture + 1]):
+                shown[parts[part], point] += 1
+
+
+@njit(cache=True, nogil=True)
+def _label_cells(labels, mixture_starts, part_starts, parts, in_cell, products):
+    for member in range(labels.shape[0]):
+        for point in range(labels.shape[1]):
+            mixture = mixture_starts[member] + labels[member, point]
+            cell = (point // SIDE // _CELL) * CELLS + point % SIDE // _CELL
+            for part in range(part_starts[mixture], part_starts[mixture + 1]):
+                in_cell[parts[part], cell] += 1
+        for concept in range(in_cell.shape[0]):
+            counts = in_cell[concept]
+            if not counts.any():
+                continue
+            for a in range(counts.shape[0]):
+                if counts[a]:
+                    for b in range(counts.shape[0]):
+                        products[concept, a, b] += counts[a] * counts[b]
+            counts[:] = 0
+
+
+@njit(cache=True, nogil=True)
+def _best(intersection, activation, truth, category_of, best, label):
     for row in range(best.shape[0]):
         for concept in range(truth.shape[0]):
             met = intersection[row, concept]
             if met > 0:
                 union = activation[row, category_of[concept]] + truth[concept] - met
-                best[row] = max(best[row], met / union)
+                if met / union > best[row]:
+                    best[row] = met / union
+                    label[row] = concept

@@ -1,0 +1,110 @@
+"""Which concepts a unit may be labelled with: those that enough images hold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxdissect.core.evidence import Evidence
+from onnxdissect.core.scoring import NO_CONCEPT
+from onnxdissect.errors import ParameterError
+
+__all__ = ["among", "candidates", "check_min_images", "followed"]
+
+
+def check_min_images(min_images: int) -> int:
+    """Refuse a number of images that no concept can be asked for.
+
+    Parameters
+    ----------
+    min_images : int
+        Concepts held by fewer images are no candidates.
+
+    Returns
+    -------
+    int
+        The same number.
+
+    Raises
+    ------
+    ParameterError
+        If it is below 1.
+    """
+    if min_images < 1:
+        raise ParameterError(
+            f"the number of images a concept must be held by cannot be {min_images}",
+            hint="--min-images 10; 1 leaves no concept out",
+        )
+    return int(min_images)
+
+
+def candidates(concept_images: NDArray[np.int64], min_images: int) -> NDArray[np.bool_]:
+    """Tell which concepts are candidates for labels.
+
+    The one place that decides it: labels, the best concept of each category, the concepts followed image by
+    image, winners of resamples and what shuffles reach are all taken among these. Counts are not: they hold
+    every concept.
+
+    Parameters
+    ----------
+    concept_images : ndarray of int64, shape (C,)
+        How many images of the run hold each concept.
+    min_images : int
+        What a candidate needs.
+
+    Returns
+    -------
+    ndarray of bool, shape (C,)
+    """
+    return np.asarray(concept_images >= min_images, np.bool_)
+
+
+def among(iou: NDArray[np.float64], candidate: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Take the score of every concept that is no candidate for 0, which makes no label.
+
+    Parameters
+    ----------
+    iou : ndarray of float64, shape (..., C)
+        Scores; not changed.
+    candidate : ndarray of bool, shape (C,)
+        As of `candidates`.
+
+    Returns
+    -------
+    ndarray of float64, shape (..., C)
+        The scores themselves where there is nothing to leave out.
+    """
+    return iou if candidate.all() else np.where(candidate, iou, 0.0)
+
+
+def followed(evidence: Evidence, candidate: NDArray[np.bool_]) -> Evidence:
+    """Leave out what was counted image by image of concepts that are no candidates.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        Not changed.
+    candidate : ndarray of bool, shape (C,)
+        As of `candidates`.
+
+    Returns
+    -------
+    Evidence
+        The contenders that are candidates, in their order; the evidence itself where all are.
+    """
+    contenders = evidence.contenders
+    known = contenders >= 0
+    kept = known & candidate[np.where(known, contenders, 0)] if candidate.size else known
+    if np.array_equal(kept, known):
+        return evidence
+    order = np.argsort(~kept, axis=2, kind="stable")
+    # What is not kept comes last: a unit's contenders end at the first -1.
+    chosen = np.where(kept, contenders, NO_CONCEPT)
+    chosen = np.take_along_axis(chosen, order, axis=2)
+    of_mask = np.repeat(np.arange(evidence.starts.size - 1), np.diff(evidence.starts))
+    room = contenders.shape[2]
+    intersection = np.take_along_axis(evidence.intersection, order.reshape(-1, room)[of_mask], axis=1)
+    intersection[chosen.reshape(-1, room)[of_mask] < 0] = 0
+    return replace(evidence, contenders=chosen, intersection=intersection)

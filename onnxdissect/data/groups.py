@@ -1,0 +1,121 @@
+"""Which images belong together: frames of one film, slices of one body, photographs of one street."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxdissect.errors import ParameterError, nearest
+
+__all__ = [
+    "FEW_GROUPS",
+    "GROUP_COLUMN",
+    "NO_GROUPS",
+    "GroupOf",
+    "group_rule",
+    "group_warnings",
+    "number_groups",
+]
+
+GROUP_COLUMN = "group"
+"""The column of index.csv that groups images unless something else is asked for."""
+NO_GROUPS = "none"
+"""Asked for, each image stands for itself."""
+FEW_GROUPS = 20
+"""With fewer, what resampling them says is rough."""
+
+_PREFIX = "prefix:"
+
+GroupOf = Callable[[Sequence[str], str], str]
+"""From the cells of a row and the path of its image to the name of its group; empty for none."""
+
+
+def group_rule(
+    asked: str | None, columns: Mapping[str, int], categories: Collection[str]
+) -> tuple[str | None, GroupOf]:
+    """Decide what groups the images of an index.
+
+    Parameters
+    ----------
+    asked : str or None
+        A column of index.csv; ``folder``, the folder of the image's path; ``prefix:N``, the first N
+        characters of its file name; ``none``; or None for the column ``group``, if there is one.
+    columns : mapping of str to int
+        Columns of index.csv and their positions.
+    categories : collection of str
+        Of the data set; a category of the name ``group`` is not taken for one of groups.
+
+    Returns
+    -------
+    rule : str or None
+        What it came to, which asked for gives the same; None without groups.
+    group_of : callable
+
+    Raises
+    ------
+    ParameterError
+        If there is no such column or rule.
+    """
+    if asked is None:
+        asked = GROUP_COLUMN if GROUP_COLUMN in columns and GROUP_COLUMN not in categories else NO_GROUPS
+    if asked in columns:
+        position = columns[asked]
+        return asked, lambda cells, image: cells[position].strip()
+    if asked == NO_GROUPS:
+        return None, lambda cells, image: ""
+    if asked == "folder":
+        return asked, lambda cells, image: str(PurePosixPath(image).parent)
+    length = asked.removeprefix(_PREFIX)
+    if asked.startswith(_PREFIX) and length.isascii() and length.isdigit() and int(length) > 0:
+        return asked, lambda cells, image: PurePosixPath(image).name[: int(length)]
+    raise ParameterError(
+        f"index.csv has no column {asked!r} to group images by",
+        candidates=nearest(asked, columns) or tuple(columns),
+        hint="--groups folder or --groups prefix:6 group them by their paths, --groups none not at all",
+    )
+
+
+def number_groups(names: Sequence[str]) -> NDArray[np.int64]:
+    """Number groups as they appear.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Group of each image; one that names none is a group of its own.
+
+    Returns
+    -------
+    ndarray of int64, shape (images,)
+    """
+    numbers: dict[str | int, int] = {}
+    keys: list[str | int] = [name or i for i, name in enumerate(names)]
+    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
+
+
+def group_warnings(groups: NDArray[np.int64] | None) -> list[str]:
+    """Say where groups are too few, or too unequal, to be resampled well.
+
+    Parameters
+    ----------
+    groups : ndarray of int64, shape (images,), or None
+        Group of each image, from 0.
+
+    Returns
+    -------
+    list of str
+        At most one sentence.
+    """
+    if groups is None:
+        return []
+    sizes = np.bincount(groups)
+    # As many equal groups would make estimates as uncertain as these do.
+    worth = float(groups.size**2 / np.square(sizes, dtype=np.float64).sum())
+    if worth >= FEW_GROUPS:
+        return []
+    return [
+        f"{groups.size} images are of {sizes.size} groups, worth {worth:.1f} of equal size: with fewer than "
+        f"{FEW_GROUPS} intervals are rough and rather too narrow, and p-values too large"
+    ]

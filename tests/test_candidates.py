@@ -1,0 +1,165 @@
+"""Concepts held by few images: counted, but no candidates for labels."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from test_core import World, worlds
+from test_evidence import witnessed
+from test_null import shuffled
+from test_run import Convolution, broden, dissect, network
+
+import onnxdissect
+from onnxdissect.core.candidates import among, candidates, check_min_images, followed
+from onnxdissect.errors import ParameterError
+from onnxdissect.results import rescore
+from onnxdissect.results.records import Unit
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Path:
+    network(tmp_path / "net.onnx", [Convolution(5, (3, 3), (2, 2), (1, 1, 1, 1))], pool=False, seed=1)
+    broden(tmp_path / "data", 30, seed=2)
+    return tmp_path
+
+
+def middle(run: onnxdissect.Dissection) -> int:
+    """A number of images that about half of the concepts are held by."""
+    return int(np.median([concept.images for concept in run.concepts])) + 1
+
+
+def labels(units: list[Unit]) -> list[tuple[str, float, object]]:
+    return [(unit.label, unit.iou, unit.best) for unit in units]
+
+
+def test_labels_are_the_best_of_the_candidates(world: Path) -> None:
+    whole = dissect(world, out=world / "whole")
+    least = middle(whole)
+    run = dissect(world, min_images=least)
+    scores = whole.iou("relu0")[0]
+    held = [c for c, concept in enumerate(run.concepts) if concept.images >= least]
+    assert 0 < len(held) < len(run.concepts)
+    assert [unit.label for unit in run.units()] != [unit.label for unit in whole.units()]
+    for unit in run.units():
+        best = max(held, key=lambda c: (scores[unit.unit, c], -c))
+        if scores[unit.unit, best] == 0:
+            assert (unit.label, unit.iou, unit.iou_low) == ("", 0, None)
+            continue
+        assert (unit.label, unit.iou) == (run.concepts[best].name, scores[unit.unit, best])
+        assert unit.iou_low is not None
+        for category, (name, iou) in unit.best.items():
+            inside = [c for c in held if run.concepts[c].category == category and scores[unit.unit, c] > 0]
+            best = max(inside, key=lambda c: (scores[unit.unit, c], -c), default=-1)
+            assert (name, iou) == (
+                ("", 0) if best < 0 else (run.concepts[best].name, scores[unit.unit, best])
+            )
+    # Counts, and what concepts there are, stay as they were.
+    assert run.concepts == whole.concepts
+    np.testing.assert_array_equal(run.counts("relu0").intersection, whole.counts("relu0").intersection)
+    evidence = run.evidence("relu0")
+    assert evidence is not None
+    assert set(evidence.contenders.ravel().tolist()) <= {-1, *held}
+
+
+def test_a_run_is_rescored_with_other_candidates_and_back(world: Path) -> None:
+    whole = dissect(world)
+    least = middle(whole)
+    fresh = dissect(world, min_images=least, out=world / "fresh")
+    again = rescore(world / "run", min_images=least)
+    assert labels(again.units()) == labels(fresh.units())
+    assert again.manifest["parameters"]["min_images"] == least
+    # The same resamples, as far as the run followed the same concepts; never a label that was not followed.
+    for one, two in zip(again.units(), fresh.units(), strict=True):
+        assert one.iou_low in (None, two.iou_low)
+    assert any(unit.iou_low is not None for unit in again.units())
+    # What all concepts reach by chance is no measure for some of them.
+    assert {unit.p_value for unit in again.units()} == {None}
+    assert again.summary()[0].detectors_fdr is None
+    assert None not in {unit.p_value for unit in fresh.units()}
+    assert rescore(world / "run", min_images=1).units() == whole.units()
+
+
+def test_it_is_part_of_the_run(world: Path) -> None:
+    dissect(world, min_images=2)
+    with pytest.raises(onnxdissect.errors.RunMismatchError, match=r"min_images: 2 there, 3 asked for"):
+        dissect(world, min_images=3)
+    # A run of a version without it left no concept out.
+    run = dissect(world, out=world / "older")
+    manifest = json.loads((run.path / "manifest.json").read_text())
+    del manifest["parameters"]["min_images"], manifest["made_with"]
+    (run.path / "manifest.json").write_text(json.dumps(manifest))
+    old = onnxdissect.load(run.path)
+    assert old.min_images == 1 and old.units() == run.units()
+    assert dissect(world, out=world / "older").units() == run.units()
+    assert {unit.p_value for unit in rescore(run.path).units()} != {None}
+
+
+def test_impossible_numbers_are_refused(world: Path) -> None:
+    with pytest.raises(ParameterError) as caught:
+        dissect(world, min_images=0)
+    assert caught.value.hint and not (world / "run").exists()
+    run = dissect(world)
+    with pytest.raises(ParameterError):
+        rescore(run.path, min_images=-1)
+    with pytest.raises(ParameterError):
+        check_min_images(0)
+
+
+def test_without_a_candidate_nothing_has_a_label(world: Path) -> None:
+    run = dissect(world, min_images=31)
+    assert {unit.label for unit in run.units()} == {""}
+    assert {(unit.iou_low, unit.stability, unit.p_value) for unit in run.units()} == {(None, None, 1.0)}
+    assert run.summary()[0].detectors == 0
+
+
+@given(worlds(), st.lists(st.booleans(), min_size=1, max_size=5))
+@settings(max_examples=30, deadline=None)
+def test_what_is_followed_equals_a_filter(world: World, chosen: list[bool]) -> None:
+    evidence, _ = witnessed(world)
+    candidate = np.array([chosen[c % len(chosen)] for c in range(len(world.category_of))])
+    kept = followed(evidence, candidate)
+    q, k, room = evidence.contenders.shape
+    for row in range(q * k):
+        before, after = (e.contenders.reshape(-1, room)[row].tolist() for e in (evidence, kept))
+        expected = [c for c in before if c >= 0 and candidate[c]]
+        assert after == expected + [-1] * (room - len(expected))
+        for mask in range(evidence.starts[row], evidence.starts[row + 1]):
+            met = dict(zip(before, evidence.intersection[mask].tolist(), strict=True))
+            assert kept.intersection[mask].tolist() == [met[c] for c in expected] + [0] * (
+                room - len(expected)
+            )
+    np.testing.assert_array_equal(kept.activation, evidence.activation)
+
+
+@given(worlds(), st.integers(1, 4))
+@settings(max_examples=15, deadline=None)
+def test_chance_is_measured_among_the_candidates(world: World, least: int) -> None:
+    _, donors, held = shuffled_among(world, least)
+    best, all_donors = shuffled(world, 2, 3)
+    np.testing.assert_array_equal(donors, all_donors)
+    some, _, _ = shuffled_among(world, least)
+    assert (some <= best).all()
+    if held.all():
+        np.testing.assert_array_equal(some, best)
+    if not held.any():
+        assert not some.any()
+
+
+def shuffled_among(
+    world: World, least: int
+) -> tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.bool_]]:
+    best, donors = shuffled(world, 2, 3, min_images=least)
+    return best, donors, candidates(world.expected().concept_images, least)
+
+
+def test_scores_of_others_are_nothing() -> None:
+    iou = np.array([[0.3, 0.2, 0.1]])
+    assert among(iou, np.array([False, True, True])).tolist() == [[0.0, 0.2, 0.1]]
+    assert among(iou, np.ones(3, np.bool_)) is iou
+    assert candidates(np.array([0, 1, 5]), 1).tolist() == [False, True, True]
