@@ -112,7 +112,7 @@ class Snapshot:
     source : str
         The run or file it is from.
     data, parameters, preprocessing : dict
-        As in the manifest.
+        As in the manifest; the parameters with the map that each layer was given, ``layer_upsample``.
     categories : tuple of str
         The axis G of arrays.
     concepts : tuple of str
@@ -226,7 +226,10 @@ def snapshot_of(run: Dissection) -> Snapshot:
     return Snapshot(
         source=str(run.path),
         data=dict(run.manifest["data"]),
-        parameters=dict(run.manifest["parameters"]),
+        parameters={
+            **run.manifest["parameters"],
+            "layer_upsample": {info.name: info.upsample for info in run.layers},
+        },
         preprocessing=dict(run.manifest["preprocessing"]),
         categories=run.categories,
         concepts=tuple(concept.name for concept in run.concepts),
