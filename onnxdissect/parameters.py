@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from onnxdissect.core.candidates import check_min_images
+from onnxdissect.core.quantiles import check_quantiles
 from onnxdissect.core.scoring import check_iou_threshold
-from onnxdissect.core.thresholds import check_quantiles
 from onnxdissect.core.upsample import UPSAMPLE_MAPS
 from onnxdissect.errors import ParameterError, nearest
 

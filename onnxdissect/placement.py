@@ -17,11 +17,11 @@ from onnxdissect.model import (
     Session,
     contradicts,
     measure_centres,
+    nearer_to_rule,
     rule_distance,
-    spreads_evenly,
 )
 
-__all__ = ["CHECK_IMAGES", "Placement", "place_layers"]
+__all__ = ["CHECK_IMAGES", "Placement", "place_layers", "settle"]
 
 CHECK_IMAGES = 2
 """Images that a rule is checked with when a run starts: 18 forward passes."""
@@ -71,10 +71,10 @@ def place_layers(
         In the session's order.
     first_images : callable
         Gives so many of the run's first images, prepared, fewer where there are no more. ``"effective"``
-        measures on `onnxdissect.model.PROBE_IMAGES`; rules that have to be checked are, on `CHECK_IMAGES`.
+        measures on `onnxdissect.model.PROBE_IMAGES`; rules are checked on `CHECK_IMAGES`.
     upsample : str
-        The map that was asked for. ``"auto"`` spreads cells evenly, as ``"resize"`` does, unless the rule has
-        them elsewhere by more than a cell and a measurement agrees with it.
+        The map that was asked for. ``"auto"`` is ``"receptive-field"`` where the check does not contradict
+        it; asked for by name, it is kept, with a warning.
 
     Returns
     -------
@@ -89,18 +89,40 @@ def place_layers(
     if upsample == "effective":
         measured = measure_centres(session, layers, network.input, first_images(PROBE_IMAGES))
         return tuple(map(_by_measurement, layers, measured))
-    if upsample == "auto":
-        doubtful = [not spreads_evenly(layer, network.size) for layer in layers]
-    else:
-        doubtful = [upsample == "receptive-field" and layer.receptive_field is not None for layer in layers]
-    if not any(doubtful):
-        return tuple(_by_rule(layer) if upsample == "receptive-field" else _EVEN for layer in layers)
+    if upsample == "resize" or not any(layer.receptive_field for layer in layers):
+        return tuple(_EVEN for _ in layers)
     centres = measure_centres(session, layers, network.input, first_images(CHECK_IMAGES))
-    settle = _confirmed if upsample == "auto" else _as_asked
-    return tuple(
-        settle(layer, centre) if doubt else _EVEN
-        for layer, centre, doubt in zip(layers, centres, doubtful, strict=True)
-    )
+    if upsample == "auto":
+        return tuple(
+            settle(layer, network.size, centre) for layer, centre in zip(layers, centres, strict=True)
+        )
+    return tuple(map(_as_asked, layers, centres))
+
+
+def settle(layer: Layer, pixels: tuple[int, int], centre: EffectiveCentre) -> Placement:
+    """Decide what ``"auto"`` gives a layer.
+
+    Parameters
+    ----------
+    layer : Layer
+        With the rule, its receptive field.
+    pixels : (int, int)
+        (height, width) of the network's input.
+    centre : EffectiveCentre
+        As measured.
+
+    Returns
+    -------
+    Placement
+        By the rule, unless there is none, its cells turn out to lie in another order, or they respond more
+        than half a cell from there and nearer to an even spread.
+    """
+    placed = _by_rule(layer)
+    if layer.receptive_field is None or not (contradicts(layer, centre) or centre.disordered):
+        return replace(placed, measured=centre)
+    if not nearer_to_rule(layer, pixels, centre):
+        placed = _EVEN
+    return replace(placed, measured=centre, warning=_contradiction(layer, centre, placed.upsample))
 
 
 def _by_rule(layer: Layer) -> Placement:
@@ -122,29 +144,20 @@ def _by_measurement(layer: Layer, centre: EffectiveCentre) -> Placement:
     return replace(other, measured=centre, warning=said)
 
 
-def _confirmed(layer: Layer, centre: EffectiveCentre) -> Placement:
-    """Keep a rule that has cells elsewhere than evenly spread only where the measurement agrees."""
-    apart = rule_distance(layer, centre)
-    if apart is not None and not contradicts(layer, centre):
-        return replace(_by_rule(layer), measured=centre)
-    found = centre.reason or f"cells respond {_cells(apart)} from there"
-    said = (
-        f"the graph has the cells of layer {layer.name!r} elsewhere than evenly spread over the image, and a "
-        f"measurement does not agree: {found}; it is upsampled by resize"
-    )
-    return replace(_EVEN, measured=centre, warning=said)
-
-
 def _as_asked(layer: Layer, centre: EffectiveCentre) -> Placement:
     placed = replace(_by_rule(layer), measured=centre)
-    if not contradicts(layer, centre):
+    if layer.receptive_field is None or not (contradicts(layer, centre) or centre.disordered):
         return placed
-    said = (
-        f"the cells of layer {layer.name!r} respond {_cells(rule_distance(layer, centre))} from the centres "
-        "of their receptive fields; --upsample effective puts them where they respond"
+    return replace(placed, warning=_contradiction(layer, centre, placed.upsample))
+
+
+def _contradiction(layer: Layer, centre: EffectiveCentre, upsample: str) -> str:
+    apart = rule_distance(layer, centre)
+    found = centre.reason
+    if apart is not None:
+        found = f"they respond {apart[0]:+.2f} cells further down and {apart[1]:+.2f} to the right"
+    hint = "" if centre.disordered else "; --upsample effective puts them there"
+    return (
+        f"the cells of layer {layer.name!r} are not where its receptive fields have their centres: {found}. "
+        f"It is upsampled by {upsample}{hint}"
     )
-    return replace(placed, warning=said)
-
-
-def _cells(apart: tuple[float, float] | None) -> str:
-    return "elsewhere" if apart is None else f"{apart[0]:+.2f} cells down and {apart[1]:+.2f} across"

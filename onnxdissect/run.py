@@ -17,6 +17,7 @@ from onnxdissect.core.null import Shuffles
 from onnxdissect.core.pipeline import Progress, run_pass, tally
 from onnxdissect.core.plan import LayerPlan, Plan
 from onnxdissect.core.plateaus import plateau_warnings
+from onnxdissect.core.quantiles import quantile_warnings
 from onnxdissect.core.state import STATE_FORMAT, PassState
 from onnxdissect.core.warmup import kernels_warming
 from onnxdissect.core.witness import Witness
@@ -118,11 +119,12 @@ def dissect(
         Levels tau, each in (0, 1): the share of a unit's activations that lies above its threshold T_k.
     iou_threshold : float
         A unit whose best IoU exceeds this is a detector; in 0..1.
-    upsample : {"auto", "resize", "receptive-field", "effective"}
-        How activation maps are brought to the label grid: cells spread evenly, at the centres of their
-        receptive fields, or where they were measured to respond on the first images. ``"auto"`` spreads them
-        evenly unless the graph has them elsewhere, and a measurement agrees. What a layer was given is
-        recorded; without receptive fields, or where nothing can be measured, it is another one, and said.
+    upsample : {"auto", "receptive-field", "effective", "resize"}
+        How activation maps are brought to the label grid: cells at the centres of their receptive fields,
+        where they were measured to respond on the first images, or spread evenly. ``"auto"`` is
+        ``"receptive-field"``, but ``"resize"`` where a check on the first images has the cells more than half
+        a cell elsewhere and nearer to that. Where a layer cannot be given its map it takes another one. What
+        it was given is recorded.
     preset : str, optional
         Preprocessing by name; see `onnxdissect.model.choose_preprocessing`.
     mean, std : sequence of float, optional
@@ -213,7 +215,8 @@ def dissect(
         dataset = _open_data(data, progress, groups).subset(split=split, limit=limit)
         network = load_network(
             network_path,
-            image_size=image_size or dataset.image_size,
+            image_size=image_size,
+            default_size=dataset.image_size,
             bind=bind,
             layouts=layouts,
             custom_ops=custom_ops,
@@ -252,6 +255,7 @@ def dissect(
             *session.warnings,
             *(place.warning for place in places if place.warning),
             *group_warnings(plan.groups),
+            *quantile_warnings(plan.layers, plan.quantiles, plan.images),
         ]
         _announce(notify, network, dataset, session, preprocessing, plan, places, size)
         for warning in warnings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -16,10 +17,11 @@ from onnx import numpy_helper
 from test_run import broden
 
 import onnxdissect
-from onnxdissect.check.baseline import open_baseline
+from onnxdissect.check.baseline import _checksum, open_baseline
 from onnxdissect.check.comparison import changed_units, make_comparison
 from onnxdissect.check.config import Config, LayerMinimum, parse_config, read_config
 from onnxdissect.check.gate import check_model
+from onnxdissect.check.packing import pack, unpack
 from onnxdissect.check.rules import apply_rules
 from onnxdissect.check.snapshot import Snapshot, snapshot_of
 from onnxdissect.check.start import first_config
@@ -77,6 +79,32 @@ def test_baseline_file_says_what_the_run_says(run: Path, baseline: Path) -> None
     # The file stands where the run stood; the candidate is always a run.
     assert compare(two, one, Config()) == compare(one, one, Config())
     assert one.layers[0].iou.tolist() == two.layers[0].iou.tolist()
+
+
+def test_reliable_detectors_are_those_of_the_run(run: Path, baseline: Path, tmp_path: Path) -> None:
+    told = [unit.reliable for unit in onnxdissect.load(run).units()]
+    for snapshot in (open_baseline(run), open_baseline(baseline)):
+        assert snapshot.reliable(snapshot.layers[0]).tolist() == told
+    one = open_baseline(run)
+    # Nothing of the candidate keeps its label.
+    other = replace(one, layers=(replace(one.layers[0], label=np.full_like(one.layers[0].label, -1)),))
+    (layers, labels) = (
+        finding for finding in compare(one, other, Config())[0] if finding.rule in ("layers", "labels")
+    )
+    assert f"0 of {sum(map(bool, told))} reliable detectors keep" in labels.message
+    assert f"detectors, {sum(map(bool, told))} of them reliable" in layers.message
+    # A file of a version that kept no intervals: what is known of stability decides.
+    older = replace(one, layers=(replace(one.layers[0], low=np.full(one.layers[0].units, np.nan)),))
+    stable = older.detectors(older.layers[0]) & (older.layers[0].stability > 0.9)
+    (labels,) = (finding for finding in compare(older, other, Config())[0] if finding.rule == "labels")
+    assert f"0 of {stable.sum()} stable detectors keep" in labels.message
+    body = json.loads(baseline.read_text(encoding="utf-8"))
+    arrays = unpack(body["arrays"])
+    del arrays["0/low"], body["format_version"], body["sha256"]
+    body["arrays"] = pack(arrays)
+    sealed = {"format_version": 1, "sha256": _checksum(body), **body}
+    (tmp_path / "older.json").write_text(json.dumps(sealed), encoding="utf-8")
+    assert open_baseline(tmp_path / "older.json").layers[0].trust == "stability"
 
 
 @pytest.mark.parametrize("damage", ["cut", "edited", "version"])
@@ -149,6 +177,7 @@ def test_minima_and_named_concepts(run: Path) -> None:
         ({"required": ["a"], "forbidden": ["a"]}, "both required and forbidden"),
         ({"minimum-detectors": 3, "minimum-unique": 4}, "contradicts"),
         ({"significance": 2.0}, "0..1"),
+        ({"stable": 1.0}, "below 1"),
         ({"resamples": 1}, "from 100"),
         ({"required": "wheel"}, "list"),
     ],

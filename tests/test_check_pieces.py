@@ -246,7 +246,7 @@ def test_the_plugin_passes_and_fails(suite: pytest.Pytester, home: Path) -> None
         [
             "*the marker dissection takes baseline, config, data, options by name, not basline",
             "check failed: * (*zeroed.onnx against *baseline.json)",
-            "error: labels: relu6: * stable detectors keep their label, 80% must",
+            "error: labels: relu6: * detectors * keep their label, 80% must",
             "  - unit *: * became nothing",
         ]
     )

@@ -80,7 +80,12 @@ def test_a_run_as_a_process(world: Path) -> None:
     said = process(*RUN)
     assert said.code == 0
     assert re.search(
-        r"^layer +value +units +detectors +FDR 5 % +unique +95 % +color +object +part", said.out, re.M
+        r"^layer +value +units +detectors +FDR 5 % +reliable +unique +95 % +unique reliable +color +object",
+        said.out,
+        re.M,
+    )
+    assert re.search(
+        r"^relu1: \d of 4 units detect a concept(, (\d|none) of them reliably)?$", said.out, re.M
     )
     assert re.search(r"^relu1 +relu0 +4 ", said.out, re.M)
     assert "run:    dissections/net-data" in said.out

@@ -20,12 +20,13 @@ from onnxdissect.core.kernels.rank import bin_edges, order
 from onnxdissect.core.kernels.sift import Sieve, thin
 from onnxdissect.core.pipeline import LayerTally, run_pass, tally
 from onnxdissect.core.plan import LayerPlan, Plan
+from onnxdissect.core.quantiles import check_quantiles, quantile_warnings, tail_size
 from onnxdissect.core.records import Records
 from onnxdissect.core.room import Room
 from onnxdissect.core.samples import Samples
 from onnxdissect.core.spool import Spool
 from onnxdissect.core.state import Passed, PassState
-from onnxdissect.core.thresholds import Thresholds, check_quantiles, tail_size
+from onnxdissect.core.thresholds import Thresholds
 from onnxdissect.core.top import TopImages
 from onnxdissect.core.upsample import Field
 from onnxdissect.data.annotation import Annotation
@@ -468,3 +469,26 @@ def test_tail_size_reads_the_quantile_as_written(quantile: float, positions: int
 def test_quantiles_outside_the_open_interval_are_refused(quantile: float) -> None:
     with pytest.raises(ParameterError, match="strictly between 0 and 1"):
         check_quantiles([0.005, quantile])
+
+
+# ------------------------------------------------------------------------------------- too few activations
+
+
+@given(st.integers(1, 400), st.integers(1, 9), st.sampled_from([0.5, 0.1, 0.02, 0.005, 0.0003]))
+def test_what_a_warning_offers_would_do(images: int, cells: int, quantile: float) -> None:
+    layers = [LayerPlan("logits", 4, (1, cells), None)]
+    (*said,) = quantile_warnings(layers, [quantile], images)
+    assert bool(said) == (tail_size(quantile, images * cells) == 0)
+    for text in said:
+        level = float(text.split("--quantile ")[1].split()[0])
+        enough = int(text.split("or more, or ")[1].split()[0])
+        assert tail_size(level, images * cells) >= 1
+        assert tail_size(quantile, (enough - 1) * cells) == 0 < tail_size(quantile, enough * cells)
+
+
+def test_a_quantile_that_leaves_nothing_is_told() -> None:
+    layers = [LayerPlan("logits", 10, (1, 1), None), LayerPlan("relu", 10, (7, 7), None)]
+    assert quantile_warnings(layers, [0.005], 100) == [
+        "logits has 100 activations per unit; at quantile 0.005 none lies above the threshold; "
+        "take --quantile 0.01 or more, or 200 images"
+    ]

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import naive_statistics
@@ -13,7 +18,7 @@ from test_run import Convolution, broden, dissect, network
 
 import onnxdissect
 from onnxdissect.core.reliability import reliable
-from onnxdissect.results import rescore
+from onnxdissect.results import headline, rescore
 from onnxdissect.results.records import Concept, LayerSummary, Unit
 from onnxdissect.results.reliability import label_positions, with_reliability
 
@@ -123,3 +128,72 @@ def test_without_a_bootstrap_nothing_is_said(world: Path) -> None:
     assert {unit.reliable for unit in run.units()} == {None}
     (summary,) = run.summary()
     assert summary.reliable_detectors is None and summary.unique_reliable is None
+
+
+def lines(*words: object) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "onnxdissect", *map(str, words)], capture_output=True, text=True, check=True
+    )
+    return done.stdout.splitlines()
+
+
+def test_the_command_says_it_first_and_says_what_would_help(world: Path) -> None:
+    few, frequent = sorted({concept.images for concept in dissect(world, iou_threshold=0.0).concepts})[-2:]
+    assert few >= 10, "rare concepts would be all there are"
+    said = lines("rescore", world / "run", "--iou-threshold", 0.0)
+    assert "relu1: 5 of 5 units detect a concept, none of them reliably" in said
+    (advice,) = [line for line in said if line.startswith("only 0 of 5 detectors are reliable")]
+    assert "More images would help" in advice and "--min-images" not in advice
+    said = lines("rescore", world / "run", "--min-images", frequent)
+    left = sum(concept.images < frequent for concept in onnxdissect.load(world / "run").concepts)
+    assert f"{left} concepts in fewer than {frequent} images were no candidates" in said
+    told = json.loads("\n".join(lines("rescore", world / "run", "--json")))
+    run = onnxdissect.load(world / "run")
+    (summary,), (layer,) = run.summary(), told["layers"]
+    for name in ("reliable_detectors", "unique_reliable", "rare_labels"):
+        assert layer[name] == getattr(summary, name)
+    assert (told["min_images"], told["left_out"], told["advice"]) == (frequent, left, headline.advice(run))
+
+
+def summed(
+    run: onnxdissect.Dissection, *, detectors: int, reliable: int | None, rare: int
+) -> onnxdissect.Dissection:
+    (summary,) = run.summary()
+    counted = replace(summary, units=1000, detectors=detectors, reliable_detectors=reliable, rare_labels=rare)
+    run._summaries = (counted,)
+    return run
+
+
+@pytest.mark.parametrize(
+    ("detectors", "reliable", "rare", "headline_", "words"),
+    [
+        (91, 84, 5, "91 of 1,000 units detect a concept, 84 of them reliably", None),
+        (91, 46, 5, "91 of 1,000 units detect a concept, 46 of them reliably", None),
+        (91, 45, 0, "91 of 1,000 units detect a concept, 45 of them reliably", r"only 45 of 91 .* help$"),
+        (
+            91,
+            0,
+            9,
+            "91 of 1,000 units detect a concept, none of them reliably",
+            r"9 of the labels stand .* --min-images 10",
+        ),
+        (
+            600,
+            3,
+            9,
+            "600 of 1,000 units detect a concept, 3 of them reliably",
+            r"In relu1 they are so few that some",
+        ),
+        (0, 0, 0, "0 of 1,000 units detect a concept", None),
+        (91, None, 9, "91 of 1,000 units detect a concept", None),
+    ],
+)
+def test_what_is_said(
+    world: Path, detectors: int, reliable: int | None, rare: int, headline_: str, words: str | None
+) -> None:
+    run = summed(dissect(world), detectors=detectors, reliable=reliable, rare=rare)
+    assert headline.headline(run.summary()[0]) == headline_
+    said = headline.advice(run)
+    assert bool(said) == (words is not None)
+    if words is not None:
+        assert re.search(words, said[0])

@@ -68,9 +68,9 @@ class Config:
     iou_margin, unique_margin : float
         Share of a unit's IoU, or of a layer's unique detectors, that may go.
     labels_kept : float
-        Share of the baseline's stable detectors that must keep their label.
+        Share of the baseline's reliable detectors that must keep their label.
     stable : float
-        A detector is stable from this stability on; all are where the run has none.
+        A reliable detector's stability exceeds this; all count as reliable where the run has none.
     minimum_detectors, minimum_unique : int
         Over all layers: units, and distinct labels.
     categories : mapping of str to int
@@ -288,6 +288,8 @@ def _value(name: str, key: str, value: Any, default: Any, source: str) -> Any:
         raise wrong("a share in 0..1" if name in _SHARES else "a number from 0")
     if name == "significance" and value in (0, 1):
         raise wrong("a share between 0 and 1: with either, the figures do not matter")
+    if name == "stable" and value == 1:
+        raise wrong("a share below 1: no label wins in more than all resamples")
     return float(value)
 
 

@@ -59,7 +59,7 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
             "The evidence names the units. Look at their top images: the training data may carry the cue.",
         ),
         "labels": Description(
-            "Enough of the baseline's stable detectors keep their label.",
+            "Enough of the baseline's reliable detectors keep their label.",
             "Units that all kept their IoU at other places were reordered, which is harmless if the next "
             "layer was reordered alike. Otherwise the network was trained on, or computes something else.",
         ),

@@ -45,7 +45,7 @@ class ModelOptions:
     Attributes
     ----------
     image_size : (int, int) or None
-        For graphs that take images of any size; by default the data's.
+        As `load_network` takes it.
     bind : mapping of str to array_like or str
         Values of inputs beside the image.
     layouts : mapping of str to str
@@ -59,20 +59,15 @@ class ModelOptions:
     layouts: Mapping[str, str] = field(default_factory=dict)
     custom_ops: Sequence[str | Path] = ()
 
-    def given(self, dataset: Dataset) -> dict[str, Any]:
+    def given(self) -> dict[str, Any]:
         """Give them as arguments.
-
-        Parameters
-        ----------
-        dataset : Dataset
-            What the model is dissected on.
 
         Returns
         -------
         dict
         """
         return {
-            "image_size": self.image_size or dataset.image_size,
+            "image_size": self.image_size,
             "bind": self.bind,
             "layouts": self.layouts,
             "custom_ops": self.custom_ops,
@@ -173,9 +168,11 @@ def check_model(
         source = source or _folder(snapshot)
         dataset = _same_data(snapshot, source, told=bool(data is not None or config.data))
         try:
-            reading = options.given(dataset)
+            reading = options.given()
             out = Path(work) / "candidate"
-            candidate = _dissect(path, snapshot, config, source, reading, preset, out, progress, notify)
+            candidate = _dissect(
+                path, snapshot, config, source, dataset.image_size, reading, preset, out, progress, notify
+            )
             drift: tuple[LayerDrift, ...] = ()
             parity: tuple[Finding, ...] = ()
             if against is not None and config.on("parity"):
@@ -264,13 +261,14 @@ def _dissect(
     baseline: Snapshot,
     config: Config,
     data: str,
+    default_size: tuple[int, int],
     reading: Mapping[str, Any],
     preset: str | None,
     out: Path,
     progress: Progress | None,
     notify: Callable[[str], None] | None,
 ) -> _Candidate:
-    network = load_network(model, **reading)
+    network = load_network(model, default_size=default_size, **reading)
     matches = match_layers(baseline.layers, network.layers)
     parameters = baseline.parameters
     preprocessing, statements = _prepared(baseline, network, preset)
@@ -366,7 +364,7 @@ def _drift(
         (against, [match.before for match in matches], _stated(baseline)),
         (model, [match.after for match in matches], _stated(candidate.snapshot)),
     ):
-        network = load_network(path, **reading)
+        network = load_network(path, default_size=dataset.image_size, **reading)
         layers = [network.select([name])[0] for name in names]
         sides.append(Side(network, layers, choose_preprocessing(network, **stated)))
     return measure_drift(sides[0], sides[1], dataset, config.parity_images, config.provider)

@@ -16,7 +16,13 @@ from onnxdissect.check.verdict import Finding, Level, Status
 __all__ = ["apply_rules"]
 
 _SHOWN = 8
-# Share of the stable detectors that must be found at other places for a layer to be called reordered.
+# What the baseline's detectors are called that must keep their label.
+_TRUSTED = {
+    "interval": "reliable detectors",
+    "stability": "stable detectors",
+    "unknown": "detectors (stability unknown)",
+}
+# Share of the reliable detectors that must be found at other places for a layer to be called reordered.
 _REORDERED = 0.5
 
 
@@ -89,7 +95,12 @@ def _layers(c: Comparison) -> Iterator[Finding]:
             continue
         has = pair.after.units
         message = f"{has} units" if had == has else f"{has} units, where the baseline has {had}"
-        yield _say(c, "layers", had == has, name, message)
+        yield _say(c, "layers", had == has, name, f"{message}; {_counted(c.baseline, pair.before)}")
+
+
+def _counted(side: Snapshot, layer: LayerSnapshot) -> str:
+    said = f"the baseline has {side.detectors(layer).sum()} detectors"
+    return said if layer.trust != "interval" else f"{said}, {side.reliable(layer).sum()} of them reliable"
 
 
 def _minima(c: Comparison) -> Iterator[Finding]:
@@ -183,10 +194,16 @@ def _labels(c: Comparison) -> Iterator[Finding]:
         if why or new is None:
             yield _say(c, "labels", None, old.name, why)
             continue
-        stable = c.baseline.detectors(old) & ~(old.stability < c.config.stable)
+        stable = c.baseline.reliable(old, c.config.stable)
         kept = stable & (old.label == new.label)
         total, have = int(stable.sum()), int(kept.sum())
-        what = "stable detectors" if np.isfinite(old.stability).any() else "detectors (stability unknown)"
+        what = _TRUSTED[old.trust]
+        if not total and old.trust == "interval":
+            # On few images no interval is narrow enough, and the rule would hold whatever had changed.
+            stable = c.baseline.detectors(old) & (old.stability > c.config.stable)
+            kept = stable & (old.label == new.label)
+            total, have = int(stable.sum()), int(kept.sum())
+            what = "stable detectors (none is reliable)"
         message = f"{have} of {total} {what} keep their label, {least:.0%} must"
         lost = np.flatnonzero(stable & ~kept)
         before, after = c.baseline.names(old.label), c.candidate.names(new.label)
@@ -213,7 +230,7 @@ def _reordered(old: LayerSnapshot, new: LayerSnapshot, stable: NDArray[np.bool_]
         return []
     one, place = next(iter(moved.items()))
     return [
-        f"the units were reordered: {len(moved)} of {int(stable.sum())} stable detectors are at another "
+        f"the units were reordered: {len(moved)} of {int(stable.sum())} reliable detectors are at another "
         f"place with the same IoU, unit {one} at {place}"
     ]
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.core.evidence import Evidence, TruthCounts
+from onnxdissect.core.reliability import STABLE, reliable
 from onnxdissect.results import Dissection, LayerInfo
 from onnxdissect.results.verdicts import primary_categories
 
@@ -42,6 +43,8 @@ class LayerSnapshot:
         Of the label.
     threshold : ndarray of float64, shape (K,)
         T_k.
+    low : ndarray of float64, shape (K,)
+        Lower end of the 95 % interval of the IoU; NaN where unknown.
     stability : ndarray of float64, shape (K,)
         NaN where unknown.
     highest : ndarray of float64, shape (K,)
@@ -67,6 +70,7 @@ class LayerSnapshot:
     label: NDArray[np.int64]
     iou: NDArray[np.float64]
     threshold: NDArray[np.float64]
+    low: NDArray[np.float64]
     stability: NDArray[np.float64]
     highest: NDArray[np.float64]
     twin: NDArray[np.int64]
@@ -80,6 +84,13 @@ class LayerSnapshot:
     def units(self) -> int:
         """How many units there are."""
         return len(self.label)
+
+    @property
+    def trust(self) -> Literal["interval", "stability", "unknown"]:
+        """What is known of the certainty of its labels."""
+        if not np.isfinite(self.stability).any():
+            return "unknown"
+        return "interval" if np.isfinite(self.low).any() else "stability"
 
     @property
     def dead(self) -> NDArray[np.bool_]:
@@ -144,6 +155,27 @@ class Snapshot:
         """
         found: NDArray[np.bool_] = (layer.iou > self.iou_threshold) & (layer.label >= 0)
         return found
+
+    def reliable(self, layer: LayerSnapshot, stable: float = STABLE) -> NDArray[np.bool_]:
+        """Tell which units of a layer are reliable detectors, as far as it is known.
+
+        Parameters
+        ----------
+        layer : LayerSnapshot
+        stable : float
+            What their stability must exceed.
+
+        Returns
+        -------
+        ndarray of bool, shape (K,)
+            Detectors of known stability where no interval is known, as in files of earlier versions, and all
+            detectors where nothing is: `LayerSnapshot.trust` says which.
+        """
+        found = self.detectors(layer)
+        if layer.trust == "unknown":
+            return found
+        low = layer.iou if layer.trust == "stability" else layer.low
+        return found & reliable(layer.iou, low, layer.stability, self.iou_threshold, stable)
 
     def detected(self, layer: LayerSnapshot) -> set[int]:
         """Give the concepts that a layer's detectors are labelled with.
@@ -219,6 +251,7 @@ def _layer(run: Dissection, info: LayerInfo) -> LayerSnapshot:
         label=run.scores(info.name).concept[0].astype(np.int64),
         iou=np.array([unit.iou for unit in units]),
         threshold=threshold,
+        low=np.array([np.nan if u.iou_low is None else u.iou_low for u in units]),
         stability=np.array([np.nan if u.stability is None else u.stability for u in units]),
         highest=counts.top_values.max(axis=1).astype(np.float64) if shown else np.full(info.units, np.nan),
         twin=_twins(counts.intersection[0], counts.activation_total[0], counts.top_images),

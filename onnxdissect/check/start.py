@@ -38,6 +38,9 @@ def _settings(baseline: Snapshot) -> Iterator[str]:
     strongest = [baseline.concepts[c] for c in sorted(best, key=lambda c: -best[c])[:_REQUIRED]]
     there = f"{detectors} detectors of {len(best)} concepts in {len(baseline.layers)} layers"
     yield f"# Rules of `onnxdissect check`, from a baseline with {there}."
+    if any(layer.trust == "interval" for layer in baseline.layers):
+        reliable = sum(int(baseline.reliable(layer).sum()) for layer in baseline.layers)
+        yield f"# {reliable} of the detectors are reliable."
     yield "# A setting behind a # has the value shown; take the # away to change it."
     yield ""
     yield f'#provider = "{default.provider}"  # execution provider that the model must run on'
@@ -50,8 +53,8 @@ def _settings(baseline: Snapshot) -> Iterator[str]:
     yield "forbidden = []  # must have none, such as a watermark"
     yield ""
     yield "# What may change. The paired rules allow for chance, so margins can be small."
-    yield f"labels-kept = {default.labels_kept}  # share of the stable detectors that keep their label"
-    yield f"#stable = {default.stable}  # stable: the same label in this share of the resamples"
+    yield f"labels-kept = {default.labels_kept}  # share of the reliable detectors that keep their label"
+    yield f"#stable = {default.stable}  # reliable: the same label in more than this share of the resamples"
     yield f"iou-margin = {default.iou_margin}  # share of a unit's IoU that may go"
     yield f"unique-margin = {default.unique_margin}  # share of a layer's unique detectors that may go"
     yield f"significance = {default.significance}  # chance of a false alarm, for each paired rule"

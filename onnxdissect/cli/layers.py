@@ -12,6 +12,7 @@ import typer
 from onnxdissect.cli import options
 from onnxdissect.cli.console import log, output, print_json
 from onnxdissect.cli.tables import aligned_lines, plain_table
+from onnxdissect.errors import ParameterError
 
 if TYPE_CHECKING:
     from onnxdissect.model import Layer, Network
@@ -37,10 +38,22 @@ def layers(
     graph: Annotated[
         bool, typer.Option("--graph", help="Print what `run` would do to the graph instead.")
     ] = False,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Measure where cells respond, and compare with what was derived.")
+    ] = False,
+    data: Annotated[
+        str | None, typer.Option(metavar="DIR|tiny", help="Images to probe with; drawn ones by default.")
+    ] = None,
+    preset: Annotated[str | None, typer.Option(help="Preprocessing to probe with, as for `run`.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the layers that can be dissected, with what was derived about them."""
     from onnxdissect.model import load_network
+
+    if not probe and (data is not None or preset is not None):
+        raise ParameterError("--data and --preset are for --probe", hint="add --probe")
+    if probe and graph:
+        raise ParameterError("--probe and --graph print different things", hint="leave one of them out")
 
     network = load_network(
         model,
@@ -53,6 +66,11 @@ def layers(
         _print_graph(network, layer or ["stages"], as_json=as_json)
         return
     chosen = network.select(layer) if layer else network.layers
+    if probe:
+        from onnxdissect.cli.placed import print_probe
+
+        print_probe(network, chosen, data, preset, as_json=as_json)
+        return
     if as_json:
         print_json([asdict(found) for found in chosen])
         return

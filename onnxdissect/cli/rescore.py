@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from onnxdissect.cli.console import log, output, print_json
-from onnxdissect.cli.tables import summary_json, summary_table
+from onnxdissect.cli.tables import headlines, summary_json, summary_table
 
 __all__ = ["rescore"]
 
@@ -32,6 +32,10 @@ def rescore(
     if as_json:
         print_json(summary_json(dissection))
         return
-    output().print(summary_table(dissection))
+    console = output()
+    console.print(summary_table(dissection))
+    console.print()
+    for line in headlines(dissection):
+        console.print(line, markup=False, soft_wrap=True)
     if (run / "report").exists():
         log().print(f"the pages still show the former scores; onnxdissect report {run}", markup=False)

@@ -10,7 +10,7 @@ import typer
 from onnxdissect.cli import options
 from onnxdissect.cli.console import log, output, print_json
 from onnxdissect.cli.progress import open_progress
-from onnxdissect.cli.tables import best_units, summary_json, summary_table
+from onnxdissect.cli.tables import best_units, headlines, summary_json, summary_table
 from onnxdissect.errors import ParameterError
 
 __all__ = ["run"]
@@ -37,8 +37,9 @@ def run(
     upsample: Annotated[
         str,
         typer.Option(
-            metavar="auto|resize|receptive-field|effective",
-            help="Where cells lie: evenly spread, at their fields' centres, or as measured.",
+            metavar="auto|receptive-field|effective|resize",
+            help="Where cells lie: at their fields' centres (auto: where a check agrees), as measured, or "
+            "evenly spread.",
         ),
     ] = "auto",
     preset: Annotated[
@@ -131,6 +132,9 @@ def run(
     console.print(summary_table(dissection))
     console.print()
     console.print(best_units(dissection))
+    console.print()
+    for line in headlines(dissection):
+        console.print(line, markup=False, soft_wrap=True)
     console.print()
     console.print(f"run:    {dissection.path}", markup=False, soft_wrap=True)
     if page is not None:

@@ -12,7 +12,14 @@ from rich.table import Table
 if TYPE_CHECKING:
     from onnxdissect.results import Dissection, Unit
 
-__all__ = ["aligned_lines", "best_units", "plain_table", "summary_json", "summary_table"]
+__all__ = [
+    "aligned_lines",
+    "best_units",
+    "headlines",
+    "plain_table",
+    "summary_json",
+    "summary_table",
+]
 
 
 def plain_table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
@@ -90,12 +97,16 @@ def summary_table(dissection: Dissection) -> Table:
         cells += [line.units, line.detectors]
         cells += [line.plateau_units] if saturated else []
         cells += [_blank(line.detectors_fdr)] if tested else []
+        cells += [_blank(line.reliable_detectors)] if resampled else []
         cells += [line.unique_detectors]
-        cells += [_span(line.unique_low, line.unique_high, "d")] if resampled else []
+        cells += (
+            [_span(line.unique_low, line.unique_high, "d"), _blank(line.unique_reliable)] if resampled else []
+        )
         rows.append(cells + [line.unique[category] for category in dissection.categories])
     columns = ["layer", "value", *([">quantile"] if several else []), ">units", ">detectors"]
     columns += [">saturated"] if saturated else []
-    columns += [*([">FDR 5 %"] if tested else []), ">unique", *([">95 %"] if resampled else [])]
+    columns += [*([">FDR 5 %"] if tested else []), *([">reliable"] if resampled else [])]
+    columns += [">unique", *([">95 %", ">unique reliable"] if resampled else [])]
     return plain_table(
         f"Unique detectors (IoU > {dissection.iou_threshold:g}, scored as {dissection.scoring})",
         columns + [f">{category}" for category in dissection.categories],
@@ -103,8 +114,35 @@ def summary_table(dissection: Dissection) -> Table:
     )
 
 
+def headlines(dissection: Dissection) -> list[str]:
+    """Sum a run up: its best layer at each quantile, and what to be careful about.
+
+    Parameters
+    ----------
+    dissection : Dissection
+
+    Returns
+    -------
+    list of str
+        Lines.
+    """
+    from onnxdissect.results.headline import advice, best_layer, headline, left_out
+
+    aliases = {layer.name: layer.alias for layer in dissection.layers}
+    lines = []
+    for quantile in dissection.quantiles:
+        best = best_layer(dissection, quantile)
+        if best is not None:
+            where = f" at quantile {quantile:g}" if len(dissection.quantiles) > 1 else ""
+            lines.append(f"{aliases[best.layer]}{where}: {headline(best)}")
+    out = left_out(dissection)
+    if out:
+        lines.append(f"{out:,} concepts in fewer than {dissection.min_images:,} images were no candidates")
+    return lines + advice(dissection)
+
+
 def best_units(dissection: Dissection, count: int = 5) -> Table:
-    """Strongest detectors of each layer, each concept once.
+    """Strongest detectors of each layer, reliable ones first, each concept once.
 
     Parameters
     ----------
@@ -116,12 +154,14 @@ def best_units(dissection: Dissection, count: int = 5) -> Table:
     -------
     Table
     """
-    resampled = any(unit.iou_low is not None for unit in dissection.units())
+    units = dissection.units()
+    resampled = any(unit.iou_low is not None for unit in units)
+    judged = any(unit.reliable is not None for unit in units)
     rows: list[list[object]] = []
     for layer in dissection.layers:
         concepts: dict[str, Unit] = {}
-        units = dissection.units(layer.name, dissection.quantiles[0])
-        for unit in sorted(units, key=lambda unit: -unit.iou):
+        of_layer = dissection.units(layer.name, dissection.quantiles[0])
+        for unit in sorted(of_layer, key=lambda unit: (not unit.reliable, -unit.iou)):
             if unit.detector:
                 concepts.setdefault(unit.label, unit)
         rows += [
@@ -132,10 +172,12 @@ def best_units(dissection: Dissection, count: int = 5) -> Table:
                 unit.category,
                 f"{unit.iou:.3f}",
                 *([_span(unit.iou_low, unit.iou_high, ".3f")] if resampled else []),
+                *(["yes" if unit.reliable else "no"] if judged else []),
             ]
             for unit in list(concepts.values())[:count]
         ]
     columns = ["layer", ">unit", "label", "category", ">IoU", *([">95 %"] if resampled else [])]
+    columns += ["reliable"] if judged else []
     return plain_table("Best detectors", columns, rows)
 
 
@@ -150,10 +192,15 @@ def summary_json(dissection: Dissection) -> dict[str, object]:
     -------
     dict
     """
+    from onnxdissect.results.headline import advice, left_out
+
     return {
         "run": str(dissection.path),
         "iou_threshold": dissection.iou_threshold,
         "scoring": dissection.scoring,
+        "min_images": dissection.min_images,
+        "left_out": left_out(dissection),
+        "advice": advice(dissection),
         "layers": [
             {
                 "layer": line.layer,
@@ -165,6 +212,9 @@ def summary_json(dissection: Dissection) -> dict[str, object]:
                 "detectors_fdr": line.detectors_fdr,
                 "unique_low": line.unique_low,
                 "unique_high": line.unique_high,
+                "reliable_detectors": line.reliable_detectors,
+                "unique_reliable": line.unique_reliable,
+                "rare_labels": line.rare_labels,
                 "plateau_units": line.plateau_units,
                 "constant_units": line.constant_units,
                 "unique": dict(line.unique),

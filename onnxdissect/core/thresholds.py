@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Mapping, Sequence
-from fractions import Fraction
 from functools import partial
 from typing import Any
 
@@ -12,62 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.core.kernels.rank import bin_edges, count_above, order, refine
+from onnxdissect.core.quantiles import tail_size
 from onnxdissect.core.records import Records
-from onnxdissect.errors import ParameterError
 
-__all__ = ["Thresholds", "check_quantiles", "tail_size"]
+__all__ = ["Thresholds"]
 
 # Bins for all units together; half the leading bits fewer makes bounds 3 % coarser, never wrong.
 _BIN_BYTES = 256 * 2**20
 _MOST_BITS = 14
 _FEWEST_BITS = 10
 _REFINING_BITS = 9
-
-
-def check_quantiles(quantiles: Sequence[float]) -> tuple[float, ...]:
-    """Check quantile levels and drop repeats.
-
-    Parameters
-    ----------
-    quantiles : sequence of float
-        Levels tau.
-
-    Returns
-    -------
-    tuple of float
-        In the order given.
-
-    Raises
-    ------
-    ParameterError
-        If there is none, or one is not strictly between 0 and 1.
-    """
-    if not quantiles:
-        raise ParameterError("no quantile was given", hint="--quantile 0.005")
-    for quantile in quantiles:
-        if not 0.0 < quantile < 1.0:
-            raise ParameterError(
-                f"the quantile must lie strictly between 0 and 1, and {quantile!r} does not",
-                hint="--quantile 0.005 keeps the top half per cent, as the paper does",
-            )
-    return tuple(dict.fromkeys(float(q) for q in quantiles))
-
-
-def tail_size(quantile: float, positions: int) -> int:
-    """How many values may lie strictly above a threshold: m = floor(tau * n) (paper section 3.2).
-
-    Parameters
-    ----------
-    quantile : float
-        tau, read as the decimal it is written as: 0.29 of 100 is 29, though the nearest double is less.
-    positions : int
-        n, spatial positions of all images together.
-
-    Returns
-    -------
-    int
-    """
-    return math.floor(Fraction(repr(quantile)) * positions)
 
 
 class Thresholds:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 __all__ = ["UPSAMPLE_MAPS", "Field", "Sampling", "interpolation", "sampling"]
 
-UPSAMPLE_MAPS = ("auto", "resize", "receptive-field", "effective")
+UPSAMPLE_MAPS = ("auto", "receptive-field", "effective", "resize")
 """What can be asked for; which of the last three a layer is given under `auto` is settled layer by layer."""
 
 Field = tuple[tuple[float, float], tuple[float, float]]

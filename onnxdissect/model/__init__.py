@@ -14,8 +14,8 @@ if TYPE_CHECKING:
         EffectiveCentre,
         contradicts,
         measure_centres,
+        nearer_to_rule,
         rule_distance,
-        spreads_evenly,
     )
     from onnxdissect.model.layers import ImageInput, Layer, ReceptiveField
     from onnxdissect.model.network import Network, load_network
@@ -42,10 +42,10 @@ __all__ = [
     "installed_wheels",
     "load_network",
     "measure_centres",
+    "nearer_to_rule",
     "open_session",
     "provider_states",
     "rule_distance",
-    "spreads_evenly",
 ]
 
 _HOMES = {
@@ -66,10 +66,10 @@ _HOMES = {
     "installed_wheels": "providers",
     "load_network": "network",
     "measure_centres": "effective",
+    "nearer_to_rule": "effective",
     "open_session": "session",
     "provider_states": "providers",
     "rule_distance": "effective",
-    "spreads_evenly": "effective",
 }
 
 

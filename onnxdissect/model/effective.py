@@ -28,8 +28,8 @@ __all__ = [
     "contradicts",
     "even_spread",
     "measure_centres",
+    "nearer_to_rule",
     "rule_distance",
-    "spreads_evenly",
 ]
 
 PROBE_IMAGES = 8
@@ -38,6 +38,11 @@ PROBE_IMAGES = 8
 
 MOST_APART = 0.5
 """Cells between rule and measurement from which on they contradict each other."""
+
+_BACKWARDS = "its cells all respond to the same place, or run against the image"
+_SCATTERED = "its cells do not lie in a row as the image's parts do"
+_BEYOND = "its cells go on beyond the image's edge: rolled, or in another order"
+_DISORDER = (_BACKWARDS, _SCATTERED, _BEYOND)
 
 Forward = Callable[[NDArray[Any]], Sequence[NDArray[np.float32]]]
 """From a batch of prepared images to the activations of the layers, each (n, units, h, w)."""
@@ -83,6 +88,11 @@ class EffectiveCentre:
     error: tuple[float, float] | None
     images: int
     reason: str = ""
+
+    @property
+    def disordered(self) -> bool:
+        """Whether the cells were found to lie in another order than the image's parts."""
+        return self.reason in _DISORDER
 
 
 def even_spread(cells: int, pixels: int) -> tuple[float, float]:
@@ -205,20 +215,22 @@ def _along(
     spread = length / (2 * np.pi) * float(np.sqrt(max(0.0, -2 * np.log(min(1.0, contrast)))))
     stride = _stride(centres, strides)
     if stride <= 0:
-        return "its cells all respond to the same place, or run against the image"
+        return _BACKWARDS
     offset, off = _offset(centres, stride)
     # less than a cell, or than a cell's own blur, is of no consequence
     if off > max(stride, spread):
-        return "its cells do not lie in a row as the image's parts do"
+        return _SCATTERED
     # where the image ends there is nothing to respond to, unless cells of the other side were put there
     beyond = max(stride / 2, _EDGE * length)
     if np.nanmin(centres) < -beyond or np.nanmax(centres) > length - 1 + beyond:
-        return "its cells go on beyond the image's edge: rolled, or in another order"
+        return _BEYOND
     error = 0.0
     for half in halves:
         if half.any():
             apart = _offset(_responses(half, length)[0], stride)[0] - offset
             error = max(error, abs((apart + length / 2) % length - length / 2))
+    if error > stride:
+        return f"its place differs by {error / stride:.1f} cells from image to image"
     return offset, stride, spread, error
 
 
@@ -326,10 +338,8 @@ def contradicts(layer: Layer, centre: EffectiveCentre) -> bool:
     )
 
 
-def spreads_evenly(layer: Layer, pixels: tuple[int, int]) -> bool:
-    """Whether the rule has every cell within a cell of an even spread over the image.
-
-    Crops, unpadded convolutions and what is joined to them may lie elsewhere.
+def nearer_to_rule(layer: Layer, pixels: tuple[int, int], centre: EffectiveCentre) -> bool:
+    """Whether the outermost cells respond nearer to where the rule has them than to an even spread.
 
     Parameters
     ----------
@@ -337,20 +347,22 @@ def spreads_evenly(layer: Layer, pixels: tuple[int, int]) -> bool:
         With the rule, its receptive field.
     pixels : (int, int)
         (height, width) of the network's input.
+    centre : EffectiveCentre
+        As measured.
 
     Returns
     -------
     bool
-        True where there is no rule.
+        False where either is unknown.
     """
     rule = layer.receptive_field
-    if rule is None:
-        return True
-    for axis in (0, 1):
-        offset, stride = even_spread(layer.grid[axis], pixels[axis])
-        first = offset - rule.offset[axis]
-        last = first + (stride - rule.stride[axis]) * (layer.grid[axis] - 1)
-        # the rule for a single cell that sees everything is as good as any
-        if layer.grid[axis] > 1 and max(abs(first), abs(last)) > max(stride, rule.stride[axis]):
-            return False
-    return True
+    if rule is None or centre.offset is None or centre.stride is None:
+        return False
+    to_rule = to_even = 0.0
+    for axis, (cells, length) in enumerate(zip(layer.grid, pixels, strict=True)):
+        offset, stride = even_spread(cells, length)
+        for cell in (0, cells - 1):
+            place = centre.offset[axis] + centre.stride[axis] * cell
+            to_rule += abs(place - rule.offset[axis] - rule.stride[axis] * cell)
+            to_even += abs(place - offset - stride * cell)
+    return to_rule < to_even

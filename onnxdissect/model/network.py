@@ -20,6 +20,7 @@ from onnxdissect.model.modelfile import read_model
 from onnxdissect.model.probe import probe
 from onnxdissect.model.runtime import CUSTOM_OPS
 from onnxdissect.model.select import select_layers
+from onnxdissect.model.sizes import free_size
 from onnxdissect.model.stated import read_layouts
 
 __all__ = ["DEFAULT_SIZE", "Network", "load_network"]
@@ -129,6 +130,7 @@ def load_network(
     path: str | Path,
     *,
     image_size: tuple[int, int] | None = None,
+    default_size: tuple[int, int] = (DEFAULT_SIZE, DEFAULT_SIZE),
     bind: Mapping[str, ArrayLike | str] | None = None,
     layouts: Mapping[str, str] | None = None,
     custom_ops: Sequence[str | Path] = (),
@@ -140,7 +142,10 @@ def load_network(
     path : str or Path
         The file.
     image_size : (int, int), optional
-        (height, width) for dimensions that the graph leaves free, 224 by default; fixed ones stay.
+        (height, width) to run at. A size that the graph declares without needing it is freed, and that is
+        verified.
+    default_size : (int, int)
+        (height, width) for dimensions that the graph leaves free, where no size is asked for.
     bind : mapping of str to array_like or str, optional
         Values of the inputs beside the image; see `onnxdissect.model.bind.bind_inputs`.
     layouts : mapping of str to str, optional
@@ -162,7 +167,7 @@ def load_network(
     ModelRuntimeError
         If onnxruntime cannot load or run it; an operator it lacks is named.
     ImageInputError
-        If it has no input that images fit.
+        If it has no input that images fit, or insists on another size than `image_size`.
     ParameterError
         If `image_size` is not positive, a value does not fit the input it is bound to, a layout cannot be
         understood, or there is no such library.
@@ -180,10 +185,15 @@ def load_network(
     stated = dict(layouts or {})
     image = find_image_input(model, stated)
     fixed = known_size(model, image)
-    wished = image_size or (DEFAULT_SIZE, DEFAULT_SIZE)
+    wished = image_size or default_size
     size = fixed[0] or wished[0], fixed[1] or wished[1]
     found = probe(model, file.path.parent, image, size)
     listing = list_layers(model.graph, image, found)
+    if image_size is not None and image_size != size:
+        model, image = free_size(model, file.path, image, listing, size, image_size)
+        size = image_size
+        found = probe(model, file.path.parent, image, size)
+        listing = list_layers(model.graph, image, found)
     of_values = {name: layout for name, layout in stated.items() if name != image.name}
     if of_values:
         listing = list_layers(model.graph, image, found, read_layouts(of_values, model.graph, listing))

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from onnxdissect.core.reliability import RARE
 from onnxdissect.report.facts import Fact, layer_facts, model_name, run_facts, section
+from onnxdissect.results.headline import advice
 
 if TYPE_CHECKING:
     from onnxdissect.report.photos import Photos
@@ -76,7 +78,7 @@ class View:
     groups : tuple of Group
         One per category of the run in its order, also those without a detector.
     best : tuple of Unit
-        The strongest detector of each of the most strongly detected concepts, by falling IoU.
+        The strongest detector of each concept, reliable ones first, by falling IoU.
     nearest : Unit or None
         The unit of highest IoU if none is a detector.
     """
@@ -92,6 +94,21 @@ class View:
     def unique(self) -> int:
         """Unique detectors."""
         return self.summary.unique_detectors
+
+    @property
+    def reliable(self) -> str:
+        """How many of the detectors are reliable, in words; empty if that is not known, or there are none."""
+        if self.summary.reliable_detectors is None or not self.summary.detectors:
+            return ""
+        return f"{self.summary.reliable_detectors:,}" if self.summary.reliable_detectors else "none"
+
+    @property
+    def rare(self) -> str:
+        """How many of the detectors' labels are rare, as a sentence; empty if none is."""
+        count = self.summary.rare_labels
+        if not count:
+            return ""
+        return f"{count:,} of the labels {'stands' if count == 1 else 'stand'} in fewer than {RARE} images."
 
     @property
     def share(self) -> float:
@@ -133,6 +150,8 @@ class Report:
     facts : tuple of Fact
     warnings : tuple of str
         What the run had to say about itself.
+    advice : tuple of str
+        Where few of its detectors are reliable, and what would help.
     categories : tuple of (str, int)
         Each with the number of its colour, in the run's order.
     quantiles : tuple of float
@@ -152,6 +171,7 @@ class Report:
     data: str
     facts: tuple[Fact, ...]
     warnings: tuple[str, ...]
+    advice: tuple[str, ...]
     categories: tuple[tuple[str, int], ...]
     quantiles: tuple[float, ...]
     iou_threshold: float
@@ -160,6 +180,12 @@ class Report:
     photos: Photos
     headlines: tuple[tuple[LayerReport, View], ...]
     version: str
+
+    @property
+    def judged(self) -> bool:
+        """Whether it is known which detectors are reliable."""
+        views = (view for layer in self.layers for view in layer.views)
+        return any(view.summary.reliable_detectors is not None for view in views)
 
 
 def describe(dissection: Dissection, photos: Photos) -> Report:
@@ -184,6 +210,7 @@ def describe(dissection: Dissection, photos: Photos) -> Report:
         data=str(section(manifest, "data").get("name", "")),
         facts=tuple(run_facts(dissection)),
         warnings=tuple(str(warning) for warning in manifest.get("warnings") or ()),
+        advice=tuple(advice(dissection)),
         categories=tuple(colours.items()),
         quantiles=tuple(dissection.quantiles),
         iou_threshold=dissection.iou_threshold,
@@ -217,7 +244,8 @@ def _layer(
     for q, quantile in enumerate(dissection.quantiles):
         units = sorted(dissection.units(info.name, quantile), key=lambda unit: (-unit.iou, unit.unit))
         strongest: dict[str, Unit] = {}
-        for unit in units:
+        # Chance makes high scores of rare concepts: what is shown first should be there on other images too.
+        for unit in sorted(units, key=lambda unit: not unit.reliable):
             if unit.detector:
                 strongest.setdefault(unit.label, unit)
         views.append(

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from onnxdissect.results.headline import left_out
+
 if TYPE_CHECKING:
     from onnxdissect.results import Dissection, LayerInfo
 
@@ -139,6 +141,10 @@ def _data_details(dissection: Dissection, data: Mapping[str, Any]) -> Iterator[s
         yield f"split {data['split']}"
     if data.get("limit"):
         yield f"limited to {data['limit']:,}"
+    out = left_out(dissection)
+    if out:
+        noun = "concept" if out == 1 else "concepts"
+        yield f"{out:,} {noun} in fewer than {dissection.min_images:,} images left out of the labels"
 
 
 def _preprocessing(preprocessing: Mapping[str, Any]) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from onnxdissect.core.reliability import STABLE
 from onnxdissect.report.data import LayerReport, Report
 from onnxdissect.report.depth import depth_chart
 from onnxdissect.report.figures import bar_chart
@@ -98,4 +99,6 @@ def _render(name: str, **content: Any) -> str:
     environment.globals.update(
         bar_chart=bar_chart, bars_name=bars_name, depth_name=depth_name, formats=FORMATS
     )
-    return environment.get_template(name).render(several=len(content["report"].quantiles) > 1, **content)
+    report: Report = content["report"]
+    several, judged = len(report.quantiles) > 1, report.judged
+    return environment.get_template(name).render(several=several, judged=judged, stable=STABLE, **content)

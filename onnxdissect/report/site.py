@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from onnxdissect.core.reliability import STABLE
 from onnxdissect.report.data import LayerReport, Report
 from onnxdissect.report.earlier import FORMAT_VERSION
 from onnxdissect.report.facts import section
@@ -38,6 +39,7 @@ def run_record(report: Report) -> dict[str, Any]:
         "title": report.title,
         "quantiles": list(report.quantiles),
         "iou_threshold": report.iou_threshold,
+        "stable": STABLE,
         "pictures": report.photos.drawn,
         "aspect": rounded(_aspect(report)),
         "categories": [{"name": name, "colour": colour} for name, colour in report.categories],
@@ -72,12 +74,14 @@ def concept_finders(dissection: Dissection) -> list[list[Finder]]:
     list of list of dict
         Per quantile, one entry for each concept with a unit whose IoU with it exceeds the threshold, in order
         of their numbers: ``number``, ``name``, ``category``, ``images``, ``detectors`` ([layer, unit, IoU]
-        of the units labelled with it, by falling IoU) and ``others`` (likewise those with another label).
+        of the units labelled with it, by falling IoU), ``reliable`` (how many of them are; None where that is
+        not known) and ``others`` (likewise those with another label).
     """
     entries: list[dict[int, Finder]] = [{} for _ in dissection.quantiles]
     for position, info in enumerate(dissection.layers):
         scores = dissection.iou(info.name)
         labels = dissection.scores(info.name).concept
+        reliable = [[unit.reliable for unit in dissection.units(info.name, q)] for q in dissection.quantiles]
         for q, unit, concept in np.argwhere(scores > dissection.iou_threshold).tolist():
             known = dissection.concepts[concept]
             entry = entries[q].setdefault(
@@ -88,11 +92,15 @@ def concept_finders(dissection: Dissection) -> list[list[Finder]]:
                     "category": known.category,
                     "images": known.images,
                     "detectors": [],
+                    "reliable": None,
                     "others": [],
                 },
             )
             kind = "detectors" if labels[q, unit] == concept else "others"
             entry[kind].append([position, unit, rounded(float(scores[q, unit, concept]))])
+            sure = reliable[q][unit]
+            if kind == "detectors" and sure is not None:
+                entry["reliable"] = (entry["reliable"] or 0) + sure
     for found in entries:
         for entry in found.values():
             for kind in ("detectors", "others"):
@@ -125,9 +133,11 @@ def data_json(
         "fingerprint": section(dissection.manifest, "data").get("fingerprint"),
         "facts": [{"name": f.name, "value": f.value, "detail": f.detail} for f in report.facts],
         "warnings": list(report.warnings),
+        "advice": list(report.advice),
         "note": report.photos.note,
         "iou_threshold": report.iou_threshold,
         "scoring": report.scoring,
+        "min_images": dissection.min_images,
         "quantiles": list(report.quantiles),
         "categories": [name for name, _ in report.categories],
         "concepts": [
@@ -160,6 +170,9 @@ def _layer(layer: LayerReport, units: list[list[dict[str, Any]]]) -> dict[str, A
                 "unique_detectors": view.summary.unique_detectors,
                 "unique_low": view.summary.unique_low,
                 "unique_high": view.summary.unique_high,
+                "reliable_detectors": view.summary.reliable_detectors,
+                "unique_reliable": view.summary.unique_reliable,
+                "rare_labels": view.summary.rare_labels,
                 "unique": dict(view.summary.unique),
                 "bars": [
                     {"concept": bar.concept, "category": group.category, "units": list(bar.units)}

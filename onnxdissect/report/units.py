@@ -124,6 +124,7 @@ def layer_units(dissection: Dissection, info: LayerInfo) -> list[list[dict[str, 
                 "p": rounded(unit.p_value),
                 "q": rounded(unit.q_value),
                 "detector": unit.detector,
+                "reliable": unit.reliable,
                 "silent": bool(silent[q, unit.unit]),
                 "threshold": rounded(unit.threshold),
                 "best": [

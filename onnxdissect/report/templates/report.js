@@ -242,7 +242,8 @@ const dissect = (() => {
   function card(slug, unit, highest, href, where) {
     const tiles = make("div", { class: "tiles" });
     if (run.pictures) for (let i = 0; i < TILES; i += 1) tiles.append(make("div", { class: "tile" }));
-    const sure = unit.stability === null ? null : `stable ${Math.round(100 * unit.stability)} %`;
+    const stable = unit.stability === null ? null : `stable ${Math.round(100 * unit.stability)} %`;
+    const sure = unit.reliable ? make("span", { class: "sure", title: stable }, "✓ reliable") : stable;
     const item = make(
       "li",
       { class: `card ${colourOf(unit.category)}${unit.detector ? "" : " weak"}` },
@@ -318,11 +319,19 @@ const dissect = (() => {
     return (
       found &&
       (!wanted.category || unit.category === wanted.category) &&
-      (!wanted.kind || unit.detector === (wanted.kind === "detectors")) &&
+      (KINDS[wanted.kind] ?? KINDS[""])(unit) &&
       unit.iou >= least &&
       unit.iou <= most
     );
   }
+
+  const KINDS = {
+    "": () => true,
+    detectors: (unit) => unit.detector,
+    reliable: (unit) => unit.reliable,
+    unsure: (unit) => unit.detector && !unit.reliable,
+    others: (unit) => !unit.detector,
+  };
 
   const ORDERS = {
     "": (a, b) => b.iou - a.iou || a.unit - b.unit,
@@ -385,7 +394,8 @@ const dissect = (() => {
     byId("concept-title").textContent = entry.name;
     byId("concept-facts").textContent =
       `${entry.category} · in ${entry.images.toLocaleString("en")} ${entry.images === 1 ? "image" : "images"} · ` +
-      `${units} ${units === 1 ? "unit detects" : "units detect"} it`;
+      `${units} ${units === 1 ? "unit detects" : "units detect"} it` +
+      (units && entry.reliable !== null ? `, ${entry.reliable || "none"} reliably` : "");
     const involved = [...new Set([...entry.detectors, ...entry.others].map(([layer]) => layer))];
     await Promise.all(involved.map((layer) => withLayer(run.layers[layer].slug)));
     if (state().concept !== wanted.concept || quantile() !== view) return; // another one was asked for meanwhile
@@ -492,11 +502,23 @@ const dissect = (() => {
     return make("div", {}, make("dt", {}, name), make("dd", {}, value, detail ? make("small", {}, detail) : null));
   }
 
+  // Why a detector is reliable, or not.
+  function doubt(unit) {
+    if (unit.low === null || unit.stability === null) return "its interval is not known";
+    const limits = `${figure(run.iou_threshold)}`;
+    const why = [
+      ...(unit.low > run.iou_threshold ? [] : [`interval not above ${limits}`]),
+      ...(unit.stability > run.stable ? [] : [`stability not above ${Math.round(100 * run.stable)} %`]),
+    ];
+    return why.join(", ") || `interval above ${limits}, label stable`;
+  }
+
   function unitFacts(unit, exhibits, view) {
     const parts = [
       make("dl", { class: "numbers" },
         fact("IoU", number(unit.iou), interval(unit) ? `95 % ${interval(unit)}` : ""),
         fact("Detector", unit.detector ? "yes" : "no", `IoU above ${figure(run.iou_threshold)}`),
+        unit.detector && unit.reliable !== null ? fact("Reliable", unit.reliable ? "yes" : "no", doubt(unit)) : null,
         unit.stability === null ? null : fact("Stability", `${Math.round(100 * unit.stability)} %`, "of resamples keep the label"),
         unit.p === null ? null : fact("p", short(unit.p), "by chance alone"),
         unit.q === null ? null : fact("q", short(unit.q), "false discovery rate"),

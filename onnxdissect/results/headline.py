@@ -1,0 +1,119 @@
+"""What people read first: how many units detect a concept, and how many of them reliably."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from onnxdissect.core.reliability import RARE
+from onnxdissect.results.records import LayerSummary
+
+if TYPE_CHECKING:
+    from onnxdissect.results.dissection import Dissection
+
+__all__ = ["advice", "best_layer", "headline", "left_out"]
+
+# Below this share of reliable detectors a run says so; below the second, that chance alone makes as many.
+_FEW, _HARDLY_ANY = 0.5, 0.02
+
+
+def headline(summary: LayerSummary) -> str:
+    """Count the detectors of a layer in words.
+
+    Parameters
+    ----------
+    summary : LayerSummary
+
+    Returns
+    -------
+    str
+        Such as ``"91 of 128 units detect a concept, 84 of them reliably"``; without the latter where there
+        was no bootstrap, or nothing is detected.
+    """
+    said = f"{summary.detectors:,} of {summary.units:,} units detect a concept"
+    if summary.reliable_detectors is None or not summary.detectors:
+        return said
+    reliable = f"{summary.reliable_detectors:,}" if summary.reliable_detectors else "none"
+    return f"{said}, {reliable} of them reliably"
+
+
+def best_layer(run: Dissection, quantile: float) -> LayerSummary | None:
+    """Find the layer that a run is summed up by.
+
+    Parameters
+    ----------
+    run : Dissection
+    quantile : float
+        One of its levels tau.
+
+    Returns
+    -------
+    LayerSummary or None
+        Of most unique detectors, the deepest on a tie, as it is what most people look for; None without
+        layers.
+    """
+    summaries = [summary for summary in run.summary() if summary.quantile == quantile]
+    return max(reversed(summaries), key=lambda summary: summary.unique_detectors, default=None)
+
+
+def advice(run: Dissection) -> list[str]:
+    """Say where fewer than half of a run's detectors are reliable, and what would help.
+
+    Parameters
+    ----------
+    run : Dissection
+
+    Returns
+    -------
+    list of str
+        A statement for each quantile of which that is so.
+    """
+    aliases = {layer.name: layer.alias for layer in run.layers}
+    said: list[str] = []
+    for quantile in run.quantiles:
+        summaries = [summary for summary in run.summary() if summary.quantile == quantile]
+        known = [s.reliable_detectors for s in summaries if s.reliable_detectors is not None]
+        detectors = sum(summary.detectors for summary in summaries)
+        if not known or sum(known) >= _FEW * detectors:
+            continue
+        where = f" at quantile {quantile:g}" if len(run.quantiles) > 1 else ""
+        rare = sum(summary.rare_labels for summary in summaries)
+        layers = [aliases[s.layer] for s in summaries if _lucky(s.reliable_detectors, s.detectors)]
+        luck = f" In {_joined(layers)} they are so few that some of these are luck too." if layers else ""
+        said.append(
+            f"only {sum(known):,} of {detectors:,} detectors{where} are reliable: on other images of the "
+            f"same kind most of the others would have another label, or none.{luck} More images would help"
+            f"{_fewer(run, rare)}"
+        )
+    return said
+
+
+def _lucky(reliable: int | None, detectors: int) -> bool:
+    return reliable is not None and 0 < reliable < _HARDLY_ANY * detectors
+
+
+def _joined(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _fewer(run: Dissection, rare: int) -> str:
+    # Where no concept is frequent, leaving the rare ones out leaves nothing.
+    if not rare or run.min_images >= RARE or all(concept.images < RARE for concept in run.concepts):
+        return ""
+    return (
+        f", and so would fewer rare concepts: {rare:,} of the labels stand in fewer than {RARE} images, and "
+        f"--min-images {RARE} leaves such concepts out"
+    )
+
+
+def left_out(run: Dissection) -> int:
+    """Count the concepts that some image holds, but too few for a label.
+
+    Parameters
+    ----------
+    run : Dissection
+
+    Returns
+    -------
+    int
+    """
+    return sum(0 < concept.images < run.min_images for concept in run.concepts)
