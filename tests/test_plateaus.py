@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from datasets import random_broden, write_broden
 from onnx import TensorProto, helper, numpy_helper
 
 import onnxdissect
-from datasets import random_broden, write_broden
 from onnxdissect.core.plateaus import find_plateaus, lifting_quantile
 from onnxdissect.report import build
 
