@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from datasets import random_broden, write_broden
 from onnx import TensorProto, helper, numpy_helper
 
 import onnxdissect
-from datasets import random_broden, write_broden
 from onnxdissect.check.baseline import open_baseline
 from onnxdissect.check.comparison import make_comparison
 from onnxdissect.check.config import Config

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from onnxdissect.core.pipeline import LayerTally
 from onnxdissect.core.plan import Plan
-from onnxdissect.core.state import Passed
 from onnxdissect.core.quantiles import tail_size
+from onnxdissect.core.state import Passed
 
 __all__ = ["Plateaus", "find_plateaus", "lifting_quantile", "plateau_warnings"]
 
