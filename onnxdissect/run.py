@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -35,6 +36,8 @@ from onnxdissect.model import (
     load_network,
     open_session,
 )
+from onnxdissect.model.coverage import measure_coverage
+from onnxdissect.model.understood import coverage_warnings
 from onnxdissect.outcome import Uncertain, identity_of, tool_versions, write_run
 from onnxdissect.parameters import Parameters
 from onnxdissect.placement import Placement, place_layers
@@ -256,7 +259,9 @@ def dissect(
         first = partial(_first_images, dataset, preparer)
         places = place_layers(session, network, chosen, first, parameters.upsample, layer_upsample)
         plan = _plan(network, dataset, chosen, places, parameters, block=block, threads=_cores())
+        coverage = measure_coverage(network)
         warnings = [
+            *coverage_warnings(coverage, network.listing),
             *session.warnings,
             *(place.warning for place in places if place.warning),
             *group_warnings(plan.groups),
@@ -322,6 +327,7 @@ def dissect(
                 "provider": {"name": session.provider, "note": session.provider_note},
                 "batch_size": size,
                 "warnings": warnings,
+                "coverage": asdict(coverage),
                 "memory": {
                     "pass": state.nbytes,
                     "tally": plan.spool_bytes

@@ -73,7 +73,7 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
             "The evidence names the concepts that have no detector any more.",
         ),
         "dead": Description(
-            "No more units than before are never above zero.",
+            "No more units than before are never above zero behind a ReLU, or constant elsewhere.",
             "Look for pruned or zeroed channels, and for a zero point of a quantised layer that is off.",
         ),
         "duplicates": Description(

@@ -194,7 +194,7 @@ def share_p_value(before: NDArray[np.int64], after: NDArray[np.int64], margin: f
 
 
 def death_p_values(before: LayerSnapshot, after: LayerSnapshot) -> NDArray[np.float64]:
-    """Test each unit for having become unable to fire, one-sided.
+    """Test each unit for having become silent, one-sided.
 
     A unit that fires in a few images of very many may fire in none of another export's or of other crops
     without being worse. If firing in an image were as likely on either side, all m images would be on the
@@ -210,7 +210,8 @@ def death_p_values(before: LayerSnapshot, after: LayerSnapshot) -> NDArray[np.fl
     ndarray of float64, shape (K,)
         1 for units that are alive, or were dead before; 0 for all others where counts by image are missing.
     """
-    died = after.dead & ~before.dead
+    # One notion for both sides, the baseline's: quantisation must not make a layer of another kind.
+    died = after.silent(before.rectified) & ~before.dead
     if before.evidence is None:
         return np.where(died, 0.0, 1.0)
     # A unit that seldom fires has a threshold of zero: its masks are all that is above zero. Others fire in

@@ -307,9 +307,14 @@ def _dead(c: Comparison) -> Iterator[Finding]:
         if np.isnan(pair.before.highest).any() or np.isnan(pair.after.highest).any():
             yield _say(c, "dead", None, name, "not tested: a run without top images (--top 0)")
             continue
+        if pair.before.rectified is None or (pair.after.levels is None and not pair.before.rectified):
+            yield _say(c, "dead", None, name, "not tested: a run without samples of the activations")
+            continue
+        what = "never above zero" if pair.before.rectified else "the same everywhere"
         new = np.array([k for k, p in pair.deaths.items() if p <= c.config.significance], np.int64)
         message = (
-            f"{pair.after.dead.sum()} of {pair.after.units} units are never above zero, {len(new)} of them "
+            f"{pair.after.silent(pair.before.rectified).sum()} of {pair.after.units} units are {what}, "
+            f"{len(new)} of them "
             f"newly so, {c.config.new_dead} may be"
         )
         if len(pair.deaths) > len(new):

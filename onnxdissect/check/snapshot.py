@@ -19,6 +19,9 @@ SHOWN_IMAGES = 4
 """How many of a unit's top images, and masks on them, are kept to be looked at."""
 
 _LEVELS = 32
+# Differences of a constant unit's activations, relative to them.
+_STEADY = 1e-6
+_RECTIFIERS = ("Relu", "Sigmoid", "Softmax", "Abs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +96,40 @@ class LayerSnapshot:
         return "interval" if np.isfinite(self.low).any() else "stability"
 
     @property
+    def rectified(self) -> bool | None:
+        """Whether no sampled activation is below zero, as behind a ReLU; None if no samples were kept."""
+        if self.levels is None:
+            return True if self.op in _RECTIFIERS else None
+        return bool((self.levels >= 0).all())
+
+    @property
     def dead(self) -> NDArray[np.bool_]:
-        """Which units are never above zero."""
-        return self.highest <= 0
+        """Which units say nothing: `silent`, by the layer's own kind."""
+        return self.silent(self.rectified)
+
+    def silent(self, rectified: bool | None) -> NDArray[np.bool_]:
+        """Tell which units say nothing about an image.
+
+        Parameters
+        ----------
+        rectified : bool or None
+            True where activations have zero for their floor, so that a unit that is never above it is always
+            at it. Elsewhere a unit may be negative everywhere and tell images apart all the same (SiLU, GELU,
+            a sum of a residual stream): only one that has the same value everywhere says nothing.
+
+        Returns
+        -------
+        ndarray of bool, shape (K,)
+            None is silent where that would take samples that were not kept.
+        """
+        if rectified:
+            return self.highest <= 0
+        if self.levels is None:
+            return np.zeros(self.units, np.bool_)
+        lowest = self.levels.min(axis=1)
+        scale = np.maximum(np.abs(lowest), np.abs(self.highest))
+        # A constant that was computed in another order at the borders differs by rounding.
+        return np.asarray(self.highest - lowest <= _STEADY * scale)
 
     @property
     def copies(self) -> NDArray[np.bool_]:

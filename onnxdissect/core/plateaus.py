@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from onnxdissect.core.pipeline import LayerTally
 from onnxdissect.core.plan import Plan
+from onnxdissect.core.quantiles import tail_size
 from onnxdissect.core.state import Passed
-from onnxdissect.core.thresholds import tail_size
 
 __all__ = ["Plateaus", "find_plateaus", "lifting_quantile", "plateau_warnings"]
 
@@ -129,9 +129,9 @@ def plateau_warnings(plan: Plan, passed: Passed, tallies: Sequence[LayerTally]) 
             if better is not None:
                 advice = f"--quantile {better:g} gives most of them one"
             many = count > 1
+            verb, who = ("have", "they saturate") if many else ("has", "it saturates")
             yield (
-                f"{layer.name}: {count} of {layer.units} units {'have' if many else 'has'} no mask at quantile "
-                f"{quantile:g}, because {'they saturate' if many else 'it saturates'} (as ReLU6 does): more "
-                f"positions hold {'their' if many else 'its'} largest value than may lie above the threshold; "
-                f"{advice}"
+                f"{layer.name}: {count} of {layer.units} units {verb} no mask at quantile {quantile:g}, "
+                f"because {who} (as ReLU6 does): more positions hold {'their' if many else 'its'} largest "
+                f"value than may lie above the threshold; {advice}"
             )

@@ -9,6 +9,7 @@ import onnx_ir as ir
 
 from onnxdissect.model.axes import Given, Meanings, follow_axes
 from onnxdissect.model.cost import Cost, follow_costs
+from onnxdissect.model.coverage import count_open, lost_values
 from onnxdissect.model.geometry import Pair, Unplaced, follow_positions, receptive_field
 from onnxdissect.model.graph import name_of
 from onnxdissect.model.layers import LAYOUTS, ImageInput, Layer, make_alias, make_slug
@@ -44,6 +45,9 @@ class Listing:
         Shape of each value in the probe run.
     dtypes : dict of str to str
         Element type of each value.
+    open_axes : (int, int, str, str)
+        Values left open, all values, the operator most of them are due to, and the first of its; see
+        `onnxdissect.model.coverage.Coverage`.
     """
 
     layers: tuple[Layer, ...]
@@ -53,6 +57,7 @@ class Listing:
     axes: dict[str, str]
     shapes: dict[str, tuple[int, ...]]
     dtypes: dict[str, str]
+    open_axes: tuple[int, int, str, str] = (0, 0, "", "")
 
 
 def list_layers(
@@ -80,7 +85,7 @@ def list_layers(
     positions = follow_positions(graph, image, probe, axes)
     costs = follow_costs(graph, probe)
     refusals = _stored_values(graph)
-    lost = _losses(graph, axes, probe)
+    lost = lost_values(graph, axes, probe)
     described: dict[str, Layer] = {}
     taken = {name for name, _ in _names(graph)}
     slugs: set[str] = set()
@@ -116,6 +121,7 @@ def list_layers(
         axes=axes,
         shapes=probe.shapes,
         dtypes=probe.dtypes,
+        open_axes=count_open(graph, axes, probe),
     )
 
 
@@ -138,19 +144,6 @@ def _stored_values(graph: ir.Graph) -> dict[str, str]:
     for value in graph.inputs:
         reasons.setdefault(name_of(value), "it is an input of the network, not a layer")
     return reasons
-
-
-def _losses(graph: ir.Graph, axes: dict[str, str], probe: Probe) -> dict[str, str]:
-    """For each value whose axes are not all known the operator that first mixed them."""
-    lost: dict[str, str] = {}
-    for value, node in _computed(graph):
-        # sizes that a graph computes, and weights that it hands on, are no activations to lose
-        if probe.dtypes.get(name_of(value)) not in _FLOATS:
-            continue
-        if set(axes.get(name_of(value), "?")) - set("NCHWT"):
-            before = (lost[name_of(v)] for v in node.inputs if v is not None and v.name in lost)
-            lost[name_of(value)] = next(before, node.op_type)
-    return lost
 
 
 def _refuse(name: str, culprit: str, probe: Probe, axes: dict[str, str], costs: Cost) -> str | None:

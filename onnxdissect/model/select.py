@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from onnxdissect.errors import LayerLayoutError, LayerNotFoundError, ParameterError, nearest
 from onnxdissect.model.layers import LAYOUTS, Layer
 from onnxdissect.model.listing import Listing
+from onnxdissect.model.understood import open_values
 
 __all__ = ["KEYWORDS", "select_layers"]
 
@@ -65,7 +66,12 @@ def _match(listing: Listing, known: list[Layer], selector: str, hint: str) -> li
             f"the value {selector!r} cannot be dissected: {reason}", candidates=fitting, hint=hint
         )
     if selector in KEYWORDS and not listing.layers:
-        raise LayerNotFoundError("the network has no layer that can be dissected: no map of units", hint=hint)
+        said, stating = open_values(listing)
+        none = "the network has no layer that can be dissected: no map of units"
+        raise LayerNotFoundError(
+            f"{none}, and {said}" if said else none,
+            hint=stating or hint,
+        )
     if selector == "all":
         return list(listing.layers)
     if selector in ("stages", "last"):

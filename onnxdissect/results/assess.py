@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from onnxdissect.core.plateaus import find_plateaus
-from onnxdissect.core.thresholds import tail_size
+from onnxdissect.core.quantiles import tail_size
 from onnxdissect.results.arrays import Sizes
 from onnxdissect.results.certainty import Assessor
 from onnxdissect.results.evidence import read_null
