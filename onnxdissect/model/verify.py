@@ -14,6 +14,7 @@ from onnxdissect.model.graph import name_of
 from onnxdissect.model.layers import Layer
 from onnxdissect.model.maps import run_layers
 from onnxdissect.model.network import Network
+from onnxdissect.model.picture import PICTURE
 from onnxdissect.model.runtime import open_runtime
 from onnxdissect.model.surgery import expose_layers
 from onnxdissect.model.widening import WIDENED
@@ -83,6 +84,8 @@ def reference_activations(
     )
     first = np.repeat(images[:1], batch, axis=0)
     feed = {name: first} if untouched is network.model else {name: first, **network.bindings}
+    if PICTURE in network.model.graph.meta and untouched is not network.model:
+        feed[name] = first[0]
     outputs = [output for output in network.outputs if output in reference.dtypes]
     for output, got, expected in zip(
         outputs, reference({name: first}, outputs), original(feed, outputs), strict=True
