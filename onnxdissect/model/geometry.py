@@ -14,7 +14,7 @@ cells, but neither place nor widen them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import onnx_ir as ir
 
@@ -45,7 +45,11 @@ _UNKNOWN: Pair = (Unplaced.UNKNOWN, Unplaced.UNKNOWN)
 
 
 def follow_positions(
-    graph: ir.Graph, image: ImageInput, probe: Probe, axes: dict[str, str]
+    graph: ir.Graph,
+    image: ImageInput,
+    probe: Probe,
+    axes: dict[str, str],
+    restored: Mapping[str, tuple[str, ...]] | None = None,
 ) -> dict[str, Pair]:
     """Place the cells of every value that has spatial axes.
 
@@ -59,6 +63,8 @@ def follow_positions(
         Shapes of its values.
     axes : dict of str to str
         Their axes.
+    restored : mapping of str to tuple of str, optional
+        Values whose cells are those of earlier ones; see `onnxdissect.model.axes.Meanings`.
 
     Returns
     -------
@@ -67,12 +73,16 @@ def follow_positions(
     """
     pixel = Extent(0.0, 1.0, 1.0)
     positions: dict[str, Pair] = {image.name: (pixel, pixel)}
+    again = restored or {}
     for node in graph:
         outputs = [name_of(value) for value in node.outputs]
         if not any(name in axes for name in outputs):
             continue
         for index, name in enumerate(outputs):
-            if name in axes:
+            if name in again:
+                places = [_merge(letter, name, "", again[name], positions, probe, axes) for letter in "HW"]
+                positions[name] = places[0], places[1]
+            elif name in axes:
                 positions[name] = _place(node, index, positions, probe, axes)
     # tokens look at one another, wherever they lie; a map made of them again lies where its cells did
     return {name: _UNKNOWN if "T" in axes[name] else pair for name, pair in positions.items()}
@@ -186,6 +196,8 @@ def _merge(
 def _move(op: str, step: Step, axis: int, at: Extent) -> Position:
     lengths = step.lengths(axis)
     if lengths is None:
+        if op in RESHAPES and "T" in step.source_axes and "HW"[axis] in step.out_axes:
+            return resampling.cut_from_tokens(step, axis, at)
         return at if step.keeps_tokens else Unplaced.UNIFORM
     mover = _MOVERS.get(op)
     if mover is not None:

@@ -82,7 +82,7 @@ def list_layers(
     """
     known = follow_axes(graph, image, probe, given)
     axes = known.axes
-    positions = follow_positions(graph, image, probe, axes)
+    positions = follow_positions(graph, image, probe, axes, known.restored)
     costs = follow_costs(graph, probe)
     refusals = _stored_values(graph)
     lost = lost_values(graph, axes, probe)

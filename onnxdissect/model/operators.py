@@ -87,8 +87,8 @@ RESHAPES = _names("ExpandDims Flatten Reshape Squeeze Unsqueeze")
 """The same numbers in the same order under another shape."""
 
 MATRIX_PRODUCTS = _names(
-    "FusedGemm FusedMatMul Gemm MatMul MatMulInteger MatMulIntegerToFloat QGemm QLinearMatMul",
-    "TransposeMatMul",
+    "FusedGemm FusedMatMul Gemm MatMul MatMulBnb4 MatMulFpQ4 MatMulInteger MatMulIntegerToFloat",
+    "MatMulNBits QGemm QLinearMatMul TransposeMatMul",
 )
 """Products over the last axis of the first operand."""
 

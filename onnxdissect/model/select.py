@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 from onnxdissect.errors import LayerLayoutError, LayerNotFoundError, ParameterError, nearest
-from onnxdissect.model.layers import LAYOUTS, Layer
+from onnxdissect.model.hints import fitting_layouts
+from onnxdissect.model.layers import Layer
 from onnxdissect.model.listing import Listing
 from onnxdissect.model.understood import open_values
 
@@ -60,7 +61,7 @@ def _match(listing: Listing, known: list[Layer], selector: str, hint: str) -> li
         reason = listing.refusals[selector]
         fitting: tuple[str, ...] = ()
         if "leaves open" in reason:
-            fitting = tuple(known for known in LAYOUTS if len(known) == len(listing.shapes[selector]))
+            fitting = fitting_layouts(listing.shapes[selector])
             hint = f"if you know better: --layout {selector}={fitting[0]}"
         raise LayerLayoutError(
             f"the value {selector!r} cannot be dissected: {reason}", candidates=fitting, hint=hint
