@@ -51,6 +51,7 @@ def reaches(moved: NDArray[Any], field: ReceptiveField, axis: int) -> list[tuple
     found = []
     for cell in range(moved.shape[1]):
         centre = field.offset[axis] + cell * field.stride[axis]
+        assert field.size is not None
         half = (field.size[axis] - 1) / 2
         if centre - half < 0 or centre + half > len(moved) - 1:
             continue

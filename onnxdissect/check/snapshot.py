@@ -284,7 +284,9 @@ def _layer(run: Dissection, info: LayerInfo) -> LayerSnapshot:
         name=info.name,
         op=info.op,
         shape=info.shape,
-        geometry=None if info.geometry is None else {k: list(v) for k, v in info.geometry.items()},
+        geometry=None
+        if info.geometry is None
+        else {k: None if v is None else list(v) for k, v in info.geometry.items()},
         label=run.scores(info.name).concept[0].astype(np.int64),
         iou=np.array([unit.iou for unit in units]),
         threshold=threshold,

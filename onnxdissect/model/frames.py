@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from onnxdissect.model.extent import Extent, Lengths, Position, Step, Unplaced
+from onnxdissect.model.extent import Extent, Lengths, Position, Step, Unplaced, unite
 from onnxdissect.model.graph import attribute, name_of
 
 __all__ = ["crop", "crop_or_pad", "gather", "join", "pad", "slice_", "split"]
@@ -130,7 +130,7 @@ def join(parts: Sequence[tuple[Position, int]]) -> Position:
         return Unplaced.UNIFORM if all(p is Unplaced.UNIFORM for p, _ in parts) else Unplaced.UNKNOWN
     joined: Extent | None = implied[0][0]
     for extent, _ in implied[1:]:
-        together = joined.joined(extent) if joined is not None else None
+        together = unite([joined, extent]) if joined is not None else None
         shifted = together is not None and abs(extent.offset - implied[0][0].offset) > abs(extent.stride) / 2
         joined = None if shifted else together
     if joined is not None and sum(length for _, length in implied) == total:

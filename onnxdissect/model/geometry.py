@@ -7,20 +7,22 @@ taps, dilation d, stride s and begin padding p turns (offset, stride, size) into
     offset + ((k - 1) * d / 2 - p) * stride
     stride * s
 
-Where branches meet, a cell sees what any of them sees: the smallest field that covers all. Usually they
-nest, and this is the largest. Statistics over the whole map (global pools, normalisations, attention) weigh
-cells, but neither place nor widen them.
+Where branches meet, a cell sees what any of them sees: the smallest field that covers all. It lies where the
+branch puts it that resolves finest, see `onnxdissect.model.extent.unite`. Statistics over the whole map
+(global pools, attention) weigh cells without placing them; what such a cell sees has no known size.
+Normalisations over the map are not counted as sight.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import onnx_ir as ir
 
 from onnxdissect.model import frames, resampling, windows
 from onnxdissect.model.axes import reduced_axes
-from onnxdissect.model.extent import Extent, Lengths, Position, Step, Unplaced
+from onnxdissect.model.extent import Extent, Lengths, Position, Step, Unplaced, unite
 from onnxdissect.model.graph import attribute, name_of, stored_shape
 from onnxdissect.model.layers import ImageInput, ReceptiveField
 from onnxdissect.model.operators import (
@@ -109,7 +111,7 @@ def receptive_field(pair: Pair) -> ReceptiveField | None:
     return ReceptiveField(
         (vertical.offset, horizontal.offset),
         (vertical.stride, horizontal.stride),
-        (vertical.size, horizontal.size),
+        (vertical.size, horizontal.size) if math.isfinite(vertical.size + horizontal.size) else None,
     )
 
 
@@ -176,21 +178,26 @@ def _merge(
     if along not in axes[out]:
         return Unplaced.UNIFORM
     length = _length(out, along, probe, axes)
-    best: Position = Unplaced.UNIFORM
+    branches: list[Extent] = []
+    mixed = False
     for name in operands:
         stretched = along not in axes[name] or _length(name, along, probe, axes) != length
         if stretched and not (along == joined and along in axes[name]):
-            continue  # it places nothing
+            mixed = True  # a statistic of the whole axis: it places nothing
+            continue
         position = positions[name]["HW".index(letter)]
         if position is Unplaced.UNIFORM:
-            continue
-        if isinstance(position, Unplaced):
+            mixed = True
+        elif isinstance(position, Unplaced):
             return Unplaced.UNKNOWN
-        together = best.joined(position) if isinstance(best, Extent) else position
-        if together is None:
-            return Unplaced.UNKNOWN
-        best = together
-    return best
+        else:
+            branches.append(position)
+    if not branches:
+        return Unplaced.UNIFORM
+    together = unite(branches)
+    if together is None:
+        return Unplaced.UNKNOWN
+    return together.unbounded if mixed else together
 
 
 def _move(op: str, step: Step, axis: int, at: Extent) -> Position:

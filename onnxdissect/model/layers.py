@@ -28,13 +28,14 @@ class ReceptiveField:
         Input coordinate of the centre of cell 0.
     stride : (float, float)
         Distance of neighbouring cells.
-    size : (float, float)
-        Extent of what one cell sees, padding included.
+    size : (float, float) or None
+        Extent of what one cell sees, padding included; where branches look to different sides it need not
+        be centred on the cell. None once attention or global pooling has mixed the whole map.
     """
 
     offset: tuple[float, float]
     stride: tuple[float, float]
-    size: tuple[float, float]
+    size: tuple[float, float] | None
 
 
 @dataclass(frozen=True, slots=True)
