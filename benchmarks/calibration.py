@@ -1,7 +1,7 @@
 """Whether intervals cover and p-values are uniform, on worlds drawn from a larger one.
 
     python benchmarks/calibration.py MODEL UNTRAINED DATA [--images N] [--worlds N] [--layer SEL]...
-        [preprocessing options]
+        [--only intervals|p-values] [preprocessing options]
 
 The data set stands for the whole population: MODEL dissected on all of it gives the IoU that intervals
 should cover. Worlds are N of its images drawn with replacement, each dissected from the start, thresholds
@@ -36,6 +36,7 @@ parser.add_argument("--worlds", type=int, default=40)
 parser.add_argument("--bootstrap", type=int, default=1000)
 parser.add_argument("--null", type=int, default=10)
 parser.add_argument("--layer", action="append")
+parser.add_argument("--only", choices=("intervals", "p-values"))
 parser.add_argument("--mean", type=float, nargs="+")
 parser.add_argument("--std", type=float, nargs="+")
 parser.add_argument("--scale", type=float)
@@ -133,20 +134,23 @@ def main() -> None:
             data = draw(source, folder / f"{label}-data", given.images, random, shuffled=shuffled)
             return onnxdissect.dissect(model, data, out=folder / label, **options)
 
-        population = onnxdissect.dissect(given.model, source, out=folder / "population", **options)
-        print(f"{given.model.name}: {len(population.images)} images, worlds of {given.images}")
-        coverage = Coverage(population)
-        for i in range(given.worlds):
-            coverage.add(world(given.model, f"drawn-{i}", shuffled=False))
-        coverage.print()
-        p_values, detected = [], []
-        for i in range(given.worlds):
-            run = world(given.untrained, f"shuffled-{i}", shuffled=True)
-            tested = [unit.p_value for unit in run.units() if unit.p_value is not None and unit.label]
-            p_values.append(np.array(tested))
-            detected += [(line.detectors, line.detectors_fdr or 0) for line in run.summary()]
-        print(f"{given.untrained.name}, labels shuffled between images")
-        print_uniformity(p_values, detected)
+        if given.only != "p-values":
+            population = onnxdissect.dissect(given.model, source, out=folder / "population", **options)
+            print(f"{given.model.name}: {len(population.images)} images, worlds of {given.images}")
+            coverage = Coverage(population)
+            for i in range(given.worlds):
+                coverage.add(world(given.model, f"drawn-{i}", shuffled=False))
+            coverage.print()
+        if given.only != "intervals":
+            options["bootstrap"] = 0
+            p_values, detected = [], []
+            for i in range(given.worlds):
+                run = world(given.untrained, f"shuffled-{i}", shuffled=True)
+                tested = [unit.p_value for unit in run.units() if unit.p_value is not None and unit.label]
+                p_values.append(np.array(tested))
+                detected += [(line.detectors, line.detectors_fdr or 0) for line in run.summary()]
+            print(f"{given.untrained.name}, labels shuffled between images")
+            print_uniformity(p_values, detected)
 
 
 if __name__ == "__main__":

@@ -9,9 +9,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from onnxdissect.core.candidates import among, candidates
 from onnxdissect.core.evidence import Null
 from onnxdissect.core.pipeline import LayerTally

@@ -174,6 +174,8 @@ def reliable(
     if low is None or stability is None:
         return False
     return iou > threshold and low > threshold and stability > stable
+
+
 def group_weights(drawn: list[int], groups: list[int]) -> list[int]:
     """How often a draw of whole groups holds each image."""
     return [drawn[group] for group in groups]

@@ -32,9 +32,7 @@ def with_column(folder: Path, name: str, group_of: Callable[[int], str]) -> None
     with path.open(newline="", encoding="utf-8") as file:
         header, *rows = list(csv.reader(file))
     with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows(
-            [[*header, name], *([*row, group_of(i)] for i, row in enumerate(rows))]
-        )
+        csv.writer(file).writerows([[*header, name], *([*row, group_of(i)] for i, row in enumerate(rows))])
 
 
 @pytest.fixture
@@ -94,7 +92,9 @@ def test_a_run_resamples_and_shuffles_groups(world: Path) -> None:
     assert any("8 groups" in warning for warning in run.manifest["warnings"])
     weights = np.concatenate(list(resample_weights(IMAGES, 150, 3, truth.groups)))
     labels = run.scores("relu0").concept
-    drawn = bootstrap_iou(evidence, truth, primary_categories(run.concepts, run.categories), weights, labels=labels)
+    drawn = bootstrap_iou(
+        evidence, truth, primary_categories(run.concepts, run.categories), weights, labels=labels
+    )
     plain = dissect(world, bootstrap=150, seed=3, groups="none", out=world / "plain")
     for unit in run.units():
         assert unit.iou_low == pytest.approx(np.quantile(drawn.iou[0, unit.unit], 0.025), rel=1e-12)

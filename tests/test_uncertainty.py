@@ -70,8 +70,17 @@ def test_columns_are_those_of_the_resamples(world: Path, scoring: str) -> None:
         assert unit.stability == (winner == labels[0, unit.unit]).mean()
         assert unit.iou_low <= unit.iou_high
     (summary,) = run.summary()
-    assert summary.unique_low is not None and summary.unique_high is not None
-    assert summary.unique_low <= summary.unique_high
+    counts = np.sort(
+        [
+            len({w for w, best in zip(winners, scores, strict=True) if best > 0.06})
+            for winners, scores in zip(drawn.winner[0].T, drawn.best[0].T, strict=True)
+        ]
+    )
+    # Of 200: the 5th and the 195th from either side, next to 0.025 * 199, and the 100th.
+    below, above = counts[99] - counts[4], counts[195] - counts[99]
+    assert summary.unique_low == max(0, summary.unique_detectors - below)
+    assert summary.unique_high == min(summary.units, summary.unique_detectors + above)
+    assert summary.unique_low <= summary.unique_detectors <= summary.unique_high
 
 
 def test_a_rescored_run_can_be_scored_back(world: Path) -> None:

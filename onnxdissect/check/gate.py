@@ -232,7 +232,7 @@ def _folder(snapshot: Snapshot) -> str:
 
 
 def _groups(snapshot: Snapshot) -> str:
-    """What groups images: both runs are resampled alike, as the baseline was."""
+    """Say what groups images: both runs are resampled alike, as the baseline was."""
     return str(snapshot.data.get("groups") or NO_GROUPS)
 
 

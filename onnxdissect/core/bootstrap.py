@@ -54,14 +54,16 @@ class Certainty:
         95 % percentile interval of the label's IoU; NaN where there is no label, or it is not followed.
     stability : ndarray of float64, shape (Q, K)
         Share of resamples in which the label wins; NaN likewise.
-    unique_low, unique_high : ndarray of int64, shape (Q,)
-        95 % percentile interval of the layer's unique detectors.
+    unique_low, unique_median, unique_high : ndarray of int64, shape (Q,)
+        Where the middle 95 % of the resamples' counts of unique detectors begin, their median, and where
+        they end.
     """
 
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     stability: NDArray[np.float64]
     unique_low: NDArray[np.int64]
+    unique_median: NDArray[np.int64]
     unique_high: NDArray[np.int64]
 
 
@@ -226,6 +228,7 @@ class Bootstrap:
             high,
             stability,
             np.quantile(detected, _LEVELS[0], axis=1, method="lower").astype(np.int64),
+            np.quantile(detected, 0.5, axis=1, method="inverted_cdf").astype(np.int64),
             np.quantile(detected, _LEVELS[1], axis=1, method="higher").astype(np.int64),
         )
 

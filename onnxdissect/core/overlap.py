@@ -137,7 +137,7 @@ def _by_series(shape: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[n
 
 
 def _by_fraction(shape: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The same by Legendre's continued fraction, evaluated forward as Lentz does."""
+    """Find the same by Legendre's continued fraction, evaluated forward as Lentz does."""
     b = at + 1.0 - shape
     d = 1.0 / b
     c = np.full(shape.shape, np.inf)

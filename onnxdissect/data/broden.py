@@ -26,9 +26,10 @@ from numpy.typing import NDArray
 from onnxdissect.data.annotation import Annotation, annotate
 from onnxdissect.data.concepts import HIGHEST_NUMBER, Vocabulary, read_vocabulary
 from onnxdissect.data.folders import require_index
+from onnxdissect.data.groups import number_groups
 from onnxdissect.data.index import Entry, IndexProblem, read_index
 from onnxdissect.data.pixels import read_image, read_label_map
-from onnxdissect.data.tables import Table
+from onnxdissect.data.tables import digest
 from onnxdissect.errors import (
     DataFormatError,
     EmptyDataError,
@@ -155,18 +156,14 @@ class Dataset:
         return self.entries[i].split
 
     def groups(self) -> NDArray[np.int64] | None:
-        """Number the groups of the images, in order of appearance.
+        """Tell which group each image is in.
 
         Returns
         -------
         ndarray of int64, shape (images,), or None
-            Group of each image; one that names none is a group of its own. None without groups.
+            Groups are numbered as they appear. None without groups.
         """
-        if self.grouped_by is None:
-            return None
-        numbers: dict[str | int, int] = {}
-        keys: list[str | int] = [entry.group or i for i, entry in enumerate(self.entries)]
-        return np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
+        return None if self.grouped_by is None else number_groups([entry.group for entry in self.entries])
 
     def grid(self, i: int) -> tuple[int, int]:
         """Label grid of an image.
@@ -362,9 +359,7 @@ def open_dataset(folder: str | Path, *, groups: str | None = None) -> Dataset:
     return dataset
 
 
-def read_folder(
-    folder: Path, groups: str | None = None
-) -> tuple[Dataset, tuple[IndexProblem, ...]]:
+def read_folder(folder: Path, groups: str | None = None) -> tuple[Dataset, tuple[IndexProblem, ...]]:
     """Read a folder's tables, leaving out rows of the index that cannot be read.
 
     Parameters
@@ -401,16 +396,8 @@ def read_folder(
         vocabulary=vocabulary,
         entries=entries,
         splits=tuple(dict.fromkeys(entry.split for entry in entries)),
-        tables=_digest((index, *tables)),
+        tables=digest((index, *tables)),
         codes=codes,
         grouped_by=grouped_by,
     )
     return dataset, problems
-
-
-def _digest(tables: Iterable[Table]) -> bytes:
-    digest = hashlib.sha256()
-    for table in sorted(tables, key=lambda table: table.name):
-        digest.update(f"{table.name}:{len(table.content)}\n".encode())
-        digest.update(table.content)
-    return digest.digest()

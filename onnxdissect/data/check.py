@@ -184,9 +184,7 @@ def _listed_twice(dataset: Dataset) -> Iterator[Problem]:
         seen.add(entry.image)
 
 
-def _neighbours(
-    dataset: Dataset, thumbnails: Sequence[NDArray[np.uint8] | None]
-) -> Iterator[Problem]:
+def _neighbours(dataset: Dataset, thumbnails: Sequence[NDArray[np.uint8] | None]) -> Iterator[Problem]:
     pairs = alike([entry.image for entry in dataset.entries], thumbnails, dataset.groups())
     if len(pairs) < max(_FEWEST_ALIKE, _SHARE_ALIKE * len(dataset)):
         return

@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 
 from onnxdissect.errors import ParameterError, nearest
 
-__all__ = ["FEW_GROUPS", "GROUP_COLUMN", "NO_GROUPS", "GroupOf", "group_rule", "group_warnings"]
+__all__ = [
+    "FEW_GROUPS",
+    "GROUP_COLUMN",
+    "NO_GROUPS",
+    "GroupOf",
+    "group_rule",
+    "group_warnings",
+    "number_groups",
+]
 
 GROUP_COLUMN = "group"
 """The column of index.csv that groups images unless something else is asked for."""
@@ -68,6 +76,23 @@ def group_rule(
         candidates=nearest(asked, columns) or tuple(columns),
         hint="--groups folder or --groups prefix:6 group them by their paths, --groups none not at all",
     )
+
+
+def number_groups(names: Sequence[str]) -> NDArray[np.int64]:
+    """Number groups as they appear.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Group of each image; one that names none is a group of its own.
+
+    Returns
+    -------
+    ndarray of int64, shape (images,)
+    """
+    numbers: dict[str | int, int] = {}
+    keys: list[str | int] = [name or i for i, name in enumerate(names)]
+    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
 
 
 def group_warnings(groups: NDArray[np.int64] | None) -> list[str]:

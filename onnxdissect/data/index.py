@@ -112,9 +112,7 @@ def read_index(
     return tuple(entries), tuple(problems), table, grouped_by
 
 
-def _category_columns(
-    table: Table, categories: Sequence[str], others: Sequence[str | None]
-) -> list[int]:
+def _category_columns(table: Table, categories: Sequence[str], others: Sequence[str | None]) -> list[int]:
     columns = [name for name in table.columns if name not in COLUMNS]
     unknown = [name for name in columns if name not in categories and name not in others]
     if unknown:
@@ -136,7 +134,9 @@ def _category_columns(
 class _Rows:
     """Rows to entries; what a row may hold wrong is raised as ValueError."""
 
-    def __init__(self, table: Table, category_columns: Sequence[int], vocabulary: Vocabulary, group_of: GroupOf) -> None:
+    def __init__(
+        self, table: Table, category_columns: Sequence[int], vocabulary: Vocabulary, group_of: GroupOf
+    ) -> None:
         self._fixed = tuple(table.columns[name] for name in COLUMNS)
         self._categories = tuple(enumerate(category_columns))
         self._lookup: list[int] = vocabulary.lookup.tolist()

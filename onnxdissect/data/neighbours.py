@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +58,7 @@ def alike(
     """
     order = sorted(range(len(names)), key=names.__getitem__)
     found = []
-    for before, after in zip(order[:-1], order[1:], strict=True):
+    for before, after in pairwise(order):
         one, two = thumbnails[before], thumbnails[after]
         if one is None or two is None or names[before] == names[after]:
             continue

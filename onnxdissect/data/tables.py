@@ -7,15 +7,16 @@ are all read; anything that would have to be guessed is an error that names file
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from onnxdissect.errors import DataFormatError
 
-__all__ = ["Row", "Table", "number_cell", "read_table", "whole_cell"]
+__all__ = ["Row", "Table", "digest", "number_cell", "read_table", "whole_cell"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,25 @@ def number_cell(table: Table, row: Row, column: str) -> float:
             f"{table.name}, line {row[0]}: {column} must be a number, zero or more, not {text!r}"
         )
     return value
+
+
+def digest(tables: Iterable[Table]) -> bytes:
+    """Hash tables, whatever order they come in.
+
+    Parameters
+    ----------
+    tables : iterable of Table
+
+    Returns
+    -------
+    bytes
+        SHA-256.
+    """
+    found = hashlib.sha256()
+    for table in sorted(tables, key=lambda table: table.name):
+        found.update(f"{table.name}:{len(table.content)}\n".encode())
+        found.update(table.content)
+    return found.digest()
 
 
 def _cell(table: Table, row: Row, column: str) -> str:

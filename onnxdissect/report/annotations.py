@@ -12,9 +12,9 @@ import numpy as np
 
 from onnxdissect.data.broden import Dataset, open_dataset
 from onnxdissect.errors import DataError, ParameterError
+from onnxdissect.report.facts import section
 from onnxdissect.report.lengths import text_of_mask
 from onnxdissect.report.photos import image_folder
-from onnxdissect.report.facts import section
 
 if TYPE_CHECKING:
     from onnxdissect.report.earlier import Earlier

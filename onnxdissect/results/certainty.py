@@ -128,6 +128,9 @@ class Assessor:
 def _with_certainty(
     units: list[Unit], summaries: list[LayerSummary], certainty: Certainty
 ) -> tuple[list[Unit], list[LayerSummary]]:
+    low, middle, high = (
+        counts.tolist() for counts in (certainty.unique_low, certainty.unique_median, certainty.unique_high)
+    )
     columns = (certainty.low, certainty.high, certainty.stability)
     values = np.stack([column.reshape(-1) for column in columns], axis=1).tolist()
     return (
@@ -136,8 +139,13 @@ def _with_certainty(
             for unit, (low, high, stability) in zip(units, values, strict=True)
         ],
         [
-            replace(summary, unique_low=int(low), unique_high=int(high))
-            for summary, low, high in zip(summaries, certainty.unique_low, certainty.unique_high, strict=True)
+            # Resamples hold fewer different images, in which more passes by luck: only their spread is told.
+            replace(
+                summary,
+                unique_low=max(0, summary.unique_detectors + low[q] - middle[q]),
+                unique_high=min(summary.units, summary.unique_detectors + high[q] - middle[q]),
+            )
+            for q, summary in enumerate(summaries)
         ],
     )
 

@@ -169,8 +169,8 @@ class Unit:
     best : mapping of str to (str, float)
         Per category, the concept of highest IoU and that IoU; ``("", 0.0)`` where the mask meets none.
     p_value : float or None
-        How likely the best concept of a unit whose masks have nothing to do with what the images show
-        reaches as much; None without shuffles.
+        How often the label of a unit whose masks have nothing to do with what the images show is as
+        surprising; None without shuffles.
     q_value : float or None
         It adjusted for the units of the layer (Benjamini and Hochberg).
     reliable : bool or None

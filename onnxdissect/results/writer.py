@@ -15,7 +15,14 @@ from onnxdissect.errors import ParameterError
 from onnxdissect.files import make_folder, sweep_partial
 from onnxdissect.results import arrays, tables
 from onnxdissect.results.dissection import Dissection
-from onnxdissect.results.evidence import EvidencePart, Null, TruthCounts, write_evidence, write_null, write_truth
+from onnxdissect.results.evidence import (
+    EvidencePart,
+    Null,
+    TruthCounts,
+    write_evidence,
+    write_null,
+    write_truth,
+)
 from onnxdissect.results.exhibits import TopMaps, write_exhibits
 from onnxdissect.results.manifest import MANIFEST, Header, compose, parse, read_manifest, write_manifest
 from onnxdissect.results.netdissect import write_netdissect
