@@ -101,7 +101,7 @@ def _row(layer: Layer) -> list[object]:
     field = layer.receptive_field
     geometry = ("-", "-", "-") if field is None else map(_pair, (field.size, field.stride, field.offset))
     return [
-        "" if layer.stage is None else layer.stage,
+        layer.stage or ("" if layer.part == "trunk" else layer.part),
         layer.alias,
         layer.name,
         layer.op,

@@ -29,8 +29,8 @@ class Block:
         "weights", "sum", "concat" or "other" (a pool, the image).
     members : list of int
         Its values, in order; the first is what it is named after.
-    activated : int or None
-        Its last value behind a nonlinearity.
+    activated, bent : int or None
+        Its last and its first value behind a nonlinearity.
     grid : (int, int)
         Of its first value.
     """
@@ -38,6 +38,7 @@ class Block:
     kind: str
     members: list[int]
     activated: int | None
+    bent: int | None
     grid: Grid
 
 
@@ -104,6 +105,7 @@ def split_blocks(flow: Flow, trunk: Trunk, activated: Collection[int]) -> list[B
             _kind(flow, group[0]),
             group,
             next((number for number in reversed(group) if number in activated), None),
+            next((number for number in group if number in activated), None),
             flow.grids[group[0]],
         )
         for group in _groups(flow, trunk)
@@ -129,23 +131,31 @@ def style_of(flow: Flow, blocks: list[Block], directly: Callable[[int, int], boo
     """
     home = {number: block for block in blocks for number in block.members}
     sums = [block for block in blocks if block.kind == "sum"]
-    linear = bent = 0
+    linear = activated = 0
     for block in sums:
         for operand in flow.before[block.members[0]]:
             source = flow.source(operand)
             if source in home and home[source].kind != "other":
-                activated = home[source].activated
-                if activated is not None and source >= activated:
-                    bent += 1
+                first = home[source].bent
+                if first is not None and source >= first:
+                    activated += 1
                 else:
                     linear += 1
-    if not linear and not bent:
+    if not linear and not activated:
         for block in sums:
             if block.activated is not None and directly(block.activated, block.members[0]):
-                bent += 1
+                activated += 1
             else:
                 linear += 1
-    return Style(bool(sums), linear > bent)
+    # shortcuts over a part of the units leave no bare sum; linear bottlenecks tell such networks
+    projected = [
+        after
+        for block, after in zip(blocks, blocks[1:], strict=False)
+        if block.activated is not None
+        and is_depthwise(flow, block.members[0])
+        and _is_bottleneck(flow, after)
+    ]
+    return Style(bool(sums), linear > activated or (not sums and len(projected) > 1))
 
 
 def find_outputs(flow: Flow, trunk: Trunk, blocks: list[Block], style: Style) -> list[tuple[int, Block]]:
@@ -168,24 +178,42 @@ def find_outputs(flow: Flow, trunk: Trunk, blocks: list[Block], style: Style) ->
         Value and the block it ends, in topological order.
     """
     found: list[tuple[int, Block]] = []
-    weighty = [block for block in blocks if block.kind == "weights"]
-    following = {id(block): after for block, after in zip(weighty, weighty[1:], strict=False)}
+    made = [block for block in blocks if block.kind in ("weights", "concat")]
+    behind = {id(block): made[i + 1 : i + 3] for i, block in enumerate(made)}
     for block in blocks:
         if not style.linear:
             if block.activated is not None:
                 found.append((block.activated, block))
+            elif block.kind == "sum":
+                found.append((block.members[0], block))
         elif block.kind == "sum":
             found.append((block.members[0], block))
         elif block.activated is None:
-            if block.kind == "weights":
+            if block.kind == "concat" or (
+                block.kind == "weights" and not is_depthwise(flow, block.members[0])
+            ):
                 found.append((block.members[-1], block))
-        elif not _is_inside(flow, block, following.get(id(block))):
+        elif not _is_inside(flow, behind.get(id(block), [])):
             found.append((block.activated, block))
-    return found
+    there = {block.grid for _, block in found}
+    rest = [block for block in blocks if block.grid not in there and block.kind != "other"]
+    weak = [(b.activated if b.activated is not None else b.members[0], b) for b in rest]
+    if any(block.activated is not None for block in blocks):
+        weak = [(n, block) for n, block in weak if block.activated is not None or block.kind == "sum"]
+    return sorted([*found, *weak], key=lambda end: end[0])
 
 
-def _is_inside(flow: Flow, block: Block, after: Block | None) -> bool:
-    """Whether an activation is the inside of an inverted bottleneck: filtered or projected next."""
-    return after is not None and (
-        is_depthwise(flow, after.members[0]) or (after.activated is None and is_pointwise(flow, after.members[0]))
-    )
+def _is_bottleneck(flow: Flow, block: Block) -> bool:
+    """Whether a block projects without a nonlinearity, all units at once or in groups that are concatenated."""
+    first = block.members[0]
+    parts = flow.before[first] if block.kind == "concat" else [first]
+    return block.activated is None and all(is_pointwise(flow, flow.source(part)) for part in parts)
+
+
+def _is_inside(flow: Flow, behind: list[Block]) -> bool:
+    """Whether an activation lies inside an inverted bottleneck: it is filtered, and then projected."""
+    if not behind:
+        return False
+    if is_depthwise(flow, behind[0].members[0]) or _is_bottleneck(flow, behind[0]):
+        return True
+    return behind[0].activated is not None and any(_is_bottleneck(flow, block) for block in behind[1:])

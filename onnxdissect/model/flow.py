@@ -135,7 +135,9 @@ def follow_flow(graph: ir.Graph, image: str, grid: Callable[[str], Grid | None])
         if node.op_type in _SIZES_ONLY:
             continue
         operands = list(
-            dict.fromkeys(flow.numbers[name_of(v)] for v in node.inputs if v is not None and v.name in flow.numbers)
+            dict.fromkeys(
+                flow.numbers[name_of(v)] for v in node.inputs if v is not None and v.name in flow.numbers
+            )
         )
         if not operands:
             continue

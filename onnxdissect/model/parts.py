@@ -142,9 +142,7 @@ def _directly(flow: Flow, activated: Activated) -> Callable[[int, int], bool]:
     return directly
 
 
-def _mark(
-    flow: Flow, trunk: Trunk, maps: Maps, stages: list[int], candidates: Candidates
-) -> dict[int, str]:
+def _mark(flow: Flow, trunk: Trunk, maps: Maps, stages: list[int], candidates: Candidates) -> dict[int, str]:
     """Tell the part of every value."""
     inside = flow.ancestors(stages[-1]) if stages else set(trunk.chain)
     of = {n: "trunk" if n in inside else "head" for n in range(len(flow.names))}

@@ -22,6 +22,7 @@ __all__ = ["Candidates", "choose_stages", "find_stages"]
 
 _DEPTHS = 4
 _EXTRA_STAGES = 3
+_COARSER = 1.5
 
 _T = TypeVar("_T")
 _Ends = list[tuple[int, Block]]
@@ -86,7 +87,7 @@ def find_stages(
         finer = [n for n in numbers if is_coarser(flow.grids[deep[-1]], flow.grids[n])]
         return sorted({*_last_of_each(finer, flow, 1), *deep})
     chosen = _last_of_each(numbers, flow, _DEPTHS)
-    return chosen if trunk.whole or trunk.up else _without_extras(flow, trunk, maps, chosen)
+    return chosen if trunk.whole or trunk.up else _without_extras(flow, trunk, maps, numbers, chosen)
 
 
 def _listed(number: int, block: Block, candidates: Candidates) -> int:
@@ -112,7 +113,7 @@ def _without_head(flow: Flow, trunk: Trunk, maps: Maps, ends: _Ends, style: Styl
             and style.linear
             and block.activated is not None
             and kept[-2][1].activated is None
-            and is_pointwise(flow, first)
+            and not any(_looks_around(flow, n) for n in trunk.chain if kept[-2][0] < n <= number)
             and _layers_behind(flow, number) < 2
         )
         if not (alone and (makes or prepares)):
@@ -131,9 +132,7 @@ def _layers_behind(flow: Flow, number: int) -> int:
     return max(most.values())
 
 
-def _without_lateral(
-    flow: Flow, trunk: Trunk, ends: _Ends, style: Style, candidates: Candidates
-) -> _Ends:
+def _without_lateral(flow: Flow, trunk: Trunk, ends: _Ends, style: Style, candidates: Candidates) -> _Ends:
     """Leave out the projections in front of a pyramid or a head."""
     kept = list(ends)
     while len(kept) > 1:
@@ -155,17 +154,18 @@ def _without_lateral(
     return kept
 
 
-def _without_extras(flow: Flow, trunk: Trunk, maps: Maps, chosen: list[int]) -> list[int]:
+def _without_extras(flow: Flow, trunk: Trunk, maps: Maps, numbers: list[int], chosen: list[int]) -> list[int]:
     """Leave out feature layers of a single spatial convolution each, behind a backbone with heads of its own."""
     kept = list(chosen)
-    leaves = predictions(flow, maps)
+    chains = [flow.chain(leaf) for leaf in predictions(flow, maps)]
     while len(kept) > _EXTRA_STAGES:
         before, last = kept[-2:]
         inside = [n for n in trunk.chain if before < n <= last and _looks_around(flow, n)]
-        tapped = any(last not in flow.chain(leaf) and before in flow.chain(leaf) for leaf in leaves)
-        if len(inside) != 1 or not tapped or flow.grids[before] == flow.grids[last]:
+        passing = {n for chain in chains if last not in chain for n in chain}
+        tapped = [n for n in numbers if flow.grids[n] == flow.grids[before] and n in passing]
+        if len(inside) != 1 or not tapped:
             break
-        kept.pop()
+        kept[-2:] = tapped[-1:]
     return kept
 
 
@@ -185,9 +185,10 @@ def _depths(flow: Flow, trunk: Trunk, maps: Maps, candidates: Candidates, ends: 
     if not stream:
         return []
     first = next(n for n, _ in ends if flow.grids[n] == grid)
-    if 2 * (maps.macs.get(end, 0) - maps.macs.get(first, 0)) < maps.macs.get(end, 0) and len(
-        {flow.grids[n] for n, _ in ends}
-    ) > 1:
+    if (
+        2 * (maps.macs.get(end, 0) - maps.macs.get(first, 0)) < maps.macs.get(end, 0)
+        and len({flow.grids[n] for n, _ in ends}) > 1
+    ):
         return []
     inside = flow.ancestors(end) - set(trunk.chain)
     wide = sorted(
@@ -232,8 +233,12 @@ def choose_stages(candidates: Iterable[tuple[str, Grid]]) -> list[str]:
     """
     chosen: list[tuple[str, Grid]] = []
     for name, grid in candidates:
-        if not chosen or is_coarser(grid, chosen[-1][1]):
+        if not chosen:
             chosen.append((name, grid))
-        elif grid == chosen[-1][1]:
-            chosen[-1] = (name, grid)
+        elif grid == chosen[-1][1] or is_coarser(grid, chosen[-1][1]):
+            # a convolution without padding loses its border, but no resolution
+            before = chosen[-1][1]
+            if max(before[0] / max(grid[0], 1), before[1] / max(grid[1], 1)) < _COARSER:
+                chosen.pop()
+            chosen.append((name, grid))
     return [name for name, _ in chosen]

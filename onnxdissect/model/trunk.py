@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from onnxdissect.model.flow import Flow, is_coarser
-from onnxdissect.model.graph import name_of
 from onnxdissect.model.kernels import kernel_shape, weight_shape
 from onnxdissect.model.operators import CONVOLUTIONS, MATRIX_PRODUCTS
 
@@ -194,7 +193,10 @@ def _end_before_heads(flow: Flow, outputs: Collection[int], maps: Maps) -> int |
     if not outputs:
         return None
     straight = _straight(flow)
-    leaves = predictions(flow, maps) or sorted(outputs)
+    leads = [False] * len(flow.names)
+    for number in reversed(range(len(flow.names))):
+        leads[number] = any(user in maps.cells or leads[user] for user in flow.after[number])
+    leaves = [number for number in sorted(maps.cells) if not leads[number]]
     below: dict[int, int] = {}
     for leaf in leaves:
         for number in flow.chain(leaf):
