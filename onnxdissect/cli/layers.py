@@ -120,7 +120,7 @@ def _row(layer: Layer) -> list[object]:
     numbers = (None,) * 3 if field is None else (field.size, field.stride, field.offset)
     geometry = ["-" if pair is None else _pair(pair) for pair in numbers]
     return [
-        "" if layer.stage is None else layer.stage,
+        layer.stage or ("" if layer.part == "trunk" else layer.part),
         layer.alias,
         layer.name,
         layer.op,

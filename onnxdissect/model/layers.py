@@ -78,6 +78,8 @@ class Layer:
         What the layout was derived from.
     share : float
         Multiply-accumulates up to and including it, as a share of the whole network's, in 0..1.
+    part : str
+        "trunk", "neck" or "head".
     """
 
     name: str
@@ -97,6 +99,7 @@ class Layer:
     skipped: tuple[int, int] = (0, 0)
     reason: str = ""
     share: float = 0.0
+    part: str = "trunk"
 
 
 @dataclass(frozen=True, slots=True)
