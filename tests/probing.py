@@ -46,6 +46,12 @@ def inspect(model: onnx.ModelProto, name: str) -> Layer:
     return next(layer for layer in (*network.layers, *network.listing.copies) if layer.name == name)
 
 
+def refusal(model: onnx.ModelProto, name: str) -> str:
+    """Why a value is no layer."""
+    with tempfile.TemporaryDirectory() as folder:
+        return load_network(save(model, Path(folder) / "m.onnx")).listing.refusals[name]
+
+
 def reaches(moved: NDArray[Any], field: ReceptiveField, axis: int) -> list[tuple[Any, ...]]:
     """Per cell that should lie inside the input: (cell, first and last pixel derived, and found)."""
     found = []

@@ -11,7 +11,7 @@ import onnx_ir as ir
 
 from onnxdissect.model.probe import Probe
 
-__all__ = ["Extent", "Lengths", "Position", "Step", "Unplaced", "unite"]
+__all__ = ["Extent", "Lengths", "Position", "Scattered", "Step", "Unplaced", "unite"]
 
 Lengths = tuple[int, int]
 """Cells along an axis before and after an operator."""
@@ -118,8 +118,18 @@ class Unplaced(Enum):
 
     UNKNOWN = "not determined by the graph"
 
+    DISORDERED = "not in the order of the picture"
 
-Position = Extent | Unplaced
+
+@dataclass(frozen=True, slots=True)
+class Scattered:
+    """Cells of a map out of their order: place ``i`` holds cell ``cells[i]`` of `extent`."""
+
+    extent: Extent
+    cells: tuple[int, ...]
+
+
+Position = Extent | Scattered | Unplaced
 
 
 @dataclass(frozen=True, slots=True)

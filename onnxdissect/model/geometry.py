@@ -20,9 +20,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import onnx_ir as ir
 
-from onnxdissect.model import frames, resampling, windows
+from onnxdissect.model import frames, order, resampling, windows
 from onnxdissect.model.axes import reduced_axes
-from onnxdissect.model.extent import Extent, Lengths, Position, Step, Unplaced, unite
+from onnxdissect.model.extent import Extent, Lengths, Position, Scattered, Step, Unplaced, unite
 from onnxdissect.model.graph import attribute, name_of, stored_shape
 from onnxdissect.model.layers import ImageInput, ReceptiveField
 from onnxdissect.model.operators import (
@@ -87,7 +87,10 @@ def follow_positions(
             elif name in axes:
                 positions[name] = _place(node, index, positions, probe, axes)
     # tokens look at one another, wherever they lie; a map made of them again lies where its cells did
-    return {name: _UNKNOWN if "T" in axes[name] else pair for name, pair in positions.items()}
+    return {
+        name: _UNKNOWN if "T" in axes[name] and not any(map(order.disorder, pair)) else pair
+        for name, pair in positions.items()
+    }
 
 
 def receptive_field(pair: Pair) -> ReceptiveField | None:
@@ -104,7 +107,7 @@ def receptive_field(pair: Pair) -> ReceptiveField | None:
         None where either axis is not placed, or runs against the input.
     """
     vertical, horizontal = pair
-    if isinstance(vertical, Unplaced) or isinstance(horizontal, Unplaced):
+    if not isinstance(vertical, Extent) or not isinstance(horizontal, Extent):
         return None
     if vertical.stride <= 0 or horizontal.stride <= 0:
         return None
@@ -136,7 +139,11 @@ def _place(node: ir.Node, index: int, positions: dict[str, Pair], probe: Probe, 
     pair = positions[source]
     step = Step(node, index, axes[source], axes[out], probe.shapes[source], probe.shapes[out], probe)
     moved = [
-        position if isinstance(position, Unplaced) else _move(op, step, axis, position)
+        _move(op, step, axis, position)
+        if isinstance(position, Extent)
+        else order.move_scattered(step, axis, position, _move)
+        if isinstance(position, Scattered)
+        else position
         for axis, position in enumerate(pair)
     ]
     return moved[0], moved[1]
@@ -179,6 +186,7 @@ def _merge(
         return Unplaced.UNIFORM
     length = _length(out, along, probe, axes)
     branches: list[Extent] = []
+    scattered: set[Position] = set()
     mixed = False
     for name in operands:
         stretched = along not in axes[name] or _length(name, along, probe, axes) != length
@@ -188,10 +196,14 @@ def _merge(
         position = positions[name]["HW".index(letter)]
         if position is Unplaced.UNIFORM:
             mixed = True
+        elif isinstance(position, Scattered):
+            scattered.add(position)
         elif isinstance(position, Unplaced):
-            return Unplaced.UNKNOWN
+            return position
         else:
             branches.append(position)
+    if scattered:
+        return Unplaced.DISORDERED if branches or len(scattered) > 1 else scattered.pop()
     if not branches:
         return Unplaced.UNIFORM
     together = unite(branches)

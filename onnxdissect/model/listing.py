@@ -15,6 +15,7 @@ from onnxdissect.model.geometry import Pair, Unplaced, follow_positions, recepti
 from onnxdissect.model.graph import name_of
 from onnxdissect.model.layers import LAYOUTS, ImageInput, Layer, make_alias, make_slug
 from onnxdissect.model.operators import COPIES, QUANTISERS
+from onnxdissect.model.order import disorder
 from onnxdissect.model.parts import Parts, find_parts
 from onnxdissect.model.probe import Probe
 from onnxdissect.model.stages import choose_stages
@@ -24,6 +25,10 @@ __all__ = ["Listing", "list_layers"]
 _FLOATS = ("float32", "float16", "float64")
 _WORDS = {"N": "image", "C": "unit", "H": "height", "W": "width", "T": "token", "c": "part of the units"}
 
+_NOT_IN_ORDER = (
+    "its cells are not in the order of the picture: rolled, flipped or gathered in another order; "
+    "the value before that has its cells in order"
+)
 _UNPLACED: Pair = (Unplaced.UNKNOWN, Unplaced.UNKNOWN)
 
 
@@ -97,6 +102,8 @@ def list_layers(
     for value, node in _computed(graph):
         name = name_of(value)
         reason = _refuse(name, lost.get(name, node.op_type), probe, axes, costs)
+        if reason is None and any(map(disorder, positions.get(name, _UNPLACED))):
+            reason = _NOT_IN_ORDER
         if reason is not None:
             refusals[name] = reason
             continue
