@@ -83,8 +83,8 @@ def test_a_centre_that_is_not_the_middle_of_the_field_is_found(tmp_path: Path) -
     assert field is not None
     assert field.offset == pytest.approx((0, 0))
     assert centre.offset == pytest.approx((2, -1), abs=0.02)
-    assert centre.stride == (1, 1)
     assert centre.spread == pytest.approx((0, 0), abs=1.0)
+    assert centre.stride == (1, 1)
 
 
 @pytest.mark.parametrize(
