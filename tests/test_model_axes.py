@@ -226,13 +226,18 @@ def normalised(b: Builder, x: str) -> str:
     return b.node("Div", x, b.constant(np.reshape([0.229, 0.224, 0.225], (3, 1, 1))))
 
 
-@pytest.mark.parametrize("kind", ["gathered", "no batch", "no batch, channels last"])
+@pytest.mark.parametrize("kind", ["gathered", "split", "no batch", "no batch, channels last"])
 def test_one_picture_is_followed(tmp_path: Path, kind: str) -> None:
-    shape = {"gathered": (1, 3, 32, 32), "no batch": (3, 32, 32)}.get(kind, (32, 32, 3))
+    shape = {"gathered": (1, 3, 32, 32), "split": (1, 3, 32, 32), "no batch": (3, 32, 32)}.get(
+        kind, (32, 32, 3)
+    )
     b = Builder(shape)
     x = "image"
     if kind == "gathered":
         x = b.node("Gather", x, b.constant(0, np.int64), axis=0)
+    elif kind == "split":
+        x = b.node("Split", x, b.constant([1], np.int64), axis=0)
+        x = b.node("Squeeze", x, b.constant([0], np.int64))
     elif kind != "no batch":
         x = b.node("Transpose", x, perm=[2, 0, 1])
     x = b.node("Unsqueeze", normalised(b, x), b.constant([0], np.int64))
@@ -247,7 +252,7 @@ def test_one_picture_is_followed(tmp_path: Path, kind: str) -> None:
     batch = images(network, 3)
     maps = activations(network, layer, batch)
     for image, got in zip(batch, maps, strict=True):
-        (expected,) = run_whole(network.path, ["r1"], image[None] if kind == "gathered" else image)
+        (expected,) = run_whole(network.path, ["r1"], image if "batch" in kind else image[None])
         np.testing.assert_allclose(got[None], expected, rtol=1e-5, atol=1e-6)
 
 

@@ -56,7 +56,8 @@ def pixels_inside(graph: ir.Graph, image: str) -> str | None:
 
 def _takes_one_picture(node: ir.Node) -> bool:
     """Whether a graph for one picture takes it out of its batch."""
-    return node.op_type == "Gather" and int(attribute(node, "axis", 0)) == 0
+    taken = node.op_type == "Gather" or (node.op_type == "Split" and len(node.outputs) == 1)
+    return taken and int(attribute(node, "axis", 0)) == 0
 
 
 def _preset(affine: Affine) -> str | None:

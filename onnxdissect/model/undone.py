@@ -117,7 +117,7 @@ class Rearrangements:
         if not pasts:
             return ()
         depth = min(map(len, pasts))
-        levels = []
+        levels: list[Rearranged] = []
         for steps in zip(*(past[len(past) - depth :] for past in pasts), strict=True):
             if len({(step.shape, step.perm) for step in steps}) > 1:
                 levels.clear()
