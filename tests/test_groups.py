@@ -38,7 +38,7 @@ def with_column(folder: Path, name: str, group_of: Callable[[int], str]) -> None
 def shape_of(path: Path) -> tuple[int, ...]:
     image = cv2.imread(str(path))
     assert image is not None
-    return image.shape
+    return tuple(map(int, image.shape))
 
 
 @pytest.fixture
