@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 import subprocess
 import sys
@@ -50,6 +51,26 @@ def test_a_run_compiles_nothing_that_was_not_compiled_ahead(tmp_path: Path) -> N
     command = [sys.executable, "-c", SCRIPT, str(tmp_path)]
     done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
     assert done.stdout.splitlines()[-1:] == ["set()"], done.stdout + done.stderr
+
+
+MESSAGES = """
+import sys
+from threading import Event
+from onnxdissect.core import warmup
+
+warmup._warm(print, Event())
+"""
+
+
+def test_compiling_is_announced_only_where_something_is_compiled(tmp_path: Path) -> None:
+    said = []
+    for _ in range(2):
+        command = [sys.executable, "-c", MESSAGES]
+        environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        said.append(done.stdout)
+    assert said[0].startswith("compiling kernels")
+    assert said[1] == ""
 
 
 def test_the_thread_ends_with_the_body() -> None:

@@ -32,8 +32,6 @@ from onnxdissect.data.concepts import Concept, Vocabulary
 
 __all__ = ["kernels_warming"]
 
-# What was compiled before takes milliseconds.
-_SLOW = 1.0
 _IMAGES = 2
 
 
@@ -62,7 +60,7 @@ def kernels_warming(notify: Callable[[str], None]) -> Iterator[None]:
 def _warm(notify: Callable[[str], None], stop: Event) -> None:
     """Dissect two images of nothing, step by step."""
     began = time.perf_counter()
-    slow = compiler_facts().seconds > _SLOW
+    slow = compiler_facts().compiled
     if slow:
         notify("compiling kernels beside the work, once on this machine: about half a minute of one core")
     steps = _steps()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from onnxdissect.core.kernels.sift import Sieve, cache_path
+from onnxdissect.core.kernels.sift import Sieve, cache_path, compilations
 
 __all__ = ["CompilerFacts", "compiler_facts"]
 
@@ -21,12 +21,15 @@ class CompilerFacts:
     ----------
     seconds : float
         How long the first call of a kernel took: milliseconds when it was compiled before.
+    compiled : bool
+        Whether it was compiled for that call; a busy machine may also be slow to load it.
     cache : Path
         Where compiled kernels are kept: beside the package, or in the user's cache where that cannot be
         written.
     """
 
     seconds: float
+    compiled: bool
     cache: Path
 
 
@@ -37,6 +40,8 @@ def compiler_facts() -> CompilerFacts:
     -------
     CompilerFacts
     """
+    before = compilations()
     began = time.perf_counter()
     Sieve(1, 1, (1, 1)).add(np.zeros((1, 1, 1, 1), np.float32), np.zeros(1, np.float32))
-    return CompilerFacts(time.perf_counter() - began, cache_path())
+    seconds = time.perf_counter() - began
+    return CompilerFacts(seconds, compilations() > before, cache_path())

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from onnxdissect.core.records import Records
 from onnxdissect.core.room import Room
 
-__all__ = ["Sieve", "cache_path", "thin"]
+__all__ = ["Sieve", "cache_path", "compilations", "thin"]
 
 _Kind = TypeVar("_Kind", np.unsignedinteger, np.float32)
 
@@ -208,6 +208,16 @@ def thin(records: Records, bounds: NDArray[np.float32]) -> Records:
 def cache_path() -> Path:
     """Folder in which compiled kernels are kept."""
     return Path(_sift.stats.cache_path)
+
+
+def compilations() -> int:
+    """Count how often this process compiled the sieve rather than found it compiled.
+
+    Returns
+    -------
+    int
+    """
+    return sum(_sift.stats.cache_misses.values())
 
 
 @njit(cache=True, nogil=True)
