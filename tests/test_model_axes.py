@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import onnx
 import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
+from test_run import broden
 
 from models import Builder, images, run_whole, save
+from onnxdissect.cli.main import main
 from onnxdissect.errors import LayerLayoutError
 from onnxdissect.model import Layer, Network, load_network, open_session
 from onnxdissect.model.hints import fitting_layouts
@@ -102,6 +105,18 @@ def test_group_normalisation_keeps_axes_and_places(tmp_path: Path, way: str) -> 
     np.testing.assert_allclose(activations(network, named(network, "a1"), batch), expected, atol=1e-5)
 
 
+def test_group_normalised_activations_are_dissected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    b = Builder()
+    x = b.relu(group_norm(b, b.conv("image", 8, stride=2), "computed"), "a1")
+    save(b.model(x), tmp_path / "net.onnx")
+    broden(tmp_path / "data", 3, seed=5)
+    quick = ("--no-report", "--bootstrap", "0", "--null", "0", "--out", "run")
+    assert main(["run", "net.onnx", "--data", "data", *quick]) == 0
+    (layer,) = json.loads((tmp_path / "run" / "manifest.json").read_text())["layers"]
+    assert (layer["name"], layer["units"]) == ("a1", 8)
+
+
 def test_places_behind_sums_of_rearranged_maps_unite(tmp_path: Path) -> None:
     b = Builder()
     near, far = b.conv("image", 8, 1, name="near"), b.conv("image", 8, 5, name="far")
@@ -171,6 +186,25 @@ def test_tokens_are_cut_into_blocks_at_once(tmp_path: Path, grid: tuple[int, int
     np.testing.assert_allclose(
         maps, expected.transpose(0, 2, 1).reshape(2, 16, h // 2, w // 2), rtol=1e-5, atol=1e-6
     )
+
+
+def test_fused_attention_keeps_tokens(tmp_path: Path) -> None:
+    b = Builder(("N", 3, 32, 32))
+    x = b.conv("image", 16, 8, stride=8, pads=(0, 0, 0, 0))
+    x = b.node("Transpose", b.node("Reshape", x, b.constant([0, 0, -1], np.int64)), perm=[0, 2, 1])
+    weights = b.weight((16, 48)), b.weight((48,))
+    x = b.node("Attention", x, *weights, domain="com.microsoft", num_heads=2, name="looked")
+    x = b.node("SkipLayerNormalization", x, x, b.weight((16,)), domain="com.microsoft", name="normed")
+    b.node("QuickGelu", x, domain="com.microsoft", name="act")
+    network = load(b.model("act", domains=[("com.microsoft", 1)]), tmp_path)
+    for name in ("looked", "normed", "act"):
+        layer = named(network, name)
+        assert (layer.layout, layer.grid, layer.receptive_field) == ("NTC", (4, 4), None)
+    assert named(network, "act").macs == 16 * 3 * 64 * 16 + 16 * 16 * 48 + 2 * 16 * 16 * 16
+    batch = images(network, 2)
+    (expected,) = run_whole(network.path, ["act"], batch)
+    maps = activations(network, named(network, "act"), batch)
+    np.testing.assert_allclose(maps, expected.transpose(0, 2, 1).reshape(2, 16, 4, 4), rtol=1e-4, atol=1e-5)
 
 
 # ------------------------------------------------------------------------------------- packed weights

@@ -8,7 +8,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from onnxdissect.model.graph import attribute, constant, is_stored, name_of, stored_size
+from onnxdissect.model.graph import attribute, constant, is_stored, name_of, stored_shape, stored_size
 from onnxdissect.model.kernels import channels_last, kernel_shape, weight_shape
 from onnxdissect.model.operators import CONVOLUTIONS, MATRIX_PRODUCTS, REDUCTIONS, TRANSPOSED
 from onnxdissect.model.probe import Probe
@@ -167,6 +167,15 @@ def _macs(node: ir.Node, probe: Probe) -> int:
     if node.op_type in MATRIX_PRODUCTS:
         transposed = node.attributes.get("transA")
         return prod(out) * source[-2 if transposed is not None and transposed.value else -1]
+    if node.op_type == "Attention" and node.domain == "com.microsoft" and len(source) == 3:
+        # the projections of what is looked at, then queries by keys, then weights by values
+        batch, length, units = source
+        projected = stored_shape(node.inputs[1]) or (units, 3 * units)
+        return (
+            batch
+            * length
+            * (units * projected[-1] + length * (projected[-1] - out[-1]) // 2 + length * out[-1])
+        )
     return 0
 
 

@@ -18,6 +18,8 @@ from onnxdissect.model.probe import Probe
 __all__ = ["Rearranged", "Rearrangements"]
 
 _MOVING = frozenset({"CenterCropPad", "Crop", "CumProd", "CumSum", "Pad", "Resize", "ReverseSequence"}) | {
+    "Attention",
+    "MultiHeadAttention",
     "Slice",
     "Tile",
     "Trilu",
