@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -13,18 +12,19 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from onnxdissect.batching import GPU_LANES, batch_size_of, block_size
 from onnxdissect.claim import claim
 from onnxdissect.core.null import Shuffles
 from onnxdissect.core.pipeline import Progress, run_pass, tally
 from onnxdissect.core.plan import LayerPlan, Plan
 from onnxdissect.core.plateaus import plateau_warnings
+from onnxdissect.core.progress import Clock, Silent
 from onnxdissect.core.quantiles import quantile_warnings
 from onnxdissect.core.state import STATE_FORMAT, PassState
 from onnxdissect.core.warmup import kernels_warming
 from onnxdissect.core.witness import Witness
-from onnxdissect.data import Dataset, batches, open_dataset
+from onnxdissect.data import Dataset, batches
 from onnxdissect.data.groups import group_warnings
-from onnxdissect.data.tiny import ensure_tiny
 from onnxdissect.errors import ParameterError
 from onnxdissect.model import (
     Layer,
@@ -45,33 +45,12 @@ from onnxdissect.results import (
     Dissection,
     load,
 )
+from onnxdissect.sources import open_data
 from onnxdissect.stopping import stop_request
 
 __all__ = ["dissect"]
 
-# Activations of one batch, all dissected layers together, and images at the most. On a processor they should
-# still be in its cache when the kernels come to them; a GPU wants to be kept busy.
-_BATCH = {"cpu": (8 * 2**20, 8)}
-_GPU_BATCH = (512 * 2**20, 64)
-# What the network has in hand at its widest has to fit that cache too.
-_WIDEST = 12 * 2**20
-# While the GPU computes one batch, the kernels look at another.
-_GPU_LANES = 2
-# Images that a lane takes at a time, where there are enough: what is kept of them is stored together.
-_BLOCK = 8
-_BLOCKS_PER_LANE = 8
 _SPOOL_BYTES = 256 * 2**20
-
-
-class _Silent:
-    def start(self, phase: str, total: int) -> None:
-        pass
-
-    def advance(self, images: int) -> None:
-        pass
-
-    def finish(self) -> None:
-        pass
 
 
 def dissect(
@@ -196,9 +175,9 @@ def dissect(
         Whatever is wrong with the request, the model, the data or the output folder; see
         `onnxdissect.errors`.
     """
-    progress = progress or _Silent()
+    progress = progress or Silent()
     notify = notify or _ignore
-    clock = _Clock()
+    clock = Clock()
     parameters = Parameters.checked(
         layers=(layers,) if isinstance(layers, str) else tuple(layers),
         quantiles=quantiles,
@@ -219,7 +198,7 @@ def dissect(
         # Says what is wrong with the path before a data set is drawn for nothing.
         load_network(network_path)
     with kernels_warming(notify):
-        dataset = _open_data(data, progress, groups).subset(split=split, limit=limit)
+        dataset = open_data(data, progress, groups).subset(split=split, limit=limit)
         network = load_network(
             network_path,
             image_size=image_size,
@@ -253,10 +232,10 @@ def dissect(
             spin=False,
             verify=_first_images(dataset, preparer, 2),
         )
-        size = _batch_size(batch_size, network, chosen, session.provider)
+        size = batch_size_of(batch_size, network, chosen, session.provider)
         workers = workers or _cores()
-        lanes = workers if session.provider == "cpu" else _GPU_LANES
-        block = _block(size, len(dataset), lanes)
+        lanes = workers if session.provider == "cpu" else GPU_LANES
+        block = block_size(size, len(dataset), lanes)
         first = partial(_first_images, dataset, preparer)
         places = place_layers(session, network, chosen, first, parameters.upsample, layer_upsample)
         plan = _plan(network, dataset, chosen, places, parameters, block=block, threads=_cores())
@@ -344,34 +323,6 @@ def dissect(
             )
 
 
-def _open_data(data: str | Path, progress: Progress, groups: str | None) -> Dataset:
-    if str(data) != "tiny":
-        return open_dataset(data, groups=groups)
-    drawing = _Drawing(progress)
-    folder = ensure_tiny(progress=drawing)
-    drawing.finish()
-    return open_dataset(folder, groups=groups)
-
-
-class _Drawing:
-    """From `ensure_tiny`'s (done, total) to a phase."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._done: int | None = None
-
-    def __call__(self, done: int, total: int) -> None:
-        if self._done is None:
-            self._progress.start("tiny", total)
-            self._done = 0
-        self._progress.advance(done - self._done)
-        self._done = done
-
-    def finish(self) -> None:
-        if self._done is not None:
-            self._progress.finish()
-
-
 def _first_images(dataset: Dataset, preparer: Preparer, count: int) -> NDArray[np.generic]:
     count = min(count, len(dataset))
     batch = np.empty((count, *preparer.shape), preparer.dtype)
@@ -409,26 +360,6 @@ def _plan(
     )
 
 
-def _batch_size(asked: int | str, network: Network, layers: Sequence[Layer], provider: str) -> int:
-    if isinstance(asked, int):
-        return asked
-    size, largest = _BATCH.get(provider, _GPU_BATCH)
-    fitting = size // sum(map(_map_bytes, layers))
-    if provider == "cpu":
-        fitting = min(fitting, _WIDEST // max(map(_map_bytes, network.layers)))
-    return max(1, min(largest, fitting))
-
-
-def _map_bytes(layer: Layer) -> int:
-    return layer.units * layer.grid[0] * layer.grid[1] * 4
-
-
-def _block(batch_size: int, images: int, lanes: int) -> int:
-    """Whole batches of about `_BLOCK` images, fewer where that would leave a lane idle at the end."""
-    wanted = min(_BLOCK, images // (lanes * _BLOCKS_PER_LANE))
-    return batch_size * max(1, wanted // batch_size)
-
-
 def _announce(
     notify: Callable[[str], None],
     network: Network,
@@ -448,19 +379,6 @@ def _announce(
     for layer, place in zip(plan.layers, places, strict=True):
         h, w = layer.shape
         notify(f"layer {layer.name}: {layer.units} units of {h}x{w}, {place.upsample} upsampling")
-
-
-class _Clock:
-    """Seconds per phase of a run."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, phase: str) -> None:
-        now = time.perf_counter()
-        self.seconds[phase] = round(now - self._last, 3)
-        self._last = now
 
 
 def _cores() -> int:

@@ -17,7 +17,7 @@ LAYERS = [
     ("model", "data"),
     ("core",),
     ("results",),
-    ("claim", "parameters", "placement", "stopping"),
+    ("batching", "claim", "parameters", "placement", "sources", "stopping"),
     ("outcome",),
     ("run",),
     ("experiments", "check"),
