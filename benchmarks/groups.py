@@ -55,7 +55,9 @@ def main() -> None:
     parser = common(__doc__)
     parser.add_argument("--groups", action="append", required=True)
     parser.add_argument("--splits", type=int, default=6)
+    parser.add_argument("--quick", action="store_true", help="one split by image, 20 resamples")
     given = parser.parse_args()
+    given.splits = 1 if given.quick else given.splits
     rules = {rule: open_dataset(given.data, groups=rule).groups() for rule in given.groups}
     first = rules[given.groups[0]]
     assert first is not None
@@ -64,7 +66,7 @@ def main() -> None:
     images = np.arange(len(rows))
     apart = [np.isin(images, random.permutation(images)[: len(rows) // 2]) for _ in range(given.splits)]
     names = np.unique(first)
-    if names.size <= given.splits:
+    if names.size <= max(given.splits, 6):
         whole = [first == name for name in names]
     else:
         whole = [np.isin(first, random.permutation(names)[: names.size // 2]) for _ in range(given.splits)]

@@ -1,7 +1,7 @@
 """Where cells lie best: the IoU of fixed labels as a layer's cells are shifted over the image.
 
     python benchmarks/offsets.py MODEL DATA [--layer SEL]... [--limit N] [--steps N] [--stability SHARE]
-        [--labels MAP] [--curve] [preprocessing options]
+        [--quantile TAU] [--labels MAP] [--curve] [preprocessing options]
 
 Labels are those of a run with `receptive-field` (or `--labels resize`), of units whose stability exceeds 0.9;
 they stay fixed. The pass is made once and kept, and its masks are counted again with all cells moved by -1 to
@@ -52,13 +52,14 @@ _SPOOL_BYTES = 512 * 2**20
 parser = common(__doc__)
 parser.add_argument("--steps", type=int, default=4, help="shifts per cell")
 parser.add_argument("--labels", default="receptive-field", help="the map that labels are chosen with")
+parser.add_argument("--quantile", type=float, default=0.005)
 parser.add_argument("--curve", action="store_true", help="print the mean IoU at every shift")
 parser.add_argument(
     "--stability", type=float, default=0.9, help="labels that are more stable than this count"
 )
 
 
-def make_plan(dataset: Dataset, layers: Sequence[Layer], size: tuple[int, int]) -> Plan:
+def make_plan(dataset: Dataset, layers: Sequence[Layer], size: tuple[int, int], quantile: float) -> Plan:
     """A plan whose cells lie at their theoretical centres."""
 
     def theory(layer: Layer) -> LayerPlan:
@@ -69,7 +70,7 @@ def make_plan(dataset: Dataset, layers: Sequence[Layer], size: tuple[int, int]) 
 
     return Plan(
         layers=tuple(map(theory, layers)),
-        quantiles=(0.005,),
+        quantiles=(quantile,),
         images=len(dataset),
         pixels=size,
         grids=np.array(sorted({dataset.grid(i) for i in range(len(dataset))}), np.int64),
@@ -150,6 +151,7 @@ def stable_labels(
         [layer.name for layer in layers],
         limit=given.limit,
         upsample=given.labels,
+        quantiles=[given.quantile],
         null=0,
         bootstrap=200,
         provider="cpu",
@@ -205,7 +207,7 @@ def main() -> None:
     session = open_session(network, layers, provider="cpu", threads=1, spin=False)
     images = next(prepared(dataset, preparer, PROBE_IMAGES, 0))
     measured = measure_centres(session, layers, network.input, images)
-    plan = make_plan(dataset, layers, network.size)
+    plan = make_plan(dataset, layers, network.size, given.quantile)
     theory = [layer.field for layer in plan.layers if layer.field is not None]
     effective = [
         (centre.offset, centre.stride) if centre.offset and centre.stride else field

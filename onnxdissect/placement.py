@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -58,6 +58,7 @@ def place_layers(
     layers: Sequence[Layer],
     first_images: Callable[[int], NDArray[Any]],
     upsample: str,
+    by_layer: Mapping[str, str] | None = None,
 ) -> tuple[Placement, ...]:
     """Place the cells of a run's layers.
 
@@ -75,6 +76,8 @@ def place_layers(
     upsample : str
         The map that was asked for. ``"auto"`` is ``"receptive-field"`` where the check does not contradict
         it; asked for by name, it is kept, with a warning.
+    by_layer : mapping of str to str, optional
+        Maps of single layers, by value name, in place of `upsample`.
 
     Returns
     -------
@@ -86,17 +89,27 @@ def place_layers(
     ModelRuntimeError
         If onnxruntime fails.
     """
-    if upsample == "effective":
-        measured = measure_centres(session, layers, network.input, first_images(PROBE_IMAGES))
-        return tuple(map(_by_measurement, layers, measured))
-    if upsample == "resize" or not any(layer.receptive_field for layer in layers):
-        return tuple(_EVEN for _ in layers)
-    centres = measure_centres(session, layers, network.input, first_images(CHECK_IMAGES))
-    if upsample == "auto":
-        return tuple(
-            settle(layer, network.size, centre) for layer, centre in zip(layers, centres, strict=True)
-        )
-    return tuple(map(_as_asked, layers, centres))
+    asked = [(by_layer or {}).get(layer.name, upsample) for layer in layers]
+    by_rule = [
+        map_ in ("auto", "receptive-field") and layer.receptive_field is not None
+        for map_, layer in zip(asked, layers, strict=True)
+    ]
+    nothing: list[EffectiveCentre | None] = [None] * len(layers)
+    measured, checked = nothing, nothing
+    if "effective" in asked:
+        measured = [*measure_centres(session, layers, network.input, first_images(PROBE_IMAGES))]
+    if any(by_rule):
+        checked = [*measure_centres(session, layers, network.input, first_images(CHECK_IMAGES))]
+    places = []
+    for layer, map_, rule, precise, quick in zip(layers, asked, by_rule, measured, checked, strict=True):
+        if map_ == "effective" and precise is not None:
+            places.append(_by_measurement(layer, precise))
+        elif rule and quick is not None:
+            auto = map_ == "auto"
+            places.append(settle(layer, network.size, quick) if auto else _as_asked(layer, quick))
+        else:
+            places.append(_EVEN)
+    return tuple(places)
 
 
 def settle(layer: Layer, pixels: tuple[int, int], centre: EffectiveCentre) -> Placement:

@@ -82,6 +82,7 @@ def dissect(
     quantiles: Sequence[float] = (0.005,),
     iou_threshold: float = 0.04,
     upsample: str = "auto",
+    layer_upsample: Mapping[str, str] | None = None,
     preset: str | None = None,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
@@ -117,7 +118,8 @@ def dissect(
     data : str or Path
         A data set in the Broden layout, or ``"tiny"`` for the drawn one, made on first use.
     layers : sequence of str
-        Selectors: value names, node names, aliases, globs, ``"last"``, ``"stages"`` or ``"all"``.
+        Selectors: value names, node names, aliases, globs, ``"last"``, ``"stages"``, ``"neck"``, ``"heads"`` or
+            ``"all"``.
     quantiles : sequence of float
         Levels tau, each in (0, 1): the share of a unit's activations that lies above its threshold T_k.
     iou_threshold : float
@@ -128,6 +130,8 @@ def dissect(
         ``"receptive-field"``, but ``"resize"`` where a check on the first images has the cells more than half
         a cell elsewhere and nearer to that. Where a layer cannot be given its map it takes another one. What
         it was given is recorded.
+    layer_upsample : mapping of str to str, optional
+        Maps of single layers, by value name, in place of `upsample`: those of a run to compare with.
     preset : str, optional
         Preprocessing by name; see `onnxdissect.model.choose_preprocessing`.
     mean, std : sequence of float, optional
@@ -229,6 +233,8 @@ def dissect(
             network, preset=preset, mean=mean, std=std, scale=scale, channels=channels
         )
         identity = identity_of(network, dataset, parameters, preprocessing, chosen, split, limit)
+        if layer_upsample:
+            identity["parameters"]["layer_upsample"] = dict(layer_upsample)
         named = "tiny" if str(data) == "tiny" else dataset.name
         target = Path(out) if out is not None else Path("dissections") / f"{network_path.stem}-{named}"
         claimed = claim(target, identity, fresh=fresh)
@@ -252,7 +258,7 @@ def dissect(
         lanes = workers if session.provider == "cpu" else _GPU_LANES
         block = _block(size, len(dataset), lanes)
         first = partial(_first_images, dataset, preparer)
-        places = place_layers(session, network, chosen, first, parameters.upsample)
+        places = place_layers(session, network, chosen, first, parameters.upsample, layer_upsample)
         plan = _plan(network, dataset, chosen, places, parameters, block=block, threads=_cores())
         coverage = measure_coverage(network)
         warnings = [

@@ -137,9 +137,11 @@ def gamma_surprise(overlap: float, mean: float, variance: float) -> float:
     """Negative logarithm of the upper tail of a gamma distribution, by adding up its density."""
     shape, scale = mean**2 / variance, variance / mean
     at = overlap / scale
-    # In t = at * e**s the density has no pole, and its tail is short.
-    steps = np.linspace(0, np.log1p(200 / at) + 5, 20_001)
-    t = at * np.exp(steps)
+    # All of the mass that matters, in equal steps of the logarithm: near 0 the density may have a pole.
+    low = max(at, shape - 12 * math.sqrt(shape))
+    high = max(at, shape) + 12 * math.sqrt(shape) + 60
+    steps = np.linspace(math.log(low), math.log(high), 40_001)
+    t = np.exp(steps)
     logs = shape * np.log(t) - t - math.lgamma(shape)
     density = np.exp(logs - logs.max())
     area = float(((density[1:] + density[:-1]) / 2 * np.diff(steps)).sum())

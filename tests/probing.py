@@ -46,11 +46,18 @@ def inspect(model: onnx.ModelProto, name: str) -> Layer:
     return next(layer for layer in (*network.layers, *network.listing.copies) if layer.name == name)
 
 
+def refusal(model: onnx.ModelProto, name: str) -> str:
+    """Why a value is no layer."""
+    with tempfile.TemporaryDirectory() as folder:
+        return load_network(save(model, Path(folder) / "m.onnx")).listing.refusals[name]
+
+
 def reaches(moved: NDArray[Any], field: ReceptiveField, axis: int) -> list[tuple[Any, ...]]:
     """Per cell that should lie inside the input: (cell, first and last pixel derived, and found)."""
     found = []
     for cell in range(moved.shape[1]):
         centre = field.offset[axis] + cell * field.stride[axis]
+        assert field.size is not None
         half = (field.size[axis] - 1) / 2
         if centre - half < 0 or centre + half > len(moved) - 1:
             continue

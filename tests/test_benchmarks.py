@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import subprocess
 import sys
 from pathlib import Path
@@ -30,13 +31,38 @@ def test_the_table_prints_every_row(tmp_path: Path) -> None:
         assert row in done.stdout
 
 
+def test_groups_are_compared(tmp_path: Path) -> None:
+    network(tmp_path / "net.onnx", [Convolution(6, (3, 3), (2, 2), (1, 1, 1, 1))], pool=False, seed=1)
+    broden(tmp_path / "data", 20, seed=2)
+    script = Path(__file__).parents[1] / "benchmarks/groups.py"
+    command = [sys.executable, str(script), str(tmp_path / "net.onnx"), str(tmp_path / "data")]
+    command += ["--groups", "prefix:1", "--layer", "relu0", "--quick", "--preset", "raw"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    # What parts are drawn by, and what they are resampled by.
+    shown = [line.split() for line in done.stdout.splitlines() if line.endswith("%")]
+    assert [row[0] for row in shown] == ["image"] * 2 + ["prefix:1"] * 2
+    assert [row[1] for row in shown] == ["image", "prefix:1"] * 2
+
+
 def test_the_scan_over_offsets_prints_a_row_per_layer(tmp_path: Path) -> None:
     chain = [Convolution(4, (3, 3), (2, 2), (1, 1, 1, 1)), Convolution(4, (3, 3), (1, 1), (1, 1, 1, 1))]
     network(tmp_path / "net.onnx", chain, pool=False, seed=1)
-    broden(tmp_path / "data", 12, seed=2)
+    broden(tmp_path / "data", 24, seed=2)
     files = [str(BENCHMARKS / "offsets.py"), str(tmp_path / "net.onnx"), str(tmp_path / "data")]
-    asked = ["--layer", "relu0", "--layer", "relu1", "--preset", "raw", "--stability", "0", "--steps", "2"]
-    command = [sys.executable, *files, *asked, "--curve"]
+    asked = [
+        "--layer",
+        "relu0",
+        "--layer",
+        "relu1",
+        "--preset",
+        "raw",
+        "--stability",
+        "0",
+        "--quantile",
+        "0.1",
+    ]
+    command = [sys.executable, *files, *asked, "--steps", "2", "--curve"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     rows = [line.split() for line in done.stdout.splitlines() if line.startswith("relu")]
@@ -45,3 +71,23 @@ def test_the_scan_over_offsets_prints_a_row_per_layer(tmp_path: Path) -> None:
         # nothing on the scan is better than its peak, and theory is on the scan
         assert float(row[4]) >= 1
     assert done.stdout.count("+0.00:1.00") == 2
+
+
+def test_replication_tells_what_comes_out_again(tmp_path: Path) -> None:
+    network(tmp_path / "net.onnx", [Convolution(6, (3, 3), (2, 2), (1, 1, 1, 1))], pool=False, seed=1)
+    broden(tmp_path / "data", 24, seed=2)
+    files = [str(BENCHMARKS / "replication.py"), str(tmp_path / "net.onnx"), str(tmp_path / "data")]
+    units = tmp_path / "units.csv"
+    command = [sys.executable, *files, "--quick", "--preset", "raw", "--units", str(units)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "1 splits into 12 and 12 images" in done.stdout
+    for row in ("IoU above the threshold", "reliable", "lower end of the interval", "p-value"):
+        assert row in done.stdout
+    with units.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    # Every unit with a label of either half, and what is called reliable is.
+    assert {row["half"] for row in rows} == {"0", "1"} and len(rows) <= 12
+    for row in rows:
+        sure = min(float(row["iou"]), float(row["low"])) > 0.04 and float(row["stability"]) > 0.9
+        assert row["reliable"] == str(sure)

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from test_core import World, worlds
 from test_evidence import witnessed
 from test_null import shuffled
@@ -140,22 +139,15 @@ def test_what_is_followed_equals_a_filter(world: World, chosen: list[bool]) -> N
 @given(worlds(), st.integers(1, 4))
 @settings(max_examples=15, deadline=None)
 def test_chance_is_measured_among_the_candidates(world: World, least: int) -> None:
-    _, donors, held = shuffled_among(world, least)
-    best, all_donors = shuffled(world, 2, 3)
-    np.testing.assert_array_equal(donors, all_donors)
-    some, _, _ = shuffled_among(world, least)
-    assert (some <= best).all()
+    held = candidates(world.expected().concept_images, least)
+    some, drawn = shuffled(world, 2, 3, min_images=least)
+    every, all_drawn = shuffled(world, 2, 3)
+    np.testing.assert_array_equal(drawn.donors, all_drawn.donors)
+    assert (some.best <= every.best).all()
     if held.all():
-        np.testing.assert_array_equal(some, best)
+        np.testing.assert_array_equal(some.best, every.best)
     if not held.any():
-        assert not some.any()
-
-
-def shuffled_among(
-    world: World, least: int
-) -> tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.bool_]]:
-    best, donors = shuffled(world, 2, 3, min_images=least)
-    return best, donors, candidates(world.expected().concept_images, least)
+        assert not some.best.any()
 
 
 def test_scores_of_others_are_nothing() -> None:

@@ -35,6 +35,12 @@ def with_column(folder: Path, name: str, group_of: Callable[[int], str]) -> None
         csv.writer(file).writerows([[*header, name], *([*row, group_of(i)] for i, row in enumerate(rows))])
 
 
+def shape_of(path: Path) -> tuple[int, ...]:
+    image = cv2.imread(str(path))
+    assert image is not None
+    return tuple(map(int, image.shape))
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> Path:
     network(tmp_path / "net.onnx", [Convolution(5, (3, 3), (2, 2), (1, 1, 1, 1))], pool=False, seed=1)
@@ -111,6 +117,18 @@ def test_groups_of_one_image_are_images(world: Path) -> None:
     assert plain.units() == alone.units() and plain.summary() == alone.summary()
 
 
+def test_a_single_group_has_no_intervals(world: Path) -> None:
+    run = dissect(world, groups="folder")
+    assert {unit.iou_low for unit in run.units()} == {unit.stability for unit in run.units()} == {None}
+    assert all(unit.p_value is not None for unit in run.units())
+    (summary,) = run.summary()
+    assert summary.unique_low is None and summary.unique_high is None
+    assert any("one group" in warning for warning in run.manifest["warnings"])
+    said = call(world / "net.onnx", "--baseline", world / "run", cwd=world)
+    # What cannot be tested has not passed.
+    assert said.code == 1 and "of one group" in said.out
+
+
 def test_a_check_draws_the_groups_of_its_baseline(world: Path) -> None:
     with_column(world / "data", "film", lambda i: str(i // 3))
     dissect(world, groups="film", out=world / "base")
@@ -130,7 +148,7 @@ def test_neighbours_that_look_alike_are_told_of(world: Path, tmp_path: Path) -> 
     scenes = random.integers(0, 256, (4, 4, 4, 3)).astype(np.uint8)
     for i in range(IMAGES):
         path = folder / "images" / f"{i}.png"
-        height, width = cv2.imread(str(path)).shape[:2]
+        height, width = shape_of(path)[:2]
         # By name 0, 1, 10, 11, ..., 19, 2, 20, ...
         scene = cv2.resize(scenes[int(str(i)[0]) % 4], (width, height))
         cv2.imwrite(str(path), np.clip(scene + random.normal(0, 3, scene.shape), 0, 255).astype(np.uint8))
@@ -145,7 +163,7 @@ def test_unlike_neighbours_are_no_matter(world: Path) -> None:
     random = np.random.default_rng(0)
     for i in range(IMAGES):
         path = world / "data" / "images" / f"{i}.png"
-        cv2.imwrite(str(path), random.integers(0, 256, cv2.imread(str(path)).shape).astype(np.uint8))
+        cv2.imwrite(str(path), random.integers(0, 256, shape_of(path), np.uint8))
     assert not [p for p in check_folder(world / "data").problems if "look like" in p.message]
 
 

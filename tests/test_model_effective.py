@@ -79,10 +79,12 @@ def test_a_centre_that_is_not_the_middle_of_the_field_is_found(tmp_path: Path) -
     weight[:, :, 4, 1] = 1  # of a field of five pixels the last row and the second column
     b.node("Conv", b.image, b.constant(weight), name="one", pads=[2, 2, 2, 2])
     ((layer, centre),) = measure(b.model("one"), tmp_path, "one").values()
-    assert layer.receptive_field is not None and layer.receptive_field.offset == (0, 0)
+    field = layer.receptive_field
+    assert field is not None
+    assert field.offset == pytest.approx((0, 0))
     assert centre.offset == pytest.approx((2, -1), abs=0.02)
-    assert centre.stride == (1, 1)
     assert centre.spread == pytest.approx((0, 0), abs=1.0)
+    assert centre.stride == (1, 1)
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ def test_a_gate_of_one_cell_places_nothing() -> None:
     gate = b.node("Sigmoid", b.conv(b.node("GlobalAveragePool", x), 2, 1))
     weighed = b.node("Mul", gate, x, name="weighed")
     field = inspect(b.model(weighed), "weighed").receptive_field
-    assert field == ReceptiveField((0.0, 0.0), (2.0, 2.0), (3.0, 3.0))
+    assert field == ReceptiveField((0.0, 0.0), (2.0, 2.0), None)
 
 
 def test_a_pooled_and_stretched_branch_places_nothing() -> None:
@@ -146,7 +146,35 @@ def test_a_pooled_and_stretched_branch_places_nothing() -> None:
     sizes = b.constant((1, 2, SIZE, SIZE), np.int64)
     stretched = b.node("Resize", pooled, "", "", sizes, mode="linear")
     both = b.node("Concat", stretched, x, axis=1, name="both")
-    assert inspect(b.model(both), "both").receptive_field == inspect(b.model(both), x).receptive_field
+    alone, field = (inspect(b.model(both), name).receptive_field for name in (x, "both"))
+    assert alone is not None and field == ReceptiveField(alone.offset, alone.stride, None)
+
+
+@pytest.mark.parametrize("how", ["nearest", "linear", "ConvTranspose", "DepthToSpace"])
+def test_a_decoder_lies_on_its_finest_skip(how: str) -> None:
+    """A U-Net of four stages: the coarse branches are spread out again, the skip says where things are."""
+    b = Builder(("N", 1, 64, 64), positive=True)
+    skips = [b.conv(b.image, 2, 3)]
+    for _ in range(4):
+        skips.append(b.conv(skips[-1], 2, 3, stride=2))
+    x = skips.pop()
+    for number, skip in enumerate(reversed(skips)):
+        if how == "ConvTranspose":
+            x = b.node("ConvTranspose", x, b.weight((2, 2, 2, 2)), strides=(2, 2))
+        elif how == "DepthToSpace":
+            x = b.node("DepthToSpace", b.conv(x, 8, 1), blocksize=2)
+        else:
+            scales = b.constant((1, 1, 2, 2), np.float32)
+            x = b.node("Resize", x, "", scales, mode=how, nearest_mode="floor")
+        b.units[x] = 2
+        x = b.node("Concat", x, skip, axis=1)
+        b.units[x] = 4
+        x = b.conv(x, 2, 3, name=f"up{number}")
+    model = b.model(b.node("Identity", x))
+    for number, stride in enumerate((8.0, 4.0, 2.0, 1.0)):
+        field = inspect(model, f"up{number}").receptive_field
+        assert field is not None
+        assert (field.offset, field.stride) == ((0.0, 0.0), (stride, stride))
 
 
 @pytest.mark.parametrize("block", [2, 3])

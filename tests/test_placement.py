@@ -18,7 +18,9 @@ from test_run import SIZE, Convolution, broden, contents, dissect, network
 
 import onnxdissect
 from models import Builder, save
-from onnxdissect.errors import ImageFileError
+from onnxdissect.check.baseline import open_baseline, write_baseline
+from onnxdissect.check.snapshot import snapshot_of
+from onnxdissect.errors import ImageFileError, RunMismatchError
 from onnxdissect.model import EffectiveCentre, Layer, ReceptiveField, contradicts, rule_distance
 from onnxdissect.model.checking import drawn_images
 from onnxdissect.placement import settle
@@ -117,6 +119,22 @@ def test_auto_takes_resize_where_that_is_nearer(tmp_path: Path) -> None:
     assert record(run, "corner")["upsample"] == "resize"
     np.testing.assert_array_equal(run.counts("corner").intersection, counted(tmp_path, "corner", None))
     assert any("'corner'" in said and "upsampled by resize" in said for said in run.manifest["warnings"])
+
+
+def test_a_check_uses_the_maps_of_its_baseline(world: Path) -> None:
+    maps = {"corner": "resize", "cropped": "effective"}
+    layers = list(maps)
+    run = dissect(world, layers=layers, layer_upsample=maps, top=3, null=0, bootstrap=0)
+    assert {name: record(run, name)["upsample"] for name in maps} == maps
+    with pytest.raises(RunMismatchError, match="layer_upsample"):
+        dissect(world, layers=layers, layer_upsample={"corner": "effective"}, top=3, null=0, bootstrap=0)
+    write_baseline(world / "baseline.json", snapshot_of(run))
+    assert open_baseline(world / "baseline.json").parameters["layer_upsample"] == maps
+    words = ["check", "net.onnx", "--baseline", "baseline.json", "--data", "data"]
+    command = [sys.executable, "-m", "onnxdissect", *words]
+    said = subprocess.run(command, cwd=world, capture_output=True, text=True, timeout=120, check=False)
+    assert "layer corner: 2 units of 6x6, resize upsampling" in said.stderr
+    assert "layer cropped: 2 units of 3x6, effective upsampling" in said.stderr
 
 
 def test_resize_measures_nothing(world: Path) -> None:
@@ -220,7 +238,8 @@ def test_distance_counts_cells_at_the_middle() -> None:
 
 def test_drawn_images_are_the_same_every_time() -> None:
     images = drawn_images((20, 30), 3)
-    assert (images.shape, images.dtype) == ((3, 20, 30, 3), np.uint8)
+    assert images.shape == (3, 20, 30, 3)
+    assert images.dtype == np.uint8
     np.testing.assert_array_equal(images, drawn_images((20, 30), 3))
     assert not np.array_equal(images[0], images[1])
     # neither flat nor black and white

@@ -171,10 +171,10 @@ def summed(
         (91, 46, 5, "91 of 1,000 units detect a concept, 46 of them reliably", None),
         (91, 45, 0, "91 of 1,000 units detect a concept, 45 of them reliably", r"only 45 of 91 .* help$"),
         (
-            91,
+            90,
             0,
             9,
-            "91 of 1,000 units detect a concept, none of them reliably",
+            "90 of 1,000 units detect a concept, none of them reliably",
             r"9 of the labels stand .* --min-images 10",
         ),
         (

@@ -77,6 +77,7 @@ def test_columns_are_those_of_the_resamples(world: Path, scoring: str) -> None:
         ]
     )
     # Of 200: the 5th and the 195th from either side, next to 0.025 * 199, and the 100th.
+    assert summary.unique_low is not None and summary.unique_high is not None
     below, above = counts[99] - counts[4], counts[195] - counts[99]
     assert summary.unique_low == max(0, summary.unique_detectors - below)
     assert summary.unique_high == min(summary.units, summary.unique_detectors + above)

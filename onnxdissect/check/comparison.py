@@ -188,7 +188,8 @@ def _resampled(
     gone: dict[int, NDArray[np.float64]] = {}
     for at, pair in enumerate(pairs):
         one, two = pair.before.evidence, None if pair.after is None else pair.after.evidence
-        if one is None or two is None or truths[0] is None or truths[1] is None:
+        # Resamples of a single group would be sure of whatever they see.
+        if one is None or two is None or truths[0] is None or truths[1] is None or truths[1].one_group:
             sampled.append(pair)
             continue
         before = resampler.layer(one, truths[0], pair.before.label)

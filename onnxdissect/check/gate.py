@@ -271,6 +271,7 @@ def _dissect(
     network = load_network(model, default_size=default_size, **reading)
     matches = match_layers(baseline.layers, network.layers)
     parameters = baseline.parameters
+    maps = parameters.get("layer_upsample", {})
     preprocessing, statements = _prepared(baseline, network, preset)
     try:
         choose_preprocessing(network, **preprocessing)
@@ -288,6 +289,8 @@ def _dissect(
         quantiles=parameters["quantiles"],
         iou_threshold=baseline.iou_threshold,
         upsample=parameters["upsample"],
+        # What a check at the start of a run decides may tip over where nothing but the rounding changed.
+        layer_upsample={m.after: maps[m.before] for m in matches if m.before in maps},
         **preprocessing,
         split=baseline.data["split"],
         limit=baseline.data["limit"],

@@ -73,14 +73,16 @@ def _alike(layer: LayerSnapshot, free: Sequence[Layer]) -> tuple[Layer | None, s
     alike = [other for other in free if other.units == layer.units and other.grid == layer.shape]
     reason = f"the last with {layer.units} units of {layer.shape[0]}x{layer.shape[1]}"
     if layer.geometry is not None and any(other.receptive_field is not None for other in alike):
-        sees = tuple(layer.geometry["size"]), tuple(layer.geometry["stride"])
+        size, stride = layer.geometry["size"], tuple(layer.geometry["stride"])
         alike = [
             other
             for other in alike
             if other.receptive_field is not None
-            and (other.receptive_field.size, other.receptive_field.stride) == sees
+            and other.receptive_field.stride == stride
+            and (size is None or other.receptive_field.size in (None, tuple(size)))
         ]
-        reason += f" and receptive fields of {layer.geometry['size'][0]:g}x{layer.geometry['size'][1]:g}"
+        sees = f"fields of {size[0]:g}x{size[1]:g}" if size else f"fields {stride[0]:g}x{stride[1]:g} apart"
+        reason += f" and receptive {sees}"
     same = [other for other in alike if other.op == layer.op]
     if same:
         alike = same

@@ -235,7 +235,10 @@ def _reordered(old: LayerSnapshot, new: LayerSnapshot, stable: NDArray[np.bool_]
     ]
 
 
-_COUNTS = "not tested: counts by image are missing (a run or baseline made with --bootstrap 0)"
+_COUNTS = (
+    "not tested: counts by image are missing (a run or baseline made with --bootstrap 0), or all images are "
+    "of one group, so that there is nothing to resample"
+)
 
 
 def _iou_loss(c: Comparison) -> Iterator[Finding]:

@@ -146,7 +146,7 @@ class Snapshot:
     source : str
         The run or file it is from.
     data, parameters, preprocessing : dict
-        As in the manifest.
+        As in the manifest; the parameters with the map that each layer was given, ``layer_upsample``.
     categories : tuple of str
         The axis G of arrays.
     concepts : tuple of str
@@ -260,7 +260,10 @@ def snapshot_of(run: Dissection) -> Snapshot:
     return Snapshot(
         source=str(run.path),
         data=dict(run.manifest["data"]),
-        parameters=dict(run.manifest["parameters"]),
+        parameters={
+            **run.manifest["parameters"],
+            "layer_upsample": {info.name: info.upsample for info in run.layers},
+        },
         preprocessing=dict(run.manifest["preprocessing"]),
         categories=run.categories,
         concepts=tuple(concept.name for concept in run.concepts),
@@ -281,7 +284,9 @@ def _layer(run: Dissection, info: LayerInfo) -> LayerSnapshot:
         name=info.name,
         op=info.op,
         shape=info.shape,
-        geometry=None if info.geometry is None else {k: list(v) for k, v in info.geometry.items()},
+        geometry=None
+        if info.geometry is None
+        else {k: None if v is None else list(v) for k, v in info.geometry.items()},
         label=run.scores(info.name).concept[0].astype(np.int64),
         iou=np.array([unit.iou for unit in units]),
         threshold=threshold,

@@ -117,9 +117,10 @@ def _print_open(network: Network) -> None:
 
 def _row(layer: Layer) -> list[object]:
     field = layer.receptive_field
-    geometry = ("-", "-", "-") if field is None else map(_pair, (field.size, field.stride, field.offset))
+    numbers = (None,) * 3 if field is None else (field.size, field.stride, field.offset)
+    geometry = ["-" if pair is None else _pair(pair) for pair in numbers]
     return [
-        "" if layer.stage is None else layer.stage,
+        layer.stage or ("" if layer.part == "trunk" else layer.part),
         layer.alias,
         layer.name,
         layer.op,

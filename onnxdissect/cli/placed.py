@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.cli.console import log, output, print_json
-from onnxdissect.cli.tables import plain_table
+from onnxdissect.cli.tables import aligned_lines, plain_table
 
 if TYPE_CHECKING:
     from onnxdissect.model import EffectiveCentre, Layer, Network
@@ -59,18 +59,16 @@ def print_probe(
         markup=False,
     )
     rows = [_row(layer, record) for layer, record in zip(layers, records, strict=True)]
-    table = plain_table(None, _COLUMNS, rows)
-    if not sys.stdout.isatty():
+    if sys.stdout.isatty():
+        console.print(plain_table(None, _COLUMNS, rows))
+    else:
         # a file has room; folded cells are hard to search
-        console.width = max(
-            console.width, console.measure(table, options=console.options.update(width=2**20)).maximum
-        )
-    console.print(table)
+        print("\n".join(aligned_lines(_COLUMNS, rows)))
     apart = sum(record["contradicts"] for record in records)
-    open_ = sum(bool(record["reason"]) for record in records)
+    unmeasured = sum(bool(record["reason"]) for record in records)
     log().print(
         f"of {len(records)} layers {apart} respond more than half a cell from where the graph has their "
-        f"cells, {open_} cannot be measured",
+        f"cells, {unmeasured} cannot be measured",
         markup=False,
     )
 

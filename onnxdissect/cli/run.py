@@ -26,7 +26,8 @@ def run(
     layer: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="SEL", help="Value, node, alias, glob, last, stages (the default) or all; repeatable."
+            metavar="SEL",
+            help="Value, node, alias, glob, last, stages (the default), neck, heads or all; repeatable.",
         ),
     ] = None,
     quantile: Annotated[

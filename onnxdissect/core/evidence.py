@@ -146,6 +146,11 @@ class TruthCounts:
     categories: NDArray[np.bool_]
     groups: NDArray[np.int64] | None = None
 
+    @property
+    def one_group(self) -> bool:
+        """Whether all images are of one group, so that every resample is the same."""
+        return self.groups is not None and int(self.groups.max(initial=0)) == 0
+
 
 @dataclass(frozen=True, slots=True)
 class Lattice:

@@ -183,14 +183,15 @@ class _Share:
 
 def _surprise(share: _Share, labels: NDArray[np.int32], overlaps: Overlaps) -> NDArray[np.float64]:
     """How surprising the overlap with each unit's best concept is, shape (1 + shuffles, Q, units)."""
-    found = np.empty((labels.shape[2], *labels.shape[:2]), np.float64)
+    overlap, mean, variance = np.zeros((3, *labels.shape))
     shuffles = np.arange(labels.shape[2])
     for q, unit in np.ndindex(labels.shape[:2]):
         chosen = np.maximum(labels[q, unit], 0)
-        overlap = np.where(labels[q, unit] < 0, 0, share.intersection[q, unit, shuffles, chosen])
-        mean, variance = overlaps.moments(share.points[q, unit], share.cells[q, unit], chosen)
-        found[:, q, unit] = gamma_surprise(overlap.astype(np.float64), mean, variance)
-    return found
+        met = share.intersection[q, unit, shuffles, chosen]
+        overlap[q, unit] = np.where(labels[q, unit] < 0, 0, met)
+        moments = overlaps.moments(share.points[q, unit], share.cells[q, unit], chosen)
+        mean[q, unit], variance[q, unit] = moments
+    return gamma_surprise(overlap, mean, variance).transpose(2, 0, 1)
 
 
 def _rounds(plan: Plan, unit_bytes: int) -> Iterator[list[tuple[int, slice]]]:

@@ -25,7 +25,9 @@ from onnxdissect.core.kernels.shuffle import CELLS, label_cells, label_points
 __all__ = ["Overlaps", "gamma_surprise"]
 
 _POINTS = (SIDE // CELLS) ** 2
-_TERMS = 1000
+_TERMS = 2000
+# Beyond it either expansion would take more terms, and a gamma distribution is close to normal.
+_LARGE = 1e4
 
 
 class Overlaps:
@@ -112,9 +114,13 @@ def gamma_surprise(
     shape = np.square(mean, where=varies, out=np.ones(overlap.shape)) / np.where(varies, variance, 1.0)
     shape, at = shape[varies], (overlap * mean / np.where(varies, variance, 1.0))[varies]
     tail = np.empty(shape.shape, np.float64)
-    small = at < shape + 1
-    tail[small] = _by_series(shape[small], at[small])
-    tail[~small] = _by_fraction(shape[~small], at[~small])
+    large, small = shape > _LARGE, at < shape + 1
+    for chosen, log_tail in (
+        (large, _by_cube_root),
+        (~large & small, _by_series),
+        (~large & ~small, _by_fraction),
+    ):
+        tail[chosen] = log_tail(shape[chosen], at[chosen])
     surprise[varies] = np.maximum(-tail, 0.0)
     return surprise
 
@@ -125,12 +131,15 @@ def _log_gamma(shape: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _by_series(shape: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.float64]:
     """Logarithm of the upper tail of a gamma distribution, by the series of the lower one."""
-    term = 1.0 / shape
-    total = term.copy()
+    total = 1.0 / shape
+    # Each goes on until it stands still, so that none depends on what is computed beside it.
+    going, term = np.arange(shape.size), total.copy()
     for i in range(1, _TERMS):
-        term = term * at / (shape + i)
-        total += term
-        if (term <= 1e-16 * total).all():
+        term = term * at[going] / (shape[going] + i)
+        total[going] += term
+        unsettled = term > 1e-16 * total[going]
+        going, term = going[unsettled], term[unsettled]
+        if going.size == 0:
             break
     lower = np.exp(shape * np.log(at) - at - _log_gamma(shape)) * total
     return np.log(np.maximum(1.0 - lower, 1e-15))
@@ -140,14 +149,28 @@ def _by_fraction(shape: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray
     """Find the same by Legendre's continued fraction, evaluated forward as Lentz does."""
     b = at + 1.0 - shape
     d = 1.0 / b
-    c = np.full(shape.shape, np.inf)
     total = d.copy()
+    going, c = np.arange(shape.size), np.full(shape.shape, np.inf)
     for i in range(1, _TERMS):
-        a = i * (shape - i)
+        a = i * (shape[going] - i)
         b = b + 2.0
         d = 1.0 / (b + a * d)
         c = b + a / c
-        total *= c * d
-        if (np.abs(c * d - 1.0) < 1e-14).all():
+        total[going] *= c * d
+        unsettled = np.abs(c * d - 1.0) >= 1e-14
+        going, b, c, d = going[unsettled], b[unsettled], c[unsettled], d[unsettled]
+        if going.size == 0:
             break
     return shape * np.log(at) - at - _log_gamma(shape) + np.log(total)
+
+
+def _by_cube_root(shape: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Find the same as if the cube root were normal (Wilson and Hilferty 1931)."""
+    deviate = 3 * np.sqrt(shape) * (np.cbrt(at / shape) - 1 + 1 / (9 * shape))
+    return np.array([_log_normal_tail(z) for z in deviate.tolist()], np.float64)
+
+
+def _log_normal_tail(z: float) -> float:
+    if z < 30:
+        return math.log(0.5 * math.erfc(z / math.sqrt(2)))
+    return -z * z / 2 - math.log(z * math.sqrt(2 * math.pi)) - 1 / (z * z)

@@ -161,7 +161,7 @@ class Dataset:
         Returns
         -------
         ndarray of int64, shape (images,), or None
-            Groups are numbered as they appear. None without groups.
+            Numbered as they appear.
         """
         return None if self.grouped_by is None else number_groups([entry.group for entry in self.entries])
 
@@ -327,9 +327,7 @@ def open_dataset(folder: str | Path, *, groups: str | None = None) -> Dataset:
     folder : str or Path
         Holds index.csv.
     groups : str, optional
-        What groups images that belong together: a column of index.csv; ``"folder"``, the folder of the
-        image's path; ``"prefix:N"``, the first N characters of its file name; ``"none"``. By default the
-        column ``group``, if there is one.
+        What groups images that belong together; see `onnxdissect.data.groups.group_rule`.
 
     Returns
     -------
@@ -367,7 +365,6 @@ def read_folder(folder: Path, groups: str | None = None) -> tuple[Dataset, tuple
     folder : Path
         Holds index.csv.
     groups : str, optional
-        As for `open_dataset`.
 
     Returns
     -------
@@ -383,7 +380,7 @@ def read_folder(folder: Path, groups: str | None = None) -> tuple[Dataset, tuple
     DataFormatError
         If a table is missing or malformed as a whole.
     ParameterError
-        If there is no such column to group images by.
+        Without such a column.
     """
     require_index(folder)
     vocabulary, tables = read_vocabulary(folder)

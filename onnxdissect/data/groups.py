@@ -79,7 +79,7 @@ def group_rule(
 
 
 def number_groups(names: Sequence[str]) -> NDArray[np.int64]:
-    """Number groups as they appear.
+    """Give numbers to groups, as they appear.
 
     Parameters
     ----------
@@ -115,7 +115,9 @@ def group_warnings(groups: NDArray[np.int64] | None) -> list[str]:
     worth = float(groups.size**2 / np.square(sizes, dtype=np.float64).sum())
     if worth >= FEW_GROUPS:
         return []
+    if sizes.size == 1:
+        return [f"all {groups.size} images are of one group: there is nothing to resample, and no interval"]
     return [
         f"{groups.size} images are of {sizes.size} groups, worth {worth:.1f} of equal size: with fewer than "
-        f"{FEW_GROUPS} intervals are rough and rather too narrow, and p-values too large"
+        f"{FEW_GROUPS} intervals are rough, and rather too narrow"
     ]

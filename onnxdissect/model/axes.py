@@ -9,8 +9,7 @@ the value, not to the model.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from math import prod
+from dataclasses import dataclass, field
 
 import onnx_ir as ir
 
@@ -28,7 +27,9 @@ from onnxdissect.model.operators import (
     SPATIAL,
 )
 from onnxdissect.model.probe import Probe
+from onnxdissect.model.regroup import regroup
 from onnxdissect.model.tokens import Tokens, cut_tokens, join_tokens
+from onnxdissect.model.undone import Rearrangements
 
 __all__ = ["Given", "Meanings", "follow_axes", "reduced_axes"]
 
@@ -64,11 +65,14 @@ class Meanings:
         What lies along each token axis.
     reasons : dict of str to str
         What says so, for people.
+    restored : dict of str to tuple of str
+        Values that take a rearrangement back, and those before it, whose cells they have again.
     """
 
     axes: dict[str, str]
     tokens: dict[str, Tokens]
     reasons: dict[str, str]
+    restored: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def follow_axes(
@@ -93,8 +97,13 @@ def follow_axes(
     """
     stated = given or {}
     known = Meanings({image.name: image.layout}, {}, {image.name: "the image input"})
+    rearranged = Rearrangements()
     for node in graph:
-        found = _node_axes(node, known, probe) if node.domain in _DOMAINS else None
+        followable = node.domain in _DOMAINS
+        earlier = rearranged.follow(node, probe) if followable else ()
+        if earlier and name_of(node.outputs[0]) not in stated and _restore(node, earlier, known):
+            continue
+        found = _node_axes(node, known, probe) if followable else None
         followed = _tensor_outputs(node)
         for index, value in enumerate(node.outputs):
             name = name_of(value)
@@ -106,6 +115,21 @@ def follow_axes(
             elif found is not None and value in followed and len(probe.shapes.get(name, ())) == len(found):
                 _name(node, index, name, found, known, probe)
     return known
+
+
+def _restore(node: ir.Node, earlier: tuple[str, ...], known: Meanings) -> bool:
+    """Give the result of a rearrangement that is taken back the axes from before it."""
+    letters = _agree([known.axes[name] for name in earlier if name in known.axes])
+    grids = {known.tokens.get(name) for name in earlier}
+    if letters is None or ("T" in letters and len(grids) != 1):
+        return False
+    out = name_of(node.outputs[0])
+    known.axes[out], known.restored[out] = letters, tuple(name for name in earlier if name in known.axes)
+    known.reasons[out] = known.reasons.get(known.restored[out][0], node.op_type)
+    tokens = grids.pop()
+    if tokens is not None and "T" in letters:
+        known.tokens[out] = tokens
+    return True
 
 
 def _name(node: ir.Node, index: int, name: str, letters: str, known: Meanings, probe: Probe) -> None:
@@ -194,7 +218,7 @@ def _node_axes(node: ir.Node, known: Meanings, probe: Probe) -> str | None:
         return "NCHW" if source in ("NCHW", "N?HW", "NcHW") else None
     if op in RESHAPES:
         named = _squeeze(node, source, out, probe) if op in ("Squeeze", "Unsqueeze") else None
-        return named or _regroup(source, probe.shapes[first], out, known.tokens.get(first))
+        return named or regroup(source, probe.shapes[first], out, known.tokens.get(first))
     return None
 
 
@@ -207,7 +231,9 @@ def _squeeze(node: ir.Node, source: str, out: tuple[int, ...], probe: Probe) -> 
     if node.op_type == "Squeeze":
         return "".join(letter for i, letter in enumerate(source) if i not in listed)
     rest = iter(source)
-    return "".join("?" if i in listed else next(rest) for i in range(rank))
+    # the one picture that a Gather took out gets its batch of one back
+    alone = probe.batch == 1 and "N" not in source and not set("CHWT").isdisjoint(source)
+    return "".join(("N" if alone and i == 0 else "?") if i in listed else next(rest) for i in range(rank))
 
 
 def _transpose(node: ir.Node, source: str, probe: Probe) -> str | None:
@@ -308,57 +334,3 @@ def _product(node: ir.Node, axes: dict[str, str], first: str) -> str | None:
     # features that are no units yet (cells and units in a row, the pixels of a patch) become units
     units = source[-1] in "Cc" or (source[-1] == "?" and not set("Cc") & set(source))
     return source[:-1] + ("C" if units else "?")
-
-
-def _regroup(
-    source: str, shape: tuple[int, ...], out: tuple[int, ...], tokens: Tokens | None = None
-) -> str | None:
-    """Axes after a reshape: those that it leaves whole keep their meaning."""
-    if prod(shape) != prod(out) or 0 in shape:
-        return None
-    letters: list[str] = []
-    i = 0
-    while len(letters) < len(out):
-        j = len(letters)
-        start, have, want = i, 1, out[j]
-        end = j + 1
-        if i < len(shape):
-            have, i = shape[i], i + 1
-        while have != want:
-            if have < want:
-                have, i = have * shape[i], i + 1
-            else:
-                want, end = want * out[end], end + 1
-        letters.extend(_regroup_one(source[start:i], shape[start:i], out[j:end], tokens))
-    if source[:1] == "T" and "N" not in source and letters[0] == "?" and out[0] == 1:
-        # the probe's batch of one was laid into the row of cells, as dense layers over the last axis do
-        letters[0] = "N"
-    return "".join(letters)
-
-
-def _regroup_one(
-    names: str, shape: tuple[int, ...], out: tuple[int, ...], tokens: Tokens | None
-) -> list[str]:
-    real = [name for name, length in zip(names, shape, strict=True) if length > 1] or list(names[:1])
-    wide = [i for i, length in enumerate(out) if length > 1] or [0]
-    letters = ["?"] * len(out)
-    if not real:
-        return letters
-    if all(name in "Cc" for name in real):
-        # groups of channels (a shuffle) become channels again when they are merged
-        whole = len(wide) == 1 and (len(real) > 1 or real == ["C"])
-        for i in wide:
-            letters[i] = "C" if whole else "c"
-    elif len(real) == 1 and len(wide) == 1:
-        letters[wide[0]] = real[0]
-    elif real == ["H", "W"] and len(wide) == 1:
-        letters[wide[0]] = "T"
-    elif real == ["T"] and len(wide) == 2 and tokens == Tokens(0, (out[wide[0]], out[wide[1]]), 0):
-        letters[wide[0]], letters[wide[1]] = "HW"
-    elif real in (["H"], ["W"]):
-        # rows of patches, and rows within each
-        letters[wide[0]] = real[0]
-    elif real[0] in "HW" and set(real[1:]) == {"?"} and len(wide) == 1:
-        # finer rows within each: repeated ones, or units that were turned into cells
-        letters[wide[0]] = real[0]
-    return letters

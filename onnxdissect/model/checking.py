@@ -47,7 +47,8 @@ def drawn_images(size: tuple[int, int], count: int = PROBE_IMAGES) -> NDArray[np
         drawn = squares.repeat(side, axis=1).repeat(side, axis=2)
         total += drawn[:, down : down + size[0], across : across + size[1]]
     spread = np.sqrt(len(_SQUARES)) * 2.5
-    return np.clip(128 + 128 * total / spread, 0, 255).astype(np.uint8)
+    drawn_pixels: NDArray[np.uint8] = np.clip(128 + 128 * total / spread, 0, 255).astype(np.uint8)
+    return drawn_pixels
 
 
 def measure_layers(

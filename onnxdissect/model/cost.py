@@ -8,7 +8,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from onnxdissect.model.graph import attribute, is_stored, name_of, stored_size
+from onnxdissect.model.graph import attribute, constant, is_stored, name_of, stored_shape, stored_size
 from onnxdissect.model.kernels import channels_last, kernel_shape, weight_shape
 from onnxdissect.model.operators import CONVOLUTIONS, MATRIX_PRODUCTS, REDUCTIONS, TRANSPOSED
 from onnxdissect.model.probe import Probe
@@ -27,7 +27,10 @@ _NO_WEIGHTS = {
     "DequantizeLinear": (1, 2),
     "Expand": (1,),
     "Gather": (1,),
+    "MatMulBnb4": (2,),
+    "MatMulFpQ4": (2,),
     "MatMulInteger": (2, 3),
+    "MatMulNBits": (2, 3, 4),
     "Pad": (1, 2, 3),
     "QGemm": (1, 2, 4, 5, 7, 8),
     "QLinearAdd": _TWO_SCALED,
@@ -50,6 +53,9 @@ _NO_WEIGHTS = {
     "Upsample": (1,),
     **dict.fromkeys(REDUCTIONS, (1,)),
 }
+
+
+_PACKED = ("MatMulBnb4", "MatMulNBits")
 
 
 class Cost:
@@ -121,7 +127,7 @@ def follow_costs(graph: ir.Graph, probe: Probe) -> Cost:
                 if index not in _NO_WEIGHTS.get(node.op_type, ()) and not _is_scale(node, value):
                     if name not in numbers:
                         numbers[name] = len(weights)
-                        weights.append(stored_size(value) or 0)
+                        weights.append(_elements(node, index, value))
                     needed |= 1 << numbers[name]
             elif name in upstream:
                 needed |= upstream[name][0]
@@ -133,6 +139,16 @@ def follow_costs(graph: ir.Graph, probe: Probe) -> Cost:
         for value in node.outputs:
             upstream[name_of(value)] = (needed, worked)
     return Cost(weights, products, upstream)
+
+
+def _elements(node: ir.Node, index: int, value: ir.Value) -> int:
+    """Weights that a stored tensor holds; several of them may share a byte."""
+    if index == 1 and node.op_type in _PACKED:
+        return int(attribute(node, "K", 0)) * int(attribute(node, "N", 0))
+    if index == 1 and node.op_type == "MatMulFpQ4":
+        shape = constant(node.inputs[2])
+        return 0 if shape is None else int(prod(shape.tolist()))
+    return stored_size(value) or 0
 
 
 def _is_scale(node: ir.Node, value: ir.Value) -> bool:
@@ -151,6 +167,15 @@ def _macs(node: ir.Node, probe: Probe) -> int:
     if node.op_type in MATRIX_PRODUCTS:
         transposed = node.attributes.get("transA")
         return prod(out) * source[-2 if transposed is not None and transposed.value else -1]
+    if node.op_type == "Attention" and node.domain == "com.microsoft" and len(source) == 3:
+        # the projections of what is looked at, then queries by keys, then weights by values
+        batch, length, units = source
+        projected = stored_shape(node.inputs[1]) or (units, 3 * units)
+        return (
+            batch
+            * length
+            * (units * projected[-1] + length * (projected[-1] - out[-1]) // 2 + length * out[-1])
+        )
     return 0
 
 

@@ -175,7 +175,8 @@ def _faded(image: NDArray[Any], other: NDArray[Any], axis: int) -> NDArray[Any]:
     shape[axis] = length
     start = image.astype(np.float64)
     mixed = start + (other.astype(np.float64) - start) * wave.reshape(shape)
-    return (np.rint(mixed) if image.dtype.kind in "iu" else mixed).astype(image.dtype)
+    faded: NDArray[Any] = (np.rint(mixed) if image.dtype.kind in "iu" else mixed).astype(image.dtype)
+    return faded
 
 
 def _centre(

@@ -2,59 +2,112 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import onnx_ir as ir
 
 from onnxdissect.model.probe import Probe
 
-__all__ = ["Extent", "Lengths", "Position", "Step", "Unplaced"]
+__all__ = ["Extent", "Lengths", "Position", "Scattered", "Step", "Unplaced", "unite"]
 
 Lengths = tuple[int, int]
 """Cells along an axis before and after an operator."""
 
+_AS_FINE = 1.5
+"""Ratio of resolutions below which branches count as equally fine."""
+
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """Cells along one axis: centres at ``offset + i * stride``, ``size`` wide, in input pixels.
+    """Cells along one axis: centres at ``offset + i * stride``, in input pixels.
 
     The stride is negative where the axis runs against the input.
+
+    Attributes
+    ----------
+    offset, stride : float
+        Place of cell 0 and distance of neighbours.
+    size : float
+        Pixels that a cell sees; infinite where a branch has mixed the whole map.
+    shift : float
+        Middle of what a cell sees, from its place: branches that look to different sides move it.
+    coarsest : float
+        Largest distance of neighbouring cells on the way here, along the branch that resolves finest.
     """
 
     offset: float
     stride: float
     size: float
+    shift: float = 0.0
+    coarsest: float = 0.0
 
     @property
     def reach(self) -> tuple[float, float]:
         """First and last pixel that cell 0 sees."""
         half = (self.size - 1) / 2
-        return self.offset - half, self.offset + half
+        return self.offset + self.shift - half, self.offset + self.shift + half
+
+    @property
+    def resolves(self) -> float:
+        """Distance below which two things in the input fall into the same cell somewhere on the way."""
+        return max(self.coarsest, abs(self.stride))
+
+    @property
+    def unbounded(self) -> Extent:
+        """The same places, each of which sees everything."""
+        return replace(self, size=math.inf, shift=0.0)
 
     def windowed(self, taps: float, stride: float, begin: float) -> Extent:
         """Compose with a window of ``taps`` cells that starts ``begin`` cells before the first one."""
-        return Extent(
-            self.offset + ((taps - 1) / 2 - begin) * self.stride,
-            self.stride * stride,
-            self.size + (taps - 1) * abs(self.stride),
-        )
+        return self._composed((taps - 1) / 2 - begin, stride, taps)
 
     def resampled(self, offset: float, stride: float, taps: float = 1) -> Extent:
         """Compose with cells at ``offset + i * stride`` among these, each hearing ``taps`` of them."""
+        return self._composed(offset, stride, taps)
+
+    def _composed(self, offset: float, stride: float, taps: float) -> Extent:
         return Extent(
             self.offset + offset * self.stride,
             self.stride * stride,
             self.size + (taps - 1) * abs(self.stride),
+            self.shift,
+            max(self.coarsest, abs(self.stride), abs(self.stride * stride)),
         )
 
-    def joined(self, other: Extent) -> Extent | None:
-        """Smallest field that covers both; None where their cells are not equally far apart."""
-        if abs(self.stride - other.stride) > 1e-9 * abs(self.stride):
-            return None
-        low = min(self.reach[0], other.reach[0])
-        high = max(self.reach[1], other.reach[1])
-        return Extent((low + high) / 2, self.stride, high - low + 1)
+
+def unite(branches: Sequence[Extent]) -> Extent | None:
+    """Place cells that hear several branches.
+
+    What they see is the smallest field that covers all branches. Where they lie is another question: a
+    coarse branch that was spread out again moves in steps of its own cells, so the branch that resolves
+    finest says where things are. Branches that resolve equally finely weigh the same.
+
+    Parameters
+    ----------
+    branches : sequence of Extent
+        At least one.
+
+    Returns
+    -------
+    Extent or None
+        None where their cells are not equally far apart.
+    """
+    first = branches[0]
+    if any(abs(first.stride - other.stride) > 1e-9 * abs(first.stride) for other in branches):
+        return None
+    finest = min(branch.resolves for branch in branches)
+    # strides that differ by rounding (aligned corners) are no difference in resolution
+    deciding = [b.offset for b in branches if b.resolves < _AS_FINE * finest]
+    offset = sum(deciding) / len(deciding)
+    size, shift = math.inf, 0.0
+    if all(math.isfinite(branch.size) for branch in branches):
+        low = min(branch.reach[0] for branch in branches)
+        high = max(branch.reach[1] for branch in branches)
+        size, shift = high - low + 1, (low + high) / 2 - offset
+    return Extent(offset, first.stride, size, shift, finest)
 
 
 class Unplaced(Enum):
@@ -65,8 +118,18 @@ class Unplaced(Enum):
 
     UNKNOWN = "not determined by the graph"
 
+    DISORDERED = "not in the order of the picture"
 
-Position = Extent | Unplaced
+
+@dataclass(frozen=True, slots=True)
+class Scattered:
+    """Cells of a map out of their order: place ``i`` holds cell ``cells[i]`` of `extent`."""
+
+    extent: Extent
+    cells: tuple[int, ...]
+
+
+Position = Extent | Scattered | Unplaced
 
 
 @dataclass(frozen=True, slots=True)

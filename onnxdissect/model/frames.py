@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from onnxdissect.model.extent import Extent, Lengths, Position, Step, Unplaced
+from onnxdissect.model.extent import Extent, Lengths, Position, Step, Unplaced, unite
 from onnxdissect.model.graph import attribute, name_of
+from onnxdissect.model.order import permuted, scatter
 
 __all__ = ["crop", "crop_or_pad", "gather", "join", "pad", "slice_", "split"]
 
@@ -86,7 +87,8 @@ def gather(step: Step, axis: int, at: Extent, lengths: Lengths) -> Position:
     stride, offset = np.polyfit(cells, indices, 1)
     # repeated cells (an upsampling) stay within one of a line; a permutation does not
     if abs(stride) < 1e-9 or np.abs(offset + stride * cells - indices).max() >= 1:
-        return Unplaced.UNKNOWN
+        alike = len(np.unique(indices)) == len(indices)
+        return scatter(at, indices.astype(int).tolist()) if alike else Unplaced.DISORDERED
     return at.resampled(float(offset), float(stride))
 
 
@@ -117,20 +119,23 @@ def join(parts: Sequence[tuple[Position, int]]) -> Position:
         Where all operands that have places agree, as halves that were processed apart do; else where the
         operand puts it that makes up more than half, as the picture within its own repeated borders does.
     """
+    turned = permuted(parts)
+    if turned is not None:
+        return turned
     before = 0
     total = sum(length for _, length in parts)
     implied: list[tuple[Extent, int]] = []
     for position, length in parts:
         if isinstance(position, Extent):
             implied.append((position.resampled(-before, 1), length))
-        elif position is Unplaced.UNKNOWN and 2 * length > total:
-            return Unplaced.UNKNOWN
+        elif position is not Unplaced.UNIFORM and 2 * length > total:
+            return position if position is Unplaced.UNKNOWN else Unplaced.DISORDERED
         before += length
     if not implied:
         return Unplaced.UNIFORM if all(p is Unplaced.UNIFORM for p, _ in parts) else Unplaced.UNKNOWN
     joined: Extent | None = implied[0][0]
     for extent, _ in implied[1:]:
-        together = joined.joined(extent) if joined is not None else None
+        together = unite([joined, extent]) if joined is not None else None
         shifted = together is not None and abs(extent.offset - implied[0][0].offset) > abs(extent.stride) / 2
         joined = None if shifted else together
     if joined is not None and sum(length for _, length in implied) == total:

@@ -7,20 +7,22 @@ taps, dilation d, stride s and begin padding p turns (offset, stride, size) into
     offset + ((k - 1) * d / 2 - p) * stride
     stride * s
 
-Where branches meet, a cell sees what any of them sees: the smallest field that covers all. Usually they
-nest, and this is the largest. Statistics over the whole map (global pools, normalisations, attention) weigh
-cells, but neither place nor widen them.
+Where branches meet, a cell sees what any of them sees: the smallest field that covers all. It lies where the
+branch puts it that resolves finest, see `onnxdissect.model.extent.unite`. Statistics over the whole map
+(global pools, attention) weigh cells without placing them; what such a cell sees has no known size.
+Normalisations over the map are not counted as sight.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 
 import onnx_ir as ir
 
-from onnxdissect.model import frames, resampling, windows
+from onnxdissect.model import frames, order, resampling, windows
 from onnxdissect.model.axes import reduced_axes
-from onnxdissect.model.extent import Extent, Lengths, Position, Step, Unplaced
+from onnxdissect.model.extent import Extent, Lengths, Position, Scattered, Step, Unplaced, unite
 from onnxdissect.model.graph import attribute, name_of, stored_shape
 from onnxdissect.model.layers import ImageInput, ReceptiveField
 from onnxdissect.model.operators import (
@@ -45,7 +47,11 @@ _UNKNOWN: Pair = (Unplaced.UNKNOWN, Unplaced.UNKNOWN)
 
 
 def follow_positions(
-    graph: ir.Graph, image: ImageInput, probe: Probe, axes: dict[str, str]
+    graph: ir.Graph,
+    image: ImageInput,
+    probe: Probe,
+    axes: dict[str, str],
+    restored: Mapping[str, tuple[str, ...]] | None = None,
 ) -> dict[str, Pair]:
     """Place the cells of every value that has spatial axes.
 
@@ -59,6 +65,8 @@ def follow_positions(
         Shapes of its values.
     axes : dict of str to str
         Their axes.
+    restored : mapping of str to tuple of str, optional
+        Values whose cells are those of earlier ones; see `onnxdissect.model.axes.Meanings`.
 
     Returns
     -------
@@ -67,15 +75,22 @@ def follow_positions(
     """
     pixel = Extent(0.0, 1.0, 1.0)
     positions: dict[str, Pair] = {image.name: (pixel, pixel)}
+    again = restored or {}
     for node in graph:
         outputs = [name_of(value) for value in node.outputs]
         if not any(name in axes for name in outputs):
             continue
         for index, name in enumerate(outputs):
-            if name in axes:
+            if name in again:
+                places = [_merge(letter, name, "", again[name], positions, probe, axes) for letter in "HW"]
+                positions[name] = places[0], places[1]
+            elif name in axes:
                 positions[name] = _place(node, index, positions, probe, axes)
     # tokens look at one another, wherever they lie; a map made of them again lies where its cells did
-    return {name: _UNKNOWN if "T" in axes[name] else pair for name, pair in positions.items()}
+    return {
+        name: _UNKNOWN if "T" in axes[name] and not any(map(order.disorder, pair)) else pair
+        for name, pair in positions.items()
+    }
 
 
 def receptive_field(pair: Pair) -> ReceptiveField | None:
@@ -92,14 +107,14 @@ def receptive_field(pair: Pair) -> ReceptiveField | None:
         None where either axis is not placed, or runs against the input.
     """
     vertical, horizontal = pair
-    if isinstance(vertical, Unplaced) or isinstance(horizontal, Unplaced):
+    if not isinstance(vertical, Extent) or not isinstance(horizontal, Extent):
         return None
     if vertical.stride <= 0 or horizontal.stride <= 0:
         return None
     return ReceptiveField(
         (vertical.offset, horizontal.offset),
         (vertical.stride, horizontal.stride),
-        (vertical.size, horizontal.size),
+        (vertical.size, horizontal.size) if math.isfinite(vertical.size + horizontal.size) else None,
     )
 
 
@@ -124,7 +139,11 @@ def _place(node: ir.Node, index: int, positions: dict[str, Pair], probe: Probe, 
     pair = positions[source]
     step = Step(node, index, axes[source], axes[out], probe.shapes[source], probe.shapes[out], probe)
     moved = [
-        position if isinstance(position, Unplaced) else _move(op, step, axis, position)
+        _move(op, step, axis, position)
+        if isinstance(position, Extent)
+        else order.move_scattered(step, axis, position, _move)
+        if isinstance(position, Scattered)
+        else position
         for axis, position in enumerate(pair)
     ]
     return moved[0], moved[1]
@@ -166,26 +185,38 @@ def _merge(
     if along not in axes[out]:
         return Unplaced.UNIFORM
     length = _length(out, along, probe, axes)
-    best: Position = Unplaced.UNIFORM
+    branches: list[Extent] = []
+    scattered: set[Position] = set()
+    mixed = False
     for name in operands:
         stretched = along not in axes[name] or _length(name, along, probe, axes) != length
         if stretched and not (along == joined and along in axes[name]):
-            continue  # it places nothing
+            mixed = True  # a statistic of the whole axis: it places nothing
+            continue
         position = positions[name]["HW".index(letter)]
         if position is Unplaced.UNIFORM:
-            continue
-        if isinstance(position, Unplaced):
-            return Unplaced.UNKNOWN
-        together = best.joined(position) if isinstance(best, Extent) else position
-        if together is None:
-            return Unplaced.UNKNOWN
-        best = together
-    return best
+            mixed = True
+        elif isinstance(position, Scattered):
+            scattered.add(position)
+        elif isinstance(position, Unplaced):
+            return position
+        else:
+            branches.append(position)
+    if scattered:
+        return Unplaced.DISORDERED if branches or len(scattered) > 1 else scattered.pop()
+    if not branches:
+        return Unplaced.UNIFORM
+    together = unite(branches)
+    if together is None:
+        return Unplaced.UNKNOWN
+    return together.unbounded if mixed else together
 
 
 def _move(op: str, step: Step, axis: int, at: Extent) -> Position:
     lengths = step.lengths(axis)
     if lengths is None:
+        if op in RESHAPES and "T" in step.source_axes and "HW"[axis] in step.out_axes:
+            return resampling.cut_from_tokens(step, axis, at)
         return at if step.keeps_tokens else Unplaced.UNIFORM
     mover = _MOVERS.get(op)
     if mover is not None:

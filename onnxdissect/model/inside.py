@@ -13,7 +13,7 @@ from onnxdissect.model.operators import COPIES
 
 __all__ = ["pixels_inside"]
 
-_PASSED = COPIES | {"Resize"}
+_PASSED = COPIES | {"Resize", "Squeeze", "Unsqueeze"}
 _DEPTH = 32
 """Operators looked at before giving up; exporters put a handful there."""
 
@@ -44,7 +44,7 @@ def pixels_inside(graph: ir.Graph, image: str) -> str | None:
         if value is None or len(users) != 1 or not users[0].outputs:
             break
         node = users[0]
-        if node.op_type not in _PASSED:
+        if node.op_type not in _PASSED and not _takes_one_picture(node):
             step = _STEPS.get(node.op_type)
             after = None if step is None else step(node, value, affine)
             if after is None:
@@ -52,6 +52,12 @@ def pixels_inside(graph: ir.Graph, image: str) -> str | None:
             affine, touched = after, True
         value = node.outputs[0]
     return _preset(affine) if touched else None
+
+
+def _takes_one_picture(node: ir.Node) -> bool:
+    """Whether a graph for one picture takes it out of its batch."""
+    taken = node.op_type == "Gather" or (node.op_type == "Split" and len(node.outputs) == 1)
+    return taken and int(attribute(node, "axis", 0)) == 0
 
 
 def _preset(affine: Affine) -> str | None:

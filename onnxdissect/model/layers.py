@@ -28,13 +28,14 @@ class ReceptiveField:
         Input coordinate of the centre of cell 0.
     stride : (float, float)
         Distance of neighbouring cells.
-    size : (float, float)
-        Extent of what one cell sees, padding included.
+    size : (float, float) or None
+        Extent of what one cell sees, padding included; where branches look to different sides it need not
+        be centred on the cell. None once attention or global pooling has mixed the whole map.
     """
 
     offset: tuple[float, float]
     stride: tuple[float, float]
-    size: tuple[float, float]
+    size: tuple[float, float] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,8 @@ class Layer:
         What the layout was derived from.
     share : float
         Multiply-accumulates up to and including it, as a share of the whole network's, in 0..1.
+    part : str
+        "trunk", "neck" or "head".
     """
 
     name: str
@@ -96,6 +99,7 @@ class Layer:
     skipped: tuple[int, int] = (0, 0)
     reason: str = ""
     share: float = 0.0
+    part: str = "trunk"
 
 
 @dataclass(frozen=True, slots=True)

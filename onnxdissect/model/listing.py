@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import onnx_ir as ir
 
+from onnxdissect.model.activated import activated_values
 from onnxdissect.model.axes import Given, Meanings, follow_axes
 from onnxdissect.model.cost import Cost, follow_costs
 from onnxdissect.model.coverage import count_open, lost_values
@@ -14,14 +15,20 @@ from onnxdissect.model.geometry import Pair, Unplaced, follow_positions, recepti
 from onnxdissect.model.graph import name_of
 from onnxdissect.model.layers import LAYOUTS, ImageInput, Layer, make_alias, make_slug
 from onnxdissect.model.operators import COPIES, QUANTISERS
+from onnxdissect.model.order import disorder
+from onnxdissect.model.parts import Parts, find_parts
 from onnxdissect.model.probe import Probe
-from onnxdissect.model.stages import activated_values, choose_stages
+from onnxdissect.model.stages import choose_stages
 
 __all__ = ["Listing", "list_layers"]
 
 _FLOATS = ("float32", "float16", "float64")
 _WORDS = {"N": "image", "C": "unit", "H": "height", "W": "width", "T": "token", "c": "part of the units"}
 
+_NOT_IN_ORDER = (
+    "its cells are not in the order of the picture: rolled, flipped or gathered in another order; "
+    "the value before that has its cells in order"
+)
 _UNPLACED: Pair = (Unplaced.UNKNOWN, Unplaced.UNKNOWN)
 
 
@@ -45,6 +52,8 @@ class Listing:
         Shape of each value in the probe run.
     dtypes : dict of str to str
         Element type of each value.
+    parts : Parts
+        Which layers end the stages of the trunk, the neck and the heads.
     open_axes : (int, int, str, str)
         Values left open, all values, the operator most of them are due to, and the first of its; see
         `onnxdissect.model.coverage.Coverage`.
@@ -57,6 +66,7 @@ class Listing:
     axes: dict[str, str]
     shapes: dict[str, tuple[int, ...]]
     dtypes: dict[str, str]
+    parts: Parts
     open_axes: tuple[int, int, str, str] = (0, 0, "", "")
 
 
@@ -82,7 +92,7 @@ def list_layers(
     """
     known = follow_axes(graph, image, probe, given)
     axes = known.axes
-    positions = follow_positions(graph, image, probe, axes)
+    positions = follow_positions(graph, image, probe, axes, known.restored)
     costs = follow_costs(graph, probe)
     refusals = _stored_values(graph)
     lost = lost_values(graph, axes, probe)
@@ -92,6 +102,8 @@ def list_layers(
     for value, node in _computed(graph):
         name = name_of(value)
         reason = _refuse(name, lost.get(name, node.op_type), probe, axes, costs)
+        if reason is None and any(map(disorder, positions.get(name, _UNPLACED))):
+            reason = _NOT_IN_ORDER
         if reason is not None:
             refusals[name] = reason
             continue
@@ -100,19 +112,27 @@ def list_layers(
         described[name] = layer
     representative = _representatives(graph, described)
     aliased = _with_aliases(described, representative, taken)
-    candidates = [
-        representative[name]
-        for name in activated_values(graph, axes)
-        if representative.get(name) in described
-    ]
     listed = [name for name in described if representative[name] == name and not _is_cell(described[name])]
     order = {name: i for i, name in enumerate(listed)}
-    path = sorted((n for n in dict.fromkeys(candidates) if n in order), key=order.__getitem__) or listed
-    # units without a map are no stage, unless there is nothing else
-    path = [name for name in path if described[name].layout != "NC"] or path
-    stages = choose_stages([(name, described[name].grid) for name in path])
-    numbers = {name: i for i, name in enumerate(stages, 1)}
-    staged = {name: replace(layer, stage=numbers.get(name)) for name, layer in aliased.items()}
+    activated = activated_values(graph, axes)
+    parts = find_parts(
+        graph,
+        image.name,
+        probe,
+        axes,
+        {name: layer for name, layer in described.items() if representative[name] in order},
+        representative,
+        activated,
+    )
+    if not parts.stages:
+        # units without a map are no stage, unless there is nothing else
+        path = [name for name in listed if name in {representative.get(n) for n in activated.values}]
+        parts = replace(parts, stages=choose_stages((n, described[n].grid) for n in path or listed))
+    numbers = {name: i for i, name in enumerate(parts.stages, 1)}
+    staged = {
+        name: replace(layer, stage=numbers.get(name), part=parts.of.get(name, "head"))
+        for name, layer in aliased.items()
+    }
     return Listing(
         layers=tuple(staged[name] for name in listed),
         copies=tuple(layer for name, layer in staged.items() if name not in order),
@@ -121,6 +141,7 @@ def list_layers(
         axes=axes,
         shapes=probe.shapes,
         dtypes=probe.dtypes,
+        parts=parts,
         open_axes=count_open(graph, axes, probe),
     )
 

@@ -17,6 +17,7 @@ from onnxdissect.model.image import find_image_input, known_size
 from onnxdissect.model.layers import ImageInput, Layer
 from onnxdissect.model.listing import Listing, list_layers
 from onnxdissect.model.modelfile import read_model
+from onnxdissect.model.picture import add_batch_axis
 from onnxdissect.model.probe import probe
 from onnxdissect.model.runtime import CUSTOM_OPS
 from onnxdissect.model.select import select_layers
@@ -107,7 +108,7 @@ class Network:
         Parameters
         ----------
         selectors : sequence of str
-            Each an exact value name, "stages", "last", "all", a node name, an alias or a glob.
+            Each an exact value name, "stages", "last", "neck", "heads", "all", a node name, an alias or a glob.
 
         Returns
         -------
@@ -182,6 +183,7 @@ def load_network(
     if libraries:
         model.graph.meta[CUSTOM_OPS] = libraries
     bound = bind_inputs(model, bind or {})
+    add_batch_axis(model)
     stated = dict(layouts or {})
     image = find_image_input(model, stated)
     fixed = known_size(model, image)

@@ -38,11 +38,11 @@ POINTWISE = _names(
 """Several operands, broadcast against each other."""
 
 FIRST_INPUT = _names(
-    "Abs Acos Acosh Affine Asin Asinh Atan Atanh BatchNormalization BiasDropout BiasSoftmax BitwiseNot",
-    "Cast CastLike Ceil Celu CenterCropPad Clip Cos Cosh Crop CumProd CumSum DequantizeLinear Dropout",
+    "Abs Acos Acosh Affine Asin Asinh Atan Atanh Attention BatchNormalization BiasDropout BiasSoftmax",
+    "BitwiseNot Cast CastLike Ceil Celu CenterCropPad Clip Cos Cosh Crop CumProd CumSum DequantizeLinear Dropout",
     "DynamicQuantizeLinear Elu Erf Exp FastGelu Floor Gelu GroupNorm GroupNormalization HardSigmoid",
     "HardSwish Hardmax Identity ImageScaler InstanceNormalization IsInf IsNaN LRN LayerNormalization",
-    "LeakyRelu Log LogSoftmax LpNormalization MeanVarianceNormalization Mish Neg Not Pad",
+    "LeakyRelu Log LogSoftmax LpNormalization MeanVarianceNormalization Mish MultiHeadAttention Neg Not Pad",
     "ParametricSoftplus QLinearLeakyRelu QLinearSigmoid QLinearSoftmax QuantizeLinear QuickGelu",
     "RMSNormalization Reciprocal Relu Resize ReverseSequence Round Scale ScaledSiLU ScaledTanh Selu Shrink",
     "Sigmoid Sign SimplifiedLayerNormalization Sin Sinh Slice Softmax Softplus Softsign Sqrt Swish Tan Tanh",
@@ -87,8 +87,8 @@ RESHAPES = _names("ExpandDims Flatten Reshape Squeeze Unsqueeze")
 """The same numbers in the same order under another shape."""
 
 MATRIX_PRODUCTS = _names(
-    "FusedGemm FusedMatMul Gemm MatMul MatMulInteger MatMulIntegerToFloat QGemm QLinearMatMul",
-    "TransposeMatMul",
+    "FusedGemm FusedMatMul Gemm MatMul MatMulBnb4 MatMulFpQ4 MatMulInteger MatMulIntegerToFloat",
+    "MatMulNBits QGemm QLinearMatMul TransposeMatMul",
 )
 """Products over the last axis of the first operand."""
 

@@ -13,7 +13,7 @@ from onnxdissect.model.extent import Extent, Lengths, Position, Step, Unplaced
 from onnxdissect.model.graph import attribute, opset_of
 from onnxdissect.model.probe import Probe
 
-__all__ = ["Affine", "depth_to_space", "regroup", "resize", "resize_map", "space_to_depth"]
+__all__ = ["Affine", "cut_from_tokens", "depth_to_space", "regroup", "resize", "resize_map", "space_to_depth"]
 
 _ROUNDING: dict[str, Callable[[float], float]] = {
     "round_prefer_floor": lambda x: math.ceil(x - 0.5),
@@ -67,6 +67,28 @@ def regroup(step: Step, axis: int, at: Extent, lengths: Lengths) -> Position:
         block = after // before
         return at.resampled(0.5 / block - 0.5, 1 / block)
     return Unplaced.UNKNOWN
+
+
+def cut_from_tokens(step: Step, axis: int, at: Extent) -> Position:
+    """Place the blocks of a grid that a reshape cuts a row of tokens into: rows, rows within, columns, ..."""
+    blocks = {letter: _within(step, letter) for letter in "HW"}
+    cells = math.prod(step.out_shape[step.out_axes.index(letter)] * blocks[letter] for letter in "HW")
+    if cells != step.source_shape[step.source_axes.index("T")]:
+        return Unplaced.UNKNOWN
+    block = blocks["HW"[axis]]
+    return at.windowed(block, block, 0)
+
+
+def _within(step: Step, letter: str) -> int:
+    """Cells of the grid in one block along an axis."""
+    block = 1
+    for names, length in list(zip(step.out_axes, step.out_shape, strict=True))[
+        step.out_axes.index(letter) + 1 :
+    ]:
+        if names != "?":
+            break
+        block *= length
+    return block
 
 
 def resize_map(node: ir.Node, where: int, rank: int, lengths: Lengths, probe: Probe) -> Affine | None:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 from onnxdissect.errors import LayerLayoutError, LayerNotFoundError, ParameterError, nearest
-from onnxdissect.model.layers import LAYOUTS, Layer
+from onnxdissect.model.hints import fitting_layouts
+from onnxdissect.model.layers import Layer
 from onnxdissect.model.listing import Listing
 from onnxdissect.model.understood import open_values
 
 __all__ = ["KEYWORDS", "select_layers"]
 
-KEYWORDS = ("stages", "last", "all")
+KEYWORDS = ("stages", "last", "neck", "heads", "all")
 
 
 def select_layers(listing: Listing, selectors: Sequence[str], model: str) -> tuple[Layer, ...]:
@@ -23,7 +24,7 @@ def select_layers(listing: Listing, selectors: Sequence[str], model: str) -> tup
     listing : Listing
         What there is.
     selectors : sequence of str
-        Each an exact value name, a keyword ("stages"; "last", its last one; "all"), a node name, an alias
+        Each an exact value name, a keyword ("stages"; "last", its last one; "neck", "heads", "all"), a node name, an alias
         or a glob over all of these, tried in this order.
     model : str
         The model's path, for the hint.
@@ -60,7 +61,7 @@ def _match(listing: Listing, known: list[Layer], selector: str, hint: str) -> li
         reason = listing.refusals[selector]
         fitting: tuple[str, ...] = ()
         if "leaves open" in reason:
-            fitting = tuple(known for known in LAYOUTS if len(known) == len(listing.shapes[selector]))
+            fitting = fitting_layouts(listing.shapes[selector])
             hint = f"if you know better: --layout {selector}={fitting[0]}"
         raise LayerLayoutError(
             f"the value {selector!r} cannot be dissected: {reason}", candidates=fitting, hint=hint
@@ -77,6 +78,8 @@ def _match(listing: Listing, known: list[Layer], selector: str, hint: str) -> li
     if selector in ("stages", "last"):
         stages = [layer for layer in listing.layers if layer.stage is not None]
         return stages if selector == "stages" else stages[-1:]
+    if selector in ("neck", "heads"):
+        return _part(listing, selector, hint)
     found = named or [layer for layer in known if layer.alias == selector]
     if not found and any(c in selector for c in "*?["):
         found = [layer for layer in listing.layers if any(fnmatchcase(n, selector) for n in _names(layer))]
@@ -87,6 +90,15 @@ def _match(listing: Listing, known: list[Layer], selector: str, hint: str) -> li
             candidates=nearest(selector, [*names, *KEYWORDS]) or KEYWORDS,
             hint=hint,
         )
+    return found
+
+
+def _part(listing: Listing, part: str, hint: str) -> list[Layer]:
+    names = set(listing.parts.neck if part == "neck" else listing.parts.heads)
+    found = [layer for layer in listing.layers if layer.name in names]
+    if not found:
+        what = "neck: nothing lies between the trunk and its heads" if part == "neck" else "heads with units"
+        raise LayerNotFoundError(f"the network has no {what}", candidates=("stages", "last"), hint=hint)
     return found
 
 

@@ -1,127 +1,224 @@
-"""Stages: the last post-nonlinearity value at each resolution on the way down.
-
-A nonlinearity is written as one operator (Relu) or as several (x * sigmoid(x), x * clip(x + 3, 0, 6) / 6,
-x * (1 + erf(x / sqrt 2)) / 2). So the graph is read as regions: a region is everything computed cell by cell
-from one root value and scalar constants. Where a region that contains something nonlinear is left, there is a
-post-nonlinearity value.
-"""
+"""Stages: the block output at the end of each resolution of the trunk, or at four depths where none changes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
-import onnx_ir as ir
+from onnxdissect.model.blocks import Block, Style, find_outputs, split_blocks, style_of
+from onnxdissect.model.flow import Flow, Grid, is_coarser
+from onnxdissect.model.kernels import kernel_shape
+from onnxdissect.model.trunk import (
+    Maps,
+    Trunk,
+    has_weights,
+    is_pointwise,
+    predictions,
+    weights_follow,
+)
 
-from onnxdissect.model.graph import name_of, stored_size
-from onnxdissect.model.operators import CARRIERS, COPIES, GATES, LINEAR, NONLINEAR, QUANTISERS, REDUCTIONS
-from onnxdissect.model.quantised import is_rectified
+__all__ = ["Candidates", "choose_stages", "find_stages"]
 
-__all__ = ["activated_values", "choose_stages"]
+_DEPTHS = 4
+_EXTRA_STAGES = 3
+_COARSER = 1.5
 
-_SAME = COPIES | QUANTISERS
-_BENT_BY_CONSTANT = ("Max", "Min", "Pow")
+_T = TypeVar("_T")
+_Ends = list[tuple[int, Block]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Region:
-    root: str
-    bent: bool
+class Candidates:
+    """Values that may become stages.
+
+    Attributes
+    ----------
+    listed : dict of int to str
+        Value of the flow, and the layer that stands for it.
+    activated : set of int
+        Values that leave a nonlinearity.
+    units : dict of int to int
+        Units of each value that is listed.
+    """
+
+    listed: Mapping[int, str]
+    activated: Collection[int]
+    units: Mapping[int, int]
 
 
-def activated_values(graph: ir.Graph, spatial: Iterable[str]) -> list[str]:
-    """Values that leave a nonlinearity, in topological order.
+def find_stages(
+    flow: Flow, trunk: Trunk, maps: Maps, candidates: Candidates, directly: Callable[[int, int], bool]
+) -> list[int]:
+    """Choose the stages of a trunk.
 
     Parameters
     ----------
-    graph : onnx_ir.Graph
+    flow : Flow
         The graph.
-    spatial : iterable of str
-        Values that depend on the image.
+    trunk : Trunk
+        Its trunk.
+    maps : Maps
+        What is known of its values.
+    candidates : Candidates
+        What may be chosen.
+    directly : callable
+        Whether a value is nothing but a nonlinearity of another.
 
     Returns
     -------
-    list of str
-        With concatenations of such values, which are one layer to what follows; without gates, that is
-        sigmoids that only weigh other values.
+    list of int
+        In topological order.
     """
-    known = set(spatial)
-    regions = {name: _Region(name, False) for name in known}
-    carried: set[str] = set()
-    found: list[str] = []
-    outputs = {name_of(value) for value in graph.outputs}
-    for node in graph:
-        for value in node.outputs:
-            if value.name in known:
-                regions[value.name] = _region(node, value.name, regions, known)
-    for node in graph:
-        operands = [name_of(v) for v in node.inputs if v is not None and v.name in known]
-        for value in node.outputs:
-            name = name_of(value)
-            if name not in known or not operands:
-                continue
-            if regions[name].bent:
-                carried.add(name)
-                if _leaves(value, regions, outputs) and not _is_gate(node, value) and not _is_term(value):
-                    found.append(name)
-            elif (node.op_type in CARRIERS | _SAME or node.op_type == "Concat") and carried.issuperset(
-                operands
-            ):
-                carried.add(name)
-                if node.op_type == "Concat" and len(operands) > 1:
-                    found.append(name)
-    return found
+    blocks = split_blocks(flow, trunk, candidates.activated)
+    style = style_of(flow, blocks, directly)
+    ends = [(n, block) for n, block in find_outputs(flow, trunk, blocks, style) if n in maps.cells]
+    ends = [(_listed(n, block, candidates), block) for n, block in ends]
+    ends = [(n, block) for n, block in ends if n >= 0]
+    ends = _without_head(flow, trunk, maps, ends, style)
+    if not trunk.whole:
+        ends = _without_lateral(flow, trunk, ends, style, candidates)
+    if not ends:
+        path = [n for n in trunk.chain if n in candidates.listed and n in maps.cells]
+        return _last_of_each(path, flow, 1)
+    deep = _depths(flow, trunk, maps, candidates, ends)
+    numbers = [n for n, _ in ends]
+    if deep:
+        finer = [n for n in numbers if is_coarser(flow.grids[deep[-1]], flow.grids[n])]
+        return sorted({*_last_of_each(finer, flow, 1), *deep})
+    chosen = _last_of_each(numbers, flow, _DEPTHS)
+    return chosen if trunk.whole or trunk.up else _without_extras(flow, trunk, maps, numbers, chosen)
 
 
-def _region(node: ir.Node, name: str, regions: dict[str, _Region], known: set[str]) -> _Region:
-    op = node.op_type
-    operands = [value for value in node.inputs if value is not None]
-    moving = [regions[name_of(v)] for v in operands if v.name in known]
-    roots = {region.root for region in moving}
-    bent = any(region.bent for region in moving)
-    own = _Region(name, is_rectified(node))
-    if len(roots) != 1:
-        return own
-    root = roots.pop()
-    if op in _SAME:
-        return _Region(root, bent)
-    if op in NONLINEAR:
-        return _Region(root, True)
-    if op in LINEAR or op in _BENT_BY_CONSTANT:
-        # a weight per channel (a folded normalisation) starts anew: it is the next layer's business
-        if any(stored_size(v) != 1 for v in operands if v.name not in known):
-            return own
-        multiplied = op in ("Mul", "Div") and len(moving) > 1
-        return _Region(root, bent or multiplied or op in _BENT_BY_CONSTANT)
-    return own
+def _listed(number: int, block: Block, candidates: Candidates) -> int:
+    """Member of the block up to the value that is a layer; -1 for none."""
+    fitting = [n for n in block.members if n <= number and n in candidates.listed]
+    return fitting[-1] if fitting else -1
 
 
-def _leaves(value: ir.Value, regions: dict[str, _Region], outputs: set[str]) -> bool:
-    root = regions[name_of(value)].root
-    inside = [
-        out.name in regions and regions[name_of(out)].root == root
-        for node, _ in value.uses()
-        for out in node.outputs[:1]
-    ]
-    return name_of(value) in outputs or not inside or not all(inside)
+def _without_head(flow: Flow, trunk: Trunk, maps: Maps, ends: _Ends, style: Style) -> _Ends:
+    """Leave out what only prepares or makes the prediction: class maps, and a head's last expansion."""
+    kept = list(ends)
+    follow = weights_follow(flow)
+    predicted = set(predictions(flow, maps))
+    while len(kept) > 1:
+        number, block = kept[-1]
+        first = block.members[0]
+        alone = block.kind == "weights" and flow.grids[kept[-2][0]] == flow.grids[number]
+        makes = is_pointwise(flow, first) and not follow[number]
+        if not trunk.whole:
+            makes = makes and block.activated is None and first in predicted
+        prepares = (
+            trunk.whole
+            and style.linear
+            and block.activated is not None
+            and kept[-2][1].activated is None
+            and not any(_looks_around(flow, n) for n in trunk.chain if kept[-2][0] < n <= number)
+            and _layers_behind(flow, number) < 2
+        )
+        if not (alone and (makes or prepares)):
+            break
+        kept.pop()
+    return kept
 
 
-def _is_gate(node: ir.Node, value: ir.Value) -> bool:
-    users = [user for user, _ in value.uses()]
-    return node.op_type in GATES and bool(users) and all(user.op_type == "Mul" for user in users)
+def _layers_behind(flow: Flow, number: int) -> int:
+    """Products with weights in a row behind a value, up to the end."""
+    most = {number: 0}
+    for other in range(number + 1, len(flow.names)):
+        depths = [most[operand] for operand in flow.before[other] if operand in most]
+        if depths:
+            most[other] = max(depths) + has_weights(flow, other)
+    return max(most.values())
 
 
-def _is_term(value: ir.Value) -> bool:
-    """Whether a value is only averaged: the square in a variance that is spelled out."""
-    users = [user for user, _ in value.uses()]
-    node = value.producer()
-    squared = node is not None and (
-        node.op_type == "Pow" or (node.op_type == "Mul" and node.inputs[0] is node.inputs[1])
+def _without_lateral(flow: Flow, trunk: Trunk, ends: _Ends, style: Style, candidates: Candidates) -> _Ends:
+    """Leave out the projections in front of a pyramid or a head."""
+    kept = list(ends)
+    while len(kept) > 1:
+        (number, block), (before, last) = kept[-1], kept[-2]
+        if block.kind != "weights" or flow.grids[number] != flow.grids[before]:
+            break
+        first = block.members[0]
+        straight = flow.source(flow.dominators[first]) in last.members and last.kind != "concat"
+        narrower = candidates.units[number] < candidates.units[before]
+        projected = trunk.up and is_pointwise(flow, first) and straight and narrower
+        behind = (
+            style.shortcuts
+            and not style.linear
+            and any(b.kind == "sum" and flow.grids[n] == flow.grids[number] for n, b in kept)
+        )
+        if not (projected or behind):
+            break
+        kept.pop()
+    return kept
+
+
+def _without_extras(flow: Flow, trunk: Trunk, maps: Maps, numbers: list[int], chosen: list[int]) -> list[int]:
+    """Leave out feature layers of a single spatial convolution each, behind a backbone with heads of its own."""
+    kept = list(chosen)
+    chains = [flow.chain(leaf) for leaf in predictions(flow, maps)]
+    while len(kept) > _EXTRA_STAGES:
+        before, last = kept[-2:]
+        inside = [n for n in trunk.chain if before < n <= last and _looks_around(flow, n)]
+        passing = {n for chain in chains if last not in chain for n in chain}
+        tapped = [n for n in numbers if flow.grids[n] == flow.grids[before] and n in passing]
+        if len(inside) != 1 or not tapped:
+            break
+        kept[-2:] = tapped[-1:]
+    return kept
+
+
+def _looks_around(flow: Flow, number: int) -> bool:
+    node = flow.nodes[number]
+    return node is not None and has_weights(flow, number) and max(kernel_shape(node) or (1,)) > 1
+
+
+def _depths(flow: Flow, trunk: Trunk, maps: Maps, candidates: Candidates, ends: _Ends) -> list[int]:
+    """Where a transformer keeps one resolution: MLP activations and residual stream at four depths."""
+    grids = {flow.grids[n] for n in trunk.chain if n in maps.tokens}
+    end = ends[-1][0]
+    if len(grids) != 1 or flow.grids[end] not in grids:
+        return []
+    grid = flow.grids[end]
+    stream = [n for n, block in ends if block.kind == "sum" and flow.grids[n] == grid]
+    if not stream:
+        return []
+    first = next(n for n, _ in ends if flow.grids[n] == grid)
+    if (
+        2 * (maps.macs.get(end, 0) - maps.macs.get(first, 0)) < maps.macs.get(end, 0)
+        and len({flow.grids[n] for n, _ in ends}) > 1
+    ):
+        return []
+    inside = flow.ancestors(end) - set(trunk.chain)
+    wide = sorted(
+        n
+        for n in inside
+        if n in candidates.activated and n in candidates.listed and n in maps.cells and flow.grids[n] == grid
     )
-    return squared and bool(users) and all(user.op_type in REDUCTIONS for user in users)
+    layers: list[tuple[int, ...]] = []
+    for number in wide:
+        behind = next((n for n in stream if n > number), None)
+        if behind is not None:
+            layers.append((number, behind))
+    layers = layers or [(n,) for n in stream]
+    return [n for layer in _spread(layers) for n in layer]
 
 
-def choose_stages(candidates: Iterable[tuple[str, tuple[int, int]]]) -> list[str]:
+def _spread(items: list[_T]) -> list[_T]:
+    """Items at a quarter, half, three quarters and the end."""
+    places = dict.fromkeys(-(-len(items) * k // _DEPTHS) - 1 for k in range(1, _DEPTHS + 1))
+    return [items[place] for place in places if place >= 0]
+
+
+def _last_of_each(numbers: list[int], flow: Flow, depths: int) -> list[int]:
+    names = choose_stages([(str(n), flow.grids[n]) for n in numbers])
+    if len(names) == 1 and len(numbers) >= depths > 1:
+        return _spread(numbers)
+    return [int(name) for name in names]
+
+
+def choose_stages(candidates: Iterable[tuple[str, Grid]]) -> list[str]:
     """Keep the last candidate of each resolution on the path of decreasing resolution.
 
     Parameters
@@ -134,14 +231,14 @@ def choose_stages(candidates: Iterable[tuple[str, tuple[int, int]]]) -> list[str
     list of str
         Highest resolution first. What follows an upsampling is finer than the path and left out.
     """
-    chosen: list[tuple[str, tuple[int, int]]] = []
+    chosen: list[tuple[str, Grid]] = []
     for name, grid in candidates:
-        if not chosen or _coarser(grid, chosen[-1][1]):
+        if not chosen:
             chosen.append((name, grid))
-        elif grid == chosen[-1][1]:
-            chosen[-1] = (name, grid)
+        elif grid == chosen[-1][1] or is_coarser(grid, chosen[-1][1]):
+            # a convolution without padding loses its border, but no resolution
+            before = chosen[-1][1]
+            if max(before[0] / max(grid[0], 1), before[1] / max(grid[1], 1)) < _COARSER:
+                chosen.pop()
+            chosen.append((name, grid))
     return [name for name, _ in chosen]
-
-
-def _coarser(grid: tuple[int, int], other: tuple[int, int]) -> bool:
-    return grid != other and grid[0] <= other[0] and grid[1] <= other[1]

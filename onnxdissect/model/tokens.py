@@ -184,4 +184,11 @@ def _bounded(index: int, length: int) -> int:
 
 def _padded_by_nothing(node: ir.Node, axis: int, tokens: Tokens, probe: Probe) -> bool:
     shape = probe.shapes.get(name_of(node.outputs[0]))
-    return shape is not None and axis < len(shape) and shape[axis] == tokens.length
+    if shape is None or axis >= len(shape) or shape[axis] != tokens.length:
+        return False
+    pads = attribute(node, "pads", None)
+    if pads is None:
+        numbers = probe.number(node, 1)
+        pads = () if numbers is None else tuple(numbers.tolist())
+    # one more before and one less behind keep the length, and shift what lies there
+    return len(pads) != 2 * len(shape) or not (int(pads[axis]) or int(pads[axis + len(shape)]))

@@ -16,6 +16,7 @@ from onnxdissect.model.graph import name_of
 from onnxdissect.model.layers import Layer
 from onnxdissect.model.maps import run_layers
 from onnxdissect.model.network import Network
+from onnxdissect.model.picture import PICTURE
 from onnxdissect.model.randomness import describe_draws, random_nodes
 from onnxdissect.model.runtime import open_runtime
 from onnxdissect.model.sizes import FREED_SIZE
@@ -94,6 +95,8 @@ def reference_activations(
     )
     first = np.repeat(images[:1], batch, axis=0)
     feed = {name: first} if untouched is network.model else {name: first, **network.bindings}
+    if PICTURE in network.model.graph.meta and untouched is not network.model:
+        feed[name] = first[0]
     outputs = [output for output in network.outputs if output in reference.dtypes]
     allowed = tolerance(network)
     expected = original(feed, outputs)

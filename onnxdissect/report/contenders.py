@@ -66,7 +66,7 @@ def find_contenders(dissection: Dissection, layer: str) -> Contenders:
     resamples = int(parameters.get("bootstrap") or 0)
     parts = dissection.evidence_parts(layer) if resamples else None
     truth = dissection.truth_counts() if resamples else None
-    if parts is None or truth is None:
+    if parts is None or truth is None or truth.one_group:
         return Contenders(concept, iou, low, high)
 
     category_of = primary_categories(dissection.concepts, dissection.categories)

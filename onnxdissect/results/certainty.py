@@ -56,9 +56,9 @@ class Assessor:
         iou_threshold: float,
         concept_images: NDArray[np.int64],
     ) -> None:
-        self.resamples = 0 if truth is None else resamples
+        self.resamples = 0 if truth is None or truth.one_group else resamples
         self._bootstrap = (
-            Bootstrap(truth, category_of, resamples, seed) if truth is not None and resamples else None
+            Bootstrap(truth, category_of, resamples, seed) if truth is not None and self.resamples else None
         )
         self._scoring = scoring
         self._iou_threshold = iou_threshold

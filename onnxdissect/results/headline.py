@@ -14,6 +14,8 @@ __all__ = ["advice", "best_layer", "headline", "left_out"]
 
 # Below this share of reliable detectors a run says so; below the second, that chance alone makes as many.
 _FEW, _HARDLY_ANY = 0.5, 0.02
+# From this share of rare labels on, leaving them out is worth saying.
+_MANY_RARE = 0.1
 
 
 def headline(summary: LayerSummary) -> str:
@@ -82,7 +84,7 @@ def advice(run: Dissection) -> list[str]:
         said.append(
             f"only {sum(known):,} of {detectors:,} detectors{where} are reliable: on other images of the "
             f"same kind most of the others would have another label, or none.{luck} More images would help"
-            f"{_fewer(run, rare)}"
+            f"{_fewer(run, rare, detectors)}"
         )
     return said
 
@@ -95,9 +97,10 @@ def _joined(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _fewer(run: Dissection, rare: int) -> str:
+def _fewer(run: Dissection, rare: int, detectors: int) -> str:
     # Where no concept is frequent, leaving the rare ones out leaves nothing.
-    if not rare or run.min_images >= RARE or all(concept.images < RARE for concept in run.concepts):
+    scarce = all(concept.images < RARE for concept in run.concepts)
+    if rare < _MANY_RARE * detectors or rare == 0 or run.min_images >= RARE or scarce:
         return ""
     return (
         f", and so would fewer rare concepts: {rare:,} of the labels stand in fewer than {RARE} images, and "

@@ -226,6 +226,10 @@ def parse(manifest: Mapping[str, Any], path: Path) -> Header:
     return header
 
 
+def _listed(pair: Sequence[float] | None) -> list[float] | None:
+    return None if pair is None else list(pair)
+
+
 def _layer_json(layer: LayerInfo) -> dict[str, Any]:
     return {
         "name": layer.name,
@@ -238,7 +242,7 @@ def _layer_json(layer: LayerInfo) -> dict[str, Any]:
         "shape": list(layer.shape),
         "geometry": None
         if layer.geometry is None
-        else {name: list(layer.geometry[name]) for name in ("offset", "stride", "size")},
+        else {name: _listed(layer.geometry[name]) for name in ("offset", "stride", "size")},
         "upsample": layer.upsample,
         "effective": None
         if layer.effective is None
@@ -266,7 +270,12 @@ def _layer_info(content: Mapping[str, Any]) -> LayerInfo:
         shape=(int(h), int(w)),
         geometry=None
         if geometry is None
-        else {name: _pair(geometry[name]) for name in ("offset", "stride", "size")},
+        else {
+            "offset": _pair(geometry["offset"]),
+            "stride": _pair(geometry["stride"]),
+            # attention and global pools leave no size
+            "size": None if geometry["size"] is None else _pair(geometry["size"]),
+        },
         upsample=str(content["upsample"]),
         effective=None
         if measured is None

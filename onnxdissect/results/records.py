@@ -91,7 +91,7 @@ class LayerInfo:
     layout: str
     units: int
     shape: tuple[int, int]
-    geometry: Mapping[str, tuple[float, float]] | None
+    geometry: Mapping[str, tuple[float, float] | None] | None
     upsample: str
     effective: Mapping[str, Any] | None = None
 

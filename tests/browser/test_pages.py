@@ -67,6 +67,14 @@ def test_search_and_filters(run: Dissection, page: Page) -> None:
     page.select_option("#kind", "others")
     assert shown_units(page) == [u.unit for u in units if not u.detector]
     page.click("#reset")
+    page.select_option("#kind", "reliable")
+    reliable = [u.unit for u in units if u.reliable]
+    assert shown_units(page) == reliable
+    assert page.locator("#cards .sure").count() == len(reliable)
+    page.click("#reset")
+    page.select_option("#kind", "unsure")
+    assert shown_units(page) == [u.unit for u in units if u.detector and not u.reliable]
+    page.click("#reset")
     page.fill("#least", "0.03")
     page.fill("#most", "0.2")
     wanted = [u.unit for u in units if 0.03 <= u.iou <= 0.2]

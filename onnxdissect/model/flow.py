@@ -1,0 +1,200 @@
+"""What the image's values flow through: their immediate dominators, and where the grid grows finer again.
+
+A value dominates another when every path from the image to that one leads through it. The output of a residual
+block dominates all that follows; what lies inside the next block does not, since the shortcut goes round it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from onnxdissect.model.graph import name_of
+from onnxdissect.model.operators import COPIES, QUANTISERS, RESHAPES
+
+__all__ = ["Flow", "Grid", "follow_flow", "is_coarser"]
+
+Grid = tuple[int, int]
+
+_SIZES_ONLY = frozenset({"Shape", "Size"})
+# These make a map larger without making it finer.
+_NEVER_UP = frozenset({"Concat", "Pad", "QLinearConcat"})
+_UP = 1.5
+_JOINED = frozenset({"Add", "QLinearAdd", "Sum"})
+_WEIGHED = frozenset({"Mul", "QLinearMul"})
+_SAME = COPIES | QUANTISERS | RESHAPES
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Values that depend on the image's pixels, by number in topological order; the image is 0.
+
+    Attributes
+    ----------
+    names : list of str
+        Names of the values.
+    numbers : dict of str to int
+        Number of each name.
+    nodes : list of onnx_ir.Node or None
+        What computed each value; None for the image.
+    before, after : list of list of int
+        Values that each is computed from, and that are computed from each.
+    dominators : list of int
+        Immediate dominator of each value; the image's is itself.
+    grids : list of (int, int)
+        Grid of each value, that of what it is computed from where it has none of its own.
+    is_up : list of bool
+        Whether a value is finer than all that it is computed from.
+    rose : list of bool
+        Whether there is a value finer than its operands between a value and its immediate dominator.
+    """
+
+    names: list[str]
+    numbers: dict[str, int]
+    nodes: list[ir.Node | None]
+    before: list[list[int]]
+    after: list[list[int]]
+    dominators: list[int]
+    grids: list[Grid]
+    is_up: list[bool]
+    rose: list[bool]
+
+    def chain(self, number: int) -> list[int]:
+        """Dominators of a value, the image first and the value itself last."""
+        found = [number]
+        while found[-1] != 0:
+            found.append(self.dominators[found[-1]])
+        return found[::-1]
+
+    def meet(self, numbers: list[int]) -> int:
+        """Nearest value that dominates all of several, or is one of them."""
+        chains = [self.chain(number) for number in dict.fromkeys(numbers)]
+        shared = 0
+        for level in zip(*chains, strict=False):
+            if len(set(level)) > 1:
+                break
+            shared = level[0]
+        return shared
+
+    def ancestors(self, number: int) -> set[int]:
+        """Values that a value is computed from, and itself."""
+        return _reached(self.before, number)
+
+    def source(self, number: int) -> int:
+        """Value that a copy, a rounded value or a reshaped value repeats."""
+        node = self.nodes[number]
+        while node is not None and node.op_type in _SAME and self.before[number]:
+            number = self.before[number][0]
+            node = self.nodes[number]
+        return number
+
+    def is_sum(self, number: int) -> bool:
+        """Whether a value adds up several maps of its own grid."""
+        node = self.nodes[number]
+        if node is None or node.op_type not in _JOINED or len(self.before[number]) < 2:
+            return False
+        return all(self.grids[operand] == self.grids[number] for operand in self.before[number])
+
+    def returns(self, number: int) -> bool:
+        """Whether a value ends a detour over finer and coarser grids, inside one block.
+
+        That is so where the detour is added to what it started from, as in a residual block, or only weighs
+        it, as in spatial attention.
+        """
+        node, start = self.nodes[number], self.dominators[number]
+        if node is None or self.grids[number] != self.grids[start]:
+            return False
+        if node.op_type in _WEIGHED:
+            return True
+        operands = {self.source(operand) for operand in self.before[number]}
+        return node.op_type in _JOINED and self.source(start) in operands
+
+
+def follow_flow(graph: ir.Graph, image: str, grid: Callable[[str], Grid | None]) -> Flow:
+    """Follow the image through the graph.
+
+    Parameters
+    ----------
+    graph : onnx_ir.Graph
+        In topological order.
+    image : str
+        Name of the image input.
+    grid : callable
+        Gives (h, w) of a value, or None where it has no map of its own.
+
+    Returns
+    -------
+    Flow
+        Values that depend on the image's size alone are left out.
+    """
+    flow = Flow([image], {image: 0}, [None], [[]], [[]], [0], [grid(image) or (0, 0)], [False], [False])
+    depth = [0]
+    for node in graph:
+        if node.op_type in _SIZES_ONLY:
+            continue
+        operands = list(
+            dict.fromkeys(
+                flow.numbers[name_of(v)] for v in node.inputs if v is not None and v.name in flow.numbers
+            )
+        )
+        if not operands:
+            continue
+        dominator, rose = _meet(flow, depth, operands)
+        for value in node.outputs:
+            if not value.name:
+                continue
+            number = len(flow.names)
+            own = grid(value.name)
+            up = own is not None and node.op_type not in _NEVER_UP and _finer(own, flow, operands)
+            flow.names.append(value.name)
+            flow.numbers[value.name] = number
+            flow.nodes.append(node)
+            flow.before.append(operands)
+            flow.after.append([])
+            flow.dominators.append(dominator)
+            flow.grids.append(own or flow.grids[operands[0]])
+            flow.is_up.append(up)
+            flow.rose.append(up or rose)
+            depth.append(depth[dominator] + 1)
+            for operand in operands:
+                flow.after[operand].append(number)
+    return flow
+
+
+def is_coarser(grid: Grid, other: Grid) -> bool:
+    """Whether a grid has fewer cells than another along one axis, and no more along the other."""
+    return grid != other and grid[0] <= other[0] and grid[1] <= other[1]
+
+
+def _meet(flow: Flow, depth: list[int], operands: list[int]) -> tuple[int, bool]:
+    """Nearest common dominator, and whether something rises on the way from there to the operands."""
+    heads = list(operands)
+    rose = False
+    while len(set(heads)) > 1:
+        deepest = max(depth[head] for head in heads)
+        for i, head in enumerate(heads):
+            if depth[head] == deepest:
+                rose = rose or flow.rose[head]
+                heads[i] = flow.dominators[head]
+        heads = list(dict.fromkeys(heads))
+    return heads[0], rose
+
+
+def _finer(grid: Grid, flow: Flow, operands: list[int]) -> bool:
+    return all(
+        max(grid[0] / max(flow.grids[operand][0], 1), grid[1] / max(flow.grids[operand][1], 1)) >= _UP
+        for operand in operands
+    )
+
+
+def _reached(edges: list[list[int]], number: int) -> set[int]:
+    reached = {number}
+    waiting = [number]
+    while waiting:
+        for other in edges[waiting.pop()]:
+            if other not in reached:
+                reached.add(other)
+                waiting.append(other)
+    return reached
