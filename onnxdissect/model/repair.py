@@ -166,8 +166,7 @@ def _dense(path: Path, sparse: onnx.SparseTensorProto, left: int) -> NDArray[Any
 
 def _read(path: Path, tensor: onnx.TensorProto) -> NDArray[Any]:
     if tensor.data_location == onnx.TensorProto.EXTERNAL:
-        external = ir.from_proto(tensor)
-        assert isinstance(external, ir.ExternalTensor)
+        external: Any = ir.from_proto(tensor)
         external.base_dir = path.parent
         check_external(path, external)
         return np.array(external.numpy())
