@@ -133,7 +133,7 @@ def test_tables_have_the_columns_of_the_format(finished: Path) -> None:
     header = (finished / "layers.csv").read_text(encoding="utf-8").splitlines()[0]
     assert header == (
         "layer,quantile,units,detectors,unique_detectors,unique_any,detectors_fdr,unique_low,unique_high,"
-        "reliable_detectors,unique_reliable,rare_labels,"
+        "reliable_detectors,unique_reliable,rare_labels,plateau_units,constant_units,"
         "unique_object,unique_part,unique_scene,unique_material,unique_texture,unique_color"
     )
     header = (finished / "concepts.csv").read_text(encoding="utf-8").splitlines()[0]
