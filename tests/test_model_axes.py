@@ -112,7 +112,10 @@ def test_group_normalised_activations_are_dissected(tmp_path: Path, monkeypatch:
     save(b.model(x), tmp_path / "net.onnx")
     broden(tmp_path / "data", 3, seed=5)
     quick = ("--no-report", "--bootstrap", "0", "--null", "0", "--out", "run")
-    assert main(["run", "net.onnx", "--data", "data", *quick]) == 0
+    monkeypatch.setattr("sys.argv", ["onnxdissect", "run", "net.onnx", "--data", "data", *quick])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert not end.value.code
     (layer,) = json.loads((tmp_path / "run" / "manifest.json").read_text())["layers"]
     assert (layer["name"], layer["units"]) == ("a1", 8)
 

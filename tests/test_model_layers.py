@@ -16,8 +16,8 @@ import models
 from models import Builder, save
 from onnxdissect.errors import ImageInputError, LayerLayoutError, LayerNotFoundError, ParameterError
 from onnxdissect.model import Layer, Network, load_network
-from onnxdissect.model.axes import _regroup
 from onnxdissect.model.layers import make_slug
+from onnxdissect.model.regroup import regroup
 from onnxdissect.model.stages import choose_stages
 
 
@@ -421,4 +421,4 @@ def test_slugs_are_safe_and_unique(names: list[str]) -> None:
 def test_axes_after_a_reshape(
     names: str, shape: tuple[int, ...], out: tuple[int, ...], expected: str
 ) -> None:
-    assert _regroup(names, shape, out) == expected
+    assert regroup(names, shape, out) == expected

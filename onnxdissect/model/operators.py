@@ -39,8 +39,8 @@ POINTWISE = _names(
 
 FIRST_INPUT = _names(
     "Abs Acos Acosh Affine Asin Asinh Atan Atanh Attention BatchNormalization BiasDropout BiasSoftmax",
-    "BitwiseNot Cast CastLike Ceil Celu CenterCropPad Clip Cos Cosh Crop CumProd CumSum DequantizeLinear Dropout",
-    "DynamicQuantizeLinear Elu Erf Exp FastGelu Floor Gelu GroupNorm GroupNormalization HardSigmoid",
+    "BitwiseNot Cast CastLike Ceil Celu CenterCropPad Clip Cos Cosh Crop CumProd CumSum DequantizeLinear",
+    "Dropout DynamicQuantizeLinear Elu Erf Exp FastGelu Floor Gelu GroupNorm GroupNormalization HardSigmoid",
     "HardSwish Hardmax Identity ImageScaler InstanceNormalization IsInf IsNaN LRN LayerNormalization",
     "LeakyRelu Log LogSoftmax LpNormalization MeanVarianceNormalization Mish MultiHeadAttention Neg Not Pad",
     "ParametricSoftplus QLinearLeakyRelu QLinearSigmoid QLinearSoftmax QuantizeLinear QuickGelu",
