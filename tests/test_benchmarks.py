@@ -45,3 +45,10 @@ def test_the_scan_over_offsets_prints_a_row_per_layer(tmp_path: Path) -> None:
         # nothing on the scan is better than its peak, and theory is on the scan
         assert float(row[4]) >= 1
     assert done.stdout.count("+0.00:1.00") == 2
+
+
+def test_the_table_of_stages_runs_or_says_what_is_missing() -> None:
+    command = [sys.executable, str(BENCHMARKS / "stages.py"), "--quick"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "2 equal" in done.stdout or "not installed" in done.stdout
