@@ -91,3 +91,10 @@ def test_replication_tells_what_comes_out_again(tmp_path: Path) -> None:
     for row in rows:
         sure = min(float(row["iou"]), float(row["low"])) > 0.04 and float(row["stability"]) > 0.9
         assert row["reliable"] == str(sure)
+
+
+def test_the_table_of_stages_runs_or_says_what_is_missing() -> None:
+    command = [sys.executable, str(BENCHMARKS / "stages.py"), "--quick"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "2 equal" in done.stdout or "not installed" in done.stdout

@@ -1,4 +1,4 @@
-"""Which layers are chosen by themselves: families of architectures with drawn weights, built as exporters do."""
+"""Which layers are chosen by default: families of architectures with drawn weights."""
 
 from __future__ import annotations
 

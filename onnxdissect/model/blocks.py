@@ -1,13 +1,15 @@
 """Block outputs: what a trunk hands from one block to the next.
 
-Every value of a trunk's chain belongs to the weights, the sum or the concatenation before it. Such a group ends
-in an activation (a convolution with its normalisation and nonlinearity), in a bare sum (a residual stream),
-or stays linear (a linear bottleneck). Which of these is a block's output depends on what the shortcuts of the
-network carry: activations, as in ResNet, or a linear stream, as in MobileNetV2, ConvNeXt and transformers.
+Every value of a trunk's chain belongs to the weights, the sum or the concatenation before it. Such a group
+ends in an activation (a convolution with its normalisation and nonlinearity), in a bare sum (a residual
+stream), or stays linear (a linear bottleneck). Which of these is a block's output depends on what the
+shortcuts of the network carry: activations, as in ResNet, or a linear stream, as in MobileNetV2, ConvNeXt
+and transformers.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
@@ -150,7 +152,7 @@ def style_of(flow: Flow, blocks: list[Block], directly: Callable[[int, int], boo
     # shortcuts over a part of the units leave no bare sum; linear bottlenecks tell such networks
     projected = [
         after
-        for block, after in zip(blocks, blocks[1:], strict=False)
+        for block, after in itertools.pairwise(blocks)
         if block.activated is not None
         and is_depthwise(flow, block.members[0])
         and _is_bottleneck(flow, after)
@@ -204,7 +206,7 @@ def find_outputs(flow: Flow, trunk: Trunk, blocks: list[Block], style: Style) ->
 
 
 def _is_bottleneck(flow: Flow, block: Block) -> bool:
-    """Whether a block projects without a nonlinearity, all units at once or in groups that are concatenated."""
+    """Whether a block projects without a nonlinearity, whole or in groups that are concatenated."""
     first = block.members[0]
     parts = flow.before[first] if block.kind == "concat" else [first]
     return block.activated is None and all(is_pointwise(flow, flow.source(part)) for part in parts)

@@ -1,7 +1,8 @@
 """What the image's values flow through: their immediate dominators, and where the grid grows finer again.
 
-A value dominates another when every path from the image to that one leads through it. The output of a residual
-block dominates all that follows; what lies inside the next block does not, since the shortcut goes round it.
+A value dominates another when every path from the image to that one leads through it. The output of a
+residual block dominates all that follows; what lies inside the next block does not, since the shortcut goes
+round it.
 """
 
 from __future__ import annotations

@@ -108,7 +108,8 @@ class Network:
         Parameters
         ----------
         selectors : sequence of str
-            Each an exact value name, "stages", "last", "neck", "heads", "all", a node name, an alias or a glob.
+            Each an exact value name, "stages", "last", "neck", "heads", "all", a node name, an alias or
+            a glob.
 
         Returns
         -------

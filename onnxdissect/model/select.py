@@ -24,8 +24,8 @@ def select_layers(listing: Listing, selectors: Sequence[str], model: str) -> tup
     listing : Listing
         What there is.
     selectors : sequence of str
-        Each an exact value name, a keyword ("stages"; "last", its last one; "neck", "heads", "all"), a node name, an alias
-        or a glob over all of these, tried in this order.
+        Each an exact value name, a keyword ("stages"; "last", its last one; "neck", "heads", "all"), a node
+        name, an alias or a glob over all of these, tried in this order.
     model : str
         The model's path, for the hint.
 

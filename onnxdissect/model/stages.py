@@ -1,4 +1,4 @@
-"""Stages: the block output at the end of each resolution of the trunk, or at four depths where none changes."""
+"""Stages: the output of the trunk's last block at each resolution, or at four depths where none changes."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def _without_lateral(flow: Flow, trunk: Trunk, ends: _Ends, style: Style, candid
 
 
 def _without_extras(flow: Flow, trunk: Trunk, maps: Maps, numbers: list[int], chosen: list[int]) -> list[int]:
-    """Leave out feature layers of a single spatial convolution each, behind a backbone with heads of its own."""
+    """Leave out feature layers of a single spatial convolution each, behind a backbone with heads."""
     kept = list(chosen)
     chains = [flow.chain(leaf) for leaf in predictions(flow, maps)]
     while len(kept) > _EXTRA_STAGES:
