@@ -282,6 +282,7 @@ def test_resampling_lies_within_a_cell_of_the_probe(
     field = layer.receptive_field
     assert field is not None
     cell = 1.01 * (2 if pooled else 1)
+    assert field.size is not None
     for axis, moved in enumerate(impulses(x, model)):
         assert moved.shape[1] == layer.grid[axis]
         found = [(low, high, *seen) for _, low, high, seen in reaches(moved, field, axis) if seen]
