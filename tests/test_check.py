@@ -50,6 +50,23 @@ def failed(verdict: Verdict) -> set[str]:
     return {finding.rule for finding in verdict.findings if finding.status == "failed"}
 
 
+def test_rules_name_layers_by_value_or_alias(baseline: Path) -> None:
+    snapshot = open_baseline(baseline)
+    assert all(layer.alias for layer in snapshot.layers)
+    first, *others = snapshot.layers
+    snapshot = replace(snapshot, layers=(replace(first, alias="short1"), *others))
+    said = []
+    for name in (first.name, "short1"):
+        config = Config(layers={name: LayerMinimum(detectors=first.units, unique=0)})
+        findings = apply_rules(make_comparison(snapshot, snapshot, config))
+        said.append([(f.rule, f.status, f.layer, f.message) for f in findings])
+    assert said[0] == said[1]
+    assert ("detectors", "failed", first.name) in {line[:3] for line in said[0]}
+    with pytest.raises(ParameterError, match="twice"):
+        both = {name: LayerMinimum(detectors=1, unique=0) for name in (first.name, "short1")}
+        make_comparison(snapshot, snapshot, Config(layers=both))
+
+
 def test_a_network_passes_against_itself(baseline: Path) -> None:
     verdict = check_model(MODEL, baseline)
     assert verdict.passed

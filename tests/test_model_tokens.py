@@ -239,6 +239,20 @@ def test_layouts_that_cannot_be(
     assert said in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["relu1", "first/node"])
+def test_a_layout_is_stated_by_value_node_or_alias_alike(tmp_path: Path, name: str) -> None:
+    b = Builder(("N", 3, SIZE, SIZE))
+    x = b.node("Relu", b.conv("image", 4, name="c"), name="first")
+    network = load(b.model(b.conv(x, 4)), tmp_path, layouts={name: "NHWC"})
+    layer = named(network, "first")
+    assert (layer.alias, layer.layout) == ("relu1", "NHWC")
+
+
+def test_one_value_takes_one_stated_layout(tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match="'lost' and 'lost/node' are one value"):
+        load(windows(), tmp_path, layouts={"lost": "NTC", "lost/node": "TNC"})
+
+
 # ------------------------------------------------------------------------------------- the command line
 
 

@@ -28,8 +28,9 @@ _AGAIN = "write it again with check --write-baseline"
 _PLAIN = ("source", "data", "parameters", "preprocessing", "iou_threshold", "scoring")
 _LAYER_PLAIN = ("name", "op", "geometry")
 _LAYER_ARRAYS = ("label", "iou", "threshold", "stability", "highest", "twin", "top_images", "top_masks")
-# Files of earlier versions do not have both.
+# Files of earlier versions do not have all of these.
 _ENDS = ("low", "high")
+_ALIAS = "alias"
 # Precise enough for a rule on drift, which is in per cents.
 _LEVELS_KIND = np.float32
 
@@ -60,7 +61,7 @@ def write_baseline(path: Path, snapshot: Snapshot) -> int:
     body["layers"] = []
     arrays: dict[str, NDArray[Any]] = {"category_of": snapshot.category_of}
     for i, layer in enumerate(snapshot.layers):
-        plain = {name: getattr(layer, name) for name in _LAYER_PLAIN}
+        plain = {name: getattr(layer, name) for name in (*_LAYER_PLAIN, _ALIAS)}
         body["layers"].append(plain | {"units": layer.units, "shape": list(layer.shape)})
         arrays |= {f"{i}/{name}": getattr(layer, name) for name in (*_LAYER_ARRAYS, *_ENDS)}
         if layer.levels is not None:
@@ -132,6 +133,7 @@ def _layer(item: dict[str, Any], arrays: dict[str, NDArray[Any]], prefix: str) -
     stored |= {name: arrays[f"{prefix}/{name}"] for name in _LAYER_ARRAYS}
     unknown = np.full(len(stored["label"]), np.nan)
     return LayerSnapshot(
+        alias=str(item.get(_ALIAS, "")),
         **{name: arrays.get(f"{prefix}/{name}", unknown) for name in _ENDS},
         shape=(int(item["shape"][0]), int(item["shape"][1])),
         levels=None if levels is None else levels.astype(np.float64),

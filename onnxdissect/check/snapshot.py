@@ -64,6 +64,8 @@ class LayerSnapshot:
         Counts by image, of one quantile; None if the run kept none.
     scores : ndarray of float64, shape (K, C), or None
         IoU with every concept; None in a snapshot that was read from a file.
+    alias : str
+        Its short name; empty in files of earlier versions.
     """
 
     name: str
@@ -83,6 +85,7 @@ class LayerSnapshot:
     top_masks: NDArray[np.uint8]
     evidence: Evidence | None
     scores: NDArray[np.float64] | None
+    alias: str = ""
 
     @property
     def units(self) -> int:
@@ -284,6 +287,7 @@ def _layer(run: Dissection, info: LayerInfo) -> LayerSnapshot:
     shown = min(SHOWN_IMAGES, counts.top_images.shape[1])
     return LayerSnapshot(
         name=info.name,
+        alias=info.alias,
         op=info.op,
         shape=info.shape,
         geometry=None
