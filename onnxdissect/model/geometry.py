@@ -199,7 +199,7 @@ def _merge(
         return Unplaced.UNIFORM
     length = _length(out, along, probe, axes)
     branches: list[Extent] = []
-    scattered: set[Position] = set()
+    scattered: list[Scattered] = []
     mixed = False
     for name in operands:
         stretched = along not in axes[name] or _length(name, along, probe, axes) != length
@@ -210,13 +210,17 @@ def _merge(
         if position is Unplaced.UNIFORM:
             mixed = True
         elif isinstance(position, Scattered):
-            scattered.add(position)
+            scattered.append(position)
         elif isinstance(position, Unplaced):
             return position
         else:
             branches.append(position)
     if scattered:
-        return Unplaced.DISORDERED if branches or len(scattered) > 1 else scattered.pop()
+        cells = {each.cells for each in scattered}
+        together = unite([each.extent for each in scattered])
+        if branches or len(cells) > 1 or together is None:
+            return Unplaced.DISORDERED
+        return Scattered(together.unbounded if mixed else together, cells.pop())
     if not branches:
         return Unplaced.UNIFORM
     together = unite(branches)

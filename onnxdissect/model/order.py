@@ -96,7 +96,8 @@ def move_scattered(
     """
     lengths: Lengths | None = step.lengths(axis)
     if lengths is None:
-        return Unplaced.DISORDERED
+        # laid in a row, cells are in whatever order they were in
+        return at if step.keeps_tokens else Unplaced.DISORDERED
     if step.node.op_type == "Reshape" and len(at.cells) in (*lengths, max(lengths)):
         # cut into blocks, each a row of cells, or put together again
         return at if max(lengths) % min(lengths) == 0 else Unplaced.DISORDERED
