@@ -493,8 +493,9 @@ def test_attention_weighs_cells_but_does_not_move_them() -> None:
     y = reshaped(b, b.node("Transpose", seen, perm=(0, 2, 1)), 1, 4, 8, 6)
     b.units[y] = 4
     model = b.model(b.node("Identity", b.conv(y, 2, 1, name="map")))
-    assert inspect(model, "tokens").receptive_field is None
-    assert inspect(model, "map").receptive_field == ReceptiveField((0.5, 0.5), (2.0, 2.0), None)
+    for name in ("tokens", "map"):
+        assert inspect(model, name).receptive_field == ReceptiveField((0.5, 0.5), (2.0, 2.0), None)
+    assert inspect(model, rows).receptive_field == ReceptiveField((0.5, 0.5), (2.0, 2.0), (4.0, 4.0))
 
 
 def test_unpooling_puts_cells_back() -> None:
