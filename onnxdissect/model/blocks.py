@@ -189,13 +189,14 @@ def find_outputs(flow: Flow, trunk: Trunk, blocks: list[Block], style: Style) ->
             elif block.kind == "sum":
                 found.append((block.members[0], block))
         elif block.kind == "sum":
-            found.append((block.members[0], block))
+            # behind a pre-activation stage the next block and its shortcut both take the activation
+            found.append((block.members[0] if block.activated is None else block.activated, block))
         elif block.activated is None:
             if block.kind == "concat" or (
                 block.kind == "weights" and not is_depthwise(flow, block.members[0])
             ):
                 found.append((block.members[-1], block))
-        elif not _is_inside(flow, behind.get(id(block), [])):
+        elif not _is_inside(flow, block.activated, behind.get(id(block), [])):
             found.append((block.activated, block))
     there = {block.grid for _, block in found}
     rest = [block for block in blocks if block.grid not in there and block.kind != "other"]
@@ -212,10 +213,28 @@ def _is_bottleneck(flow: Flow, block: Block) -> bool:
     return block.activated is None and all(is_pointwise(flow, flow.source(part)) for part in parts)
 
 
-def _is_inside(flow: Flow, behind: list[Block]) -> bool:
+def _is_inside(flow: Flow, number: int, behind: list[Block]) -> bool:
     """Whether an activation lies inside an inverted bottleneck: it is filtered, and then projected."""
     if not behind:
-        return False
-    if is_depthwise(flow, behind[0].members[0]) or _is_bottleneck(flow, behind[0]):
+        # the rest of the block has a single cell
+        products = _next_products(flow, number)
+        return len(products) == 1 and is_depthwise(flow, products[0])
+    filtered = is_depthwise(flow, behind[0].members[0])
+    if _is_bottleneck(flow, behind[0]) or (filtered and (len(behind) < 2 or _is_bottleneck(flow, behind[1]))):
         return True
     return behind[0].activated is not None and any(_is_bottleneck(flow, block) for block in behind[1:])
+
+
+def _next_products(flow: Flow, number: int) -> list[int]:
+    """Nearest products with weights that are computed from a value."""
+    found: set[int] = set()
+    reached = {number}
+    waiting = [number]
+    while waiting:
+        for user in flow.after[waiting.pop()]:
+            if has_weights(flow, user):
+                found.add(user)
+            elif user not in reached:
+                reached.add(user)
+                waiting.append(user)
+    return sorted(found)
