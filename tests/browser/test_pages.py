@@ -84,6 +84,23 @@ def test_search_and_filters(run: Dissection, page: Page) -> None:
     assert shown_units(page) == []
 
 
+def test_the_overview_says_first_how_many_are_reliable(run: Dissection, page: Page) -> None:
+    page.goto(address(run.path / "report", "index.html"))
+    (summary,) = [
+        s for s in run.summary() if (s.layer, s.quantile) == (run.layer(LAYER).name, run.quantiles[0])
+    ]
+    assert summary.reliable_detectors is not None
+    assert summary.reliable_detectors == sum(bool(unit.reliable) for unit in by_iou(run))
+    assert 0 < summary.reliable_detectors < summary.detectors, (
+        "the two counts could be mistaken for each other"
+    )
+    (said,) = [p.inner_text() for p in page.locator("header p.lead").all() if p.is_visible()]
+    assert (
+        f"In {LAYER} at quantile 0.005, {summary.detectors} of {summary.units} units detect a concept, "
+        f"{summary.reliable_detectors} of them reliably: {summary.unique_detectors} different concepts"
+    ) in said
+
+
 @pytest.mark.parametrize("order", ["unit", "label", "threshold"])
 def test_sorting(order: str, run: Dissection, page: Page) -> None:
     page.goto(layer_address(run))
