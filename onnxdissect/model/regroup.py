@@ -63,6 +63,11 @@ def _regroup_one(
         whole = len(wide) == 1 and (len(real) > 1 or real == ["C"])
         for i in wide:
             letters[i] = "C" if whole else "c"
+    elif names == "HW" and out == (prod(shape),) and len(real) == 1:
+        # a map of a single row or column
+        letters[0] = "T"
+    elif real == ["T"] and tokens is not None and len(out) == 2 and tokens == Tokens(0, out, 0):
+        letters[:] = "HW"
     elif len(real) == 1 and len(wide) == 1:
         letters[wide[0]] = real[0]
     elif real == ["H", "W"] and len(wide) == 1:
