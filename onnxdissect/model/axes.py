@@ -218,19 +218,31 @@ def _node_axes(node: ir.Node, known: Meanings, probe: Probe) -> str | None:
         # on anything but (N, C, H, W) the operator mixes axes that we know with ones that we do not
         return "NCHW" if source in ("NCHW", "N?HW", "NcHW") else None
     if op in RESHAPES:
-        named = _squeeze(node, source, out, probe) if op in ("Squeeze", "Unsqueeze") else None
-        return named or regroup(source, probe.shapes[first], out, known.tokens.get(first))
+        tokens = known.tokens.get(first)
+        named = _squeeze(node, source, out, probe, tokens) if op in ("Squeeze", "Unsqueeze") else None
+        return named or regroup(source, probe.shapes[first], out, tokens)
     return None
 
 
-def _squeeze(node: ir.Node, source: str, out: tuple[int, ...], probe: Probe) -> str | None:
+def _squeeze(
+    node: ir.Node, source: str, out: tuple[int, ...], probe: Probe, tokens: Tokens | None
+) -> str | None:
     """Axes of length one that the node names; a shape alone does not tell them from a batch of one."""
     rank = max(len(source), len(out))
     listed = reduced_axes(node, rank, probe)
     if listed is None or len(listed) != abs(len(source) - len(out)):
         return None
     if node.op_type == "Squeeze":
-        return "".join(letter for i, letter in enumerate(source) if i not in listed)
+        kept = "".join(letter for i, letter in enumerate(source) if i not in listed)
+        place = next((i for i, letter in enumerate(kept) if letter in "HW"), None)
+        if {"N", "H", "W"} <= set(source) and place is not None and out[place] > 1:
+            # a map of a single row or column keeps its cells
+            return kept[:place] + "T" + kept[place + 1 :] if len(kept) == 3 else kept
+        return kept
+    if tokens is not None and "T" in source and set("HW").isdisjoint(source):
+        at = source.index("T")
+        if listed in ({at}, {at + 1}) and tokens == Tokens(0, out[at : at + 2], 0):
+            return source.replace("T", "HW")
     rest = iter(source)
     # the one picture that a Gather took out gets its batch of one back
     alone = probe.batch == 1 and "N" not in source and not set("CHWT").isdisjoint(source)
