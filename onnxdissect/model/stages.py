@@ -150,7 +150,7 @@ def _layers_behind(flow: Flow, number: int) -> int:
 
 
 def _first_projection(flow: Flow, blocks: list[Block], ends: _Ends, candidates: Candidates) -> int | None:
-    """Find where a pyramid begins: the trunk's last block is projected, or branches, and all behind is narrower.
+    """Find where a pyramid begins: the last block is projected, or branches, and all behind is narrower.
 
     A projection behind a concatenation is the end of that block instead.
     """
