@@ -50,6 +50,23 @@ def failed(verdict: Verdict) -> set[str]:
     return {finding.rule for finding in verdict.findings if finding.status == "failed"}
 
 
+def test_rules_name_layers_by_value_or_alias(baseline: Path) -> None:
+    snapshot = open_baseline(baseline)
+    assert all(layer.alias for layer in snapshot.layers)
+    first, *others = snapshot.layers
+    snapshot = replace(snapshot, layers=(replace(first, alias="short1"), *others))
+    said = []
+    for name in (first.name, "short1"):
+        config = Config(layers={name: LayerMinimum(detectors=first.units, unique=0)})
+        findings = apply_rules(make_comparison(snapshot, snapshot, config))
+        said.append([(f.rule, f.status, f.layer, f.message) for f in findings])
+    assert said[0] == said[1]
+    assert ("detectors", "failed", first.name) in {line[:3] for line in said[0]}
+    with pytest.raises(ParameterError, match="twice"):
+        both = {name: LayerMinimum(detectors=1, unique=0) for name in (first.name, "short1")}
+        make_comparison(snapshot, snapshot, Config(layers=both))
+
+
 def test_a_network_passes_against_itself(baseline: Path) -> None:
     verdict = check_model(MODEL, baseline)
     assert verdict.passed
@@ -94,17 +111,23 @@ def test_reliable_detectors_are_those_of_the_run(run: Path, baseline: Path, tmp_
     assert f"0 of {sum(map(bool, told))} reliable detectors keep" in labels.message
     assert f"detectors, {sum(map(bool, told))} of them reliable" in layers.message
     # A file of a version that kept no intervals: what is known of stability decides.
-    older = replace(one, layers=(replace(one.layers[0], low=np.full(one.layers[0].units, np.nan)),))
+    unknown = np.full(one.layers[0].units, np.nan)
+    older = replace(one, layers=(replace(one.layers[0], low=unknown, high=unknown),))
     stable = older.detectors(older.layers[0]) & (older.layers[0].stability > 0.9)
     (labels,) = (finding for finding in compare(older, other, Config())[0] if finding.rule == "labels")
     assert f"0 of {stable.sum()} stable detectors keep" in labels.message
     body = json.loads(baseline.read_text(encoding="utf-8"))
     arrays = unpack(body["arrays"])
-    del arrays["0/low"], body["format_version"], body["sha256"]
-    body["arrays"] = pack(arrays)
-    sealed = {"format_version": 1, "sha256": _checksum(body), **body}
-    (tmp_path / "older.json").write_text(json.dumps(sealed), encoding="utf-8")
-    assert open_baseline(tmp_path / "older.json").layers[0].trust == "stability"
+    del body["format_version"], body["sha256"]
+    # One version kept the lower ends alone.
+    for missing in ("0/high", "0/low"):
+        del arrays[missing]
+        body["arrays"] = pack(arrays)
+        sealed = {"format_version": 1, "sha256": _checksum(body), **body}
+        (tmp_path / "older.json").write_text(json.dumps(sealed), encoding="utf-8")
+        read = open_baseline(tmp_path / "older.json")
+        assert read.layers[0].trust == "stability"
+        assert (read.reliable(read.layers[0]) == stable).all()
 
 
 @pytest.mark.parametrize("damage", ["cut", "edited", "version"])

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.check.config import Config
+from onnxdissect.check.config import Config, LayerMinimum
 from onnxdissect.check.paired import LayerResamples, Resampler, death_p_values, holm, loss_p_values
 from onnxdissect.check.snapshot import LayerSnapshot, Snapshot
 from onnxdissect.check.verdict import ChangedUnit
@@ -113,7 +113,7 @@ def make_comparison(
             raise RunMismatchError(
                 f"the baseline and the candidate differ in {what}: nothing can be compared"
             )
-    check_names(config, baseline)
+    config = check_names(config, baseline)
     after = {layer.name: layer for layer in candidate.layers}
     pairs = [LayerPair(layer, after.get(layer.name), None, {}) for layer in baseline.layers]
     if config.on("iou-loss") or config.on("unique-loss"):
@@ -122,23 +122,30 @@ def make_comparison(
     return Comparison(baseline, candidate, config, tuple(pairs), refusals or {})
 
 
-def check_names(config: Config, baseline: Snapshot) -> None:
+def check_names(config: Config, baseline: Snapshot) -> Config:
     """Refuse rules on what the baseline does not have, before anything is run for them.
 
     Parameters
     ----------
     config : Config
+        Layers by value name or alias.
     baseline : Snapshot
+
+    Returns
+    -------
+    Config
+        The same rules, layers by value name.
 
     Raises
     ------
     ParameterError
         Naming the nearest.
     """
+    config = _by_value_names(config, baseline)
     for kind, names, known in (
         ("concept", (*config.required, *config.forbidden), baseline.concepts),
         ("category", tuple(config.categories), baseline.categories),
-        ("layer", tuple(config.layers), tuple(layer.name for layer in baseline.layers)),
+        ("layer", tuple(config.layers), _layer_names(baseline)),
     ):
         for name in names:
             if name not in known:
@@ -173,6 +180,24 @@ def check_names(config: Config, baseline: Snapshot) -> None:
             raise ParameterError(
                 f"a rule asks for {least} detectors of {name!r}, which has {units[name]} units"
             )
+    return config
+
+
+def _layer_names(baseline: Snapshot) -> tuple[str, ...]:
+    aliases = (layer.alias for layer in baseline.layers if layer.alias)
+    return tuple(dict.fromkeys([*(layer.name for layer in baseline.layers), *aliases]))
+
+
+def _by_value_names(config: Config, baseline: Snapshot) -> Config:
+    values = {layer.alias: layer.name for layer in baseline.layers if layer.alias}
+    values |= {layer.name: layer.name for layer in baseline.layers}
+    minima: dict[str, LayerMinimum] = {}
+    for name, minimum in config.layers.items():
+        value = values.get(name, name)
+        if value in minima:
+            raise ParameterError(f"the rules name the layer {value!r} twice, once as {name!r}")
+        minima[value] = minimum
+    return replace(config, layers=minima)
 
 
 def _resampled(

@@ -164,7 +164,7 @@ def check_model(
             snapshot = snapshot_of(made)
         else:
             snapshot = open_baseline(Path(baseline))
-        check_names(config, snapshot)
+        config = check_names(config, snapshot)
         source = source or _folder(snapshot)
         dataset = _same_data(snapshot, source, told=bool(data is not None or config.data))
         try:

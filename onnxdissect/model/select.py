@@ -56,7 +56,9 @@ def _match(listing: Listing, known: list[Layer], selector: str, hint: str) -> li
     exact = [layer for layer in known if layer.name == selector]
     if exact:
         return exact
+    # An alias may be the name of a stored weight; then it stands for the layer, as a node's name would.
     named = [layer for layer in known if layer.node == selector and selector][:1]
+    named = named or [layer for layer in known if layer.alias == selector]
     if selector in listing.refusals and not named:
         reason = listing.refusals[selector]
         fitting: tuple[str, ...] = ()
@@ -80,7 +82,7 @@ def _match(listing: Listing, known: list[Layer], selector: str, hint: str) -> li
         return stages if selector == "stages" else stages[-1:]
     if selector in ("neck", "heads"):
         return _part(listing, selector, hint)
-    found = named or [layer for layer in known if layer.alias == selector]
+    found = named
     if not found and any(c in selector for c in "*?["):
         found = [layer for layer in listing.layers if any(fnmatchcase(n, selector) for n in _names(layer))]
     if not found:

@@ -62,7 +62,14 @@ def read_layouts(asked: Mapping[str, str], graph: ir.Graph, listing: Listing) ->
                 f"a layout is stated for {name!r}, and the network computes no such value",
                 candidates=nearest(name, names),
             )
-        given[names[name]] = _given(name, text, listing.shapes[names[name]], listing)
+        value = names[name]
+        before = next((other for other in asked if names.get(other) == value), name)
+        if before != name:
+            raise ParameterError(
+                f"{before!r} and {name!r} are one value, and a layout is stated for both",
+                hint="leave one of them out",
+            )
+        given[value] = _given(name, text, listing.shapes[value], listing)
     return given
 
 
