@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 import importlib.util
+import json
 import math
 import tempfile
 import warnings
@@ -118,8 +119,8 @@ SIZE = 128
 Stage = tuple[int, int]
 
 
-def export(name: str, path: Path) -> tuple[int, list[Stage]]:
-    """Write a model; give its image size, and (units, reduction) of each of timm's stage ends."""
+def export(name: str, folder: Path) -> None:
+    """Write a model, and its image size with (units, reduction) of each of timm's stage ends."""
     import timm
     import torch
 
@@ -128,10 +129,11 @@ def export(name: str, path: Path) -> tuple[int, list[Stage]]:
     stated = int(model.pretrained_cfg["input_size"][-1])
     size = stated if any(word in name for word in FIXED) else SIZE
     info: Any = model.feature_info
-    info = getattr(info, "info", info)
+    info = [{key: stage[key] for key in ("num_chs", "reduction")} for stage in getattr(info, "info", info)]
     images = torch.zeros(1, 3, size, size)
+    path = folder / f"{name}.onnx"
     torch.onnx.export(model, (images,), str(path), dynamo=False, opset_version=17, input_names=["image"])
-    return size, [(int(stage["num_chs"]), int(stage["reduction"])) for stage in info]
+    path.with_suffix(".json").write_text(json.dumps({"size": size, "info": info}))
 
 
 def ours(path: Path, size: int) -> list[Stage]:
@@ -139,35 +141,44 @@ def ours(path: Path, size: int) -> list[Stage]:
     return [(layer.units, 2 ** round(math.log2(size / max(layer.grid)))) for layer in layers]
 
 
-def judge(found: list[Stage], stated: list[Stage]) -> str:
-    if found == stated:
+def stated(path: Path) -> tuple[int, list[Stage]]:
+    about = json.loads(path.with_suffix(".json").read_text())
+    return about["size"], [(stage["num_chs"], stage["reduction"]) for stage in about["info"]]
+
+
+def judge(found: list[Stage], wanted: list[Stage]) -> str:
+    if found == wanted:
         return "equal"
-    finest = min(reduction for _, reduction in stated)
+    finest = min(reduction for _, reduction in wanted)
     # timm leaves out the stem of many networks
-    return "equal, and a stem" if [s for s in found if s[1] >= finest] == stated else "DIFFERENT"
+    return "equal, and a stem" if [s for s in found if s[1] >= finest] == wanted else "DIFFERENT"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="architectures of timm")
     parser.add_argument("--quick", action="store_true", help="two small architectures only")
-    parser.add_argument("--keep", type=Path, help="keep the exported files here")
+    parser.add_argument("--keep", type=Path, help="folder of exported files: kept, and taken where there")
     asked = parser.parse_args()
-    if any(importlib.util.find_spec(module) is None for module in ("timm", "torch")):
-        print("timm and torch are not installed: nothing to compare with")
-        return
+    names = asked.names or (["resnet18", "mobilenetv2_100"] if asked.quick else NAMES)
+    installed = all(importlib.util.find_spec(module) for module in ("timm", "torch"))
     warnings.simplefilter("ignore")
     counts: dict[str, int] = {}
     with tempfile.TemporaryDirectory() as scratch:
-        for name in asked.names or (["resnet18", "mobilenetv2_100"] if asked.quick else NAMES):
-            path = (asked.keep or Path(scratch)) / f"{name}.onnx"
-            size, stated = export(name, path)
+        folder = asked.keep or Path(scratch)
+        for name in names:
+            path = folder / f"{name}.onnx"
+            if not path.with_suffix(".json").exists():
+                if not installed:
+                    print("timm and torch are not installed: nothing to compare with")
+                    return
+                export(name, folder)
+            size, wanted = stated(path)
             found = ours(path, size)
-            verdict = judge(found, stated)
+            verdict = judge(found, wanted)
             counts[verdict] = counts.get(verdict, 0) + 1
-            print(
-                f"{name:32} {verdict}" + ("" if verdict == "equal" else f"\n  timm {stated}\n  ours {found}")
-            )
+            differs = "" if verdict == "equal" else f"\n  timm {wanted}\n  ours {found}"
+            print(f"{name:32} {verdict}{differs}", flush=True)
             if asked.keep is None:
                 path.unlink()
             gc.collect()

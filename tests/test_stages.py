@@ -182,6 +182,17 @@ def weighed_pyramid() -> Model:
     return b.model(b.conv(x, 1, 1, name="mask"))
 
 
+def branching_neck() -> Model:
+    """A neck that begins with a cross-stage block at the trunk's resolution, as in PP-YOLOE."""
+    b = Builder(("N", 3, 64, 64))
+    _, c3, c4 = backbone(b)
+    parts = [b.relu(b.conv(c4, 4, kernel)) for kernel in (1, 3)]
+    x = b.relu(b.conv(grow(b, b.node("Concat", *parts, axis=1), *parts), 8, 1))
+    x = b.relu(b.conv(x, 6, 1))
+    x = grow(b, b.node("Concat", up(b, x), c3, axis=1), x, c3)
+    return b.model(b.conv(x, 1, 1, name="mask"))
+
+
 def unet() -> Model:
     b = Builder(("N", 3, 64, 64))
     c2, c3, c4 = backbone(b)
@@ -272,6 +283,7 @@ FAMILIES: dict[str, tuple[Callable[[], Model], list[str]]] = {
     "detector": (detector, ["c1", "c2", "c3", "c4"]),
     "detector with laterals": (lambda: detector(lateral=True), ["c1", "c2", "c3", "c4"]),
     "weighed pyramid": (weighed_pyramid, ["c1", "c2", "c3", "c4"]),
+    "branching neck": (branching_neck, ["c1", "c2", "c3", "c4"]),
     "u-net": (unet, ["c1", "c2", "c3", "c4"]),
     "single shot": (single_shot, ["c1", "c2", "c3", "c4"]),
     "pooled pyramid": (pooled_pyramid, ["c1", "c2", "c3", "c4"]),

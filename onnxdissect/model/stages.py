@@ -150,9 +150,9 @@ def _layers_behind(flow: Flow, number: int) -> int:
 
 
 def _first_projection(flow: Flow, blocks: list[Block], ends: _Ends, candidates: Candidates) -> int | None:
-    """Find where a pyramid begins: a projection of the trunk's last block that only narrower ones follow.
+    """Find where a pyramid begins: the last block is projected, or branches, and all behind is narrower.
 
-    A convolution behind a concatenation is the end of that block instead.
+    A projection behind a concatenation is the end of that block instead.
     """
     home = {number: block for block in blocks for number in block.members}
     for i in range(1, len(ends)):
@@ -160,7 +160,7 @@ def _first_projection(flow: Flow, blocks: list[Block], ends: _Ends, candidates: 
         before = ends[i - 1][0]
         source = home.get(flow.source(flow.dominators[first]))
         if (
-            is_pointwise(flow, first)
+            (is_pointwise(flow, first) or ends[i][1].kind == "concat")
             and flow.grids[first] == flow.grids[before]
             and source is not None
             and source.kind != "concat"
