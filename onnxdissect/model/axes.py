@@ -234,10 +234,11 @@ def _squeeze(
         return None
     if node.op_type == "Squeeze":
         kept = "".join(letter for i, letter in enumerate(source) if i not in listed)
-        place = next((i for i, letter in enumerate(kept) if letter in "HW"), None)
-        if {"N", "H", "W"} <= set(source) and place is not None and out[place] > 1:
+        left = set(kept) & {"H", "W"}
+        if {"N", "H", "W"} <= set(source) and len(kept) == 3 and "N" in kept and len(left) == 1:
             # a map of a single row or column keeps its cells
-            return kept[:place] + "T" + kept[place + 1 :] if len(kept) == 3 else kept
+            letter = left.pop()
+            return kept.replace(letter, "T") if out[kept.index(letter)] > 1 else kept
         return kept
     if tokens is not None and "T" in source and set("HW").isdisjoint(source):
         at = source.index("T")
