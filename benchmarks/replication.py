@@ -50,6 +50,7 @@ class Told:
     images: int
     iou: float
     low: float
+    high: float
     stability: float
     p_value: float
     q_value: float
@@ -108,6 +109,7 @@ def told(split: int, half: int, run: onnxdissect.Dissection, other: onnxdissect.
                 run.concepts[concept].images,
                 unit.iou,
                 _number(unit.iou_low, 0.0),
+                _number(unit.iou_high, 0.0),
                 _number(unit.stability, 0.0),
                 _number(unit.p_value, 1.0),
                 _number(unit.q_value, 1.0),

@@ -99,8 +99,8 @@ def dissect(
     data : str or Path
         A data set in the Broden layout, or ``"tiny"`` for the drawn one, made on first use.
     layers : sequence of str
-        Selectors: value names, node names, aliases, globs, ``"last"``, ``"stages"``, ``"neck"``, ``"heads"`` or
-            ``"all"``.
+        Selectors: value names, node names, aliases, globs, ``"last"``, ``"stages"``, ``"neck"``,
+            ``"heads"`` or ``"all"``.
     quantiles : sequence of float
         Levels tau, each in (0, 1): the share of a unit's activations that lies above its threshold T_k.
     iou_threshold : float

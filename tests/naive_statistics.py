@@ -6,6 +6,7 @@ Imports nothing from the package: whatever both agree on was written twice.
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 from typing import Any
 
 import naive
@@ -170,12 +171,39 @@ def false_discovery_rates(p: list[float]) -> list[float]:
 
 
 def reliable(
-    iou: float, low: float | None, stability: float | None, threshold: float, stable: float = 0.9
-) -> bool:
-    """A detector whose interval lies above the threshold and whose label nearly always wins."""
-    if low is None or stability is None:
-        return False
-    return iou > threshold and low > threshold and stability > stable
+    units: list[tuple[float, float | None, float | None, float | None]],
+    threshold: float,
+    stable: float = 0.9,
+    level: float = 0.05,
+) -> list[bool]:
+    """Of a layer's units (IoU, lower and upper end, stability) those that are reliable.
+
+    Detectors whose interval lies above the threshold and whose label nearly always wins, and whose p-value is
+    among those that Benjamini and Hochberg reject of all detectors of the layer.
+    """
+    p_of = {k: _exceeds(*unit[:3], threshold) for k, unit in enumerate(units) if unit[0] > threshold}
+    ordered = sorted(p_of.values())
+    rejected = [p for rank, p in enumerate(ordered, 1) if p <= level * rank / len(ordered)]
+    limit = max(rejected, default=-1.0)
+    return [
+        k in p_of
+        and p_of[k] <= limit
+        and low is not None
+        and low > threshold
+        and won is not None
+        and won > stable
+        for k, (_, low, _, won) in enumerate(units)
+    ]
+
+
+def _exceeds(iou: float, low: float | None, high: float | None, threshold: float) -> float:
+    """Upper normal tail of how many standard errors the IoU's logarithm lies above the threshold's."""
+    if not low or not high or math.isnan(low) or math.isnan(high):
+        return 1.0
+    if low == high or threshold == 0:
+        return 0.0
+    error = (math.log(high) - math.log(low)) / 3.92
+    return 1 - NormalDist().cdf(math.log(iou / threshold) / error)
 
 
 def group_weights(drawn: list[int], groups: list[int]) -> list[int]:

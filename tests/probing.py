@@ -83,3 +83,20 @@ def assert_exact(model: onnx.ModelProto, name: str, *, some: bool = True) -> Rec
             inside += 1
     assert inside or not some
     return field
+
+
+def effective_centres(layer: str, model: onnx.ModelProto) -> NDArray[Any]:
+    """Centre of mass of the response of every row of cells to single input rows, in pixels: (h,)."""
+    probed = onnx.ModelProto()
+    probed.CopyFrom(model)
+    probed.graph.output.extend([onnx.ValueInfoProto(name=layer)])
+    session = onnxruntime.InferenceSession(probed.SerializeToString(), providers=["CPUExecutionProvider"])
+    image = probed.graph.input[0]
+    _, channels, height, width = (d.dim_value for d in image.type.tensor_type.shape.dim)
+    base = np.zeros((1 + height, channels, height, width), np.float32)
+    for i in range(height):
+        base[1 + i, :, i, :] = 1
+    (maps,) = session.run([layer], {image.name: base})
+    response = ((maps[1:] - maps[:1]).astype(float) ** 2).sum(axis=(1, 3))
+    centres: NDArray[Any] = (np.arange(height)[:, None] * response).sum(0) / response.sum(0)
+    return centres

@@ -111,17 +111,23 @@ def test_reliable_detectors_are_those_of_the_run(run: Path, baseline: Path, tmp_
     assert f"0 of {sum(map(bool, told))} reliable detectors keep" in labels.message
     assert f"detectors, {sum(map(bool, told))} of them reliable" in layers.message
     # A file of a version that kept no intervals: what is known of stability decides.
-    older = replace(one, layers=(replace(one.layers[0], low=np.full(one.layers[0].units, np.nan)),))
+    unknown = np.full(one.layers[0].units, np.nan)
+    older = replace(one, layers=(replace(one.layers[0], low=unknown, high=unknown),))
     stable = older.detectors(older.layers[0]) & (older.layers[0].stability > 0.9)
     (labels,) = (finding for finding in compare(older, other, Config())[0] if finding.rule == "labels")
     assert f"0 of {stable.sum()} stable detectors keep" in labels.message
     body = json.loads(baseline.read_text(encoding="utf-8"))
     arrays = unpack(body["arrays"])
-    del arrays["0/low"], body["format_version"], body["sha256"]
-    body["arrays"] = pack(arrays)
-    sealed = {"format_version": 1, "sha256": _checksum(body), **body}
-    (tmp_path / "older.json").write_text(json.dumps(sealed), encoding="utf-8")
-    assert open_baseline(tmp_path / "older.json").layers[0].trust == "stability"
+    del body["format_version"], body["sha256"]
+    # One version kept the lower ends alone.
+    for missing in ("0/high", "0/low"):
+        del arrays[missing]
+        body["arrays"] = pack(arrays)
+        sealed = {"format_version": 1, "sha256": _checksum(body), **body}
+        (tmp_path / "older.json").write_text(json.dumps(sealed), encoding="utf-8")
+        read = open_baseline(tmp_path / "older.json")
+        assert read.layers[0].trust == "stability"
+        assert (read.reliable(read.layers[0]) == stable).all()
 
 
 @pytest.mark.parametrize("damage", ["cut", "edited", "version"])

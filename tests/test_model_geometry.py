@@ -218,7 +218,7 @@ def test_transposed_convolution_covers_what_each_cell_hears(stride: int, kernel:
         reaches.append(rows[-1] - rows[0] + 1)
     # neighbouring results hear different taps, so one centre fits them on average only
     assert abs(float(np.mean(middles))) < 0.5
-    assert max(reaches) == field.size[0]
+    assert field.size is not None and max(reaches) == field.size[0]
 
 
 @pytest.mark.parametrize("coordinates", ["half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel"])

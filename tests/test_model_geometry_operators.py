@@ -282,6 +282,7 @@ def test_resampling_lies_within_a_cell_of_the_probe(
     field = layer.receptive_field
     assert field is not None
     cell = 1.01 * (2 if pooled else 1)
+    assert field.size is not None
     for axis, moved in enumerate(impulses(x, model)):
         assert moved.shape[1] == layer.grid[axis]
         found = [(low, high, *seen) for _, low, high, seen in reaches(moved, field, axis) if seen]
@@ -492,8 +493,9 @@ def test_attention_weighs_cells_but_does_not_move_them() -> None:
     y = reshaped(b, b.node("Transpose", seen, perm=(0, 2, 1)), 1, 4, 8, 6)
     b.units[y] = 4
     model = b.model(b.node("Identity", b.conv(y, 2, 1, name="map")))
-    assert inspect(model, "tokens").receptive_field is None
-    assert inspect(model, "map").receptive_field == ReceptiveField((0.5, 0.5), (2.0, 2.0), None)
+    for name in ("tokens", "map"):
+        assert inspect(model, name).receptive_field == ReceptiveField((0.5, 0.5), (2.0, 2.0), None)
+    assert inspect(model, rows).receptive_field == ReceptiveField((0.5, 0.5), (2.0, 2.0), (4.0, 4.0))
 
 
 def test_unpooling_puts_cells_back() -> None:

@@ -87,7 +87,7 @@ def test_graphs_that_cannot_be_computed(
 
 
 def sparse(array: NDArray[Any], name: str, *, flat: bool) -> onnx.SparseTensorProto:
-    places = np.argwhere(array != 0).astype(np.int64)
+    places: NDArray[np.int64] = np.argwhere(array != 0).astype(np.int64)
     values = numpy_helper.from_array(array[array != 0], name)
     if flat:
         places = np.ravel_multi_index(tuple(places.T), array.shape).astype(np.int64)

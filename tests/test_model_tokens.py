@@ -21,7 +21,7 @@ import onnxdissect
 from models import Builder, images, run_whole, save
 from onnxdissect.cli.main import main
 from onnxdissect.errors import LayerLayoutError, LayerNotFoundError, ParameterError
-from onnxdissect.model import Layer, Network, load_network, open_session
+from onnxdissect.model import Layer, Network, ReceptiveField, load_network, open_session
 from onnxdissect.model.runtime import open_runtime
 from onnxdissect.model.surgery import expose_layers
 
@@ -68,7 +68,9 @@ def test_tokens_become_maps(tmp_path: Path, before: int, after: int, order: str,
         else:
             assert (layer.layout, layer.grid, layer.skipped) == (order, GRID, (before, after)), layer.name
             assert "3x3 patches" in layer.reason
-        assert layer.receptive_field is None
+            # a cell of its own place, which has heard all others
+            assert layer.receptive_field == ReceptiveField((1.5, 1.5), (4.0, 4.0), None)
+    assert named(network, "logits").receptive_field is None
     assert {layer.layout for layer in layers} == {order, "NC"}
     assert [layer.name for layer in network.select(["stages"])] == ["hidden", "final"]
     batch = images(network, 5)
@@ -123,7 +125,7 @@ def test_a_part_of_the_tokens(tmp_path: Path) -> None:
     assert (named(network, "map").layout, named(network, "map").grid) == ("NHWC", GRID)
     field = named(network, "map").receptive_field
     assert field is not None and (field.offset, field.stride) == ((1.5, 1.5), (4.0, 4.0))
-    assert named(network, "later").receptive_field is None
+    assert named(network, "later").receptive_field == field
     for name in ("hurt", "own", "left", "shuffled"):
         with pytest.raises(LayerLayoutError, match="leaves open which axes are tokens on a grid"):
             network.select([name])
@@ -329,7 +331,11 @@ def test_counts_equal_the_formulas(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     run = onnxdissect.load(tmp_path / "run")
     (layer,) = run.layers
     grid = GRID if kind == "NTC" else (1, 1)
-    assert (layer.layout, layer.shape, layer.upsample) == (kind, grid, "resize")
+    assert (layer.layout, layer.shape, layer.upsample) == (
+        kind,
+        grid,
+        "receptive-field" if kind == "NTC" else "resize",
+    )
     data = naive.read_broden(tmp_path / "data")
     values = naive.activations_of(tmp_path / "net.onnx", "units", data.pictures)
     expected = naive.dissect(

@@ -28,8 +28,8 @@ def saturating(path: Path, largest: float = 6.0) -> Path:
     stored = [
         numpy_helper.from_array(weight, "w"),
         numpy_helper.from_array(bias, "b"),
-        numpy_helper.from_array(np.float32(0), "low"),
-        numpy_helper.from_array(np.float32(largest), "high"),
+        numpy_helper.from_array(np.array(0, np.float32), "low"),
+        numpy_helper.from_array(np.array(largest, np.float32), "high"),
     ]
     graph = helper.make_graph(
         [

@@ -28,6 +28,8 @@ CONCEPTS = tuple(
 )
 # Around the limits, and the limits themselves.
 SHARES = st.sampled_from([0.0, 0.03, 0.04, 0.05, 0.89, 0.9, 0.91, 1.0])
+# Closer around the threshold too, since the tests weigh how wide an interval is.
+ENDS = SHARES | st.floats(0.03, 0.2)
 
 
 @st.composite
@@ -37,6 +39,7 @@ def layers(draw: st.DrawFn) -> tuple[list[Unit], LayerSummary]:
         concept = draw(st.sampled_from([None, *CONCEPTS]))
         iou = 0.0 if concept is None else draw(SHARES)
         followed = concept is not None and draw(st.booleans())
+        low, high = sorted((draw(ENDS), draw(ENDS)))
         units.append(
             Unit(
                 layer="relu",
@@ -45,8 +48,8 @@ def layers(draw: st.DrawFn) -> tuple[list[Unit], LayerSummary]:
                 label=concept.name if concept else "",
                 category=concept.category if concept else "",
                 iou=iou,
-                iou_low=draw(SHARES) if followed else None,
-                iou_high=1.0 if followed else None,
+                iou_low=low if followed else None,
+                iou_high=high if followed else None,
                 stability=draw(SHARES) if followed else None,
                 detector=iou > 0.04,
                 threshold=1.0,
@@ -60,6 +63,10 @@ def layers(draw: st.DrawFn) -> tuple[list[Unit], LayerSummary]:
     return units, summary
 
 
+def seen(unit: Unit) -> tuple[float, float | None, float | None, float | None]:
+    return unit.iou, unit.iou_low, unit.iou_high, unit.stability
+
+
 @given(layers())
 def test_reliable_equals_the_twin(layer: tuple[list[Unit], LayerSummary]) -> None:
     units, summary = layer
@@ -71,21 +78,61 @@ def test_reliable_equals_the_twin(layer: tuple[list[Unit], LayerSummary]) -> Non
         assert told == units
         assert counted.reliable_detectors is None and counted.unique_reliable is None
         return
-    for unit in told:
-        assert unit.reliable == naive_statistics.reliable(unit.iou, unit.iou_low, unit.stability, 0.04)
-        assert unit.detector or not unit.reliable
+    assert [unit.reliable for unit in told] == naive_statistics.reliable([seen(u) for u in units], 0.04)
+    assert all(unit.detector or not unit.reliable for unit in told)
     assert counted.reliable_detectors == sum(bool(unit.reliable) for unit in told) <= summary.detectors
     assert counted.unique_reliable == len({unit.label for unit in told if unit.reliable})
 
 
-@given(SHARES, SHARES, SHARES, SHARES, SHARES)
-def test_limits_must_be_exceeded(
-    iou: float, low: float, stability: float, limit: float, stable: float
+@given(
+    st.lists(st.tuples(ENDS, ENDS, ENDS, SHARES), max_size=40),
+    st.sampled_from([0.0, 0.03, 0.04, 0.05]),
+    st.sampled_from([0.0, 0.9]),
+)
+def test_the_rule_equals_the_twin(
+    drawn: list[tuple[float, float, float, float]], threshold: float, stable: float
 ) -> None:
-    found = reliable(np.array(iou), np.array(low), np.array(stability), limit, stable)
-    assert bool(found) == naive_statistics.reliable(iou, low, stability, limit, stable)
-    assert not reliable(np.array(1.0), np.array(np.nan), np.array(1.0), 0.04)
-    assert not reliable(np.array(1.0), np.array(1.0), np.array(np.nan), 0.04)
+    units = [(iou, min(ends), max(ends), stability) for iou, *ends, stability in drawn]
+    found = judged(units, threshold, stable)
+    assert found == naive_statistics.reliable(units, threshold, stable)
+
+
+def judged(
+    units: list[tuple[float, float, float, float]], threshold: float = 0.04, stable: float = 0.9
+) -> list[bool]:
+    columns = np.array(units, np.float64).reshape(-1, 4).T
+    return reliable(*columns, threshold, stable).tolist()
+
+
+def test_limits_must_be_exceeded() -> None:
+    sure = (0.1, 0.08, 0.13, 1.0)
+    assert judged([sure]) == [True]
+    for position in range(4):
+        unknown = (*sure[:position], np.nan, *sure[position + 1 :])
+        assert judged([unknown, sure]) == [False, True]
+    assert judged([(0.1, 0.04, 0.13, 1.0), (0.1, 0.08, 0.13, 0.9), (0.04, 0.04, 0.04, 1.0)]) == [False] * 3
+
+
+def test_ends_that_tell_no_error() -> None:
+    # Never below zero, always the same, and 0 in all resamples.
+    units = [(0.1, 0.0, 0.2, 1.0), (0.1, 0.1, 0.1, 1.0), (0.1, 0.0, 0.0, 1.0)]
+    assert judged(units) == [False, True, False]
+    # Everything lies above a threshold of 0; what may be 0 itself is not known to.
+    assert judged(units, 0.0) == [False, True, False]
+    assert judged([]) == []
+
+
+def test_many_borderline_detectors_are_luck() -> None:
+    # Just above the threshold: among others like them they are believed, since all pass their test.
+    borderline, clear = (0.08, 0.042, 0.152, 1.0), (0.2, 0.17, 0.23, 1.0)
+    lucky = (0.05, 0.02, 0.125, 0.3)
+    assert judged([borderline] * 20) == [True] * 20
+    # Twenty of a thousand are about what luck makes; those that are clear stay.
+    crowd = [borderline] * 20 + [clear] * 5 + [lucky] * 1000
+    assert judged(crowd) == [False] * 20 + [True] * 5 + [False] * 1000
+    # What are no detectors is not tested.
+    idle = (0.03, 0.01, 0.08, 1.0)
+    assert judged([borderline] * 20 + [idle] * 1000) == [True] * 20 + [False] * 1000
 
 
 @pytest.fixture
@@ -97,10 +144,8 @@ def world(tmp_path: Path) -> Path:
 
 def agrees(run: onnxdissect.Dissection) -> None:
     (summary,) = run.summary()
-    for unit in run.units():
-        assert unit.reliable == naive_statistics.reliable(
-            unit.iou, unit.iou_low, unit.stability, run.iou_threshold
-        )
+    told = naive_statistics.reliable([seen(unit) for unit in run.units()], run.iou_threshold)
+    assert [unit.reliable for unit in run.units()] == told
     kept = [unit for unit in run.units() if unit.reliable]
     assert (summary.reliable_detectors, summary.unique_reliable) == (
         len(kept),

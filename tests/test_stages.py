@@ -1,7 +1,8 @@
-"""Which layers are chosen by themselves: families of architectures with drawn weights, built as exporters do."""
+"""Which layers are chosen by default: families of architectures with drawn weights."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,21 +28,38 @@ def depthwise(b: Builder, x: str, stride: int = 1) -> str:
     return b.relu(y)
 
 
-def bottlenecks(output: str | None = None) -> Model:
+def integer_conv(b: Builder, x: str, units: int, kernel: int = 3, stride: int = 1) -> str:
+    """Dynamic quantisation: integers, their product, and the scale that both have measured."""
+    number = len(b.nodes_written)
+    q, scale, zero = b.nodes("DynamicQuantizeLinear", x, names=[f"{part}{number}" for part in "qsz"])
+    weights = b.constant(b.rng.integers(0, 255, (units, b.units[x], kernel, kernel)), np.uint8)
+    half = b.constant(128, np.uint8)
+    y = b.node("ConvInteger", q, weights, zero, half, strides=(stride, stride), pads=(kernel // 2,) * 4)
+    b.units[y] = units
+    y = b.node("Cast", y, to=onnx.TensorProto.FLOAT)
+    y = b.node("Mul", y, b.node("Mul", scale, b.constant(1e-3)))
+    y = b.node("Add", y, b.constant(np.full((units, 1, 1), 0.1)))
+    b.units[y] = units
+    return y
+
+
+def bottlenecks(output: str | None = None, integers: bool = False) -> Model:
     """ResNet v1.5: the stride is in the 3x3, so a stage begins with a reduction at the old resolution."""
     b = Builder(("N", 3, 64, 64))
-    x = b.relu(b.conv(b.image, 4, stride=2), name="stem")
+    conv = functools.partial(integer_conv, b) if integers else b.conv
+    x = b.relu(conv(b.image, 4, stride=2), name="stem")
     for stage, units in enumerate((8, 16, 24), 1):
         for block in range(2):
             stride = 2 if block == 0 else 1
-            y = b.relu(b.conv(x, units // 2, 1), name=f"reduced{stage}{block}")
-            y = b.conv(b.relu(b.conv(y, units // 2, stride=stride)), units, 1)
-            shortcut = b.conv(x, units, 1, stride=2) if stride == 2 else x
+            y = b.relu(conv(x, units // 2, 1), name=f"reduced{stage}{block}")
+            y = conv(b.relu(conv(y, units // 2, stride=stride)), units, 1)
+            shortcut = conv(x, units, 1, stride=2) if stride == 2 else x
             x = b.relu(b.node("Add", y, shortcut), name=f"stage{stage}_block{block}")
     return b.model(x if output == "map" else b.head(x))
 
 
-def preactivation() -> Model:
+def preactivation(final: bool = False) -> Model:
+    """ResNet v2, or with `final` NFNet: a last expansion behind the stages."""
     b = Builder(("N", 3, 64, 64))
     x = b.conv(b.image, 4, stride=2, name="stem")
     for stage, units in enumerate((8, 16), 1):
@@ -54,12 +72,13 @@ def preactivation() -> Model:
             y = b.conv(b.relu(b.conv(pre, units // 2, 1)), units, stride=stride)
             shortcut = b.conv(pre, units, 1, stride=2) if stride == 2 else x
             x = b.node("Add", y, shortcut, name=f"stage{stage}_sum{block}")
-    return b.model(b.head(b.relu(x)))
+    x = b.relu(b.conv(x, 32, 1), name="wide") if final else b.relu(x, name="end")
+    return b.model(b.head(x))
 
 
-def inverted(hidden: bool = False) -> Model:
+def inverted(hidden: bool = False, size: int = 64) -> Model:
     """MobileNetV2, or with `hidden` the head of MobileNetV3: a layer of its own behind the pooling."""
-    b = Builder(("N", 3, 64, 64))
+    b = Builder(("N", 3, size, size))
     x = b.relu(b.conv(b.image, 4, stride=2), name="stem")
     x = b.conv(depthwise(b, x), 4, 1, name="stage1")
     for stage, units in enumerate((6, 8), 2):
@@ -72,6 +91,19 @@ def inverted(hidden: bool = False) -> Model:
     if hidden:
         x = b.node("GlobalAveragePool", x)
         x = b.relu(b.conv(x, 16, 1))
+    return b.model(b.head(x))
+
+
+def universal() -> Model:
+    """MobileNetV4: a stage of convolutions, then blocks that filter before they expand."""
+    b = Builder(("N", 3, 64, 64))
+    x = b.relu(b.conv(b.image, 4, stride=2), name="stem")
+    x = b.relu(b.conv(b.relu(b.conv(x, 8, stride=2)), 6, 1), name="stage1")
+    for block in range(3):
+        y = b.conv(x, b.units[x], group=b.units[x])
+        y = b.relu(b.conv(y, 4 * b.units[x], 1))
+        y = b.conv(depthwise(b, y, stride=1 if block else 2), 8, 1)
+        x = b.node("Add", x, y, name=f"stage2_block{block}") if block else y
     return b.model(b.head(x))
 
 
@@ -130,6 +162,24 @@ def detector(lateral: bool = False) -> Model:
             tower = b.relu(b.conv(level, 6), name=f"{kind}_tower_{level}")
             outputs.append(b.conv(tower, units, 1, name=f"{kind}_{level}"))
     return b.model(*outputs)
+
+
+def weighed_pyramid() -> Model:
+    """A pyramid whose laterals are linear, and add themselves weighed by their own mean."""
+    b = Builder(("N", 3, 64, 64))
+
+    def weighed(x: str) -> str:
+        gate = b.node("Sigmoid", b.conv(b.node("GlobalAveragePool", x), b.units[x], 1))
+        return b.node("Add", x, b.node("Mul", x, gate))
+
+    c2, c3, c4 = backbone(b)
+    laterals = [weighed(b.conv(level, 5, 1)) for level in (c2, c3, c4)]
+    top = b.node("Add", up(b, laterals[2]), laterals[1])
+    fine = b.node("Add", up(b, top), laterals[0])
+    towers = [weighed(b.conv(x, 2)) for x in (fine, top, laterals[2])]
+    coarse = b.node("Resize", towers[2], "", b.constant((1, 1, 4, 4), np.float32), mode="nearest")
+    x = grow(b, b.node("Concat", towers[0], up(b, towers[1]), coarse, axis=1), *towers)
+    return b.model(b.conv(x, 1, 1, name="mask"))
 
 
 def unet() -> Model:
@@ -207,13 +257,21 @@ FAMILIES: dict[str, tuple[Callable[[], Model], list[str]]] = {
         lambda: bottlenecks("map"),
         ["stem", "stage1_block1", "stage2_block1", "stage3_block1"],
     ),
-    "pre-activation": (preactivation, ["pre10", "stage1_sum1", "stage2_sum1"]),
+    "bottlenecks of integers": (
+        lambda: bottlenecks(integers=True),
+        ["stem", "stage1_block1", "stage2_block1", "stage3_block1"],
+    ),
+    "pre-activation": (preactivation, ["pre10", "pre20", "end"]),
+    "pre-activation, final expansion": (lambda: preactivation(final=True), ["pre10", "pre20", "wide"]),
     "inverted bottlenecks": (inverted, ["stage1", "stage2", "last_block"]),
     "inverted, hidden layer": (lambda: inverted(hidden=True), ["stage1", "stage2", "wide"]),
+    "inverted, up to one cell": (lambda: inverted(size=8), ["stage1", "stage2"]),
+    "filtered before expanded": (universal, ["stem", "stage1", "stage2_block2"]),
     "shuffle": (shuffle, ["stem", "stage1", "stage2"]),
     "squeezenet": (squeezenet, ["stem", "fire2"]),
     "detector": (detector, ["c1", "c2", "c3", "c4"]),
     "detector with laterals": (lambda: detector(lateral=True), ["c1", "c2", "c3", "c4"]),
+    "weighed pyramid": (weighed_pyramid, ["c1", "c2", "c3", "c4"]),
     "u-net": (unet, ["c1", "c2", "c3", "c4"]),
     "single shot": (single_shot, ["c1", "c2", "c3", "c4"]),
     "pooled pyramid": (pooled_pyramid, ["c1", "c2", "c3", "c4"]),
@@ -260,6 +318,17 @@ def test_a_decoder_is_a_neck(load: Any) -> None:
     network = load(unet())
     assert chosen(network, "neck") == ["d3", "d2"]
     assert chosen(network, "heads") == ["mask"]
+
+
+def test_a_decoder_behind_integers_is_a_neck(load: Any) -> None:
+    b = Builder(("N", 3, 64, 64))
+    fine = b.relu(integer_conv(b, b.image, 4, stride=2), name="c1")
+    coarse = b.relu(integer_conv(b, fine, 8, stride=2), name="c2")
+    x = grow(b, b.node("Concat", up(b, coarse), fine, axis=1), coarse, fine)
+    x = b.relu(integer_conv(b, x, 6), name="d1")
+    network = load(b.model(integer_conv(b, x, 1, 1)))
+    assert chosen(network, "stages") == ["c1", "c2"]
+    assert chosen(network, "neck") == ["d1"]
 
 
 def test_a_classifier_has_no_neck(load: Any) -> None:

@@ -28,8 +28,8 @@ _AGAIN = "write it again with check --write-baseline"
 _PLAIN = ("source", "data", "parameters", "preprocessing", "iou_threshold", "scoring")
 _LAYER_PLAIN = ("name", "op", "geometry")
 _LAYER_ARRAYS = ("label", "iou", "threshold", "stability", "highest", "twin", "top_images", "top_masks")
-# Files of earlier versions have none of these.
-_LOW = "low"
+# Files of earlier versions do not have all of these.
+_ENDS = ("low", "high")
 _ALIAS = "alias"
 # Precise enough for a rule on drift, which is in per cents.
 _LEVELS_KIND = np.float32
@@ -63,7 +63,7 @@ def write_baseline(path: Path, snapshot: Snapshot) -> int:
     for i, layer in enumerate(snapshot.layers):
         plain = {name: getattr(layer, name) for name in (*_LAYER_PLAIN, _ALIAS)}
         body["layers"].append(plain | {"units": layer.units, "shape": list(layer.shape)})
-        arrays |= {f"{i}/{name}": getattr(layer, name) for name in (*_LAYER_ARRAYS, _LOW)}
+        arrays |= {f"{i}/{name}": getattr(layer, name) for name in (*_LAYER_ARRAYS, *_ENDS)}
         if layer.levels is not None:
             arrays[f"{i}/levels"] = layer.levels.astype(_LEVELS_KIND)
         if layer.evidence is not None:
@@ -131,10 +131,10 @@ def _layer(item: dict[str, Any], arrays: dict[str, NDArray[Any]], prefix: str) -
     levels = arrays.get(f"{prefix}/levels")
     stored: dict[str, Any] = {name: item[name] for name in _LAYER_PLAIN}
     stored |= {name: arrays[f"{prefix}/{name}"] for name in _LAYER_ARRAYS}
-    low = arrays.get(f"{prefix}/{_LOW}")
+    unknown = np.full(len(stored["label"]), np.nan)
     return LayerSnapshot(
         alias=str(item.get(_ALIAS, "")),
-        low=np.full(len(stored["label"]), np.nan) if low is None else low,
+        **{name: arrays.get(f"{prefix}/{name}", unknown) for name in _ENDS},
         shape=(int(item["shape"][0]), int(item["shape"][1])),
         levels=None if levels is None else levels.astype(np.float64),
         evidence=_evidence(f"{prefix}/evidence", arrays),

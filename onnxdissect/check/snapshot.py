@@ -46,8 +46,8 @@ class LayerSnapshot:
         Of the label.
     threshold : ndarray of float64, shape (K,)
         T_k.
-    low : ndarray of float64, shape (K,)
-        Lower end of the 95 % interval of the IoU; NaN where unknown.
+    low, high : ndarray of float64, shape (K,)
+        Ends of the 95 % interval of the IoU; NaN where unknown.
     stability : ndarray of float64, shape (K,)
         NaN where unknown.
     highest : ndarray of float64, shape (K,)
@@ -76,6 +76,7 @@ class LayerSnapshot:
     iou: NDArray[np.float64]
     threshold: NDArray[np.float64]
     low: NDArray[np.float64]
+    high: NDArray[np.float64]
     stability: NDArray[np.float64]
     highest: NDArray[np.float64]
     twin: NDArray[np.int64]
@@ -96,7 +97,7 @@ class LayerSnapshot:
         """What is known of the certainty of its labels."""
         if not np.isfinite(self.stability).any():
             return "unknown"
-        return "interval" if np.isfinite(self.low).any() else "stability"
+        return "interval" if np.isfinite(self.low + self.high).any() else "stability"
 
     @property
     def rectified(self) -> bool | None:
@@ -211,8 +212,9 @@ class Snapshot:
         found = self.detectors(layer)
         if layer.trust == "unknown":
             return found
-        low = layer.iou if layer.trust == "stability" else layer.low
-        return found & reliable(layer.iou, low, layer.stability, self.iou_threshold, stable)
+        if layer.trust == "stability":
+            return found & (layer.stability > stable)
+        return found & reliable(layer.iou, layer.low, layer.high, layer.stability, self.iou_threshold, stable)
 
     def detected(self, layer: LayerSnapshot) -> set[int]:
         """Give the concepts that a layer's detectors are labelled with.
@@ -295,6 +297,7 @@ def _layer(run: Dissection, info: LayerInfo) -> LayerSnapshot:
         iou=np.array([unit.iou for unit in units]),
         threshold=threshold,
         low=np.array([np.nan if u.iou_low is None else u.iou_low for u in units]),
+        high=np.array([np.nan if u.iou_high is None else u.iou_high for u in units]),
         stability=np.array([np.nan if u.stability is None else u.stability for u in units]),
         highest=counts.top_values.max(axis=1).astype(np.float64) if shown else np.full(info.units, np.nan),
         twin=_twins(counts.intersection[0], counts.activation_total[0], counts.top_images),

@@ -1,9 +1,10 @@
 """What each axis of each value means: batch, channels, height, width, followed through the graph.
 
 An axis is written as one letter: ``N``, ``C``, ``H``, ``W``; ``T`` for tokens, that is the cells of a map in
-a row and what is put beside them; ``c`` for a part of the channels (a group, a head); ``?`` for anything
-else. A convolutional network exported from a channels-last framework is a mixture, so the answer belongs to
-the value, not to the model.
+a row and what is put beside them; ``c`` for a part of the channels (a group, a head). Where a map is cut into
+blocks, ``h`` and ``w`` are rows and columns within each, ``t`` its cells in a row, and ``x`` cells that were
+put together in another order than the picture's. ``?`` is anything else. A convolutional network exported from a
+channels-last framework is a mixture, so the answer belongs to the value, not to the model.
 """
 
 from __future__ import annotations
@@ -233,10 +234,11 @@ def _squeeze(
         return None
     if node.op_type == "Squeeze":
         kept = "".join(letter for i, letter in enumerate(source) if i not in listed)
-        place = next((i for i, letter in enumerate(kept) if letter in "HW"), None)
-        if {"N", "H", "W"} <= set(source) and place is not None and out[place] > 1:
+        left = set("HW") & set(kept)
+        if set("NHW") <= set(source) and len(kept) == 3 and len(left) == 1:
+            letter = left.pop()
             # a map of a single row or column keeps its cells
-            return kept[:place] + "T" + kept[place + 1 :] if len(kept) == 3 else kept
+            return kept.replace(letter, "T") if out[kept.index(letter)] > 1 else kept
         return kept
     if tokens is not None and "T" in source and set("HW").isdisjoint(source):
         at = source.index("T")
@@ -326,7 +328,9 @@ def _agree(named: list[str]) -> str | None:
 
 
 def _agree_one(letters: list[str]) -> str:
-    known = {letter for letter in letters if letter != "?"}
+    known = {letter for letter in letters if letter not in "?x"} or {
+        letter for letter in letters if letter == "x"
+    }
     return known.pop() if len(known) == 1 else "?"
 
 
@@ -344,5 +348,5 @@ def _product(node: ir.Node, axes: dict[str, str], first: str) -> str | None:
             source[-2] + other[-1]
         )
     # features that are no units yet (cells and units in a row, the pixels of a patch) become units
-    units = source[-1] in "Cc" or (source[-1] == "?" and not set("Cc") & set(source))
+    units = source[-1] in "Cc" or (source[-1] in "?tx" and not set("Cc") & set(source))
     return source[:-1] + ("C" if units else "?")

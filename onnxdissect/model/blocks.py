@@ -1,13 +1,15 @@
 """Block outputs: what a trunk hands from one block to the next.
 
-Every value of a trunk's chain belongs to the weights, the sum or the concatenation before it. Such a group ends
-in an activation (a convolution with its normalisation and nonlinearity), in a bare sum (a residual stream),
-or stays linear (a linear bottleneck). Which of these is a block's output depends on what the shortcuts of the
-network carry: activations, as in ResNet, or a linear stream, as in MobileNetV2, ConvNeXt and transformers.
+Every value of a trunk's chain belongs to the weights, the sum or the concatenation before it. Such a group
+ends in an activation (a convolution with its normalisation and nonlinearity), in a bare sum (a residual
+stream), or stays linear (a linear bottleneck). Which of these is a block's output depends on what the
+shortcuts of the network carry: activations, as in ResNet, or a linear stream, as in MobileNetV2, ConvNeXt
+and transformers.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
@@ -150,7 +152,7 @@ def style_of(flow: Flow, blocks: list[Block], directly: Callable[[int, int], boo
     # shortcuts over a part of the units leave no bare sum; linear bottlenecks tell such networks
     projected = [
         after
-        for block, after in zip(blocks, blocks[1:], strict=False)
+        for block, after in itertools.pairwise(blocks)
         if block.activated is not None
         and is_depthwise(flow, block.members[0])
         and _is_bottleneck(flow, after)
@@ -187,13 +189,14 @@ def find_outputs(flow: Flow, trunk: Trunk, blocks: list[Block], style: Style) ->
             elif block.kind == "sum":
                 found.append((block.members[0], block))
         elif block.kind == "sum":
-            found.append((block.members[0], block))
+            # behind a pre-activation stage the next block and its shortcut both take the activation
+            found.append((block.members[0] if block.activated is None else block.activated, block))
         elif block.activated is None:
             if block.kind == "concat" or (
                 block.kind == "weights" and not is_depthwise(flow, block.members[0])
             ):
                 found.append((block.members[-1], block))
-        elif not _is_inside(flow, behind.get(id(block), [])):
+        elif not _is_inside(flow, block.activated, behind.get(id(block), [])):
             found.append((block.activated, block))
     there = {block.grid for _, block in found}
     rest = [block for block in blocks if block.grid not in there and block.kind != "other"]
@@ -204,16 +207,34 @@ def find_outputs(flow: Flow, trunk: Trunk, blocks: list[Block], style: Style) ->
 
 
 def _is_bottleneck(flow: Flow, block: Block) -> bool:
-    """Whether a block projects without a nonlinearity, all units at once or in groups that are concatenated."""
+    """Whether a block projects without a nonlinearity, whole or in groups that are concatenated."""
     first = block.members[0]
     parts = flow.before[first] if block.kind == "concat" else [first]
     return block.activated is None and all(is_pointwise(flow, flow.source(part)) for part in parts)
 
 
-def _is_inside(flow: Flow, behind: list[Block]) -> bool:
+def _is_inside(flow: Flow, number: int, behind: list[Block]) -> bool:
     """Whether an activation lies inside an inverted bottleneck: it is filtered, and then projected."""
     if not behind:
-        return False
-    if is_depthwise(flow, behind[0].members[0]) or _is_bottleneck(flow, behind[0]):
+        # the rest of the block has a single cell
+        products = _next_products(flow, number)
+        return len(products) == 1 and is_depthwise(flow, products[0])
+    filtered = is_depthwise(flow, behind[0].members[0])
+    if _is_bottleneck(flow, behind[0]) or (filtered and (len(behind) < 2 or _is_bottleneck(flow, behind[1]))):
         return True
     return behind[0].activated is not None and any(_is_bottleneck(flow, block) for block in behind[1:])
+
+
+def _next_products(flow: Flow, number: int) -> list[int]:
+    """Nearest products with weights that are computed from a value."""
+    found: set[int] = set()
+    reached = {number}
+    waiting = [number]
+    while waiting:
+        for user in flow.after[waiting.pop()]:
+            if has_weights(flow, user):
+                found.add(user)
+            elif user not in reached:
+                reached.add(user)
+                waiting.append(user)
+    return sorted(found)

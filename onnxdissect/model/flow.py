@@ -1,7 +1,8 @@
 """What the image's values flow through: their immediate dominators, and where the grid grows finer again.
 
-A value dominates another when every path from the image to that one leads through it. The output of a residual
-block dominates all that follows; what lies inside the next block does not, since the shortcut goes round it.
+A value dominates another when every path from the image to that one leads through it. The output of a
+residual block dominates all that follows; what lies inside the next block does not, since the shortcut goes
+round it.
 """
 
 from __future__ import annotations
@@ -91,11 +92,18 @@ class Flow:
         return number
 
     def is_sum(self, number: int) -> bool:
-        """Whether a value adds up several maps of its own grid."""
-        node = self.nodes[number]
-        if node is None or node.op_type not in _JOINED or len(self.before[number]) < 2:
+        """Whether a value adds up several maps of its own grid, not one and the same weighed."""
+        node, operands = self.nodes[number], self.before[number]
+        if node is None or node.op_type not in _JOINED or len(operands) < 2:
             return False
-        return all(self.grids[operand] == self.grids[number] for operand in self.before[number])
+        if any(self.is_weighed(operand, other) for operand in operands for other in operands):
+            return False
+        return all(self.grids[operand] == self.grids[number] for operand in operands)
+
+    def is_weighed(self, number: int, other: int) -> bool:
+        """Whether a value is another times something."""
+        node = self.nodes[number]
+        return node is not None and node.op_type in _WEIGHED and other in self.before[number]
 
     def returns(self, number: int) -> bool:
         """Whether a value ends a detour over finer and coarser grids, inside one block.
@@ -142,7 +150,9 @@ def follow_flow(graph: ir.Graph, image: str, grid: Callable[[str], Grid | None])
         if not operands:
             continue
         dominator, rose = _meet(flow, depth, operands)
-        for value in node.outputs:
+        # scale and zero point of integers say nothing about the picture that the integers do not
+        integers = node.op_type == "DynamicQuantizeLinear"
+        for value in node.outputs[:1] if integers else node.outputs:
             if not value.name:
                 continue
             number = len(flow.names)

@@ -9,7 +9,8 @@ taps, dilation d, stride s and begin padding p turns (offset, stride, size) into
 
 Where branches meet, a cell sees what any of them sees: the smallest field that covers all. It lies where the
 branch puts it that resolves finest, see `onnxdissect.model.extent.unite`. Statistics over the whole map
-(global pools, attention) weigh cells without placing them; what such a cell sees has no known size.
+(global pools) weigh cells without placing them, and attention leaves each in the place of its query; what
+such a cell sees has no known size.
 Normalisations over the map are not counted as sight.
 """
 
@@ -26,6 +27,7 @@ from onnxdissect.model.extent import Extent, Lengths, Position, Scattered, Step,
 from onnxdissect.model.graph import attribute, name_of, stored_shape
 from onnxdissect.model.layers import ImageInput, ReceptiveField
 from onnxdissect.model.operators import (
+    ATTENTIONS,
     CONCATENATIONS,
     FIRST_INPUT,
     GLOBAL_POOLS,
@@ -86,11 +88,7 @@ def follow_positions(
                 positions[name] = places[0], places[1]
             elif name in axes:
                 positions[name] = _place(node, index, positions, probe, axes)
-    # tokens look at one another, wherever they lie; a map made of them again lies where its cells did
-    return {
-        name: _UNKNOWN if "T" in axes[name] and not any(map(order.disorder, pair)) else pair
-        for name, pair in positions.items()
-    }
+    return positions
 
 
 def receptive_field(pair: Pair) -> ReceptiveField | None:
@@ -132,7 +130,7 @@ def _place(node: ir.Node, index: int, positions: dict[str, Pair], probe: Probe, 
         ]
         return merged[0], merged[1]
     if op in MATRIX_PRODUCTS and len(operands) > 1:
-        return Unplaced.UNIFORM, Unplaced.UNIFORM  # attention
+        return _attend(out, operands, positions, axes)
     source = name_of(node.inputs[0]) if node.inputs and node.inputs[0] is not None else ""
     if source not in positions or source not in axes:
         return _UNKNOWN
@@ -146,7 +144,22 @@ def _place(node: ir.Node, index: int, positions: dict[str, Pair], probe: Probe, 
         else position
         for axis, position in enumerate(pair)
     ]
+    if op in ATTENTIONS:
+        return order.unbounded(moved[0]), order.unbounded(moved[1])
     return moved[0], moved[1]
+
+
+def _attend(out: str, operands: Sequence[str], positions: dict[str, Pair], axes: dict[str, str]) -> Pair:
+    """Follow queries by keys, or weights by values: a cell hears all others, and stays in its own place.
+
+    Rows of the product are rows of the first operand, columns those of the second.
+    """
+    letters = axes[out]
+    if "T" not in letters:
+        return Unplaced.UNIFORM, Unplaced.UNIFORM
+    from_first = letters.index("T") < len(letters) - 1
+    pair = positions[operands[0 if from_first else 1]]
+    return order.unbounded(pair[0]), order.unbounded(pair[1])
 
 
 def _join(
@@ -186,7 +199,7 @@ def _merge(
         return Unplaced.UNIFORM
     length = _length(out, along, probe, axes)
     branches: list[Extent] = []
-    scattered: set[Position] = set()
+    scattered: list[Scattered] = []
     mixed = False
     for name in operands:
         stretched = along not in axes[name] or _length(name, along, probe, axes) != length
@@ -197,13 +210,17 @@ def _merge(
         if position is Unplaced.UNIFORM:
             mixed = True
         elif isinstance(position, Scattered):
-            scattered.add(position)
+            scattered.append(position)
         elif isinstance(position, Unplaced):
             return position
         else:
             branches.append(position)
     if scattered:
-        return Unplaced.DISORDERED if branches or len(scattered) > 1 else scattered.pop()
+        cells = {each.cells for each in scattered}
+        together = unite([each.extent for each in scattered])
+        if branches or len(cells) > 1 or together is None:
+            return Unplaced.DISORDERED
+        return Scattered(together.unbounded if mixed else together, cells.pop())
     if not branches:
         return Unplaced.UNIFORM
     together = unite(branches)

@@ -29,6 +29,10 @@ _NOT_IN_ORDER = (
     "its cells are not in the order of the picture: rolled, flipped or gathered in another order; "
     "the value before that has its cells in order"
 )
+_CUT = (
+    "its cells are not in the order of the picture: those of blocks that were cut out of a map, or put "
+    "together in another order"
+)
 _UNPLACED: Pair = (Unplaced.UNKNOWN, Unplaced.UNKNOWN)
 
 
@@ -182,7 +186,9 @@ def _refuse(name: str, culprit: str, probe: Probe, axes: dict[str, str], costs: 
         return f"{said}, {_spell(names)}: cells along a line have no place in an image" + (
             "; the value before they were laid in a row has" if names == "NCT" else ""
         )
-    if names is None or "?" in names or "c" in names:
+    if names is not None and ("x" in names or ("C" in names and set(names) & set("hwt"))):
+        return f"{said}; {_CUT}"
+    if names is None or set(names) & set("?chwtx"):
         return f"{said}, but operator {culprit} leaves open {_OPEN[len(shape)]}"
     if names not in LAYOUTS:
         return f"{said} in the order {names}, which is none of {', '.join(LAYOUTS)}"

@@ -109,7 +109,8 @@ class Network:
         Parameters
         ----------
         selectors : sequence of str
-            Each an exact value name, "stages", "last", "neck", "heads", "all", a node name, an alias or a glob.
+            Each an exact value name, "stages", "last", "neck", "heads", "all", a node name, an alias or
+            a glob.
 
         Returns
         -------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "ATTENTIONS",
     "CARRIERS",
     "CHANNELS_LAST",
     "CONCATENATIONS",
@@ -49,6 +50,9 @@ FIRST_INPUT = _names(
     "ThresholdedRelu Tile Trilu Upsample",
 )
 """One operand that matters; its axes are the result's."""
+
+ATTENTIONS = _names("Attention MultiHeadAttention")
+"""Attention as one operator: rows of the first operand hear all others."""
 
 CONCATENATIONS = _names("Concat QLinearConcat")
 """Operands behind each other along one axis."""

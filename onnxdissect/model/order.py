@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from onnxdissect.model.extent import Extent, Lengths, Position, Scattered, Step, Unplaced
 
-__all__ = ["disorder", "move_scattered", "permuted", "scatter"]
+__all__ = ["disorder", "move_scattered", "permuted", "scatter", "unbounded"]
 
 _INDICES = Extent(0.0, 1.0, 1.0)
 
@@ -95,7 +96,8 @@ def move_scattered(
     """
     lengths: Lengths | None = step.lengths(axis)
     if lengths is None:
-        return Unplaced.DISORDERED
+        # laid in a row, cells are in whatever order they were in
+        return at if step.keeps_tokens else Unplaced.DISORDERED
     if step.node.op_type == "Reshape" and len(at.cells) in (*lengths, max(lengths)):
         # cut into blocks, each a row of cells, or put together again
         return at if max(lengths) % min(lengths) == 0 else Unplaced.DISORDERED
@@ -127,3 +129,21 @@ def disorder(position: Position) -> bool:
     """
     backwards = isinstance(position, Extent) and position.stride < 0
     return backwards or isinstance(position, Scattered) or position is Unplaced.DISORDERED
+
+
+def unbounded(position: Position) -> Position:
+    """Let each cell see everything, wherever it lies.
+
+    Parameters
+    ----------
+    position : Position
+        Along one axis.
+
+    Returns
+    -------
+    Position
+        In the same place or order.
+    """
+    if isinstance(position, Scattered):
+        return replace(position, extent=position.extent.unbounded)
+    return position.unbounded if isinstance(position, Extent) else position

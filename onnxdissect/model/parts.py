@@ -19,6 +19,8 @@ __all__ = ["Parts", "find_parts"]
 
 _MAPS = ("NCHW", "NHWC")
 _TOKENS = ("NTC", "TNC")
+# What stands between a product of integers and the numbers that they mean.
+_RESCALED = frozenset({"Cast", "ConvInteger", "MatMulInteger"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,9 @@ def _stand_in(
         node = flow.nodes[user]
         if node is not None and node.op_type == "DequantizeLinear" and flow.names[user] in layers:
             return representative[flow.names[user]]
+    node, users = flow.nodes[number], flow.after[number]
+    if node is not None and node.op_type in _RESCALED and len(users) == 1:
+        return _stand_in(flow, users[0], layers, representative)
     return None
 
 

@@ -31,6 +31,7 @@ def regroup(
     if prod(shape) != prod(out) or 0 in shape:
         return None
     letters: list[str] = []
+    filled = False
     i = 0
     while len(letters) < len(out):
         j = len(letters)
@@ -43,10 +44,14 @@ def regroup(
                 have, i = have * shape[i], i + 1
             else:
                 want, end = want * out[end], end + 1
+        filled |= source[start] in "HW" and "c" in source[start:i]
         letters.extend(_regroup_one(source[start:i], shape[start:i], out[j:end], tokens))
     if source[:1] == "T" and "N" not in source and letters[0] == "?" and out[0] == 1:
         # the probe's batch of one was laid into the row of cells, as dense layers over the last axis do
         letters[0] = "N"
+    if filled and letters.count("c") == 1 and "C" not in letters:
+        # the other parts of the channels have become cells; these are all that is left
+        letters[letters.index("c")] = "C"
     return "".join(letters)
 
 
@@ -63,31 +68,60 @@ def _regroup_one(
         whole = len(wide) == 1 and (len(real) > 1 or real == ["C"])
         for i in wide:
             letters[i] = "C" if whole else "c"
-    elif names == "HW" and out == (prod(shape),) and len(real) == 1:
+        return letters
+    if names == "HW" and len(real) == 1 and out == (prod(shape),):
         # a map of a single row or column
-        letters[0] = "T"
-    elif real == ["T"] and tokens is not None and len(out) == 2 and tokens == Tokens(0, out, 0):
-        letters[:] = "HW"
-    elif len(real) == 1 and len(wide) == 1:
-        letters[wide[0]] = real[0]
-    elif real == ["H", "W"] and len(wide) == 1:
-        letters[wide[0]] = "T"
-    elif real == ["T"] and len(wide) == 2 and tokens == Tokens(0, (out[wide[0]], out[wide[1]]), 0):
-        letters[wide[0]], letters[wide[1]] = "HW"
-    elif real == ["T"] and len(wide) > 2 and _rows(wide, out, tokens):
-        # rows of patches, and rows within each; columns, and columns within each
-        letters[wide[0]], letters[wide[_rows(wide, out, tokens)]] = "HW"
-    elif real in (["H"], ["W"]):
-        # rows of patches, and rows within each
-        letters[wide[0]] = real[0]
-    elif real[0] in "HW" and set(real[1:]) == {"?"} and len(wide) == 1:
-        # finer rows within each: repeated ones, or units that were turned into cells
-        letters[wide[0]] = real[0]
+        return ["T"]
+    if real == ["T"] and len(out) == 2 and 1 in out and tokens == Tokens(0, out, 0):
+        return ["H", "W"]
+    named = _merged(real) if len(wide) == 1 else _split(real, [out[i] for i in wide], tokens)
+    for i, letter in zip(wide, named, strict=True):
+        letters[i] = letter
     return letters
 
 
-def _rows(wide: list[int], out: tuple[int, ...], tokens: Tokens | None) -> int:
+def _merged(real: list[str]) -> str:
+    """Name one axis that is made of several."""
+    if len(real) == 1:
+        return real[0]
+    if real in (["H", "W"], ["h", "w"]):
+        return "T" if real[0] == "H" else "t"
+    if real in (["H", "h"], ["W", "w"]):
+        return real[0]
+    if real[0] in "HW" and set(real[1:]) <= {"?", "c"}:
+        # finer rows within each: repeated ones, or units that were turned into cells
+        return real[0]
+    # in any other order cells are not those of the picture
+    cells = set(real) & set("HWThwtx")
+    return "x" if cells and set(real) <= set("HWThwtxc?") else "?"
+
+
+def _split(real: list[str], wide: list[int], tokens: Tokens | None) -> str:
+    """Name the axes that one is taken apart into, or that several are regrouped to."""
+    open_ = "?" * len(wide)
+    if real in (["H"], ["W"]):
+        # rows of patches, and rows within each
+        return real[0] + (real[0].lower() if len(wide) == 2 else open_[1:])
+    if real == ["t"]:
+        # which of unequal sides is the height is not known any more
+        return "hw" if len(wide) == 2 and wide[0] == wide[1] else "x" * len(wide)
+    if real != ["T"]:
+        return "x" * len(wide) if set(real) <= set("hwx") else open_
+    if len(wide) == 2 and tokens == Tokens(0, (wide[0], wide[1]), 0):
+        return "HW"
+    rows = _rows(wide, tokens)
+    if len(wide) == 2 or not rows:
+        return open_
+    # rows of patches, and rows within each; columns, and columns within each
+    inside = [
+        "h" if rows == 2 else "?" * (rows - 1),
+        "w" if len(wide) - rows == 2 else "?" * (len(wide) - rows - 1),
+    ]
+    return f"H{inside[0]}W{inside[1]}"
+
+
+def _rows(wide: list[int], tokens: Tokens | None) -> int:
     """How many of the axes that tokens are cut into are rows; 0 where they do not fit the grid."""
     if tokens is None or tokens.length != tokens.cells:
         return 0
-    return next((n for n in range(1, len(wide)) if prod(out[i] for i in wide[:n]) == tokens.grid[0]), 0)
+    return next((n for n in range(1, len(wide)) if prod(wide[:n]) == tokens.grid[0]), 0)

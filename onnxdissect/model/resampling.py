@@ -85,7 +85,7 @@ def _within(step: Step, letter: str) -> int:
     for names, length in list(zip(step.out_axes, step.out_shape, strict=True))[
         step.out_axes.index(letter) + 1 :
     ]:
-        if names != "?":
+        if names not in ("?", letter.lower()):
             break
         block *= length
     return block

@@ -24,6 +24,8 @@ onnxruntime = import_onnxruntime()
 # onnxruntime prints to stderr what it then raises; the raised text is the one people get to read
 _FATAL_ONLY = 4
 
+_WIDE_SUMS = "session.x64quantprecision"
+
 CUSTOM_OPS = "onnxdissect/custom-ops"
 """Key of a graph's meta data: shared libraries of the operators it needs."""
 
@@ -147,6 +149,8 @@ def open_runtime(
         options.intra_op_num_threads = threads
     if providers[0][0] != "CPUExecutionProvider":
         options.add_session_config_entry(RECORD_PLACEMENT, "1")
+    # processors without VNNI otherwise add up products of bytes in 16 bits, which overflow
+    options.add_session_config_entry(_WIDE_SUMS, "1")
     if not spin:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     source: str | bytes

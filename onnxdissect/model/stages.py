@@ -1,9 +1,9 @@
-"""Stages: the block output at the end of each resolution of the trunk, or at four depths where none changes."""
+"""Stages: the output of the trunk's last block at each resolution, or at four depths where none changes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from onnxdissect.model.blocks import Block, Style, find_outputs, split_blocks, style_of
@@ -13,6 +13,7 @@ from onnxdissect.model.trunk import (
     Maps,
     Trunk,
     has_weights,
+    is_depthwise,
     is_pointwise,
     predictions,
     weights_follow,
@@ -70,14 +71,15 @@ def find_stages(
     list of int
         In topological order.
     """
-    blocks = split_blocks(flow, trunk, candidates.activated)
-    style = style_of(flow, blocks, directly)
-    ends = [(n, block) for n, block in find_outputs(flow, trunk, blocks, style) if n in maps.cells]
-    ends = [(_listed(n, block, candidates), block) for n, block in ends]
-    ends = [(n, block) for n, block in ends if n >= 0]
-    ends = _without_head(flow, trunk, maps, ends, style)
+    style, blocks, ends = _ends_of_blocks(flow, trunk, maps, candidates, directly)
+    if trunk.up:
+        cut = _first_projection(flow, blocks, ends, candidates)
+        if cut is not None:
+            trunk = replace(trunk, chain=trunk.chain[: trunk.chain.index(cut)])
+            style, blocks, ends = _ends_of_blocks(flow, trunk, maps, candidates, directly)
+    ends = _without_head(flow, trunk, maps, blocks, ends, style)
     if not trunk.whole:
-        ends = _without_lateral(flow, trunk, ends, style, candidates)
+        ends = _without_towers(flow, ends, style)
     if not ends:
         path = [n for n in trunk.chain if n in candidates.listed and n in maps.cells]
         return _last_of_each(path, flow, 1)
@@ -90,15 +92,29 @@ def find_stages(
     return chosen if trunk.whole or trunk.up else _without_extras(flow, trunk, maps, numbers, chosen)
 
 
+def _ends_of_blocks(
+    flow: Flow, trunk: Trunk, maps: Maps, candidates: Candidates, directly: Callable[[int, int], bool]
+) -> tuple[Style, list[Block], _Ends]:
+    blocks = split_blocks(flow, trunk, candidates.activated)
+    style = style_of(flow, blocks, directly)
+    ends = [(n, block) for n, block in find_outputs(flow, trunk, blocks, style) if n in maps.cells]
+    ends = [(_listed(n, block, candidates), block) for n, block in ends]
+    return style, blocks, [(n, block) for n, block in ends if n >= 0]
+
+
 def _listed(number: int, block: Block, candidates: Candidates) -> int:
     """Member of the block up to the value that is a layer; -1 for none."""
     fitting = [n for n in block.members if n <= number and n in candidates.listed]
     return fitting[-1] if fitting else -1
 
 
-def _without_head(flow: Flow, trunk: Trunk, maps: Maps, ends: _Ends, style: Style) -> _Ends:
+def _without_head(
+    flow: Flow, trunk: Trunk, maps: Maps, blocks: list[Block], ends: _Ends, style: Style
+) -> _Ends:
     """Leave out what only prepares or makes the prediction: class maps, and a head's last expansion."""
     kept = list(ends)
+    # elsewhere (NFNet, RegNet-Z) the last expansion is counted among the features
+    depthwise = any(is_depthwise(flow, block.members[0]) for block in blocks)
     follow = weights_follow(flow)
     predicted = set(predictions(flow, maps))
     while len(kept) > 1:
@@ -111,6 +127,7 @@ def _without_head(flow: Flow, trunk: Trunk, maps: Maps, ends: _Ends, style: Styl
         prepares = (
             trunk.whole
             and style.linear
+            and depthwise
             and block.activated is not None
             and kept[-2][1].activated is None
             and not any(_looks_around(flow, n) for n in trunk.chain if kept[-2][0] < n <= number)
@@ -132,30 +149,46 @@ def _layers_behind(flow: Flow, number: int) -> int:
     return max(most.values())
 
 
-def _without_lateral(flow: Flow, trunk: Trunk, ends: _Ends, style: Style, candidates: Candidates) -> _Ends:
-    """Leave out the projections in front of a pyramid or a head."""
+def _first_projection(flow: Flow, blocks: list[Block], ends: _Ends, candidates: Candidates) -> int | None:
+    """Find where a pyramid begins: a projection of the trunk's last block that only narrower ones follow.
+
+    A convolution behind a concatenation is the end of that block instead.
+    """
+    home = {number: block for block in blocks for number in block.members}
+    for i in range(1, len(ends)):
+        first = ends[i][1].members[0]
+        before = ends[i - 1][0]
+        source = home.get(flow.source(flow.dominators[first]))
+        if (
+            is_pointwise(flow, first)
+            and flow.grids[first] == flow.grids[before]
+            and source is not None
+            and source.kind != "concat"
+            and not is_depthwise(flow, source.members[0])
+            and all(candidates.units[n] < candidates.units[before] for n, _ in ends[i:])
+        ):
+            return first
+    return None
+
+
+def _without_towers(flow: Flow, ends: _Ends, style: Style) -> _Ends:
+    """Leave out convolutions behind the residual blocks of the last resolution."""
     kept = list(ends)
     while len(kept) > 1:
-        (number, block), (before, last) = kept[-1], kept[-2]
-        if block.kind != "weights" or flow.grids[number] != flow.grids[before]:
-            break
-        first = block.members[0]
-        straight = flow.source(flow.dominators[first]) in last.members and last.kind != "concat"
-        narrower = candidates.units[number] < candidates.units[before]
-        projected = trunk.up and is_pointwise(flow, first) and straight and narrower
+        (number, block), (before, _) = kept[-1], kept[-2]
         behind = (
             style.shortcuts
             and not style.linear
             and any(b.kind == "sum" and flow.grids[n] == flow.grids[number] for n, b in kept)
         )
-        if not (projected or behind):
+        if block.kind != "weights" or flow.grids[number] != flow.grids[before] or not behind:
             break
         kept.pop()
     return kept
 
 
 def _without_extras(flow: Flow, trunk: Trunk, maps: Maps, numbers: list[int], chosen: list[int]) -> list[int]:
-    """Leave out feature layers of a single spatial convolution each, behind a backbone with heads of its own."""
+    """Leave out feature layers of a single spatial convolution each, behind a backbone with heads."""
     kept = list(chosen)
     chains = [flow.chain(leaf) for leaf in predictions(flow, maps)]
     while len(kept) > _EXTRA_STAGES:

@@ -129,7 +129,7 @@ def find_trunk(flow: Flow, outputs: Collection[int], maps: Maps, describes_image
             end = _end_before_heads(flow, outputs, maps)
     if end is None:
         return None
-    chain = [number for number in flow.chain(end)]
+    chain = flow.chain(end)
     if not whole:
         chain = _without_encoder(flow, chain, maps)
     return Trunk(chain, whole, up)

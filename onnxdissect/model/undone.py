@@ -115,8 +115,8 @@ class Rearrangements:
             for value in node.inputs
             if value is not None and probe.shapes.get(name_of(value)) == shape
         ]
-        pasts = [past for past in pasts if past]
-        if not pasts:
+        # what came another way (an attention's result beside its shortcut) has no such past, nor has the sum
+        if not pasts or not all(pasts):
             return ()
         depth = min(map(len, pasts))
         levels: list[Rearranged] = []

@@ -74,7 +74,9 @@ def heat_of(dissection: Dissection, info: LayerInfo) -> Heat | None:
         cells, left = info.shape[axis], maps.shape[2 + axis]
         # cells were merged two by two, so that 7 became 4
         merged = 2 ** round(math.log2(cells / left)) if left else 1
-        anchors = {"receptive-field": info.geometry, "effective": info.effective}.get(info.upsample)
+        anchors: Mapping[str, Any] | None = None
+        if info.upsample != "resize":
+            anchors = info.effective if info.upsample == "effective" else info.geometry
         if anchors and pixels:
             offset, stride = anchors["offset"][axis], anchors["stride"][axis]
             a, b = pixels[axis] / stride, -(0.5 + offset) / stride

@@ -47,9 +47,11 @@ def with_reliability(
     summary = replace(summary, rare_labels=int((concept_images[named[named >= 0]] < RARE).sum()))
     if summary.unique_low is None:
         return list(units), summary
-    known = [(unit.iou, _number(unit.iou_low), _number(unit.stability)) for unit in units]
-    iou, low, stability = np.array(known, np.float64).reshape(-1, 3).T
-    found = reliable(iou, low, stability, iou_threshold)
+    known = [
+        (unit.iou, _number(unit.iou_low), _number(unit.iou_high), _number(unit.stability)) for unit in units
+    ]
+    iou, low, high, stability = np.array(known, np.float64).reshape(-1, 4).T
+    found = reliable(iou, low, high, stability, iou_threshold)
     return (
         [replace(unit, reliable=bool(held)) for unit, held in zip(units, found.tolist(), strict=True)],
         replace(
