@@ -72,7 +72,7 @@ def _regroup_one(
     if names == "HW" and len(real) == 1 and out == (prod(shape),):
         # a map of a single row or column
         return ["T"]
-    if real == ["T"] and len(out) == 2 and 1 in out and tokens == Tokens(0, out, 0):
+    if real == ["T"] and 1 in out and tokens is not None and (tokens.length, tokens.grid) == (prod(out), out):
         return ["H", "W"]
     named = _merged(real) if len(wide) == 1 else _split(real, [out[i] for i in wide], tokens)
     for i, letter in zip(wide, named, strict=True):
