@@ -15,7 +15,6 @@ import models
 from models import Builder, save
 from onnxdissect.errors import LayerLayoutError, ModelRuntimeError, ParameterError
 from onnxdissect.model import choose_preprocessing, load_network
-from onnxdissect.model.hints import fitting_layouts
 from onnxdissect.model.sizes import size_warnings
 
 
@@ -148,8 +147,14 @@ def test_the_run_says_a_placeholder_size(tmp_path: Path) -> None:
     assert "warning: the file declares images of 32x32 pixels" in " ".join(err.split())
 
 
-def test_hints_offer_no_tokens_where_the_channels_are_in_groups() -> None:
-    assert fitting_layouts((1, 196, 64))[0] == "NTC"
+def test_no_layout_is_offered_for_groups_of_channels(tmp_path: Path) -> None:
+    b = Builder()
+    x = b.node("Reshape", b.relu(b.conv("image", 8)), b.constant([0, 4, -1], np.int64), name="groups")
+    network = load_network(save(b.model(x), tmp_path / "m.onnx"))
+    with pytest.raises(LayerLayoutError) as caught:
+        network.select(["groups"])
+    assert caught.value.candidates == ()
+    assert "--layout" not in str(caught.value.hint)
 
 
 def test_a_layout_of_another_rank(tmp_path: Path) -> None:

@@ -234,15 +234,18 @@ def _squeeze(
         return None
     if node.op_type == "Squeeze":
         kept = "".join(letter for i, letter in enumerate(source) if i not in listed)
-        left = set(kept) & {"H", "W"}
-        if {"N", "H", "W"} <= set(source) and len(kept) == 3 and "N" in kept and len(left) == 1:
-            # a map of a single row or column keeps its cells
+        left = set("HW") & set(kept)
+        if set("NHW") <= set(source) and len(kept) == 3 and len(left) == 1:
             letter = left.pop()
+            # a map of a single row or column keeps its cells
             return kept.replace(letter, "T") if out[kept.index(letter)] > 1 else kept
         return kept
     if tokens is not None and "T" in source and set("HW").isdisjoint(source):
         at = source.index("T")
-        if listed in ({at}, {at + 1}) and tokens == Tokens(0, out[at : at + 2], 0):
+        if listed in ({at}, {at + 1}) and (tokens.length, tokens.grid) == (
+            tokens.cells,
+            out[at : at + 2],
+        ):
             return source.replace("T", "HW")
     rest = iter(source)
     # the one picture that a Gather took out gets its batch of one back

@@ -229,8 +229,8 @@ def _told_apart(preprocessing: Preprocessing, image: ImageInput) -> Preprocessin
         kept = len(np.unique(np.clip(np.rint(values), limits.min, limits.max)))
         if kept < _FEWEST_LEVELS:
             raise ParameterError(
-                f"the network takes pixels as {image.dtype}: prepared so, {kept} of their 256 values "
-                f"are left ({preprocessing.name})",
+                f"the network takes pixels as {image.dtype}: prepared so, {kept} of their 256 values are "
+                f"left ({preprocessing.name})",
                 hint="--preset raw, or a mean, std and scale that keep them apart",
             )
     return preprocessing

@@ -69,10 +69,10 @@ def _regroup_one(
         for i in wide:
             letters[i] = "C" if whole else "c"
         return letters
-    if names == "HW" and out == (prod(shape),) and len(real) == 1:
+    if names == "HW" and len(real) == 1 and out == (prod(shape),):
         # a map of a single row or column
         return ["T"]
-    if real == ["T"] and tokens is not None and len(out) == 2 and tokens == Tokens(0, out, 0):
+    if real == ["T"] and 1 in out and tokens is not None and (tokens.length, tokens.grid) == (prod(out), out):
         return ["H", "W"]
     named = _merged(real) if len(wide) == 1 else _split(real, [out[i] for i in wide], tokens)
     for i, letter in zip(wide, named, strict=True):

@@ -65,11 +65,10 @@ def size_warnings(
     if not small:
         return []
     grids = ", ".join(f"{layer.name!r} has {layer.grid[0]}x{layer.grid[1]} cells" for layer in small[-1:])
-    larger = f"{_rounded(of_data[0])}x{_rounded(of_data[1])}"
     return [
-        f"the file declares images of {size[0]}x{size[1]} pixels, and the data has "
-        f"{of_data[0]}x{of_data[1]}: layer {grids}. If the network takes other sizes, --image-size {larger} "
-        "says more"
+        f"the file declares images of {size[0]}x{size[1]} pixels, and the data has {of_data[0]}x{of_data[1]}"
+        f": layer {grids}. If the network takes other sizes, --image-size {_rounded(of_data[0])}x"
+        f"{_rounded(of_data[1])} says more"
     ]
 
 
