@@ -3,8 +3,8 @@
 An axis is written as one letter: ``N``, ``C``, ``H``, ``W``; ``T`` for tokens, that is the cells of a map in
 a row and what is put beside them; ``c`` for a part of the channels (a group, a head). Where a map is cut into
 blocks, ``h`` and ``w`` are rows and columns within each, ``t`` its cells in a row, and ``x`` cells that were
-put together in another order than the picture's. ``?`` is anything else. A convolutional network exported from a
-channels-last framework is a mixture, so the answer belongs to the value, not to the model.
+put together in another order than the picture's. ``?`` is anything else. A convolutional network exported
+from a channels-last framework is a mixture, so the answer belongs to the value, not to the model.
 """
 
 from __future__ import annotations

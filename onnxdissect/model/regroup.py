@@ -44,7 +44,7 @@ def regroup(
                 have, i = have * shape[i], i + 1
             else:
                 want, end = want * out[end], end + 1
-        filled |= source[start] in "HW" and "c" in source[start:i]
+        filled |= source[start:i][:1] in ("H", "W") and "c" in source[start:i]
         letters.extend(_regroup_one(source[start:i], shape[start:i], out[j:end], tokens))
     if source[:1] == "T" and "N" not in source and letters[0] == "?" and out[0] == 1:
         # the probe's batch of one was laid into the row of cells, as dense layers over the last axis do
