@@ -44,8 +44,9 @@ def regroup(
             else:
                 want, end = want * out[end], end + 1
         letters.extend(_regroup_one(source[start:i], shape[start:i], out[j:end], tokens))
-    if source[:1] == "T" and "N" not in source and letters[0] == "?" and out[0] == 1:
-        # the probe's batch of one was laid into the row of cells, as dense layers over the last axis do
+    if source[:1] in ("T", "c") and "N" not in source and letters[0] == "?" and out[0] == 1:
+        # the probe's batch of one was laid into the row of cells, as dense layers over the last axis do, or
+        # counted among the heads
         letters[0] = "N"
     return "".join(letters)
 
