@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import onnx_ir as ir
 
 from onnxdissect.model.graph import attribute, name_of
-from onnxdissect.model.kernels import channels_last
+from onnxdissect.model.kernels import channels_last, kernel_shape
 from onnxdissect.model.layers import ImageInput
 from onnxdissect.model.operators import (
     CONCATENATIONS,
@@ -153,6 +153,10 @@ def _node_tokens(node: ir.Node, index: int, letters: str, known: Meanings, probe
         if letters[axis] == "T":
             length = probe.shapes[name_of(node.outputs[0])][axis]
             return join_tokens(parts, axis, length, known.tokens, probe)
+    if op in MATRIX_PRODUCTS and letters.index("T") >= len(letters) - 2:
+        # queries have a grid of their own: coarser than that of the keys where attention shrinks the map
+        rows = letters.index("T") == len(letters) - 2
+        return known.tokens.get(first if rows else name_of(node.inputs[1]))
     if op in CONCATENATIONS or op in POINTWISE or op in MATRIX_PRODUCTS:
         found = {known.tokens[name_of(v)] for v in node.inputs if v is not None and v.name in known.tokens}
         return found.pop() if len(found) == 1 else None
@@ -203,7 +207,7 @@ def _node_axes(node: ir.Node, known: Meanings, probe: Probe) -> str | None:
     if op in CONCATENATIONS:
         return _agree([axes[name] for name in operands])
     if op in MATRIX_PRODUCTS:
-        return _product(node, axes, first)
+        return _product(node, known, first)
     if first not in axes:
         return None
     source = axes[first]
@@ -213,15 +217,30 @@ def _node_axes(node: ir.Node, known: Meanings, probe: Probe) -> str | None:
     if handler is not None:
         return handler(node, source, probe)
     if op in SPATIAL:
-        if channels_last(node):
-            return source if source == "NHWC" else None
-        # on anything but (N, C, H, W) the operator mixes axes that we know with ones that we do not
-        return "NCHW" if source in ("NCHW", "N?HW", "NcHW") else None
+        return _spatial(node, source)
     if op in RESHAPES:
         tokens = known.tokens.get(first)
         named = _squeeze(node, source, out, probe, tokens) if op in ("Squeeze", "Unsqueeze") else None
         return named or regroup(source, probe.shapes[first], out, tokens)
     return None
+
+
+def _spatial(node: ir.Node, source: str) -> str | None:
+    if channels_last(node):
+        return source if source == "NHWC" else None
+    if source in ("NCHW", "N?HW", "NcHW"):
+        return "NCHW"
+    if len(source) != 4 or source[0] != "N" or source[1] not in "C?":
+        return None
+    if node.op_type in CONVOLUTIONS and kernel_shape(node) == (1, 1) and not _strided(node):
+        # a product over the units, whatever the other axes are: patches and the cells within each
+        return "NC" + source[2:]
+    return None
+
+
+def _strided(node: ir.Node) -> bool:
+    """Whether an operator of one cell skips or adds some."""
+    return any(n != 1 for n in attribute(node, "strides", ())) or any(attribute(node, "pads", ()))
 
 
 def _squeeze(
@@ -337,7 +356,8 @@ def _agree_one(letters: list[str]) -> str:
     return known.pop() if len(known) == 1 else "?"
 
 
-def _product(node: ir.Node, axes: dict[str, str], first: str) -> str | None:
+def _product(node: ir.Node, known: Meanings, first: str) -> str | None:
+    axes = known.axes
     if first not in axes or attribute(node, "transA", 0):
         return None
     source = axes[first]
@@ -347,9 +367,10 @@ def _product(node: ir.Node, axes: dict[str, str], first: str) -> str | None:
         # queries by keys, or weights by values: rows of the one, columns of the other
         if node.op_type != "MatMul" or len(other) != len(source) or len(source) < 2:
             return None
-        return "".join(map(_agree_one, map(list, zip(source[:-2], other[:-2], strict=True)))) + (
-            source[-2] + other[-1]
-        )
+        ends = source[-2] + other[-1]
+        if ends == "TT" and known.tokens.get(first) != known.tokens.get(name_of(right)):
+            ends = "T?"
+        return "".join(map(_agree_one, map(list, zip(source[:-2], other[:-2], strict=True)))) + ends
     # features that are no units yet (cells and units in a row, the pixels of a patch) become units
     units = source[-1] in "Cc" or (source[-1] in "?tx" and not set("Cc") & set(source))
     return source[:-1] + ("C" if units else "?")

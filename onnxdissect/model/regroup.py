@@ -46,8 +46,9 @@ def regroup(
                 want, end = want * out[end], end + 1
         filled |= source[start : start + 1] in ("H", "W") and "c" in source[start:i]
         letters.extend(_regroup_one(source[start:i], shape[start:i], out[j:end], tokens))
-    if source[:1] == "T" and "N" not in source and letters[0] == "?" and out[0] == 1:
-        # the probe's batch of one was laid into the row of cells, as dense layers over the last axis do
+    if source[:1] in ("T", "c") and "N" not in source and letters[0] == "?" and out[0] == 1:
+        # the probe's batch of one was laid into the row of cells, as dense layers over the last axis do, or
+        # counted among the heads
         letters[0] = "N"
     if filled and letters.count("c") == 1 and "C" not in letters:
         # the other parts of the channels have become cells; these are all that is left
