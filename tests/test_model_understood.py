@@ -28,7 +28,7 @@ def test_exports_of_vision_transformers_are_silent() -> None:
 
 
 def lost(tmp_path: Path, *, layers: bool = True) -> Path:
-    """Pixels shuffled in an order that no layout has, and convolutions behind; the second says its axes anew."""
+    """Pixels shuffled in an order that no layout has; the second convolution behind says its axes anew."""
     b = Builder((1, 3, 8, 8))
     x = b.conv("image", 4, name="c1") if layers else "image"
     units = 4 if layers else 3
