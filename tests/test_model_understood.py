@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from models import Builder, channels_last, encoder_decoder, inception, plain, quantised, residual, save
@@ -60,7 +61,7 @@ def test_little_compute_is_said(tmp_path: Path) -> None:
     assert warning == "little of the network was understood: the layers found reach 30% of its compute"
 
 
-def post_processed(values: int) -> Builder:
+def post_processed(values: int) -> onnx.ModelProto:
     """Boxes of a detector: the predictions of two maps in one row, decoded without a weight."""
     b = Builder((1, 3, 8, 8))
     x = b.relu(b.conv(b.relu(b.conv("image", 16, name="c1")), 16, name="c2"))
@@ -73,13 +74,11 @@ def post_processed(values: int) -> Builder:
     boxes = b.node("Concat", *rows, axis=1)
     for _ in range(values):
         boxes = b.node("Exp", boxes)
-    b.last = boxes
-    return b
+    return b.model(boxes)
 
 
 def test_decoding_boxes_is_no_loss(tmp_path: Path) -> None:
-    b = post_processed(40)
-    network = load_network(save(b.model(b.last), tmp_path / "boxes.onnx"))
+    network = load_network(save(post_processed(40), tmp_path / "boxes.onnx"))
     coverage = measure_coverage(network)
     assert 2 * coverage.open_values > coverage.values
     assert coverage.severed_values == 0
