@@ -155,7 +155,8 @@ def _node_tokens(node: ir.Node, index: int, letters: str, known: Meanings, probe
     if op in MATRIX_PRODUCTS and letters.index("T") >= len(letters) - 2:
         # queries have a grid of their own: coarser than that of the keys where attention shrinks the map
         rows = letters.index("T") == len(letters) - 2
-        return known.tokens.get(first if rows else name_of(node.inputs[1]))
+        right = node.inputs[1]
+        return known.tokens.get(first if rows or right is None else name_of(right))
     if op in CONCATENATIONS or op in POINTWISE or op in MATRIX_PRODUCTS:
         found = {known.tokens[name_of(v)] for v in node.inputs if v is not None and v.name in known.tokens}
         return found.pop() if len(found) == 1 else None
