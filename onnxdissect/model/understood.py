@@ -11,7 +11,7 @@ __all__ = ["coverage_warnings", "open_values"]
 # values open inside attention, and a detector two thirds of them behind its last map.
 _LEAST_SHARE = 0.75
 _MOST_SEVERED = 0.1
-# Nested transformers, followed nowhere but at their ends, leave 0.94; MobileViT, followed around its patches, 0.8.
+# Nested transformers, followed only at their ends, leave 0.94; MobileViT, followed around its patches, 0.8.
 _MOST_OPEN = 0.9
 
 
