@@ -67,6 +67,7 @@ SELECTIONS: dict[str, Callable[[Told, float], bool]] = {
     "- and q-value at most 0.05": lambda told, threshold: told.iou > threshold and told.q_value <= 0.05,
     "- and interval above the threshold": lambda told, threshold: told.low > threshold,
     "- and stability above 0.9": lambda told, threshold: told.iou > threshold and told.stability > 0.9,
+    "- and both of these": lambda told, threshold: told.low > threshold and told.stability > 0.9,
     "reliable": lambda told, threshold: told.reliable,
 }
 PREDICTORS: dict[str, Callable[[Told], float]] = {

@@ -9,6 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from onnxdissect.core.upsample import Field
+from onnxdissect.errors import ParameterError, nearest
 from onnxdissect.model import (
     PROBE_IMAGES,
     EffectiveCentre,
@@ -88,7 +89,15 @@ def place_layers(
     ------
     ModelRuntimeError
         If onnxruntime fails.
+    ParameterError
+        If `by_layer` names none of the layers.
     """
+    names = [layer.name for layer in layers]
+    for name in by_layer or {}:
+        if name not in names:
+            raise ParameterError(
+                f"a map is asked for layer {name!r}, which is not dissected", candidates=nearest(name, names)
+            )
     asked = [(by_layer or {}).get(layer.name, upsample) for layer in layers]
     by_rule = [
         map_ in ("auto", "receptive-field") and layer.receptive_field is not None
@@ -107,6 +116,11 @@ def place_layers(
         elif rule and quick is not None:
             auto = map_ == "auto"
             places.append(settle(layer, network.size, quick) if auto else _as_asked(layer, quick))
+        elif map_ == "receptive-field" and layer.grid != (1, 1):
+            said = (
+                f"the graph does not tell where layer {layer.name!r} has its cells; it is upsampled by resize"
+            )
+            places.append(replace(_EVEN, warning=said))
         else:
             places.append(_EVEN)
     return tuple(places)

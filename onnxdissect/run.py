@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from onnxdissect.batching import GPU_LANES, batch_size_of, block_size
 from onnxdissect.claim import claim
+from onnxdissect.core.candidates import check_min_images
 from onnxdissect.core.null import Shuffles
 from onnxdissect.core.pipeline import Progress, run_pass, tally
 from onnxdissect.core.plan import LayerPlan, Plan
@@ -37,6 +38,7 @@ from onnxdissect.model import (
     open_session,
 )
 from onnxdissect.model.coverage import measure_coverage
+from onnxdissect.model.sizes import size_warnings
 from onnxdissect.model.understood import coverage_warnings
 from onnxdissect.outcome import Uncertain, identity_of, tool_versions, write_run
 from onnxdissect.parameters import Parameters
@@ -199,6 +201,7 @@ def dissect(
         load_network(network_path)
     with kernels_warming(notify):
         dataset = open_data(data, progress, groups).subset(split=split, limit=limit)
+        check_min_images(min_images, len(dataset))
         network = load_network(
             network_path,
             image_size=image_size,
@@ -243,6 +246,7 @@ def dissect(
         warnings = [
             *coverage_warnings(coverage, network.listing),
             *session.warnings,
+            *size_warnings(network.input, network.size, dataset.image_size, chosen, image_size),
             *(place.warning for place in places if place.warning),
             *group_warnings(plan.groups),
             *quantile_warnings(plan.layers, plan.quantiles, plan.images),

@@ -6,6 +6,7 @@ Imports nothing from the package: whatever both agree on was written twice.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from statistics import NormalDist
 from typing import Any
 
@@ -171,7 +172,7 @@ def false_discovery_rates(p: list[float]) -> list[float]:
 
 
 def reliable(
-    units: list[tuple[float, float | None, float | None, float | None]],
+    units: Sequence[tuple[float, float | None, float | None, float | None]],
     threshold: float,
     stable: float = 0.9,
     level: float = 0.05,

@@ -74,6 +74,17 @@ def test_the_scan_over_offsets_prints_a_row_per_layer(tmp_path: Path) -> None:
     assert done.stdout.count("+0.00:1.00") == 2
 
 
+def test_places_prints_a_row_per_network(tmp_path: Path) -> None:
+    chain = [Convolution(4, (3, 3), (2, 2), (1, 1, 1, 1)), Convolution(4, (3, 3), (1, 1), (1, 1, 1, 1))]
+    network(tmp_path / "net.onnx", chain, pool=False, seed=1)
+    command = [sys.executable, str(BENCHMARKS / "places.py"), str(tmp_path / "net.onnx"), "--quick"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    row = done.stdout.splitlines()[1].split()
+    assert row[0] == "net" and int(row[1]) == int(row[2]) > 0
+    assert all(abs(float(cells)) < 1 for cells in row[3:5])
+
+
 def test_replication_tells_what_comes_out_again(tmp_path: Path) -> None:
     network(tmp_path / "net.onnx", [Convolution(6, (3, 3), (2, 2), (1, 1, 1, 1))], pool=False, seed=1)
     broden(tmp_path / "data", 24, seed=2)

@@ -111,7 +111,7 @@ def test_impossible_numbers_are_refused(world: Path) -> None:
 
 
 def test_without_a_candidate_nothing_has_a_label(world: Path) -> None:
-    run = dissect(world, min_images=31)
+    run = dissect(world, min_images=30)
     assert {unit.label for unit in run.units()} == {""}
     assert {(unit.iou_low, unit.stability, unit.p_value) for unit in run.units()} == {(None, None, 1.0)}
     assert run.summary()[0].detectors == 0

@@ -61,7 +61,7 @@ def test_image_inputs(
     batch: int | None,
     size: tuple[int, int] | None,
 ) -> None:
-    network = load(models.plain(shape=shape), image_size=(40, 48))
+    network = load(models.plain(shape=shape), default_size=(40, 48))
     found = network.input
     assert (found.layout, found.channels, found.batch, found.size) == (layout, channels, batch, size)
     assert found.dtype == "float32"

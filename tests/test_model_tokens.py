@@ -186,6 +186,42 @@ def test_a_pooled_map_is_to_be_had_by_name(tmp_path: Path) -> None:
     assert named(network, "gate").grid == (1, 1)
 
 
+@pytest.mark.parametrize("way", ["Reshape", "Squeeze"])
+@pytest.mark.parametrize("rows", [1, 2])
+def test_tokens_of_a_single_row_become_a_map_again(tmp_path: Path, rows: int, way: str) -> None:
+    """What readers of text do: a strip of cells, mixed as tokens, convolved again."""
+    if way == "Squeeze" and rows > 1:
+        pytest.skip("only an axis of one is squeezed")
+    b = Builder((1, 3, 16 * rows, 56))
+    x = b.relu(b.conv("image", 8, (16, 8), stride=8, pads=(0, 0, 0, 0)))
+    x = b.node("AveragePool", x, kernel_shape=(1, 1), strides=(2 if rows > 1 else 1, 1))
+    if way == "Reshape":
+        x = b.node("Reshape", x, b.constant((0, 8, -1), np.int64), name="flat")
+    else:
+        x = b.node("Squeeze", x, b.constant([2], np.int64), name="flat")
+    x = b.node("MatMul", b.node("Transpose", x, perm=(0, 2, 1)), b.weight((8, 8)), name="mixed")
+    if way == "Reshape":
+        x = b.node("Reshape", x, b.constant((1, rows, 7, 8), np.int64), name="back")
+    else:
+        x = b.node("Unsqueeze", x, b.constant([1], np.int64), name="back")
+    x = b.node("Transpose", x, perm=(0, 3, 1, 2))
+    b.units[x] = 8
+    network = load(b.model(b.relu(b.conv(x, 12, 1), name="deep")), tmp_path)
+    assert [(named(network, n).layout, named(network, n).grid) for n in ("mixed", "back", "deep")] == [
+        ("NTC", (rows, 7)),
+        ("NHWC", (rows, 7)),
+        ("NCHW", (rows, 7)),
+    ]
+    field = named(network, "deep").receptive_field
+    assert field is not None
+    assert (field.offset, field.stride[1]) == ((7.5, 3.5), 8.0)
+    batch = images(network, 1)
+    (maps,) = open_session(network, network.select(["mixed"]), verify=batch)(batch)
+    (whole,) = run_whole(network.path, ["mixed"], batch)
+    np.testing.assert_allclose(maps, as_map(whole, "NTC", 0, (rows, 7)), atol=1e-5)
+    assert network.select(["last"])[0].name == "deep"
+
+
 # -------------------------------------------------------------------------------------- stated layouts
 
 

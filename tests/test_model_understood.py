@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
 
 from models import Builder, channels_last, encoder_decoder, inception, plain, quantised, residual, save
@@ -27,7 +29,7 @@ def test_exports_of_vision_transformers_are_silent() -> None:
 
 
 def lost(tmp_path: Path, *, layers: bool = True) -> Path:
-    """Pixels shuffled through six axes, in an order that no layout has."""
+    """Pixels shuffled in an order that no layout has; the second convolution behind says its axes anew."""
     b = Builder((1, 3, 8, 8))
     x = b.conv("image", 4, name="c1") if layers else "image"
     units = 4 if layers else 3
@@ -35,6 +37,9 @@ def lost(tmp_path: Path, *, layers: bool = True) -> Path:
     x = b.node("Reshape", x, b.constant((1, 8, units * 2, 4), "i8"), name="other")
     for i in range(5):
         x = b.node("Relu", x, name=f"r{i}")
+    b.units[x] = 8
+    for i in range(2 * layers):
+        x = b.conv(x, 4, name=f"behind{i}")
     return save(b.model(x), tmp_path / "lost.onnx")
 
 
@@ -54,6 +59,59 @@ def test_little_compute_is_said(tmp_path: Path) -> None:
     network = load_network(save(plain(), tmp_path / "m.onnx"))
     (warning,) = coverage_warnings(Coverage(0.3, 0, 10, "", ""), network.listing)
     assert warning == "little of the network was understood: the layers found reach 30% of its compute"
+
+
+def post_processed(values: int) -> onnx.ModelProto:
+    """Boxes of a detector: the predictions of two maps in one row, decoded without a weight."""
+    b = Builder((1, 3, 8, 8))
+    x = b.relu(b.conv(b.relu(b.conv("image", 16, name="c1")), 16, name="c2"))
+    rows = []
+    for name in ("a", "b"):
+        y = b.node("Reshape", b.conv(x, 8, name=name), b.constant((1, 2, 4, 8, 8), "i8"))
+        rows.append(
+            b.node("Reshape", b.node("Transpose", y, perm=(0, 3, 4, 1, 2)), b.constant((1, -1, 4), "i8"))
+        )
+    boxes = b.node("Concat", *rows, axis=1)
+    for _ in range(values):
+        boxes = b.node("Exp", boxes)
+    return b.model(boxes)
+
+
+def test_decoding_boxes_is_no_loss(tmp_path: Path) -> None:
+    network = load_network(save(post_processed(40), tmp_path / "boxes.onnx"))
+    coverage = measure_coverage(network)
+    assert 2 * coverage.open_values > coverage.values
+    assert coverage.severed_values == 0
+    assert coverage_warnings(coverage, network.listing) == []
+
+
+def test_logits_do_not_stand_for_the_maps_before_them(tmp_path: Path) -> None:
+    """Dense units at the end have everything behind them, whether maps were found there or not."""
+    b = Builder((1, 3, 8, 8))
+    x = b.relu(b.conv("image", 4, name="c1"))
+    x = b.node("Reshape", x, b.constant((1, 8, 4, 8), "i8"), name="shuffled")
+    x = b.node("Reshape", x, b.constant((1, 32, 8), "i8"), name="rows")
+    for width in (8, *[64] * 7):
+        x = b.node("Relu", b.node("MatMul", x, b.weight((width, 64))))
+    x = b.node("ReduceMean", x, axes=[1], keepdims=0)
+    x = b.node("MatMul", x, b.weight((64, 5)), name="logits")
+    network = load_network(save(b.model(x), tmp_path / "dense.onnx"))
+    assert max(layer.share for layer in network.layers) == pytest.approx(1)
+    coverage = measure_coverage(network)
+    assert coverage.share < 0.2
+    (warning,) = coverage_warnings(coverage, network.listing)
+    assert "of its compute, and the layouts of" in warning
+
+
+def test_products_on_chosen_regions_are_no_compute_of_maps(tmp_path: Path) -> None:
+    b = Builder((1, 3, 16, 16))
+    x = b.relu(b.conv("image", 4, name="c1"))
+    boxes = b.constant(np.tile(np.array([[0, 0, 8, 8]], np.float32), (50, 1)))
+    crops = b.node("RoiAlign", x, boxes, b.constant(np.zeros(50), np.int64), output_height=7, output_width=7)
+    flat = b.node("Reshape", crops, b.constant((50, 196), "i8"))
+    x = b.node("MatMul", flat, b.weight((196, 64)), name="regions")
+    network = load_network(save(b.model(x), tmp_path / "regions.onnx"))
+    assert measure_coverage(network).share == 1.0
 
 
 def test_without_any_layer_the_error_says_who_left_the_values_open(tmp_path: Path) -> None:

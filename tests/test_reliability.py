@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def layers(draw: st.DrawFn) -> tuple[list[Unit], LayerSummary]:
         concept = draw(st.sampled_from([None, *CONCEPTS]))
         iou = 0.0 if concept is None else draw(SHARES)
         followed = concept is not None and draw(st.booleans())
-        low, high = sorted((draw(ENDS), draw(ENDS)))
+        ends = sorted((draw(ENDS), draw(ENDS)))
         units.append(
             Unit(
                 layer="relu",
@@ -48,8 +49,8 @@ def layers(draw: st.DrawFn) -> tuple[list[Unit], LayerSummary]:
                 label=concept.name if concept else "",
                 category=concept.category if concept else "",
                 iou=iou,
-                iou_low=low if followed else None,
-                iou_high=high if followed else None,
+                iou_low=ends[0] if followed else None,
+                iou_high=ends[1] if followed else None,
                 stability=draw(SHARES) if followed else None,
                 detector=iou > 0.04,
                 threshold=1.0,
@@ -97,11 +98,9 @@ def test_the_rule_equals_the_twin(
     assert found == naive_statistics.reliable(units, threshold, stable)
 
 
-def judged(
-    units: list[tuple[float, float, float, float]], threshold: float = 0.04, stable: float = 0.9
-) -> list[bool]:
-    columns = np.array(units, np.float64).reshape(-1, 4).T
-    return reliable(*columns, threshold, stable).tolist()
+def judged(units: Sequence[tuple[float, ...]], threshold: float = 0.04, stable: float = 0.9) -> list[bool]:
+    iou, low, high, stability = np.array(units, np.float64).reshape(-1, 4).T
+    return [bool(held) for held in reliable(iou, low, high, stability, threshold, stable)]
 
 
 def test_limits_must_be_exceeded() -> None:

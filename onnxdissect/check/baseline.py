@@ -132,9 +132,9 @@ def _layer(item: dict[str, Any], arrays: dict[str, NDArray[Any]], prefix: str) -
     stored: dict[str, Any] = {name: item[name] for name in _LAYER_PLAIN}
     stored |= {name: arrays[f"{prefix}/{name}"] for name in _LAYER_ARRAYS}
     unknown = np.full(len(stored["label"]), np.nan)
+    stored |= {name: arrays.get(f"{prefix}/{name}", unknown) for name in _ENDS}
     return LayerSnapshot(
         alias=str(item.get(_ALIAS, "")),
-        **{name: arrays.get(f"{prefix}/{name}", unknown) for name in _ENDS},
         shape=(int(item["shape"][0]), int(item["shape"][1])),
         levels=None if levels is None else levels.astype(np.float64),
         evidence=_evidence(f"{prefix}/evidence", arrays),

@@ -321,6 +321,8 @@ def _prepared(
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Decide how images are prepared for a candidate, and say so where it is not as for the baseline."""
     stated = _stated(baseline)
+    if network.input.channels == 1:
+        del stated["channels"]
     if preset is not None:
         return {"preset": preset}, (f"images are prepared for the candidate by the preset {preset}",)
     dtype = network.input.dtype
@@ -328,7 +330,7 @@ def _prepared(
         return stated, ()
     own = choose_preprocessing(network)
     return (
-        {name: own.to_json()[name] for name in _PREPROCESSING},
+        {name: own.to_json()[name] for name in stated},
         (
             f"the candidate takes pixels as {dtype}, where the baseline's were no whole numbers: they are "
             f"prepared as its own file says or lets assume (mean {own.mean}, std {own.std}, "

@@ -84,7 +84,18 @@ def check(
     try:
         reference = _reference(baseline, against)
         if write_baseline is not None or init:
-            _refuse_check(models, [*asked, *(["--json"] if as_json else [])], write_baseline, init)
+            idle = {
+                **{"--data": data, "--layer": layer, "--limit": limit, "--preset": preset},
+                **{
+                    "--image-size": image_size,
+                    "--bind": bind,
+                    "--layout": layout,
+                    "--custom-ops": custom_ops,
+                },
+                **{"--config": None if init else config, "--json": as_json or None},
+            }
+            given = [*asked, *(option for option, value in idle.items() if value is not None)]
+            _refuse_check(models, given, write_baseline, init)
             if baseline is None:
                 raise ParameterError(
                     f"{'--init' if init else '--write-baseline'} takes its figures from --baseline",

@@ -61,7 +61,9 @@ def run(
     top: Annotated[int, typer.Option(help="Top images kept per unit.")] = 15,
     bootstrap: Annotated[int, typer.Option(help="Resamples of the images for intervals; 0 for none.")] = 1000,
     null: Annotated[int, typer.Option(help="Shuffles of the labels for p-values; 0 for none.")] = 10,
-    seed: Annotated[int, typer.Option(help="What resamples and shuffles are drawn by.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(help="What resamples and shuffles are drawn by; 0 by default.")
+    ] = None,
     min_images: options.MinImages = 1,
     image_size: options.ImageSize = None,
     bind: options.Bind = None,
@@ -80,6 +82,14 @@ def run(
     """
     from onnxdissect.run import dissect
 
+    if not bootstrap and not null:
+        idle = ["--seed"] if seed is not None else []
+        idle += ["--groups"] if groups not in (None, "none") else []
+        if idle:
+            raise ParameterError(
+                f"{' and '.join(idle)}: with --bootstrap 0 and --null 0 nothing is drawn",
+                hint=f"leave {' and '.join(idle)} out",
+            )
     console = log()
     progress = open_progress(console)
     try:
@@ -104,7 +114,7 @@ def run(
             top=top,
             bootstrap=bootstrap,
             null=null,
-            seed=seed,
+            seed=seed or 0,
             min_images=min_images,
             image_size=options.image_size(image_size),
             bind=options.bindings(bind),

@@ -14,13 +14,15 @@ from onnxdissect.errors import ParameterError
 __all__ = ["among", "candidates", "check_min_images", "followed"]
 
 
-def check_min_images(min_images: int) -> int:
+def check_min_images(min_images: int, most: int | None = None) -> int:
     """Refuse a number of images that no concept can be asked for.
 
     Parameters
     ----------
     min_images : int
         Concepts held by fewer images are no candidates.
+    most : int, optional
+        Images that there are, or that the commonest concept is held by.
 
     Returns
     -------
@@ -30,12 +32,17 @@ def check_min_images(min_images: int) -> int:
     Raises
     ------
     ParameterError
-        If it is below 1.
+        If it is below 1, or leaves no concept.
     """
     if min_images < 1:
         raise ParameterError(
             f"the number of images a concept must be held by cannot be {min_images}",
             hint="--min-images 10; 1 leaves no concept out",
+        )
+    if most is not None and min_images > most:
+        raise ParameterError(
+            f"no concept is held by {min_images} images: there can be no label, with at most {most}",
+            hint=f"--min-images {max(min(most, 10), 1)}",
         )
     return int(min_images)
 

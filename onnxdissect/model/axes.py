@@ -3,8 +3,8 @@
 An axis is written as one letter: ``N``, ``C``, ``H``, ``W``; ``T`` for tokens, that is the cells of a map in
 a row and what is put beside them; ``c`` for a part of the channels (a group, a head). Where a map is cut into
 blocks, ``h`` and ``w`` are rows and columns within each, ``t`` its cells in a row, and ``x`` cells that were
-put together in another order than the picture's. ``?`` is anything else. A convolutional network exported from a
-channels-last framework is a mixture, so the answer belongs to the value, not to the model.
+put together in another order than the picture's. ``?`` is anything else. A convolutional network exported
+from a channels-last framework is a mixture, so the answer belongs to the value, not to the model.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import onnx_ir as ir
 
 from onnxdissect.model.graph import attribute, name_of
-from onnxdissect.model.kernels import channels_last
+from onnxdissect.model.kernels import channels_last, kernel_shape
 from onnxdissect.model.layers import ImageInput
 from onnxdissect.model.operators import (
     CONCATENATIONS,
@@ -153,6 +153,11 @@ def _node_tokens(node: ir.Node, index: int, letters: str, known: Meanings, probe
         if letters[axis] == "T":
             length = probe.shapes[name_of(node.outputs[0])][axis]
             return join_tokens(parts, axis, length, known.tokens, probe)
+    if op in MATRIX_PRODUCTS and letters.index("T") >= len(letters) - 2:
+        # queries have a grid of their own: coarser than that of the keys where attention shrinks the map
+        rows = letters.index("T") == len(letters) - 2
+        right = node.inputs[1]
+        return known.tokens.get(first if rows or right is None else name_of(right))
     if op in CONCATENATIONS or op in POINTWISE or op in MATRIX_PRODUCTS:
         found = {known.tokens[name_of(v)] for v in node.inputs if v is not None and v.name in known.tokens}
         return found.pop() if len(found) == 1 else None
@@ -203,7 +208,7 @@ def _node_axes(node: ir.Node, known: Meanings, probe: Probe) -> str | None:
     if op in CONCATENATIONS:
         return _agree([axes[name] for name in operands])
     if op in MATRIX_PRODUCTS:
-        return _product(node, axes, first)
+        return _product(node, known, first)
     if first not in axes:
         return None
     source = axes[first]
@@ -213,24 +218,55 @@ def _node_axes(node: ir.Node, known: Meanings, probe: Probe) -> str | None:
     if handler is not None:
         return handler(node, source, probe)
     if op in SPATIAL:
-        if channels_last(node):
-            return source if source == "NHWC" else None
-        # on anything but (N, C, H, W) the operator mixes axes that we know with ones that we do not
-        return "NCHW" if source in ("NCHW", "N?HW", "NcHW") else None
+        return _spatial(node, source)
     if op in RESHAPES:
-        named = _squeeze(node, source, out, probe) if op in ("Squeeze", "Unsqueeze") else None
-        return named or regroup(source, probe.shapes[first], out, known.tokens.get(first))
+        tokens = known.tokens.get(first)
+        named = _squeeze(node, source, out, probe, tokens) if op in ("Squeeze", "Unsqueeze") else None
+        return named or regroup(source, probe.shapes[first], out, tokens)
     return None
 
 
-def _squeeze(node: ir.Node, source: str, out: tuple[int, ...], probe: Probe) -> str | None:
+def _spatial(node: ir.Node, source: str) -> str | None:
+    if channels_last(node):
+        return source if source == "NHWC" else None
+    if source in ("NCHW", "N?HW", "NcHW"):
+        return "NCHW"
+    if len(source) != 4 or source[0] != "N" or source[1] not in "C?":
+        return None
+    if node.op_type in CONVOLUTIONS and kernel_shape(node) == (1, 1) and not _strided(node):
+        # a product over the units, whatever the other axes are: patches and the cells within each
+        return "NC" + source[2:]
+    return None
+
+
+def _strided(node: ir.Node) -> bool:
+    """Whether an operator of one cell skips or adds some."""
+    return any(n != 1 for n in attribute(node, "strides", ())) or any(attribute(node, "pads", ()))
+
+
+def _squeeze(
+    node: ir.Node, source: str, out: tuple[int, ...], probe: Probe, tokens: Tokens | None
+) -> str | None:
     """Axes of length one that the node names; a shape alone does not tell them from a batch of one."""
     rank = max(len(source), len(out))
     listed = reduced_axes(node, rank, probe)
     if listed is None or len(listed) != abs(len(source) - len(out)):
         return None
     if node.op_type == "Squeeze":
-        return "".join(letter for i, letter in enumerate(source) if i not in listed)
+        kept = "".join(letter for i, letter in enumerate(source) if i not in listed)
+        left = set("HW") & set(kept)
+        if set("NHW") <= set(source) and len(kept) == 3 and len(left) == 1:
+            letter = left.pop()
+            # a map of a single row or column keeps its cells
+            return kept.replace(letter, "T") if out[kept.index(letter)] > 1 else kept
+        return kept
+    if tokens is not None and "T" in source and set("HW").isdisjoint(source):
+        at = source.index("T")
+        if listed in ({at}, {at + 1}) and (tokens.length, tokens.grid) == (
+            tokens.cells,
+            out[at : at + 2],
+        ):
+            return source.replace("T", "HW")
     rest = iter(source)
     # the one picture that a Gather took out gets its batch of one back
     alone = probe.batch == 1 and "N" not in source and not set("CHWT").isdisjoint(source)
@@ -321,7 +357,8 @@ def _agree_one(letters: list[str]) -> str:
     return known.pop() if len(known) == 1 else "?"
 
 
-def _product(node: ir.Node, axes: dict[str, str], first: str) -> str | None:
+def _product(node: ir.Node, known: Meanings, first: str) -> str | None:
+    axes = known.axes
     if first not in axes or attribute(node, "transA", 0):
         return None
     source = axes[first]
@@ -331,9 +368,10 @@ def _product(node: ir.Node, axes: dict[str, str], first: str) -> str | None:
         # queries by keys, or weights by values: rows of the one, columns of the other
         if node.op_type != "MatMul" or len(other) != len(source) or len(source) < 2:
             return None
-        return "".join(map(_agree_one, map(list, zip(source[:-2], other[:-2], strict=True)))) + (
-            source[-2] + other[-1]
-        )
+        ends = source[-2] + other[-1]
+        if ends == "TT" and known.tokens.get(first) != known.tokens.get(name_of(right)):
+            ends = "T?"
+        return "".join(map(_agree_one, map(list, zip(source[:-2], other[:-2], strict=True)))) + ends
     # features that are no units yet (cells and units in a row, the pixels of a patch) become units
     units = source[-1] in "Cc" or (source[-1] in "?tx" and not set("Cc") & set(source))
     return source[:-1] + ("C" if units else "?")

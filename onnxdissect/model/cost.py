@@ -55,6 +55,9 @@ _NO_WEIGHTS = {
 }
 
 
+_REGIONS = frozenset({"MaxRoiPool", "NonMaxSuppression", "RoiAlign"})
+"""Choose regions of a picture, which what is behind works on: no map of the picture."""
+
 _PACKED = ("MatMulBnb4", "MatMulNBits")
 
 
@@ -69,20 +72,28 @@ class Cost:
         Multiply-accumulates of each node that has any.
     upstream : dict of str to (int, int)
         Bit sets over both, per value.
+    regional : int
+        Multiply-accumulates behind operators that choose regions.
 
     Attributes
     ----------
     all_macs : int
-        Multiply-accumulates of the whole graph, for one image.
+        Multiply-accumulates of the whole graph, for one image, but for those on chosen regions.
     """
 
     __slots__ = ("_products", "_upstream", "_weights", "all_macs")
 
-    def __init__(self, weights: list[int], products: list[int], upstream: dict[str, tuple[int, int]]) -> None:
+    def __init__(
+        self,
+        weights: list[int],
+        products: list[int],
+        upstream: dict[str, tuple[int, int]],
+        regional: int = 0,
+    ) -> None:
         self._weights = np.array(weights, np.int64)
         self._products = np.array(products, np.int64)
         self._upstream = upstream
-        self.all_macs = sum(products)
+        self.all_macs = sum(products) - regional
 
     def parameters(self, name: str) -> int:
         """Elements of all stored weights that a value depends on, each counted once."""
@@ -117,6 +128,8 @@ def follow_costs(graph: ir.Graph, probe: Probe) -> Cost:
     products: list[int] = []
     numbers: dict[str, int] = {}
     upstream: dict[str, tuple[int, int]] = {name_of(value): (0, 0) for value in graph.inputs}
+    regions: set[str] = set()
+    regional = 0
     for node in graph:
         needed, worked = 0, 0
         for index, value in enumerate(node.inputs):
@@ -136,9 +149,12 @@ def follow_costs(graph: ir.Graph, probe: Probe) -> Cost:
         if amount:
             worked |= 1 << len(products)
             products.append(amount)
+        if node.op_type in _REGIONS or any(v is not None and v.name in regions for v in node.inputs):
+            regions.update(name_of(value) for value in node.outputs)
+            regional += amount
         for value in node.outputs:
             upstream[name_of(value)] = (needed, worked)
-    return Cost(weights, products, upstream)
+    return Cost(weights, products, upstream, regional)
 
 
 def _elements(node: ir.Node, index: int, value: ir.Value) -> int:

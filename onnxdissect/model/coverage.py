@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import onnx_ir as ir
 
 from onnxdissect.model.graph import name_of
+from onnxdissect.model.operators import SPATIAL
 from onnxdissect.model.probe import Probe
 
 if TYPE_CHECKING:
@@ -26,8 +27,9 @@ class Coverage:
     Attributes
     ----------
     share : float
-        Part of the network's multiply-accumulates, from 0 to 1, up to and including the layer that most of
-        them stand behind. 0 where there is no layer.
+        Part of the network's multiply-accumulates, from 0 to 1, up to and including the map or tokens that
+        most of them stand behind; those on regions that the network chose from the picture are left out.
+        0 where there is no layer.
     open_values : int
         Floating-point activations whose axes are left open.
     values : int
@@ -36,6 +38,10 @@ class Coverage:
         Operator that left most of them open, as the first on the way; empty where none is.
     first_open : str
         The first of them in the order of the graph: the value to state the layout of. Empty where none is.
+    severed_values : int
+        Open values that lead into a convolution or a pool which says anew what its axes are, so that layers
+        were missed on the way there. The others lie where no layer is lost: between reshapes that are taken
+        back, inside attention, or behind the last map.
     """
 
     share: float
@@ -43,6 +49,7 @@ class Coverage:
     values: int
     culprit: str
     first_open: str
+    severed_values: int = 0
 
 
 def lost_values(graph: ir.Graph, axes: Mapping[str, str], probe: Probe) -> dict[str, str]:
@@ -75,7 +82,7 @@ def lost_values(graph: ir.Graph, axes: Mapping[str, str], probe: Probe) -> dict[
     return lost
 
 
-def count_open(graph: ir.Graph, axes: Mapping[str, str], probe: Probe) -> tuple[int, int, str, str]:
+def count_open(graph: ir.Graph, axes: Mapping[str, str], probe: Probe) -> tuple[int, int, str, str, int]:
     """Count the activations whose axes are left open.
 
     Parameters
@@ -89,8 +96,8 @@ def count_open(graph: ir.Graph, axes: Mapping[str, str], probe: Probe) -> tuple[
 
     Returns
     -------
-    (int, int, str, str)
-        `open_values`, `values`, `culprit` and `first_open` of `Coverage`.
+    (int, int, str, str, int)
+        `open_values`, `values`, `culprit`, `first_open` and `severed_values` of `Coverage`.
     """
     lost = lost_values(graph, axes, probe)
     computed = {name_of(value) for node in graph for value in node.outputs}
@@ -105,7 +112,20 @@ def count_open(graph: ir.Graph, axes: Mapping[str, str], probe: Probe) -> tuple[
         counts[lost[name]] = counts.get(lost[name], 0) + 1
     culprit = max(counts, key=counts.__getitem__, default="")
     first = next((name for name in left if lost[name] == culprit), "")
-    return len(left), len(values), culprit, first
+    severed = _severed(graph, lost)
+    return len(left), len(values), culprit, first, sum(name in severed for name in left)
+
+
+def _severed(graph: ir.Graph, lost: Mapping[str, str]) -> set[str]:
+    """Open values that lead, through open values alone, into an operator that says its axes anew."""
+    severed: set[str] = set()
+    for node in reversed(graph):
+        outputs = [name_of(value) for value in node.outputs]
+        anew = node.op_type in SPATIAL and outputs[0] not in lost
+        if anew or not severed.isdisjoint(outputs):
+            operands = node.inputs[:1] if anew else node.inputs
+            severed.update(name_of(value) for value in operands if value is not None and value.name in lost)
+    return severed
 
 
 def measure_coverage(network: Network) -> Coverage:
@@ -121,5 +141,7 @@ def measure_coverage(network: Network) -> Coverage:
     Coverage
     """
     listing = network.listing
-    share = max((layer.share for layer in listing.layers), default=0.0)
+    # dense units at the end stand behind everything, however little of the maps was found
+    maps = [layer for layer in listing.layers if len(layer.shape) > 2] or listing.layers
+    share = max((layer.share for layer in maps), default=0.0)
     return Coverage(share, *listing.open_axes)

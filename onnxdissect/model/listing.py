@@ -58,9 +58,9 @@ class Listing:
         Element type of each value.
     parts : Parts
         Which layers end the stages of the trunk, the neck and the heads.
-    open_axes : (int, int, str, str)
-        Values left open, all values, the operator most of them are due to, and the first of its; see
-        `onnxdissect.model.coverage.Coverage`.
+    open_axes : (int, int, str, str, int)
+        Values left open, all values, the operator most of them are due to, the first of its, and how many
+        cut layers off; see `onnxdissect.model.coverage.Coverage`.
     """
 
     layers: tuple[Layer, ...]
@@ -71,7 +71,7 @@ class Listing:
     shapes: dict[str, tuple[int, ...]]
     dtypes: dict[str, str]
     parts: Parts
-    open_axes: tuple[int, int, str, str] = (0, 0, "", "")
+    open_axes: tuple[int, int, str, str, int] = (0, 0, "", "", 0)
 
 
 def list_layers(
@@ -249,7 +249,7 @@ def _describe(
         stage=None,
         skipped=(0, 0) if tokens is None else (tokens.before, tokens.after),
         reason=reason if tokens is None else f"{tokens.describe()}; {reason}",
-        share=costs.macs(name) / max(costs.all_macs, 1),
+        share=min(costs.macs(name) / max(costs.all_macs, 1), 1.0),
     )
 
 

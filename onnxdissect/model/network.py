@@ -10,7 +10,7 @@ from typing import Any
 import onnx_ir as ir
 from numpy.typing import ArrayLike, NDArray
 
-from onnxdissect.errors import ParameterError
+from onnxdissect.errors import ImageInputError, ModelRuntimeError, ParameterError
 from onnxdissect.model.bind import bind_inputs, binding_json
 from onnxdissect.model.graph import name_of
 from onnxdissect.model.image import find_image_input, known_size
@@ -23,6 +23,7 @@ from onnxdissect.model.runtime import CUSTOM_OPS
 from onnxdissect.model.select import select_layers
 from onnxdissect.model.sizes import free_size
 from onnxdissect.model.stated import read_layouts
+from onnxdissect.model.trial import working_size
 
 __all__ = ["DEFAULT_SIZE", "Network", "load_network"]
 
@@ -186,11 +187,16 @@ def load_network(
     bound = bind_inputs(model, bind or {})
     add_batch_axis(model)
     stated = dict(layouts or {})
-    image = find_image_input(model, stated)
+    image = _image_input(model, stated, bound)
     fixed = known_size(model, image)
     wished = image_size or default_size
     size = fixed[0] or wished[0], fixed[1] or wished[1]
-    found = probe(model, file.path.parent, image, size)
+    try:
+        found = probe(model, file.path.parent, image, size)
+    except ModelRuntimeError as error:
+        runs = working_size(model, file.path.parent, image, size)
+        hint = error.hint if runs is None else f"it runs at --image-size {runs[0]}x{runs[1]}"
+        raise ModelRuntimeError(error.message, hint=hint) from error
     listing = list_layers(model.graph, image, found)
     if image_size is not None and image_size != size:
         model, image = free_size(model, file.path, image, listing, size, image_size)
@@ -216,6 +222,19 @@ def load_network(
         model=model,
         listing=listing,
     )
+
+
+def _image_input(model: ir.Model, stated: Mapping[str, str], bound: Mapping[str, NDArray[Any]]) -> ImageInput:
+    try:
+        return find_image_input(model, stated)
+    except ImageInputError as error:
+        taken = [name for name, value in bound.items() if value.ndim == 4]
+        if not taken:
+            raise
+        raise ParameterError(
+            f"{taken[0]!r} is given a value, and no other input takes the images",
+            hint=f"leave --bind {taken[0]} out",
+        ) from error
 
 
 def _library(path: str | Path) -> Path:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from onnxdissect.errors import ModelFormatError, ParameterError, nearest
 from onnxdissect.model.layers import ImageInput
 
@@ -115,6 +117,9 @@ PRESETS: dict[str, Preprocessing] = {
 }
 """Preprocessings that many networks share. Never changed."""
 
+_FEWEST_LEVELS = 128
+"""Values of an integer input that pixels must be told apart by: half of them."""
+
 # ONNX's standard image metadata
 _PIXEL_FORMATS = {"Bgr8": "bgr", "Bgra8": "bgr", "Rgb8": "rgb", "Rgba8": "rgb", "Gray8": "rgb"}
 _PIXEL_RANGES = {
@@ -169,6 +174,10 @@ def choose_preprocessing(
     given = [name for name, value in explicit.items() if value is not None]
     if channels is not None and channels not in ("rgb", "bgr"):
         raise ParameterError(f"unknown channel order {channels!r}", candidates=("rgb", "bgr"))
+    if channels is not None and network.input.channels == 1:
+        raise ParameterError(
+            "the network takes grey images, whose channels have no order", hint="leave --channels out"
+        )
     if preset is not None:
         if preset not in PRESETS:
             raise ParameterError(
@@ -179,10 +188,10 @@ def choose_preprocessing(
                 f"preset {preset!r} together with {', '.join(given)}: a preset sets them all",
                 hint=f"leave out either --preset or {', '.join('--' + name for name in given)}",
             )
-        return _fit(PRESETS[preset], network.input, channels)
+        return _told_apart(_fit(PRESETS[preset], network.input, channels), network.input)
     if given:
         custom = _custom(mean, std, scale, channels or "rgb", network.input.channels, "asked for")
-        return _fit(custom, network.input, None)
+        return _told_apart(_fit(custom, network.input, None), network.input)
     found = _from_metadata(network)
     if found is not None:
         return _fit(found, network.input, channels)
@@ -208,6 +217,23 @@ def _fit(preprocessing: Preprocessing, image: ImageInput, channels: str | None) 
     if image.channels == 1 and len(mean) > 1:
         mean, std = (sum(mean) / len(mean),), (sum(std) / len(std),)
     return replace(preprocessing, mean=mean, std=std, channels=order)
+
+
+def _told_apart(preprocessing: Preprocessing, image: ImageInput) -> Preprocessing:
+    """Refuse what rounds most of the 256 pixel values of an integer input to a few."""
+    if image.dtype.startswith("float"):
+        return preprocessing
+    limits = np.iinfo(image.dtype)
+    for mean, std in zip(preprocessing.mean, preprocessing.std, strict=True):
+        values = (np.arange(256) * preprocessing.scale - mean) / std
+        kept = len(np.unique(np.clip(np.rint(values), limits.min, limits.max)))
+        if kept < _FEWEST_LEVELS:
+            raise ParameterError(
+                f"the network takes pixels as {image.dtype}: prepared so, {kept} of their 256 values are "
+                f"left ({preprocessing.name})",
+                hint="--preset raw, or a mean, std and scale that keep them apart",
+            )
+    return preprocessing
 
 
 def _custom(

@@ -44,10 +44,11 @@ def regroup(
                 have, i = have * shape[i], i + 1
             else:
                 want, end = want * out[end], end + 1
-        filled |= source[start] in "HW" and "c" in source[start:i]
+        filled |= source[start : start + 1] in ("H", "W") and "c" in source[start:i]
         letters.extend(_regroup_one(source[start:i], shape[start:i], out[j:end], tokens))
-    if source[:1] == "T" and "N" not in source and letters[0] == "?" and out[0] == 1:
-        # the probe's batch of one was laid into the row of cells, as dense layers over the last axis do
+    if source[:1] in ("T", "c") and "N" not in source and letters[0] == "?" and out[0] == 1:
+        # the probe's batch of one was laid into the row of cells, as dense layers over the last axis do, or
+        # counted among the heads
         letters[0] = "N"
     if filled and letters.count("c") == 1 and "C" not in letters:
         # the other parts of the channels have become cells; these are all that is left
@@ -69,6 +70,11 @@ def _regroup_one(
         for i in wide:
             letters[i] = "C" if whole else "c"
         return letters
+    if names == "HW" and len(real) == 1 and out == (prod(shape),):
+        # a map of a single row or column
+        return ["T"]
+    if real == ["T"] and 1 in out and tokens is not None and (tokens.length, tokens.grid) == (prod(out), out):
+        return ["H", "W"]
     named = _merged(real) if len(wide) == 1 else _split(real, [out[i] for i in wide], tokens)
     for i, letter in zip(wide, named, strict=True):
         letters[i] = letter

@@ -255,9 +255,15 @@ def _refusal(error: Exception) -> ModelRuntimeError:
 
 def _shorten(error: Exception) -> str:
     """Keep what onnxruntime said, without its own source locations."""
-    text = re.sub(r"\[ONNXRuntimeError\] : \d+ : \w+ : ", "", str(error)).strip()
-    text = re.sub(r"/onnxruntime_src/\S+ [^\n]*?\) (?=[A-Z])", "", text)
-    return " ".join(text.split())[:500]
+    text = re.sub(r"\[ONNXRuntimeError\] : \d+ : \w+ : ", "", str(error))
+    text = " ".join(text.split())
+    text = re.sub(r"\S*\.(?:cc|cpp|cu|cuh|h|hpp):\d+ (?:.*?\) )?(?:[^.]*? was false\. )?", "", text)
+    text = re.sub(
+        r"Non-zero status code returned while running (\S+) node\. ?Name: ?'(.*?)' Status Message: ",
+        lambda found: f"{found[1]} node {found[2]!r}: ",
+        text,
+    )
+    return text[:500]
 
 
 def random_images(shape: tuple[int, ...], dtype: str) -> NDArray[Any]:

@@ -63,7 +63,9 @@ def _match(listing: Listing, known: list[Layer], selector: str, hint: str) -> li
         reason = listing.refusals[selector]
         fitting: tuple[str, ...] = ()
         if "leaves open" in reason:
-            fitting = fitting_layouts(listing.shapes[selector])
+            grids = {layer.grid for layer in listing.layers}
+            fitting = fitting_layouts(listing.shapes[selector], grids)
+        if fitting:
             hint = f"if you know better: --layout {selector}={fitting[0]}"
         raise LayerLayoutError(
             f"the value {selector!r} cannot be dissected: {reason}", candidates=fitting, hint=hint

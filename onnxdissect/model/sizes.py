@@ -8,6 +8,7 @@ stretch them silently.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,18 +17,64 @@ import onnx_ir as ir
 from onnxdissect.errors import ImageInputError, ModelRuntimeError
 from onnxdissect.model.difference import ROUNDING, same_output
 from onnxdissect.model.graph import name_of
-from onnxdissect.model.layers import ImageInput
+from onnxdissect.model.layers import ImageInput, Layer
 from onnxdissect.model.listing import Listing, list_layers
 from onnxdissect.model.probe import probe
 from onnxdissect.model.randomness import random_nodes
 from onnxdissect.model.runtime import open_runtime, random_images
 
-__all__ = ["FREED_SIZE", "free_size"]
+__all__ = ["FREED_SIZE", "free_size", "size_warnings"]
 
 FREED_SIZE = "onnxdissect/freed size"
 """Key in the graph's `meta`: the (height, width) that the file declares and the graph does not need."""
 
+_FEW_CELLS = 4
+"""A map of fewer cells down or across tells little of where a unit responds."""
+
 Size = tuple[int, int]
+
+
+def size_warnings(
+    image: ImageInput, size: Size, of_data: Size, layers: Sequence[Layer], asked: Size | None
+) -> list[str]:
+    """Say where images are shrunk to a size that the file declares and hardly any cell is left.
+
+    Exporters write the size of their example into the input, and some examples are no images.
+
+    Parameters
+    ----------
+    image : ImageInput
+        The network's image input.
+    size : (int, int)
+        (height, width) that it runs at.
+    of_data : (int, int)
+        (height, width) of most images.
+    layers : sequence of Layer
+        Those that are dissected.
+    asked : (int, int) or None
+        The size that was asked for.
+
+    Returns
+    -------
+    list of str
+        At most one sentence.
+    """
+    if asked is not None or image.size is None or any(2 * s > d for s, d in zip(size, of_data, strict=True)):
+        return []
+    small = [layer for layer in layers if layer.layout != "NC" and 1 < max(layer.grid) < _FEW_CELLS]
+    if not small:
+        return []
+    grids = ", ".join(f"{layer.name!r} has {layer.grid[0]}x{layer.grid[1]} cells" for layer in small[-1:])
+    return [
+        f"the file declares images of {size[0]}x{size[1]} pixels, and the data has {of_data[0]}x{of_data[1]}"
+        f": layer {grids}. If the network takes other sizes, --image-size {_rounded(of_data[0])}x"
+        f"{_rounded(of_data[1])} says more"
+    ]
+
+
+def _rounded(pixels: int) -> int:
+    """Next multiple of 32, which most networks divide images by."""
+    return -(-pixels // 32) * 32
 
 
 def free_size(

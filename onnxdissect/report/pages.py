@@ -9,7 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from onnxdissect.core.reliability import STABLE
+from onnxdissect.core.reliability import FALSE_RELIABLE, STABLE
 from onnxdissect.report.data import LayerReport, Report
 from onnxdissect.report.depth import depth_chart
 from onnxdissect.report.figures import bar_chart
@@ -101,4 +101,5 @@ def _render(name: str, **content: Any) -> str:
     )
     report: Report = content["report"]
     several, judged = len(report.quantiles) > 1, report.judged
-    return environment.get_template(name).render(several=several, judged=judged, stable=STABLE, **content)
+    limits = {"stable": STABLE, "false_reliable": FALSE_RELIABLE}
+    return environment.get_template(name).render(several=several, judged=judged, **limits, **content)

@@ -216,7 +216,9 @@ class Dissection(StoredRun):
             self._header,
             scoring=self.scoring if scoring is None else check_scoring(scoring),
             iou_threshold=self.iou_threshold if iou_threshold is None else check_iou_threshold(iou_threshold),
-            min_images=self.min_images if min_images is None else check_min_images(min_images),
+            min_images=self.min_images
+            if min_images is None
+            else check_min_images(min_images, max((c.images for c in self.concepts), default=0)),
         )
         return Dissection(self.path, compose(self.manifest, header), header, self.concepts, self.images)
 

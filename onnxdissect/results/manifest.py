@@ -18,7 +18,8 @@ Schema, version 1 (all keys are always there in a complete run unless marked *op
                        "effective": {"offset", "stride", "spread", "error", "images"} as measured, or
                        null; *optional*}]
     coverage         *optional* how much of the network was understood: {"share" of its compute behind the
-                     deepest layer found, "open_values" of "values", "culprit", "first_open"}
+                     deepest layer found, "open_values" of "values", "culprit", "first_open",
+                     "severed_values"}
     memory           bytes held at most between two batches beside the network, for the pass and the tally
     timing           seconds per phase
     versions         of the tools

@@ -174,7 +174,7 @@ class Unit:
     q_value : float or None
         It adjusted for the units of the layer (Benjamini and Hochberg).
     reliable : bool or None
-        Whether `iou` and `iou_low` exceed the run's threshold, by more than the luck of so many detectors, and
+        Whether `iou` and `iou_low` exceed the run's threshold, beyond the luck of so many detectors, and
         `stability` exceeds 0.9; None without a bootstrap.
     """
 

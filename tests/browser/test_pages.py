@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +84,52 @@ def test_search_and_filters(run: Dissection, page: Page) -> None:
     assert page.locator("#count").inner_text() == f"{len(wanted)} of {len(units)} units"
     page.fill("#find", "no such concept")
     assert shown_units(page) == []
+
+
+def test_the_overview_says_first_how_many_are_reliable(run: Dissection, page: Page) -> None:
+    page.goto(address(run.path / "report", "index.html"))
+    (summary,) = [
+        s for s in run.summary() if (s.layer, s.quantile) == (run.layer(LAYER).name, run.quantiles[0])
+    ]
+    assert summary.reliable_detectors is not None
+    assert summary.reliable_detectors == sum(bool(unit.reliable) for unit in by_iou(run))
+    assert 0 < summary.reliable_detectors < summary.detectors, (
+        "the two counts could be mistaken for each other"
+    )
+    (said,) = [p.inner_text() for p in page.locator("header p.lead").all() if p.is_visible()]
+    assert (
+        f"In {LAYER} at quantile 0.005, {summary.detectors} of {summary.units} units detect a concept, "
+        f"{summary.reliable_detectors} of them reliably: {summary.unique_detectors} different concepts"
+    ) in said
+
+
+def test_a_closer_look_says_why_a_detector_is_not_reliable(
+    run: Dissection, page: Page, tmp_path: Path
+) -> None:
+    from onnxdissect import load
+    from onnxdissect.report import build
+
+    sure, luck = (unit.unit for unit in [unit for unit in by_iou(run) if unit.reliable][:2])
+    shutil.copytree(run.path, tmp_path / "run")
+    table = tmp_path / "run" / "units.csv"
+    with table.open(newline="", encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    at = {name: header.index(name) for name in ("layer", "unit", "reliable")}
+    for row in rows:
+        # What the correction for the number of detectors leaves out looks like one that is reliable.
+        if (row[at["layer"]], row[at["unit"]]) == (run.layer(LAYER).name, str(luck)):
+            row[at["reliable"]] = "false"
+    with table.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([header, *rows])
+    changed = load(tmp_path / "run")
+    build(changed)
+    for unit, words in (
+        (sure, "interval above 0.04, label stable"),
+        (luck, "as luck leaves some of so many"),
+    ):
+        page.goto(layer_address(changed, f"unit={unit}"))
+        assert words in page.locator("dialog[open]").inner_text()
+        page.goto("about:blank")
 
 
 @pytest.mark.parametrize("order", ["unit", "label", "threshold"])

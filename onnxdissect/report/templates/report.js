@@ -510,6 +510,7 @@ const dissect = (() => {
       ...(unit.low > run.iou_threshold ? [] : [`interval not above ${limits}`]),
       ...(unit.stability > run.stable ? [] : [`stability not above ${Math.round(100 * run.stable)} %`]),
     ];
+    if (!why.length && !unit.reliable) why.push(`interval above ${limits}, as luck leaves some of so many detectors`);
     return why.join(", ") || `interval above ${limits}, label stable`;
   }
 
