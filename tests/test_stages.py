@@ -107,6 +107,17 @@ def universal() -> Model:
     return b.model(b.head(x))
 
 
+def fused() -> Model:
+    """EfficientNetV2: a convolution without expansion, then expansions that filter at once."""
+    b = Builder(("N", 3, 64, 64))
+    x = b.relu(b.conv(b.image, 8, stride=2), name="stem")
+    x = b.relu(b.conv(x, 4), name="stage1")
+    for block in range(3):
+        y = b.conv(b.relu(b.conv(x, 4 * b.units[x], stride=1 if block else 2)), 6, 1)
+        x = b.node("Add", x, y, name=f"stage2_block{block}") if block else y
+    return b.model(b.head(x))
+
+
 def shuffle() -> Model:
     b = Builder(("N", 3, 64, 64))
     x = b.relu(b.conv(b.image, 8, stride=2), name="stem")
@@ -278,6 +289,7 @@ FAMILIES: dict[str, tuple[Callable[[], Model], list[str]]] = {
     "inverted, hidden layer": (lambda: inverted(hidden=True), ["stage1", "stage2", "wide"]),
     "inverted, up to one cell": (lambda: inverted(size=8), ["stage1", "stage2"]),
     "filtered before expanded": (universal, ["stem", "stage1", "stage2_block2"]),
+    "filtered and expanded at once": (fused, ["stage1", "stage2_block2"]),
     "shuffle": (shuffle, ["stem", "stage1", "stage2"]),
     "squeezenet": (squeezenet, ["stem", "fire2"]),
     "detector": (detector, ["c1", "c2", "c3", "c4"]),

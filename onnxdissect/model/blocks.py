@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from onnxdissect.model.flow import Flow, Grid
+from onnxdissect.model.graph import attribute
 from onnxdissect.model.trunk import Trunk, has_weights, is_depthwise, is_pointwise
 
 __all__ = ["Block", "Style", "find_outputs", "split_blocks", "style_of"]
@@ -222,7 +223,18 @@ def _is_inside(flow: Flow, number: int, behind: list[Block]) -> bool:
     filtered = is_depthwise(flow, behind[0].members[0])
     if _is_bottleneck(flow, behind[0]) or (filtered and (len(behind) < 2 or _is_bottleneck(flow, behind[1]))):
         return True
+    if _is_dense(flow, behind[0].members[0]):
+        # it expands itself, as in EfficientNetV2
+        return False
     return behind[0].activated is not None and any(_is_bottleneck(flow, block) for block in behind[1:])
+
+
+def _is_dense(flow: Flow, number: int) -> bool:
+    """Whether a value is a spatial convolution of all units together."""
+    node = flow.nodes[number]
+    if node is None or not has_weights(flow, number) or is_pointwise(flow, number):
+        return False
+    return int(attribute(node, "group", 1)) == 1
 
 
 def _next_products(flow: Flow, number: int) -> list[int]:
