@@ -321,7 +321,9 @@ def images(network: Network, count: int = 2, seed: int = 0) -> NDArray[Any]:
     return np.asarray(values, dtype)
 
 
-def run_whole(path: Path, names: Sequence[str], batch: NDArray[Any]) -> list[NDArray[Any]]:
+def run_whole(
+    path: Path, names: Sequence[str], batch: NDArray[Any], *, optimise: bool = False
+) -> list[NDArray[Any]]:
     """Run the file as it is, with some inner values as further outputs, by onnx and onnxruntime alone."""
     import onnxruntime
 
@@ -329,8 +331,11 @@ def run_whole(path: Path, names: Sequence[str], batch: NDArray[Any]) -> list[NDA
     there = {output.name for output in model.graph.output}
     model.graph.output.extend(onnx.ValueInfoProto(name=n) for n in names if n not in there)
     options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    levels = onnxruntime.GraphOptimizationLevel
+    options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimise else levels.ORT_DISABLE_ALL
     options.log_severity_level = 4
+    # Otherwise sums of integer products overflow on processors without VNNI; unoptimised they do all the same.
+    options.add_session_config_entry("session.x64quantprecision", "1")
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )

@@ -128,7 +128,8 @@ def test_receptive_fields_of_onnx_own_operators() -> None:
         if layer.grid == (1, 1):
             continue
         field = layer.receptive_field
-        if field is None or layer.op in STATISTICS:
+        spelled_out = "normalization" in name and "_expanded" in name
+        if field is None or layer.op in STATISTICS or spelled_out:
             assert field is not None or layer.op in ("GridSample", "Tile"), name
             continue
         for axis in (0, 1):

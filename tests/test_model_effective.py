@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from models import Builder, quantised, save
 from onnxdissect.errors import LayerLayoutError
-from onnxdissect.model import Layer, load_network, open_session
+from onnxdissect.model import Layer, ReceptiveField, load_network, open_session
 from onnxdissect.model.effective import EffectiveCentre, even_spread, measure_centres
 
 SIZE = 64
@@ -150,7 +150,7 @@ def test_tokens_are_measured_on_their_grid(tmp_path: Path) -> None:
     b.node("Transpose", x, perm=[0, 2, 1], name="tokens")
     b.node("Mul", "tokens", b.constant(np.array([1.0, 2.0, 3.0, 4.0])), name="weighed")
     ((layer, centre),) = measure(b.model("weighed"), tmp_path, "weighed").values()
-    assert (layer.layout, layer.receptive_field) == ("NTC", None)
+    assert (layer.layout, layer.receptive_field) == ("NTC", ReceptiveField((3.5, 3.5), (8, 8), (8, 8)))
     assert centre.offset == pytest.approx((3.5, 3.5), abs=0.4)
     assert centre.stride == (8, 8)
 

@@ -246,3 +246,17 @@ def test_a_network_compiled_for_a_device_is_named(tmp_path: Path) -> None:
     b.nodes_written.append(helper.make_node("EPContext", ["image"], ["y"], domain="com.microsoft"))
     with pytest.raises(ModelFormatError, match="compiled for one device"):
         load_network(save(b.model("y"), tmp_path / "m.onnx"))
+
+
+def test_nodes_of_one_name_are_run_too(tmp_path: Path) -> None:
+    """Two nodes of one name, which onnxruntime refuses in the file."""
+    model = plain()
+    for node in model.graph.node:
+        node.name = "same"
+    path = save(model, tmp_path / "m.onnx")
+    network = load_network(path)
+    batch = images(network)
+    session = open_session(network, network.layers, provider="cpu", verify=batch)
+    assert len(session(batch)) == len(network.layers)
+    named = [node.name for node in network.model.graph if node.name]
+    assert len(named) == len(set(named)) == len(model.graph.node)

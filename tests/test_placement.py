@@ -98,7 +98,7 @@ def test_the_paper_is_followed_when_asked_and_says_where_cells_respond(world: Pa
 def test_auto_follows_the_rule_unless_cells_respond_elsewhere(world: Path) -> None:
     run = dissect(world, layers=["corner", "cropped"], top=3)
     assert run.manifest["parameters"]["upsample"] == "auto"
-    assert run.manifest["warnings"] == []
+    assert not [said for said in run.manifest["warnings"] if "upsampled" in said or "respond" in said]
     for name, offset in (("corner", (0.0, 0.0)), ("cropped", (6.0, 0.0))):
         assert record(run, name)["upsample"] == "receptive-field"
         assert record(run, name)["geometry"]["offset"] == list(offset)

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from onnxdissect.errors import ModelFormatError, ParameterError, nearest
 from onnxdissect.model.layers import ImageInput
 
@@ -223,6 +221,9 @@ def _told_apart(preprocessing: Preprocessing, image: ImageInput) -> Preprocessin
     """Refuse what rounds most of the 256 pixel values of an integer input to a few."""
     if image.dtype.startswith("float"):
         return preprocessing
+    # names of presets are asked for before NumPy is needed
+    import numpy as np
+
     limits = np.iinfo(image.dtype)
     for mean, std in zip(preprocessing.mean, preprocessing.std, strict=True):
         values = (np.arange(256) * preprocessing.scale - mean) / std

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -89,10 +90,15 @@ def reference_activations(
             raise _random(network, drawing)
     # the file itself takes no other size than it declares, and onnxruntime cannot compute in bfloat16
     other = {WIDENED, FREED_SIZE} & network.model.graph.meta.keys()
-    untouched = network.model if other else network.path
-    original = open_runtime(
-        untouched, folder=network.path.parent, optimise="none", libraries=network.custom_ops
-    )
+    untouched: ir.Model | Path = network.model if other else network.path
+    try:
+        original = open_runtime(
+            untouched, folder=network.path.parent, optimise="none", libraries=network.custom_ops
+        )
+    except ModelRuntimeError:
+        # what was put right in memory, such as names given twice, onnxruntime refuses in the file
+        untouched = network.model
+        original = open_runtime(untouched, folder=network.path.parent, optimise="none")
     first = np.repeat(images[:1], batch, axis=0)
     feed = {name: first} if untouched is network.model else {name: first, **network.bindings}
     if PICTURE in network.model.graph.meta and untouched is not network.model:
