@@ -334,7 +334,7 @@ def run_whole(
     levels = onnxruntime.GraphOptimizationLevel
     options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimise else levels.ORT_DISABLE_ALL
     options.log_severity_level = 4
-    # Otherwise sums of integer products overflow on processors without VNNI; unoptimised they do all the same.
+    # otherwise sums of integer products overflow on processors without VNNI, as they do unoptimised
     options.add_session_config_entry("session.x64quantprecision", "1")
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
