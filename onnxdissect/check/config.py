@@ -76,7 +76,7 @@ class Config:
     categories : mapping of str to int
         Minimum of distinct labels per category, over all layers.
     layers : mapping of str to LayerMinimum
-        Minima of single layers, by the baseline's value names or aliases.
+        Minima of single layers, by the baseline's value names, node names or aliases.
     required, forbidden : tuple of str
         Concepts that must, and must not, have a detector.
     new_dead, new_duplicates : int
