@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from onnxdissect.core.reliability import STABLE
 from onnxdissect.errors import ParameterError, nearest
 from onnxdissect.model import PROVIDERS
 
@@ -100,7 +101,7 @@ class Config:
     iou_margin: float = 0.1
     unique_margin: float = 0.05
     labels_kept: float = 0.8
-    stable: float = 0.9
+    stable: float = STABLE
     minimum_detectors: int = 0
     minimum_unique: int = 0
     categories: Mapping[str, int] = field(default_factory=dict)

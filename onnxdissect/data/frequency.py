@@ -43,12 +43,12 @@ def check_frequent(dataset: Dataset, min_images: int) -> None:
     most = int(held.max(initial=0))
     if not most:
         raise ParameterError(
-            f"no concept is held by {min_images:,} images, nor by any of the {len(dataset):,}: the data has no "
-            "annotation",
+            f"no concept is held by {min_images:,} images, nor by any of the {len(dataset):,}: the data has "
+            "no annotation",
             hint=f"onnxdissect data check {dataset.folder}",
         )
     raise ParameterError(
-        f"no concept is held by {min_images:,} of the {len(dataset):,} images, so that there can be no label: "
-        f"the commonest, {concepts[int(held.argmax())].name!r}, is held by {most:,}",
+        f"no concept is held by {min_images:,} of the {len(dataset):,} images, so that there can be no "
+        f"label: the commonest, {concepts[int(held.argmax())].name!r}, is held by {most:,}",
         hint=f"--min-images {most} at most",
     )

@@ -163,8 +163,8 @@ def _dense(path: Path, sparse: onnx.SparseTensorProto, left: int) -> NDArray[Any
     if places.size < indices.size:
         twice = [int(i) for i in np.unravel_index(int(places[times > 1][0]), dims)]
         raise ModelFormatError(
-            f"{said} have several values for one place, {twice} of {list(dims)}: ONNX allows one, and does not "
-            "say whether the last counts or their sum",
+            f"{said} have several values for one place, {twice} of {list(dims)}: ONNX allows one, and does "
+            "not say whether the last counts or their sum",
             hint="save the network with one value for each place, or with dense weights",
         )
     dense = np.zeros(math.prod(dims), values.dtype)
