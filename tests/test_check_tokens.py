@@ -17,7 +17,7 @@ from onnxdissect.check.gate import check_model
 
 def perturbed(model: onnx.ModelProto, scale: float) -> onnx.ModelProto:
     """The same network with noise on its weights, in shares of their spread."""
-    other = onnx.ModelProto.FromString(model.SerializeToString())
+    other: onnx.ModelProto = onnx.ModelProto.FromString(model.SerializeToString())
     random = np.random.default_rng(3)
     for tensor in other.graph.initializer:
         array = numpy_helper.to_array(tensor)

@@ -134,7 +134,8 @@ def _layer(item: dict[str, Any], arrays: dict[str, NDArray[Any]], prefix: str) -
     unknown = np.full(len(stored["label"]), np.nan)
     stored |= {name: arrays.get(f"{prefix}/{name}", unknown) for name in _ENDS}
     return LayerSnapshot(
-        **{name: str(item.get(name, "")) for name in _NAMES},
+        alias=str(item.get("alias", "")),
+        node=str(item.get("node", "")),
         shape=(int(item["shape"][0]), int(item["shape"][1])),
         levels=None if levels is None else levels.astype(np.float64),
         evidence=_evidence(f"{prefix}/evidence", arrays),
