@@ -25,6 +25,7 @@ from onnxdissect.core.state import STATE_FORMAT, PassState
 from onnxdissect.core.warmup import kernels_warming
 from onnxdissect.core.witness import Witness
 from onnxdissect.data import Dataset, batches
+from onnxdissect.data.frequency import check_frequent
 from onnxdissect.data.groups import group_warnings
 from onnxdissect.errors import ParameterError
 from onnxdissect.model import (
@@ -202,6 +203,7 @@ def dissect(
     with kernels_warming(notify):
         dataset = open_data(data, progress, groups).subset(split=split, limit=limit)
         check_min_images(min_images, len(dataset))
+        check_frequent(dataset, min_images)
         network = load_network(
             network_path,
             image_size=image_size,
