@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 from onnx import numpy_helper
-from test_run import broden
+from small_runs import broden
 from transformers import transformer
 
 import onnxdissect
