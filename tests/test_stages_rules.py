@@ -1,4 +1,4 @@
-"""Which layers are chosen by default: stems, parallel resolutions, and what detectors put behind a backbone."""
+"""Which layers are chosen by default: stems, parallel resolutions, what detectors put behind a backbone."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from test_stages import Model, chosen, depthwise, grow, up
 
 from models import Builder, save
 from onnxdissect.model import load_network
-from test_stages import Model, chosen, depthwise, grow, up
 
 
 def patches(widening: int = 1) -> Model:
-    """A patch embedding of two strided convolutions (LeViT), or a last expansion that filters too (FastViT)."""
+    """A patch embedding of two convolutions (LeViT), or a last expansion that filters too (FastViT)."""
     b = Builder(("N", 3, 64, 64))
     x = b.relu(b.conv(b.image, 4, stride=2), name="half")
     x = b.conv(x, 6, stride=2, name="patches")
@@ -70,7 +70,7 @@ def level_pyramid(resized: bool = False) -> Model:
 
 
 def linear_single_shot() -> Model:
-    """SSDLite: bottlenecks with shortcuts, then extra levels of one filter each, the last of a single cell."""
+    """SSDLite: bottlenecks, then extra levels of one filter each, the last of a single cell."""
     b = Builder(("N", 3, 128, 128))
     x = b.relu(b.conv(b.image, 4, stride=2), name="stem")
     levels = []

@@ -1,4 +1,4 @@
-"""Resolutions side by side: what each of them ends in, where no single value passes the picture on (HRNet)."""
+"""Resolutions side by side: what each ends in, where no single value passes the picture on (HRNet)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["parallel_ends"]
 
 
 def parallel_ends(flow: Flow, trunk: Trunk, layers: Collection[int]) -> list[tuple[int, Block]]:
-    """Ends of the branches of a trunk that keeps several resolutions at once.
+    """Find the ends of the branches of a trunk that keeps several resolutions at once.
 
     Parameters
     ----------

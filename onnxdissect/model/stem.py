@@ -1,4 +1,4 @@
-"""Stems: strided convolutions in a row in front of the first residual block, a patch embedding in several steps."""
+"""Stems: strided convolutions in front of the first residual block, a patch embedding in several steps."""
 
 from __future__ import annotations
 
