@@ -63,8 +63,8 @@ def level_pyramid(resized: bool = False) -> Model:
     same = b.node("Resize", top, "", b.constant((1, 1, 1, 1), np.float32), mode="nearest")
     fine = b.conv(b.node("Add", b.conv(levels[-1], 6, 1), same), 6, name="fine")
     outputs = []
-    for level in (fine, b.conv(top, 6, name="coarse")):
-        tower = b.relu(b.conv(grow(b, level, top), 6))
+    for x in (fine, b.conv(top, 6, name="coarse")):
+        tower = b.relu(b.conv(grow(b, x, top), 6))
         outputs += [b.conv(tower, units, 1) for units in (2, 3)]
     return b.model(*outputs)
 
