@@ -126,7 +126,9 @@ def test_a_part_of_the_tokens(tmp_path: Path) -> None:
     field = named(network, "map").receptive_field
     assert field is not None and (field.offset, field.stride) == ((1.5, 1.5), (4.0, 4.0))
     assert named(network, "later").receptive_field == field
-    for name in ("hurt", "own", "left", "shuffled"):
+    with pytest.raises(LayerLayoutError, match=r"order of the picture since operator Gather \('shuffled'\)"):
+        network.select(["shuffled"])
+    for name in ("hurt", "own", "left"):
         with pytest.raises(LayerLayoutError, match="leaves open which axes are tokens on a grid"):
             network.select([name])
 

@@ -179,3 +179,8 @@ class Step:
     def where(self, axis: int) -> int:
         """Index of an axis (0 vertical, 1 horizontal) in the operand."""
         return self.source_axes.index("HW"[axis])
+
+    def spatial(self, axis: int) -> int:
+        """Which of the operand's two spatial axes, as the file counts them, is the vertical or horizontal."""
+        ordered = [letter for letter in self.source_axes if letter in "HW"]
+        return ordered.index("HW"[axis]) if len(ordered) == 2 else axis

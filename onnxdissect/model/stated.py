@@ -70,6 +70,13 @@ def read_layouts(asked: Mapping[str, str], graph: ir.Graph, listing: Listing) ->
                 hint="leave one of them out",
             )
         given[value] = _given(name, text, listing.shapes[value], listing)
+        disturbance = listing.disturbed.get(value)
+        if disturbance is not None and not disturbance.statable and given[value].layout != "NC":
+            raise LayerLayoutError(
+                f"a layout says which axis of {name!r} is which, and not where cells lie: "
+                f"{disturbance.reason()}",
+                hint=f"dissect {disturbance.before!r}: --layer {disturbance.before}",
+            )
     return given
 
 

@@ -66,11 +66,19 @@ def open_values(listing: Listing) -> tuple[str, str]:
     maps = (
         name
         for name in behind
-        if len(listing.shapes[name]) == 4 and set(listing.axes.get(name, "?")) - set("NCHW")
+        if len(listing.shapes[name]) == 4
+        and set(listing.axes.get(name, "?")) - set("NCHW")
+        and _statable(name, listing)
     )
     name = next(maps, "")
     if name:
         return said, f"if {name!r} holds maps, --layout {name}=NCHW states it"
-    if len(listing.shapes.get(first, ())) == 3:
+    if len(listing.shapes.get(first, ())) == 3 and _statable(first, listing):
         return said, f"if {first!r} holds tokens, --layout {first}=NTC states it"
     return said, ""
+
+
+def _statable(name: str, listing: Listing) -> bool:
+    """Whether a layout may settle what a value is: not where its cells were put out of order."""
+    disturbance = listing.disturbed.get(name)
+    return disturbance is None or disturbance.statable
