@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import onnx_ir as ir
 
+from onnxdissect.model.contracted import einsum, gather_elements, product_from_left
 from onnxdissect.model.frames import gathers_blocks
 from onnxdissect.model.graph import attribute, name_of
 from onnxdissect.model.kernels import channels_last, kernel_shape
@@ -300,25 +301,10 @@ def _gather(node: ir.Node, source: str, probe: Probe) -> str | None:
     return source[:axis] + (source[axis] if rank == 1 else "?" * rank) + source[axis + 1 :]
 
 
-def _gather_elements(node: ir.Node, source: str, probe: Probe) -> str | None:
-    same = len(probe.shapes.get(name_of(node.outputs[0]), ())) == len(source)
-    return source if same and probe.number(node, 1) is not None else None
-
-
-def _einsum(node: ir.Node, source: str, probe: Probe) -> str | None:
-    """One operand whose axes are put into another order, and none summed over."""
-    before, arrow, after = str(attribute(node, "equation", "")).replace(" ", "").partition("->")
-    if not arrow or len(node.inputs) > 1 or len(before) != len(source) or sorted(before) != sorted(after):
-        return None
-    return (
-        "".join(source[before.index(letter)] for letter in after) if len(set(after)) == len(after) else None
-    )
-
-
 _HANDLERS: dict[str, Callable[[ir.Node, str, Probe], str | None]] = {
-    "Einsum": _einsum,
+    "Einsum": einsum,
     "Gather": _gather,
-    "GatherElements": _gather_elements,
+    "GatherElements": gather_elements,
     "Transpose": _transpose,
     **dict.fromkeys(REDUCTIONS, _reduce),
 }
@@ -380,21 +366,10 @@ def _agree_one(letters: list[str]) -> str:
     return known.pop() if len(known) == 1 else "?"
 
 
-def _product_from_left(node: ir.Node, axes: Mapping[str, str], probe: Probe) -> str | None:
-    """Stored weights before the activations: a product over their last axis but one."""
-    source = axes[name_of(node.inputs[1])] if node.inputs[1] is not None else ""
-    weights = probe.number(node, 0)
-    if len(source) < 2 or weights is None or weights.ndim != 2:
-        return None
-    if source[-2] in "HW" and product_places(node, 0, probe) is not None:
-        return source
-    return source[:-2] + ("C" if source[-2] in "Cc" else "?") + source[-1]
-
-
 def _product(node: ir.Node, known: Meanings, first: str, probe: Probe) -> str | None:
     axes = known.axes
     if first not in axes and node.op_type == "MatMul":
-        return _product_from_left(node, axes, probe)
+        return product_from_left(node, axes, probe)
     if first not in axes or attribute(node, "transA", 0):
         return None
     source = axes[first]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from onnxdissect.model.axes import Meanings
+from onnxdissect.model.cost import Cost
 from onnxdissect.model.extent import Unplaced
 from onnxdissect.model.geometry import Pair
 from onnxdissect.model.graph import name_of
@@ -20,10 +21,13 @@ from onnxdissect.model.operators import CONCATENATIONS, FIRST_INPUT, POINTWISE, 
 from onnxdissect.model.order import disorder
 from onnxdissect.model.probe import Probe
 
-__all__ = ["Disturbance", "follow_order"]
+__all__ = ["Disturbance", "LeftOut", "count_left_out", "follow_order"]
 
 _DOMAINS = ("", "ai.onnx", "com.microsoft")
 _OPAQUE = frozenset({"If", "Loop", "Scan"})
+_WORTH_SAYING = 0.01
+"""Share of compute below which maps left out are of no consequence: drawing boxes, turning an output."""
+
 _REGIONS = frozenset({"MaxRoiAlign", "MaxRoiPool", "RoiAlign"})
 """Their results are regions, counted along the batch: no maps of the picture anyway."""
 
@@ -52,7 +56,7 @@ _SHIFTING = (
 """Whose cells lie in another order where they are said to have no known place; others only lose the place."""
 
 _PARTS = frozenset(
-    {"Cast", "Flatten", "Identity", "Pad", "Reshape", "Slice", "Split", "Squeeze", "Unsqueeze"}
+    {"Cast", "Flatten", "Identity", "Pad", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze"}
 )
 """Preparations for a disorder: a person is shown what lies before them."""
 
@@ -82,6 +86,11 @@ class Disturbance:
     def statable(self) -> bool:
         """Whether a person may know better, and state a layout."""
         return not self.known and self.op not in _MOVING
+
+    @property
+    def moved(self) -> bool:
+        """Whether cells were put elsewhere, rather than mixed as by a product with learned weights."""
+        return self.known or self.op in _MOVING - {"Einsum", "MatMul", "Transpose"}
 
     def reason(self) -> str:
         """Say why a value behind it cannot be dissected.
@@ -147,7 +156,7 @@ def _disturbance(
     state = _state(name, probe, known, positions)
     inherited = [found[source] for source in _sources(node, name, probe, known) if source in found]
     if state is True:
-        return _spoilt(node, name, probe, known, found)
+        return _spoilt(node, name, probe, known, positions, found)
     if stated and state is None:
         return None
     if inherited:
@@ -170,21 +179,35 @@ def _mixes_in(node: ir.Node) -> bool:
 
 
 def _spoilt(
-    node: ir.Node, name: str, probe: Probe, known: Meanings, found: Mapping[str, Disturbance]
+    node: ir.Node,
+    name: str,
+    probe: Probe,
+    known: Meanings,
+    positions: Mapping[str, Pair],
+    found: Mapping[str, Disturbance],
 ) -> Disturbance | None:
-    """What is out of order in a sum or a concatenation whose place comes from its other branches alone."""
-    if not _mixes_in(node):
+    """Find what is out of order in a sum whose place comes from its other branches alone, or behind one."""
+    if not _has_cells(name, probe, known):
         return None
     for source in _sources(node, name, probe, known):
+        if source not in found:
+            continue
         letters = known.axes.get(source, "")
         placed = "T" in letters or ({"H", "W"} <= set(letters) and not _swapped(letters))
-        if source in found and found[source].known and not placed:
+        spoilt = _state(source, probe, known, positions) is True
+        if spoilt or (_mixes_in(node) and found[source].moved and not placed):
             return found[source]
     return None
 
 
+def _has_cells(name: str, probe: Probe, known: Meanings) -> bool:
+    letters = known.axes.get(name, "")
+    cells = [n for letter, n in zip(letters, probe.shapes.get(name, ()), strict=False) if letter in "HWThwt"]
+    return any(n > 1 for n in cells)
+
+
 def _state(name: str, probe: Probe, known: Meanings, positions: Mapping[str, Pair]) -> bool | None:
-    """True: cells in order, or none at all; False: in another order; None: the graph leaves it open."""
+    """Tell whether cells are in order, or there are none: True; None where the graph leaves it open."""
     letters = known.axes.get(name)
     if letters is None:
         return None
@@ -205,9 +228,7 @@ def _swapped(letters: str) -> bool:
 
 
 def _holds_cells(name: str, probe: Probe, known: Meanings, positions: Mapping[str, Pair]) -> bool:
-    letters = known.axes.get(name, "")
-    cells = [n for letter, n in zip(letters, probe.shapes.get(name, ())) if letter in "HWThwt"]
-    return any(n > 1 for n in cells) and _state(name, probe, known, positions) is True
+    return _has_cells(name, probe, known) and _state(name, probe, known, positions) is True
 
 
 def _only_unplaced(node: ir.Node, name: str, known: Meanings) -> bool:
@@ -232,7 +253,7 @@ def _sources(node: ir.Node, name: str, probe: Probe, known: Meanings) -> Sequenc
 
 def _as_wide(shape: tuple[int, ...], out: tuple[int, ...]) -> bool:
     """Whether an operand has cells of its own along at least two axes of the result, or all of its tokens."""
-    pairs = list(zip(reversed(shape), reversed(out)))
+    pairs = list(zip(reversed(shape), reversed(out), strict=False))
     same = sum(a == b and b > 1 for a, b in pairs)
     return same >= min(2, sum(n > 1 for n in out))
 
@@ -251,3 +272,75 @@ def _before(
         if source is None or not _holds_cells(name_of(source), probe, known, positions):
             return name
         name, value = name_of(source), source
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Maps that are no layers because one operator put their cells out of order, and nothing put them back.
+
+    Attributes
+    ----------
+    disturbance : Disturbance
+        The operator.
+    values : int
+        How many maps.
+    share : float
+        Part of the network's multiply-accumulates, from 0 to 1, between the last value in order and them.
+    """
+
+    disturbance: Disturbance
+    values: int
+    share: float
+
+
+def count_left_out(
+    graph: ir.Graph,
+    disturbed: Mapping[str, Disturbance],
+    axes: Mapping[str, str],
+    probe: Probe,
+    costs: Cost,
+) -> tuple[LeftOut, ...]:
+    """Count the maps that would be layers, were they in order.
+
+    Parameters
+    ----------
+    graph : onnx_ir.Graph
+        The graph.
+    disturbed : mapping of str to Disturbance
+        Values out of order.
+    axes : mapping of str to str
+        What the axes of values mean.
+    probe : Probe
+        Shapes of its values.
+    costs : Cost
+        Their compute.
+
+    Returns
+    -------
+    tuple of LeftOut
+        One per operator with compute behind it; maps that lead to others in order, as shifted windows do, are
+        not counted.
+    """
+    returned: set[str] = set()
+    for node in reversed(graph):
+        names = [name_of(value) for value in node.outputs]
+        if any(name in returned or (name not in disturbed and _is_map(name, axes, probe)) for name in names):
+            returned.update(v.name for v in node.inputs if v is not None and v.name in disturbed)
+    behind: dict[Disturbance, list[str]] = {}
+    for name, disturbance in disturbed.items():
+        opened = len(probe.shapes[name]) == 3 and disturbance.op == "Gather"
+        if name not in returned and (_is_map(name, axes, probe) or opened):
+            behind.setdefault(disturbance, []).append(name)
+    whole = max(costs.all_macs, 1)
+    found = (
+        LeftOut(each, len(names), (max(map(costs.macs, names)) - costs.macs(each.before)) / whole)
+        for each, names in behind.items()
+        if each.before
+    )
+    return tuple(each for each in found if each.share > _WORTH_SAYING)
+
+
+def _is_map(name: str, axes: Mapping[str, str], probe: Probe) -> bool:
+    letters = axes.get(name, "")
+    cells = [n for letter, n in zip(letters, probe.shapes.get(name, ()), strict=False) if letter in "HWT"]
+    return (set(letters) == set("NCHW") or set(letters) == set("NTC")) and any(n > 1 for n in cells)

@@ -11,7 +11,7 @@ from onnxdissect.model.activated import activated_values
 from onnxdissect.model.axes import Given, Meanings, follow_axes
 from onnxdissect.model.cost import Cost, follow_costs
 from onnxdissect.model.coverage import count_open, lost_values
-from onnxdissect.model.disturbed import Disturbance, follow_order
+from onnxdissect.model.disturbed import Disturbance, LeftOut, count_left_out, follow_order
 from onnxdissect.model.geometry import Pair, Unplaced, follow_positions, receptive_field
 from onnxdissect.model.graph import name_of
 from onnxdissect.model.layers import LAYOUTS, ImageInput, Layer, make_alias, make_slug
@@ -54,6 +54,8 @@ class Listing:
         Element type of each value.
     disturbed : dict of str to Disturbance
         Values whose cells are not known to lie in the order of the picture, and who disturbed it.
+    left_out : tuple of LeftOut
+        How many maps are no layers because of it, by operator.
     parts : Parts
         Which layers end the stages of the trunk, the neck and the heads.
     open_axes : (int, int, str, str, int)
@@ -70,6 +72,7 @@ class Listing:
     dtypes: dict[str, str]
     parts: Parts
     disturbed: dict[str, Disturbance] = field(default_factory=dict)
+    left_out: tuple[LeftOut, ...] = ()
     open_axes: tuple[int, int, str, str, int] = (0, 0, "", "", 0)
 
 
@@ -118,14 +121,16 @@ def list_layers(
     aliased = _with_aliases(described, representative, taken)
     listed = [name for name in described if representative[name] == name and not _is_cell(described[name])]
     order = {name: i for i, name in enumerate(listed)}
-    activated = activated_values(graph, axes)
+    # a part of the network that runs on columns and rows is as deep as any
+    straight = {name: _straight(letters) for name, letters in axes.items()}
+    activated = activated_values(graph, straight)
     parts = find_parts(
         graph,
         image.name,
         probe,
-        axes,
+        straight,
         {name: layer for name, layer in described.items() if representative[name] in order},
-        representative,
+        representative | _turned(disturbed, described, representative),
         activated,
     )
     if not parts.stages:
@@ -147,8 +152,24 @@ def list_layers(
         dtypes=probe.dtypes,
         parts=parts,
         disturbed=disturbed,
+        left_out=count_left_out(graph, disturbed, axes, probe, costs),
         open_axes=count_open(graph, axes, probe),
     )
+
+
+def _turned(
+    disturbed: Mapping[str, Disturbance], described: Mapping[str, Layer], representative: Mapping[str, str]
+) -> dict[str, str]:
+    """Values with columns for rows, which are no layers, and the layers that they repeat."""
+    return {
+        each.value: representative[each.before]
+        for each in disturbed.values()
+        if each.op == "Transpose" and each.before in described
+    }
+
+
+def _straight(letters: str) -> str:
+    return "NCHW" if letters == "NCWH" else letters
 
 
 def _computed(graph: ir.Graph) -> Iterator[tuple[ir.Value, ir.Node]]:

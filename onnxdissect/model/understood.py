@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from onnxdissect.model.coverage import Coverage
+from onnxdissect.model.disturbed import LeftOut
 from onnxdissect.model.listing import Listing
 
-__all__ = ["coverage_warnings", "open_values"]
+__all__ = ["coverage_warnings", "open_values", "order_warnings"]
 
 # A detector's heads take up to a fifth of its compute. Open values alone say little: Swin leaves half of its
 # values open inside attention, and a detector two thirds of them behind its last map.
@@ -42,6 +43,32 @@ def coverage_warnings(coverage: Coverage, listing: Listing) -> list[str]:
     if coverage.share < _LEAST_SHARE:
         parts.insert(0, f"the layers found reach {coverage.share:.0%} of its compute")
     return [f"little of the network was understood: {', and '.join(parts)}" + (f"; {hint}" if hint else "")]
+
+
+def order_warnings(listing: Listing) -> list[str]:
+    """Say which operator put maps out of the picture's order, so that they are no layers.
+
+    Parameters
+    ----------
+    listing : Listing
+        Layers and values of a network.
+
+    Returns
+    -------
+    list of str
+        One sentence per operator; none where all are put back.
+    """
+    return [
+        f"{out.values} map{'s' * (out.values > 1)} with {out.share:.0%} of the compute "
+        f"{'are' if out.values > 1 else 'is'} left out: {_order_of(out)}; "
+        f"--layer {out.disturbance.before} dissects it"
+        for out in listing.left_out
+    ]
+
+
+def _order_of(out: LeftOut) -> str:
+    said = out.disturbance.reason()
+    return said.replace("its cells", "their cells") if out.values > 1 else said
 
 
 def open_values(listing: Listing) -> tuple[str, str]:
