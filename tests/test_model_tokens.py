@@ -269,6 +269,9 @@ def test_a_stated_layout_is_followed_on(tmp_path: Path, layout: str, value: str)
         ("lost", "NTC:1:3", ParameterError, "no grid"),
         ("lost", "NTC:1:9x9", LayerLayoutError, "fill no grid"),
         ("lost", "NTC:8", LayerLayoutError, "fill no grid"),
+        # 3 before leave 7: a grid of 2x2 and three more is none that the network has
+        ("lost", "NTC:3", LayerLayoutError, "7 of them behind the first 3, which fill no grid"),
+        ("lost", "NTC:3", LayerLayoutError, "candidates: NTC:1:3x3"),
     ],
 )
 def test_layouts_that_cannot_be(
