@@ -6,7 +6,7 @@ from onnxdissect.model.coverage import Coverage
 from onnxdissect.model.disturbed import LeftOut
 from onnxdissect.model.listing import Listing
 
-__all__ = ["coverage_warnings", "open_values", "order_warnings"]
+__all__ = ["coverage_warnings", "listing_warnings", "open_values", "order_warnings"]
 
 # A detector's heads take up to a fifth of its compute. Open values alone say little: Swin leaves half of its
 # values open inside attention, and a detector two thirds of them behind its last map.
@@ -14,6 +14,8 @@ _LEAST_SHARE = 0.75
 _MOST_SEVERED = 0.1
 # Nested transformers, followed only at their ends, leave 0.94; MobileViT, followed around its patches, 0.8.
 _MOST_OPEN = 0.9
+_LEAST_TRUNK = 0.5
+_ALL = 0.99
 
 
 def coverage_warnings(coverage: Coverage, listing: Listing) -> list[str]:
@@ -63,6 +65,43 @@ def order_warnings(listing: Listing) -> list[str]:
         f"{'are' if out.values > 1 else 'is'} left out: {_order_of(out)}; "
         f"--layer {out.disturbance.before} dissects it"
         for out in listing.left_out
+    ]
+
+
+def listing_warnings(listing: Listing) -> list[str]:
+    """Say what the selectors leave out that a person may count on.
+
+    Parameters
+    ----------
+    listing : Listing
+        Layers and values of a network.
+
+    Returns
+    -------
+    list of str
+        `order_warnings`, and a sentence where the stages of a classifier end early.
+    """
+    return [*order_warnings(listing), *_early_end(listing)]
+
+
+def _early_end(listing: Listing) -> list[str]:
+    """Warn of a classifier whose maps go up again, so that most of its compute is behind the last stage."""
+    stages = [layer for layer in listing.layers if layer.stage is not None]
+    classified = any(layer.layout == "NC" and layer.share > _ALL for layer in listing.layers)
+    if not stages or not classified or stages[-1].share >= _LEAST_TRUNK:
+        return []
+    last = stages[-1]
+    behind = [
+        layer
+        for layer in listing.layers[listing.layers.index(last) + 1 :]
+        if layer.part != "trunk" and layer.grid[0] * layer.grid[1] > last.grid[0] * last.grid[1]
+    ]
+    if not behind:
+        return []
+    return [
+        f"the stages end at {last.name!r} with {last.share:.0%} of the compute, since behind it the maps get "
+        f"finer again ({behind[0].name!r}, {behind[0].op}); the deepest map behind is dissected by "
+        f"--layer {behind[-1].name}"
     ]
 
 
