@@ -97,7 +97,8 @@ def element_places(indices: NDArray[Any], axis: int, length: int) -> NDArray[np.
     rows = np.moveaxis(indices, axis, -1).reshape(-1, indices.shape[axis])
     if not len(rows) or not np.all(rows == rows[0]):
         return None
-    return np.where(rows[0] < 0, rows[0] + length, rows[0]).astype(np.int64)
+    places: NDArray[np.int64] = np.where(rows[0] < 0, rows[0] + length, rows[0]).astype(np.int64)
+    return places
 
 
 def grid_places(node: ir.Node, axis: int, length: int, probe: Probe) -> NDArray[np.float64] | None:
@@ -127,7 +128,8 @@ def grid_places(node: ir.Node, axis: int, length: int, probe: Probe) -> NDArray[
     if not len(lines) or np.ptp(lines, axis=0).max() > 1e-4:
         return np.empty(0)
     if attribute(node, "align_corners", 0):
-        places = (lines[0] + 1) / 2 * (length - 1)
+        places: NDArray[np.float64] = (lines[0] + 1) / 2 * (length - 1)
     else:
         places = ((lines[0] + 1) * length - 1) / 2
-    return np.round(places, 4)
+    rounded: NDArray[np.float64] = np.round(places, 4)
+    return rounded
