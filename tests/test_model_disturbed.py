@@ -136,9 +136,9 @@ def scrambled(scramble: Scramble, back: Scramble | None = None) -> onnx.ModelPro
 BEHIND = ("scrambled", "anew", "active", "pooled", "deep", "last_map")
 
 
-def loaded(model: onnx.ModelProto, **options: dict[str, str]) -> Network:
+def loaded(model: onnx.ModelProto, layouts: dict[str, str] | None = None) -> Network:
     with tempfile.TemporaryDirectory() as folder:
-        return load_network(save(model, Path(folder) / "m.onnx"), **options)
+        return load_network(save(model, Path(folder) / "m.onnx"), layouts=layouts)
 
 
 @pytest.mark.parametrize("name", list(SCRAMBLES))

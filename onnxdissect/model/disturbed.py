@@ -325,7 +325,7 @@ def count_left_out(
     for node in reversed(graph):
         names = [name_of(value) for value in node.outputs]
         if any(name in returned or (name not in disturbed and _is_map(name, axes, probe)) for name in names):
-            returned.update(v.name for v in node.inputs if v is not None and v.name in disturbed)
+            returned.update(name_of(v) for v in node.inputs if v is not None and v.name in disturbed)
     behind: dict[Disturbance, list[str]] = {}
     for name, disturbance in disturbed.items():
         opened = len(probe.shapes[name]) == 3 and disturbance.op == "Gather"
