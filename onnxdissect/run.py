@@ -40,7 +40,7 @@ from onnxdissect.model import (
 )
 from onnxdissect.model.coverage import measure_coverage
 from onnxdissect.model.sizes import size_warnings
-from onnxdissect.model.understood import coverage_warnings
+from onnxdissect.model.understood import coverage_warnings, listing_warnings
 from onnxdissect.outcome import Uncertain, identity_of, tool_versions, write_run
 from onnxdissect.parameters import Parameters
 from onnxdissect.placement import Placement, place_layers
@@ -247,6 +247,7 @@ def dissect(
         coverage = measure_coverage(network)
         warnings = [
             *coverage_warnings(coverage, network.listing),
+            *listing_warnings(network.listing),
             *session.warnings,
             *size_warnings(network.input, network.size, dataset.image_size, chosen, image_size),
             *(place.warning for place in places if place.warning),

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 
 import onnx_ir as ir
 
+from onnxdissect.model.contracted import einsum, gather_elements, product_from_left
+from onnxdissect.model.frames import gathers_blocks
 from onnxdissect.model.graph import attribute, name_of
 from onnxdissect.model.kernels import channels_last, kernel_shape
 from onnxdissect.model.layers import ImageInput
@@ -27,6 +29,7 @@ from onnxdissect.model.operators import (
     RESHAPES,
     SPATIAL,
 )
+from onnxdissect.model.picked import product_places
 from onnxdissect.model.probe import Probe
 from onnxdissect.model.regroup import regroup
 from onnxdissect.model.tokens import Tokens, cut_tokens, join_tokens
@@ -208,7 +211,7 @@ def _node_axes(node: ir.Node, known: Meanings, probe: Probe) -> str | None:
     if op in CONCATENATIONS:
         return _agree([axes[name] for name in operands])
     if op in MATRIX_PRODUCTS:
-        return _product(node, known, first)
+        return _product(node, known, first, probe)
     if first not in axes:
         return None
     source = axes[first]
@@ -231,6 +234,8 @@ def _spatial(node: ir.Node, source: str) -> str | None:
         return source if source == "NHWC" else None
     if source in ("NCHW", "N?HW", "NcHW"):
         return "NCHW"
+    if source in ("NCWH", "N?WH", "NcWH"):
+        return "NCWH"
     if len(source) != 4 or source[0] != "N" or source[1] not in "C?":
         return None
     if node.op_type in CONVOLUTIONS and kernel_shape(node) == (1, 1) and not _strided(node):
@@ -291,12 +296,16 @@ def _reduce(node: ir.Node, source: str, probe: Probe) -> str | None:
 def _gather(node: ir.Node, source: str, probe: Probe) -> str | None:
     axis = int(attribute(node, "axis", 0)) % len(source)
     rank = len(probe.shapes.get(name_of(node.outputs[0]), ())) - len(source) + 1
+    if source[axis] in "HW" and gathers_blocks(node, probe) is not None:
+        return source[:axis] + source[axis].lower() + source[axis:]
     return source[:axis] + (source[axis] if rank == 1 else "?" * rank) + source[axis + 1 :]
 
 
 _HANDLERS: dict[str, Callable[[ir.Node, str, Probe], str | None]] = {
-    "Transpose": _transpose,
+    "Einsum": einsum,
     "Gather": _gather,
+    "GatherElements": gather_elements,
+    "Transpose": _transpose,
     **dict.fromkeys(REDUCTIONS, _reduce),
 }
 
@@ -357,8 +366,10 @@ def _agree_one(letters: list[str]) -> str:
     return known.pop() if len(known) == 1 else "?"
 
 
-def _product(node: ir.Node, known: Meanings, first: str) -> str | None:
+def _product(node: ir.Node, known: Meanings, first: str, probe: Probe) -> str | None:
     axes = known.axes
+    if first not in axes and node.op_type == "MatMul":
+        return product_from_left(node, axes, probe)
     if first not in axes or attribute(node, "transA", 0):
         return None
     source = axes[first]
@@ -372,6 +383,8 @@ def _product(node: ir.Node, known: Meanings, first: str) -> str | None:
         if ends == "TT" and known.tokens.get(first) != known.tokens.get(name_of(right)):
             ends = "T?"
         return "".join(map(_agree_one, map(list, zip(source[:-2], other[:-2], strict=True)))) + ends
+    if source[-1] in "HW" and product_places(node, 1, probe) is not None:
+        return source
     # features that are no units yet (cells and units in a row, the pixels of a patch) become units
     units = source[-1] in "Cc" or (source[-1] in "?tx" and not set("Cc") & set(source))
     return source[:-1] + ("C" if units else "?")

@@ -29,6 +29,7 @@ _PREFIX = "onnxdissect/probe/"
 _SHAPING = {
     "ConvTransposeWithDynamicPads": (2,),
     "Expand": (1,),
+    "Gather": (1,),
     "Pad": (1, 3),
     "ReduceL1": (1,),
     "ReduceL2": (1,),
