@@ -7,12 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawn_counts import World, shuffled, witnessed, worlds
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_core import World, worlds
-from test_evidence import witnessed
-from test_null import shuffled
-from test_run import Convolution, broden, dissect, network
+from small_runs import Convolution, broden, dissect, network
 
 import onnxdissect
 from onnxdissect.core.candidates import among, candidates, check_min_images, followed

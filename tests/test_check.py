@@ -14,7 +14,7 @@ import onnx
 import pytest
 from checking import MODEL, make_baseline, make_run, weights
 from onnx import numpy_helper
-from test_run import broden
+from small_runs import broden
 
 import onnxdissect
 from onnxdissect.check.baseline import _checksum, open_baseline

@@ -18,7 +18,7 @@ import onnx
 import pytest
 from datasets import Damage
 from onnx import TensorProto, helper
-from test_run import Convolution, broden, network
+from small_runs import Convolution, broden, network
 
 import models
 import onnxdissect

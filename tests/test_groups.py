@@ -13,7 +13,7 @@ import pytest
 from checking import call
 from hypothesis import given
 from hypothesis import strategies as st
-from test_run import Convolution, broden, dissect, network
+from small_runs import Convolution, broden, dissect, network
 
 from onnxdissect.core.bootstrap import bootstrap_iou, resample_weights
 from onnxdissect.core.significance import Chance, false_discovery_rates

@@ -13,7 +13,7 @@ import onnx
 import onnxruntime
 import pytest
 from numpy.typing import NDArray
-from test_run import broden
+from small_runs import broden
 from transformers import GRID, SIZE, UNITS, patches, transformer, with_tokens
 
 import models

@@ -14,7 +14,7 @@ import naive
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from test_run import SIZE, Convolution, broden, contents, dissect, network
+from small_runs import SIZE, Convolution, broden, contents, dissect, network
 
 import onnxdissect
 from models import Builder, save

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_run import Convolution, broden, dissect, network
+from small_runs import Convolution, broden, dissect, network
 
 import onnxdissect
 from onnxdissect.core.reliability import reliable
