@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from onnxdissect.model import Network, load_network
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 
-import architectures
-import families
+architectures: Any = import_module("architectures")
+families: Any = import_module("families")
 
 # what is nowhere in particular: a mean of the image that was spread out again
 UNPLACED = {"DeepLab, linear": 1, "DeepLab, corners": 1}
@@ -79,7 +80,7 @@ def test_a_skip_beside_aligned_corners_keeps_its_place(levels: int) -> None:
     model = b.model(b.node("Identity", x))
     field = inspect(model, x).receptive_field
     assert field is not None and field.size is not None
-    assert field.offset == (0, 0) and field.stride == (1, 1)
+    assert [*field.offset, *field.stride] == [0, 0, 1, 1]
     for axis, moved in enumerate(impulses(x, model)):
         # skip and coarse branch run from each other along the map: no cell sees beyond the stated size
         for cell in range(moved.shape[1]):
