@@ -85,6 +85,17 @@ def test_places_prints_a_row_per_network(tmp_path: Path) -> None:
     assert all(abs(float(cells)) < 1 for cells in row[3:5])
 
 
+def test_families_print_a_row_for_each_padding() -> None:
+    command = [sys.executable, str(BENCHMARKS / "families.py"), "ViT", "DeepLab, corners", "--quick"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines() if " positive " in line]
+    assert [row[-7] for row in rows] == ["positive"] * 4
+    for row in rows:
+        assert all(abs(float(cells)) < 0.5 for cells in row[-3:-1])
+    assert done.stdout.count(": no place") == 2
+
+
 def test_replication_tells_what_comes_out_again(tmp_path: Path) -> None:
     network(tmp_path / "net.onnx", [Convolution(6, (3, 3), (2, 2), (1, 1, 1, 1))], pool=False, seed=1)
     broden(tmp_path / "data", 24, seed=2)

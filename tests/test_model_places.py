@@ -132,8 +132,9 @@ def _draw(model: onnx.ModelProto, seed: int) -> None:
 def test_the_rule_lies_near_the_effective_centre(family: str) -> None:
     """Within half a cell, but within one where a coarse branch is spread out again in blocks.
 
-    There drawn weights let the coarse branch speak about as loudly as the skip, so the measured centre lies
-    between the two; the rule follows the skip.
+    There drawn weights of either sign let the coarse branch speak as loudly as the skip, so the measured
+    centre lies between the two, a quarter of a cell from the rule for every doubling; the rule follows the
+    skip. Weights that cannot cancel leave the skip the louder, see `test_model_families`.
     """
     b = Builder((65, 1, 64, 16))
     x = FAMILIES[family](b)

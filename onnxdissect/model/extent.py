@@ -19,7 +19,6 @@ Lengths = tuple[int, int]
 _AS_FINE = 1.5
 """Ratio of resolutions below which branches count as equally fine."""
 
-_ALIGNED = 0.35
 """Largest difference of strides where the corners of a coarse map were aligned with those of a fine one: two
 cells made into four."""
 
@@ -82,37 +81,48 @@ class Extent:
         )
 
 
-def unite(branches: Sequence[Extent]) -> Extent | None:
+def unite(branches: Sequence[Extent], length: int | None = None) -> Extent | None:
     """Place cells that hear several branches.
 
     What they see is the smallest field that covers all branches. Where they lie is another question: a
     coarse branch that was spread out again moves in steps of its own cells, so the branch that resolves
     finest says where things are. Branches that resolve equally finely weigh the same.
 
+    A branch that was spread out with aligned corners has cells a little nearer to each other than those of
+    its skip. Over the map that adds up to less than one of the coarse cells that it was spread out from.
+
     Parameters
     ----------
     branches : sequence of Extent
         At least one.
+    length : int, optional
+        How many cells there are. Without it cells must be equally far apart on all branches.
 
     Returns
     -------
     Extent or None
-        None where their cells are not equally far apart, beyond what aligned corners make of it. The size is
-        unbounded there, as what a cell sees changes from cell to cell.
+        None where their cells run away from each other by more than a branch resolves.
     """
     finest = min(branch.resolves for branch in branches)
     # strides that differ by rounding (aligned corners) are no difference in resolution
     deciding = [b for b in branches if b.resolves < _AS_FINE * finest]
-    stride = deciding[0].stride
-    apart = [abs(b.stride - stride) / abs(stride) for b in branches]
-    if max(apart[branches.index(b)] for b in deciding) > 1e-9 or max(apart) > _ALIGNED:
-        return None
     offset = sum(b.offset for b in deciding) / len(deciding)
+    stride = deciding[0].stride
+    if any(abs(b.stride - stride) > 1e-9 * abs(stride) for b in deciding):
+        stride = sum(b.stride for b in deciding) / len(deciding)
+    last = (length or 1) - 1
+    for branch in branches:
+        drift = abs(branch.stride - stride)
+        if drift <= 1e-9 * abs(stride):
+            continue
+        if length is None or branch.stride * stride <= 0 or drift * last > branch.resolves:
+            return None
     size, shift = math.inf, 0.0
-    # a coarse branch whose corners were aligned with the fine one's lies elsewhere in every cell
-    if all(math.isfinite(branch.size) for branch in branches) and max(apart) <= 1e-9:
-        low = min(branch.reach[0] for branch in branches)
-        high = max(branch.reach[1] for branch in branches)
+    if all(math.isfinite(branch.size) for branch in branches):
+        # whichever way cells run from each other, they are farthest apart at the ends
+        ends = [(b.reach, i * (b.stride - stride)) for b in branches for i in {0, last}]
+        low = min(reach[0] + off for reach, off in ends)
+        high = max(reach[1] + off for reach, off in ends)
         size, shift = high - low + 1, (low + high) / 2 - offset
     return Extent(offset, stride, size, shift, finest)
 

@@ -225,7 +225,7 @@ def _merge(
         return Scattered(together.unbounded if mixed else together, cells.pop())
     if not branches:
         return Unplaced.UNIFORM
-    together = unite(branches)
+    together = unite(branches, length)
     if together is None:
         return Unplaced.UNKNOWN
     return together.unbounded if mixed else together

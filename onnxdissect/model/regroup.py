@@ -46,9 +46,10 @@ def regroup(
                 want, end = want * out[end], end + 1
         filled |= source[start : start + 1] in ("H", "W") and "c" in source[start:i]
         letters.extend(_regroup_one(source[start:i], shape[start:i], out[j:end], tokens))
-    if source[:1] in ("T", "c") and "N" not in source and letters[0] == "?" and out[0] == 1:
+    first = source[:1] in ("T", "c") or (source[:1] == "t" and "x" not in letters)
+    if first and "N" not in source and letters[0] == "?" and out[0] == 1:
         # the probe's batch of one was laid into the row of cells, as dense layers over the last axis do, or
-        # counted among the heads
+        # counted among the heads, or among the cells of blocks that attention over a grid keeps apart
         letters[0] = "N"
     if filled and letters.count("c") == 1 and "C" not in letters:
         # the other parts of the channels have become cells; these are all that is left
