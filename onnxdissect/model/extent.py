@@ -19,9 +19,6 @@ Lengths = tuple[int, int]
 _AS_FINE = 1.5
 """Ratio of resolutions below which branches count as equally fine."""
 
-"""Largest difference of strides where the corners of a coarse map were aligned with those of a fine one: two
-cells made into four."""
-
 
 @dataclass(frozen=True, slots=True)
 class Extent:
