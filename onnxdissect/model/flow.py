@@ -7,13 +7,13 @@ round it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import onnx_ir as ir
 
 from onnxdissect.model.graph import name_of
-from onnxdissect.model.operators import COPIES, QUANTISERS, RESHAPES
+from onnxdissect.model.operators import COPIES, QUANTISERS, RESHAPES, SKIPPING
 
 __all__ = ["Flow", "Grid", "follow_flow", "is_coarser"]
 
@@ -23,7 +23,7 @@ _SIZES_ONLY = frozenset({"Shape", "Size"})
 # These make a map larger without making it finer.
 _NEVER_UP = frozenset({"Concat", "Pad", "QLinearConcat"})
 _UP = 1.5
-_JOINED = frozenset({"Add", "QLinearAdd", "Sum"})
+_JOINED = frozenset({"Add", "BiasAdd", "QLinearAdd", "Sum"} | SKIPPING.keys())
 _WEIGHED = frozenset({"Mul", "QLinearMul"})
 _SAME = COPIES | QUANTISERS | RESHAPES
 
@@ -150,12 +150,12 @@ def follow_flow(graph: ir.Graph, image: str, grid: Callable[[str], Grid | None])
         if not operands:
             continue
         dominator, rose = _meet(flow, depth, operands)
-        # scale and zero point of integers say nothing about the picture that the integers do not
-        integers = node.op_type == "DynamicQuantizeLinear"
-        for value in node.outputs[:1] if integers else node.outputs:
+        for value in _results(node):
             if not value.name:
                 continue
             number = len(flow.names)
+            if node.op_type in SKIPPING and flow.nodes[-1] is node:
+                operands, dominator, rose = [number - 1], number - 1, False
             own = grid(value.name)
             up = own is not None and node.op_type not in _NEVER_UP and _finer(own, flow, operands)
             flow.names.append(value.name)
@@ -171,6 +171,16 @@ def follow_flow(graph: ir.Graph, image: str, grid: Callable[[str], Grid | None])
             for operand in operands:
                 flow.after[operand].append(number)
     return flow
+
+
+def _results(node: ir.Node) -> Sequence[ir.Value]:
+    if node.op_type == "DynamicQuantizeLinear":
+        # scale and zero point of integers say nothing about the picture that the integers do not
+        return node.outputs[:1]
+    if node.op_type in SKIPPING:
+        # the normalisation is one of the sum, which is what goes on to the next shortcut
+        return [*node.outputs[SKIPPING[node.op_type] :][:1], *node.outputs[:1]]
+    return node.outputs
 
 
 def is_coarser(grid: Grid, other: Grid) -> bool:
