@@ -228,7 +228,7 @@ def _node_axes(node: ir.Node, known: Meanings, probe: Probe) -> str | None:
     if handler is not None:
         return handler(node, source, probe)
     if op in SPATIAL:
-        return _spatial(node, source)
+        return _spatial(node, source, probe.shapes[first])
     if op in RESHAPES:
         tokens = known.tokens.get(first)
         named = _squeeze(node, source, out, probe, tokens) if op in ("Squeeze", "Unsqueeze") else None
@@ -236,10 +236,11 @@ def _node_axes(node: ir.Node, known: Meanings, probe: Probe) -> str | None:
     return None
 
 
-def _spatial(node: ir.Node, source: str) -> str | None:
+def _spatial(node: ir.Node, source: str, shape: tuple[int, ...]) -> str | None:
     if channels_last(node):
         return source if source == "NHWC" else None
-    if source in ("NCHW", "N?HW", "NcHW"):
+    # one picture of one channel has two axes of length one, which a reshape does not tell apart
+    if source in ("NCHW", "N?HW", "NcHW") or (source in ("?NHW", "CNHW", "??HW") and shape[:2] == (1, 1)):
         return "NCHW"
     if len(source) != 4 or source[0] != "N" or source[1] not in "C?":
         return None

@@ -19,6 +19,8 @@ from onnxdissect.model.order import disorder
 from onnxdissect.model.parts import Parts, find_parts
 from onnxdissect.model.probe import Probe
 from onnxdissect.model.stages import choose_stages
+from onnxdissect.model.unknown import unknown_operators
+from onnxdissect.model.unrolled import unrolled_steps
 
 __all__ = ["Listing", "list_layers"]
 
@@ -45,7 +47,8 @@ class Listing:
     layers : tuple of Layer
         In topological order, each activation once.
     copies : tuple of Layer
-        Values that repeat a layer in another order, type or frame: to be had by exact name only.
+        Values that repeat a layer in another order, type or frame, maps of a single cell, and single steps
+        of a recurrent network that was written out: to be had by exact name only.
     refusals : dict of str to str
         Why every other value cannot be dissected.
     order : dict of str to int
@@ -61,6 +64,8 @@ class Listing:
     open_axes : (int, int, str, str, int)
         Values left open, all values, the operator most of them are due to, the first of its, and how many
         cut layers off; see `onnxdissect.model.coverage.Coverage`.
+    unknown : tuple of (str, str)
+        Operators from outside ONNX that are not followed, each with the first value that it leaves open.
     """
 
     layers: tuple[Layer, ...]
@@ -72,6 +77,7 @@ class Listing:
     dtypes: dict[str, str]
     parts: Parts
     open_axes: tuple[int, int, str, str, int] = (0, 0, "", "", 0)
+    unknown: tuple[tuple[str, str], ...] = ()
 
 
 def list_layers(
@@ -116,7 +122,12 @@ def list_layers(
         described[name] = layer
     representative = _representatives(graph, described)
     aliased = _with_aliases(described, representative, taken)
-    listed = [name for name in described if representative[name] == name and not _is_cell(described[name])]
+    steps = unrolled_steps(graph, axes, described)
+    listed = [
+        name
+        for name in described
+        if representative[name] == name and not _is_cell(described[name]) and name not in steps
+    ]
     order = {name: i for i, name in enumerate(listed)}
     activated = activated_values(graph, axes)
     parts = find_parts(
@@ -147,6 +158,7 @@ def list_layers(
         dtypes=probe.dtypes,
         parts=parts,
         open_axes=count_open(graph, axes, probe),
+        unknown=unknown_operators(graph, axes, probe),
     )
 
 
