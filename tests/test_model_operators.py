@@ -403,3 +403,74 @@ def test_operators_for_gpus() -> None:
     assert follow("BiasAdd", {"x": (1, 8, 8, 3), "y": (1, 8, 8, 3)}, bias, "NHWC") == ("NHWC", 0)
     wide = {"b": np.zeros(6, np.float32)}
     assert follow("BiasSplitGelu", {"x": (1, 8, 8, 6), "y": (1, 8, 8, 3)}, wide, "NHWC") == ("NHWC", 0)
+
+
+# ------------------------------------------------------------------------------------------ unfolding
+
+
+def unfolded(b: Builder, x: str, size: int, count: int, way: str) -> str:
+    """Cut rows and columns into blocks by tables of indices, stored or computed from the image's size."""
+    for axis in (2, 4):
+        if way == "computed":
+            long = b.node("Gather", b.node("Shape", x), b.constant(axis, np.int64))
+            first = b.node("Range", b.constant(0, np.int64), long, b.constant(size, np.int64))
+            table = b.node(
+                "Add",
+                b.node("Unsqueeze", first, b.constant([0], np.int64)),
+                b.constant(np.arange(size)[:, None], np.int64),
+            )
+        else:
+            numbers = np.arange(size)[:, None] + size * np.arange(count)
+            if way == "another order":
+                numbers = numbers[:, np.random.default_rng(0).permutation(count)]
+            table = b.constant(numbers, np.int64)
+        x = b.node("Gather", x, table, axis=axis)
+    return b.node("Transpose", x, perm=[0, 1, 2, 4, 3, 5])
+
+
+@pytest.mark.parametrize("way", ["stored", "computed", "another order"])
+def test_patches_that_are_pictures_of_their_own(tmp_path: Path, way: str) -> None:
+    """A transformer in a transformer looks into each patch before it makes it a token."""
+    b = Builder((1, 3, 32, 32))
+    x = unfolded(b, b.image, 8, 4, way)
+    x = b.node("Reshape", x, b.constant([1, 192, 16], np.int64))
+    x = b.node("Reshape", b.node("Transpose", x, perm=[0, 2, 1]), b.constant([16, 3, 8, 8], np.int64))
+    b.units[x] = 3
+    x = b.conv(x, 6, 4, stride=4, pads=(0, 0, 0, 0))
+    x = b.node("Transpose", b.node("Reshape", x, b.constant([16, 6, 4], np.int64)), perm=[0, 2, 1])
+    x = b.node("Reshape", x, b.constant([1, 16, 24], np.int64))
+    b.node("Relu", b.node("MatMul", x, b.weight((24, 10))), name="act")
+    network = load(b, "act", folder=tmp_path)
+    if way == "another order":
+        with pytest.raises(LayerLayoutError):
+            network.select(["act"])
+        return
+    layer = named(network, "act")
+    assert (layer.layout, layer.units, layer.grid) == ("NTC", 10, (4, 4))
+    assert layer.receptive_field == ReceptiveField((3.5, 3.5), (8.0, 8.0), (8.0, 8.0))
+    batch = images(network, 1)
+    (expected,) = run_whole(network.path, ["act"], batch)
+    (maps,) = open_session(network, [layer], verify=batch)(batch)
+    np.testing.assert_allclose(maps, expected.transpose(0, 2, 1).reshape(1, 10, 4, 4), atol=1e-5)
+    # each token hears its own patch, and no other
+    moved = batch.copy()
+    moved[:, :, 8:16, 24:32] += 1
+    (after,) = run_whole(network.path, ["act"], moved)
+    changed = np.abs(after - expected).max(axis=2).reshape(4, 4) > 1e-6
+    assert np.argwhere(changed).tolist() == [[1, 3]]
+
+
+def test_columns_that_the_picture_chooses_are_not_placed(tmp_path: Path) -> None:
+    b = Builder()
+    x = b.conv("image", 8, stride=4, name="c")
+    best = b.node("ReduceMax", x, axes=[1, 2], keepdims=0)
+    order = b.nodes(
+        "TopK",
+        b.node("Squeeze", best, b.constant([0], np.int64)),
+        b.constant([4], np.int64),
+        names=["v", "i"],
+    )
+    b.relu(b.node("Gather", x, order[1], axis=3), "act")
+    b.input.type.tensor_type.shape.dim[0].dim_value = 1
+    network = load(b, "act", folder=tmp_path)
+    assert named(network, "act").receptive_field is None

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import onnx_ir as ir
 
+from onnxdissect.model.frames import block_steps
 from onnxdissect.model.graph import attribute, name_of
 from onnxdissect.model.kernels import channels_last, kernel_shape
 from onnxdissect.model.layers import ImageInput
@@ -242,6 +243,9 @@ def _spatial(node: ir.Node, source: str, shape: tuple[int, ...]) -> str | None:
     # one picture of one channel has two axes of length one, which a reshape does not tell apart
     if source in ("NCHW", "N?HW", "NcHW") or (source in ("?NHW", "CNHW", "??HW") and shape[:2] == (1, 1)):
         return "NCHW"
+    if source == "T???" and node.op_type in CONVOLUTIONS:
+        # each patch is a picture of its own
+        return "TC??"
     if len(source) != 4 or source[0] != "N" or source[1] not in "C?":
         return None
     if node.op_type in CONVOLUTIONS and kernel_shape(node) == (1, 1) and not _strided(node):
@@ -302,6 +306,11 @@ def _reduce(node: ir.Node, source: str, probe: Probe) -> str | None:
 def _gather(node: ir.Node, source: str, probe: Probe) -> str | None:
     axis = int(attribute(node, "axis", 0)) % len(source)
     rank = len(probe.shapes.get(name_of(node.outputs[0]), ())) - len(source) + 1
+    blocks = block_steps(probe.number(node, 1)) if source[axis] in "HW" else None
+    if blocks is not None:
+        # rows of blocks, and rows within each, in either order
+        pair = source[axis] + source[axis].lower()
+        return source[:axis] + (pair if blocks[1] >= blocks[2] else pair[::-1]) + source[axis + 1 :]
     return source[:axis] + (source[axis] if rank == 1 else "?" * rank) + source[axis + 1 :]
 
 

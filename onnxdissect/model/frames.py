@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from onnxdissect.model.extent import Extent, Lengths, Position, Step, Unplaced, unite
 from onnxdissect.model.graph import attribute, name_of
 from onnxdissect.model.order import permuted, scatter
 
-__all__ = ["crop", "crop_or_pad", "gather", "join", "pad", "slice_", "split"]
+__all__ = ["block_steps", "crop", "crop_or_pad", "gather", "join", "pad", "slice_", "split"]
 
 
 def pad(step: Step, axis: int, at: Extent, lengths: Lengths) -> Position:
@@ -71,12 +73,43 @@ def split(step: Step, axis: int, at: Extent, lengths: Lengths) -> Position:
     return at.resampled(before, 1)
 
 
+def block_steps(listed: NDArray[Any] | None) -> tuple[int, int, int] | None:
+    """Read indices that cut an axis into blocks: rows of blocks along one axis, rows within along the other.
+
+    Parameters
+    ----------
+    listed : ndarray or None
+        Indices of a Gather.
+
+    Returns
+    -------
+    tuple of int or None
+        The first index, and the steps along both axes; None where they are no such table.
+    """
+    if listed is None or listed.ndim != 2 or min(listed.shape) < 2 or listed.min() < 0:
+        return None
+    first = int(listed[0, 0])
+    down, across = int(listed[1, 0]) - first, int(listed[0, 1]) - first
+    rows, columns = np.indices(listed.shape)
+    even = np.array_equal(listed, first + down * rows + across * columns)
+    if min(down, across) < 1 or down == across or not even:
+        return None
+    return first, down, across
+
+
 def gather(step: Step, axis: int, at: Extent, lengths: Lengths) -> Position:
     """Place the results of a Gather whose indices the file stores and that run evenly."""
     where = step.where(axis)
     if int(attribute(step.node, "axis", 0)) % len(step.source_axes) != where:
         return at
     listed = step.probe.number(step.node, 1)
+    blocks = block_steps(listed)
+    if listed is not None and blocks is not None:
+        # each block is placed at the middle of its rows
+        first, between, within = blocks[0], max(blocks[1:]), min(blocks[1:])
+        rows = listed.shape[int(blocks[1] >= blocks[2])]
+        reach = (rows - 1) * within
+        return at.resampled(first + reach / 2, between, reach + 1)
     if listed is None or listed.ndim != 1 or len(listed) < 2:
         return Unplaced.UNKNOWN
     indices = np.where(listed < 0, listed + lengths[0], listed).astype(float)
