@@ -217,8 +217,8 @@ def _node_axes(node: ir.Node, known: Meanings, probe: Probe) -> str | None:
     if op in MATRIX_PRODUCTS:
         return product_axes(node, axes, known.tokens)
     if op == "Einsum":
-        named = einsum_axes(node, axes, known.tokens, probe)
-        return None if named is None else named[0]
+        contracted = einsum_axes(node, axes, known.tokens, probe)
+        return None if contracted is None else contracted[0]
     if first not in axes:
         rows = table_rows(node)
         return axes[rows] + "C" if rows in axes else None

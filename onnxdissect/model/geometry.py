@@ -181,7 +181,7 @@ def _contract(node: ir.Node, positions: dict[str, Pair], probe: Probe, axes: dic
         holding = [i for i in equation.holding(letters.index(along)) if i in known]
         found = [positions.get(names[i], _UNKNOWN)[axis] for i in holding]
         extents = [place for place in found if isinstance(place, Extent)]
-        place = unite(extents) if extents and len(extents) == len(found) else None
+        place: Position | None = unite(extents) if extents and len(extents) == len(found) else None
         if place is None:
             place = found[0] if len(set(found)) == 1 else Unplaced.UNKNOWN
         placed.append(order.unbounded(place) if equation.mixes(known) else place)
