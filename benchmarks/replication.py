@@ -23,6 +23,7 @@ from draws import link_images, read_index, write_folder
 from numpy.typing import NDArray
 
 import onnxdissect
+from onnxdissect.core.reliability import STABLE
 from onnxdissect.data.tiny import ensure_tiny
 
 FEW = 10
@@ -66,8 +67,10 @@ SELECTIONS: dict[str, Callable[[Told, float], bool]] = {
     ),
     "- and q-value at most 0.05": lambda told, threshold: told.iou > threshold and told.q_value <= 0.05,
     "- and interval above the threshold": lambda told, threshold: told.low > threshold,
-    "- and stability above 0.9": lambda told, threshold: told.iou > threshold and told.stability > 0.9,
-    "- and both of these": lambda told, threshold: told.low > threshold and told.stability > 0.9,
+    f"- and stability above {STABLE:g}": lambda told, threshold: (
+        told.iou > threshold and told.stability > STABLE
+    ),
+    "- and both of these": lambda told, threshold: told.low > threshold and told.stability > STABLE,
     "reliable": lambda told, threshold: told.reliable,
 }
 PREDICTORS: dict[str, Callable[[Told], float]] = {

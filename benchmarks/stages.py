@@ -118,6 +118,40 @@ SIZE = 128
 
 Stage = tuple[int, int]
 
+# Where timm lists something else than the end of each stage: what it lists, and the ends that count here.
+CONVENTIONS: dict[str, tuple[str, list[Stage]]] = {
+    "ghostnet_100": (
+        "the first block of a resolution, not the last; no last expansion",
+        [(16, 2), (24, 4), (40, 8), (112, 16), (960, 32)],
+    ),
+    "repghostnet_050": (
+        "the first block of a resolution, not the last; no last expansion",
+        [(8, 2), (12, 4), (20, 8), (56, 16), (480, 32)],
+    ),
+    "inception_v4": (
+        "the first of two blocks of one resolution",
+        [(64, 2), (192, 4), (384, 8), (1024, 16), (1536, 32)],
+    ),
+    "xception41": (
+        "the inside of the next stage's first block, but block outputs in legacy_xception",
+        [(64, 2), (128, 4), (256, 8), (728, 16), (2048, 32)],
+    ),
+    "xception65p": (
+        "the inside of the next stage's first block, but block outputs in legacy_xception",
+        [(64, 2), (128, 4), (256, 8), (728, 16), (2048, 32)],
+    ),
+    "vgg11_bn": ("the last pooling", [(64, 1), (128, 2), (256, 4), (512, 8), (512, 16)]),
+    "vgg16_bn": ("the last pooling", [(64, 1), (128, 2), (256, 4), (512, 8), (512, 16)]),
+    "tresnet_m": (
+        "a map of half the image's size, which the network does not have",
+        [(64, 4), (128, 8), (1024, 16), (2048, 32)],
+    ),
+    "hrnet_w18_small": (
+        "no last expansion, which it counts in NFNet, RegNet-Z and GENet",
+        [(64, 2), (128, 4), (256, 8), (512, 16), (2048, 32)],
+    ),
+}
+
 
 def export(name: str, folder: Path) -> None:
     """Write a model, and its image size with (units, reduction) of each of timm's stage ends."""
@@ -146,9 +180,11 @@ def stated(path: Path) -> tuple[int, list[Stage]]:
     return about["size"], [(stage["num_chs"], stage["reduction"]) for stage in about["info"]]
 
 
-def judge(found: list[Stage], wanted: list[Stage]) -> str:
+def judge(name: str, found: list[Stage], wanted: list[Stage]) -> str:
     if found == wanted:
         return "equal"
+    if name in CONVENTIONS and found == CONVENTIONS[name][1]:
+        return "timm's convention differs"
     finest = min(reduction for _, reduction in wanted)
     # timm leaves out the stem of many networks
     return "equal, and a stem" if [s for s in found if s[1] >= finest] == wanted else "DIFFERENT"
@@ -175,10 +211,11 @@ def main() -> None:
                 export(name, folder)
             size, wanted = stated(path)
             found = ours(path, size)
-            verdict = judge(found, wanted)
+            verdict = judge(name, found, wanted)
             counts[verdict] = counts.get(verdict, 0) + 1
             differs = "" if verdict == "equal" else f"\n  timm {wanted}\n  ours {found}"
-            print(f"{name:32} {verdict}{differs}", flush=True)
+            why = f": {CONVENTIONS[name][0]}" if verdict.startswith("timm") else ""
+            print(f"{name:32} {verdict}{why}{differs}", flush=True)
             if asked.keep is None:
                 path.unlink()
             gc.collect()

@@ -209,6 +209,7 @@ def _layer_info(layer: Layer, place: Placement) -> LayerInfo:
     return LayerInfo(
         name=layer.name,
         alias=layer.alias,
+        node=layer.node,
         slug=layer.slug,
         op=layer.op,
         layout=layer.layout,

@@ -99,8 +99,10 @@ def place_layers(
                 f"a map is asked for layer {name!r}, which is not dissected", candidates=nearest(name, names)
             )
     asked = [(by_layer or {}).get(layer.name, upsample) for layer in layers]
+    # without a rule there is no place to check, but an order: what the graph hides shows in the cells
     by_rule = [
-        map_ in ("auto", "receptive-field") and layer.receptive_field is not None
+        (map_ in ("auto", "receptive-field") and layer.receptive_field is not None)
+        or (map_ == "auto" and layer.grid != (1, 1))
         for map_, layer in zip(asked, layers, strict=True)
     ]
     nothing: list[EffectiveCentre | None] = [None] * len(layers)
@@ -142,9 +144,12 @@ def settle(layer: Layer, pixels: tuple[int, int], centre: EffectiveCentre) -> Pl
     -------
     Placement
         By the rule, unless there is none, its cells turn out to lie in another order, or they respond more
-        than half a cell from there and nearer to an even spread.
+        than half a cell from there and nearer to an even spread. Cells in another order are warned of with
+        or without a rule; what responds everywhere alike, as attention may, is not.
     """
     placed = _by_rule(layer)
+    if layer.receptive_field is None and centre.disordered:
+        return replace(placed, measured=centre, warning=_out_of_order(layer, centre))
     if layer.receptive_field is None or not (contradicts(layer, centre) or centre.disordered):
         return replace(placed, measured=centre)
     if not nearer_to_rule(layer, pixels, centre):
@@ -176,6 +181,13 @@ def _as_asked(layer: Layer, centre: EffectiveCentre) -> Placement:
     if layer.receptive_field is None or not (contradicts(layer, centre) or centre.disordered):
         return placed
     return replace(placed, warning=_contradiction(layer, centre, placed.upsample))
+
+
+def _out_of_order(layer: Layer, centre: EffectiveCentre) -> str:
+    return (
+        f"the cells of layer {layer.name!r} do not seem to be in the order of the picture: {centre.reason}. "
+        f"The graph does not tell where they lie; unless they do, its labels mean nothing"
+    )
 
 
 def _contradiction(layer: Layer, centre: EffectiveCentre, upsample: str) -> str:

@@ -25,6 +25,7 @@ from onnxdissect.core.state import STATE_FORMAT, PassState
 from onnxdissect.core.warmup import kernels_warming
 from onnxdissect.core.witness import Witness
 from onnxdissect.data import Dataset, batches
+from onnxdissect.data.frequency import check_frequent
 from onnxdissect.data.groups import group_warnings
 from onnxdissect.errors import ParameterError
 from onnxdissect.model import (
@@ -39,7 +40,7 @@ from onnxdissect.model import (
 )
 from onnxdissect.model.coverage import measure_coverage
 from onnxdissect.model.sizes import size_warnings
-from onnxdissect.model.understood import coverage_warnings
+from onnxdissect.model.understood import coverage_warnings, listing_warnings
 from onnxdissect.outcome import Uncertain, identity_of, tool_versions, write_run
 from onnxdissect.parameters import Parameters
 from onnxdissect.placement import Placement, place_layers
@@ -202,6 +203,7 @@ def dissect(
     with kernels_warming(notify):
         dataset = open_data(data, progress, groups).subset(split=split, limit=limit)
         check_min_images(min_images, len(dataset))
+        check_frequent(dataset, min_images)
         network = load_network(
             network_path,
             image_size=image_size,
@@ -245,6 +247,7 @@ def dissect(
         coverage = measure_coverage(network)
         warnings = [
             *coverage_warnings(coverage, network.listing),
+            *listing_warnings(network.listing),
             *session.warnings,
             *size_warnings(network.input, network.size, dataset.image_size, chosen, image_size),
             *(place.warning for place in places if place.warning),

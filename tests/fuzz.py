@@ -18,7 +18,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from test_run import broden
+from small_runs import broden
 
 import models
 from onnxdissect.data import open_dataset

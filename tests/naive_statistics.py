@@ -174,7 +174,7 @@ def false_discovery_rates(p: list[float]) -> list[float]:
 def reliable(
     units: Sequence[tuple[float, float | None, float | None, float | None]],
     threshold: float,
-    stable: float = 0.9,
+    stable: float = 0.99,
     level: float = 0.05,
 ) -> list[bool]:
     """Of a layer's units (IoU, lower and upper end, stability) those that are reliable.

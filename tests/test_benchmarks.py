@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import naive_statistics
-from test_run import Convolution, broden, network
+from small_runs import Convolution, broden, network
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 TABLE = BENCHMARKS / "table.py"

@@ -5,11 +5,10 @@ from __future__ import annotations
 import naive_statistics
 import numpy as np
 import pytest
+from drawn_counts import World, witnessed, worlds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive_scoring import winner
-from test_core import World, worlds
-from test_evidence import witnessed
 
 from onnxdissect.core import bootstrap
 from onnxdissect.core.bootstrap import Bootstrap, bootstrap_iou, resample_weights

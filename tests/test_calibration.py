@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from test_run import Convolution, broden, network
+from small_runs import Convolution, broden, network
 
 SCRIPT = Path(__file__).parents[1] / "benchmarks/calibration.py"
 

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawn_counts import World, shuffled, witnessed, worlds
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_core import World, worlds
-from test_evidence import witnessed
-from test_null import shuffled
-from test_run import Convolution, broden, dissect, network
+from small_runs import Convolution, broden, dissect, network
 
 import onnxdissect
 from onnxdissect.core.candidates import among, candidates, check_min_images, followed
+from onnxdissect.data import open_dataset
 from onnxdissect.errors import ParameterError
 from onnxdissect.results import rescore
 from onnxdissect.results.records import Unit
@@ -110,11 +109,17 @@ def test_impossible_numbers_are_refused(world: Path) -> None:
         check_min_images(0)
 
 
-def test_without_a_candidate_nothing_has_a_label(world: Path) -> None:
-    run = dissect(world, min_images=30)
-    assert {unit.label for unit in run.units()} == {""}
-    assert {(unit.iou_low, unit.stability, unit.p_value) for unit in run.units()} == {(None, None, 1.0)}
-    assert run.summary()[0].detectors == 0
+def test_a_run_without_a_candidate_is_refused_before_it_starts(world: Path) -> None:
+    held = sorted((concept.images, concept.name) for concept in dissect(world).concepts)
+    most, images = held[-1][0], len(open_dataset(world / "data"))
+    assert most < images, "a concept in every image leaves nothing to refuse"
+    with pytest.raises(ParameterError) as caught:
+        dissect(world, min_images=most + 1, out=world / "none")
+    assert f"by {most + 1} of the {images} images" in caught.value.message
+    assert caught.value.message.endswith(f"is held by {most}")
+    assert any(f"commonest, {name!r}" in caught.value.message for count, name in held if count == most)
+    assert caught.value.hint == f"--min-images {most} at most" and not (world / "none").exists()
+    assert dissect(world, min_images=most, out=world / "some").min_images == most
 
 
 @given(worlds(), st.lists(st.booleans(), min_size=1, max_size=5))

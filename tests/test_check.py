@@ -14,7 +14,7 @@ import onnx
 import pytest
 from checking import MODEL, make_baseline, make_run, weights
 from onnx import numpy_helper
-from test_run import broden
+from small_runs import broden
 
 import onnxdissect
 from onnxdissect.check.baseline import _checksum, open_baseline
@@ -26,6 +26,8 @@ from onnxdissect.check.rules import apply_rules
 from onnxdissect.check.snapshot import Snapshot, snapshot_of
 from onnxdissect.check.start import first_config
 from onnxdissect.check.verdict import ChangedUnit, Finding, Verdict
+from onnxdissect.check.wording import losses
+from onnxdissect.core.reliability import STABLE
 from onnxdissect.errors import ParameterError, RunFormatError, RunMismatchError
 
 
@@ -50,17 +52,45 @@ def failed(verdict: Verdict) -> set[str]:
     return {finding.rule for finding in verdict.findings if finding.status == "failed"}
 
 
-def test_rules_name_layers_by_value_or_alias(baseline: Path) -> None:
+SEEN = "the images suffice to notice a complete loss in"
+UNSEEN = "seen in too few images to notice even a complete loss"
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ((0, 0, 0), "the baseline has no detector here, so that none can lose IoU"),
+        ((1, 0, 0), f"the one detector has not lost {{its}}; {SEEN} it"),
+        ((1, 0, 1), f"the one detector has not lost {{its}}; it is {UNSEEN}"),
+        ((1, 1, 0), "the one detector lost {its}"),
+        ((9, 0, 0), f"none of 9 detectors lost {{its}}; {SEEN} each of the 9"),
+        ((9, 0, 9), f"none of 9 detectors lost {{its}}; the 9 are {UNSEEN}"),
+        ((9, 3, 0), f"3 of 9 detectors lost {{their}}; {SEEN} each of the other 6"),
+        ((9, 3, 2), f"3 of 9 detectors lost {{their}}; of the other 6, 2 are {UNSEEN}"),
+        ((9, 8, 1), f"8 of 9 detectors lost {{their}}; the other 1 is {UNSEEN}"),
+        ((9, 9, 0), "9 of 9 detectors lost {their}"),
+    ],
+)
+def test_losses_in_words(counts: tuple[int, int, int], said: str) -> None:
+    share = "more than 10% of {} IoU beyond chance (error rate 0.05 for all units together)"
+    wanted = said.format(its=share.format("its"), their=share.format("their"))
+    assert losses(*counts, margin=0.1, significance=0.05) == wanted
+
+
+def test_rules_name_layers_by_value_node_or_alias(run: Path, baseline: Path) -> None:
+    (node,) = (layer.node for layer in onnxdissect.load(run).layers)
     snapshot = open_baseline(baseline)
+    assert node and [layer.node for layer in snapshot.layers] == [node]
+    assert onnxdissect.load(run).layer(node).node == node
     assert all(layer.alias for layer in snapshot.layers)
     first, *others = snapshot.layers
-    snapshot = replace(snapshot, layers=(replace(first, alias="short1"), *others))
+    snapshot = replace(snapshot, layers=(replace(first, alias="short1", node="made/it"), *others))
     said = []
-    for name in (first.name, "short1"):
+    for name in (first.name, "short1", "made/it"):
         config = Config(layers={name: LayerMinimum(detectors=first.units, unique=0)})
         findings = apply_rules(make_comparison(snapshot, snapshot, config))
         said.append([(f.rule, f.status, f.layer, f.message) for f in findings])
-    assert said[0] == said[1]
+    assert said[0] == said[1] == said[2]
     assert ("detectors", "failed", first.name) in {line[:3] for line in said[0]}
     with pytest.raises(ParameterError, match="twice"):
         both = {name: LayerMinimum(detectors=1, unique=0) for name in (first.name, "short1")}
@@ -113,7 +143,7 @@ def test_reliable_detectors_are_those_of_the_run(run: Path, baseline: Path, tmp_
     # A file of a version that kept no intervals: what is known of stability decides.
     unknown = np.full(one.layers[0].units, np.nan)
     older = replace(one, layers=(replace(one.layers[0], low=unknown, high=unknown),))
-    stable = older.detectors(older.layers[0]) & (older.layers[0].stability > 0.9)
+    stable = older.detectors(older.layers[0]) & (older.layers[0].stability > STABLE)
     (labels,) = (finding for finding in compare(older, other, Config())[0] if finding.rule == "labels")
     assert f"0 of {stable.sum()} stable detectors keep" in labels.message
     body = json.loads(baseline.read_text(encoding="utf-8"))
@@ -251,10 +281,15 @@ def test_losses_are_significant_and_named(tmp_path: Path) -> None:
     # Every loss of everything that was announced as noticeable is found. Losses help each other (Holm), so
     # that some more are.
     (said,) = (finding.message for finding in verdict.findings if finding.rule == "iou-loss")
-    counted = re.fullmatch(r"(\d+) of (\d+) detectors lost .* from chance in (\d+)", said)
+    counted = re.fullmatch(
+        r"(\d+) of (\d+) detectors lost .*; the other (\d+) are seen in too few images.*", said
+    )
     assert counted is not None
-    lost, detectors, noticeable = map(int, counted.groups())
-    assert 0.8 * lost <= noticeable <= lost <= detectors
+    lost, detectors, others = map(int, counted.groups())
+    assert lost + others == detectors
+    one, two = open_baseline(run.path), open_baseline(run.path)
+    (pair,) = make_comparison(one, two, Config()).pairs
+    assert 0.8 * lost <= len(pair.noticeable) <= lost
 
 
 def test_death_is_told_from_chance(run: Path) -> None:

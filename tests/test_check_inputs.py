@@ -11,7 +11,7 @@ import onnx
 import pytest
 from checking import MODEL, Said, call, check, make_baseline, make_run
 from onnx import TensorProto, helper, numpy_helper
-from test_run import broden
+from small_runs import broden
 
 import onnxdissect
 

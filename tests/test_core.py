@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import tempfile
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
 
 import naive
 import numpy as np
 import pytest
+from drawn_counts import COUNTS, Quiet, World, annotate, worlds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -18,171 +17,16 @@ from numpy.typing import NDArray
 
 from onnxdissect.core.kernels.rank import bin_edges, order
 from onnxdissect.core.kernels.sift import Sieve, thin
-from onnxdissect.core.pipeline import LayerTally, run_pass, tally
-from onnxdissect.core.plan import LayerPlan, Plan
+from onnxdissect.core.pipeline import tally
+from onnxdissect.core.plan import LayerPlan
 from onnxdissect.core.quantiles import check_quantiles, quantile_warnings, tail_size
 from onnxdissect.core.records import Records
 from onnxdissect.core.room import Room
 from onnxdissect.core.samples import Samples
 from onnxdissect.core.spool import Spool
-from onnxdissect.core.state import Passed, PassState
 from onnxdissect.core.thresholds import Thresholds
 from onnxdissect.core.top import TopImages
-from onnxdissect.core.upsample import Field
-from onnxdissect.data.annotation import Annotation
-from onnxdissect.data.concepts import Concept, Vocabulary
-from onnxdissect.data.stream import Batch
 from onnxdissect.errors import NonFiniteError, ParameterError
-
-
-class Quiet:
-    def start(self, phase: str, total: int) -> None: ...
-    def advance(self, images: int) -> None: ...
-    def finish(self) -> None: ...
-
-
-@dataclass
-class World:
-    """Activations and annotations of a small random data set."""
-
-    activations: NDArray[np.float32]
-    annotations: list[Annotation]
-    images: list[naive.NaiveImage]
-    category_of: list[int]
-    categories: int
-    quantiles: list[float]
-    field: Field | None
-    pixels: tuple[int, int]
-    top: int
-
-    def plan(self, *, threads: int = 2, spool_bytes: int = 10**6, block: int = 6) -> Plan:
-        names = tuple(f"category{g}" for g in range(self.categories))
-        concepts = tuple(
-            Concept(index=i, number=i + 1, name=f"concept{i}", category=names[g], categories=(names[g],))
-            for i, g in enumerate(self.category_of)
-        )
-        vocabulary = Vocabulary(
-            categories=names,
-            concepts=concepts,
-            category_of=np.array(self.category_of, np.int64),
-            lookup=np.arange(len(concepts) + 1, dtype=np.int32),
-        )
-        n, units, h, w = self.activations.shape
-        return Plan(
-            layers=(LayerPlan("layer", units, (h, w), self.field),),
-            quantiles=tuple(self.quantiles),
-            images=n,
-            pixels=self.pixels,
-            grids=np.array(sorted({a.grid for a in self.annotations}), np.int64),
-            vocabulary=vocabulary,
-            top=self.top,
-            block=block,
-            threads=threads,
-            spool_bytes=spool_bytes,
-        )
-
-    def dissect(self, plan: Plan, batch: int, lanes: int = 1) -> tuple[Passed, LayerTally]:
-        batches = [
-            Batch(s, self.activations[s : s + plan.block], tuple(self.annotations[s : s + plan.block]))
-            for s in range(0, len(self.annotations), plan.block)
-        ]
-
-        def forward(inputs: NDArray[Any]) -> list[NDArray[np.float32]]:
-            return [np.ascontiguousarray(inputs)]
-
-        with tempfile.TemporaryDirectory() as folder:
-            state = PassState(plan, Path(folder))
-            run_pass(
-                state,
-                batches,
-                forward,
-                str,
-                Quiet(),
-                total=plan.images,
-                lanes=lanes,
-                batch_size=batch,
-                tag={},
-                save_every=1e9,
-                stopped=lambda: False,
-            )
-            passed = state.finish()
-            (counted,) = tally(plan, passed, Quiet())
-        return passed, counted
-
-    def expected(self) -> naive.NaiveCounts:
-        return naive.dissect(
-            self.activations,
-            self.images,
-            [(i + 1, g) for i, g in enumerate(self.category_of)],
-            self.categories,
-            self.quantiles,
-            self.pixels,
-            self.field,
-            self.top,
-        )
-
-
-@st.composite
-def worlds(draw: st.DrawFn) -> World:
-    n, units = draw(st.integers(1, 6)), draw(st.integers(1, 3))
-    h, w = draw(st.integers(1, 5)), draw(st.integers(1, 5))
-    categories = draw(st.integers(1, 3))
-    category_of = draw(st.lists(st.integers(0, categories - 1), min_size=1, max_size=5))
-    # Few distinct values make ties, many make rounding.
-    element = draw(
-        st.sampled_from(
-            [
-                st.integers(-2, 2).map(float),
-                st.integers(0, 3).map(float),
-                st.floats(-1e3, 1e3, width=32),
-                st.floats(allow_nan=False, allow_infinity=False, width=32),
-            ]
-        )
-    )
-    activations = draw(hnp.arrays(np.float32, (n, units, h, w), elements=element))
-    sizes = draw(
-        st.lists(st.tuples(st.integers(1, 8), st.integers(1, 8)), min_size=1, max_size=2, unique=True)
-    )
-    labels = st.integers(0, len(category_of))
-    annotations, images = [], []
-    for _ in range(n):
-        grid = draw(st.sampled_from(sizes))
-        maps = draw(st.lists(hnp.arrays(np.int64, grid, elements=labels), max_size=2))
-        whole = draw(st.lists(st.integers(1, len(category_of)), max_size=2, unique=True))
-        images.append(naive.NaiveImage(grid, maps, whole))
-        annotations.append(annotate(grid, maps, whole))
-    anchored = draw(st.booleans())
-    offsets, strides = st.floats(-5, 5), st.floats(0.5, 8)
-    return World(
-        activations=activations,
-        annotations=annotations,
-        images=images,
-        category_of=category_of,
-        categories=categories,
-        quantiles=draw(
-            st.lists(st.sampled_from([0.005, 0.05, 0.2, 0.5, 0.9]), min_size=1, max_size=2, unique=True)
-        ),
-        field=(draw(st.tuples(offsets, offsets)), draw(st.tuples(strides, strides))) if anchored else None,
-        pixels=draw(st.tuples(st.integers(1, 40), st.integers(1, 40))),
-        top=draw(st.integers(0, 4)),
-    )
-
-
-def annotate(grid: tuple[int, int], maps: list[NDArray[Any]], whole: list[int]) -> Annotation:
-    planes: list[NDArray[np.uint16]] = []
-    for label_map in maps:
-        plane = np.where(np.isin(label_map, whole), 0, label_map).astype(np.uint16)
-        for earlier in planes:
-            plane[plane == earlier] = 0
-        planes.append(plane)
-    return Annotation(
-        grid=grid,
-        planes=np.stack(planes) if planes else np.zeros((0, *grid), np.uint16),
-        whole=np.array(sorted(number - 1 for number in whole), np.int64),
-    )
-
-
-COUNTS = ("intersection", "activation", "activation_overlap", "activation_total")
 
 
 @given(

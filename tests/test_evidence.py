@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -11,16 +10,14 @@ import naive
 import naive_statistics
 import numpy as np
 import pytest
+from drawn_counts import Quiet, World, annotate, joined, witnessed, worlds
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
-from test_core import Quiet, World, annotate, worlds
 
-from onnxdissect.core.evidence import CONTENDERS, Evidence, EvidencePart, TruthCounts
+from onnxdissect.core.evidence import CONTENDERS
 from onnxdissect.core.kernels.gather import choose
 from onnxdissect.core.pipeline import tally
 from onnxdissect.core.scoring import iou
-from onnxdissect.core.spool import Spool
 from onnxdissect.core.witness import Witness
 from onnxdissect.errors import OutputError, RunFormatError
 from onnxdissect.results.arrays import Sizes
@@ -31,54 +28,6 @@ from onnxdissect.results.evidence import (
     write_evidence,
     write_truth,
 )
-
-
-def joined(parts: Sequence[EvidencePart], starts: NDArray[np.int64], quantiles: int) -> Evidence:
-    """The whole of which these are the parts, which must lie one after the other."""
-    at = 0
-    chosen: list[list[NDArray[np.int64]]] = [[] for _ in range(quantiles)]
-    for part in parts:
-        assert len(part.evidence.contenders) == 1
-        assert part.units.start == sum(map(len, chosen[part.quantile]))
-        chosen[part.quantile].append(part.evidence.contenders[0])
-        rows = slice(at, at + part.units.stop - part.units.start + 1)
-        np.testing.assert_array_equal(part.evidence.starts, starts[rows] - starts[at])
-        at = rows.stop - 1
-    assert at == starts.size - 1
-    return Evidence(
-        np.stack([np.concatenate(units) for units in chosen]),
-        starts,
-        *(
-            np.concatenate([getattr(part.evidence, name) for part in parts])
-            for name in ("image", "activation", "intersection", "overlap")
-        ),
-    )
-
-
-def witnessed(
-    world: World,
-    *,
-    memory: int = 10**6,
-    threads: int = 2,
-    order: list[int] | None = None,
-    part: int = 10**6,
-) -> tuple[Evidence, TruthCounts]:
-    plan = world.plan(threads=threads, block=2)
-    passed, counted = world.dissect(plan, batch=2)
-    if order is not None:
-        shuffled = Spool(Path(), 10**9)
-        chunks = list(passed.spool)
-        for i in sorted(range(len(chunks)), key=lambda i: order[i % len(order)]):
-            shuffled.append(chunks[i], [np.full(world.activations.shape[1], -np.inf, np.float32)])
-        passed = replace(passed, spool=shuffled)
-    with tempfile.TemporaryDirectory() as folder:
-        witness = Witness(Path(folder), plan, masks=True, shuffles=None, memory=memory)
-        (again,) = tally(plan, passed, Quiet(), witness)
-        np.testing.assert_array_equal(again.counts.intersection, counted.counts.intersection)
-        counts = again.counts
-        scores = iou(counts.intersection, counts.activation, passed.truth, plan.vocabulary.category_of)
-        parts = list(witness.evidence(0, scores, part))
-        return joined(parts, witness.starts(0), len(plan.quantiles)), witness.truth()
 
 
 @given(worlds(), st.sampled_from([0, 200, 10**6]), st.integers(1, 3), st.sampled_from([1, 4, 10**6]))

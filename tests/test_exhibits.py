@@ -8,7 +8,7 @@ import naive
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from test_run import Convolution, broden, dissect, network
+from small_runs import Convolution, broden, dissect, network
 
 import onnxdissect
 from onnxdissect.errors import RunFormatError

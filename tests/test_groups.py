@@ -13,7 +13,7 @@ import pytest
 from checking import call
 from hypothesis import given
 from hypothesis import strategies as st
-from test_run import Convolution, broden, dissect, network
+from small_runs import Convolution, broden, dissect, network
 
 from onnxdissect.core.bootstrap import bootstrap_iou, resample_weights
 from onnxdissect.core.significance import Chance, false_discovery_rates
@@ -72,7 +72,11 @@ def test_groups_by_other_columns_and_paths(world: Path) -> None:
     assert "--groups film" in str(refused.value.hint)
     film = open_dataset(data, groups="film").groups()
     assert film is not None and film.tolist() == [i // 6 for i in range(IMAGES)]
-    for wrong in ("flim", "prefix:0", "prefix:x", "prefix"):
+    for wrong in ("prefix:0", "prefix:x", "prefix:", "prefix:-1", "prefix:1.5"):
+        with pytest.raises(ParameterError, match=rf"N a whole number from 1: '{wrong}' asks for") as caught:
+            open_dataset(data, groups=wrong)
+        assert "--groups prefix:6" in str(caught.value.hint) and "column" not in caught.value.message
+    for wrong in ("flim", "prefix"):
         with pytest.raises(ParameterError, match=wrong) as caught:
             open_dataset(data, groups=wrong)
         assert "film" in caught.value.candidates and caught.value.hint

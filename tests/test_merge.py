@@ -6,9 +6,9 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from drawn_counts import COUNTS, Quiet, World, worlds
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_core import COUNTS, Quiet, World, worlds
 
 from onnxdissect.core.pipeline import tally
 from onnxdissect.core.plan import Plan

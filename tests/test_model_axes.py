@@ -11,7 +11,7 @@ import onnx
 import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
-from test_run import broden
+from small_runs import broden
 
 from models import Builder, images, run_whole, save
 from onnxdissect.cli.main import main

@@ -15,7 +15,7 @@ import onnx
 import onnxruntime
 import pytest
 from onnx import TensorProto, helper
-from test_run import SIZE, broden
+from small_runs import SIZE, broden
 
 import models
 from models import Builder, images, save

@@ -52,6 +52,20 @@ def unet(how: str) -> Callable[[Builder], str]:
     return build
 
 
+def aligned(b: Builder) -> str:
+    """A decoder that aligns corners, so that its coarse maps lie a little elsewhere in every cell."""
+    *skips, x = _down(b, 3)
+    for skip in reversed(skips):
+        units = b.units[x]
+        scales = b.constant((1, 1, 2, 2), np.float32)
+        x = b.node("Resize", x, "", scales, mode="linear", coordinate_transformation_mode="align_corners")
+        b.units[x] = units
+        x = b.node("Concat", x, skip, axis=1)
+        b.units[x] = 12
+        x = b.conv(x, 6, 3)
+    return x
+
+
 def fpn(b: Builder) -> str:
     *skips, x = _down(b, 3)
     for skip in reversed(skips[1:]):
@@ -92,6 +106,7 @@ BLOCKS = ("U-Net nearest", "U-Net ConvTranspose", "U-Net DepthToSpace", "FPN", "
 
 FAMILIES: dict[str, Callable[[Builder], str]] = {
     **{f"U-Net {how}": unet(how) for how in ("nearest", "linear", "ConvTranspose", "DepthToSpace")},
+    "U-Net aligned corners": aligned,
     "FPN": fpn,
     "PAN": pan,
     "ASPP": aspp,

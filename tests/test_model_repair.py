@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +186,21 @@ def test_sparse_weights_that_do_not_fit(tmp_path: Path, flat: bool) -> None:
     thin.graph.sparse_initializer[0].indices.CopyFrom(numpy_helper.from_array(indices))
     with pytest.raises(ModelFormatError, match="indices that do not fit the shape"):
         load_network(save(thin, tmp_path / "bad.onnx"))
+
+
+@pytest.mark.parametrize("flat", [True, False])
+def test_sparse_weights_with_two_values_for_one_place_are_refused(tmp_path: Path, flat: bool) -> None:
+    _, thin = with_sparse_weights(flat=flat)
+    weights = thin.graph.sparse_initializer[0]
+    indices = numpy_helper.to_array(weights.indices).copy()
+    indices[-1] = indices[-2]
+    weights.indices.CopyFrom(numpy_helper.from_array(indices))
+    dims = list(weights.dims)
+    place = indices[-1].tolist() if not flat else [int(i) for i in np.unravel_index(indices[-1], dims)]
+    said = f"several values for one place, {place} of {dims}"
+    with pytest.raises(ModelFormatError, match=re.escape(said)) as refused:
+        load_network(save(thin, tmp_path / "bad.onnx"))
+    assert weights.values.name in refused.value.message and refused.value.hint
 
 
 def test_sparse_weights_beyond_memory_are_refused(tmp_path: Path) -> None:

@@ -73,3 +73,11 @@ def test_a_size_that_is_needed_is_kept(tmp_path: Path, model: onnx.ModelProto, r
     assert reason in found.value.message
     assert found.value.hint is not None and "--image-size" in found.value.hint
     assert load_network(path).size == (32, 32)
+
+
+def test_what_keeps_its_size_is_said_to_keep_it(tmp_path: Path) -> None:
+    path = save(resized(), tmp_path / "m.onnx")
+    with pytest.raises(ImageInputError) as caught:
+        load_network(path, image_size=(64, 64))
+    assert "keeps its 16 x 16 cells whatever the image's size" in str(caught.value)
+    assert "should follow" not in str(caught.value)

@@ -13,7 +13,7 @@ import onnx
 import onnxruntime
 import pytest
 from numpy.typing import NDArray
-from test_run import broden
+from small_runs import broden
 from transformers import GRID, SIZE, UNITS, patches, transformer, with_tokens
 
 import models
@@ -126,7 +126,9 @@ def test_a_part_of_the_tokens(tmp_path: Path) -> None:
     field = named(network, "map").receptive_field
     assert field is not None and (field.offset, field.stride) == ((1.5, 1.5), (4.0, 4.0))
     assert named(network, "later").receptive_field == field
-    for name in ("hurt", "own", "left", "shuffled"):
+    with pytest.raises(LayerLayoutError, match=r"order of the picture since operator Gather \('shuffled'\)"):
+        network.select(["shuffled"])
+    for name in ("hurt", "own", "left"):
         with pytest.raises(LayerLayoutError, match="leaves open which axes are tokens on a grid"):
             network.select([name])
 
@@ -267,6 +269,9 @@ def test_a_stated_layout_is_followed_on(tmp_path: Path, layout: str, value: str)
         ("lost", "NTC:1:3", ParameterError, "no grid"),
         ("lost", "NTC:1:9x9", LayerLayoutError, "fill no grid"),
         ("lost", "NTC:8", LayerLayoutError, "fill no grid"),
+        # 3 before leave 7: a grid of 2x2 and three more is none that the network has
+        ("lost", "NTC:3", LayerLayoutError, "7 of them behind the first 3, which fill no grid"),
+        ("lost", "NTC:3", LayerLayoutError, "candidates: NTC:1:3x3"),
     ],
 )
 def test_layouts_that_cannot_be(

@@ -13,13 +13,14 @@ from models import Builder, channels_last, encoder_decoder, inception, plain, qu
 from onnxdissect.errors import LayerNotFoundError
 from onnxdissect.model import load_network
 from onnxdissect.model.coverage import Coverage, measure_coverage
-from onnxdissect.model.understood import coverage_warnings
+from onnxdissect.model.understood import coverage_warnings, listing_warnings
 
 
 @pytest.mark.parametrize("make", [plain, residual, channels_last, quantised, inception, encoder_decoder])
 def test_networks_that_are_understood_are_silent(tmp_path: Path, make: object) -> None:
     network = load_network(save(make(), tmp_path / "m.onnx"))  # type: ignore[operator]
     assert coverage_warnings(measure_coverage(network), network.listing) == []
+    assert listing_warnings(network.listing) == []
 
 
 def test_exports_of_vision_transformers_are_silent() -> None:
@@ -170,3 +171,16 @@ def test_steps_of_a_written_out_recurrent_network_are_to_be_had_by_name(tmp_path
 def test_class_and_distillation_tokens_are_no_steps() -> None:
     network = load_network(Path(__file__).parent / "exports" / "pytorch_vit.onnx")
     assert [layer for layer in network.select(["all"]) if layer.layout == "NC"]
+
+
+def test_a_classifier_that_goes_up_again_says_that_its_stages_end_early(tmp_path: Path) -> None:
+    b = Builder((1, 3, 32, 32))
+    x = b.relu(b.conv("image", 8, stride=4), name="coarse")
+    x = b.node("Resize", x, "", b.constant((1, 1, 2, 2), np.float32), mode="nearest", name="up")
+    b.units[x] = 8
+    x = b.relu(b.conv(x, 16), name="fine")
+    network = load_network(save(b.model(b.head(x)), tmp_path / "up.onnx"))
+    assert [layer.name for layer in network.select(["stages"])] == ["coarse"]
+    (warning,) = listing_warnings(network.listing)
+    assert "the stages end at 'coarse' with" in warning
+    assert "('up', Resize)" in warning and warning.endswith("--layer fine")

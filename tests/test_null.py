@@ -2,54 +2,19 @@
 
 from __future__ import annotations
 
-import tempfile
-from dataclasses import replace
-from pathlib import Path
-
 import naive
 import naive_statistics
 import numpy as np
 import pytest
+from drawn_counts import World, annotate, shuffled, worlds
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_core import Quiet, World, annotate, worlds
 
 from onnxdissect.core import null
-from onnxdissect.core.evidence import Null
 from onnxdissect.core.kernels.lattice import SIDE
 from onnxdissect.core.kernels.shuffle import CELLS
-from onnxdissect.core.null import Shuffles
 from onnxdissect.core.overlap import gamma_surprise
-from onnxdissect.core.pipeline import tally
 from onnxdissect.core.significance import Chance, false_discovery_rates, pooled_p_values
-from onnxdissect.core.spool import Spool
-from onnxdissect.core.witness import Witness
-
-
-def shuffled(
-    world: World,
-    count: int,
-    seed: int,
-    *,
-    threads: int = 2,
-    backwards: bool = False,
-    groups: list[int] | None = None,
-    min_images: int = 1,
-) -> tuple[Null, Shuffles]:
-    plan = replace(world.plan(threads=threads, block=2), min_images=min_images)
-    if groups is not None:
-        plan = replace(plan, groups=np.array(groups))
-    passed, _ = world.dissect(plan, batch=2)
-    if backwards:
-        spool = Spool(Path(), 10**9)
-        for chunk in reversed(list(passed.spool)):
-            spool.append(chunk, [np.full(world.activations.shape[1], -np.inf, np.float32)])
-        passed = replace(passed, spool=spool)
-    shuffles = Shuffles(plan, count, seed)
-    with tempfile.TemporaryDirectory() as folder:
-        tally(plan, passed, Quiet(), Witness(Path(folder), plan, masks=False, shuffles=shuffles))
-    (null,) = shuffles.scores(passed, Quiet())
-    return null, shuffles
 
 
 @given(worlds(), st.integers(0, 100), st.data())

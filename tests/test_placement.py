@@ -12,9 +12,10 @@ from typing import Any
 
 import naive
 import numpy as np
+import onnx
 import pytest
 from numpy.typing import NDArray
-from test_run import SIZE, Convolution, broden, contents, dissect, network
+from small_runs import SIZE, Convolution, broden, contents, dissect, network
 
 import onnxdissect
 from models import Builder, save
@@ -284,3 +285,32 @@ def test_what_the_probe_alone_takes(process: Process, words: tuple[str, ...]) ->
     said = process(*words)
     assert said.returncode == 2
     assert "--probe" in said.stderr
+
+
+def hidden(path: Path, op: str) -> None:
+    """What a branch does is not looked into; the graph gives no place to what is behind it."""
+    b = Builder(("N", 3, SIZE, SIZE), seed=3)
+    x = b.node("Relu", b.conv(b.image, 4), name="first")
+    span = [b.constant([n], np.int64) for n in (-1, -99, 3, -1)]
+    inputs = [x, *span] if op == "Slice" else [x]
+    branches = {
+        f"{kind}_branch": onnx.helper.make_graph(
+            [onnx.helper.make_node(op, inputs, [kind])], kind, [], [onnx.ValueInfoProto(name=kind)]
+        )
+        for kind in ("then", "else")
+    }
+    b.node("If", b.constant(True, np.bool_), name="chosen", **branches)
+    b.units["chosen"] = 4
+    save(b.model(b.head(b.node("Relu", b.conv("chosen", 4), name="behind"))), path)
+
+
+@pytest.mark.parametrize(("op", "warned"), [("Slice", True), ("Identity", False)])
+def test_order_is_measured_where_the_graph_gives_no_place(tmp_path: Path, op: str, warned: bool) -> None:
+    hidden(tmp_path / "net.onnx", op)
+    broden(tmp_path / "data", 6, seed=3)
+    said: list[str] = []
+    run = dissect(tmp_path, layers="behind", top=3, notify=said.append)
+    assert record(run, "behind")["upsample"] == "resize"
+    found = [line for line in said if "do not seem to be in the order of the picture" in line]
+    assert bool(found) == warned
+    assert not warned or ("against the image" in found[0] and "'behind'" in found[0])

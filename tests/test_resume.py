@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from test_run import Convolution, broden, contents, dissect, network
+from small_runs import Convolution, broden, contents, dissect, network
 
 from onnxdissect.errors import ImageFileError, OutputError, RunMismatchError
 

@@ -9,8 +9,8 @@ from threading import Thread
 
 import numpy as np
 import pytest
+from drawn_counts import annotate
 from numpy.typing import NDArray
-from test_core import annotate
 
 from onnxdissect.core.kernels.sift import Sieve, thin
 from onnxdissect.core.records import Records, pack

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_run import Convolution, broden, contents, dissect, network
+from small_runs import Convolution, broden, contents, dissect, network
 
 import onnxdissect
 from onnxdissect.core.bootstrap import bootstrap_iou, resample_weights

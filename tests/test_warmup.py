@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from numba.core.dispatcher import Dispatcher
-from test_run import Convolution, broden, network
+from small_runs import Convolution, broden, network
 
 import onnxdissect.core.kernels
 from onnxdissect.core.warmup import kernels_warming
@@ -33,7 +33,7 @@ SCRIPT = """
 import sys
 import test_warmup
 from onnxdissect.core import warmup
-from test_run import dissect
+from small_runs import dissect
 from threading import Event
 from pathlib import Path
 

@@ -30,7 +30,7 @@ _LAYER_PLAIN = ("name", "op", "geometry")
 _LAYER_ARRAYS = ("label", "iou", "threshold", "stability", "highest", "twin", "top_images", "top_masks")
 # Files of earlier versions do not have all of these.
 _ENDS = ("low", "high")
-_ALIAS = "alias"
+_NAMES = ("alias", "node")
 # Precise enough for a rule on drift, which is in per cents.
 _LEVELS_KIND = np.float32
 
@@ -61,7 +61,7 @@ def write_baseline(path: Path, snapshot: Snapshot) -> int:
     body["layers"] = []
     arrays: dict[str, NDArray[Any]] = {"category_of": snapshot.category_of}
     for i, layer in enumerate(snapshot.layers):
-        plain = {name: getattr(layer, name) for name in (*_LAYER_PLAIN, _ALIAS)}
+        plain = {name: getattr(layer, name) for name in (*_LAYER_PLAIN, *_NAMES)}
         body["layers"].append(plain | {"units": layer.units, "shape": list(layer.shape)})
         arrays |= {f"{i}/{name}": getattr(layer, name) for name in (*_LAYER_ARRAYS, *_ENDS)}
         if layer.levels is not None:
@@ -134,7 +134,8 @@ def _layer(item: dict[str, Any], arrays: dict[str, NDArray[Any]], prefix: str) -
     unknown = np.full(len(stored["label"]), np.nan)
     stored |= {name: arrays.get(f"{prefix}/{name}", unknown) for name in _ENDS}
     return LayerSnapshot(
-        alias=str(item.get(_ALIAS, "")),
+        alias=str(item.get("alias", "")),
+        node=str(item.get("node", "")),
         shape=(int(item["shape"][0]), int(item["shape"][1])),
         levels=None if levels is None else levels.astype(np.float64),
         evidence=_evidence(f"{prefix}/evidence", arrays),

@@ -34,8 +34,8 @@ class LayerPair:
     p_values : dict of int to float
         Per detector of the baseline, that it lost IoU, adjusted for all detectors of all layers; empty where
         the units were not compared.
-    noticeable : int
-        How many of these detectors are seen in enough images for the loss of all their IoU to be noticed.
+    noticeable : frozenset of int
+        Those of these detectors that are seen in enough images for the loss of all their IoU to be noticed.
     deaths : dict of int to float
         Per unit that was alive and is never above zero now, how likely that is by chance, adjusted for all
         units of all layers.
@@ -45,7 +45,7 @@ class LayerPair:
     after: LayerSnapshot | None
     sampled: tuple[LayerResamples, LayerResamples] | None
     p_values: dict[int, float]
-    noticeable: int = 0
+    noticeable: frozenset[int] = frozenset()
     deaths: dict[int, float] = field(default_factory=dict)
 
     @property
@@ -128,7 +128,7 @@ def check_names(config: Config, baseline: Snapshot) -> Config:
     Parameters
     ----------
     config : Config
-        Layers by value name or alias.
+        Layers by value name, alias or node name.
     baseline : Snapshot
 
     Returns
@@ -184,16 +184,19 @@ def check_names(config: Config, baseline: Snapshot) -> Config:
 
 
 def _layer_names(baseline: Snapshot) -> tuple[str, ...]:
-    aliases = (layer.alias for layer in baseline.layers if layer.alias)
-    return tuple(dict.fromkeys([*(layer.name for layer in baseline.layers), *aliases]))
+    kinds = [[getattr(layer, kind) for layer in baseline.layers] for kind in ("name", "alias", "node")]
+    return tuple(dict.fromkeys(name for names in kinds for name in names if name))
 
 
 def _by_value_names(config: Config, baseline: Snapshot) -> Config:
-    values = {layer.alias: layer.name for layer in baseline.layers if layer.alias}
-    values |= {layer.name: layer.name for layer in baseline.layers}
+    values: dict[str, str] = {}
+    # What a report calls a layer comes before what the file calls a node.
+    for kind in ("name", "alias", "node"):
+        for layer in baseline.layers:
+            values.setdefault(getattr(layer, kind), layer.name)
     minima: dict[str, LayerMinimum] = {}
     for name, minimum in config.layers.items():
-        value = values.get(name, name)
+        value = values.get(name, name) if name else name
         if value in minima:
             raise ParameterError(f"the rules name the layer {value!r} twice, once as {name!r}")
         minima[value] = minimum
@@ -231,7 +234,8 @@ def _resampled(
         sampled[at].p_values[k] = p_value
     for at, p in gone.items():
         # Alone among all tests, the loss must stand the whole correction.
-        noticed = int(np.count_nonzero(p * len(raw) <= config.significance))
+        units = np.array(list(sampled[at].p_values), np.int64)
+        noticed = frozenset(units[p * len(raw) <= config.significance].tolist())
         sampled[at] = replace(sampled[at], noticeable=noticed)
     return sampled
 

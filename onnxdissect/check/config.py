@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from onnxdissect.core.reliability import STABLE
 from onnxdissect.errors import ParameterError, nearest
 from onnxdissect.model import PROVIDERS
 
@@ -76,7 +77,7 @@ class Config:
     categories : mapping of str to int
         Minimum of distinct labels per category, over all layers.
     layers : mapping of str to LayerMinimum
-        Minima of single layers, by the baseline's value names or aliases.
+        Minima of single layers, by the baseline's value names, node names or aliases.
     required, forbidden : tuple of str
         Concepts that must, and must not, have a detector.
     new_dead, new_duplicates : int
@@ -100,7 +101,7 @@ class Config:
     iou_margin: float = 0.1
     unique_margin: float = 0.05
     labels_kept: float = 0.8
-    stable: float = 0.9
+    stable: float = STABLE
     minimum_detectors: int = 0
     minimum_unique: int = 0
     categories: Mapping[str, int] = field(default_factory=dict)

@@ -12,6 +12,7 @@ from onnxdissect.check.config import LayerMinimum
 from onnxdissect.check.paired import holm, share_p_value
 from onnxdissect.check.snapshot import LayerSnapshot, Snapshot
 from onnxdissect.check.verdict import Finding, Level, Status
+from onnxdissect.check.wording import losses
 
 __all__ = ["apply_rules"]
 
@@ -257,11 +258,9 @@ def _iou_loss(c: Comparison) -> Iterator[Finding]:
             f"p {_p(pair.p_values[k])} (Holm), seen in {_images(int(one.images[k]))}"
             for k in sorted(lost, key=lambda k: now[k] - float(old.iou[k]))[:_SHOWN]
         ]
-        message = (
-            f"{len(lost)} of {len(pair.p_values)} detectors lost more than {c.config.iou_margin:.0%} of "
-            f"their IoU beyond chance (at {c.config.significance:g} for all units together); the loss of "
-            f"all of it could be told from chance in {pair.noticeable}"
-        )
+        unseen = pair.p_values.keys() - pair.noticeable - set(lost)
+        margin, rate = c.config.iou_margin, c.config.significance
+        message = losses(len(pair.p_values), len(lost), len(unseen), margin=margin, significance=rate)
         yield _say(c, "iou-loss", not lost, old.name, message, lines)
 
 

@@ -66,6 +66,8 @@ class LayerSnapshot:
         IoU with every concept; None in a snapshot that was read from a file.
     alias : str
         Its short name; empty in files of earlier versions.
+    node : str
+        Name of the node that produces it; empty where there is none, and in files of earlier versions.
     """
 
     name: str
@@ -86,6 +88,7 @@ class LayerSnapshot:
     evidence: Evidence | None
     scores: NDArray[np.float64] | None
     alias: str = ""
+    node: str = ""
 
     @property
     def units(self) -> int:
@@ -288,6 +291,7 @@ def _layer(run: Dissection, info: LayerInfo) -> LayerSnapshot:
     return LayerSnapshot(
         name=info.name,
         alias=info.alias,
+        node=info.node,
         op=info.op,
         shape=info.shape,
         geometry=None

@@ -104,6 +104,10 @@ def _print_graph(network: Network, selectors: list[str], *, as_json: bool) -> No
 
 def _print_open(network: Network) -> None:
     """Say on stderr which values a stated layout would make layers of."""
+    from onnxdissect.model.understood import listing_warnings
+
+    for warning in listing_warnings(network.listing):
+        log().print(f"warning: {warning}", markup=False)
     left = [name for name, reason in network.listing.refusals.items() if "leaves open" in reason]
     if not left:
         return

@@ -68,13 +68,24 @@ def group_rule(
         return None, lambda cells, image: ""
     if asked == "folder":
         return asked, lambda cells, image: str(PurePosixPath(image).parent)
-    length = asked.removeprefix(_PREFIX)
-    if asked.startswith(_PREFIX) and length.isascii() and length.isdigit() and int(length) > 0:
-        return asked, lambda cells, image: PurePosixPath(image).name[: int(length)]
+    if asked.startswith(_PREFIX):
+        length = _prefix_length(asked)
+        return asked, lambda cells, image: PurePosixPath(image).name[:length]
     raise ParameterError(
         f"index.csv has no column {asked!r} to group images by",
         candidates=nearest(asked, columns) or tuple(columns),
         hint="--groups folder or --groups prefix:6 group them by their paths, --groups none not at all",
+    )
+
+
+def _prefix_length(asked: str) -> int:
+    length = asked.removeprefix(_PREFIX)
+    if length.isascii() and length.isdigit() and int(length) > 0:
+        return int(length)
+    raise ParameterError(
+        f"{_PREFIX}N groups images by the first N characters of their file names, with N a whole number from "
+        f"1: {asked!r} asks for {f'{length!r} of them' if length else 'no number of them'}",
+        hint=f"--groups {_PREFIX}6; --groups {NO_GROUPS} lets each image stand for itself",
     )
 
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 
 import onnx_ir as ir
 
-from onnxdissect.model.frames import block_steps
+from onnxdissect.model.contracted import einsum, gather_elements
+from onnxdissect.model.frames import gathers_blocks
 from onnxdissect.model.graph import attribute, name_of
 from onnxdissect.model.kernels import channels_last, kernel_shape
 from onnxdissect.model.layers import ImageInput
@@ -215,8 +216,8 @@ def _node_axes(node: ir.Node, known: Meanings, probe: Probe) -> str | None:
     if op in CONCATENATIONS:
         return _agree([axes[name] for name in operands])
     if op in MATRIX_PRODUCTS:
-        return product_axes(node, axes, known.tokens)
-    if op == "Einsum":
+        return product_axes(node, axes, known.tokens, probe)
+    if op == "Einsum" and len(node.inputs) > 1:
         contracted = einsum_axes(node, axes, known.tokens, probe)
         return None if contracted is None else contracted[0]
     if first not in axes:
@@ -246,6 +247,8 @@ def _spatial(node: ir.Node, source: str, shape: tuple[int, ...]) -> str | None:
     if source == "T???" and node.op_type in CONVOLUTIONS:
         # each patch is a picture of its own
         return "TC??"
+    if source in ("NCWH", "N?WH", "NcWH"):
+        return "NCWH"
     if len(source) != 4 or source[0] != "N" or source[1] not in "C?":
         return None
     if node.op_type in CONVOLUTIONS and kernel_shape(node) == (1, 1) and not _strided(node):
@@ -306,17 +309,16 @@ def _reduce(node: ir.Node, source: str, probe: Probe) -> str | None:
 def _gather(node: ir.Node, source: str, probe: Probe) -> str | None:
     axis = int(attribute(node, "axis", 0)) % len(source)
     rank = len(probe.shapes.get(name_of(node.outputs[0]), ())) - len(source) + 1
-    blocks = block_steps(probe.number(node, 1)) if source[axis] in "HW" else None
-    if blocks is not None:
-        # rows of blocks, and rows within each, in either order
-        pair = source[axis] + source[axis].lower()
-        return source[:axis] + (pair if blocks[1] >= blocks[2] else pair[::-1]) + source[axis + 1 :]
+    if source[axis] in "HW" and gathers_blocks(node, probe) is not None:
+        return source[:axis] + source[axis].lower() + source[axis:]
     return source[:axis] + (source[axis] if rank == 1 else "?" * rank) + source[axis + 1 :]
 
 
 _HANDLERS: dict[str, Callable[[ir.Node, str, Probe], str | None]] = {
-    "Transpose": _transpose,
+    "Einsum": einsum,
     "Gather": _gather,
+    "GatherElements": gather_elements,
+    "Transpose": _transpose,
     **dict.fromkeys(REDUCTIONS, _reduce),
 }
 

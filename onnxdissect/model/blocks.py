@@ -17,9 +17,9 @@ from onnxdissect.model.flow import Flow, Grid
 from onnxdissect.model.graph import attribute
 from onnxdissect.model.trunk import Trunk, has_weights, is_depthwise, is_pointwise
 
-__all__ = ["Block", "Style", "find_outputs", "split_blocks", "style_of"]
+__all__ = ["CONCATENATIONS", "Block", "Style", "find_outputs", "split_blocks", "style_of"]
 
-_CONCATENATIONS = frozenset({"Concat", "QLinearConcat"})
+CONCATENATIONS = frozenset({"Concat", "QLinearConcat"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def _kind(flow: Flow, number: int) -> str:
         return "weights"
     if flow.is_sum(number):
         return "sum"
-    if node is not None and node.op_type in _CONCATENATIONS and len(flow.before[number]) > 1:
+    if node is not None and node.op_type in CONCATENATIONS and len(flow.before[number]) > 1:
         return "concat"
     return "other"
 

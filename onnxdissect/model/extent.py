@@ -19,6 +19,10 @@ Lengths = tuple[int, int]
 _AS_FINE = 1.5
 """Ratio of resolutions below which branches count as equally fine."""
 
+_ALIGNED = 0.35
+"""Largest difference of strides where the corners of a coarse map were aligned with those of a fine one: two
+cells made into four."""
+
 
 @dataclass(frozen=True, slots=True)
 class Extent:
@@ -93,21 +97,24 @@ def unite(branches: Sequence[Extent]) -> Extent | None:
     Returns
     -------
     Extent or None
-        None where their cells are not equally far apart.
+        None where their cells are not equally far apart, beyond what aligned corners make of it. The size is
+        unbounded there, as what a cell sees changes from cell to cell.
     """
-    first = branches[0]
-    if any(abs(first.stride - other.stride) > 1e-9 * abs(first.stride) for other in branches):
-        return None
     finest = min(branch.resolves for branch in branches)
     # strides that differ by rounding (aligned corners) are no difference in resolution
-    deciding = [b.offset for b in branches if b.resolves < _AS_FINE * finest]
-    offset = sum(deciding) / len(deciding)
+    deciding = [b for b in branches if b.resolves < _AS_FINE * finest]
+    stride = deciding[0].stride
+    apart = [abs(b.stride - stride) / abs(stride) for b in branches]
+    if max(apart[branches.index(b)] for b in deciding) > 1e-9 or max(apart) > _ALIGNED:
+        return None
+    offset = sum(b.offset for b in deciding) / len(deciding)
     size, shift = math.inf, 0.0
-    if all(math.isfinite(branch.size) for branch in branches):
+    # a coarse branch whose corners were aligned with the fine one's lies elsewhere in every cell
+    if all(math.isfinite(branch.size) for branch in branches) and max(apart) <= 1e-9:
         low = min(branch.reach[0] for branch in branches)
         high = max(branch.reach[1] for branch in branches)
         size, shift = high - low + 1, (low + high) / 2 - offset
-    return Extent(offset, first.stride, size, shift, finest)
+    return Extent(offset, stride, size, shift, finest)
 
 
 class Unplaced(Enum):
@@ -179,3 +186,8 @@ class Step:
     def where(self, axis: int) -> int:
         """Index of an axis (0 vertical, 1 horizontal) in the operand."""
         return self.source_axes.index("HW"[axis])
+
+    def spatial(self, axis: int) -> int:
+        """Which of the operand's two spatial axes, as the file counts them, is the vertical or horizontal."""
+        ordered = [letter for letter in self.source_axes if letter in "HW"]
+        return ordered.index("HW"[axis]) if len(ordered) == 2 else axis

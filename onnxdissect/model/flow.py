@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from onnxdissect.model.graph import name_of
-from onnxdissect.model.operators import COPIES, QUANTISERS, RESHAPES, SKIPPING
+from onnxdissect.model.operators import CONVOLUTIONS, COPIES, MATRIX_PRODUCTS, QUANTISERS, RESHAPES, SKIPPING
 
 __all__ = ["Flow", "Grid", "follow_flow", "is_coarser"]
 
@@ -23,8 +23,10 @@ _SIZES_ONLY = frozenset({"Shape", "Size"})
 # These make a map larger without making it finer.
 _NEVER_UP = frozenset({"Concat", "Pad", "QLinearConcat"})
 _UP = 1.5
+_RESIZED = frozenset({"Resize", "Upsample"})
 _JOINED = frozenset({"Add", "BiasAdd", "QLinearAdd", "Sum"} | SKIPPING.keys())
 _WEIGHED = frozenset({"Mul", "QLinearMul"})
+_PRODUCTS = CONVOLUTIONS | MATRIX_PRODUCTS
 _SAME = COPIES | QUANTISERS | RESHAPES
 
 
@@ -47,7 +49,8 @@ class Flow:
     grids : list of (int, int)
         Grid of each value, that of what it is computed from where it has none of its own.
     is_up : list of bool
-        Whether a value is finer than all that it is computed from.
+        Whether a value is finer than all that it is computed from, or resized to the size that it has, behind
+        a product with weights.
     rose : list of bool
         Whether there is a value finer than its operands between a value and its immediate dominator.
     """
@@ -139,6 +142,8 @@ def follow_flow(graph: ir.Graph, image: str, grid: Callable[[str], Grid | None])
     """
     flow = Flow([image], {image: 0}, [None], [[]], [[]], [0], [grid(image) or (0, 0)], [False], [False])
     depth = [0]
+    # what resizes the image itself is its preprocessing
+    seen: set[int] = set()
     for node in graph:
         if node.op_type in _SIZES_ONLY:
             continue
@@ -156,8 +161,10 @@ def follow_flow(graph: ir.Graph, image: str, grid: Callable[[str], Grid | None])
             number = len(flow.names)
             if node.op_type in SKIPPING and flow.nodes[-1] is node:
                 operands, dominator, rose = [number - 1], number - 1, False
+            if node.op_type in _PRODUCTS or not seen.isdisjoint(operands):
+                seen.add(number)
             own = grid(value.name)
-            up = own is not None and node.op_type not in _NEVER_UP and _finer(own, flow, operands)
+            up = own is not None and number in seen and _is_up(node, own, flow, operands)
             flow.names.append(value.name)
             flow.numbers[value.name] = number
             flow.nodes.append(node)
@@ -200,6 +207,14 @@ def _meet(flow: Flow, depth: list[int], operands: list[int]) -> tuple[int, bool]
                 heads[i] = flow.dominators[head]
         heads = list(dict.fromkeys(heads))
     return heads[0], rose
+
+
+def _is_up(node: ir.Node, grid: Grid, flow: Flow, operands: list[int]) -> bool:
+    if node.op_type in _NEVER_UP:
+        return False
+    # a pyramid over two levels of one resolution holds a resize to the size that is there
+    kept = node.op_type in _RESIZED and grid == flow.grids[operands[0]]
+    return kept or _finer(grid, flow, operands)
 
 
 def _finer(grid: Grid, flow: Flow, operands: list[int]) -> bool:

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import onnx_ir as ir
 
 from onnxdissect.model.extent import Extent, Lengths, Position, Step, Unplaced, unite
 from onnxdissect.model.graph import attribute, name_of
-from onnxdissect.model.order import permuted, scatter
+from onnxdissect.model.order import disorder, permuted
+from onnxdissect.model.picked import element_places, grid_places, product_places, take
+from onnxdissect.model.probe import Probe
 
-__all__ = ["block_steps", "crop", "crop_or_pad", "gather", "join", "pad", "slice_", "split"]
+__all__ = [
+    "crop",
+    "crop_or_pad",
+    "gather",
+    "gather_elements",
+    "gathers_blocks",
+    "join",
+    "pad",
+    "product",
+    "reverse",
+    "sample",
+    "slice_",
+    "split",
+]
 
 
 def pad(step: Step, axis: int, at: Extent, lengths: Lengths) -> Position:
@@ -73,56 +87,84 @@ def split(step: Step, axis: int, at: Extent, lengths: Lengths) -> Position:
     return at.resampled(before, 1)
 
 
-def block_steps(listed: NDArray[Any] | None) -> tuple[int, int, int] | None:
-    """Read indices that cut an axis into blocks: rows of blocks along one axis, rows within along the other.
-
-    Parameters
-    ----------
-    listed : ndarray or None
-        Indices of a Gather.
-
-    Returns
-    -------
-    tuple of int or None
-        The first index, and the steps along both axes; None where they are no such table.
-    """
-    if listed is None or listed.ndim != 2 or min(listed.shape) < 2 or listed.min() < 0:
-        return None
-    first = int(listed[0, 0])
-    down, across = int(listed[1, 0]) - first, int(listed[0, 1]) - first
-    rows, columns = np.indices(listed.shape)
-    even = np.array_equal(listed, first + down * rows + across * columns)
-    if min(down, across) < 1 or down == across or not even:
-        return None
-    return first, down, across
-
-
 def gather(step: Step, axis: int, at: Extent, lengths: Lengths) -> Position:
     """Place the results of a Gather whose indices the file stores and that run evenly."""
     where = step.where(axis)
     if int(attribute(step.node, "axis", 0)) % len(step.source_axes) != where:
         return at
+    block = gathers_blocks(step.node, step.probe)
+    if block is not None:
+        return at.windowed(block, block, 0)
     listed = step.probe.number(step.node, 1)
-    blocks = block_steps(listed)
-    if listed is not None and blocks is not None:
-        # each block is placed at the middle of its rows
-        first, between, within = blocks[0], max(blocks[1:]), min(blocks[1:])
-        rows = listed.shape[int(blocks[1] >= blocks[2])]
-        reach = (rows - 1) * within
-        return at.resampled(first + reach / 2, between, reach + 1)
     if listed is None or listed.ndim != 1 or len(listed) < 2:
         return Unplaced.UNKNOWN
     indices = np.where(listed < 0, listed + lengths[0], listed).astype(float)
-    cells = np.arange(len(indices))
-    steps = np.diff(indices)
-    if np.all(steps == steps[0]) and steps[0]:
-        return at.resampled(float(indices[0]), float(steps[0]))
-    stride, offset = np.polyfit(cells, indices, 1)
-    # repeated cells (an upsampling) stay within one of a line; a permutation does not
-    if abs(stride) < 1e-9 or np.abs(offset + stride * cells - indices).max() >= 1:
-        alike = len(np.unique(indices)) == len(indices)
-        return scatter(at, indices.astype(int).tolist()) if alike else Unplaced.DISORDERED
-    return at.resampled(float(offset), float(stride))
+    return take(at, indices)
+
+
+def gathers_blocks(node: ir.Node, probe: Probe) -> int | None:
+    """Recognise a Gather that lays the rows within all blocks before the blocks, as `unfold` is exported.
+
+    Parameters
+    ----------
+    node : onnx_ir.Node
+        A Gather.
+    probe : Probe
+        Its indices.
+
+    Returns
+    -------
+    int or None
+        Rows in a block; None where the indices are others.
+    """
+    listed = probe.number(node, 1)
+    if listed is None or listed.ndim != 2:
+        return None
+    within, blocks = listed.shape
+    straight = np.array_equal(listed, np.arange(within)[:, None] + within * np.arange(blocks))
+    return int(within) if straight and within > 0 else None
+
+
+def gather_elements(step: Step, axis: int, at: Extent, lengths: Lengths) -> Position:
+    """Place the results of a GatherElements whose indices the file stores."""
+    where = step.where(axis)
+    rank = len(step.source_axes)
+    if int(attribute(step.node, "axis", 0)) % rank != where:
+        return at if lengths[0] == lengths[1] else Unplaced.UNKNOWN
+    listed = step.probe.number(step.node, 1)
+    if listed is None:
+        return Unplaced.UNKNOWN
+    places = element_places(listed, where, lengths[0])
+    return Unplaced.DISORDERED if places is None or len(places) < 2 else take(at, places)
+
+
+def sample(step: Step, axis: int, at: Extent, lengths: Lengths) -> Position:
+    """Place the results of a GridSample; where the grid is computed, what is seen depends on the image."""
+    places = grid_places(step.node, axis, lengths[0], step.probe)
+    if places is None:
+        return Unplaced.UNKNOWN
+    return take(at, places) if len(places) > 1 else Unplaced.DISORDERED
+
+
+def product(step: Step, axis: int, at: Extent, lengths: Lengths) -> Position:
+    """Place the results of a product with a stored matrix that picks cells, or interpolates between them."""
+    from_left = step.node.inputs[0] is not None and step.node.inputs[0].name not in step.probe.shapes
+    if step.where(axis) != len(step.source_axes) - (2 if from_left else 1):
+        return at
+    places = product_places(step.node, 0 if from_left else 1, step.probe)
+    return Unplaced.UNKNOWN if places is None else take(at, places)
+
+
+def reverse(step: Step, axis: int, at: Extent, lengths: Lengths) -> Position:
+    """Place the results of a ReverseSequence: exporters reverse the channels with it, or a whole axis."""
+    if int(attribute(step.node, "time_axis", 0)) != step.where(axis):
+        return at
+    turned = step.probe.number(step.node, 1)
+    if turned is None:
+        return Unplaced.UNKNOWN
+    if np.all(turned <= 1):
+        return at
+    return at.resampled(lengths[0] - 1, -1) if np.all(turned == lengths[0]) else Unplaced.DISORDERED
 
 
 def crop(step: Step, axis: int, at: Extent, lengths: Lengths) -> Position:
@@ -171,7 +213,11 @@ def join(parts: Sequence[tuple[Position, int]]) -> Position:
         together = unite([joined, extent]) if joined is not None else None
         shifted = together is not None and abs(extent.offset - implied[0][0].offset) > abs(extent.stride) / 2
         joined = None if shifted else together
-    if joined is not None and sum(length for _, length in implied) == total:
+    whole = sum(length for _, length in implied) == total
+    if joined is not None and whole:
         return joined
     largest, length = max(implied, key=lambda part: part[1])
-    return largest if 2 * length > total else Unplaced.UNKNOWN
+    if 2 * length > total:
+        return largest
+    # pieces that all have places and do not fit together are in another order
+    return Unplaced.DISORDERED if whole or any(disorder(p) for p, _ in parts) else Unplaced.UNKNOWN

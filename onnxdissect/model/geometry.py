@@ -132,9 +132,11 @@ def _place(node: ir.Node, index: int, positions: dict[str, Pair], probe: Probe, 
         return merged[0], merged[1]
     if op in MATRIX_PRODUCTS and len(operands) > 1:
         return _attend(out, operands, positions, axes)
-    if op == "Einsum":
+    if op == "Einsum" and len(node.inputs) > 1:
         return _contract(node, positions, probe, axes)
     source = name_of(node.inputs[0]) if node.inputs and node.inputs[0] is not None else ""
+    if op in MATRIX_PRODUCTS and operands:
+        source = operands[0]
     if source not in positions or source not in axes:
         return positions.get(table_rows(node), _UNKNOWN)
     pair = positions[source]
@@ -284,17 +286,6 @@ def _reduce(step: Step, axis: int, at: Extent, lengths: Lengths) -> Position:
     return Unplaced.UNIFORM if step.where(axis) in reduced else at
 
 
-def _anywhere(step: Step, axis: int, at: Extent, lengths: Lengths) -> Position:
-    """Give up: what is seen depends on the image."""
-    return Unplaced.UNKNOWN
-
-
-def _turned_round(step: Step, axis: int, at: Extent, lengths: Lengths) -> Position:
-    """Follow exporters that reverse the channels; how much of another axis is reversed the data say."""
-    turned = int(attribute(step.node, "time_axis", 0)) == step.where(axis)
-    return Unplaced.UNKNOWN if turned else at
-
-
 _MOVERS: dict[str, Callable[[Step, int, Extent, Lengths], Position]] = {
     **dict.fromkeys(GLOBAL_POOLS, windows.whole),
     **dict.fromkeys(TRANSPOSED, windows.spread),
@@ -302,10 +293,12 @@ _MOVERS: dict[str, Callable[[Step, int, Extent, Lengths], Position]] = {
     "Crop": frames.crop,
     "DepthToSpace": resampling.depth_to_space,
     "Gather": frames.gather,
-    "GridSample": _anywhere,
+    "GatherElements": frames.gather_elements,
+    "GridSample": frames.sample,
+    "MatMul": frames.product,
     "Pad": frames.pad,
     "Resize": resampling.resize,
-    "ReverseSequence": _turned_round,
+    "ReverseSequence": frames.reverse,
     "Slice": frames.slice_,
     "SpaceToDepth": resampling.space_to_depth,
     "Split": frames.split,

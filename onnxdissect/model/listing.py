@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import onnx_ir as ir
 
@@ -11,11 +11,11 @@ from onnxdissect.model.activated import activated_values
 from onnxdissect.model.axes import Given, Meanings, follow_axes
 from onnxdissect.model.cost import Cost, follow_costs
 from onnxdissect.model.coverage import count_open, lost_values
+from onnxdissect.model.disturbed import Disturbance, LeftOut, count_left_out, follow_order
 from onnxdissect.model.geometry import Pair, Unplaced, follow_positions, receptive_field
 from onnxdissect.model.graph import name_of
 from onnxdissect.model.layers import LAYOUTS, ImageInput, Layer, make_alias, make_slug
 from onnxdissect.model.operators import COPIES, QUANTISERS
-from onnxdissect.model.order import disorder
 from onnxdissect.model.parts import Parts, find_parts
 from onnxdissect.model.probe import Probe
 from onnxdissect.model.stages import choose_stages
@@ -27,10 +27,6 @@ __all__ = ["Listing", "list_layers"]
 _FLOATS = ("float32", "float16", "float64")
 _WORDS = {"N": "image", "C": "unit", "H": "height", "W": "width", "T": "token", "c": "part of the units"}
 
-_NOT_IN_ORDER = (
-    "its cells are not in the order of the picture: rolled, flipped or gathered in another order; "
-    "the value before that has its cells in order"
-)
 _CUT = (
     "its cells are not in the order of the picture: those of blocks that were cut out of a map, or put "
     "together in another order"
@@ -59,6 +55,10 @@ class Listing:
         Shape of each value in the probe run.
     dtypes : dict of str to str
         Element type of each value.
+    disturbed : dict of str to Disturbance
+        Values whose cells are not known to lie in the order of the picture, and who disturbed it.
+    left_out : tuple of LeftOut
+        How many maps are no layers because of it, by operator.
     parts : Parts
         Which layers end the stages of the trunk, the neck and the heads.
     open_axes : (int, int, str, str, int)
@@ -76,6 +76,8 @@ class Listing:
     shapes: dict[str, tuple[int, ...]]
     dtypes: dict[str, str]
     parts: Parts
+    disturbed: dict[str, Disturbance] = field(default_factory=dict)
+    left_out: tuple[LeftOut, ...] = ()
     open_axes: tuple[int, int, str, str, int] = (0, 0, "", "", 0)
     unknown: tuple[tuple[str, str], ...] = ()
 
@@ -104,6 +106,7 @@ def list_layers(
     axes = known.axes
     positions = follow_positions(graph, image, probe, axes, known.restored)
     costs = follow_costs(graph, probe)
+    disturbed = follow_order(graph, probe, known, positions, given or ())
     refusals = _stored_values(graph)
     lost = lost_values(graph, axes, probe)
     described: dict[str, Layer] = {}
@@ -111,9 +114,9 @@ def list_layers(
     slugs: set[str] = set()
     for value, node in _computed(graph):
         name = name_of(value)
-        reason = _refuse(name, lost.get(name, node.op_type), probe, axes, costs)
-        if reason is None and any(map(disorder, positions.get(name, _UNPLACED))):
-            reason = _NOT_IN_ORDER
+        reason = _refuse(name, lost.get(name, node.op_type), probe, axes, costs, disturbed.get(name))
+        if reason is None and name in disturbed and set("HWT") & set(axes[name]):
+            reason = disturbed[name].reason()
         if reason is not None:
             refusals[name] = reason
             continue
@@ -129,14 +132,16 @@ def list_layers(
         if representative[name] == name and not _is_cell(described[name]) and name not in steps
     ]
     order = {name: i for i, name in enumerate(listed)}
-    activated = activated_values(graph, axes)
+    # a part of the network that runs on columns and rows is as deep as any
+    straight = {name: _straight(letters) for name, letters in axes.items()}
+    activated = activated_values(graph, straight)
     parts = find_parts(
         graph,
         image.name,
         probe,
-        axes,
+        straight,
         {name: layer for name, layer in described.items() if representative[name] in order},
-        representative,
+        representative | _turned(disturbed, described, representative),
         activated,
     )
     if not parts.stages:
@@ -157,9 +162,26 @@ def list_layers(
         shapes=probe.shapes,
         dtypes=probe.dtypes,
         parts=parts,
+        disturbed=disturbed,
+        left_out=count_left_out(graph, disturbed, axes, probe, costs),
         open_axes=count_open(graph, axes, probe),
         unknown=unknown_operators(graph, axes, probe),
     )
+
+
+def _turned(
+    disturbed: Mapping[str, Disturbance], described: Mapping[str, Layer], representative: Mapping[str, str]
+) -> dict[str, str]:
+    """Values with columns for rows, which are no layers, and the layers that they repeat."""
+    return {
+        each.value: representative[each.before]
+        for each in disturbed.values()
+        if each.op == "Transpose" and each.before in described
+    }
+
+
+def _straight(letters: str) -> str:
+    return "NCHW" if letters == "NCWH" else letters
 
 
 def _computed(graph: ir.Graph) -> Iterator[tuple[ir.Value, ir.Node]]:
@@ -183,7 +205,14 @@ def _stored_values(graph: ir.Graph) -> dict[str, str]:
     return reasons
 
 
-def _refuse(name: str, culprit: str, probe: Probe, axes: dict[str, str], costs: Cost) -> str | None:
+def _refuse(
+    name: str,
+    culprit: str,
+    probe: Probe,
+    axes: dict[str, str],
+    costs: Cost,
+    disturbance: Disturbance | None,
+) -> str | None:
     """Why a value has no units to dissect; None where it has."""
     if name not in probe.shapes:
         return "it does not depend on the image"
@@ -199,7 +228,10 @@ def _refuse(name: str, culprit: str, probe: Probe, axes: dict[str, str], costs: 
             "; the value before they were laid in a row has" if names == "NCT" else ""
         )
     if names is not None and ("x" in names or ("C" in names and set(names) & set("hwt"))):
-        return f"{said}; {_CUT}"
+        since = "" if disturbance is None else f"; {disturbance.reason()}"
+        return f"{said}; {_CUT}{since}"
+    if disturbance is not None and not disturbance.statable and _open_cells(names):
+        return f"{said}{_in_order(names)}; {disturbance.reason()}"
     if names is None or set(names) & set("?chwtx"):
         return f"{said}, but operator {culprit} leaves open {_OPEN[len(shape)]}"
     if names not in LAYOUTS:
@@ -209,6 +241,15 @@ def _refuse(name: str, culprit: str, probe: Probe, axes: dict[str, str], costs: 
     if costs.macs(name) == 0:
         return "no weight comes before it: it is the image itself"
     return None
+
+
+def _open_cells(names: str | None) -> bool:
+    """Whether axes hold cells, or may, in an order that no layout has."""
+    return names is None or bool(set(names) & set("?hwtx")) or set(names) == set("NCHW")
+
+
+def _in_order(names: str | None) -> str:
+    return f" in the order {names}" if names is not None and set(names) == set("NCHW") else ""
 
 
 _OPEN = {

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 
 import onnx_ir as ir
 
+from onnxdissect.model.contracted import product_from_left
 from onnxdissect.model.einsum import Equation, parse_equation
 from onnxdissect.model.graph import attribute, name_of, stored_shape
 from onnxdissect.model.operators import LOOKUPS, right_operand
+from onnxdissect.model.picked import product_places
 from onnxdissect.model.probe import Probe
 from onnxdissect.model.tokens import Tokens
 
@@ -34,7 +36,9 @@ def agree(letters: list[str]) -> str:
     return known.pop() if len(known) == 1 else "?"
 
 
-def product_axes(node: ir.Node, axes: Mapping[str, str], tokens: Mapping[str, Tokens]) -> str | None:
+def product_axes(
+    node: ir.Node, axes: Mapping[str, str], tokens: Mapping[str, Tokens], probe: Probe
+) -> str | None:
     """Name the axes of a matrix product.
 
     Parameters
@@ -45,13 +49,17 @@ def product_axes(node: ir.Node, axes: Mapping[str, str], tokens: Mapping[str, To
         What the axes of values mean.
     tokens : mapping of str to Tokens
         What lies along their token axes.
+    probe : Probe
+        Numbers of weights that move cells.
 
     Returns
     -------
     str or None
-        None where the first operand is not followed, or turned round.
+        None where an operand is not followed, or turned round.
     """
     first = name_of(node.inputs[0]) if node.inputs and node.inputs[0] is not None else ""
+    if first not in axes and node.op_type == "MatMul":
+        return product_from_left(node, axes, probe)
     if first not in axes or any(
         attribute(node, name, 0) for name in ("transA", "transBatchA", "transBatchB")
     ):
@@ -67,6 +75,8 @@ def product_axes(node: ir.Node, axes: Mapping[str, str], tokens: Mapping[str, To
         if ends == "TT" and tokens.get(first) != tokens.get(right):
             ends = "T?"
         return "".join(agree([a, b]) for a, b in zip(source[:-2], other[:-2], strict=True)) + ends
+    if source[-1] in "HW" and product_places(node, 1, probe) is not None:
+        return source
     # features that are no units yet (cells and units in a row, the pixels of a patch) become units
     units = source[-1] in "Cc" or (source[-1] in "?tx" and not set("Cc") & set(source))
     return source[:-1] + ("C" if units else "?")

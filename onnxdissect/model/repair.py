@@ -159,6 +159,14 @@ def _dense(path: Path, sparse: onnx.SparseTensorProto, left: int) -> NDArray[Any
         fits = indices.shape == (values.size,) and bool(((indices >= 0) & (indices < math.prod(dims))).all())
     if not fits:
         raise ModelFormatError(f"{said} have indices that do not fit the shape {list(dims)}")
+    places, times = np.unique(indices, return_counts=True)
+    if places.size < indices.size:
+        twice = [int(i) for i in np.unravel_index(int(places[times > 1][0]), dims)]
+        raise ModelFormatError(
+            f"{said} have several values for one place, {twice} of {list(dims)}: ONNX allows one, and does "
+            "not say whether the last counts or their sum",
+            hint="save the network with one value for each place, or with dense weights",
+        )
     dense = np.zeros(math.prod(dims), values.dtype)
     dense[indices] = values
     return dense.reshape(dims)

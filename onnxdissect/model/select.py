@@ -62,7 +62,8 @@ def _match(listing: Listing, known: list[Layer], selector: str, hint: str) -> li
     if selector in listing.refusals and not named:
         reason = listing.refusals[selector]
         fitting: tuple[str, ...] = ()
-        if "leaves open" in reason:
+        disturbance = listing.disturbed.get(selector)
+        if "leaves open" in reason and (disturbance is None or disturbance.statable):
             grids = {layer.grid for layer in listing.layers}
             fitting = fitting_layouts(listing.shapes[selector], grids)
         if fitting:

@@ -160,13 +160,22 @@ def _check_follows(
 ) -> None:
     """Refuse maps that keep their size, or a part of it, whatever the image's."""
     expected = [cells * want / had for cells, want, had in zip(before, wanted, declared, strict=True)]
+    if after == before and any(abs(b - e) > 1 + 0.1 * e for b, e in zip(before, expected, strict=True)):
+        raise _needed(
+            path,
+            declared,
+            wanted,
+            f"{name!r} keeps its {before[0]} x {before[1]} cells whatever the image's size: "
+            "a size is stored in the graph before it",
+        )
     if after is None or any(abs(a - e) > 1 + 0.1 * e for a, e in zip(after, expected, strict=True)):
         said = "no map" if after is None else f"{after[0]} x {after[1]} cells"
         raise _needed(
             path,
             declared,
             wanted,
-            f"{name!r} would have {said}, where {before[0]} x {before[1]} should follow the image",
+            f"{name!r} would have {said}, where {round(expected[0])} x {round(expected[1])} would follow "
+            f"from its {before[0]} x {before[1]} at the declared size",
         )
 
 

@@ -9,12 +9,15 @@ from typing import TypeVar
 from onnxdissect.model.blocks import Block, Style, find_outputs, split_blocks, style_of
 from onnxdissect.model.flow import Flow, Grid, is_coarser
 from onnxdissect.model.kernels import kernel_shape
+from onnxdissect.model.parallel import parallel_ends
+from onnxdissect.model.stem import is_convolution, without_patches
 from onnxdissect.model.trunk import (
     Maps,
     Trunk,
     has_weights,
     is_depthwise,
     is_pointwise,
+    multiplies,
     predictions,
     weights_follow,
 )
@@ -78,6 +81,7 @@ def find_stages(
             trunk = replace(trunk, chain=trunk.chain[: trunk.chain.index(cut)])
             style, blocks, ends = _ends_of_blocks(flow, trunk, maps, candidates, directly)
     ends = _without_head(flow, trunk, maps, blocks, ends, style)
+    ends = without_patches(flow, blocks, ends, style)
     if not trunk.whole:
         ends = _without_towers(flow, ends, style)
     if not ends:
@@ -99,7 +103,8 @@ def _ends_of_blocks(
     style = style_of(flow, blocks, directly)
     ends = [(n, block) for n, block in find_outputs(flow, trunk, blocks, style) if n in maps.cells]
     ends = [(_listed(n, block, candidates), block) for n, block in ends]
-    return style, blocks, [(n, block) for n, block in ends if n >= 0]
+    ends += parallel_ends(flow, trunk, [n for n in candidates.listed if n in maps.cells])
+    return style, blocks, sorted(((n, block) for n, block in ends if n >= 0), key=lambda end: end[0])
 
 
 def _listed(number: int, block: Block, candidates: Candidates) -> int:
@@ -114,13 +119,13 @@ def _without_head(
     """Leave out what only prepares or makes the prediction: class maps, and a head's last expansion."""
     kept = list(ends)
     # elsewhere (NFNet, RegNet-Z) the last expansion is counted among the features
-    depthwise = any(is_depthwise(flow, block.members[0]) for block in blocks)
+    depthwise = any(is_depthwise(flow, n) for n in flow.ancestors(trunk.chain[-1]))
     follow = weights_follow(flow)
     predicted = set(predictions(flow, maps))
     while len(kept) > 1:
         number, block = kept[-1]
         first = block.members[0]
-        alone = block.kind == "weights" and flow.grids[kept[-2][0]] == flow.grids[number]
+        alone = is_convolution(flow, block) and flow.grids[kept[-2][0]] == flow.grids[number]
         makes = is_pointwise(flow, first) and not follow[number]
         if not trunk.whole:
             makes = makes and block.activated is None and first in predicted
@@ -130,13 +135,26 @@ def _without_head(
             and depthwise
             and block.activated is not None
             and kept[-2][1].activated is None
-            and not any(_looks_around(flow, n) for n in trunk.chain if kept[-2][0] < n <= number)
+            and not _filters(flow, kept[-2][0], number)
             and _layers_behind(flow, number) < 2
         )
         if not (alone and (makes or prepares)):
             break
         kept.pop()
     return kept
+
+
+def _filters(flow: Flow, before: int, number: int) -> bool:
+    """Whether something on the way looks around, other than an expansion that filters each unit by itself."""
+    return any(
+        _looks_around(flow, n) and not (is_depthwise(flow, n) and multiplies(flow, n))
+        for n in _way(flow, before, number)
+    )
+
+
+def _way(flow: Flow, before: int, number: int) -> set[int]:
+    """Everything that is computed between two values, the inside of residual blocks included."""
+    return flow.ancestors(number) - flow.ancestors(before)
 
 
 def _layers_behind(flow: Flow, number: int) -> int:
@@ -155,6 +173,15 @@ def _first_projection(flow: Flow, blocks: list[Block], ends: _Ends, candidates: 
     A projection behind a concatenation is the end of that block instead.
     """
     home = {number: block for block in blocks for number in block.members}
+    if len(blocks) > 1 and blocks[-1].activated is None and is_pointwise(flow, blocks[-1].members[0]):
+        wide = blocks[-2]
+        # no bottleneck filters nothing between expansion and projection
+        if (
+            wide.activated is not None
+            and is_pointwise(flow, wide.members[0])
+            and wide.grid == blocks[-1].grid
+        ):
+            return blocks[-1].members[0]
     for i in range(1, len(ends)):
         first = ends[i][1].members[0]
         before = ends[i - 1][0]
@@ -193,7 +220,7 @@ def _without_extras(flow: Flow, trunk: Trunk, maps: Maps, numbers: list[int], ch
     chains = [flow.chain(leaf) for leaf in predictions(flow, maps)]
     while len(kept) > _EXTRA_STAGES:
         before, last = kept[-2:]
-        inside = [n for n in trunk.chain if before < n <= last and _looks_around(flow, n)]
+        inside = [n for n in _way(flow, before, last) if _looks_around(flow, n)]
         passing = {n for chain in chains if last not in chain for n in chain}
         tapped = [n for n in numbers if flow.grids[n] == flow.grids[before] and n in passing]
         if len(inside) != 1 or not tapped:

@@ -70,6 +70,13 @@ def read_layouts(asked: Mapping[str, str], graph: ir.Graph, listing: Listing) ->
                 hint="leave one of them out",
             )
         given[value] = _given(name, text, listing.shapes[value], listing)
+        disturbance = listing.disturbed.get(value)
+        if disturbance is not None and not disturbance.statable and given[value].layout != "NC":
+            raise LayerLayoutError(
+                f"a layout says which axis of {name!r} is which, and not where cells lie: "
+                f"{disturbance.reason()}",
+                hint=f"dissect {disturbance.before!r}: --layer {disturbance.before}",
+            )
     return given
 
 
@@ -89,23 +96,38 @@ def _given(name: str, text: str, shape: tuple[int, ...], listing: Listing) -> Gi
         return Given(layout, None)
     length = shape[layout.index("T")]
     before = _count(name, rest[0]) if rest else None
-    grids = [_grid(name, rest[1])] if len(rest) > 1 else [*_known_grids(listing), *_square(length, before)]
-    fitting = [
-        Tokens(max(length - cells, 0) if before is None else before, grid, 0)
-        for grid in grids
-        if (cells := grid[0] * grid[1]) <= length
-    ]
-    fitting = [
-        Tokens(t.before, t.grid, length - t.before - t.cells) for t in fitting if t.before + t.cells <= length
-    ]
-    if len(rest) < 2:
-        fitting = [t for t in fitting if t.before + t.after <= _MOST_BESIDE]
+    if len(rest) > 1:
+        fitting = _fitting(length, before, [_grid(name, rest[1])], length)
+    else:
+        # a grid that no map of the network has is only believed where all tokens fill it
+        fitting = _fitting(length, before, _known_grids(listing), _MOST_BESIDE) or _fitting(
+            length, before, _square(length, before), 0 if before is not None else _MOST_BESIDE
+        )
     if not fitting:
+        known = sorted(set(_known_grids(listing)), key=lambda grid: -grid[0] * grid[1])
+        behind = [(length - h * w, h, w) for h, w in known if 0 <= length - h * w <= _MOST_BESIDE]
+        others = tuple(f"{layout}:{beside}:{h}x{w}" for beside, h, w in behind)
+        counted = f"{length} tokens" + (
+            f", {length - before} of them behind the first {before}" if before else ""
+        )
         raise LayerLayoutError(
-            f"{name!r} has {length} tokens, which fill no grid that the network has",
-            hint=f"state the tokens before the grid, and the grid: --layout {name}={layout}:1:14x14",
+            f"{name!r} has {counted}, which fill no grid that the network has",
+            candidates=others,
+            hint="state the tokens before the grid, and the grid: "
+            f"--layout {name}={others[0] if others else f'{layout}:1:14x14'}",
         )
     return Given(layout, min(fitting, key=lambda t: t.before + t.after))
+
+
+def _fitting(length: int, before: int | None, grids: Iterable[tuple[int, int]], beside: int) -> list[Tokens]:
+    """Grids that tokens may hold: whole, with few others beside them besides those that were stated."""
+    found = []
+    for grid in grids:
+        first = max(length - grid[0] * grid[1], 0) if before is None else before
+        after = length - first - grid[0] * grid[1]
+        if after >= 0 and after + (first if before is None else 0) <= beside:
+            found.append(Tokens(first, grid, after))
+    return found
 
 
 def _known_grids(listing: Listing) -> Iterable[tuple[int, int]]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from onnxdissect.model.flow import Flow, is_coarser
+from onnxdissect.model.graph import attribute
 from onnxdissect.model.kernels import kernel_shape, weight_shape
 from onnxdissect.model.operators import CONVOLUTIONS, MATRIX_PRODUCTS, right_operand
 
@@ -87,6 +88,13 @@ def is_depthwise(flow: Flow, number: int) -> bool:
         return False
     shape = weight_shape(node)
     return shape is not None and shape[1] == 1 and shape[0] > 1 and not is_pointwise(flow, number)
+
+
+def multiplies(flow: Flow, number: int) -> bool:
+    """Whether a convolution in groups makes more units than it takes."""
+    node = flow.nodes[number]
+    shape = None if node is None else weight_shape(node)
+    return node is not None and shape is not None and shape[0] > shape[1] * int(attribute(node, "group", 1))
 
 
 def weights_follow(flow: Flow) -> list[bool]:
@@ -216,14 +224,21 @@ def _end_before_heads(flow: Flow, outputs: Collection[int], maps: Maps) -> int |
 
 
 def predictions(flow: Flow, maps: Maps) -> list[int]:
-    """Products with weights that are maps, and that no such product is computed from."""
+    """Products with weights that are maps, and that no such product is computed from.
+
+    A convolution of a single cell, the last of a detector's extra levels, is such a product too, unless the
+    cell was cut from a region that the network chose.
+    """
     follow = [False] * len(flow.names)
+    leads = [False] * len(flow.names)
     found: list[int] = []
     for number in reversed(range(len(flow.names))):
-        follow[number] = any(
-            follow[user] or (user in maps.cells and has_weights(flow, user)) for user in flow.after[number]
-        )
-        if not follow[number] and number in maps.cells and has_weights(flow, number):
+        for user in flow.after[number]:
+            follow[number] |= follow[user] or (user in maps.cells and has_weights(flow, user))
+            node = flow.nodes[user]
+            if node is not None and node.op_type not in _REGIONS:
+                leads[number] |= leads[user] or (flow.grids[user] == (1, 1) and node.op_type in CONVOLUTIONS)
+        if not (follow[number] or leads[number]) and number in maps.cells and has_weights(flow, number):
             found.append(number)
     return found[::-1]
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from onnxdissect.model.coverage import Coverage
+from onnxdissect.model.disturbed import LeftOut
 from onnxdissect.model.listing import Listing
 
-__all__ = ["coverage_warnings", "open_values"]
+__all__ = ["coverage_warnings", "listing_warnings", "open_values", "order_warnings"]
 
 # A detector's heads take up to a fifth of its compute. Open values alone say little: Swin leaves half of its
 # values open inside attention, and a detector two thirds of them behind its last map.
@@ -13,6 +14,8 @@ _LEAST_SHARE = 0.75
 _MOST_SEVERED = 0.1
 # Nested transformers, followed only at their ends, leave 0.94; MobileViT, followed around its patches, 0.8.
 _MOST_OPEN = 0.9
+_LEAST_TRUNK = 0.5
+_ALL = 0.99
 
 
 def coverage_warnings(coverage: Coverage, listing: Listing) -> list[str]:
@@ -55,6 +58,69 @@ def _not_known(operator: str, name: str, listing: Listing) -> str:
     )
 
 
+def order_warnings(listing: Listing) -> list[str]:
+    """Say which operator put maps out of the picture's order, so that they are no layers.
+
+    Parameters
+    ----------
+    listing : Listing
+        Layers and values of a network.
+
+    Returns
+    -------
+    list of str
+        One sentence per operator; none where all are put back.
+    """
+    return [
+        f"{out.values} map{'s' * (out.values > 1)} with {out.share:.0%} of the compute "
+        f"{'are' if out.values > 1 else 'is'} left out: {_order_of(out)}; "
+        f"--layer {out.disturbance.before} dissects it"
+        for out in listing.left_out
+    ]
+
+
+def listing_warnings(listing: Listing) -> list[str]:
+    """Say what the selectors leave out that a person may count on.
+
+    Parameters
+    ----------
+    listing : Listing
+        Layers and values of a network.
+
+    Returns
+    -------
+    list of str
+        `order_warnings`, and a sentence where the stages of a classifier end early.
+    """
+    return [*order_warnings(listing), *_early_end(listing)]
+
+
+def _early_end(listing: Listing) -> list[str]:
+    """Warn of a classifier whose maps go up again, so that most of its compute is behind the last stage."""
+    stages = [layer for layer in listing.layers if layer.stage is not None]
+    classified = any(layer.layout == "NC" and layer.share > _ALL for layer in listing.layers)
+    if not stages or not classified or stages[-1].share >= _LEAST_TRUNK:
+        return []
+    last = stages[-1]
+    behind = [
+        layer
+        for layer in listing.layers[listing.layers.index(last) + 1 :]
+        if layer.part != "trunk" and layer.grid[0] * layer.grid[1] > last.grid[0] * last.grid[1]
+    ]
+    if not behind:
+        return []
+    return [
+        f"the stages end at {last.name!r} with {last.share:.0%} of the compute, since behind it the maps get "
+        f"finer again ({behind[0].name!r}, {behind[0].op}); the deepest map behind is dissected by "
+        f"--layer {behind[-1].name}"
+    ]
+
+
+def _order_of(out: LeftOut) -> str:
+    said = out.disturbance.reason()
+    return said.replace("its cells", "their cells") if out.values > 1 else said
+
+
 def open_values(listing: Listing) -> tuple[str, str]:
     """Say which values are open, and how to state the first of them.
 
@@ -77,11 +143,19 @@ def open_values(listing: Listing) -> tuple[str, str]:
     maps = (
         name
         for name in behind
-        if len(listing.shapes[name]) == 4 and set(listing.axes.get(name, "?")) - set("NCHW")
+        if len(listing.shapes[name]) == 4
+        and set(listing.axes.get(name, "?")) - set("NCHW")
+        and _statable(name, listing)
     )
     name = next(maps, "")
     if name:
         return said, f"if {name!r} holds maps, --layout {name}=NCHW states it"
-    if len(listing.shapes.get(first, ())) == 3:
+    if len(listing.shapes.get(first, ())) == 3 and _statable(first, listing):
         return said, f"if {first!r} holds tokens, --layout {first}=NTC states it"
     return said, ""
+
+
+def _statable(name: str, listing: Listing) -> bool:
+    """Whether a layout may settle what a value is: not where its cells were put out of order."""
+    disturbance = listing.disturbed.get(name)
+    return disturbance is None or disturbance.statable

@@ -30,9 +30,10 @@ def slide(step: Step, axis: int, at: Extent, lengths: Lengths) -> Position:
     kernel = kernel_shape(step.node)
     if kernel is None or len(kernel) != 2:
         return Unplaced.UNKNOWN
-    stride, dilation = _pair(step, "strides")[axis], _pair(step, "dilations")[axis]
-    taps = (kernel[axis] - 1) * dilation + 1
-    begin = begin_pads(step.node, axis, kernel[axis], dilation, stride, lengths)
+    own = step.spatial(axis)
+    stride, dilation = _pair(step, "strides")[own], _pair(step, "dilations")[own]
+    taps = (kernel[own] - 1) * dilation + 1
+    begin = begin_pads(step.node, own, kernel[own], dilation, stride, lengths)
     return at.windowed(taps, stride, begin)
 
 
@@ -60,15 +61,16 @@ def spread(step: Step, axis: int, at: Extent, lengths: Lengths) -> Position:
     kernel = kernel_shape(step.node)
     if kernel is None or len(kernel) != 2:
         return Unplaced.UNKNOWN
-    stride, dilation = _pair(step, "strides")[axis], _pair(step, "dilations")[axis]
+    own = step.spatial(axis)
+    stride, dilation = _pair(step, "strides")[own], _pair(step, "dilations")[own]
     if step.node.op_type == "ConvTransposeWithDynamicPads":
         pads = step.probe.number(step.node, 2)
         if pads is None:
             return Unplaced.UNKNOWN
-        begin = int(pads[axis])
+        begin = int(pads[own])
     else:
-        begin = begin_pads(step.node, axis, kernel[axis], dilation, stride, lengths)
-    taps = [i * dilation for i in range(kernel[axis])]
+        begin = begin_pads(step.node, own, kernel[own], dilation, stride, lengths)
+    taps = [i * dilation for i in range(kernel[own])]
     heard: dict[int, list[int]] = {}
     for tap in taps:
         heard.setdefault(tap % stride, []).append(tap)

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from onnxdissect.core.reliability import RARE
 from onnxdissect.report.facts import Fact, layer_facts, model_name, run_facts, section
-from onnxdissect.results.headline import advice
+from onnxdissect.results.headline import advice, reliably
 
 if TYPE_CHECKING:
     from onnxdissect.report.photos import Photos
@@ -98,9 +98,7 @@ class View:
     @property
     def reliable(self) -> str:
         """How many of the detectors are reliable, in words; empty if that is not known, or there are none."""
-        if self.summary.reliable_detectors is None or not self.summary.detectors:
-            return ""
-        return f"{self.summary.reliable_detectors:,}" if self.summary.reliable_detectors else "none"
+        return reliably(self.summary)
 
     @property
     def rare(self) -> str:

@@ -10,7 +10,7 @@ from onnxdissect.results.records import LayerSummary
 if TYPE_CHECKING:
     from onnxdissect.results.dissection import Dissection
 
-__all__ = ["advice", "best_layer", "headline", "left_out"]
+__all__ = ["advice", "best_layer", "headline", "left_out", "reliably"]
 
 # Below this share of reliable detectors a run says so; below the second, that chance alone makes as many.
 _FEW, _HARDLY_ANY = 0.5, 0.02
@@ -31,11 +31,30 @@ def headline(summary: LayerSummary) -> str:
         Such as ``"91 of 128 units detect a concept, 84 of them reliably"``; without the latter where there
         was no bootstrap, or nothing is detected.
     """
-    said = f"{summary.detectors:,} of {summary.units:,} units detect a concept"
-    if summary.reliable_detectors is None or not summary.detectors:
-        return said
-    reliable = f"{summary.reliable_detectors:,}" if summary.reliable_detectors else "none"
-    return f"{said}, {reliable} of them reliably"
+    verb = "detects" if summary.detectors == 1 else "detect"
+    said = f"{summary.detectors:,} of {summary.units:,} units {verb} a concept"
+    return ", ".join(filter(None, (said, reliably(summary))))
+
+
+def reliably(summary: LayerSummary) -> str:
+    """Say how many of a layer's detectors are reliable.
+
+    Parameters
+    ----------
+    summary : LayerSummary
+
+    Returns
+    -------
+    str
+        Such as ``"84 of them reliably"``; empty if that is not known, or there are no detectors.
+    """
+    found = summary.reliable_detectors
+    if found is None or not summary.detectors:
+        return ""
+    if summary.detectors == 1:
+        return "reliably" if found else "but not reliably"
+    many = "none" if not found else "all" if found == summary.detectors else f"{found:,}"
+    return f"{many} of them reliably"
 
 
 def best_layer(run: Dissection, quantile: float) -> LayerSummary | None:
@@ -82,11 +101,27 @@ def advice(run: Dissection) -> list[str]:
         layers = [aliases[s.layer] for s in summaries if _lucky(s.reliable_detectors, s.detectors)]
         luck = f" In {_joined(layers)} they are so few that some of these are luck too." if layers else ""
         said.append(
-            f"only {sum(known):,} of {detectors:,} detectors{where} are reliable: on other images of the "
-            f"same kind most of the others would have another label, or none.{luck} More images would help"
+            f"{_unreliable(sum(known), detectors, where)}.{luck} More images would help"
             f"{_fewer(run, rare, detectors)}"
         )
     return said
+
+
+def _unreliable(reliable: int, detectors: int, where: str) -> str:
+    if detectors == 1:
+        return (
+            f"the only detector{where} is not reliable: on other images of the same kind it may well have "
+            "another label, or detect nothing"
+        )
+    if reliable:
+        said = (
+            f"only {reliable:,} of {detectors:,} detectors{where} {'is' if reliable == 1 else 'are'} reliable"
+        )
+        others = "the others"
+    else:
+        said, others = f"none of {detectors:,} detectors{where} is reliable", "them"
+    fate = f"many of {others} would have another label, or detect nothing"
+    return f"{said}: on other images of the same kind {fate}"
 
 
 def _lucky(reliable: int | None, detectors: int) -> bool:

@@ -16,7 +16,7 @@ Schema, version 1 (all keys are always there in a complete run unless marked *op
                        "shape": [h, w], "geometry": {"offset", "stride", "size"} of [vertical, horizontal]
                        in input pixels, or null, "upsample": "resize" | "receptive-field" | "effective",
                        "effective": {"offset", "stride", "spread", "error", "images"} as measured, or
-                       null; *optional*}]
+                       null; *optional*, "node"; *optional*}]
     coverage         *optional* how much of the network was understood: {"share" of its compute behind the
                      deepest layer found, "open_values" of "values", "culprit", "first_open",
                      "severed_values"}
@@ -235,6 +235,7 @@ def _layer_json(layer: LayerInfo) -> dict[str, Any]:
     return {
         "name": layer.name,
         "alias": layer.alias,
+        "node": layer.node,
         "folder": f"layers/{layer.slug}",
         "slug": layer.slug,
         "op": layer.op,
@@ -264,6 +265,7 @@ def _layer_info(content: Mapping[str, Any]) -> LayerInfo:
     return LayerInfo(
         name=str(content["name"]),
         alias=str(content["alias"]),
+        node=str(content.get("node", "")),
         slug=slug,
         op=str(content["op"]),
         layout=str(content["layout"]),

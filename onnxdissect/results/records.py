@@ -82,6 +82,8 @@ class LayerInfo:
         Where its cells were measured to respond: ``offset``, ``stride``, ``spread`` and ``error``, each
         (vertical, horizontal) in input pixels, and ``images``, how many that was measured on. None where
         nothing was measured.
+    node : str
+        Name of the node that produces it; empty where the file names none, and in runs of earlier versions.
     """
 
     name: str
@@ -94,6 +96,7 @@ class LayerInfo:
     geometry: Mapping[str, tuple[float, float] | None] | None
     upsample: str
     effective: Mapping[str, Any] | None = None
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True)

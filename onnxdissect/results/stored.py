@@ -72,7 +72,7 @@ class StoredRun:
         Parameters
         ----------
         layer : str
-            Its ONNX value name, alias or folder name.
+            Its ONNX value name, alias, folder name or node name, the first that fits.
 
         Returns
         -------
@@ -83,7 +83,7 @@ class StoredRun:
         LayerNotFoundError
             If the run holds no such layer.
         """
-        for attribute in ("name", "alias", "slug"):
+        for attribute in ("name", "alias", "slug", "node"):
             for info in self.layers:
                 if getattr(info, attribute) == layer:
                     return info

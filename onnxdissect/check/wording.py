@@ -1,0 +1,48 @@
+"""Sentences of a verdict that have several forms."""
+
+from __future__ import annotations
+
+__all__ = ["losses"]
+
+
+def losses(tested: int, lost: int, unseen: int, *, margin: float, significance: float) -> str:
+    """Say how many detectors of a layer lost IoU, and of how many of the others it could not be told.
+
+    Parameters
+    ----------
+    tested : int
+        Detectors of the baseline.
+    lost : int
+        Those of them that lost more than the margin.
+    unseen : int
+        Those of the others that so few images show that even the loss of all their IoU could be chance.
+    margin : float
+        Share of the IoU that may go.
+    significance : float
+        Error rate of all tests together.
+
+    Returns
+    -------
+    str
+    """
+    if not tested:
+        return "the baseline has no detector here, so that none can lose IoU"
+    rate = f"beyond chance (error rate {significance:g} for all units together)"
+    share = f"more than {margin:.0%} of {'its' if tested == 1 or not lost else 'their'} IoU {rate}"
+    if tested == 1:
+        said = f"the one detector lost {share}" if lost else f"the one detector has not lost {share}"
+    else:
+        said = f"{lost or 'none'} of {tested} detectors lost {share}"
+    others = tested - lost
+    if not others:
+        return said
+    if not unseen:
+        those = "it" if tested == 1 else f"each of the {'other ' if lost else ''}{others}"
+        return f"{said}; the images suffice to notice a complete loss in {those}"
+    if tested == 1:
+        those = "it is"
+    elif unseen == others:
+        those = f"the {'other ' if lost else ''}{others} {'is' if others == 1 else 'are'}"
+    else:
+        those = f"of the {'other ' if lost else ''}{others}, {unseen} {'is' if unseen == 1 else 'are'}"
+    return f"{said}; {those} seen in too few images to notice even a complete loss"
