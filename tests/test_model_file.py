@@ -167,6 +167,42 @@ def test_no_image_input(tmp_path: Path) -> None:
         load_network(path)
 
 
+def test_a_grey_picture_without_batch_and_channel_is_told_what_to_do(tmp_path: Path) -> None:
+    def grey(b: Builder) -> onnx.ModelProto:
+        x = b.image
+        if len(b.input.type.tensor_type.shape.dim) == 4:
+            x = b.node("Squeeze", x, b.constant([0, 1], np.int64))
+        x = b.node("Unsqueeze", x, b.constant([0, 1], np.int64))
+        b.units[x] = 1
+        return b.model(b.relu(b.conv(x, 4), "act"))
+
+    with pytest.raises(ImageInputError, match=r"image\[32, 32\]") as caught:
+        load_network(save(grey(Builder((32, 32))), tmp_path / "flat.onnx"))
+    assert "[1, 1, height, width]" in str(caught.value.hint)
+    assert "Squeeze of axes 0 and 1" in str(caught.value.hint)
+    network = load_network(save(grey(Builder((1, 1, 32, 32))), tmp_path / "told.onnx"))
+    (layer,) = network.select(["act"])
+    assert (network.input.channels, layer.layout, layer.units) == (1, "NCHW", 4)
+
+
+@pytest.mark.parametrize("way", ["unsqueezed", "reshaped", "transposed"])
+def test_one_channel_put_first_by_a_reshape(tmp_path: Path, way: str) -> None:
+    """An axis of length one is moved by any reshape, as converters of channels-last networks know."""
+    b = Builder(("N", 32, 32, 1))
+    x, target = b.image, b.constant([-1, 1, 32, 32], np.int64)
+    if way == "unsqueezed":
+        x = b.node("Unsqueeze", x, b.constant([1], np.int64))
+    if way == "transposed":
+        x = b.node("Transpose", x, perm=[3, 0, 1, 2])
+    x = b.node("Reshape", x, target)
+    b.units[x] = 1
+    network = load_network(save(b.model(b.relu(b.conv(x, 4, stride=2), "act")), tmp_path / "m.onnx"))
+    (layer,) = network.select(["act"])
+    assert (layer.layout, layer.units, layer.grid) == ("NCHW", 4, (16, 16))
+    assert layer.receptive_field is not None
+    assert (layer.receptive_field.stride, layer.receptive_field.size) == ((2.0, 2.0), (3.0, 3.0))
+
+
 def test_a_second_input(tmp_path: Path) -> None:
     b = Builder()
     x = b.relu(b.conv(b.image, 4))

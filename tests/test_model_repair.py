@@ -75,6 +75,18 @@ def test_what_a_subgraph_reads_counts_and_its_own_nodes_are_sorted(tmp_path: Pat
         (lambda nodes: nodes[0].input.__setitem__(0, "r2"), "waits for its own result"),
         (lambda nodes: nodes[1].input.__setitem__(0, "r1"), r"'r1/node' \(Relu\) waits for its own result"),
         (lambda nodes: nodes[3].input.__setitem__(0, "nowhere"), r"'r2/node' \(Relu\) reads 'nowhere'"),
+        (
+            lambda nodes: nodes[3].output.__setitem__(0, "r1"),
+            r"'r1' twice: the node 'r1/node' \(Relu\) and the node 'r2/node' \(Relu\)",
+        ),
+        (
+            lambda nodes: nodes[3].output.__setitem__(0, "image"),
+            r"'image' twice: an input of the graph and the node 'r2/node' \(Relu\)",
+        ),
+        (
+            lambda nodes: nodes[3].output.__setitem__(0, nodes[0].input[1]),
+            r"twice: a stored tensor and the node 'r2/node' \(Relu\)",
+        ),
     ],
 )
 def test_graphs_that_cannot_be_computed(

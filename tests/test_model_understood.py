@@ -122,6 +122,57 @@ def test_without_any_layer_the_error_says_who_left_the_values_open(tmp_path: Pat
     assert "--layout other=NCHW" in str(caught.value.hint)
 
 
+def test_operators_of_onnxruntime_that_are_not_followed_are_named(tmp_path: Path) -> None:
+    b = Builder()
+    x = b.conv("image", 4, name="c1")
+    x = b.node("Inverse", x, domain="com.microsoft", name="inverse")
+    b.units[x] = 4
+    b.relu(b.conv(x, 4, name="c2"), "behind")
+    path = save(b.model("behind", domains=[("com.microsoft", 1)]), tmp_path / "m.onnx")
+    network = load_network(path)
+    warnings = coverage_warnings(measure_coverage(network), network.listing)
+    assert warnings[0] == (
+        "the operator com.microsoft::Inverse is not known, and leaves open what 'inverse' of shape "
+        "[1, 4, 32, 32] is; if it holds maps, --layout inverse=NCHW states it"
+    )
+    again = load_network(path, layouts={"inverse": "NCHW"})
+    assert coverage_warnings(measure_coverage(again), again.listing) == []
+
+
+@pytest.mark.parametrize("way", ["Gather", "Slice", "Split"])
+def test_steps_of_a_written_out_recurrent_network_are_to_be_had_by_name(tmp_path: Path, way: str) -> None:
+    b = Builder((1, 3, 8, 32))
+    x = b.relu(b.conv("image", 4, stride=4, name="c"), "map")
+    x = b.node("Transpose", x, perm=[3, 0, 1, 2])
+    x = b.node("Reshape", x, b.constant([8, 1, 8], np.int64))
+    if way == "Split":
+        names = [f"part{i}" for i in range(8)]
+        columns = b.nodes("Split", x, b.constant([1] * 8, np.int64), names=names, axis=0)
+        columns = [b.node("Squeeze", y, b.constant([0], np.int64)) for y in columns]
+    elif way == "Slice":
+        ends = [[b.constant([n], np.int64) for n in (i, i + 1, 0)] for i in range(8)]
+        columns = [b.node("Squeeze", b.node("Slice", x, *e), b.constant([0], np.int64)) for e in ends]
+    else:
+        columns = [b.node("Gather", x, b.constant(i, np.int64), axis=0) for i in range(8)]
+    weights, again = b.weight((8, 6)), b.weight((6, 6))
+    state = b.node("Tanh", b.node("MatMul", columns[0], weights), name="state0")
+    for i, column in enumerate(columns[1:], 1):
+        total = b.node("Add", b.node("MatMul", column, weights), b.node("MatMul", state, again))
+        state = b.node("Tanh", total, name=f"state{i}")
+    b.node("Gemm", state, b.weight((6, 5)), b.weight((5,)), name="logits")
+    network = load_network(save(b.model("logits"), tmp_path / "m.onnx"))
+    names = [layer.name for layer in network.select(["all"])]
+    assert {"map", "logits"} <= set(names)
+    assert not [name for name in names if name.startswith("state")]
+    (layer,) = network.select(["state5"])
+    assert (layer.layout, layer.units) == ("NC", 6)
+
+
+def test_class_and_distillation_tokens_are_no_steps() -> None:
+    network = load_network(Path(__file__).parent / "exports" / "pytorch_vit.onnx")
+    assert [layer for layer in network.select(["all"]) if layer.layout == "NC"]
+
+
 def test_a_classifier_that_goes_up_again_says_that_its_stages_end_early(tmp_path: Path) -> None:
     b = Builder((1, 3, 32, 32))
     x = b.relu(b.conv("image", 8, stride=4), name="coarse")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import onnx_ir as ir
 
-from onnxdissect.model.contracted import einsum, gather_elements, product_from_left
+from onnxdissect.model.contracted import einsum, gather_elements
 from onnxdissect.model.frames import gathers_blocks
 from onnxdissect.model.graph import attribute, name_of
 from onnxdissect.model.kernels import channels_last, kernel_shape
@@ -27,10 +27,11 @@ from onnxdissect.model.operators import (
     POINTWISE,
     REDUCTIONS,
     RESHAPES,
+    SKIPPING,
     SPATIAL,
 )
-from onnxdissect.model.picked import product_places
 from onnxdissect.model.probe import Probe
+from onnxdissect.model.products import agree, einsum_axes, product_axes, product_tokens, table_rows
 from onnxdissect.model.regroup import regroup
 from onnxdissect.model.tokens import Tokens, cut_tokens, join_tokens
 from onnxdissect.model.undone import Rearrangements
@@ -156,18 +157,20 @@ def _node_tokens(node: ir.Node, index: int, letters: str, known: Meanings, probe
         if letters[axis] == "T":
             length = probe.shapes[name_of(node.outputs[0])][axis]
             return join_tokens(parts, axis, length, known.tokens, probe)
-    if op in MATRIX_PRODUCTS and letters.index("T") >= len(letters) - 2:
-        # queries have a grid of their own: coarser than that of the keys where attention shrinks the map
-        rows = letters.index("T") == len(letters) - 2
-        right = node.inputs[1]
-        return known.tokens.get(first if rows or right is None else name_of(right))
-    if op in CONCATENATIONS or op in POINTWISE or op in MATRIX_PRODUCTS:
+    if op in MATRIX_PRODUCTS:
+        return product_tokens(node, letters, known.tokens)
+    if op == "Einsum":
+        found_tokens = einsum_axes(node, known.axes, known.tokens, probe)
+        return None if found_tokens is None else found_tokens[1]
+    if op in CONCATENATIONS or op in POINTWISE:
         found = {known.tokens[name_of(v)] for v in node.inputs if v is not None and v.name in known.tokens}
         return found.pop() if len(found) == 1 else None
     if op in RESHAPES and "T" not in known.axes.get(first, ""):
         names = known.axes[first]
         h, w = (probe.shapes[first][names.index(letter)] for letter in "HW")
         return Tokens(0, (h, w), 0)
+    if first not in known.axes:
+        return known.tokens.get(table_rows(node))
     tokens = known.tokens.get(first)
     if tokens is None or op not in _CUTS:
         return tokens
@@ -190,6 +193,8 @@ def _reason(node: ir.Node, letters: str, known: Meanings) -> str:
 
 
 def _tensor_outputs(node: ir.Node) -> Sequence[ir.Value]:
+    if node.op_type in SKIPPING:
+        return [*node.outputs[:1], *node.outputs[SKIPPING[node.op_type] :][:1]]
     return node.outputs if node.op_type == "Split" else node.outputs[:1]
 
 
@@ -211,9 +216,13 @@ def _node_axes(node: ir.Node, known: Meanings, probe: Probe) -> str | None:
     if op in CONCATENATIONS:
         return _agree([axes[name] for name in operands])
     if op in MATRIX_PRODUCTS:
-        return _product(node, known, first, probe)
+        return product_axes(node, axes, known.tokens, probe)
+    if op == "Einsum" and len(node.inputs) > 1:
+        contracted = einsum_axes(node, axes, known.tokens, probe)
+        return None if contracted is None else contracted[0]
     if first not in axes:
-        return None
+        rows = table_rows(node)
+        return axes[rows] + "C" if rows in axes else None
     source = axes[first]
     if op in FIRST_INPUT or op == "Split":
         return source
@@ -221,7 +230,7 @@ def _node_axes(node: ir.Node, known: Meanings, probe: Probe) -> str | None:
     if handler is not None:
         return handler(node, source, probe)
     if op in SPATIAL:
-        return _spatial(node, source)
+        return _spatial(node, source, probe.shapes[first])
     if op in RESHAPES:
         tokens = known.tokens.get(first)
         named = _squeeze(node, source, out, probe, tokens) if op in ("Squeeze", "Unsqueeze") else None
@@ -229,11 +238,15 @@ def _node_axes(node: ir.Node, known: Meanings, probe: Probe) -> str | None:
     return None
 
 
-def _spatial(node: ir.Node, source: str) -> str | None:
+def _spatial(node: ir.Node, source: str, shape: tuple[int, ...]) -> str | None:
     if channels_last(node):
         return source if source == "NHWC" else None
-    if source in ("NCHW", "N?HW", "NcHW"):
+    # one picture of one channel has two axes of length one, which a reshape does not tell apart
+    if source in ("NCHW", "N?HW", "NcHW") or (source in ("?NHW", "CNHW", "??HW") and shape[:2] == (1, 1)):
         return "NCHW"
+    if source == "T???" and node.op_type in CONVOLUTIONS:
+        # each patch is a picture of its own
+        return "TC??"
     if source in ("NCWH", "N?WH", "NcWH"):
         return "NCWH"
     if len(source) != 4 or source[0] != "N" or source[1] not in "C?":
@@ -349,42 +362,11 @@ def _broadcast(operands: list[tuple[str, tuple[int, ...]]], out: tuple[int, ...]
             # an axis of one that is stretched says nothing about where things are
             if j >= 0 and (shape[j] == length):
                 seen.append(names[j])
-        letters.append(_agree_one(seen))
+        letters.append(agree(seen))
     return "".join(letters)
 
 
 def _agree(named: list[str]) -> str | None:
     if len({len(names) for names in named}) != 1:
         return None
-    return "".join(_agree_one(list(letters)) for letters in zip(*named, strict=True))
-
-
-def _agree_one(letters: list[str]) -> str:
-    known = {letter for letter in letters if letter not in "?x"} or {
-        letter for letter in letters if letter == "x"
-    }
-    return known.pop() if len(known) == 1 else "?"
-
-
-def _product(node: ir.Node, known: Meanings, first: str, probe: Probe) -> str | None:
-    axes = known.axes
-    if first not in axes and node.op_type == "MatMul":
-        return product_from_left(node, axes, probe)
-    if first not in axes or attribute(node, "transA", 0):
-        return None
-    source = axes[first]
-    right = node.inputs[3 if node.op_type == "QLinearMatMul" else 1]
-    if right is not None and right.name in axes:
-        other = axes[name_of(right)]
-        # queries by keys, or weights by values: rows of the one, columns of the other
-        if node.op_type != "MatMul" or len(other) != len(source) or len(source) < 2:
-            return None
-        ends = source[-2] + other[-1]
-        if ends == "TT" and known.tokens.get(first) != known.tokens.get(name_of(right)):
-            ends = "T?"
-        return "".join(map(_agree_one, map(list, zip(source[:-2], other[:-2], strict=True)))) + ends
-    if source[-1] in "HW" and product_places(node, 1, probe) is not None:
-        return source
-    # features that are no units yet (cells and units in a row, the pixels of a patch) become units
-    units = source[-1] in "Cc" or (source[-1] in "?tx" and not set("Cc") & set(source))
-    return source[:-1] + ("C" if units else "?")
+    return "".join(agree(list(letters)) for letters in zip(*named, strict=True))

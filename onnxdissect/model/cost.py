@@ -8,9 +8,9 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from onnxdissect.model.graph import attribute, constant, is_stored, name_of, stored_shape, stored_size
-from onnxdissect.model.kernels import channels_last, kernel_shape, weight_shape
-from onnxdissect.model.operators import CONVOLUTIONS, MATRIX_PRODUCTS, REDUCTIONS, TRANSPOSED
+from onnxdissect.model.graph import attribute, constant, is_stored, name_of, stored_size, stored_tensor
+from onnxdissect.model.macs import multiply_accumulates
+from onnxdissect.model.operators import REDUCTIONS
 from onnxdissect.model.probe import Probe
 
 __all__ = ["Cost", "follow_costs"]
@@ -25,13 +25,18 @@ _NO_WEIGHTS = {
     "ConvInteger": (2, 3),
     "ConvTransposeWithDynamicPads": (2,),
     "DequantizeLinear": (1, 2),
+    "DynamicQuantizeMatMul": (2, 3),
     "Expand": (1,),
     "Gather": (1,),
+    "GatherBlockQuantized": (1, 2, 3),
+    "GroupQueryAttention": (5, 6, 7, 8, 9),
     "MatMulBnb4": (2,),
     "MatMulFpQ4": (2,),
     "MatMulInteger": (2, 3),
+    "MatMulIntegerToFloat": (2, 3, 4, 5),
     "MatMulNBits": (2, 3, 4),
     "Pad": (1, 2, 3),
+    "QAttention": (3, 4, 5, 6, 7),
     "QGemm": (1, 2, 4, 5, 7, 8),
     "QLinearAdd": _TWO_SCALED,
     "QLinearAveragePool": _ONE_SCALED,
@@ -45,6 +50,7 @@ _NO_WEIGHTS = {
     "QuantizeLinear": (1, 2),
     "Reshape": (1,),
     "Resize": (1, 2, 3),
+    "RotaryEmbedding": (1, 2, 3),
     "Slice": (1, 2, 3, 4),
     "Split": (1,),
     "Squeeze": (1,),
@@ -145,7 +151,7 @@ def follow_costs(graph: ir.Graph, probe: Probe) -> Cost:
             elif name in upstream:
                 needed |= upstream[name][0]
                 worked |= upstream[name][1]
-        amount = _macs(node, probe) // probe.batch
+        amount = multiply_accumulates(node, probe) // probe.batch
         if amount:
             worked |= 1 << len(products)
             products.append(amount)
@@ -161,6 +167,10 @@ def _elements(node: ir.Node, index: int, value: ir.Value) -> int:
     """Weights that a stored tensor holds; several of them may share a byte."""
     if index == 1 and node.op_type in _PACKED:
         return int(attribute(node, "K", 0)) * int(attribute(node, "N", 0))
+    if index == 0 and node.op_type == "GatherBlockQuantized":
+        packed = stored_tensor(value)
+        whole = packed is None or packed.dtype != ir.DataType.UINT8
+        return (stored_size(value) or 0) * (1 if whole else 8 // int(attribute(node, "bits", 4)))
     if index == 1 and node.op_type == "MatMulFpQ4":
         shape = constant(node.inputs[2])
         return 0 if shape is None else int(prod(shape.tolist()))
@@ -169,37 +179,3 @@ def _elements(node: ir.Node, index: int, value: ir.Value) -> int:
 
 def _is_scale(node: ir.Node, value: ir.Value) -> bool:
     return node.op_type == "QLinearConcat" and stored_size(value) == 1
-
-
-def _macs(node: ir.Node, probe: Probe) -> int:
-    out = probe.shapes.get(name_of(node.outputs[0]))
-    first = node.inputs[0] if node.inputs else None
-    source = probe.shapes.get(name_of(first)) if first is not None else None
-    if out is None or source is None:
-        return 0
-    if node.op_type in CONVOLUTIONS:
-        spread = node.op_type in TRANSPOSED
-        return prod(source if spread else out) * _taps(node, out if spread else source)
-    if node.op_type in MATRIX_PRODUCTS:
-        transposed = node.attributes.get("transA")
-        return prod(out) * source[-2 if transposed is not None and transposed.value else -1]
-    if node.op_type == "Attention" and node.domain == "com.microsoft" and len(source) == 3:
-        # the projections of what is looked at, then queries by keys, then weights by values
-        batch, length, units = source
-        projected = stored_shape(node.inputs[1]) or (units, 3 * units)
-        return (
-            batch
-            * length
-            * (units * projected[-1] + length * (projected[-1] - out[-1]) // 2 + length * out[-1])
-        )
-    return 0
-
-
-def _taps(node: ir.Node, channels: tuple[int, ...]) -> int:
-    """Products that one number of the result takes, or that one of the operand goes into when transposed."""
-    shape = weight_shape(node)
-    if shape is not None:
-        return prod(shape[1:])
-    # weights that the graph computes from the image
-    units = channels[-1] if channels_last(node) else channels[1]
-    return units // int(attribute(node, "group", 1)) * prod(kernel_shape(node) or (1,))

@@ -7,13 +7,13 @@ round it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import onnx_ir as ir
 
 from onnxdissect.model.graph import name_of
-from onnxdissect.model.operators import CONVOLUTIONS, COPIES, MATRIX_PRODUCTS, QUANTISERS, RESHAPES
+from onnxdissect.model.operators import CONVOLUTIONS, COPIES, MATRIX_PRODUCTS, QUANTISERS, RESHAPES, SKIPPING
 
 __all__ = ["Flow", "Grid", "follow_flow", "is_coarser"]
 
@@ -24,7 +24,7 @@ _SIZES_ONLY = frozenset({"Shape", "Size"})
 _NEVER_UP = frozenset({"Concat", "Pad", "QLinearConcat"})
 _UP = 1.5
 _RESIZED = frozenset({"Resize", "Upsample"})
-_JOINED = frozenset({"Add", "QLinearAdd", "Sum"})
+_JOINED = frozenset({"Add", "BiasAdd", "QLinearAdd", "Sum"} | SKIPPING.keys())
 _WEIGHED = frozenset({"Mul", "QLinearMul"})
 _PRODUCTS = CONVOLUTIONS | MATRIX_PRODUCTS
 _SAME = COPIES | QUANTISERS | RESHAPES
@@ -155,12 +155,12 @@ def follow_flow(graph: ir.Graph, image: str, grid: Callable[[str], Grid | None])
         if not operands:
             continue
         dominator, rose = _meet(flow, depth, operands)
-        # scale and zero point of integers say nothing about the picture that the integers do not
-        integers = node.op_type == "DynamicQuantizeLinear"
-        for value in node.outputs[:1] if integers else node.outputs:
+        for value in _results(node):
             if not value.name:
                 continue
             number = len(flow.names)
+            if node.op_type in SKIPPING and flow.nodes[-1] is node:
+                operands, dominator, rose = [number - 1], number - 1, False
             if node.op_type in _PRODUCTS or not seen.isdisjoint(operands):
                 seen.add(number)
             own = grid(value.name)
@@ -178,6 +178,16 @@ def follow_flow(graph: ir.Graph, image: str, grid: Callable[[str], Grid | None])
             for operand in operands:
                 flow.after[operand].append(number)
     return flow
+
+
+def _results(node: ir.Node) -> Sequence[ir.Value]:
+    if node.op_type == "DynamicQuantizeLinear":
+        # scale and zero point of integers say nothing about the picture that the integers do not
+        return node.outputs[:1]
+    if node.op_type in SKIPPING:
+        # the normalisation is one of the sum, which is what goes on to the next shortcut
+        return [*node.outputs[SKIPPING[node.op_type] :][:1], *node.outputs[:1]]
+    return node.outputs
 
 
 def is_coarser(grid: Grid, other: Grid) -> bool:

@@ -39,6 +39,7 @@ from onnxdissect.model.operators import (
     TRANSPOSED,
 )
 from onnxdissect.model.probe import Probe
+from onnxdissect.model.products import einsum_operands, table_rows
 
 __all__ = ["Extent", "Pair", "Position", "Unplaced", "follow_positions", "receptive_field"]
 
@@ -131,11 +132,13 @@ def _place(node: ir.Node, index: int, positions: dict[str, Pair], probe: Probe, 
         return merged[0], merged[1]
     if op in MATRIX_PRODUCTS and len(operands) > 1:
         return _attend(out, operands, positions, axes)
+    if op == "Einsum" and len(node.inputs) > 1:
+        return _contract(node, positions, probe, axes)
     source = name_of(node.inputs[0]) if node.inputs and node.inputs[0] is not None else ""
     if op in MATRIX_PRODUCTS and operands:
         source = operands[0]
     if source not in positions or source not in axes:
-        return _UNKNOWN
+        return positions.get(table_rows(node), _UNKNOWN)
     pair = positions[source]
     step = Step(node, index, axes[source], axes[out], probe.shapes[source], probe.shapes[out], probe)
     moved = [
@@ -162,6 +165,29 @@ def _attend(out: str, operands: Sequence[str], positions: dict[str, Pair], axes:
     from_first = letters.index("T") < len(letters) - 1
     pair = positions[operands[0 if from_first else 1]]
     return order.unbounded(pair[0]), order.unbounded(pair[1])
+
+
+def _contract(node: ir.Node, positions: dict[str, Pair], probe: Probe, axes: dict[str, str]) -> Pair:
+    """Follow Einsum: cells keep the places of the operands whose axis the result keeps."""
+    read = einsum_operands(node, axes, probe)
+    letters = axes[name_of(node.outputs[0])]
+    if read is None:
+        return _UNKNOWN
+    equation, known, names = read
+    placed: list[Position] = []
+    for axis, letter in enumerate("HW"):
+        along = letter if letter in letters else "T"
+        if along not in letters:
+            placed.append(Unplaced.UNIFORM)
+            continue
+        holding = [i for i in equation.holding(letters.index(along)) if i in known]
+        found = [positions.get(names[i], _UNKNOWN)[axis] for i in holding]
+        extents = [place for place in found if isinstance(place, Extent)]
+        place: Position | None = unite(extents) if extents and len(extents) == len(found) else None
+        if place is None:
+            place = found[0] if len(set(found)) == 1 else Unplaced.UNKNOWN
+        placed.append(order.unbounded(place) if equation.mixes(known) else place)
+    return placed[0], placed[1]
 
 
 def _join(

@@ -55,7 +55,12 @@ def find_image_input(model: ir.Model, layouts: Mapping[str, str] | None = None) 
     images = [v for v in inputs if v.shape is not None and v.shape.rank() == 4]
     if not images:
         found = ", ".join(_describe(v) for v in inputs) or "none"
-        raise ImageInputError(f"no input takes images (four dimensions); inputs: {found}")
+        flat = next((v.name for v in inputs if v.shape is not None and v.shape.rank() == 2), None)
+        hint = f"if {flat!r} is a grey picture, height by width, declare it as [1, 1, height, width] and put"
+        raise ImageInputError(
+            f"no input takes images (four dimensions); inputs: {found}",
+            hint="" if flat is None else f"{hint} a Squeeze of axes 0 and 1 behind it",
+        )
     image = images[0]
     others = [value for value in inputs if value is not image]
     if others:

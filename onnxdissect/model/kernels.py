@@ -6,7 +6,14 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxdissect.model.graph import attribute, constant, stored_shape
-from onnxdissect.model.operators import CHANNELS_LAST, CONVOLUTIONS, FIRST_INPUT, POINTWISE, TRANSPOSED
+from onnxdissect.model.operators import (
+    CHANNELS_LAST,
+    CONVOLUTIONS,
+    FIRST_INPUT,
+    POINTWISE,
+    TRANSPOSED,
+    right_operand,
+)
 
 __all__ = ["begin_pads", "channels_last", "kernel_shape", "weight_shape"]
 
@@ -27,9 +34,12 @@ def weight_shape(node: ir.Node) -> tuple[int, ...] | None:
     tuple of int or None
         None where the graph does not tell.
     """
-    index = 3 if node.op_type.startswith(("QLinear", "QGemm")) else 1
+    index = right_operand(node.op_type)
     shape = _shape(node.inputs[index]) if index < len(node.inputs) else None
-    return None if shape is None or len(shape) < 2 else shape
+    if shape is None or len(shape) < 2:
+        return None
+    # this one has its weights as (out, kernel height, kernel width, in)
+    return (shape[0], shape[-1], *shape[1:-1]) if node.op_type == "NhwcConv" else shape
 
 
 def _shape(value: ir.Value | None) -> tuple[int, ...] | None:

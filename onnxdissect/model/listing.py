@@ -19,6 +19,8 @@ from onnxdissect.model.operators import COPIES, QUANTISERS
 from onnxdissect.model.parts import Parts, find_parts
 from onnxdissect.model.probe import Probe
 from onnxdissect.model.stages import choose_stages
+from onnxdissect.model.unknown import unknown_operators
+from onnxdissect.model.unrolled import unrolled_steps
 
 __all__ = ["Listing", "list_layers"]
 
@@ -41,7 +43,8 @@ class Listing:
     layers : tuple of Layer
         In topological order, each activation once.
     copies : tuple of Layer
-        Values that repeat a layer in another order, type or frame: to be had by exact name only.
+        Values that repeat a layer in another order, type or frame, maps of a single cell, and single steps
+        of a recurrent network that was written out: to be had by exact name only.
     refusals : dict of str to str
         Why every other value cannot be dissected.
     order : dict of str to int
@@ -61,6 +64,8 @@ class Listing:
     open_axes : (int, int, str, str, int)
         Values left open, all values, the operator most of them are due to, the first of its, and how many
         cut layers off; see `onnxdissect.model.coverage.Coverage`.
+    unknown : tuple of (str, str)
+        Operators from outside ONNX that are not followed, each with the first value that it leaves open.
     """
 
     layers: tuple[Layer, ...]
@@ -74,6 +79,7 @@ class Listing:
     disturbed: dict[str, Disturbance] = field(default_factory=dict)
     left_out: tuple[LeftOut, ...] = ()
     open_axes: tuple[int, int, str, str, int] = (0, 0, "", "", 0)
+    unknown: tuple[tuple[str, str], ...] = ()
 
 
 def list_layers(
@@ -119,7 +125,12 @@ def list_layers(
         described[name] = layer
     representative = _representatives(graph, described)
     aliased = _with_aliases(described, representative, taken)
-    listed = [name for name in described if representative[name] == name and not _is_cell(described[name])]
+    steps = unrolled_steps(graph, axes, described)
+    listed = [
+        name
+        for name in described
+        if representative[name] == name and not _is_cell(described[name]) and name not in steps
+    ]
     order = {name: i for i, name in enumerate(listed)}
     # a part of the network that runs on columns and rows is as deep as any
     straight = {name: _straight(letters) for name, letters in axes.items()}
@@ -154,6 +165,7 @@ def list_layers(
         disturbed=disturbed,
         left_out=count_left_out(graph, disturbed, axes, probe, costs),
         open_axes=count_open(graph, axes, probe),
+        unknown=unknown_operators(graph, axes, probe),
     )
 
 

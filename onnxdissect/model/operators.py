@@ -14,6 +14,7 @@ __all__ = [
     "GATES",
     "GLOBAL_POOLS",
     "LINEAR",
+    "LOOKUPS",
     "MATRIX_PRODUCTS",
     "MOVES",
     "NONLINEAR",
@@ -22,8 +23,10 @@ __all__ = [
     "QUANTISERS",
     "REDUCTIONS",
     "RESHAPES",
+    "SKIPPING",
     "SPATIAL",
     "TRANSPOSED",
+    "right_operand",
 ]
 
 
@@ -32,26 +35,30 @@ def _names(*lines: str) -> frozenset[str]:
 
 
 POINTWISE = _names(
-    "Add And BiasGelu BitShift BitwiseAnd BitwiseOr BitwiseXor Div Equal Expand Greater GreaterOrEqual",
-    "Less LessOrEqual Max Mean Min Mod Mul Or PRelu Pow QLinearAdd QLinearMul QLinearWhere SkipGroupNorm",
-    "SkipLayerNormalization SkipSimplifiedLayerNormalization Sub Sum Where Xor",
+    "Add And BiasAdd BiasGelu BitShift BitwiseAnd BitwiseOr BitwiseXor Div Equal Expand Greater",
+    "GreaterOrEqual Less LessOrEqual Max Mean Min Mod Mul Or PRelu Pow QLinearAdd QLinearMul QLinearWhere",
+    "SkipGroupNorm SkipLayerNormalization SkipSimplifiedLayerNormalization Sub Sum SwiGLU Where Xor",
 )
 """Several operands, broadcast against each other."""
 
+SKIPPING = {"SkipGroupNorm": 1, "SkipLayerNormalization": 3, "SkipSimplifiedLayerNormalization": 3}
+"""A sum and its normalisation in one operator: which of the results is the sum, where it is asked for."""
+
 FIRST_INPUT = _names(
     "Abs Acos Acosh Affine Asin Asinh Atan Atanh Attention BatchNormalization BiasDropout BiasSoftmax",
-    "BitwiseNot Cast CastLike Ceil Celu CenterCropPad Clip Cos Cosh Crop CumProd CumSum DequantizeLinear",
-    "Dropout DynamicQuantizeLinear Elu Erf Exp FastGelu Floor Gelu GroupNorm GroupNormalization HardSigmoid",
-    "HardSwish Hardmax Identity ImageScaler InstanceNormalization IsInf IsNaN LRN LayerNormalization",
-    "LeakyRelu Log LogSoftmax LpNormalization MeanVarianceNormalization Mish MultiHeadAttention Neg Not Pad",
-    "ParametricSoftplus QLinearLeakyRelu QLinearSigmoid QLinearSoftmax QuantizeLinear QuickGelu",
-    "RMSNormalization Reciprocal Relu Resize ReverseSequence Round Scale ScaledSiLU ScaledTanh Selu Shrink",
-    "Sigmoid Sign SimplifiedLayerNormalization Sin Sinh Slice Softmax Softplus Softsign Sqrt Swish Tan Tanh",
+    "BiasSplitGelu BitwiseNot Cast CastLike Ceil Celu CenterCropPad Clip Cos Cosh Crop CumProd CumSum",
+    "DequantizeLinear Dropout DynamicQuantizeLinear Elu Erf Exp FastGelu Floor Gelu GroupNorm",
+    "GroupNormalization GroupQueryAttention Hardmax HardSigmoid HardSwish Identity ImageScaler",
+    "InstanceNormalization IsInf IsNaN LayerNormalization LeakyRelu Log LogSoftmax LpNormalization LRN",
+    "MeanVarianceNormalization Mish MultiHeadAttention Neg Not Pad ParametricSoftplus QAttention",
+    "QLinearLeakyRelu QLinearSigmoid QLinearSoftmax QuantizeLinear QuickGelu Reciprocal Relu Resize",
+    "ReverseSequence RMSNormalization RotaryEmbedding Round Scale ScaledSiLU ScaledTanh Selu Shrink Sigmoid",
+    "Sign SimplifiedLayerNormalization Sin Sinh Slice Softmax Softplus Softsign Sqrt Swish Tan Tanh",
     "ThresholdedRelu Tile Trilu Upsample",
 )
 """One operand that matters; its axes are the result's."""
 
-ATTENTIONS = _names("Attention MultiHeadAttention")
+ATTENTIONS = _names("Attention GroupQueryAttention MultiHeadAttention QAttention")
 """Attention as one operator: rows of the first operand hear all others."""
 
 CONCATENATIONS = _names("Concat QLinearConcat")
@@ -61,7 +68,7 @@ TRANSPOSED = _names("ConvTranspose ConvTransposeWithDynamicPads MaxUnpool")
 """A convolution or a pool the other way round: cells spread out."""
 
 CONVOLUTIONS = _names(
-    "Conv ConvInteger ConvTranspose ConvTransposeWithDynamicPads DeformConv FusedConv NhwcFusedConv",
+    "Conv ConvInteger ConvTranspose ConvTransposeWithDynamicPads DeformConv FusedConv NhwcConv NhwcFusedConv",
     "QLinearConv",
 )
 """Weights of shape (out, in, kernel height, kernel width), or (in, out, ...) when transposed."""
@@ -69,7 +76,7 @@ CONVOLUTIONS = _names(
 GLOBAL_POOLS = _names("GlobalAveragePool GlobalLpPool GlobalMaxPool QLinearGlobalAveragePool")
 """One cell from all."""
 
-CHANNELS_LAST = _names("NhwcFusedConv NhwcMaxPool")
+CHANNELS_LAST = _names("NhwcConv NhwcFusedConv NhwcMaxPool")
 """Defined on (N, H, W, C) instead."""
 
 SPATIAL = (
@@ -91,18 +98,21 @@ RESHAPES = _names("ExpandDims Flatten Reshape Squeeze Unsqueeze")
 """The same numbers in the same order under another shape."""
 
 MATRIX_PRODUCTS = _names(
-    "FusedGemm FusedMatMul Gemm MatMul MatMulBnb4 MatMulFpQ4 MatMulInteger MatMulIntegerToFloat",
-    "MatMulNBits QGemm QLinearMatMul TransposeMatMul",
+    "DynamicQuantizeMatMul FusedGemm FusedMatMul Gemm MatMul MatMulBnb4 MatMulFpQ4 MatMulInteger",
+    "MatMulIntegerToFloat MatMulNBits QGemm QLinearMatMul TransposeMatMul",
 )
 """Products over the last axis of the first operand."""
+
+LOOKUPS = _names("Gather GatherBlockQuantized")
+"""Rows of a stored table, chosen by numbers that the network computes."""
 
 FUSED = _names("FusedConv FusedGemm NhwcFusedConv")
 """A nonlinearity behind a product, named by an attribute."""
 
 NONLINEAR = _names(
-    "Abs BiasGelu Celu Clip Elu Erf Exp FastGelu Gelu HardSigmoid HardSwish LeakyRelu Log Mish PRelu",
-    "ParametricSoftplus QLinearLeakyRelu QLinearSigmoid QuickGelu Relu ScaledSiLU ScaledTanh Selu Shrink",
-    "Sigmoid Softplus Softsign Sqrt Swish Tanh ThresholdedRelu",
+    "Abs BiasGelu BiasSplitGelu Celu Clip Elu Erf Exp FastGelu Gelu HardSigmoid HardSwish LeakyRelu Log Mish",
+    "PRelu ParametricSoftplus QLinearLeakyRelu QLinearSigmoid QuickGelu Relu ScaledSiLU ScaledTanh Selu",
+    "Shrink Sigmoid Softplus Softsign Sqrt SwiGLU Swish Tanh ThresholdedRelu",
 )
 """Bend each cell's value."""
 
@@ -131,3 +141,22 @@ NO_TENSORS = _names(
     "Optional SequenceConstruct SequenceEmpty SequenceErase SequenceInsert SequenceMap SplitToSequence ZipMap"
 )
 """Results are lists, or maybe nothing at all, which have no shape."""
+
+
+_SCALED_FIRST = ("QGemm", "QLinear")
+"""Operators of integers that take scale and zero point of the first operand before the second one."""
+
+
+def right_operand(op: str) -> int:
+    """Which input of a convolution or a product is its second operand: the weights, where they are stored.
+
+    Parameters
+    ----------
+    op : str
+        Operator type.
+
+    Returns
+    -------
+    int
+    """
+    return 3 if op.startswith(_SCALED_FIRST) else 1

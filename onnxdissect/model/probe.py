@@ -161,10 +161,19 @@ def _names(what: str, values: list[str]) -> list[str]:
 def _shaping_values(model: ir.Model) -> list[str]:
     outputs = {name_of(value) for value in model.graph.inputs}
     names: dict[str, None] = {}
+    # chosen by the picture, not by its size
+    pictured = set(outputs)
     for node in model.graph:
+        if node.op_type in ("If", "Loop", "Scan") or (
+            node.op_type not in ("Shape", "Size")
+            and any(v is not None and v.name in pictured for v in node.inputs)
+        ):
+            pictured.update(name_of(value) for value in node.outputs)
         for index in _SHAPING.get(node.op_type, ()):
             value = node.inputs[index] if index < len(node.inputs) else None
-            if value is not None and value.name and not is_stored(value) and value.name not in outputs:
+            if value is None or not value.name or is_stored(value) or value.name in outputs:
+                continue
+            if node.op_type != "Gather" or value.name not in pictured:
                 names[value.name] = None
     return list(names)
 

@@ -54,7 +54,7 @@ def load_repaired(path: Path) -> ir.Model:
     ------
     ModelFormatError
         If nodes read what nothing computes, or each other's results in a circle; if sparse weights are
-        malformed or too large; or if the graph was rewritten for one processor.
+        malformed or too large; if two values have one name; or if the graph was rewritten for one processor.
     """
     proto = onnx.load(str(path), format="protobuf", load_external_data=False)
     _refuse_compiled(path, proto)
@@ -192,6 +192,7 @@ def _sort(path: Path, graph: onnx.GraphProto | onnx.FunctionProto, outer: set[st
         visible |= {value.name for value in graph.input} | {tensor.name for tensor in graph.initializer}
     else:
         visible |= set(graph.input)
+    _refuse_doubles(path, graph)
     needs: list[set[int]] = []
     for i, node in enumerate(graph.node):
         for subgraph in _subgraphs(node):
@@ -228,6 +229,24 @@ def _sort(path: Path, graph: onnx.GraphProto | onnx.FunctionProto, outer: set[st
     copies = [type(node).FromString(node.SerializeToString()) for node in ordered]
     del graph.node[:]
     graph.node.extend(copies)
+
+
+def _refuse_doubles(path: Path, graph: onnx.GraphProto | onnx.FunctionProto) -> None:
+    """Refuse values of one name: which of them is read nobody can say."""
+    if isinstance(graph, onnx.GraphProto):
+        made = {value.name: "an input of the graph" for value in graph.input}
+        # an initialiser of an input's name is its default
+        made |= {tensor.name: "a stored tensor" for tensor in graph.initializer}
+    else:
+        made = dict.fromkeys(graph.input, "an input of the function")
+    for node in graph.node:
+        for name in filter(None, node.output):
+            if name in made:
+                raise ModelFormatError(
+                    f"{path} makes the value {name!r} twice: {made[name]} and {_called(node)} have it",
+                    hint="give one of them another name, or export the model again",
+                )
+            made[name] = _called(node)
 
 
 def _read_by(node: onnx.NodeProto) -> Iterator[str]:

@@ -15,7 +15,7 @@ import onnx_ir as ir
 from onnxdissect.model.flow import Flow, is_coarser
 from onnxdissect.model.graph import attribute
 from onnxdissect.model.kernels import kernel_shape, weight_shape
-from onnxdissect.model.operators import CONVOLUTIONS, MATRIX_PRODUCTS
+from onnxdissect.model.operators import CONVOLUTIONS, MATRIX_PRODUCTS, right_operand
 
 __all__ = ["Maps", "Trunk", "find_trunk"]
 
@@ -68,7 +68,7 @@ def has_weights(flow: Flow, number: int) -> bool:
         return False
     if node.op_type in CONVOLUTIONS:
         return True
-    if node.op_type not in MATRIX_PRODUCTS:
+    if node.op_type not in MATRIX_PRODUCTS and node.op_type != "Einsum":
         return False
     return any(v is not None and v.name not in flow.numbers and _is_matrix(v, node) for v in node.inputs)
 
@@ -78,7 +78,7 @@ def is_pointwise(flow: Flow, number: int) -> bool:
     node = flow.nodes[number]
     if node is None or not has_weights(flow, number):
         return False
-    return node.op_type in MATRIX_PRODUCTS or set(kernel_shape(node) or (0,)) == {1}
+    return node.op_type not in CONVOLUTIONS or set(kernel_shape(node) or (0,)) == {1}
 
 
 def is_depthwise(flow: Flow, number: int) -> bool:
@@ -146,7 +146,7 @@ def find_trunk(flow: Flow, outputs: Collection[int], maps: Maps, describes_image
 def _is_matrix(value: ir.Value, node: ir.Node) -> bool:
     """Whether an operand of a product that does not depend on the image is its weights, not a scale."""
     index = next(i for i, v in enumerate(node.inputs) if v is value)
-    return index in ((0, 3) if node.op_type.startswith(("QLinear", "QGemm")) else (0, 1))
+    return node.op_type == "Einsum" or index in (0, right_operand(node.op_type))
 
 
 def _end_of_classifier(flow: Flow, outputs: Collection[int], maps: Maps) -> int | None:

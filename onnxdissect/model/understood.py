@@ -38,13 +38,24 @@ def coverage_warnings(coverage: Coverage, listing: Listing) -> list[str]:
         and coverage.severed_values <= _MOST_SEVERED * coverage.values
         and coverage.open_values <= _MOST_OPEN * coverage.values
     )
+    unknown = [_not_known(operator, name, listing) for operator, name in listing.unknown]
     if enough:
-        return []
+        return unknown
     said, hint = open_values(listing)
     parts = [said] if said else []
     if coverage.share < _LEAST_SHARE:
         parts.insert(0, f"the layers found reach {coverage.share:.0%} of its compute")
-    return [f"little of the network was understood: {', and '.join(parts)}" + (f"; {hint}" if hint else "")]
+    little = f"little of the network was understood: {', and '.join(parts)}" + (f"; {hint}" if hint else "")
+    return [*unknown, little]
+
+
+def _not_known(operator: str, name: str, listing: Listing) -> str:
+    shape = listing.shapes[name]
+    layout, what = ("NCHW", "maps") if len(shape) == 4 else ("NTC", "tokens")
+    return (
+        f"the operator {operator} is not known, and leaves open what {name!r} of shape {list(shape)} is; "
+        f"if it holds {what}, --layout {name}={layout} states it"
+    )
 
 
 def order_warnings(listing: Listing) -> list[str]:
