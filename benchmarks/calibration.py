@@ -23,7 +23,7 @@ from draws import draw
 from numpy.typing import NDArray
 
 import onnxdissect
-from onnxdissect.data.tiny import ensure_tiny
+from onnxdissect.tiny import ensure_tiny
 
 LEVELS = (0.5, 0.2, 0.1, 0.05, 0.01, 0.001)
 

@@ -12,7 +12,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from onnxdissect.check.config import Config
+from onnxdissect.check.rules.config import Config
 
 __all__ = ["MODEL", "ROOT", "UNTRAINED", "Candidate", "Weights", "changed", "copied", "file_of"]
 

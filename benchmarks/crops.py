@@ -26,12 +26,12 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 import onnxdissect
-from onnxdissect.check.comparison import Comparison, make_comparison
-from onnxdissect.check.config import Config
-from onnxdissect.check.paired import loss_p_values
-from onnxdissect.check.rules import apply_rules
-from onnxdissect.check.snapshot import Snapshot, snapshot_of
-from onnxdissect.data.tiny import ensure_tiny
+from onnxdissect.check.baseline.snapshot import Snapshot, snapshot_of
+from onnxdissect.check.comparing.comparison import Comparison, make_comparison
+from onnxdissect.check.comparing.paired import loss_p_values
+from onnxdissect.check.rules.config import Config
+from onnxdissect.check.rules.rules import apply_rules
+from onnxdissect.tiny import ensure_tiny
 
 LEVELS = (0.05, 0.01, 0.001)
 SHARE = 0.1

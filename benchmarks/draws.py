@@ -44,10 +44,10 @@ def draw(source: Path, target: Path, images: int, random: np.random.Generator, *
     if shuffled:
         # What belongs to the picture stays, what belongs to the annotation moves.
         own = [header.index(name) for name in ("image", "split", "ih", "iw")]
-        donors = [chosen[i] for i in random.permutation(images)]
+        permutations = [chosen[i] for i in random.permutation(images)]
         chosen = [
             [row[i] if i in own else donor[i] for i in range(len(header))]
-            for row, donor in zip(chosen, donors, strict=True)
+            for row, donor in zip(chosen, permutations, strict=True)
         ]
     return link_images(source, write_folder(source, target, header, chosen))
 

@@ -27,12 +27,12 @@ from exporters import SHARED, exported, shared
 from quantised import quantised
 
 import onnxdissect
-from onnxdissect.check.baseline import open_baseline, write_baseline
+from onnxdissect.check.baseline.file import open_baseline, write_baseline
 from onnxdissect.check.gate import check_model
 from onnxdissect.check.verdict import Verdict
 from onnxdissect.data import Dataset, open_dataset
-from onnxdissect.data.tiny import SCENES, ensure_tiny, scene_of
 from onnxdissect.model import Preparer, choose_preprocessing, load_network
+from onnxdissect.tiny import SCENES, ensure_tiny, scene_of
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--limit", type=int, help="so many images; all by default")
@@ -136,7 +136,7 @@ def hold(
             print(f"  {statement}")
         for finding in (*verdict.errors, *verdict.warnings):
             print(f"  {finding.outcome:<9} {finding.rule:<12} {finding.layer:<8} {finding.message}")
-            for line in finding.evidence[:2]:
+            for line in finding.per_image[:2]:
                 print(f"    {line}")
         if candidate.blind:
             print(f"  cannot be seen: {candidate.blind}")

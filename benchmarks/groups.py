@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from options import common, preprocessing
 
 import onnxdissect
-from onnxdissect.core.bootstrap import Bootstrap
 from onnxdissect.data import open_dataset
-from onnxdissect.results.verdicts import primary_categories
+from onnxdissect.results.label_units import primary_categories
+from onnxdissect.statistics.bootstrap import Bootstrap
 
 _DETECTED = 0.04
 
@@ -39,7 +39,7 @@ def coverage(
     found = np.zeros(3, np.int64)
     for info in part.layers:
         labels = part.scores(info.name).concept
-        parts = part.evidence_parts(info.name)
+        parts = part.per_image_parts(info.name)
         assert parts is not None
         certainty = bootstrap.certainty(parts, labels, scoring="paper", iou_threshold=_DETECTED)
         others = rest.iou(info.name)[0]

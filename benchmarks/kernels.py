@@ -17,12 +17,12 @@ import numpy as np
 import worlds
 from options import Silent, common, preprocessing
 
-from onnxdissect.core.pipeline import run_pass, tally
+from onnxdissect.core.pass_state import PassState
 from onnxdissect.core.plan import LayerPlan, Plan
-from onnxdissect.core.state import PassState
 from onnxdissect.data import open_dataset
 from onnxdissect.data.stream import Batch
 from onnxdissect.model import Preparer, choose_preprocessing, load_network, open_session
+from onnxdissect.pipeline.passes import run_pass, tally
 
 TAU = 0.005
 

@@ -26,13 +26,11 @@ from options import Silent, common, preprocessing
 from worlds import prepared
 
 import onnxdissect
-from onnxdissect.core.pipeline import run_pass, tally
+from onnxdissect.core.pass_state import PassResult, PassState
 from onnxdissect.core.plan import LayerPlan, Plan
 from onnxdissect.core.scoring import iou
-from onnxdissect.core.state import Passed, PassState
-from onnxdissect.core.upsample import Field
+from onnxdissect.core.upsampling import Field
 from onnxdissect.data import Dataset, batches, open_dataset
-from onnxdissect.data.tiny import ensure_tiny
 from onnxdissect.model import (
     Layer,
     Preparer,
@@ -41,7 +39,9 @@ from onnxdissect.model import (
     load_network,
     open_session,
 )
-from onnxdissect.model.effective import PROBE_IMAGES, even_spread, measure_centres
+from onnxdissect.model.receptive_field.effective import PROBE_IMAGES, even_spread, measure_centres
+from onnxdissect.pipeline.passes import run_pass, tally
+from onnxdissect.tiny import ensure_tiny
 
 Labels = list[tuple[int, int]]
 
@@ -82,7 +82,7 @@ def make_plan(dataset: Dataset, layers: Sequence[Layer], size: tuple[int, int], 
     )
 
 
-def one_pass(plan: Plan, dataset: Dataset, preparer: Preparer, session: Session, folder: Path) -> Passed:
+def one_pass(plan: Plan, dataset: Dataset, preparer: Preparer, session: Session, folder: Path) -> PassResult:
     """Everything a tally needs, whatever the anchors."""
     state = PassState(plan, folder)
     stream = batches(
@@ -127,7 +127,7 @@ class Counted:
 
 
 def count_at(
-    plan: Plan, passed: Passed, fields: Sequence[Field | None], labels: Sequence[Labels], pixels: int
+    plan: Plan, passed: PassResult, fields: Sequence[Field | None], labels: Sequence[Labels], pixels: int
 ) -> list[Counted]:
     """Count every mask again with the cells at these places (None: `resize`)."""
     layers = tuple(replace(layer, field=field) for layer, field in zip(plan.layers, fields, strict=True))

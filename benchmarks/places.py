@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from onnxdissect.model import choose_preprocessing, contradicts, load_network, rule_distance
-from onnxdissect.model.checking import measure_layers
+from onnxdissect.model.receptive_field.probe import measure_layers
 
 
 def main() -> None:

@@ -13,8 +13,8 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_dynamic, quantize_static
 
 from onnxdissect.data import open_dataset
-from onnxdissect.data.tiny import ensure_tiny
 from onnxdissect.model import Preparer, choose_preprocessing, load_network
+from onnxdissect.tiny import ensure_tiny
 
 __all__ = ["dynamic", "half", "quantised", "static"]
 

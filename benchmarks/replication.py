@@ -23,8 +23,8 @@ from draws import link_images, read_index, write_folder
 from numpy.typing import NDArray
 
 import onnxdissect
-from onnxdissect.core.reliability import STABLE
-from onnxdissect.data.tiny import ensure_tiny
+from onnxdissect.statistics.reliability import STABLE
+from onnxdissect.tiny import ensure_tiny
 
 FEW = 10
 QUICK = {"splits": 1, "resamples": 50, "null": 3}

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import nn
 
-from onnxdissect.data.tiny import SCENES
-from onnxdissect.data.tiny.casts import INDOORS
+from onnxdissect.tiny import SCENES
+from onnxdissect.tiny.scene_objects import INDOORS
 
 sys.path.append(str(ROOT / "models"))
 

@@ -180,7 +180,7 @@ def stated(path: Path) -> tuple[int, list[Stage]]:
     return about["size"], [(stage["num_chs"], stage["reduction"]) for stage in about["info"]]
 
 
-def judge(name: str, found: list[Stage], wanted: list[Stage]) -> str:
+def label_units(name: str, found: list[Stage], wanted: list[Stage]) -> str:
     if found == wanted:
         return "equal"
     if name in CONVENTIONS and found == CONVENTIONS[name][1]:
@@ -211,7 +211,7 @@ def main() -> None:
                 export(name, folder)
             size, wanted = stated(path)
             found = ours(path, size)
-            verdict = judge(name, found, wanted)
+            verdict = label_units(name, found, wanted)
             counts[verdict] = counts.get(verdict, 0) + 1
             differs = "" if verdict == "equal" else f"\n  timm {wanted}\n  ours {found}"
             why = f": {CONVENTIONS[name][0]}" if verdict.startswith("timm") else ""

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import networks
 
-from onnxdissect.data.tiny import ensure_tiny
+from onnxdissect.tiny import ensure_tiny
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("data", type=Path, nargs="?")

@@ -106,7 +106,7 @@ def lite_tally(
                 y, x = np.nonzero(mask)
                 found = np.bincount(annotation.planes[:, y, x].ravel(), minlength=concepts + 1)
                 found[0] = 0
-                found[annotation.whole + 1] = y.size
+                found[annotation.image_labels + 1] = y.size
                 counts[unit] += found
                 pixels[unit] += y.size
                 overlap[unit] += y.size * (found @ in_category > 0)

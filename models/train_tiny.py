@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from onnxdissect.data.tiny import SCENES, Reliefs, draw, scene_of
+from onnxdissect.tiny import SCENES, BumpMaps, draw, scene_of
 
 TRAIN_SEED, TEST_SEED = 1_000_001, 1_000_002
 MEAN, STD = (0.45, 0.45, 0.45), (0.25, 0.25, 0.25)
@@ -40,8 +40,8 @@ Images = NDArray[np.uint8]
 
 
 def _draw_part(seed: int, indices: list[int]) -> tuple[Images, list[int]]:
-    reliefs = Reliefs()
-    drawings = [draw(seed, index, reliefs) for index in indices]
+    bump_maps = BumpMaps()
+    drawings = [draw(seed, index, bump_maps) for index in indices]
     scenes = [d.scene for d in drawings if d.scene is not None]
     return np.stack([d.image.transpose(2, 0, 1) for d in drawings]), scenes
 

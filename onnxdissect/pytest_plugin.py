@@ -69,15 +69,15 @@ def assert_dissection(
         If no check can be made of it: that is no verdict on the model.
     """
     __tracebackhide__ = True
-    from onnxdissect.check.characters import printable
-    from onnxdissect.check.config import read_config
     from onnxdissect.check.gate import check_model
+    from onnxdissect.check.outputs.characters import printable
+    from onnxdissect.check.rules.config import read_config
 
     rules = read_config(None if config is None else Path(config))
     verdict = check_model(model, baseline, rules, data=data, options=options)
     if not verdict.passed:
         reasons = [
-            "\n  - ".join([f"{f.outcome}: {f.rule}: {f.place}: {f.message}", *f.evidence])
+            "\n  - ".join([f"{f.outcome}: {f.rule}: {f.place}: {f.message}", *f.per_image])
             for f in verdict.errors
         ]
         pytest.fail(printable("\n".join([verdict.headline, *reasons, *verdict.statements])), pytrace=False)

@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import naive_statistics
-from small_runs import Convolution, broden, network
+from naive import statistics as naive_statistics
+from support.small_runs import Convolution, broden, network
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 TABLE = BENCHMARKS / "table.py"

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from fuzz import KINDS
+from support.fuzz import KINDS
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from support import models
+from support.models import images, save
 
-import models
-from models import images, save
 from onnxdissect.errors import ProviderError
 from onnxdissect.model import load_network, open_session
 

@@ -8,19 +8,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from onnxdissect.check.baseline import open_baseline
-from onnxdissect.check.comparison import Comparison, changed_units, check_names, make_comparison
-from onnxdissect.check.config import Config
-from onnxdissect.check.matching import LayerMatch, match_layers
-from onnxdissect.check.page import render_check
-from onnxdissect.check.parity import Side, measure_drift, parity_findings
-from onnxdissect.check.rules import apply_rules
-from onnxdissect.check.snapshot import Snapshot, snapshot_of
+from onnxdissect.check.baseline.file import open_baseline
+from onnxdissect.check.baseline.snapshot import Snapshot, snapshot_of
+from onnxdissect.check.comparing.comparison import Comparison, changed_units, check_names, make_comparison
+from onnxdissect.check.comparing.matching import LayerMatch, match_layers
+from onnxdissect.check.comparing.parity import Side, measure_drift, parity_findings
+from onnxdissect.check.outputs.page import render_check
+from onnxdissect.check.rules.config import Config
+from onnxdissect.check.rules.rules import apply_rules
 from onnxdissect.check.verdict import Finding, LayerDrift, Verdict
-from onnxdissect.core.pipeline import Progress
 from onnxdissect.data import Dataset, open_dataset
 from onnxdissect.data.groups import NO_GROUPS
-from onnxdissect.data.tiny import ensure_tiny
 from onnxdissect.errors import (
     DataNotFoundError,
     ImageInputError,
@@ -29,9 +27,11 @@ from onnxdissect.errors import (
     ParameterError,
     RunMismatchError,
 )
-from onnxdissect.files import write_text
 from onnxdissect.model import Network, choose_preprocessing, load_network
-from onnxdissect.run import dissect
+from onnxdissect.pipeline.passes import Progress
+from onnxdissect.pipeline.run import dissect
+from onnxdissect.storage.files import write_text
+from onnxdissect.tiny import ensure_tiny
 
 __all__ = ["ModelOptions", "check_model"]
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from onnxdissect.cli import options
-from onnxdissect.cli.console import log
+from onnxdissect.cli.printing.console import log
 from onnxdissect.errors import OnnxDissectError, OutputError, ParameterError
 
 if TYPE_CHECKING:
-    from onnxdissect.check.config import Config
+    from onnxdissect.check.rules.config import Config
     from onnxdissect.check.verdict import Verdict
 
 __all__ = ["check"]
@@ -76,7 +76,7 @@ def check(
 ) -> None:
     """Test whether a model has kept what its baseline knew; exit code 1 if it has not."""
     from onnxdissect.check.gate import ModelOptions
-    from onnxdissect.cli.verdicts import annotate_error
+    from onnxdissect.cli.printing.verdicts import annotate_error
 
     models = model or []
     outputs = {"--junit": junit, "--sarif": sarif, "--markdown": markdown, "--html": html}
@@ -164,24 +164,24 @@ def _refuse_check(models: Sequence[Path], asked: Sequence[str], target: Path | N
 
 
 def _write_baseline(run: Path, target: Path) -> None:
-    from onnxdissect.check.baseline import open_baseline, write_baseline
+    from onnxdissect.check.baseline.file import open_baseline, write_baseline
 
     snapshot = open_baseline(run)
     replaced = target.exists()
     size = write_baseline(target, snapshot)
     console = log()
     console.print(f"{'replaced' if replaced else 'wrote'} {target}: {size:,} bytes", markup=False)
-    if any(layer.evidence is None for layer in snapshot.layers):
+    if any(layer.per_image is None for layer in snapshot.layers):
         console.print(
             "it has no counts by image (--bootstrap 0): losses cannot be tested against it", markup=False
         )
 
 
 def _write_rules(baseline: Path, config: Path | None) -> None:
-    from onnxdissect.check.baseline import open_baseline
-    from onnxdissect.check.config import find_config
-    from onnxdissect.check.start import first_config
-    from onnxdissect.files import write_text
+    from onnxdissect.check.baseline.file import open_baseline
+    from onnxdissect.check.rules.config import find_config
+    from onnxdissect.check.rules.init import first_config
+    from onnxdissect.storage.files import write_text
 
     target = config or Path("onnxdissect.toml")
     if target.exists():
@@ -197,7 +197,7 @@ def _write_rules(baseline: Path, config: Path | None) -> None:
 
 
 def _rules(config: Path | None) -> Config:
-    from onnxdissect.check.config import find_config, read_config
+    from onnxdissect.check.rules.config import find_config, read_config
 
     path = config or find_config()
     rules = read_config(path)
@@ -208,7 +208,7 @@ def _rules(config: Path | None) -> Config:
 
 def _refuse_outputs(asked: Mapping[str, Path], inputs: Mapping[str, Path | None]) -> None:
     """Refuse files that could not be written, before a model is run for them."""
-    from onnxdissect.files import make_folder
+    from onnxdissect.storage.files import make_folder
 
     taken = {path.resolve(): name for name, path in inputs.items() if path is not None}
     for option, path in asked.items():
@@ -233,12 +233,12 @@ def _checked(
     as_json: bool,
 ) -> Verdict:
     from onnxdissect.check.gate import check_model
-    from onnxdissect.check.markdown import markdown
-    from onnxdissect.check.outputs import harmless, junit
-    from onnxdissect.check.sarif import sarif
-    from onnxdissect.cli.progress import open_progress
-    from onnxdissect.cli.verdicts import repository, show_verdict
-    from onnxdissect.files import write_text
+    from onnxdissect.check.outputs.formats import harmless, junit
+    from onnxdissect.check.outputs.markdown import markdown
+    from onnxdissect.check.outputs.sarif import sarif
+    from onnxdissect.cli.printing.progress import open_progress
+    from onnxdissect.cli.printing.verdicts import repository, show_verdict
+    from onnxdissect.storage.files import write_text
 
     console = log()
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from onnxdissect.cli import options
-from onnxdissect.cli.console import log, output, print_json
-from onnxdissect.cli.progress import BarProgress, LineProgress, open_progress
-from onnxdissect.cli.tables import plain_table
+from onnxdissect.cli.printing.console import log, output, print_json
+from onnxdissect.cli.printing.progress import BarProgress, LineProgress, open_progress
+from onnxdissect.cli.printing.tables import plain_table
 
 if TYPE_CHECKING:
     from onnxdissect.data import DatasetFacts
@@ -81,7 +81,7 @@ def tiny(
     seed: Annotated[int | None, typer.Option(help="Another seed draws other images.")] = None,
 ) -> None:
     """Draw the data set tiny into a folder of your own."""
-    from onnxdissect.data.tiny import make_tiny
+    from onnxdissect.tiny import make_tiny
 
     console = log()
     progress = open_progress(console)
@@ -130,7 +130,7 @@ def check(folder: _Folder, groups: options.Groups = None, as_json: _Json = False
 def _resolve(folder: str) -> Path:
     if folder != "tiny":
         return Path(folder)
-    from onnxdissect.data.tiny import ensure_tiny
+    from onnxdissect.tiny import ensure_tiny
 
     progress = open_progress(log())
     done = _Done(progress, "tiny")

@@ -14,8 +14,8 @@ from typing import Annotated
 import typer
 
 from onnxdissect import __version__
-from onnxdissect.cli.console import output, print_json
-from onnxdissect.cli.tables import plain_table
+from onnxdissect.cli.printing.console import output, print_json
+from onnxdissect.cli.printing.tables import plain_table
 from onnxdissect.errors import InstallationError
 
 __all__ = ["doctor"]
@@ -102,7 +102,7 @@ def _kernels() -> Iterator[_Finding]:
 
 
 def _cache() -> Iterator[_Finding]:
-    from onnxdissect.data.tiny import cache_folder
+    from onnxdissect.tiny import cache_folder
 
     folder = cache_folder()
     made = sorted(path.name for path in folder.glob("tiny-*") if path.is_dir())

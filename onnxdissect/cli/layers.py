@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from onnxdissect.cli import options
-from onnxdissect.cli.console import log, output, print_json
-from onnxdissect.cli.tables import aligned_lines, plain_table
+from onnxdissect.cli.printing.console import log, output, print_json
+from onnxdissect.cli.printing.tables import aligned_lines, plain_table
 from onnxdissect.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def layers(
         return
     chosen = network.select(layer) if layer else network.layers
     if probe:
-        from onnxdissect.cli.placed import print_probe
+        from onnxdissect.cli.printing.placed import print_probe
 
         print_probe(network, chosen, data, preset, as_json=as_json)
         return
@@ -91,7 +91,7 @@ def layers(
 
 
 def _print_graph(network: Network, selectors: list[str], *, as_json: bool) -> None:
-    from onnxdissect.model.steps import surgery_steps
+    from onnxdissect.model.surgery.describe import surgery_steps
 
     steps = surgery_steps(network, network.select(selectors))
     if as_json:
@@ -104,7 +104,7 @@ def _print_graph(network: Network, selectors: list[str], *, as_json: bool) -> No
 
 def _print_open(network: Network) -> None:
     """Say on stderr which values a stated layout would make layers of."""
-    from onnxdissect.model.understood import listing_warnings
+    from onnxdissect.model.layers.coverage_warnings import listing_warnings
 
     for warning in listing_warnings(network.listing):
         log().print(f"warning: {warning}", markup=False)

@@ -11,7 +11,7 @@ import typer
 
 from onnxdissect import __version__
 from onnxdissect.cli import check, data, doctor, layers, report, rescore, run
-from onnxdissect.cli.console import complain
+from onnxdissect.cli.printing.console import complain
 from onnxdissect.errors import OnnxDissectError
 
 __all__ = ["app", "main"]

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from onnxdissect.cli.console import log
-from onnxdissect.cli.progress import open_progress
+from onnxdissect.cli.printing.console import log
+from onnxdissect.cli.printing.progress import open_progress
 
 __all__ = ["report"]
 

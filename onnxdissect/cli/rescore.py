@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from onnxdissect.cli.console import log, output, print_json
-from onnxdissect.cli.tables import headlines, summary_json, summary_table
+from onnxdissect.cli.printing.console import log, output, print_json
+from onnxdissect.cli.printing.tables import headlines, summary_json, summary_table
 
 __all__ = ["rescore"]
 

@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 import typer
 
 from onnxdissect.cli import options
-from onnxdissect.cli.console import log, output, print_json
-from onnxdissect.cli.progress import open_progress
-from onnxdissect.cli.tables import best_units, headlines, summary_json, summary_table
+from onnxdissect.cli.printing.console import log, output, print_json
+from onnxdissect.cli.printing.progress import open_progress
+from onnxdissect.cli.printing.tables import best_units, headlines, summary_json, summary_table
 from onnxdissect.errors import ParameterError
 
 __all__ = ["run"]
@@ -80,7 +80,7 @@ def run(
 
     A run that was interrupted goes on when the same command is typed again.
     """
-    from onnxdissect.run import dissect
+    from onnxdissect.pipeline.run import dissect
 
     if not bootstrap and not null:
         idle = ["--seed"] if seed is not None else []

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.evidence import Evidence
+from onnxdissect.core.per_image_counts import PerImageCounts
 from onnxdissect.core.scoring import NO_CONCEPT
 from onnxdissect.errors import ParameterError
 
@@ -86,32 +86,32 @@ def among(iou: NDArray[np.float64], candidate: NDArray[np.bool_]) -> NDArray[np.
     return iou if candidate.all() else np.where(candidate, iou, 0.0)
 
 
-def followed(evidence: Evidence, candidate: NDArray[np.bool_]) -> Evidence:
+def followed(per_image: PerImageCounts, candidate: NDArray[np.bool_]) -> PerImageCounts:
     """Leave out what was counted image by image of concepts that are no candidates.
 
     Parameters
     ----------
-    evidence : Evidence
+    per_image : PerImageCounts
         Not changed.
     candidate : ndarray of bool, shape (C,)
         As of `candidates`.
 
     Returns
     -------
-    Evidence
+    PerImageCounts
         The contenders that are candidates, in their order; the evidence itself where all are.
     """
-    contenders = evidence.contenders
-    known = contenders >= 0
-    kept = known & candidate[np.where(known, contenders, 0)] if candidate.size else known
+    top_concepts = per_image.top_concepts
+    known = top_concepts >= 0
+    kept = known & candidate[np.where(known, top_concepts, 0)] if candidate.size else known
     if np.array_equal(kept, known):
-        return evidence
+        return per_image
     order = np.argsort(~kept, axis=2, kind="stable")
     # What is not kept comes last: a unit's contenders end at the first -1.
-    chosen = np.where(kept, contenders, NO_CONCEPT)
+    chosen = np.where(kept, top_concepts, NO_CONCEPT)
     chosen = np.take_along_axis(chosen, order, axis=2)
-    of_mask = np.repeat(np.arange(evidence.starts.size - 1), np.diff(evidence.starts))
-    room = contenders.shape[2]
-    intersection = np.take_along_axis(evidence.intersection, order.reshape(-1, room)[of_mask], axis=1)
-    intersection[chosen.reshape(-1, room)[of_mask] < 0] = 0
-    return replace(evidence, contenders=chosen, intersection=intersection)
+    of_mask = np.repeat(np.arange(per_image.starts.size - 1), np.diff(per_image.starts))
+    arena = top_concepts.shape[2]
+    intersection = np.take_along_axis(per_image.intersection, order.reshape(-1, arena)[of_mask], axis=1)
+    intersection[chosen.reshape(-1, arena)[of_mask] < 0] = 0
+    return replace(per_image, top_concepts=chosen, intersection=intersection)

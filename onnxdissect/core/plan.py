@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.upsample import Field
-from onnxdissect.data.concepts import Vocabulary
+from onnxdissect.core.upsampling import Field
+from onnxdissect.data.vocabulary import Vocabulary
 
 __all__ = ["LayerPlan", "Plan"]
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.pipeline import LayerTally
+from onnxdissect.core.pass_state import PassResult
 from onnxdissect.core.plan import Plan
 from onnxdissect.core.quantiles import tail_size
-from onnxdissect.core.state import Passed
+from onnxdissect.pipeline.passes import LayerTally
 
 __all__ = ["Plateaus", "find_plateaus", "lifting_quantile", "plateau_warnings"]
 
@@ -96,13 +96,13 @@ def lifting_quantile(found: Plateaus) -> float | None:
     return next((step for step in _STEPS if step > middle), None)
 
 
-def plateau_warnings(plan: Plan, passed: Passed, tallies: Sequence[LayerTally]) -> Iterator[str]:
+def plateau_warnings(plan: Plan, passed: PassResult, tallies: Sequence[LayerTally]) -> Iterator[str]:
     """Say which layers have units without masks because they saturate, and what would do.
 
     Parameters
     ----------
     plan : Plan
-    passed : Passed
+    passed : PassResult
     tallies : sequence of LayerTally
         One per layer.
 

@@ -11,9 +11,9 @@ from threading import Condition
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.kernels.sift import thin
-from onnxdissect.core.room import Room
-from onnxdissect.core.segments import Chunk, Segments
+from onnxdissect.core.arena import Arena
+from onnxdissect.core.kernels.encode import refilter
+from onnxdissect.core.spool_files import Chunk, SpoolFiles
 
 __all__ = ["Chunk", "Spool"]
 
@@ -33,7 +33,7 @@ class Spool:
     """
 
     def __init__(self, folder: Path, budget: int) -> None:
-        self._segments = Segments(folder)
+        self._segments = SpoolFiles(folder)
         self._budget = budget
         self._held: list[Chunk] = []
         self._bytes = 0
@@ -90,11 +90,11 @@ class Spool:
             If the disk does not take it.
         """
         if self._held:
-            _thin(self._held, range(len(self._held)), bounds)
+            _refilter(self._held, range(len(self._held)), bounds)
             self._segments.write(self._held)
         self._held, self._bytes = [], 0
 
-    def segments(self) -> list[tuple[int, int]]:
+    def spool_files(self) -> list[tuple[int, int]]:
         """Give the number and the size in bytes of each file."""
         return self._segments.names()
 
@@ -102,47 +102,49 @@ class Spool:
         """Be told that a state has been saved that names these segments, so that others may go."""
         self._segments.named()
 
-    def restore(self, segments: Sequence[tuple[int, int]]) -> bool:
+    def restore(self, spool_files: Sequence[tuple[int, int]]) -> bool:
         """Take up the files of an interrupted pass, and remove what it wrote after they were counted.
 
         Parameters
         ----------
-        segments : sequence of (int, int)
-            As `segments` gave it.
+        spool_files : sequence of (int, int)
+            As `spool_files` gave it.
 
         Returns
         -------
         bool
             Whether all of them are there, whole.
         """
-        return self._segments.restore(segments)
+        return self._segments.restore(spool_files)
 
     def _relieve(self, full: list[Chunk], bounds: Sequence[NDArray[np.float32]]) -> None:
         """Put chunks that filled the memory back, thinned, or on disk."""
         # Early on bounds rise quickly; later thinning gains little, and must not become a habit.
         tried = range(0, len(full), max(1, len(full) // 8))
         before = sum(full[i].nbytes for i in tried)
-        _thin(full, tried, bounds)
+        _refilter(full, tried, bounds)
         if 3 * sum(full[i].nbytes for i in tried) < 2 * before:
-            _thin(full, range(len(full)), bounds)
+            _refilter(full, range(len(full)), bounds)
         size = sum(chunk.nbytes for chunk in full)
         if size > self._budget * 3 // 4:
             self._segments.write(full)
             full.clear()
-            self._segments.thin(partial(_thinned, bounds, Room()))
+            self._segments.refilter(partial(_thinned, bounds, Arena()))
             return
         with self._room_made:
             self._held = full + self._held
             self._bytes += size
 
 
-def _thin(chunks: list[Chunk], which: Iterable[int], bounds: Sequence[NDArray[np.float32]]) -> None:
-    room = Room()
+def _refilter(chunks: list[Chunk], which: Iterable[int], bounds: Sequence[NDArray[np.float32]]) -> None:
+    arena = Arena()
     # One by one, so that old and new never lie side by side.
     for i in which:
-        chunks[i] = _thinned(bounds, room, chunks[i])
+        chunks[i] = _thinned(bounds, arena, chunks[i])
 
 
-def _thinned(bounds: Sequence[NDArray[np.float32]], room: Room, chunk: Chunk) -> Chunk:
+def _thinned(bounds: Sequence[NDArray[np.float32]], arena: Arena, chunk: Chunk) -> Chunk:
     layers = zip(chunk.layers, bounds, strict=True)
-    return replace(chunk, layers=tuple(room.take_in(thin(records, bound)) for records, bound in layers))
+    return replace(
+        chunk, layers=tuple(arena.take_in(refilter(sparse_maps, bound)) for sparse_maps, bound in layers)
+    )

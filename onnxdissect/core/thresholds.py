@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from onnxdissect.core.kernels.rank import bin_edges, count_above, order, refine
 from onnxdissect.core.quantiles import tail_size
-from onnxdissect.core.records import Records
+from onnxdissect.core.sparse_maps import SparseMaps
 
 __all__ = ["Thresholds"]
 
@@ -72,17 +72,17 @@ class Thresholds:
         """Bytes held; constant over the pass."""
         return self._counts.nbytes
 
-    def update(self, records: Records, positions: int) -> None:
+    def update(self, sparse_maps: SparseMaps, positions: int) -> None:
         """Take in a batch.
 
         Parameters
         ----------
-        records : Records
+        sparse_maps : SparseMaps
             What some images hold above `bounds`, as they are now or once were.
         positions : int
             How many spatial positions those images have together.
         """
-        count_above(records, self._edges, self._counts, self._floors, self._above, max(self._sizes) + 1)
+        count_above(sparse_maps, self._edges, self._counts, self._floors, self._above, max(self._sizes) + 1)
         self._seen += positions
         self._set_bounds()
 
@@ -146,7 +146,7 @@ class Thresholds:
             np.float32
         )
 
-    def settling(self) -> Generator[Callable[[Records, slice], None], None, NDArray[np.float32]]:
+    def settling(self) -> Generator[Callable[[SparseMaps, slice], None], None, NDArray[np.float32]]:
         """Find the exact thresholds in walks over the spool that several layers can share.
 
         Yields
@@ -202,6 +202,6 @@ class Thresholds:
 
 
 def _refine(
-    prefixes: NDArray[np.uint32], known: int, counts: NDArray[np.int64], records: Records, units: slice
+    prefixes: NDArray[np.uint32], known: int, counts: NDArray[np.int64], sparse_maps: SparseMaps, units: slice
 ) -> None:
-    refine(records, prefixes, known, counts, units)
+    refine(sparse_maps, prefixes, known, counts, units)

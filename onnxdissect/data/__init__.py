@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from onnxdissect.data.annotation import Annotation
-    from onnxdissect.data.broden import Dataset, open_dataset
-    from onnxdissect.data.check import DatasetReport, Problem, check_dataset, check_folder
-    from onnxdissect.data.concepts import Concept, Vocabulary
-    from onnxdissect.data.info import DatasetFacts, describe
+    from onnxdissect.data.broden.check import DatasetReport, Problem, check_dataset, check_folder
+    from onnxdissect.data.broden.info import DatasetFacts, describe
+    from onnxdissect.data.broden.reader import Dataset, open_dataset
     from onnxdissect.data.stream import Batch, batches
+    from onnxdissect.data.vocabulary import Concept, Vocabulary
 
 __all__ = [
     "Annotation",
@@ -35,17 +35,17 @@ __all__ = [
 _HOMES = {
     "Annotation": "annotation",
     "Batch": "stream",
-    "Concept": "concepts",
-    "Dataset": "broden",
-    "DatasetFacts": "info",
-    "DatasetReport": "check",
-    "Problem": "check",
-    "Vocabulary": "concepts",
+    "Concept": "vocabulary",
+    "Dataset": "broden.reader",
+    "DatasetFacts": "broden.info",
+    "DatasetReport": "broden.check",
+    "Problem": "broden.check",
+    "Vocabulary": "vocabulary",
     "batches": "stream",
-    "check_dataset": "check",
-    "check_folder": "check",
-    "describe": "info",
-    "open_dataset": "broden",
+    "check_dataset": "broden.check",
+    "check_folder": "broden.check",
+    "describe": "broden.info",
+    "open_dataset": "broden.reader",
 }
 
 

@@ -21,14 +21,14 @@ class Annotation:
         (sh, sw), the label grid.
     planes : ndarray of uint16, shape (planes, sh, sw)
         Concept index + 1 per pixel, 0 where unlabelled. No pixel holds a concept in two planes, none holds
-        one that is in `whole`, and no plane is all zeros, so counting occurrences counts pixels.
-    whole : ndarray of int64
+        one that is in `image_labels`, and no plane is all zeros, so counting occurrences counts pixels.
+    image_labels : ndarray of int64
         Concepts that cover the whole grid, ascending, without repeats.
     """
 
     grid: tuple[int, int]
     planes: NDArray[np.uint16]
-    whole: NDArray[np.int64]
+    image_labels: NDArray[np.int64]
 
     def truth(self, concepts: int) -> NDArray[np.int64]:
         """Count |L_c(x)|.
@@ -44,11 +44,13 @@ class Annotation:
             Pixels that hold each concept.
         """
         counts = np.bincount(self.planes.ravel(), minlength=concepts + 1)[1:].astype(np.int64)
-        counts[self.whole] = self.grid[0] * self.grid[1]
+        counts[self.image_labels] = self.grid[0] * self.grid[1]
         return counts
 
 
-def annotate(grid: tuple[int, int], maps: Sequence[NDArray[np.integer]], whole: Iterable[int]) -> Annotation:
+def annotate(
+    grid: tuple[int, int], maps: Sequence[NDArray[np.integer]], image_labels: Iterable[int]
+) -> Annotation:
     """Unite the annotations of an image: L_c(x) is a union, so a pixel counts once for a concept.
 
     Parameters
@@ -57,14 +59,14 @@ def annotate(grid: tuple[int, int], maps: Sequence[NDArray[np.integer]], whole: 
         (sh, sw).
     maps : sequence of ndarray, shape (sh, sw)
         Concept index + 1 per pixel, 0 where unlabelled, at most 65,535.
-    whole : iterable of int
+    image_labels : iterable of int
         Concepts that cover the whole image; may repeat.
 
     Returns
     -------
     Annotation
     """
-    covering = np.array(sorted(set(whole)), np.int64)
+    covering = np.array(sorted(set(image_labels)), np.int64)
     planes = np.empty((len(maps), *grid), np.uint16)
     kept = 0
     for label_map in maps:

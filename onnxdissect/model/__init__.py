@@ -9,7 +9,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from onnxdissect.model.effective import (
+    from onnxdissect.model.layers.records import ImageInput, Layer, ReceptiveField
+    from onnxdissect.model.network import Network, load_network
+    from onnxdissect.model.preprocessing.choice import PRESETS, Preprocessing, choose_preprocessing
+    from onnxdissect.model.preprocessing.preparer import Preparer
+    from onnxdissect.model.receptive_field.effective import (
         PROBE_IMAGES,
         EffectiveCentre,
         contradicts,
@@ -17,12 +21,13 @@ if TYPE_CHECKING:
         nearer_to_rule,
         rule_distance,
     )
-    from onnxdissect.model.layers import ImageInput, Layer, ReceptiveField
-    from onnxdissect.model.network import Network, load_network
-    from onnxdissect.model.prepare import Preparer
-    from onnxdissect.model.preprocess import PRESETS, Preprocessing, choose_preprocessing
-    from onnxdissect.model.providers import PROVIDERS, ProviderState, installed_wheels, provider_states
-    from onnxdissect.model.session import Session, open_session
+    from onnxdissect.model.runtime.providers import (
+        PROVIDERS,
+        ProviderState,
+        installed_wheels,
+        provider_states,
+    )
+    from onnxdissect.model.runtime.session import Session, open_session
 
 __all__ = [
     "PRESETS",
@@ -49,27 +54,27 @@ __all__ = [
 ]
 
 _HOMES = {
-    "EffectiveCentre": "effective",
-    "ImageInput": "layers",
-    "Layer": "layers",
+    "EffectiveCentre": "receptive_field.effective",
+    "ImageInput": "layers.records",
+    "Layer": "layers.records",
     "Network": "network",
-    "PRESETS": "preprocess",
-    "PROBE_IMAGES": "effective",
-    "PROVIDERS": "providers",
-    "Preparer": "prepare",
-    "Preprocessing": "preprocess",
-    "ProviderState": "providers",
-    "ReceptiveField": "layers",
-    "Session": "session",
-    "choose_preprocessing": "preprocess",
-    "contradicts": "effective",
-    "installed_wheels": "providers",
+    "PRESETS": "preprocessing.choice",
+    "PROBE_IMAGES": "receptive_field.effective",
+    "PROVIDERS": "runtime.providers",
+    "Preparer": "preprocessing.preparer",
+    "Preprocessing": "preprocessing.choice",
+    "ProviderState": "runtime.providers",
+    "ReceptiveField": "layers.records",
+    "Session": "runtime.session",
+    "choose_preprocessing": "preprocessing.choice",
+    "contradicts": "receptive_field.effective",
+    "installed_wheels": "runtime.providers",
     "load_network": "network",
-    "measure_centres": "effective",
-    "nearer_to_rule": "effective",
-    "open_session": "session",
-    "provider_states": "providers",
-    "rule_distance": "effective",
+    "measure_centres": "receptive_field.effective",
+    "nearer_to_rule": "receptive_field.effective",
+    "open_session": "runtime.session",
+    "provider_states": "runtime.providers",
+    "rule_distance": "receptive_field.effective",
 }
 
 

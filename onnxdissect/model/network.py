@@ -11,19 +11,19 @@ import onnx_ir as ir
 from numpy.typing import ArrayLike, NDArray
 
 from onnxdissect.errors import ImageInputError, ModelRuntimeError, ParameterError
-from onnxdissect.model.bind import bind_inputs, binding_json
 from onnxdissect.model.graph import name_of
-from onnxdissect.model.image import find_image_input, known_size
-from onnxdissect.model.layers import ImageInput, Layer
-from onnxdissect.model.listing import Listing, list_layers
-from onnxdissect.model.modelfile import read_model
-from onnxdissect.model.picture import add_batch_axis
-from onnxdissect.model.probe import probe
-from onnxdissect.model.runtime import CUSTOM_OPS
-from onnxdissect.model.select import select_layers
-from onnxdissect.model.sizes import free_size
-from onnxdissect.model.stated import read_layouts
-from onnxdissect.model.trial import working_size
+from onnxdissect.model.layers.listing import Listing, list_layers
+from onnxdissect.model.layers.records import ImageInput, Layer
+from onnxdissect.model.layers.selection import select_layers
+from onnxdissect.model.layout.layout_overrides import read_layouts
+from onnxdissect.model.preprocessing.image_input import find_image_input, known_size
+from onnxdissect.model.reading.batch_axis import add_batch_axis
+from onnxdissect.model.reading.bound_inputs import bind_inputs, binding_json
+from onnxdissect.model.reading.model_file import read_model
+from onnxdissect.model.reading.shape_probe import probe
+from onnxdissect.model.runtime.inference import CUSTOM_OPS
+from onnxdissect.model.runtime.trial import working_size
+from onnxdissect.model.surgery.free_size import free_size
 
 __all__ = ["DEFAULT_SIZE", "Network", "load_network"]
 
@@ -150,10 +150,10 @@ def load_network(
     default_size : (int, int)
         (height, width) for dimensions that the graph leaves free, where no size is asked for.
     bind : mapping of str to array_like or str, optional
-        Values of the inputs beside the image; see `onnxdissect.model.bind.bind_inputs`.
+        Values of the inputs beside the image; see `onnxdissect.model.reading.bound_inputs.bind_inputs`.
     layouts : mapping of str to str, optional
         Layouts of values, or of the image input, that the graph leaves open; see
-        `onnxdissect.model.stated.read_layouts`.
+        `onnxdissect.model.layout.layout_overrides.read_layouts`.
     custom_ops : sequence of str or Path
         Shared libraries of operators that onnxruntime lacks.
 

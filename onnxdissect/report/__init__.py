@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onnxdissect.errors import OutputError
-from onnxdissect.report.annotations import gather_annotations, wanted_annotations
-from onnxdissect.report.data import describe
-from onnxdissect.report.earlier import DATA, open_earlier
-from onnxdissect.report.pages import copy_assets, render_concepts, render_index, render_layer
-from onnxdissect.report.photos import gather_photos, needed_images
-from onnxdissect.report.plots import draw_figures
-from onnxdissect.report.scripts import write_script
-from onnxdissect.report.site import concept_finders, data_json, run_record, write_json
-from onnxdissect.report.units import layer_units, unit_exhibits
+from onnxdissect.report.data.annotations import gather_annotations, wanted_annotations
+from onnxdissect.report.data.photos import gather_photos, needed_images
+from onnxdissect.report.data.previous_report import DATA, open_previous_report
+from onnxdissect.report.data.report_data import describe
+from onnxdissect.report.data.units import layer_units, unit_top_maps
+from onnxdissect.report.figures.plots import draw_figures
+from onnxdissect.report.pages.pages import copy_assets, render_concepts, render_index, render_layer
+from onnxdissect.report.pages.scripts import write_script
+from onnxdissect.report.pages.site import concept_finders, data_json, run_record, write_json
 
 if TYPE_CHECKING:
-    from onnxdissect.core.pipeline import Progress
+    from onnxdissect.pipeline.passes import Progress
     from onnxdissect.results import Dissection
 
 __all__ = ["build"]
@@ -73,16 +73,16 @@ def build(dissection: Dissection, *, progress: Progress | None = None) -> Path:
 def _fill(
     dissection: Dissection, needed: list[int], folder: Path, target: Path, advance: Callable[[int], None]
 ) -> None:
-    earlier = open_earlier(dissection, target)
-    photos = gather_photos(dissection, needed, folder, earlier, advance)
-    annotations = gather_annotations(dissection, wanted_annotations(dissection), earlier)
+    previous = open_previous_report(dissection, target)
+    photos = gather_photos(dissection, needed, folder, previous, advance)
+    annotations = gather_annotations(dissection, wanted_annotations(dissection), previous)
     report = describe(dissection, photos)
     units = {info.slug: layer_units(dissection, info) for info in dissection.layers}
     for info in dissection.layers:
         write_script(folder / "data" / f"{info.slug}.js", "dissect.layer", (info.slug, units[info.slug]))
-        for unit, exhibits in enumerate(unit_exhibits(dissection, info, photos, annotations)):
+        for unit, top_maps in enumerate(unit_top_maps(dissection, info, photos, annotations)):
             path = folder / "units" / info.slug / f"{unit}.js"
-            write_script(path, "dissect.unit", (info.slug, unit, exhibits))
+            write_script(path, "dissect.unit", (info.slug, unit, top_maps))
             advance(1)
     finders = concept_finders(dissection)
     write_script(folder / "data" / "run.js", "dissect.run", (run_record(report),))

@@ -13,11 +13,11 @@ never read as a result.
 from __future__ import annotations
 
 from onnxdissect.results.dissection import Dissection
-from onnxdissect.results.exhibits import TopMaps
-from onnxdissect.results.manifest import FORMAT_VERSION, write_manifest
-from onnxdissect.results.reader import load
+from onnxdissect.results.formats.manifest import FORMAT_VERSION, write_manifest
+from onnxdissect.results.formats.reader import load
+from onnxdissect.results.formats.top_maps import TopMaps
+from onnxdissect.results.formats.writer import rescore, save_layer, save_truth, write_rescored, write_results
 from onnxdissect.results.records import Concept, ImageInfo, LayerCounts, LayerInfo, LayerSummary, Unit
-from onnxdissect.results.writer import rescore, save_layer, save_truth, write_rescored, write_results
 
 __all__ = [
     "FORMAT_VERSION",

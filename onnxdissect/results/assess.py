@@ -10,11 +10,11 @@ import numpy as np
 
 from onnxdissect.core.plateaus import find_plateaus
 from onnxdissect.core.quantiles import tail_size
-from onnxdissect.results.arrays import Sizes
 from onnxdissect.results.certainty import Assessor
-from onnxdissect.results.evidence import read_null
+from onnxdissect.results.formats.arrays import Sizes
+from onnxdissect.results.formats.per_image_counts import read_null
+from onnxdissect.results.label_units import label_units, primary_categories
 from onnxdissect.results.records import LayerInfo, LayerSummary, Unit
-from onnxdissect.results.verdicts import judge, primary_categories
 
 if TYPE_CHECKING:
     from onnxdissect.results.dissection import Dissection
@@ -59,7 +59,7 @@ def assess(run: Dissection) -> tuple[tuple[Unit, ...], tuple[LayerSummary, ...]]
     summaries: list[LayerSummary] = []
     for info in run.layers:
         scores = run.scores(info.name)
-        judged = judge(
+        judged = label_units(
             info,
             run.counts(info.name),
             scores,
@@ -72,7 +72,7 @@ def assess(run: Dissection) -> tuple[tuple[Unit, ...], tuple[LayerSummary, ...]]
         more_units, more_summaries = assessor.assess(
             *judged,
             scores.concept,
-            run.evidence_parts(info.name) if assessor.resamples else None,
+            run.per_image_parts(info.name) if assessor.resamples else None,
             # What other concepts reach by chance says nothing of these.
             read_null(run.path / "layers" / info.slug, sizes) if run.min_images == made_with else None,
         )

@@ -9,11 +9,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.bootstrap import Bootstrap, Certainty
-from onnxdissect.core.evidence import EvidencePart, Null, TruthCounts
-from onnxdissect.core.significance import Chance, false_discovery_rates, pooled_p_values
+from onnxdissect.core.per_image_counts import Null, PerImageCountsPart, TruthCounts
 from onnxdissect.results.records import LayerSummary, Unit
 from onnxdissect.results.reliability import with_reliability
+from onnxdissect.statistics.bootstrap import Bootstrap, Certainty
+from onnxdissect.statistics.significance import GumbelNull, false_discovery_rates, pooled_p_values
 
 __all__ = ["FALSE_DISCOVERIES", "Assessor"]
 
@@ -63,14 +63,14 @@ class Assessor:
         self._scoring = scoring
         self._iou_threshold = iou_threshold
         self._concept_images = concept_images
-        self._chance: Chance | None = None
+        self._chance: GumbelNull | None = None
 
     def assess(
         self,
         units: Sequence[Unit],
         summaries: Sequence[LayerSummary],
         labels: NDArray[np.int64],
-        evidence: Iterable[EvidencePart] | None,
+        per_image: Iterable[PerImageCountsPart] | None,
         null: Null | None,
     ) -> tuple[list[Unit], list[LayerSummary]]:
         """Add to the records of one layer what is known of their certainty.
@@ -83,7 +83,7 @@ class Assessor:
             One per quantile.
         labels : ndarray of int64, shape (Q, K)
             The units' labels, -1 for none.
-        evidence : iterable of EvidencePart, or None
+        per_image : iterable of EvidencePart, or None
             Counts by image, all of the layer.
         null : Null or None
             What the units score with their own and with shuffled labels.
@@ -94,9 +94,9 @@ class Assessor:
         summaries : list of LayerSummary
         """
         units, summaries = list(units), list(summaries)
-        if self._bootstrap is not None and evidence is not None:
+        if self._bootstrap is not None and per_image is not None:
             certainty = self._bootstrap.certainty(
-                evidence, labels, scoring=self._scoring, iou_threshold=self._iou_threshold
+                per_image, labels, scoring=self._scoring, iou_threshold=self._iou_threshold
             )
             units, summaries = _with_certainty(units, summaries, certainty)
         if null is not None:
@@ -119,9 +119,9 @@ class Assessor:
         if null.surprise is not None:
             own, others = null.surprise[0], null.surprise[1:]
             return np.stack([pooled_p_values(own[q], others[:, q]) for q in range(own.shape[0])])
-        shuffles = null.best.shape[0] - 1
-        if self._chance is None or self._chance.shuffles != shuffles:
-            self._chance = Chance(shuffles)
+        permutation_null = null.best.shape[0] - 1
+        if self._chance is None or self._chance.permutation_null != permutation_null:
+            self._chance = GumbelNull(permutation_null)
         return self._chance.p_values(null.best[0], null.best[1:])
 
 

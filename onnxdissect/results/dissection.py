@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from onnxdissect.core.candidates import among, check_min_images
 from onnxdissect.core.scoring import Scores, check_iou_threshold, check_scoring, score
 from onnxdissect.errors import InstallationError
-from onnxdissect.results import tables
 from onnxdissect.results.assess import assess
-from onnxdissect.results.manifest import Header, compose
+from onnxdissect.results.formats import tables
+from onnxdissect.results.formats.manifest import Header, compose
+from onnxdissect.results.formats.stored import StoredRun
+from onnxdissect.results.label_units import layer_iou, primary_categories
 from onnxdissect.results.records import Concept, ImageInfo, LayerSummary, Unit
-from onnxdissect.results.stored import StoredRun
-from onnxdissect.results.verdicts import layer_iou, primary_categories
 
 __all__ = ["Dissection"]
 
@@ -36,7 +36,7 @@ class Dissection(StoredRun):
     path : Path
         The run directory.
     manifest : dict
-        What was run, on what and how; see `onnxdissect.results.manifest`.
+        What was run, on what and how; see `onnxdissect.results.formats.manifest`.
     header : Header
         The part of it that is used here.
     concepts : tuple of Concept

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from onnxdissect.core.reliability import RARE
 from onnxdissect.results.records import LayerSummary
+from onnxdissect.statistics.reliability import RARE
 
 if TYPE_CHECKING:
     from onnxdissect.results.dissection import Dissection

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.reliability import RARE, reliable
 from onnxdissect.results.records import Concept, LayerSummary, Unit
+from onnxdissect.statistics.reliability import RARE, reliable
 
 __all__ = ["label_positions", "with_reliability"]
 

@@ -94,7 +94,7 @@ def report(run: Dissection) -> Path:
 @pytest.fixture(scope="session")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report without pictures, of a run in which everything is called something dangerous."""
-    from fake_counts import fake_run
+    from support.fake_counts import fake_run
 
     from onnxdissect.report import build
 

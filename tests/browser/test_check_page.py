@@ -20,7 +20,7 @@ NASTY = "\"'><script>document.title='owned'</script>&amp;/日本"
 @pytest.fixture(scope="module")
 def checked(run: Dissection, tmp_path_factory: pytest.TempPathFactory) -> tuple[Verdict, Path]:
     """The network before training against the trained one."""
-    from checking import ROOT
+    from support.checking import ROOT
 
     from onnxdissect.check.gate import check_model
 
@@ -64,15 +64,15 @@ def test_axe_finds_nothing_and_nothing_hangs_over(
 
 
 def test_names_are_text(checked: tuple[Verdict, Path], page: Page, tmp_path: Path) -> None:
-    from onnxdissect.check.page import render_check
+    from onnxdissect.check.outputs.page import render_check
     from onnxdissect.data import open_dataset
-    from onnxdissect.data.tiny import ensure_tiny
+    from onnxdissect.tiny import ensure_tiny
 
     verdict, _ = checked
     hostile = replace(
         verdict,
         model=NASTY,
-        findings=tuple(replace(f, layer=NASTY, message=NASTY, evidence=(NASTY,)) for f in verdict.findings),
+        findings=tuple(replace(f, layer=NASTY, message=NASTY, per_image=(NASTY,)) for f in verdict.findings),
         statements=(NASTY,),
         changed=(),
     )

@@ -270,7 +270,7 @@ def test_annotations_drawn_are_those_of_the_data(run: Dissection, page: Page) ->
     seen = 0
     for rank, image in enumerate(run.counts(LAYER).top_images[unit.unit].tolist()):
         annotation = dataset.read_annotation(image)
-        truth = (annotation.planes == concept + 1).any(axis=0) | (concept in annotation.whole)
+        truth = (annotation.planes == concept + 1).any(axis=0) | (concept in annotation.image_labels)
         line = page.locator("#unit-images li").nth(rank).locator("svg.annotation .line")
         path = line.get_attribute("d") if line.count() else ""
         np.testing.assert_array_equal(raster(path or "", truth.shape), truth)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from onnxdissect.core.kernels.sift import Sieve, cache_path, compilations
+from onnxdissect.core.kernels.encode import SparseEncoder, cache_path, compilations
 
 __all__ = ["CompilerFacts", "compiler_facts"]
 
@@ -42,6 +42,6 @@ def compiler_facts() -> CompilerFacts:
     """
     before = compilations()
     began = time.perf_counter()
-    Sieve(1, 1, (1, 1)).add(np.zeros((1, 1, 1, 1), np.float32), np.zeros(1, np.float32))
+    SparseEncoder(1, 1, (1, 1)).add(np.zeros((1, 1, 1, 1), np.float32), np.zeros(1, np.float32))
     seconds = time.perf_counter() - began
     return CompilerFacts(seconds, compilations() > before, cache_path())

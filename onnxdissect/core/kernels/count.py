@@ -5,20 +5,20 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from onnxdissect.core.evidence import MaskCounts
-from onnxdissect.core.records import Annotations, Counts, Records
-from onnxdissect.core.upsample import Sampling
+from onnxdissect.core.per_image_counts import MaskCounts
+from onnxdissect.core.sparse_maps import Annotations, Counts, SparseMaps
+from onnxdissect.core.upsampling import InterpolationTable
 
 __all__ = ["count", "exceeds", "lerp"]
 
 
 def count(
-    records: Records,
+    sparse_maps: SparseMaps,
     annotations: Annotations,
     start: int,
     top_images: np.ndarray[tuple[int, int], np.dtype[np.int64]],
     thresholds: np.ndarray[tuple[int, int], np.dtype[np.float32]],
-    sampling: Sampling,
+    sampling: InterpolationTable,
     category_of: np.ndarray[tuple[int], np.dtype[np.int64]],
     counts: Counts,
     units: slice,
@@ -29,7 +29,7 @@ def count(
 
     Parameters
     ----------
-    records : Records
+    sparse_maps : SparseMaps
         Surviving maps of the chunk, kept relative to bounds that do not exceed the thresholds.
     annotations : Annotations
         What the chunk's images show.
@@ -39,7 +39,7 @@ def count(
         Numbers of each unit's top images, whose masks are drawn.
     thresholds : ndarray of float32, shape (quantiles, units)
         T_k per quantile.
-    sampling : Sampling
+    sampling : InterpolationTable
         From the layer's cells to the label grids that ``annotations.grid_of`` refers to.
     category_of : ndarray of int64, shape (concepts,)
         Primary category of each concept.
@@ -55,26 +55,34 @@ def count(
     MaskCounts or None
         By image and then by unit; None unless asked for.
     """
-    if records.starts.shape != (records.units.size + 1,):
+    if sparse_maps.starts.shape != (sparse_maps.units.size + 1,):
         raise ValueError("records and starts disagree")
-    if records.image_starts.shape != (len(annotations) + 1,):
-        raise ValueError(f"records of {records.image_starts.size - 1} images, {len(annotations)} annotated")
+    if sparse_maps.image_starts.shape != (len(annotations) + 1,):
+        raise ValueError(
+            f"records of {sparse_maps.image_starts.size - 1} images, {len(annotations)} annotated"
+        )
     first, last, _ = units.indices(thresholds.shape[1])
     kept = _count(
         first,
         last,
-        (records.image_starts, records.units, records.starts, records.cells, records.values),
-        records.shape,
         (
-            annotations.mixtures,
+            sparse_maps.image_starts,
+            sparse_maps.units,
+            sparse_maps.starts,
+            sparse_maps.cells,
+            sparse_maps.values,
+        ),
+        sparse_maps.shape,
+        (
+            annotations.label_sets,
             annotations.pixel_starts,
             annotations.grid_of,
             annotations.parts,
             annotations.part_starts,
-            annotations.mixture_starts,
-            annotations.whole,
-            annotations.whole_starts,
-            annotations.carried,
+            annotations.label_set_starts,
+            annotations.image_labels,
+            annotations.image_label_starts,
+            annotations.has_category,
         ),
         start,
         top_images,
@@ -106,7 +114,7 @@ def count(
 def _count(
     first,
     last,
-    records,
+    sparse_maps,
     shape,
     annotations,
     start,
@@ -117,10 +125,18 @@ def _count(
     counts,
     keep,
 ):
-    image_starts, units, starts, cells, values = records
-    mixtures, pixel_starts, grid_of, parts, part_starts, mixture_starts, whole, whole_starts, carried = (
-        annotations
-    )
+    image_starts, units, starts, cells, values = sparse_maps
+    (
+        label_sets,
+        pixel_starts,
+        grid_of,
+        parts,
+        part_starts,
+        label_set_starts,
+        image_labels,
+        image_label_starts,
+        has_category,
+    ) = annotations
     grids, row_low, row_high, row_weight, row_spans, column_high, column_weight, spans = sampling
     intersection, activation, overlap, total, masks = counts
     h, w = shape
@@ -132,14 +148,14 @@ def _count(
     first_hot = np.full(h, w, np.int64)
     last_hot = np.full(h, -1, np.int64)
     line = np.empty(w, np.float32)
-    most = np.max(np.diff(mixture_starts))
+    most = np.max(np.diff(label_set_starts))
     seen = np.zeros(most, np.int64)
     touched = np.empty(most, np.int64)
-    hit = np.zeros(carried.shape[1], np.bool_)
+    hit = np.zeros(has_category.shape[1], np.bool_)
     # Of single masks: row, image, area and how many concepts it meets; those and their pixels; categories.
     heads = np.empty((1024 if keep else 0, 4), np.int32)
     found = np.empty((8192 if keep else 0, 2), np.int32)
-    met_bits = np.zeros((heads.shape[0], (carried.shape[1] + 7) // 8), np.uint8)
+    met_bits = np.zeros((heads.shape[0], (has_category.shape[1] + 7) // 8), np.uint8)
     kept = 0
     used = 0
     got = np.zeros(intersection.shape[2], np.int64)
@@ -150,8 +166,8 @@ def _count(
         g = grid_of[image]
         sh = grids[g, 0]
         sw = grids[g, 1]
-        labels = mixtures[pixel_starts[image] : pixel_starts[image + 1]].reshape(sh, sw)
-        part_of = part_starts[mixture_starts[image] :]
+        labels = label_sets[pixel_starts[image] : pixel_starts[image + 1]].reshape(sh, sw)
+        part_of = part_starts[label_set_starts[image] :]
         here = units[image_starts[image] : image_starts[image + 1]]
         begin = image_starts[image] + np.searchsorted(here, first)
         end = image_starts[image] + np.searchsorted(here, last)
@@ -223,26 +239,26 @@ def _count(
                                 used += 1
                             got[concept] += seen[mixture]
                     seen[mixture] = 0
-                for c in range(whole_starts[image], whole_starts[image + 1]):
-                    intersection[q, unit, whole[c]] += area
-                    hit[category_of[whole[c]]] = True
+                for c in range(image_label_starts[image], image_label_starts[image + 1]):
+                    intersection[q, unit, image_labels[c]] += area
+                    hit[category_of[image_labels[c]]] = True
                     if keep:
-                        if got[whole[c]] == 0:
-                            found[used, 0] = whole[c]
+                        if got[image_labels[c]] == 0:
+                            found[used, 0] = image_labels[c]
                             used += 1
-                        got[whole[c]] += area
+                        got[image_labels[c]] += area
                 if keep:
                     for at in range(first_used, used):
                         found[at, 1] = got[found[at, 0]]
                         got[found[at, 0]] = 0
                     heads[kept, 3] = used - first_used
-                    for category in range(carried.shape[1]):
+                    for category in range(has_category.shape[1]):
                         if hit[category]:
                             met_bits[kept, category >> 3] |= np.uint8(128 >> (category & 7))
                     kept += 1
                 total[q, unit] += area
-                for category in range(carried.shape[1]):
-                    if carried[image, category]:
+                for category in range(has_category.shape[1]):
+                    if has_category[image, category]:
                         activation[q, unit, category] += area
                     if hit[category]:
                         overlap[q, unit, category] += area

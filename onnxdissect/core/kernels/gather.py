@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from onnxdissect.core.evidence import Evidence, MaskCounts
+from onnxdissect.core.per_image_counts import MaskCounts, PerImageCounts
 
 __all__ = ["choose", "place"]
 
@@ -34,29 +34,29 @@ def choose(iou: NDArray[np.float64], most: int) -> NDArray[np.int64]:
     return chosen
 
 
-def place(counts: MaskCounts, evidence: Evidence, ends: NDArray[np.int64], first: int) -> None:
+def place(counts: MaskCounts, per_image: PerImageCounts, ends: NDArray[np.int64], first: int) -> None:
     """Put a block of masks behind those that each unit already has; masks of other units are passed over.
 
     Parameters
     ----------
     counts : MaskCounts
         Of images that come after those placed so far, as far as the same unit is concerned.
-    evidence : Evidence
+    per_image : PerImageCounts
         Written to in place; what is to be intersected is zero.
     ends : ndarray of int64, shape (rows,)
         Where the next mask of each unit goes; raised in place.
     first : int
         The first of these units, as a position q*K + k of the layer.
     """
-    if counts.overlap.shape != (counts.heads.shape[0], evidence.overlap.shape[1]):
+    if counts.overlap.shape != (counts.heads.shape[0], per_image.overlap.shape[1]):
         raise ValueError("masks and categories disagree")
-    rows = evidence.contenders.reshape(ends.size, -1)
+    rows = per_image.top_concepts.reshape(ends.size, -1)
     _place(
         (counts.heads, counts.overlap, counts.met),
         rows,
         ends,
         first,
-        (evidence.image, evidence.activation, evidence.intersection, evidence.overlap),
+        (per_image.image, per_image.activation, per_image.intersection, per_image.overlap),
     )
 
 
@@ -80,9 +80,9 @@ def _choose(iou, chosen):
 
 
 @njit(cache=True, nogil=True)
-def _place(counts, contenders, ends, first, evidence):
+def _place(counts, top_concepts, ends, first, per_image):
     heads, overlap, met = counts
-    image, activation, intersection, overlaps = evidence
+    image, activation, intersection, overlaps = per_image
     begin = 0
     for mask in range(heads.shape[0]):
         row = heads[mask, 0] - first
@@ -95,7 +95,7 @@ def _place(counts, contenders, ends, first, evidence):
         activation[to] = heads[mask, 2]
         overlaps[to] = overlap[mask]
         for at in range(begin - heads[mask, 3], begin):
-            for slot in range(contenders.shape[1]):
-                if contenders[row, slot] == met[at, 0]:
+            for slot in range(top_concepts.shape[1]):
+                if top_concepts[row, slot] == met[at, 0]:
                     intersection[to, slot] = met[at, 1]
                     break

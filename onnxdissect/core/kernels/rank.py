@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from onnxdissect.core.records import Records
+from onnxdissect.core.sparse_maps import SparseMaps
 
 __all__ = ["bin_edges", "count_above", "order", "refine"]
 
@@ -57,7 +57,7 @@ def bin_edges(bits: int) -> NDArray[np.float32]:
 
 
 def count_above(
-    records: Records,
+    sparse_maps: SparseMaps,
     edges: NDArray[np.float32],
     counts: NDArray[np.unsignedinteger],
     floors: NDArray[np.int64],
@@ -68,7 +68,7 @@ def count_above(
 
     Parameters
     ----------
-    records : Records
+    sparse_maps : SparseMaps
         Everything in some images that exceeds the bounds that belong to the floors, or to lower ones.
     edges : ndarray of float32, shape (bins,)
         Smallest value of each bin.
@@ -83,11 +83,13 @@ def count_above(
         m + 1: how many of a unit's largest values decide its threshold.
     """
     shift = np.uint32(33 - edges.size.bit_length())
-    _count(records.units, records.starts, records.values, edges, counts, floors, above, keep, shift)
+    _count(
+        sparse_maps.units, sparse_maps.starts, sparse_maps.values, edges, counts, floors, above, keep, shift
+    )
 
 
 def refine(
-    records: Records,
+    sparse_maps: SparseMaps,
     prefixes: NDArray[np.uint32],
     known: int,
     counts: NDArray[np.int64],
@@ -97,7 +99,7 @@ def refine(
 
     Parameters
     ----------
-    records : Records
+    sparse_maps : SparseMaps
         Surviving maps of a chunk of images.
     prefixes : ndarray of uint32, shape (quantiles, units)
         The leading bits of each threshold.
@@ -111,7 +113,7 @@ def refine(
     following = counts.shape[2].bit_length() - 1
     first, last, _ = units.indices(prefixes.shape[1])
     _refine(
-        (records.image_starts, records.units, records.starts, records.values),
+        (sparse_maps.image_starts, sparse_maps.units, sparse_maps.starts, sparse_maps.values),
         prefixes,
         np.uint32(32 - known),
         np.uint32(32 - known - following),
@@ -141,8 +143,8 @@ def _count(units, starts, values, edges, counts, floors, above, keep, shift):
 
 
 @njit(cache=True, nogil=True)
-def _refine(records, prefixes, shift, rest, counts, first, last):
-    image_starts, units, starts, values = records
+def _refine(sparse_maps, prefixes, shift, rest, counts, first, last):
+    image_starts, units, starts, values = sparse_maps
     keys = values.view(np.uint32)
     mask = np.uint32(counts.shape[2] - 1)
     for image in range(image_starts.shape[0] - 1):

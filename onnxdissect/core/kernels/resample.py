@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from onnxdissect.core.evidence import Evidence, TruthCounts
+from onnxdissect.core.per_image_counts import PerImageCounts, TruthCounts
 
 __all__ = ["resample_scores", "resample_truth"]
 
@@ -35,7 +35,7 @@ def resample_truth(truth: TruthCounts, weights: NDArray[np.uint8], concepts: int
 
 
 def resample_scores(
-    evidence: Evidence,
+    per_image: PerImageCounts,
     weights: NDArray[np.uint8],
     truth: NDArray[np.int64],
     category_of: NDArray[np.int64],
@@ -48,7 +48,7 @@ def resample_scores(
 
     Parameters
     ----------
-    evidence : Evidence
+    per_image : PerImageCounts
         Of the layer.
     weights : ndarray of uint8, shape (n, resamples)
         How often each resample holds each image.
@@ -66,25 +66,25 @@ def resample_scores(
         Written to: IoU of the contender asked about, 0 where none is; the contender of highest IoU as a
         concept, the lowest on a tie, -1 where no IoU is above 0; its IoU.
     """
-    first, last, _ = rows.indices(evidence.starts.size - 1)
+    first, last, _ = rows.indices(per_image.starts.size - 1)
     resamples = weights.shape[1]
     if any(array.shape != (last - first, resamples) for array in scores):
         raise ValueError("scores, units and resamples disagree")
-    room = evidence.contenders.shape[2]
+    arena = per_image.top_concepts.shape[2]
     # No sum exceeds the pixels of a unit's masks as often as the most frequent image comes.
-    sums = np.concatenate([[0], np.cumsum(evidence.activation, dtype=np.int64)])
-    area = np.diff(sums[evidence.starts[first : last + 1]])
+    sums = np.concatenate([[0], np.cumsum(per_image.activation, dtype=np.int64)])
+    area = np.diff(sums[per_image.starts[first : last + 1]])
     narrow = int(area.max(initial=0)) * int(weights.max(initial=0)) < 2**31
     kind = np.int32 if narrow else np.int64
     _resample_scores(
         first,
         last,
         (
-            evidence.contenders.reshape(evidence.starts.size - 1, room),
-            evidence.starts,
-            evidence.image,
-            evidence.activation,
-            evidence.intersection,
+            per_image.top_concepts.reshape(per_image.starts.size - 1, arena),
+            per_image.starts,
+            per_image.image,
+            per_image.activation,
+            per_image.intersection,
         ),
         weights,
         truth,
@@ -92,7 +92,7 @@ def resample_scores(
         np.ones((1, 1), np.bool_) if counted is None else counted,
         counted is None,
         places,
-        (np.zeros((room, resamples), kind), np.zeros((room, resamples), kind)),
+        (np.zeros((arena, resamples), kind), np.zeros((arena, resamples), kind)),
         scores,
     )
 
@@ -110,20 +110,20 @@ def _resample_truth(starts, concept, pixels, weights, sums):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _resample_scores(
-    first, last, evidence, weights, truth, category_of, counted, always, places, scratch, results
+    first, last, per_image, weights, truth, category_of, counted, always, places, scratch, results
 ):
-    contenders, starts, image, activation, intersection = evidence
+    top_concepts, starts, image, activation, intersection = per_image
     met, active = scratch
     ious, winners, bests = results
     resamples = weights.shape[1]
     # Contenders of one category share a sum.
-    sum_of = np.empty(contenders.shape[1], np.int64)
-    categories = np.empty(contenders.shape[1], np.int64)
+    sum_of = np.empty(top_concepts.shape[1], np.int64)
+    categories = np.empty(top_concepts.shape[1], np.int64)
     for row in range(first, last):
         slots = 0
         sums = 0
-        while slots < contenders.shape[1] and contenders[row, slots] >= 0:
-            category = -1 if always else category_of[contenders[row, slots]]
+        while slots < top_concepts.shape[1] and top_concepts[row, slots] >= 0:
+            category = -1 if always else category_of[top_concepts[row, slots]]
             at = 0
             while at < sums and categories[at] != category:
                 at += 1
@@ -148,7 +148,7 @@ def _resample_scores(
         best[:] = 0
         ious[row - first] = 0
         for slot in range(slots):
-            concept = contenders[row, slot]
+            concept = top_concepts[row, slot]
             pixels = truth[concept]
             area = active[sum_of[slot]]
             common = met[slot]

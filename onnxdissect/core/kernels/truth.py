@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from onnxdissect.core.records import Annotations
+from onnxdissect.core.sparse_maps import Annotations
 
 __all__ = ["image_truth"]
 
@@ -34,13 +34,13 @@ def image_truth(
     """
     sizes = np.zeros(len(annotations), np.int64)
     pairs = _image_truth(
-        annotations.mixtures,
+        annotations.label_sets,
         annotations.pixel_starts,
         annotations.parts,
         annotations.part_starts,
-        annotations.mixture_starts,
-        annotations.whole,
-        annotations.whole_starts,
+        annotations.label_set_starts,
+        annotations.image_labels,
+        annotations.image_label_starts,
         np.zeros(concepts, np.int64),
         sizes,
     )
@@ -49,22 +49,30 @@ def image_truth(
 
 @njit(cache=True, nogil=True)
 def _image_truth(
-    mixtures, pixel_starts, parts, part_starts, mixture_starts, whole, whole_starts, truth, sizes
+    label_sets,
+    pixel_starts,
+    parts,
+    part_starts,
+    label_set_starts,
+    image_labels,
+    image_label_starts,
+    truth,
+    sizes,
 ):
     # Each part of a mixture and each whole concept may be one that no other has.
-    pairs = np.empty((parts.shape[0] + whole.shape[0], 2), np.int32)
+    pairs = np.empty((parts.shape[0] + image_labels.shape[0], 2), np.int32)
     used = 0
     for image in range(sizes.shape[0]):
-        pixels = mixtures[pixel_starts[image] : pixel_starts[image + 1]]
-        area = np.zeros(mixture_starts[image + 1] - mixture_starts[image], np.int64)
+        pixels = label_sets[pixel_starts[image] : pixel_starts[image + 1]]
+        area = np.zeros(label_set_starts[image + 1] - label_set_starts[image], np.int64)
         for mixture in pixels:
             area[mixture] += 1
         for mixture in range(area.shape[0]):
-            at = mixture_starts[image] + mixture
+            at = label_set_starts[image] + mixture
             for part in range(part_starts[at], part_starts[at + 1]):
                 truth[parts[part]] += area[mixture]
-        for c in range(whole_starts[image], whole_starts[image + 1]):
-            truth[whole[c]] += pixels.shape[0]
+        for c in range(image_label_starts[image], image_label_starts[image + 1]):
+            truth[image_labels[c]] += pixels.shape[0]
         for concept in range(truth.shape[0]):
             if truth[concept] > 0:
                 pairs[used, 0] = concept

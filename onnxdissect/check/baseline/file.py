@@ -1,0 +1,162 @@
+"""``baseline.json``: a snapshot small enough to commit, and refused when it was edited or cut short."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import lzma
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxdissect.check.baseline.packing import pack, unpack
+from onnxdissect.check.baseline.snapshot import LayerSnapshot, Snapshot, snapshot_of
+from onnxdissect.core.per_image_counts import PerImageCounts
+from onnxdissect.errors import RunFormatError, RunNotFoundError
+from onnxdissect.results import load
+from onnxdissect.storage.files import write_text
+
+__all__ = ["FORMAT_VERSION", "open_baseline", "write_baseline"]
+
+FORMAT_VERSION = 1
+"""Of ``baseline.json``."""
+
+_AGAIN = "write it again with check --write-baseline"
+_PLAIN = ("source", "data", "parameters", "preprocessing", "iou_threshold", "scoring")
+_LAYER_PLAIN = ("name", "op", "geometry")
+_LAYER_ARRAYS = ("label", "iou", "threshold", "stability", "highest", "twin", "top_images", "top_masks")
+# Files of earlier versions do not have all of these.
+_ENDS = ("low", "high")
+_NAMES = ("alias", "node")
+# Precise enough for a rule on drift, which is in per cents.
+_LEVELS_KIND = np.float32
+
+
+def write_baseline(path: Path, snapshot: Snapshot) -> int:
+    """Write a snapshot.
+
+    Parameters
+    ----------
+    path : Path
+        Replaced if it exists.
+    snapshot : Snapshot
+
+    Returns
+    -------
+    int
+        Bytes of the file.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    body: dict[str, Any] = {name: getattr(snapshot, name) for name in _PLAIN}
+    body["source"] = Path(snapshot.source).name
+    body["categories"] = list(snapshot.categories)
+    body["concepts"] = list(snapshot.concepts)
+    body["layers"] = []
+    arrays: dict[str, NDArray[Any]] = {"category_of": snapshot.category_of}
+    for i, layer in enumerate(snapshot.layers):
+        plain = {name: getattr(layer, name) for name in (*_LAYER_PLAIN, *_NAMES)}
+        body["layers"].append(plain | {"units": layer.units, "shape": list(layer.shape)})
+        arrays |= {f"{i}/{name}": getattr(layer, name) for name in (*_LAYER_ARRAYS, *_ENDS)}
+        if layer.levels is not None:
+            arrays[f"{i}/levels"] = layer.levels.astype(_LEVELS_KIND)
+        if layer.per_image is not None:
+            arrays |= _per_image_arrays(f"{i}/evidence", layer.per_image)
+    body["arrays"] = pack(arrays)
+    document = {"format_version": FORMAT_VERSION, "sha256": _checksum(body), **body}
+    text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    write_text(path, text)
+    return len(text.encode())
+
+
+def open_baseline(path: Path) -> Snapshot:
+    """Read a run directory or a ``baseline.json``.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    Snapshot
+
+    Raises
+    ------
+    RunNotFoundError
+        If there is neither.
+    RunFormatError
+        If the file is of another version, edited, or cut short.
+    """
+    if path.is_dir():
+        return snapshot_of(load(path))
+    if not path.is_file():
+        raise RunNotFoundError(
+            f"there is no run directory or baseline file at {path}",
+            hint=f"onnxdissect check --baseline RUN --write-baseline {path}",
+        )
+    try:
+        body = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunFormatError(f"{path} is no baseline, or cut short: {error}", hint=_AGAIN) from error
+    if not isinstance(body, dict) or not {"format_version", "sha256", "arrays"} <= set(body):
+        raise RunFormatError(
+            f"{path} is JSON, but no baseline", hint="--baseline RUN, or a file of --write-baseline"
+        )
+    version = body.pop("format_version")
+    if version != FORMAT_VERSION:
+        raise RunFormatError(f"{path} is of format version {version!r}, not {FORMAT_VERSION}", hint=_AGAIN)
+    if body.pop("sha256", None) != _checksum(body):
+        raise RunFormatError(f"{path} was edited or damaged: its checksum differs", hint=_AGAIN)
+    try:
+        arrays = unpack(body["arrays"])
+        return Snapshot(
+            categories=tuple(body["categories"]),
+            concepts=tuple(body["concepts"]),
+            category_of=arrays["category_of"],
+            layers=tuple(_layer(item, arrays, str(i)) for i, item in enumerate(body["layers"])),
+            truth=None,
+            **{name: body[name] for name in _PLAIN},
+        )
+    except (KeyError, TypeError, ValueError, lzma.LZMAError, EOFError) as error:
+        raise RunFormatError(f"{path} is malformed: {error!r}", hint=_AGAIN) from error
+
+
+def _layer(item: dict[str, Any], arrays: dict[str, NDArray[Any]], prefix: str) -> LayerSnapshot:
+    levels = arrays.get(f"{prefix}/levels")
+    stored: dict[str, Any] = {name: item[name] for name in _LAYER_PLAIN}
+    stored |= {name: arrays[f"{prefix}/{name}"] for name in _LAYER_ARRAYS}
+    unknown = np.full(len(stored["label"]), np.nan)
+    stored |= {name: arrays.get(f"{prefix}/{name}", unknown) for name in _ENDS}
+    return LayerSnapshot(
+        alias=str(item.get("alias", "")),
+        node=str(item.get("node", "")),
+        shape=(int(item["shape"][0]), int(item["shape"][1])),
+        levels=None if levels is None else levels.astype(np.float64),
+        per_image=_evidence(f"{prefix}/evidence", arrays),
+        scores=None,
+        **stored,
+    )
+
+
+def _checksum(body: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def _per_image_arrays(prefix: str, per_image: PerImageCounts) -> dict[str, NDArray[Any]]:
+    arrays = {f"{prefix}/{field.name}": getattr(per_image, field.name) for field in fields(per_image)}
+    # Images ascend within a unit: steps are smaller than numbers.
+    arrays[f"{prefix}/image"] = np.diff(per_image.image, prepend=per_image.image.dtype.type(0))
+    return arrays
+
+
+def _evidence(prefix: str, arrays: dict[str, NDArray[Any]]) -> PerImageCounts | None:
+    if f"{prefix}/image" not in arrays:
+        return None
+    found = {field.name: arrays[f"{prefix}/{field.name}"] for field in fields(PerImageCounts)}
+    return PerImageCounts(**found | {"image": np.cumsum(found["image"], dtype=np.int32)})

@@ -1,0 +1,288 @@
+"""A candidate's snapshot beside the baseline's: layers paired, images resampled for both alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxdissect.check.baseline.snapshot import LayerSnapshot, Snapshot
+from onnxdissect.check.comparing.paired import LayerResamples, Resampler, death_p_values, holm, loss_p_values
+from onnxdissect.check.rules.config import Config, LayerMinimum
+from onnxdissect.check.verdict import ChangedUnit
+from onnxdissect.errors import ParameterError, RunMismatchError, nearest
+
+__all__ = ["Comparison", "LayerPair", "changed_units", "make_comparison"]
+
+_SAME_DATA = ("fingerprint", "split", "limit", "images")
+_SAME_DEFINITIONS = ("iou_threshold", "scoring", "concepts", "categories")
+
+
+@dataclass(frozen=True, slots=True)
+class LayerPair:
+    """A layer of the baseline and what stands for it in the candidate.
+
+    Attributes
+    ----------
+    before : LayerSnapshot
+    after : LayerSnapshot or None
+        None if the candidate has no such layer.
+    sampled : tuple of LayerResamples or None
+        Of either run, from the same draws of images; None where counts by image are missing.
+    p_values : dict of int to float
+        Per detector of the baseline, that it lost IoU, adjusted for all detectors of all layers; empty where
+        the units were not compared.
+    noticeable : frozenset of int
+        Those of these detectors that are seen in enough images for the loss of all their IoU to be noticed.
+    deaths : dict of int to float
+        Per unit that was alive and is never above zero now, how likely that is by chance, adjusted for all
+        units of all layers.
+    """
+
+    before: LayerSnapshot
+    after: LayerSnapshot | None
+    sampled: tuple[LayerResamples, LayerResamples] | None
+    p_values: dict[int, float]
+    noticeable: frozenset[int] = frozenset()
+    deaths: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def units_agree(self) -> bool:
+        """Whether there are as many units on both sides, so that each has its counterpart."""
+        return self.after is not None and self.after.units == self.before.units
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What all rules look at.
+
+    Attributes
+    ----------
+    baseline, candidate : Snapshot
+        Of the same data.
+    config : Config
+        The rules.
+    pairs : tuple of LayerPair
+        In the baseline's order.
+    refusals : mapping of str to str
+        Values of the candidate's graph that are no layers, and why.
+    """
+
+    baseline: Snapshot
+    candidate: Snapshot
+    config: Config
+    pairs: tuple[LayerPair, ...]
+    refusals: Mapping[str, str]
+
+
+def make_comparison(
+    baseline: Snapshot, candidate: Snapshot, config: Config, refusals: Mapping[str, str] | None = None
+) -> Comparison:
+    """Pair the layers of two runs and resample them.
+
+    Parameters
+    ----------
+    baseline, candidate : Snapshot
+        Of the same data. A layer of the candidate belongs to the baseline's of the same name.
+    config : Config
+    refusals : mapping of str to str, optional
+        Values of the candidate's graph that are no layers, and why.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    RunMismatchError
+        If the runs are of different data or definitions.
+    ParameterError
+        If the rules name a layer, concept or category that is not there, or ask for more than there is.
+    """
+    for what in _SAME_DATA:
+        if baseline.data.get(what) != candidate.data.get(what):
+            raise RunMismatchError(
+                f"the baseline's data has {what} {baseline.data.get(what)!r}, the candidate's "
+                f"{candidate.data.get(what)!r}: nothing can be compared",
+                hint="use the data the baseline was made with, or write the baseline again",
+            )
+    for what in _SAME_DEFINITIONS:
+        if getattr(baseline, what) != getattr(candidate, what):
+            raise RunMismatchError(
+                f"the baseline and the candidate differ in {what}: nothing can be compared"
+            )
+    config = check_names(config, baseline)
+    after = {layer.name: layer for layer in candidate.layers}
+    pairs = [LayerPair(layer, after.get(layer.name), None, {}) for layer in baseline.layers]
+    if config.on("iou-loss") or config.on("unique-loss"):
+        pairs = _resampled(pairs, baseline, candidate, config)
+    pairs = _with_deaths(pairs)
+    return Comparison(baseline, candidate, config, tuple(pairs), refusals or {})
+
+
+def check_names(config: Config, baseline: Snapshot) -> Config:
+    """Refuse rules on what the baseline does not have, before anything is run for them.
+
+    Parameters
+    ----------
+    config : Config
+        Layers by value name, alias or node name.
+    baseline : Snapshot
+
+    Returns
+    -------
+    Config
+        The same rules, layers by value name.
+
+    Raises
+    ------
+    ParameterError
+        Naming the nearest.
+    """
+    config = _by_value_names(config, baseline)
+    for kind, names, known in (
+        ("concept", (*config.required, *config.forbidden), baseline.concepts),
+        ("category", tuple(config.categories), baseline.categories),
+        ("layer", tuple(config.layers), _layer_names(baseline)),
+    ):
+        for name in names:
+            if name not in known:
+                raise ParameterError(
+                    f"a rule names the {kind} {name!r}, which the baseline does not have",
+                    candidates=nearest(name, known) or known[:5],
+                )
+    for name, least in config.categories.items():
+        there = int((baseline.category_of == baseline.categories.index(name)).sum())
+        if least > there:
+            raise ParameterError(f"a rule asks for {least} concepts of {name!r}, the data has {there}")
+        barred = sum(
+            baseline.categories[baseline.category_of[baseline.concepts.index(concept)]] == name
+            for concept in config.forbidden
+        )
+        if least > there - barred:
+            raise ParameterError(
+                f"a rule asks for {least} concepts of {name!r}; the data has {there}, {barred} are forbidden"
+            )
+    units = {layer.name: layer.units for layer in baseline.layers}
+    for what, least, there, kind in (
+        ("minimum-detectors", config.minimum_detectors, sum(units.values()), "units"),
+        ("minimum-unique", config.minimum_unique, sum(units.values()), "units"),
+        ("minimum-unique", config.minimum_unique, len(baseline.concepts), "concepts"),
+        ("required", len(config.required), sum(units.values()), "units"),
+    ):
+        if least > there:
+            raise ParameterError(f"{what} asks for {least}, the baseline has {there} {kind} in all")
+    for name, minimum in config.layers.items():
+        if max(minimum.detectors, minimum.unique) > units[name]:
+            least = max(minimum.detectors, minimum.unique)
+            raise ParameterError(
+                f"a rule asks for {least} detectors of {name!r}, which has {units[name]} units"
+            )
+    return config
+
+
+def _layer_names(baseline: Snapshot) -> tuple[str, ...]:
+    kinds = [[getattr(layer, kind) for layer in baseline.layers] for kind in ("name", "alias", "node")]
+    return tuple(dict.fromkeys(name for names in kinds for name in names if name))
+
+
+def _by_value_names(config: Config, baseline: Snapshot) -> Config:
+    values: dict[str, str] = {}
+    # What a report calls a layer comes before what the file calls a node.
+    for kind in ("name", "alias", "node"):
+        for layer in baseline.layers:
+            values.setdefault(getattr(layer, kind), layer.name)
+    minima: dict[str, LayerMinimum] = {}
+    for name, minimum in config.layers.items():
+        value = values.get(name, name) if name else name
+        if value in minima:
+            raise ParameterError(f"the rules name the layer {value!r} twice, once as {name!r}")
+        minima[value] = minimum
+    return replace(config, layers=minima)
+
+
+def _resampled(
+    pairs: list[LayerPair], baseline: Snapshot, candidate: Snapshot, config: Config
+) -> list[LayerPair]:
+    resampler = Resampler(
+        baseline.category_of, config.resamples, config.seed, baseline.scoring, baseline.iou_threshold
+    )
+    # A baseline file leaves out what the candidate's run knows of the same images.
+    truths = baseline.truth or candidate.truth, candidate.truth
+    sampled: list[LayerPair] = []
+    raw: list[tuple[int, int, float]] = []
+    gone: dict[int, NDArray[np.float64]] = {}
+    for at, pair in enumerate(pairs):
+        one, two = pair.before.per_image, None if pair.after is None else pair.after.per_image
+        # Resamples of a single group would be sure of whatever they see.
+        if one is None or two is None or truths[0] is None or truths[1] is None or truths[1].one_group:
+            sampled.append(pair)
+            continue
+        before = resampler.layer(one, truths[0], pair.before.label)
+        labels = pair.before.label if pair.units_agree else np.full(two.top_concepts.shape[1], -1, np.int64)
+        after = resampler.layer(two, truths[1], labels)
+        sampled.append(LayerPair(pair.before, pair.after, (before, after), {}))
+        if pair.units_agree:
+            p = loss_p_values(before.iou, after.iou, before.images, config.iou_margin)
+            detectors = np.flatnonzero(baseline.detectors(pair.before))
+            raw += [(at, int(k), float(p[k])) for k in detectors]
+            nothing = np.zeros_like(before.iou)
+            gone[at] = loss_p_values(before.iou, nothing, before.images, config.iou_margin)[detectors]
+    for (at, k, _), p_value in zip(raw, holm([p for _, _, p in raw]), strict=True):
+        sampled[at].p_values[k] = p_value
+    for at, p in gone.items():
+        # Alone among all tests, the loss must stand the whole correction.
+        units = np.array(list(sampled[at].p_values), np.int64)
+        noticed = frozenset(units[p * len(raw) <= config.significance].tolist())
+        sampled[at] = replace(sampled[at], noticeable=noticed)
+    return sampled
+
+
+def _with_deaths(pairs: list[LayerPair]) -> list[LayerPair]:
+    raw: list[tuple[int, int, float]] = []
+    for at, pair in enumerate(pairs):
+        if pair.after is not None and pair.units_agree:
+            p = death_p_values(pair.before, pair.after)
+            raw += [(at, int(k), float(p[k])) for k in np.flatnonzero(~pair.before.dead)]
+    deaths: list[dict[int, float]] = [{} for _ in pairs]
+    for (at, k, p_value), adjusted in zip(raw, holm([p for _, _, p in raw]), strict=True):
+        if p_value < 1:
+            deaths[at][k] = adjusted
+    return [replace(pair, deaths=found) for pair, found in zip(pairs, deaths, strict=True)]
+
+
+def changed_units(comparison: Comparison) -> tuple[ChangedUnit, ...]:
+    """List the detectors of the baseline that lost IoU or changed their label.
+
+    Parameters
+    ----------
+    comparison : Comparison
+
+    Returns
+    -------
+    tuple of ChangedUnit
+        Largest loss first.
+    """
+    found = []
+    for pair in comparison.pairs:
+        old, new = pair.before, pair.after
+        if new is None or not pair.units_agree:
+            continue
+        before, after = comparison.baseline.names(old.label), comparison.candidate.names(new.label)
+        for k in np.flatnonzero(comparison.baseline.detectors(old)).tolist():
+            p = pair.p_values.get(k)
+            if before[k] == after[k] and not (p is not None and p <= comparison.config.significance):
+                continue
+            left = _iou_now(new, k, int(old.label[k]))
+            found.append(
+                ChangedUnit(old.name, k, before[k], after[k], float(old.iou[k]), left, float(new.iou[k]), p)
+            )
+    return tuple(sorted(found, key=lambda unit: unit.iou_after - unit.iou_before))
+
+
+def _iou_now(layer: LayerSnapshot, unit: int, concept: int) -> float:
+    if layer.scores is not None:
+        return float(layer.scores[unit, concept])
+    return float(layer.iou[unit]) if layer.label[unit] == concept else 0.0

@@ -1,0 +1,174 @@
+"""How far the numbers of two models lie apart: their activations on the same images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxdissect.check.baseline.snapshot import Snapshot
+from onnxdissect.check.rules.config import Config
+from onnxdissect.check.verdict import Finding, LayerDrift, Level, Status
+from onnxdissect.data import Dataset
+from onnxdissect.model import Layer, Network, Preparer, Preprocessing, open_session
+
+__all__ = ["Side", "measure_drift", "parity_findings"]
+
+_BATCH = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of two models.
+
+    Attributes
+    ----------
+    network : Network
+        The model.
+    layers : sequence of Layer
+        What is compared, in the order of the other side's.
+    preprocessing : Preprocessing
+        How pixels become its input.
+    """
+
+    network: Network
+    layers: Sequence[Layer]
+    preprocessing: Preprocessing
+
+
+def measure_drift(
+    first: Side, second: Side, dataset: Dataset, images: int, provider: str
+) -> tuple[LayerDrift, ...]:
+    """Run both models on the same images and compare their layers.
+
+    Parameters
+    ----------
+    first : Side
+        What is compared against.
+    second : Side
+        As many layers, of the same units and grids.
+    dataset : Dataset
+        Where images are taken from, evenly.
+    images : int
+        How many, if there are as many.
+    provider : str
+        Execution provider.
+
+    Returns
+    -------
+    tuple of LayerDrift
+        One per layer.
+
+    Raises
+    ------
+    DataError
+        If an image cannot be read.
+    ModelError
+        If a model does not run.
+    """
+    dataset = dataset.subset(limit=min(images, len(dataset)))
+    sides = [_Forward(side, provider) for side in (first, second)]
+    sums = [_Sums(layer.units) for layer in first.layers]
+    for start in range(0, len(dataset), _BATCH):
+        pictures = [dataset.read_image(i) for i in range(start, min(start + _BATCH, len(dataset)))]
+        for total, one, two in zip(sums, *(side(pictures) for side in sides), strict=True):
+            total.add(one, two)
+    return tuple(
+        total.drift(layer.name, len(dataset)) for layer, total in zip(first.layers, sums, strict=True)
+    )
+
+
+def parity_findings(baseline: Snapshot, drift: Sequence[LayerDrift], config: Config) -> tuple[Finding, ...]:
+    """Apply the rule on parity.
+
+    Parameters
+    ----------
+    baseline : Snapshot
+        Of the model compared against.
+    drift : sequence of LayerDrift
+        Of the layers that could be compared.
+    config : Config
+
+    Returns
+    -------
+    tuple of Finding
+        One per layer of the baseline.
+    """
+    level: Level = "warning" if config.levels["parity"] == "warning" else "error"
+    measured = {layer.layer: layer for layer in drift}
+    found = []
+    for name in (layer.name for layer in baseline.layers):
+        layer = measured.get(name)
+        if layer is None:
+            reason = "not tested: the candidate has no layer of as many units and the same grid"
+            found.append(Finding("parity", level, "untested", name, reason))
+            continue
+        message = (
+            f"activations differ by {layer.relative_rms:.2%} (RMS, of {layer.images} images), "
+            f"{config.parity:.2%} may be"
+        )
+        per_image = (
+            f"cosine {layer.cosine:.6f}, largest difference {layer.largest:.4g} of {layer.highest:.4g}",
+            f"worst unit {layer.worst_unit}: {layer.worst_rms:.2%}",
+        )
+        status: Status = "passed" if layer.relative_rms <= config.parity else "failed"
+        found.append(Finding("parity", level, status, name, message, per_image))
+    return tuple(found)
+
+
+class _Forward:
+    def __init__(self, side: Side, provider: str) -> None:
+        self._session = open_session(side.network, side.layers, provider=provider)
+        self._preparer = Preparer(side.preprocessing, side.network.input, side.network.size)
+
+    def __call__(self, pictures: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
+        inputs = np.empty((len(pictures), *self._preparer.shape), self._preparer.dtype)
+        for picture, place in zip(pictures, inputs, strict=True):
+            self._preparer(picture, place)
+        return self._session(inputs)
+
+
+class _Sums:
+    """Sums over images, by unit."""
+
+    def __init__(self, units: int) -> None:
+        self._difference = np.zeros(units)
+        self._first = np.zeros(units)
+        self._second = np.zeros(units)
+        self._product = np.zeros(units)
+        self._largest = self._highest = 0.0
+
+    def add(self, one: NDArray[np.float32], two: NDArray[np.float32]) -> None:
+        a, b = one.astype(np.float64), two.astype(np.float64)
+        over = (0, 2, 3)
+        self._difference += np.square(a - b).sum(axis=over)
+        self._first += np.square(a).sum(axis=over)
+        self._second += np.square(b).sum(axis=over)
+        self._product += (a * b).sum(axis=over)
+        self._largest = max(self._largest, float(np.abs(a - b).max(initial=0.0)))
+        self._highest = max(self._highest, float(np.abs(a).max(initial=0.0)))
+
+    def drift(self, layer: str, images: int) -> LayerDrift:
+        rms = np.array([_relative(d, f) for d, f in zip(self._difference, self._first, strict=True)])
+        norm = float(np.sqrt(self._first.sum() * self._second.sum()))
+        same = not self._first.any() and not self._second.any()
+        worst = int(rms.argmax())
+        return LayerDrift(
+            layer=layer,
+            images=images,
+            relative_rms=_relative(self._difference.sum(), self._first.sum()),
+            cosine=1.0 if same else float(self._product.sum()) / norm if norm else 0.0,
+            largest=self._largest,
+            highest=self._highest,
+            worst_unit=worst,
+            worst_rms=float(rms[worst]),
+        )
+
+
+def _relative(difference: float, reference: float) -> float:
+    """Root of a ratio of sums of squares; infinite where something differs from nothing."""
+    if reference > 0:
+        return float(np.sqrt(difference / reference))
+    return 0.0 if difference == 0 else float("inf")

@@ -1,0 +1,1 @@
+"""What commands print: tables, progress, verdicts; data on stdout, everything else on stderr."""

@@ -1,0 +1,420 @@
+"""Activation maps reduced to the cells that can still matter, in one visit to each map.
+
+A label pixel lies between four cells. It can be above a threshold only if one of the four is, so a map is
+kept as its cells above the unit's bound and their eight neighbours each: every interpolation that can come
+out above the threshold finds all four of its corners. A map whose largest cell does not exceed the bound is
+dropped as a whole.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from onnxdissect.core.arena import Arena
+from onnxdissect.core.sparse_maps import SparseMaps
+
+__all__ = ["SparseEncoder", "cache_path", "compilations", "refilter"]
+
+_Kind = TypeVar("_Kind", np.unsignedinteger, np.float32)
+
+# Finite float32 values, as the order-preserving integers of `_extremes`, lie strictly between these two.
+_KEY_INF = np.int32(0x7F800000)
+_KEY_MINUS_INF = np.int32(-0x7F800001)
+# Cells that are looked at together before any of them is.
+_BLOCK = 16
+
+
+class SparseEncoder:
+    """What remains of one layer's activations in a run of images; filled batch by batch, by one thread.
+
+    Parameters
+    ----------
+    images : int
+        How many images may come between two calls of `drain`.
+    units : int
+        Units of the layer.
+    shape : tuple of int
+        (h, w) of the layer.
+
+    Attributes
+    ----------
+    maxima : ndarray of float32, shape (images, units)
+        Largest value of each map that has come.
+    images : int
+        How many images have come.
+    used : int
+        How many cells remain of them.
+    """
+
+    def __init__(self, images: int, units: int, shape: tuple[int, int]) -> None:
+        h, w = shape
+        self._shape = shape
+        self.maxima: NDArray[np.float32] = np.empty((images, units), np.float32)
+        self.images = 0
+        self.used = 0
+        self._image_starts = np.zeros(images + 1, np.int64)
+        self._units = np.empty(images * units, np.int32)
+        self._starts = np.zeros(images * units + 1, np.int64)
+        self._cells: NDArray[np.unsignedinteger] = np.empty(0, cell_type(shape))
+        self._values = np.empty(0, np.float32)
+        self._scratch = np.zeros((2 * h + 2, w), np.uint8)
+
+    def add(self, activations: NDArray[np.float32], bounds: NDArray[np.float32]) -> int:
+        """Take in the next images.
+
+        Parameters
+        ----------
+        activations : ndarray of float32, shape (n, units, h, w)
+            C-contiguous activations.
+        bounds : ndarray of float32, shape (units,)
+            Lower bound on each unit's threshold.
+
+        Returns
+        -------
+        int
+            Flat index ``image * units + unit`` of the first map holding NaN or infinity, -1 if there is
+            none. If there is one, what remains is of no use.
+        """
+        n, units = activations.shape[:2]
+        if activations.dtype != np.float32 or not activations.flags.c_contiguous:
+            raise TypeError("a sieve needs C-contiguous float32 activations")
+        if units != self.maxima.shape[1] or activations.shape[2:] != self._shape or bounds.shape != (units,):
+            raise ValueError(f"activations of shape {activations.shape} do not fit the layer")
+        if self.images + n > self.maxima.shape[0]:
+            raise ValueError(f"{self.maxima.shape[0]} images were announced, more have come")
+        # One cell more is written, and left, by the gathering loop.
+        arena = self.used + activations.size + 1
+        if self._values.size < arena:
+            self._values = _larger(self._values, self.used, arena)
+            self._cells = _larger(self._cells, self.used, arena)
+        damaged = _encode(
+            activations,
+            bounds,
+            self.images,
+            self.maxima,
+            self._image_starts,
+            self._units,
+            self._starts,
+            self._cells,
+            self._values,
+            self._scratch,
+        )
+        self.images += n
+        self.used = int(self._starts[self._image_starts[self.images]])
+        return int(damaged)
+
+    def sparse_maps(self, first: int = 0) -> SparseMaps:
+        """Give what remains so far.
+
+        Parameters
+        ----------
+        first : int
+            Leave out the images before this one.
+
+        Returns
+        -------
+        SparseMaps
+            Views; good until the next call.
+        """
+        image_starts = self._image_starts[first : self.images + 1]
+        begin, end = int(image_starts[0]), int(image_starts[-1])
+        starts = self._starts[begin : end + 1]
+        return SparseMaps(
+            shape=self._shape,
+            image_starts=image_starts - begin,
+            units=self._units[begin:end],
+            starts=starts - starts[0],
+            cells=self._cells[starts[0] : starts[-1]],
+            values=self._values[starts[0] : starts[-1]],
+        )
+
+    def drain(self, arena: Arena) -> SparseMaps:
+        """Give what remains of all images, and forget them.
+
+        Parameters
+        ----------
+        arena : Arena
+            Where to put it: the sieve's own arrays, which could hold far more, are used again.
+
+        Returns
+        -------
+        SparseMaps
+        """
+        drained = arena.take_in(self.sparse_maps())
+        self.images = self.used = 0
+        return drained
+
+
+def _larger(array: NDArray[_Kind], used: int, arena: int) -> NDArray[_Kind]:
+    larger = np.empty(arena, array.dtype)
+    larger[:used] = array[:used]
+    return larger
+
+
+def cell_type(shape: tuple[int, int]) -> type[np.unsignedinteger]:
+    """Smallest integers that number the cells of a map.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (h, w).
+
+    Returns
+    -------
+    type
+    """
+    return np.uint16 if shape[0] * shape[1] <= 65536 else np.uint32
+
+
+def refilter(sparse_maps: SparseMaps, bounds: NDArray[np.float32]) -> SparseMaps:
+    """Drop the maps and cells that risen bounds no longer ask for.
+
+    Parameters
+    ----------
+    sparse_maps : SparseMaps
+        Kept relative to lower bounds. Overwritten.
+    bounds : ndarray of float32, shape (units,)
+        Lower bounds that have risen since.
+
+    Returns
+    -------
+    SparseMaps
+        What a `SparseEncoder` would have kept under these bounds: views of the given arrays.
+    """
+    h, w = sparse_maps.shape
+    _refilter(
+        (
+            sparse_maps.image_starts,
+            sparse_maps.units,
+            sparse_maps.starts,
+            sparse_maps.cells,
+            sparse_maps.values,
+        ),
+        bounds,
+        np.zeros((2 * h + 2, w), np.uint8),
+        np.zeros((h + 2) * (w + 1) + 1, np.uint8),
+    )
+    kept = int(sparse_maps.image_starts[-1])
+    size = int(sparse_maps.starts[kept])
+    return SparseMaps(
+        shape=sparse_maps.shape,
+        image_starts=sparse_maps.image_starts,
+        units=sparse_maps.units[:kept],
+        starts=sparse_maps.starts[: kept + 1],
+        cells=sparse_maps.cells[:size],
+        values=sparse_maps.values[:size],
+    )
+
+
+def cache_path() -> Path:
+    """Folder in which compiled kernels are kept."""
+    return Path(_encode.stats.cache_path)
+
+
+def compilations() -> int:
+    """Count how often this process compiled the sieve rather than found it compiled.
+
+    Returns
+    -------
+    int
+    """
+    return sum(_encode.stats.cache_misses.values())
+
+
+@njit(cache=True, nogil=True)
+def _encode(activations, bounds, done, maxima, image_starts, unit_of, starts, cells, values, scratch):
+    n, units, h, w = activations.shape
+    bits = activations.view(np.int32)
+    keys = maxima.view(np.int32)
+    record = image_starts[done]
+    at = starts[record]
+    damaged = -1
+    for image in range(n):
+        for unit in range(units):
+            low, high = _extremes(bits[image, unit].reshape(h * w))
+            if (high >= _KEY_INF or low <= _KEY_MINUS_INF) and damaged < 0:
+                damaged = image * units + unit
+            keys[done + image, unit] = np.int32(high ^ ((high >> np.int32(31)) & np.int32(0x7FFFFFFF)))
+            if maxima[done + image, unit] > bounds[unit]:
+                at += _keep(activations[image, unit], bounds[unit], cells[at:], values[at:], scratch)
+                unit_of[record] = unit
+                record += 1
+                starts[record] = at
+        image_starts[done + image + 1] = record
+    return damaged
+
+
+@njit(cache=True, nogil=True)
+def _refilter(sparse_maps, bounds, scratch, near):
+    """Move what stays to the front; nothing is written to before it has been read."""
+    image_starts, unit_of, starts, cells, values = sparse_maps
+    w = scratch.shape[1]
+    h = scratch.shape[0] // 2 - 1
+    old = 0
+    end = 0
+    record = 0
+    at = 0
+    for image in range(image_starts.shape[0] - 1):
+        stop = image_starts[image + 1]
+        while old < stop:
+            unit = unit_of[old]
+            begin = end
+            end = starts[old + 1]
+            old += 1
+            if end - begin < h * w:
+                size = _thin_map(
+                    cells[begin:end], values[begin:end], bounds[unit], w, near, cells[at:], values[at:]
+                )
+            elif values[begin:end].max() > bounds[unit]:
+                size = _keep(values[begin:end].reshape(h, w), bounds[unit], cells[at:], values[at:], scratch)
+            else:
+                size = 0
+            if size:
+                at += size
+                unit_of[record] = unit
+                record += 1
+                starts[record] = at
+        image_starts[image + 1] = record
+
+
+@njit(cache=True, nogil=True)
+def _thin_map(cells, values, bound, w, near, new_cells, new_values):
+    # A column more than the map has keeps the end of a row from touching the next row's beginning.
+    pitch = w + 1
+    hot = 0
+    row = 0
+    for i in range(cells.shape[0]):
+        if values[i] > bound:
+            while cells[i] >= (row + 1) * w:
+                row += 1
+            _surround(near, cells[i] + row, pitch, 1)
+            hot += 1
+    if hot == 0:
+        return 0
+    size = 0
+    row = 0
+    for i in range(cells.shape[0]):
+        cell = cells[i]
+        value = values[i]
+        while cell >= (row + 1) * w:
+            row += 1
+        # A neighbour of a cell above the new bound was one of a cell above the old bound.
+        new_cells[size] = cell
+        new_values[size] = value
+        size += near[cell + row + pitch + 1]
+    row = 0
+    for i in range(size):
+        if new_values[i] > bound:
+            while new_cells[i] >= (row + 1) * w:
+                row += 1
+            _surround(near, new_cells[i] + row, pitch, 0)
+    return size
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _surround(near, place, pitch, mark):
+    for line in range(place, place + 3 * pitch, pitch):
+        near[line] = mark
+        near[line + 1] = mark
+        near[line + 2] = mark
+
+
+@njit(cache=True, nogil=True)
+def _extremes(bits):
+    # Comparing integers lets LLVM vectorise: a float maximum that respects NaN does not.
+    high = np.int32(-2147483648)
+    low = np.int32(2147483647)
+    for j in range(bits.shape[0]):
+        b = bits[j]
+        key = np.int32(b ^ ((b >> np.int32(31)) & np.int32(0x7FFFFFFF)))
+        high = max(high, key)
+        low = min(low, key)
+    return low, high
+
+
+@njit(cache=True, nogil=True)
+def _keep(activation, bound, cells, values, scratch):
+    """Keep the cells above the bound and their neighbours; return how many."""
+    h, w = activation.shape
+    keep = scratch[h + 2 :]
+    size = _mark(activation, bound, scratch[: h + 2], keep)
+    if 4 * size < 3 * h * w:
+        _take(activation, keep, cells, values)
+        return size
+    # Nearly everything: all of it is quicker, now and when it is thinned.
+    flat = activation.reshape(h * w)
+    for cell in range(h * w):
+        cells[cell] = cell
+        values[cell] = flat[cell]
+    return h * w
+
+
+@njit(cache=True, nogil=True)
+def _mark(activation, bound, wide, keep):
+    """Set ``keep`` to the cells above the bound and their neighbours; return how many there are.
+
+    ``wide`` holds the cells above the bound and those beside them, with an empty row above and below. Every
+    inner loop is over bytes without a branch, so that it vectorises.
+    """
+    h, w = activation.shape
+    for i in range(h):
+        row = activation[i]
+        beside = wide[i + 1]
+        hot = 0
+        for j in range(w):
+            beside[j] = row[j] > bound
+            hot += row[j] > bound
+        if hot == 0 or w == 1:
+            continue
+        line = keep[i]
+        line[0] = beside[0] | beside[1]
+        for j in range(1, w - 1):
+            line[j] = beside[j - 1] | beside[j] | beside[j + 1]
+        line[w - 1] = beside[w - 2] | beside[w - 1]
+        for j in range(w):
+            beside[j] = line[j]
+    count = 0
+    for i in range(h):
+        line = keep[i]
+        above = wide[i]
+        here = wide[i + 1]
+        below = wide[i + 2]
+        for j in range(w):
+            line[j] = above[j] | here[j] | below[j]
+            count += above[j] | here[j] | below[j]
+    return count
+
+
+@njit(cache=True, nogil=True)
+def _take(activation, keep, cells, values):
+    """Gather the marked cells; one cell past the last of them is written to as well."""
+    h, w = keep.shape
+    at = 0
+    for i in range(h):
+        line = keep[i]
+        marked = 0
+        for j in range(w):
+            marked |= line[j]
+        if marked == 0:
+            continue
+        row = activation[i]
+        whole = w - w % _BLOCK
+        for start in range(0, whole, _BLOCK):
+            marked = 0
+            for j in range(_BLOCK):
+                marked |= line[start + j]
+            if marked:
+                # Writing always and moving on sometimes is quicker than a branch nobody can predict.
+                for j in range(start, start + _BLOCK):
+                    cells[at] = i * w + j
+                    values[at] = row[j]
+                    at += line[j]
+        for j in range(whole, w):
+            cells[at] = i * w + j
+            values[at] = row[j]
+            at += line[j]

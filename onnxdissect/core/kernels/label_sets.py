@@ -1,0 +1,168 @@
+"""The sets of concepts that pixels hold, numbered within each image."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from onnxdissect.core.sparse_maps import Annotations, PackedAnnotations
+
+__all__ = ["unpack"]
+
+
+def unpack(packed: PackedAnnotations, grids: NDArray[np.int64]) -> Annotations:
+    """Make annotations ready for counting.
+
+    Parameters
+    ----------
+    packed : PackedAnnotations
+        Annotations of a chunk of images.
+    grids : ndarray of int64, shape (grids, 2)
+        Label grids that ``packed.grid_of`` refers to.
+
+    Returns
+    -------
+    Annotations
+    """
+    pixels = grids[packed.grid_of].prod(axis=1)
+    pixel_starts = np.concatenate([[0], np.cumsum(pixels)]).astype(np.int64)
+    label_sets = np.zeros(pixel_starts[-1], np.int32)
+    # A mixture ends where a run of some plane does, so no plane adds more of them than there are runs.
+    planes = np.diff(packed.plane_starts) // pixels
+    arena = int(planes.max()) * (packed.run_labels.size + int(planes.sum())) + pixels.size
+    # No more runs lie over one another in an image than there are in its planes, or than it has pixels.
+    most = min(int(pixels.max(initial=1)), packed.run_labels.size + int(planes.max(initial=0)) + 1)
+    parents = np.empty(arena, np.int32)
+    labels = np.empty(arena, np.int32)
+    label_set_starts = np.zeros(pixels.size + 1, np.int64)
+    total = _mix(
+        packed.run_labels,
+        packed.run_lengths,
+        planes,
+        pixel_starts,
+        label_sets,
+        (parents, labels, np.empty(arena, np.int32), np.empty(arena, np.int32)),
+        label_set_starts,
+        (
+            np.empty(most, np.int64),
+            np.empty(most, np.int32),
+            np.empty(most, np.int64),
+            np.empty(most, np.int32),
+        ),
+    )
+    part_starts = np.zeros(total + 1, np.int64)
+    parts = _resolve(parents[:total], labels[:total], part_starts)
+    return Annotations(
+        label_sets=label_sets,
+        pixel_starts=pixel_starts,
+        parts=parts,
+        part_starts=part_starts,
+        label_set_starts=label_set_starts,
+        grid_of=packed.grid_of,
+        image_labels=packed.image_labels,
+        image_label_starts=packed.image_label_starts,
+        has_category=packed.has_category,
+    )
+
+
+@njit(cache=True, nogil=True)
+def _mix(run_labels, run_lengths, planes, pixel_starts, label_sets, tree, label_set_starts, scratch):
+    """Give numbers to the mixtures.
+
+    Each is another one and a concept, so that they form a tree in every image. Plane after plane is laid over
+    runs of equal mixtures; pixels are written only in the end.
+    """
+    parents, _, children, _ = tree
+    ends, numbers, new_ends, new_numbers = scratch
+    known = np.full(1024, -1, np.int64)
+    met = np.empty(1024, np.int32)
+    total = 0
+    run = -1
+    left = 0
+    for image in range(planes.shape[0]):
+        pixels = pixel_starts[image + 1] - pixel_starts[image]
+        root = total
+        parents[root] = -1
+        children[root] = -1
+        total += 1
+        runs = 1
+        ends[0] = pixels
+        numbers[0] = 0
+        for _ in range(planes[image]):
+            under = 0
+            at = 0
+            new_runs = 0
+            while at < pixels:
+                while left == 0:
+                    run += 1
+                    left = int(run_lengths[run])
+                stop = min(at + left, ends[under])
+                number = numbers[under]
+                if run_labels[run]:
+                    concept = np.int32(run_labels[run]) - 1
+                    # The list of children is long where colours are; most pairs have been met before.
+                    key = (np.int64(image) << 48) | (np.int64(number) << 16) | concept
+                    slot = (number * 37 + concept) & (known.shape[0] - 1)
+                    if known[slot] != key:
+                        known[slot] = key
+                        met[slot] = _child(tree, root + number, concept, total) - root
+                        total = max(total, root + met[slot] + 1)
+                    number = met[slot]
+                if new_runs > 0 and new_numbers[new_runs - 1] == number:
+                    new_ends[new_runs - 1] = stop
+                else:
+                    new_ends[new_runs] = stop
+                    new_numbers[new_runs] = number
+                    new_runs += 1
+                left -= stop - at
+                at = stop
+                under += at == ends[under]
+            ends, new_ends = new_ends, ends
+            numbers, new_numbers = new_numbers, numbers
+            runs = new_runs
+        at = pixel_starts[image]
+        for i in range(runs):
+            stop = pixel_starts[image] + ends[i]
+            label_sets[at:stop] = numbers[i]
+            at = stop
+        label_set_starts[image + 1] = total
+    return total
+
+
+@njit(cache=True, nogil=True)
+def _child(tree, parent, concept, total):
+    """Find a mixture and a concept more; it is the next one if it is new."""
+    parents, labels, children, siblings = tree
+    child = children[parent]
+    while child >= 0 and labels[child] != concept:
+        child = siblings[child]
+    if child < 0:
+        child = total
+        parents[child] = parent
+        labels[child] = concept
+        children[child] = -1
+        siblings[child] = children[parent]
+        children[parent] = child
+    return child
+
+
+@njit(cache=True, nogil=True)
+def _resolve(parents, labels, part_starts):
+    """List the concepts of every mixture."""
+    for mixture in range(parents.shape[0]):
+        size = (
+            0
+            if parents[mixture] < 0
+            else part_starts[parents[mixture] + 1] - part_starts[parents[mixture]] + 1
+        )
+        part_starts[mixture + 1] = part_starts[mixture] + size
+    parts = np.empty(part_starts[-1], np.int32)
+    for mixture in range(parents.shape[0]):
+        at = part_starts[mixture]
+        ancestor = mixture
+        while parents[ancestor] >= 0:
+            parts[at] = labels[ancestor]
+            at += 1
+            ancestor = parents[ancestor]
+    return parts

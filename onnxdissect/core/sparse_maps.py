@@ -1,0 +1,224 @@
+"""What the pass keeps of a chunk of images, and the counts that come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxdissect.data.annotation import Annotation
+
+__all__ = ["Annotations", "Counts", "PackedAnnotations", "SparseMaps", "pack"]
+
+
+@dataclass(frozen=True, slots=True)
+class SparseMaps:
+    """Surviving activation maps of one layer in a chunk of images, by image and then by unit.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (h, w) of the layer.
+    image_starts : ndarray of int64, shape (images + 1,)
+        Where each image's records begin.
+    units : ndarray of int32, shape (records,)
+        Unit of each record, ascending within an image.
+    starts : ndarray of int64, shape (records + 1,)
+        Where each record's cells begin.
+    cells : ndarray of uint16 or uint32
+        Flat index ``row * w + column`` of each kept cell, ascending within a record.
+    values : ndarray of float32
+        Activation of each kept cell.
+    """
+
+    shape: tuple[int, int]
+    image_starts: NDArray[np.int64]
+    units: NDArray[np.int32]
+    starts: NDArray[np.int64]
+    cells: NDArray[np.unsignedinteger]
+    values: NDArray[np.float32]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return _nbytes(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Annotations:
+    """Annotations of a chunk of images, ready for the kernels.
+
+    A pixel may hold several concepts. The sets of concepts that occur in an image, its mixtures, are few, so
+    that a mask counts one number per pixel, and concepts only once per mixture.
+
+    Attributes
+    ----------
+    label_sets : ndarray of int32
+        Mixture of each pixel, row by row, image after image; numbered within the image.
+    pixel_starts : ndarray of int64, shape (images + 1,)
+        Where each image's pixels begin.
+    parts : ndarray of int32
+        Concepts of each mixture, mixture after mixture, image after image.
+    part_starts : ndarray of int64, shape (mixtures + 1,)
+        Where each mixture's concepts begin.
+    label_set_starts : ndarray of int64, shape (images + 1,)
+        Where each image's mixtures begin in `part_starts`.
+    grid_of : ndarray of int64, shape (images,)
+        Which of the data set's label grids each image has.
+    image_labels : ndarray of int64
+        Concepts that cover a whole image, image after image.
+    image_label_starts : ndarray of int64, shape (images + 1,)
+        Where each image's begin.
+    has_category : ndarray of bool, shape (images, categories)
+        Which categories each image carries: it is in D_g.
+    """
+
+    label_sets: NDArray[np.int32]
+    pixel_starts: NDArray[np.int64]
+    parts: NDArray[np.int32]
+    part_starts: NDArray[np.int64]
+    label_set_starts: NDArray[np.int64]
+    grid_of: NDArray[np.int64]
+    image_labels: NDArray[np.int64]
+    image_label_starts: NDArray[np.int64]
+    has_category: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return self.grid_of.size
+
+
+@dataclass(frozen=True, slots=True)
+class PackedAnnotations:
+    """Annotations with their planes as runs of equal labels, a tenth of the memory.
+
+    Attributes
+    ----------
+    run_labels : ndarray of uint16
+    run_lengths : ndarray of uint32
+    plane_starts, grid_of, image_labels, image_label_starts, has_category : ndarray
+        As in `Annotations`.
+    """
+
+    run_labels: NDArray[np.uint16]
+    run_lengths: NDArray[np.uint32]
+    plane_starts: NDArray[np.int64]
+    grid_of: NDArray[np.int64]
+    image_labels: NDArray[np.int64]
+    image_label_starts: NDArray[np.int64]
+    has_category: NDArray[np.bool_]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return _nbytes(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Accumulators of one layer (paper section 3.3); the kernels add to them in place.
+
+    Attributes
+    ----------
+    intersection : ndarray of int64, shape (quantiles, units, concepts)
+        Mask pixels that hold the concept.
+    activation : ndarray of int64, shape (quantiles, units, categories)
+        Mask pixels in images that carry the category.
+    activation_overlap : ndarray of int64, shape (quantiles, units, categories)
+        Mask pixels in images where the category overlaps the mask.
+    activation_total : ndarray of int64, shape (quantiles, units)
+        Mask pixels in all images.
+    top_masks : ndarray of uint8, shape (quantiles, units, top, bytes)
+        Masks of each unit's top images: row-major bits as of ``np.packbits``.
+    """
+
+    intersection: NDArray[np.int64]
+    activation: NDArray[np.int64]
+    activation_overlap: NDArray[np.int64]
+    activation_total: NDArray[np.int64]
+    top_masks: NDArray[np.uint8]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return _nbytes(self)
+
+    @classmethod
+    def zeros(
+        cls, quantiles: int, units: int, concepts: int, categories: int, top: int, mask_bytes: int
+    ) -> Counts:
+        """Make counts of nothing."""
+        return cls(
+            intersection=np.zeros((quantiles, units, concepts), np.int64),
+            activation=np.zeros((quantiles, units, categories), np.int64),
+            activation_overlap=np.zeros((quantiles, units, categories), np.int64),
+            activation_total=np.zeros((quantiles, units), np.int64),
+            top_masks=np.zeros((quantiles, units, top, mask_bytes), np.uint8),
+        )
+
+
+def pack(
+    annotations: Sequence[Annotation],
+    grids: NDArray[np.int64],
+    category_of: NDArray[np.int64],
+    categories: int,
+) -> tuple[PackedAnnotations, NDArray[np.int64]]:
+    """Gather the annotations of a chunk of images.
+
+    Parameters
+    ----------
+    annotations : sequence of Annotation
+        One per image.
+    grids : ndarray of int64, shape (grids, 2)
+        The data set's distinct label grids.
+    category_of : ndarray of int64, shape (concepts,)
+        Primary category of each concept.
+    categories : int
+        How many categories there are.
+
+    Returns
+    -------
+    packed : PackedAnnotations
+    truths : ndarray of int64, shape (images, concepts)
+        |L_c(x)|: pixels of each image that hold each concept.
+    """
+    known = {(int(sh), int(sw)): g for g, (sh, sw) in enumerate(grids)}
+    images, concepts = len(annotations), category_of.size
+    plane_starts = _starts([a.planes.size for a in annotations])
+    flat = np.concatenate([a.planes.ravel() for a in annotations] or [np.empty(0, np.uint16)])
+    begins = np.ones(flat.size, np.bool_)
+    np.not_equal(flat[1:], flat[:-1], out=begins[1:])
+    # No run goes on from one image to the next: pixels are counted run by run.
+    begins[plane_starts[:-1][plane_starts[:-1] < flat.size]] = True
+    edges = np.append(np.flatnonzero(begins), flat.size)
+    labels, lengths = flat[edges[:-1]], np.diff(edges)
+    of_image = np.repeat(np.arange(images), np.diff(np.searchsorted(edges, plane_starts)))
+    truths = np.bincount(of_image * (concepts + 1) + labels, lengths, images * (concepts + 1))
+    truths = truths.astype(np.int64).reshape(images, concepts + 1)[:, 1:]
+    for truth, annotation in zip(truths, annotations, strict=True):
+        truth[annotation.image_labels] = annotation.grid[0] * annotation.grid[1]
+    has_category = np.zeros((images, categories), np.bool_)
+    image, concept = np.nonzero(truths)
+    has_category[image, category_of[concept]] = True
+    packed = PackedAnnotations(
+        run_labels=labels,
+        run_lengths=lengths.astype(np.uint32),
+        plane_starts=plane_starts,
+        grid_of=np.array([known[a.grid] for a in annotations], np.int64),
+        image_labels=np.concatenate([a.image_labels for a in annotations] or [np.empty(0, np.int64)]).astype(
+            np.int64
+        ),
+        image_label_starts=_starts([a.image_labels.size for a in annotations]),
+        has_category=has_category,
+    )
+    return packed, truths
+
+
+def _starts(sizes: Sequence[int]) -> NDArray[np.int64]:
+    return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+
+
+def _nbytes(record: SparseMaps | PackedAnnotations | Counts) -> int:
+    held = (getattr(record, field.name) for field in fields(record))
+    return sum(value.nbytes for value in held if isinstance(value, np.ndarray))

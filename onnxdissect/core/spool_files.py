@@ -1,0 +1,217 @@
+"""The part of a spool that is on disk: files of chunks, made smaller as bounds rise."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from io import BufferedReader
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from onnxdissect.core.arena import pages
+from onnxdissect.core.sparse_maps import PackedAnnotations, SparseMaps
+from onnxdissect.storage.files import replacing
+
+__all__ = ["Chunk", "SpoolFiles"]
+
+# Chunks of a file that are tried before all of it is written anew, and what has to be gained by it.
+_TRIED = 4
+_WORTHWHILE = 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A run of consecutive images, as the tally will want them.
+
+    Attributes
+    ----------
+    start : int
+        Number of the first image.
+    annotations : PackedAnnotations
+        What the images show.
+    layers : tuple of SparseMaps
+        Surviving maps, one entry per dissected layer.
+    """
+
+    start: int
+    annotations: PackedAnnotations
+    layers: tuple[SparseMaps, ...]
+
+    def __len__(self) -> int:
+        return self.annotations.grid_of.size
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return self.annotations.nbytes + sum(layer.nbytes for layer in self.layers)
+
+
+class SpoolFiles:
+    """Files of chunks in a folder, in no particular order. One thread at a time may use them.
+
+    A file is never changed once it is written. One that is replaced by a smaller one stays as long as a
+    saved state may name it.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they are. Must exist.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._files: list[Path] = []
+        self._next = 0
+        self._named: set[Path] = set()
+        self._replaced: list[Path] = []
+
+    def __iter__(self) -> Iterator[Chunk]:
+        """All chunks, file by file."""
+        for path in self._files:
+            yield from _chunks(path)
+
+    def write(self, chunks: Iterable[Chunk]) -> None:
+        """Write one more file.
+
+        Parameters
+        ----------
+        chunks : iterable of Chunk
+
+        Raises
+        ------
+        OutputError
+            If the disk does not take it.
+        """
+        self._files.append(self._written(chunks))
+
+    def refilter(self, refiltered: Callable[[Chunk], Chunk]) -> None:
+        """Write the file that has waited longest anew, if that makes it much smaller.
+
+        Called once for each file that is written, this keeps all of them together within a small multiple of
+        what the bounds ask for, at about twice the writing.
+
+        Parameters
+        ----------
+        refiltered : callable
+            Gives a chunk without what the bounds no longer ask for; may overwrite it.
+
+        Raises
+        ------
+        OutputError
+            If the disk does not take it.
+        """
+        if not self._files:
+            return
+        # The first has waited longest; new ones and those that had their turn go to the end.
+        old = self._files.pop(0)
+        self._files.append(old)
+        before = after = 0
+        for chunk in islice(_chunks(old), _TRIED):
+            before += chunk.nbytes
+            after += refiltered(chunk).nbytes
+        if after > _WORTHWHILE * before:
+            return
+        self._files[-1] = self._written(map(refiltered, _chunks(old)))
+        if old in self._named:
+            self._replaced.append(old)
+        else:
+            old.unlink()
+
+    def names(self) -> list[tuple[int, int]]:
+        """Give the number and the size in bytes of each file, for `restore`."""
+        return [(int(path.stem.removeprefix("spool-")), path.stat().st_size) for path in self._files]
+
+    def named(self) -> None:
+        """Be told that a state has been saved that names these files, and no other state will be used."""
+        for path in self._replaced:
+            path.unlink()
+        self._replaced = []
+        self._named = set(self._files)
+
+    def restore(self, names: Sequence[tuple[int, int]]) -> bool:
+        """Take up the files that a saved state names, and remove all others.
+
+        Parameters
+        ----------
+        names : sequence of (int, int)
+            As `names` gave them.
+
+        Returns
+        -------
+        bool
+            Whether all of them are there, whole.
+        """
+        files = [self._path(number) for number, _ in names]
+        sizes = [path.stat().st_size if path.exists() else -1 for path in files]
+        if sizes != [size for _, size in names]:
+            return False
+        for path in self._folder.glob("spool-*"):
+            if path not in files:
+                path.unlink()
+        self._files = files
+        self._named = set(files)
+        self._next = max((number for number, _ in names), default=-1) + 1
+        return True
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"spool-{number:06d}.bin"
+
+    def _written(self, chunks: Iterable[Chunk]) -> Path:
+        path = self._path(self._next)
+        with replacing(path) as file:
+            for chunk in chunks:
+                _write(file, chunk)
+        self._next += 1
+        return path
+
+
+# Kernels would be compiled anew for arrays that are not aligned, or that cannot be written to.
+_ALIGNMENT = 8
+# What a chunk's arrays are called, in the order of a file: those of its annotations, those of each layer.
+_ANNOTATIONS = tuple(field.name for field in fields(PackedAnnotations))
+_RECORDS = tuple(field.name for field in fields(SparseMaps) if field.name != "shape")
+
+
+def _write(file: BinaryIO, chunk: Chunk) -> None:
+    """Write a chunk as one block: a line that says what is in it, then the bytes of its arrays."""
+    arrays = [np.ascontiguousarray(getattr(chunk.annotations, name)) for name in _ANNOTATIONS]
+    for layer in chunk.layers:
+        arrays += [np.ascontiguousarray(getattr(layer, name)) for name in _RECORDS]
+    described = [(array.dtype.str, array.shape) for array in arrays]
+    header = {"start": chunk.start, "maps": [layer.shape for layer in chunk.layers], "arrays": described}
+    file.write(json.dumps(header).encode() + b"\n")
+    for array in arrays:
+        file.write(array.data)
+        file.write(bytes(-array.nbytes % _ALIGNMENT))
+
+
+def _chunks(path: Path) -> Iterator[Chunk]:
+    with path.open("rb") as file:
+        while (chunk := _read(file)) is not None:
+            yield chunk
+
+
+def _read(file: BufferedReader) -> Chunk | None:
+    line = file.readline()
+    if not line:
+        return None
+    header = json.loads(line)
+    kinds = [(np.dtype(dtype), tuple(shape)) for dtype, shape in header["arrays"]]
+    sizes = [dtype.itemsize * math.prod(shape) for dtype, shape in kinds]
+    places = np.cumsum([0, *(-(-size // _ALIGNMENT) * _ALIGNMENT for size in sizes)]).tolist()
+    block = pages(places[-1])
+    file.readinto(block.data)
+    arrays = iter(
+        block[at : at + size].view(dtype).reshape(shape)
+        for at, size, (dtype, shape) in zip(places, sizes, kinds, strict=False)
+    )
+    annotations = PackedAnnotations(**{name: next(arrays) for name in _ANNOTATIONS})
+    layers = tuple(
+        SparseMaps(shape=(h, w), **{name: next(arrays) for name in _RECORDS}) for h, w in header["maps"]
+    )
+    return Chunk(header["start"], annotations, layers)

@@ -1,0 +1,221 @@
+"""index.csv: which image has which annotations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from onnxdissect.data.broden.tables import Row, Table, read_table
+from onnxdissect.data.groups import GROUP_COLUMN, GroupOf, group_rule
+from onnxdissect.data.vocabulary import Vocabulary
+from onnxdissect.errors import DataFormatError, nearest
+
+__all__ = ["COLUMNS", "Entry", "IndexProblem", "read_index"]
+
+COLUMNS = ("image", "split", "ih", "iw", "sh", "sw")
+"""What index.csv tells of an image, before its column per category."""
+
+
+class Entry(NamedTuple):
+    """An image of the index. Not a dataclass: there are tens of thousands, made at every start.
+
+    Attributes
+    ----------
+    line : int
+        Line in index.csv.
+    image : str
+        Path inside the images folder, with forward slashes.
+    split : str
+    size : tuple of int
+        (ih, iw), of the image.
+    grid : tuple of int
+        (sh, sw), of its label maps.
+    maps : tuple of str
+        Paths of its label maps, without repeats. A label map's category does not matter: a number counts
+        as its concept wherever it is found.
+    image_labels : tuple of int
+        Label numbers that hold for the image as a whole, without repeats.
+    annotated : tuple of int
+        Categories with a cell that is not empty, as positions in category.csv.
+    group : str
+        What the image is one of, such as a film; empty where it stands for itself.
+    """
+
+    line: int
+    image: str
+    split: str
+    size: tuple[int, int]
+    grid: tuple[int, int]
+    maps: tuple[str, ...]
+    image_labels: tuple[int, ...]
+    annotated: tuple[int, ...]
+    group: str
+
+
+class IndexProblem(NamedTuple):
+    """Something wrong with a row of index.csv.
+
+    Attributes
+    ----------
+    line : int
+    message : str
+    """
+
+    line: int
+    message: str
+
+
+def read_index(
+    path: Path, vocabulary: Vocabulary, groups: str | None = None
+) -> tuple[tuple[Entry, ...], tuple[IndexProblem, ...], Table, str | None]:
+    """Read index.csv.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    vocabulary : Vocabulary
+        What its category columns and label numbers are held against.
+    groups : str, optional
+        What groups the images; see `onnxdissect.data.groups.group_rule`.
+
+    Returns
+    -------
+    entries : tuple of Entry
+        Rows that can be read.
+    problems : tuple of IndexProblem
+        What is wrong with the others, in order.
+    table : Table
+        The file as read.
+    grouped_by : str or None
+        What groups the images.
+
+    Raises
+    ------
+    DataFormatError
+        If the table as a whole is malformed, or if its columns do not fit category.csv.
+    ParameterError
+        If there is no such column to group images by.
+    """
+    table = read_table(path, COLUMNS)
+    grouped_by, group_of = group_rule(groups, table.columns, vocabulary.categories)
+    columns = _category_columns(table, vocabulary.categories, (GROUP_COLUMN, grouped_by))
+    reader = _Rows(table, columns, vocabulary, group_of)
+    entries: list[Entry] = []
+    problems: list[IndexProblem] = []
+    for row in table.rows:
+        try:
+            entries.append(reader.entry(row))
+        except ValueError as error:
+            problems.append(IndexProblem(row[0], str(error)))
+    return tuple(entries), tuple(problems), table, grouped_by
+
+
+def _category_columns(table: Table, categories: Sequence[str], others: Sequence[str | None]) -> list[int]:
+    columns = [name for name in table.columns if name not in COLUMNS]
+    unknown = [name for name in columns if name not in categories and name not in others]
+    if unknown:
+        raise DataFormatError(
+            f"{table.name} has the column{'s' * (len(unknown) > 1)} {', '.join(unknown)}, "
+            f"and category.csv lists no such {'category' if len(unknown) == 1 else 'categories'}",
+            candidates=nearest(unknown[0], categories) or tuple(categories),
+            hint=f"if it groups images, --groups {unknown[0]}, or call it {GROUP_COLUMN}",
+        )
+    absent = [name for name in categories if name not in columns]
+    if absent:
+        raise DataFormatError(
+            f"{table.name} has no column for {', '.join(absent)}, which category.csv lists",
+            candidates=columns,
+        )
+    return [table.columns[name] for name in categories]
+
+
+class _Rows:
+    """Rows to entries; what a row may hold wrong is raised as ValueError."""
+
+    def __init__(
+        self, table: Table, category_columns: Sequence[int], vocabulary: Vocabulary, group_of: GroupOf
+    ) -> None:
+        self._fixed = tuple(table.columns[name] for name in COLUMNS)
+        self._categories = tuple(enumerate(category_columns))
+        self._lookup: list[int] = vocabulary.lookup.tolist()
+        self._group_of = group_of
+        # rows share what nearly all have in common
+        self._pairs: dict[tuple[str, str], tuple[int, int]] = {}
+        self._annotated: dict[tuple[int, ...], tuple[int, ...]] = {}
+
+    def entry(self, row: Row) -> Entry:
+        line, cells = row
+        image, split, ih, iw, sh, sw = (cells[position] for position in self._fixed)
+        maps: list[str] = []
+        image_labels: list[int] = []
+        annotated: list[int] = []
+        for category, position in self._categories:
+            cell = cells[position]
+            if not cell:
+                continue
+            for token in cell.split(";"):
+                name = token.strip()
+                if not name:
+                    continue
+                if name.isdecimal():
+                    image_labels.append(self._known(name))
+                else:
+                    maps.append(_inside(name))
+                if not annotated or annotated[-1] != category:
+                    annotated.append(category)
+        carried = tuple(annotated)
+        image = _inside(image.strip())
+        return Entry(
+            line=line,
+            image=image,
+            split=split.strip(),
+            size=self._pairs.get((ih, iw)) or self._pair("ih", ih, "iw", iw),
+            grid=self._pairs.get((sh, sw)) or self._pair("sh", sh, "sw", sw),
+            maps=tuple(dict.fromkeys(maps)) if len(maps) > 1 else tuple(maps),
+            image_labels=tuple(dict.fromkeys(image_labels)),
+            annotated=self._annotated.setdefault(carried, carried),
+            group=self._group_of(cells, image),
+        )
+
+    def _known(self, text: str) -> int:
+        number = int(text)
+        if number >= len(self._lookup) or self._lookup[number] < 0:
+            raise ValueError(f"label number {number} is not in label.csv")
+        return number
+
+    def _pair(self, first: str, a: str, second: str, b: str) -> tuple[int, int]:
+        pair = (_extent(first, a), _extent(second, b))
+        self._pairs[a, b] = pair
+        return pair
+
+
+def _extent(column: str, text: str) -> int:
+    stripped = text.strip()
+    if stripped.isascii() and stripped.isdigit() and int(stripped) > 0:
+        return int(stripped)
+    raise ValueError(f"{column} must be a whole number above zero, not {stripped!r}")
+
+
+def _inside(text: str) -> str:
+    """Path inside the images folder, or ValueError."""
+    if not text:
+        raise ValueError("the image has no file name")
+    if "\\" in text or ":" in text or ".." in text or text[0] == "/" or "\0" in text:
+        text = text.replace("\\", "/")
+        if "\0" in text:
+            raise ValueError(f"{text!r} cannot be a file name")
+        if text[0] == "/" or text[1:2] == ":" or ".." in text.split("/"):
+            raise ValueError(f"{text!r} leads out of the images folder")
+    if text[0] in "+-0123456789" and _is_number(text):
+        raise ValueError(f"{text!r} is neither a label number nor the name of a PNG file")
+    return text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,232 @@
+"""Concepts and their categories: what label.csv, category.csv and c_<category>.csv say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxdissect.data.broden.tables import Row, Table, number_cell, read_table, whole_cell
+from onnxdissect.errors import DataFormatError, nearest
+
+__all__ = ["HIGHEST_NUMBER", "Concept", "Vocabulary", "read_vocabulary"]
+
+HIGHEST_NUMBER = 0xFFFF
+"""Label maps hold R + 256 * G, so sixteen bits."""
+
+_CATEGORY_COUNT = re.compile(r"(?P<name>[^()]+?)\s*(?:\(\s*(?P<count>\d+)\s*\))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Concept:
+    """An entry of label.csv that has a name.
+
+    Attributes
+    ----------
+    index : int
+        Position among the vocabulary's concepts.
+    number : int
+        Label number, as in label maps and result files.
+    name : str
+    category : str
+        Primary category: the one where the concept covers most.
+    categories : tuple of str
+        All categories that list it, in category.csv order.
+    frequency : int
+        In how many images it occurs, by label.csv; 0 where that is not told.
+    coverage : float
+        What it covers, in whole images, by label.csv; 0 where that is not told.
+    """
+
+    index: int
+    number: int
+    name: str
+    category: str
+    categories: tuple[str, ...]
+    frequency: int = 0
+    coverage: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Vocabulary:
+    """The concepts of a data set.
+
+    Attributes
+    ----------
+    categories : tuple of str
+        In category.csv order.
+    concepts : tuple of Concept
+        By number; label 0 and labels without a name are none.
+    category_of : ndarray of int64, shape (concepts,)
+        Primary category of each concept, as a position in `categories`.
+    lookup : ndarray of int32, shape (highest number + 1,)
+        From label number to concept index + 1; 0 for label 0 and nameless labels, -1 for numbers that
+        label.csv does not list.
+    """
+
+    categories: tuple[str, ...]
+    concepts: tuple[Concept, ...]
+    category_of: NDArray[np.int64]
+    lookup: NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class _Label:
+    number: int
+    name: str
+    frequencies: Mapping[str, int]  # by category
+    frequency: int
+    coverage: float
+    line: int
+
+
+def read_vocabulary(folder: Path) -> tuple[Vocabulary, tuple[Table, ...]]:
+    """Read the tables that name concepts and categories.
+
+    A concept listed in several categories belongs to the one where c_<category>.csv gives it most coverage;
+    the later one in category.csv wins a tie, as in the original. Where one of those files is missing, the
+    image counts in label.csv's category column decide instead.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds label.csv, category.csv and, as a rule, a c_<category>.csv per category.
+
+    Returns
+    -------
+    vocabulary : Vocabulary
+    tables : tuple of Table
+        Those read.
+
+    Raises
+    ------
+    DataFormatError
+        If a table is missing or malformed, or if the tables contradict each other.
+    """
+    category_table = read_table(folder / "category.csv", ["name"])
+    categories = _category_names(category_table)
+    label_table = read_table(folder / "label.csv", ["number", "name"])
+    labels = _labels(label_table, categories)
+    listings = {
+        category: read_table(path, ["number", "coverage"])
+        for category in categories
+        if (path := folder / f"c_{category}.csv").exists()
+    }
+    coverages = {category: _coverages(table) for category, table in listings.items()}
+
+    lookup = np.full(max(labels, default=0) + 1, -1, np.int32)
+    lookup[0] = 0
+    concepts: list[Concept] = []
+    for number in sorted(labels):
+        label = labels[number]
+        if not label.name:
+            lookup[number] = 0
+            continue
+        belongs = tuple(
+            category
+            for category in categories
+            if category in label.frequencies or number in coverages.get(category, {})
+        )
+        if not belongs:
+            raise DataFormatError(
+                f"{label_table.name}, line {label.line}: label {number} ({label.name!r}) has no category",
+                candidates=categories,
+                hint="give it one, as in object(12), or list it in a c_<category>.csv",
+            )
+        concepts.append(
+            Concept(
+                index=len(concepts),
+                number=number,
+                name=label.name,
+                category=_primary(number, belongs, coverages, label.frequencies),
+                categories=belongs,
+                frequency=label.frequency,
+                coverage=label.coverage,
+            )
+        )
+        lookup[number] = len(concepts)
+    position = {category: i for i, category in enumerate(categories)}
+    category_of = np.array([position[concept.category] for concept in concepts], np.int64)
+    for array in (category_of, lookup):
+        array.setflags(write=False)
+    vocabulary = Vocabulary(categories, tuple(concepts), category_of, lookup)
+    return vocabulary, (category_table, label_table, *listings.values())
+
+
+def _category_names(table: Table) -> tuple[str, ...]:
+    names: list[str] = []
+    for line, cells in table.rows:
+        name = cells[table.columns["name"]].strip()
+        if not name or "/" in name or "\\" in name:
+            raise DataFormatError(f"{table.name}, line {line}: {name!r} cannot be a category's name")
+        if name in names:
+            raise DataFormatError(f"{table.name}, line {line}: the category {name!r} is listed twice")
+        names.append(name)
+    if not names:
+        raise DataFormatError(f"{table.name} lists no category")
+    return tuple(names)
+
+
+def _labels(table: Table, categories: Sequence[str]) -> dict[int, _Label]:
+    labels: dict[int, _Label] = {}
+    for row in table.rows:
+        number = whole_cell(table, row, "number")
+        if number > HIGHEST_NUMBER:
+            raise DataFormatError(
+                f"{table.name}, line {row[0]}: label number {number} does not fit into a label map, "
+                f"whose numbers end at {HIGHEST_NUMBER}"
+            )
+        if number in labels:
+            raise DataFormatError(f"{table.name}, line {row[0]}: label number {number} is listed twice")
+        if number == 0:
+            continue
+        labels[number] = _Label(
+            number=number,
+            name=row[1][table.columns["name"]].strip(),
+            frequencies=_frequencies(table, row, categories),
+            frequency=whole_cell(table, row, "frequency", default=0),
+            coverage=number_cell(table, row, "coverage"),
+            line=row[0],
+        )
+    return labels
+
+
+def _frequencies(table: Table, row: Row, categories: Sequence[str]) -> dict[str, int]:
+    if "category" not in table.columns:
+        return {}
+    found: dict[str, int] = {}
+    for part in row[1][table.columns["category"]].split(";"):
+        if not part.strip():
+            continue
+        match = _CATEGORY_COUNT.fullmatch(part.strip())
+        name = match["name"] if match else part.strip()
+        if match is None or name not in categories:
+            raise DataFormatError(
+                f"{table.name}, line {row[0]}: there is no category {name!r} in category.csv",
+                candidates=nearest(name, categories) or tuple(categories),
+            )
+        found[name] = int(match["count"] or 0)
+    return found
+
+
+def _coverages(table: Table) -> dict[int, float]:
+    return {whole_cell(table, row, "number"): number_cell(table, row, "coverage") for row in table.rows}
+
+
+def _primary(
+    number: int,
+    belongs: Sequence[str],
+    coverages: Mapping[str, Mapping[int, float]],
+    frequencies: Mapping[str, int],
+) -> str:
+    told = all(number in coverages.get(category, {}) for category in belongs)
+
+    def extent(position: int) -> tuple[float, int]:
+        category = belongs[position]
+        return (coverages[category][number] if told else frequencies.get(category, 0), position)
+
+    return belongs[max(range(len(belongs)), key=extent)]

@@ -1,0 +1,346 @@
+"""Which operator first put a map's cells out of the picture's order, for every value behind it.
+
+A convolution, a pooling or an activation works on whatever lies beside each other, so a map that was
+scrambled stays so behind them, though each of them says anew which axes are height and width. Only what
+takes the disorder back ends it: then the cells have known places again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from onnxdissect.model.graph import name_of
+from onnxdissect.model.layers.cost import Cost
+from onnxdissect.model.layout.axes import AxisLabels
+from onnxdissect.model.layout.order import disorder
+from onnxdissect.model.operators import CONCATENATIONS, FIRST_INPUT, POINTWISE, RESHAPES, SPATIAL
+from onnxdissect.model.reading.shape_probe import Probe
+from onnxdissect.model.receptive_field.axis_geometry import Unplaced
+from onnxdissect.model.receptive_field.geometry import Pair
+
+__all__ = ["Disturbance", "LeftOut", "count_left_out", "follow_order"]
+
+_DOMAINS = ("", "ai.onnx", "com.microsoft")
+_OPAQUE = frozenset({"If", "Loop", "Scan"})
+_WORTH_SAYING = 0.01
+"""Share of compute below which maps left out are of no consequence: drawing boxes, turning an output."""
+
+_REGIONS = frozenset({"MaxRoiAlign", "MaxRoiPool", "RoiAlign"})
+"""Their results are regions, counted along the batch: no maps of the picture anyway."""
+
+_MOVING = CONCATENATIONS | {
+    "Compress",
+    "Einsum",
+    "Gather",
+    "GatherElements",
+    "GatherND",
+    "GridSample",
+    "MatMul",
+    "ReverseSequence",
+    "Scatter",
+    "ScatterElements",
+    "ScatterND",
+    "Tile",
+    "TopK",
+    "Transpose",
+}
+"""Operators behind which a layout settles nothing: it says which axis is which, not where cells lie."""
+
+_SHIFTING = (
+    frozenset({"Gather", "GatherElements", "GridSample", "MatMul", "ReverseSequence", "Tile"})
+    | CONCATENATIONS
+)
+"""Whose cells lie in another order where they are said to have no known place; others only lose the place."""
+
+_PARTS = frozenset(
+    {"Cast", "Flatten", "Identity", "Pad", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze"}
+)
+"""Preparations for a disorder: a person is shown what lies before them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disturbance:
+    """Where the order of a map's cells was lost.
+
+    Attributes
+    ----------
+    op : str
+        The operator that lost it.
+    value : str
+        Its result.
+    before : str
+        The last value on the way there whose cells are in order.
+    known : bool
+        Whether the order is known to be another one; else the graph leaves it open.
+    """
+
+    op: str
+    value: str
+    before: str
+    known: bool
+
+    @property
+    def statable(self) -> bool:
+        """Whether a person may know better, and state a layout."""
+        return not self.known and self.op not in _MOVING
+
+    @property
+    def moved(self) -> bool:
+        """Whether cells were put elsewhere, rather than mixed as by a product with learned weights."""
+        return self.known or self.op in _MOVING - {"Einsum", "MatMul", "Transpose"}
+
+    def reason(self) -> str:
+        """Say why a value behind it cannot be dissected.
+
+        Returns
+        -------
+        str
+        """
+        are = "its cells are not" if self.known else "the graph does not tell whether its cells are"
+        since = f"since operator {self.op} ({self.value!r})"
+        taken = f"; {self.before!r}, before it, has them in order" if self.before else ""
+        return f"{are} in the order of the picture {since}{taken}"
+
+
+def follow_order(
+    graph: ir.Graph,
+    probe: Probe,
+    known: AxisLabels,
+    positions: Mapping[str, Pair],
+    stated: Collection[str] = (),
+) -> dict[str, Disturbance]:
+    """Find the values whose cells are not known to lie in the order of the picture.
+
+    Parameters
+    ----------
+    graph : onnx_ir.Graph
+        The graph.
+    probe : Probe
+        Shapes of its values.
+    known : AxisLabels
+        What their axes mean.
+    positions : mapping of str to (Position, Position)
+        Where their cells lie.
+    stated : collection of str
+        Values whose layout a person stated: what the graph leaves open about them is settled by that.
+
+    Returns
+    -------
+    dict of str to Disturbance
+        By value, in topological order. What is behind an operator that cannot be looked into (a custom one,
+        a branch or a loop) is missing from it unless what goes in was disturbed: nothing speaks against it.
+    """
+    found: dict[str, Disturbance] = {}
+    for node in graph:
+        for value in node.outputs:
+            name = name_of(value)
+            if name in probe.shapes:
+                disturbance = _disturbance(node, name, probe, known, positions, found, name in stated)
+                if disturbance is not None:
+                    found[name] = disturbance
+    return found
+
+
+def _disturbance(
+    node: ir.Node,
+    name: str,
+    probe: Probe,
+    known: AxisLabels,
+    positions: Mapping[str, Pair],
+    found: Mapping[str, Disturbance],
+    stated: bool,
+) -> Disturbance | None:
+    state = _state(name, probe, known, positions)
+    inherited = [found[source] for source in _sources(node, name, probe, known) if source in found]
+    if state is True:
+        return _spoilt(node, name, probe, known, positions, found)
+    if stated and state is None:
+        return None
+    if inherited:
+        return inherited[0]
+    if node.op_type in _OPAQUE or node.domain not in _DOMAINS or node.op_type in _REGIONS:
+        return None
+    ordered = [
+        name_of(v) for v in node.inputs if v is not None and _holds_cells(name_of(v), probe, known, positions)
+    ]
+    if not ordered:
+        return None
+    if state is None and name in known.axes and _only_unplaced(node, name, known):
+        return None
+    return Disturbance(node.op_type, name, _before(ordered, node, probe, known, positions), state is False)
+
+
+def _mixes_in(node: ir.Node) -> bool:
+    """Whether a branch out of order spoils what it is added to or laid beside."""
+    return node.op_type in POINTWISE or node.op_type in CONCATENATIONS
+
+
+def _spoilt(
+    node: ir.Node,
+    name: str,
+    probe: Probe,
+    known: AxisLabels,
+    positions: Mapping[str, Pair],
+    found: Mapping[str, Disturbance],
+) -> Disturbance | None:
+    """Find what is out of order in a sum whose place comes from its other branches alone, or behind one."""
+    if not _has_cells(name, probe, known):
+        return None
+    for source in _sources(node, name, probe, known):
+        if source not in found:
+            continue
+        letters = known.axes.get(source, "")
+        placed = "T" in letters or ({"H", "W"} <= set(letters) and not _swapped(letters))
+        spoilt = _state(source, probe, known, positions) is True
+        if spoilt or (_mixes_in(node) and found[source].moved and not placed):
+            return found[source]
+    return None
+
+
+def _has_cells(name: str, probe: Probe, known: AxisLabels) -> bool:
+    letters = known.axes.get(name, "")
+    cells = [n for letter, n in zip(letters, probe.shapes.get(name, ()), strict=False) if letter in "HWThwt"]
+    return any(n > 1 for n in cells)
+
+
+def _state(name: str, probe: Probe, known: AxisLabels, positions: Mapping[str, Pair]) -> bool | None:
+    """Tell whether cells are in order, or there are none: True; None where the graph leaves it open."""
+    letters = known.axes.get(name)
+    if letters is None:
+        return None
+    if _swapped(letters) or "x" in letters:
+        return False
+    pair = positions.get(name, ())
+    if any(map(disorder, pair)):
+        return False
+    if any(place is Unplaced.UNKNOWN for place in pair) and set("HWT") & set(letters):
+        return None
+    wide = {letter for letter, n in zip(letters, probe.shapes[name], strict=True) if n > 1}
+    whole = {"H", "W"} <= set(letters) or "T" in letters
+    return True if whole or "?" not in wide else None
+
+
+def _swapped(letters: str) -> bool:
+    return "H" in letters and "W" in letters and letters.index("W") < letters.index("H")
+
+
+def _holds_cells(name: str, probe: Probe, known: AxisLabels, positions: Mapping[str, Pair]) -> bool:
+    return _has_cells(name, probe, known) and _state(name, probe, known, positions) is True
+
+
+def _only_unplaced(node: ir.Node, name: str, known: AxisLabels) -> bool:
+    """Whether an operator leaves open where cells lie, but not in which order: a crop computed on the way."""
+    letters = known.axes[name]
+    return ({"H", "W"} <= set(letters) or "T" in letters) and node.op_type not in _SHIFTING | RESHAPES
+
+
+def _sources(node: ir.Node, name: str, probe: Probe, known: AxisLabels) -> Sequence[str]:
+    """Operands that hand on cells."""
+    if name in known.restored:
+        return known.restored[name]
+    names = [name_of(value) for value in node.inputs if value is not None and value.name in probe.shapes]
+    if node.op_type in FIRST_INPUT or node.op_type in SPATIAL:
+        return names[:1]
+    if _mixes_in(node):
+        # a gate of one cell, or a vector of units, brings no order with it
+        out = probe.shapes[name]
+        return [each for each in names if _as_wide(probe.shapes[each], out)]
+    return names
+
+
+def _as_wide(shape: tuple[int, ...], out: tuple[int, ...]) -> bool:
+    """Whether an operand has cells of its own along at least two axes of the result, or all of its tokens."""
+    pairs = list(zip(reversed(shape), reversed(out), strict=False))
+    same = sum(a == b and b > 1 for a, b in pairs)
+    return same >= min(2, sum(n > 1 for n in out))
+
+
+def _before(
+    names: Sequence[str], node: ir.Node, probe: Probe, known: AxisLabels, positions: Mapping[str, Pair]
+) -> str:
+    """Last value in order that is not merely a piece cut out to be put elsewhere."""
+    name = names[0]
+    value = next(v for v in node.inputs if v is not None and v.name == name)
+    while True:
+        producer = value.producer()
+        if producer is None or producer.op_type not in _PARTS or not producer.inputs:
+            return name
+        source = producer.inputs[0]
+        if source is None or not _holds_cells(name_of(source), probe, known, positions):
+            return name
+        name, value = name_of(source), source
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Maps that are no layers because one operator put their cells out of order, and nothing put them back.
+
+    Attributes
+    ----------
+    disturbance : Disturbance
+        The operator.
+    values : int
+        How many maps.
+    share : float
+        Part of the network's multiply-accumulates, from 0 to 1, between the last value in order and them.
+    """
+
+    disturbance: Disturbance
+    values: int
+    share: float
+
+
+def count_left_out(
+    graph: ir.Graph,
+    disturbed: Mapping[str, Disturbance],
+    axes: Mapping[str, str],
+    probe: Probe,
+    costs: Cost,
+) -> tuple[LeftOut, ...]:
+    """Count the maps that would be layers, were they in order.
+
+    Parameters
+    ----------
+    graph : onnx_ir.Graph
+        The graph.
+    disturbed : mapping of str to Disturbance
+        Values out of order.
+    axes : mapping of str to str
+        What the axes of values mean.
+    probe : Probe
+        Shapes of its values.
+    costs : Cost
+        Their compute.
+
+    Returns
+    -------
+    tuple of LeftOut
+        One per operator with compute behind it; maps that lead to others in order, as shifted windows do, are
+        not counted.
+    """
+    returned: set[str] = set()
+    for node in reversed(graph):
+        names = [name_of(value) for value in node.outputs]
+        if any(name in returned or (name not in disturbed and _is_map(name, axes, probe)) for name in names):
+            returned.update(name_of(v) for v in node.inputs if v is not None and v.name in disturbed)
+    behind: dict[Disturbance, list[str]] = {}
+    for name, disturbance in disturbed.items():
+        opened = len(probe.shapes[name]) == 3 and disturbance.op == "Gather"
+        if name not in returned and (_is_map(name, axes, probe) or opened):
+            behind.setdefault(disturbance, []).append(name)
+    whole = max(costs.all_macs, 1)
+    found = (
+        LeftOut(each, len(names), (max(map(costs.macs, names)) - costs.macs(each.before)) / whole)
+        for each, names in behind.items()
+        if each.before
+    )
+    return tuple(each for each in found if each.share > _WORTH_SAYING)
+
+
+def _is_map(name: str, axes: Mapping[str, str], probe: Probe) -> bool:
+    letters = axes.get(name, "")
+    cells = [n for letter, n in zip(letters, probe.shapes.get(name, ()), strict=False) if letter in "HWT"]
+    return (set(letters) == set("NCHW") or set(letters) == set("NTC")) and any(n > 1 for n in cells)

@@ -1,0 +1,152 @@
+"""Layouts that a person states where the graph leaves them open: ``VALUE=NTC:1:14x14``."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+
+import onnx_ir as ir
+
+from onnxdissect.errors import LayerLayoutError, LayerNotFoundError, ParameterError, nearest
+from onnxdissect.model.graph import name_of
+from onnxdissect.model.layers.listing import Listing
+from onnxdissect.model.layers.records import LAYOUTS
+from onnxdissect.model.layout.axes import LayoutOverrides
+from onnxdissect.model.layout.tokens import Tokens
+
+__all__ = ["read_layouts"]
+
+_MOST_BESIDE = 16
+"""More tokens than these beside a grid, and it is likelier the wrong grid."""
+
+
+def read_layouts(asked: Mapping[str, str], graph: ir.Graph, listing: Listing) -> dict[str, LayoutOverrides]:
+    """Understand stated layouts.
+
+    Parameters
+    ----------
+    asked : mapping of str to str
+        Per value, node or alias: a layout, for tokens optionally followed by how many tokens lie before
+        the grid, and by the grid: ``NTC:1:14x14``.
+    graph : onnx_ir.Graph
+        The graph.
+    listing : Listing
+        What it tells by itself.
+
+    Returns
+    -------
+    dict of str to LayoutOverrides
+        By value.
+
+    Raises
+    ------
+    LayerNotFoundError
+        If there is no such value.
+    ParameterError
+        If a layout cannot be understood.
+    LayerLayoutError
+        If it does not fit the value's shape.
+    """
+    names = {name: name for name in listing.shapes}
+    for layer in (*listing.layers, *listing.copies):
+        names.setdefault(layer.alias, layer.name)
+    for node in graph:
+        value = name_of(node.outputs[0]) if node.outputs else ""
+        if node.name and value in listing.shapes:
+            names.setdefault(node.name, value)
+    given: dict[str, LayoutOverrides] = {}
+    for name, text in asked.items():
+        if name not in names:
+            raise LayerNotFoundError(
+                f"a layout is stated for {name!r}, and the network computes no such value",
+                candidates=nearest(name, names),
+            )
+        value = names[name]
+        before = next((other for other in asked if names.get(other) == value), name)
+        if before != name:
+            raise ParameterError(
+                f"{before!r} and {name!r} are one value, and a layout is stated for both",
+                hint="leave one of them out",
+            )
+        given[value] = _given(name, text, listing.shapes[value], listing)
+        disturbance = listing.disturbed.get(value)
+        if disturbance is not None and not disturbance.statable and given[value].layout != "NC":
+            raise LayerLayoutError(
+                f"a layout says which axis of {name!r} is which, and not where cells lie: "
+                f"{disturbance.reason()}",
+                hint=f"dissect {disturbance.before!r}: --layer {disturbance.before}",
+            )
+    return given
+
+
+def _given(name: str, text: str, shape: tuple[int, ...], listing: Listing) -> LayoutOverrides:
+    layout, *rest = text.split(":")
+    layout = layout.upper()
+    if layout not in LAYOUTS or (rest and "T" not in layout) or len(rest) > 2:
+        raise ParameterError(
+            f"{text!r} is no layout", candidates=LAYOUTS, hint=f"--layout {name}=NTC:1:14x14 for tokens"
+        )
+    if len(layout) != len(shape):
+        raise LayerLayoutError(
+            f"the layout {layout} has {len(layout)} axes, and {name!r} has the shape {list(shape)}",
+            candidates=tuple(known for known in LAYOUTS if len(known) == len(shape)),
+        )
+    if "T" not in layout:
+        return LayoutOverrides(layout, None)
+    length = shape[layout.index("T")]
+    before = _count(name, rest[0]) if rest else None
+    if len(rest) > 1:
+        fitting = _fitting(length, before, [_grid(name, rest[1])], length)
+    else:
+        # a grid that no map of the network has is only believed where all tokens fill it
+        fitting = _fitting(length, before, _known_grids(listing), _MOST_BESIDE) or _fitting(
+            length, before, _square(length, before), 0 if before is not None else _MOST_BESIDE
+        )
+    if not fitting:
+        known = sorted(set(_known_grids(listing)), key=lambda grid: -grid[0] * grid[1])
+        behind = [(length - h * w, h, w) for h, w in known if 0 <= length - h * w <= _MOST_BESIDE]
+        others = tuple(f"{layout}:{beside}:{h}x{w}" for beside, h, w in behind)
+        counted = f"{length} tokens" + (
+            f", {length - before} of them behind the first {before}" if before else ""
+        )
+        raise LayerLayoutError(
+            f"{name!r} has {counted}, which fill no grid that the network has",
+            candidates=others,
+            hint="state the tokens before the grid, and the grid: "
+            f"--layout {name}={others[0] if others else f'{layout}:1:14x14'}",
+        )
+    return LayoutOverrides(layout, min(fitting, key=lambda t: t.before + t.after))
+
+
+def _fitting(length: int, before: int | None, grids: Iterable[tuple[int, int]], beside: int) -> list[Tokens]:
+    """Grids that tokens may hold: whole, with few others beside them besides those that were stated."""
+    found = []
+    for grid in grids:
+        first = max(length - grid[0] * grid[1], 0) if before is None else before
+        after = length - first - grid[0] * grid[1]
+        if after >= 0 and after + (first if before is None else 0) <= beside:
+            found.append(Tokens(first, grid, after))
+    return found
+
+
+def _known_grids(listing: Listing) -> Iterable[tuple[int, int]]:
+    return (layer.grid for layer in listing.layers if layer.grid != (1, 1))
+
+
+def _square(length: int, before: int | None) -> Iterable[tuple[int, int]]:
+    side = math.isqrt(length - (before or 0)) if length > (before or 0) else 0
+    return [(side, side)] if side > 1 else []
+
+
+def _count(name: str, text: str) -> int:
+    if not text.isdigit():
+        raise ParameterError(f"{text!r} is no number of tokens", hint=f"--layout {name}=NTC:1:14x14")
+    return int(text)
+
+
+def _grid(name: str, text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
+    if found is None:
+        raise ParameterError(f"{text!r} is no grid", hint=f"--layout {name}=NTC:1:14x14")
+    return int(found[1]), int(found[2])

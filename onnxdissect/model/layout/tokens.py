@@ -1,0 +1,194 @@
+"""Tokens: the cells of a map in a row, with further tokens before and behind them.
+
+A vision transformer cuts an image into patches, lays the grid of patches out as one axis, row by row, and
+puts tokens of its own beside them: a class token, one for distillation, registers. Only the grid has places
+in the image, so what is beside it is counted here and left out of the activations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+
+from onnxdissect.model.graph import attribute, name_of, stored_shape
+from onnxdissect.model.reading.shape_probe import Probe
+
+__all__ = ["Tokens", "cut_tokens", "join_tokens"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What lies along a token axis.
+
+    Attributes
+    ----------
+    before : int
+        Tokens before the grid: class, distillation and register tokens.
+    grid : (int, int)
+        (h, w) of the patches, row by row.
+    after : int
+        Tokens behind the grid: prompts, or queries of a detector.
+    """
+
+    before: int
+    grid: tuple[int, int]
+    after: int
+
+    @property
+    def cells(self) -> int:
+        """Tokens of the grid."""
+        return self.grid[0] * self.grid[1]
+
+    @property
+    def length(self) -> int:
+        """All tokens."""
+        return self.before + self.cells + self.after
+
+    def within(self, first: int, last: int) -> Tokens | None:
+        """Cut out the tokens from `first` up to `last`; None where that cuts into the grid."""
+        if first > self.before or last < self.before + self.cells:
+            return None
+        return Tokens(self.before - first, self.grid, last - self.before - self.cells)
+
+    def describe(self) -> str:
+        """Say it in a few words.
+
+        Returns
+        -------
+        str
+            Such as ``14x14 patches behind 1 token``.
+        """
+        text = f"{self.grid[0]}x{self.grid[1]} patches"
+        beside = [(self.before, "behind"), (self.after, "before")]
+        said = [f"{where} {count} token{'s' * (count > 1)}" for count, where in beside if count]
+        return f"{text} {' and '.join(said)}" if said else text
+
+
+def join_tokens(
+    parts: Sequence[ir.Value | None], axis: int, length: int, known: dict[str, Tokens], probe: Probe
+) -> Tokens | None:
+    """Follow a concatenation along the token axis.
+
+    Parameters
+    ----------
+    parts : sequence of onnx_ir.Value
+        The operands.
+    axis : int
+        Which axis of them holds tokens.
+    length : int
+        Tokens of the result.
+    known : dict of str to Tokens
+        What lies along it in those that hold a grid.
+    probe : Probe
+        Shapes.
+
+    Returns
+    -------
+    Tokens or None
+        None where not exactly one operand holds a grid, or several lengths are not known.
+    """
+    grids = [name_of(value) for value in parts if value is not None and value.name in known]
+    if len(grids) != 1:
+        return None
+    lengths = []
+    for value in parts:
+        shape = probe.shapes.get(name_of(value)) if value is not None else None
+        shape = shape or stored_shape(_origin(value))
+        lengths.append(shape[axis] if shape is not None and axis < len(shape) else 0)
+    if lengths.count(0) > 1:
+        return None
+    # the one that the graph computes from what it stores has the rest
+    lengths = [part or length - sum(lengths) for part in lengths]
+    place = [value.name if value is not None else None for value in parts].index(grids[0])
+    own = known[grids[0]]
+    return Tokens(own.before + sum(lengths[:place]), own.grid, own.after + sum(lengths[place + 1 :]))
+
+
+def _origin(value: ir.Value | None) -> ir.Value | None:
+    """Value behind Identity nodes: exporters store equal weights once, and name them again so."""
+    node = None if value is None else value.producer()
+    return value if node is None or node.op_type != "Identity" else _origin(node.inputs[0])
+
+
+def cut_tokens(node: ir.Node, index: int, axis: int, tokens: Tokens, probe: Probe) -> Tokens | None:
+    """Follow an operator that may take a part of the tokens.
+
+    Parameters
+    ----------
+    node : onnx_ir.Node
+        A Slice, a Split, a Gather or a Pad.
+    index : int
+        Which of its results.
+    axis : int
+        Which axis of its operand holds the tokens.
+    tokens : Tokens
+        What lies along it.
+    probe : Probe
+        Numbers that say which part.
+
+    Returns
+    -------
+    Tokens or None
+        None where the grid is not whole, or not in its order.
+    """
+    rank = len(probe.shapes[name_of(node.inputs[0])]) if node.inputs[0] is not None else 0
+    if node.op_type == "Slice":
+        return _slice(node, rank, axis, tokens, probe)
+    if node.op_type == "Split":
+        if int(attribute(node, "axis", 0)) % rank != axis:
+            return tokens
+        lengths = [probe.shapes[name_of(value)][axis] for value in node.outputs if value.name in probe.shapes]
+        if len(lengths) != len(node.outputs):
+            return None
+        first = sum(lengths[:index])
+        return tokens.within(first, first + lengths[index])
+    if node.op_type == "Gather":
+        if int(attribute(node, "axis", 0)) % rank != axis:
+            return tokens
+        listed = probe.number(node, 1)
+        if listed is None or listed.ndim != 1 or not listed.size or np.any(np.diff(listed) != 1):
+            return None
+        first = int(listed[0])
+        first += tokens.length if first < 0 else 0
+        return tokens.within(first, first + len(listed))
+    return tokens if _padded_by_nothing(node, axis, tokens, probe) else None
+
+
+def _slice(node: ir.Node, rank: int, axis: int, tokens: Tokens, probe: Probe) -> Tokens | None:
+    if "starts" in node.attributes:
+        starts, ends = attribute(node, "starts", ()), attribute(node, "ends", ())
+        listed, steps = attribute(node, "axes", None), (1,) * len(starts)
+    else:
+        numbers = [probe.number(node, i) for i in (1, 2, 3, 4)]
+        if numbers[0] is None or numbers[1] is None:
+            return None
+        starts, ends = numbers[0].tolist(), numbers[1].tolist()
+        listed = None if numbers[2] is None else numbers[2].tolist()
+        steps = (1,) * len(starts) if numbers[3] is None else numbers[3].tolist()
+    order = list(range(len(starts))) if listed is None else [int(a) % rank for a in listed]
+    if axis not in order:
+        return tokens
+    place = order.index(axis)
+    if int(steps[place]) != 1:
+        return None
+    first, last = (_bounded(int(ends_or_starts[place]), tokens.length) for ends_or_starts in (starts, ends))
+    return tokens.within(first, last)
+
+
+def _bounded(index: int, length: int) -> int:
+    return min(max(index + length if index < 0 else index, 0), length)
+
+
+def _padded_by_nothing(node: ir.Node, axis: int, tokens: Tokens, probe: Probe) -> bool:
+    shape = probe.shapes.get(name_of(node.outputs[0]))
+    if shape is None or axis >= len(shape) or shape[axis] != tokens.length:
+        return False
+    pads = attribute(node, "pads", None)
+    if pads is None:
+        numbers = probe.number(node, 1)
+        pads = () if numbers is None else tuple(numbers.tolist())
+    # one more before and one less behind keep the length, and shift what lies there
+    return len(pads) != 2 * len(shape) or not (int(pads[axis]) or int(pads[axis + len(shape)]))

@@ -1,0 +1,178 @@
+"""Find the graph input that takes the images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import onnx_ir as ir
+
+from onnxdissect.errors import ImageInputError, ParameterError
+from onnxdissect.model.graph import attribute, name_of
+from onnxdissect.model.layers.records import ImageInput
+from onnxdissect.model.operators import CONVOLUTIONS, COPIES, LINEAR, QUANTISERS
+from onnxdissect.model.receptive_field.window_shape import channels_last, weight_shape
+
+__all__ = ["find_image_input", "known_size"]
+
+_DTYPES = {
+    ir.DataType.FLOAT: "float32",
+    ir.DataType.FLOAT16: "float16",
+    ir.DataType.DOUBLE: "float64",
+    ir.DataType.UINT8: "uint8",
+    ir.DataType.INT8: "int8",
+    ir.DataType.UINT16: "uint16",
+    ir.DataType.INT32: "int32",
+    ir.DataType.INT64: "int64",
+}
+
+_BEFORE_CONV = COPIES | QUANTISERS | LINEAR | {"BatchNormalization", "Clip", "Resize"}
+"""What exporters put between the input and its first convolution."""
+
+
+def find_image_input(model: ir.Model, layouts: Mapping[str, str] | None = None) -> ImageInput:
+    """Find the image input and read its layout, type and size.
+
+    Parameters
+    ----------
+    model : onnx_ir.Model
+        A model.
+    layouts : mapping of str to str, optional
+        Layouts that a person states, by name of the input: "NCHW" or "NHWC".
+
+    Returns
+    -------
+    ImageInput
+
+    Raises
+    ------
+    ImageInputError
+        If no input has four dimensions, the channels are neither 3 nor 1, the layout cannot be told, the
+        element type holds no pixels, or there are further inputs that something would have to fill.
+    ParameterError
+        If a stated layout is none of an image.
+    """
+    inputs = [value for value in model.graph.inputs if not value.is_initializer()]
+    images = [v for v in inputs if v.shape is not None and v.shape.rank() == 4]
+    if not images:
+        found = ", ".join(_describe(v) for v in inputs) or "none"
+        flat = next((v.name for v in inputs if v.shape is not None and v.shape.rank() == 2), None)
+        hint = f"if {flat!r} is a grey picture, height by width, declare it as [1, 1, height, width] and put"
+        raise ImageInputError(
+            f"no input takes images (four dimensions); inputs: {found}",
+            hint="" if flat is None else f"{hint} a Squeeze of axes 0 and 1 behind it",
+        )
+    image = images[0]
+    others = [value for value in inputs if value is not image]
+    if others:
+        raise ImageInputError(
+            f"beside the image input {image.name!r} the model needs "
+            f"{', '.join(_describe(v) for v in others)}",
+            hint="give them values: " + " ".join(f"--bind {v.name}=VALUE" for v in others),
+        )
+    if image.dtype not in _DTYPES:
+        raise ImageInputError(
+            f"the image input {_describe(image)} takes {image.dtype}, which holds no pixels",
+            candidates=tuple(_DTYPES.values()),
+        )
+    dims = _dims(image)
+    stated = (layouts or {}).get(name_of(image))
+    if stated is not None and stated.upper() not in ("NCHW", "NHWC"):
+        raise ParameterError(
+            f"the image input {image.name!r} cannot have the layout {stated!r}", candidates=("NCHW", "NHWC")
+        )
+    layout, channels = _layout(image, dims, None if stated is None else stated.upper())
+    spatial = (dims[2], dims[3]) if layout == "NCHW" else (dims[1], dims[2])
+    size = None if spatial[0] is None or spatial[1] is None else (spatial[0], spatial[1])
+    return ImageInput(name_of(image), layout, _DTYPES[image.dtype], dims[0], channels, size)
+
+
+def known_size(model: ir.Model, image: ImageInput) -> tuple[int | None, int | None]:
+    """Height and width as far as the graph fixes them.
+
+    Parameters
+    ----------
+    model : onnx_ir.Model
+        A model.
+    image : ImageInput
+        Its image input.
+
+    Returns
+    -------
+    (int or None, int or None)
+    """
+    value = next(v for v in model.graph.inputs if v.name == image.name)
+    dims = _dims(value)
+    return (dims[2], dims[3]) if image.layout == "NCHW" else (dims[1], dims[2])
+
+
+def _dims(value: ir.Value) -> list[int | None]:
+    # exporters write free dimensions as names, "?", -1, 0 or nothing at all
+    assert value.shape is not None
+    return [dim if isinstance(dim, int) and dim > 0 else None for dim in value.shape]
+
+
+def _describe(value: ir.Value) -> str:
+    shape = "?" if value.shape is None else ", ".join(str(dim) for dim in value.shape)
+    return f"{value.name}[{shape}]"
+
+
+def _layout(image: ir.Value, dims: list[int | None], stated: str | None) -> tuple[str, int]:
+    traced = _trace(image)
+    axis, channels = traced if traced is not None else (None, None)
+    if stated is not None:
+        axis = 1 if stated == "NCHW" else 3
+        channels = channels or 3
+    if axis is None:
+        plausible = [a for a in (1, 3) if dims[a] in (1, 3)] or [a for a in (1, 3) if dims[a] == 4]
+        if len(plausible) == 2 and dims[1] == dims[3]:
+            raise _ambiguous(image, f"dimensions 1 and 3 are both {dims[1]}")
+        if len(plausible) == 2:
+            # (N, 3, H, 1) and its like: three channels are likelier than a picture one or three pixels wide
+            plausible = [a for a in plausible if dims[a] == 3][:1] or plausible[:1]
+        if not plausible:
+            if dims[1] is not None and dims[3] is not None:
+                plausible = [1 if dims[1] < dims[3] else 3]
+            else:
+                raise _ambiguous(image, "no dimension is 1 or 3")
+        axis = plausible[0]
+    count = dims[axis] if dims[axis] is not None else channels
+    if count is None:
+        raise ImageInputError(f"the number of channels of the image input {_describe(image)} cannot be told")
+    if count not in (1, 3):
+        raise ImageInputError(
+            f"the image input {_describe(image)} takes {count} channels; images have 3 (colour) or 1 (grey)"
+        )
+    return ("NCHW" if axis == 1 else "NHWC"), count
+
+
+def _ambiguous(image: ir.Value, reason: str) -> ImageInputError:
+    return ImageInputError(
+        f"the layout of the image input {_describe(image)} cannot be told: {reason}",
+        candidates=("NCHW", "NHWC"),
+        hint=f"--layout {image.name}=NCHW",
+    )
+
+
+def _trace(image: ir.Value) -> tuple[int, int] | None:
+    """Channel axis and count, read off the first convolution; None where none is reached."""
+    perm = (0, 1, 2, 3)
+    value = image
+    for _ in range(64):
+        users = [node for node, _ in value.uses() if node.op_type != "Shape"]
+        conv = next((n for n in users if n.op_type in CONVOLUTIONS and n.inputs[0] is value), None)
+        if conv is not None:
+            shape = weight_shape(conv)
+            axis = perm[3 if channels_last(conv) else 1]
+            if shape is None or axis == 0 or axis == 2:
+                return None
+            return axis, shape[1] * int(attribute(conv, "group", 1))
+        following = next((n for n in users if n.op_type in _BEFORE_CONV), None)
+        if following is None or not following.outputs:
+            return None
+        if following.op_type == "Transpose":
+            step = attribute(following, "perm", (3, 2, 1, 0))
+            if len(step) != 4:
+                return None
+            perm = (perm[step[0]], perm[step[1]], perm[step[2]], perm[step[3]])
+        value = following.outputs[0]
+    return None

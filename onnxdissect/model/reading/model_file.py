@@ -1,0 +1,147 @@
+"""Model files: find, read and check them before onnxruntime sees them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx_ir as ir
+from onnx_ir.passes import common as passes
+
+from onnxdissect.errors import ModelFormatError, ModelNotFoundError, nearest
+from onnxdissect.model.layout.quantised import add_dequantised
+from onnxdissect.model.reading.bfloat16 import widen_bfloat16
+from onnxdissect.model.reading.external_data import settle_external_data
+from onnxdissect.model.reading.repair import load_repaired
+
+__all__ = ["ModelFile", "read_model"]
+
+# every ONNX file written so far begins with field 1 (ir_version) as a varint
+_FIRST_BYTE = b"\x08"
+# a flatbuffer's identifier, behind the offset of its root
+_ORT_MAGIC = b"ORTM"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A model read from disk; weights stay where they are until something needs them.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    sha256 : str
+        Of the file's bytes, external data not included.
+    model : onnx_ir.Model
+        Its graph, functions inlined, bfloat16 widened to float32, and with dequantised twins of its
+        integer activations.
+    """
+
+    path: Path
+    sha256: str
+    model: ir.Model
+
+
+def read_model(path: str | Path) -> ModelFile:
+    """Read an ONNX file.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    ModelFile
+
+    Raises
+    ------
+    ModelNotFoundError
+        If there is no file at the path, or it cannot be opened.
+    ModelFormatError
+        If the file is not a complete ONNX model, or its external data are missing, short or outside
+        its folder.
+    """
+    path = Path(path)
+    _check_path(path)
+    try:
+        with path.open("rb") as file:
+            head = file.read(64)
+            file.seek(0)
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelNotFoundError(f"{path} cannot be read: {error.strerror}") from error
+    if not head:
+        raise ModelFormatError(f"{path} is empty")
+    if head[4:8] == _ORT_MAGIC:
+        raise ModelFormatError(
+            f"{path} is in onnxruntime's own format (.ort), a graph rewritten for running, not for reading",
+            hint="give the ONNX file that it was made from",
+        )
+    try:
+        model = load_repaired(path)
+    except ModelFormatError:
+        raise
+    except Exception as error:
+        # damage surfaces in protobuf or anywhere in the deserialiser
+        raise ModelFormatError(
+            f"{path} is not a readable ONNX model: {_first_line(error)}", hint=_guess(path, head)
+        ) from error
+    if not len(model.graph) or not model.graph.outputs or not model.opset_imports:
+        lacking = "nodes" if not len(model.graph) else "outputs" if not model.graph.outputs else "opset"
+        raise ModelFormatError(f"{path} holds no complete ONNX graph: no {lacking}", hint=_guess(path, head))
+    _check_graph(path, model)
+    settle_external_data(path, model)
+    if model.functions:
+        # a value inside a function has no name that could be asked for
+        model = passes.InlinePass()(model).model
+    widen_bfloat16(model)
+    add_dequantised(model)
+    return ModelFile(path, digest, model)
+
+
+def _check_path(path: Path) -> None:
+    if path.is_dir():
+        inside = tuple(sorted(str(p) for p in path.glob("*.onnx")))
+        raise ModelNotFoundError(f"{path} is a folder, not an ONNX file", candidates=inside[:5])
+    if not path.exists():
+        parent = path.parent
+        beside = [p.name for p in parent.glob("*.onnx")] if parent.is_dir() else []
+        candidates = nearest(path.name, beside) or tuple(sorted(beside)[:5])
+        raise ModelNotFoundError(f"there is no file {path}", candidates=[str(parent / n) for n in candidates])
+
+
+def _guess(path: Path, head: bytes) -> str:
+    if head.startswith(b"version https://git-lfs"):
+        return "the file is a Git LFS pointer; fetch the real one with `git lfs pull`"
+    if head.lstrip().lower().startswith((b"<!doctype", b"<html")):
+        return "the file is a web page; download the model itself"
+    if head.startswith(b"PK"):
+        return "the file is a zip archive, such as a PyTorch checkpoint; export the network to ONNX first"
+    if head.startswith(b"\x89HDF"):
+        return "the file is HDF5, such as a Keras model; export the network to ONNX first"
+    if head.startswith(_FIRST_BYTE):
+        return f"it begins like ONNX, so it may be cut short ({path.stat().st_size} bytes): fetch it again"
+    if head[4:8] == b"TFL3":
+        return "the file is TensorFlow Lite; convert it to ONNX first, with tf2onnx for one"
+    return "export the network to ONNX first"
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _check_graph(path: Path, model: ir.Model) -> None:
+    """Refuse a graph that can be read but not written again: damage that the deserialiser lets through."""
+    try:
+        clone = model.clone()
+        clone.graph.initializers.clear()
+        ir.to_proto(clone)
+    except Exception as error:
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        raise ModelFormatError(
+            f"{path} holds an inconsistent graph: {_first_line(cause)}", hint="export the model again"
+        ) from error

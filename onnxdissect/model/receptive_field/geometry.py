@@ -1,0 +1,316 @@
+"""Where cells lie in the input image: offset, stride and size, composed operator by operator.
+
+Paper 3.2 anchors interpolants "at the center of each unit's receptive field". Along one axis a kernel of k
+taps, dilation d, stride s and begin padding p turns (offset, stride, size) into::
+
+    size   + (k - 1) * d * stride
+    offset + ((k - 1) * d / 2 - p) * stride
+    stride * s
+
+Where branches meet, a cell sees what any of them sees: the smallest field that covers all. It lies where the
+branch puts it that resolves finest, see `onnxdissect.model.receptive_field.axis_geometry.unite`.
+Statistics over the whole map (global pools) weigh cells without placing them, and attention leaves each in the place of its query; what
+such a cell sees has no known size.
+Normalisations over the map are not counted as sight.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import onnx_ir as ir
+
+from onnxdissect.model.graph import attribute, name_of, stored_shape
+from onnxdissect.model.layers.records import ImageInput, ReceptiveField
+from onnxdissect.model.layout import order
+from onnxdissect.model.layout.axes import reduced_axes
+from onnxdissect.model.layout.products.matrices import einsum_operands, table_rows
+from onnxdissect.model.operators import (
+    ATTENTIONS,
+    CONCATENATIONS,
+    FIRST_INPUT,
+    GLOBAL_POOLS,
+    MATRIX_PRODUCTS,
+    POINTWISE,
+    REDUCTIONS,
+    RESHAPES,
+    SPATIAL,
+    TRANSPOSED,
+)
+from onnxdissect.model.reading.shape_probe import Probe
+from onnxdissect.model.receptive_field import crop_pad as frames
+from onnxdissect.model.receptive_field import resampling, windows
+from onnxdissect.model.receptive_field.axis_geometry import (
+    AxisGeometry,
+    Lengths,
+    Position,
+    Scattered,
+    Step,
+    Unplaced,
+    unite,
+)
+
+__all__ = ["AxisGeometry", "Pair", "Position", "Unplaced", "follow_positions", "receptive_field"]
+
+Pair = tuple[Position, Position]
+"""Vertical and horizontal."""
+
+_UNKNOWN: Pair = (Unplaced.UNKNOWN, Unplaced.UNKNOWN)
+
+
+def follow_positions(
+    graph: ir.Graph,
+    image: ImageInput,
+    probe: Probe,
+    axes: dict[str, str],
+    restored: Mapping[str, tuple[str, ...]] | None = None,
+) -> dict[str, Pair]:
+    """Place the cells of every value that has spatial axes.
+
+    Parameters
+    ----------
+    graph : onnx_ir.Graph
+        The graph.
+    image : ImageInput
+        Its image input.
+    probe : Probe
+        Shapes of its values.
+    axes : dict of str to str
+        Their axes.
+    restored : mapping of str to tuple of str, optional
+        Values whose cells are those of earlier ones; see `onnxdissect.model.layout.axes.AxisLabels`.
+
+    Returns
+    -------
+    dict of str to (Position, Position)
+        Vertical and horizontal.
+    """
+    pixel = AxisGeometry(0.0, 1.0, 1.0)
+    positions: dict[str, Pair] = {image.name: (pixel, pixel)}
+    again = restored or {}
+    for node in graph:
+        outputs = [name_of(value) for value in node.outputs]
+        if not any(name in axes for name in outputs):
+            continue
+        for index, name in enumerate(outputs):
+            if name in again:
+                places = [_merge(letter, name, "", again[name], positions, probe, axes) for letter in "HW"]
+                positions[name] = places[0], places[1]
+            elif name in axes:
+                positions[name] = _place(node, index, positions, probe, axes)
+    return positions
+
+
+def receptive_field(pair: Pair) -> ReceptiveField | None:
+    """Turn the positions along both axes into a record.
+
+    Parameters
+    ----------
+    pair : (Position, Position)
+        Vertical and horizontal.
+
+    Returns
+    -------
+    ReceptiveField or None
+        None where either axis is not placed, or runs against the input.
+    """
+    vertical, horizontal = pair
+    if not isinstance(vertical, AxisGeometry) or not isinstance(horizontal, AxisGeometry):
+        return None
+    if vertical.stride <= 0 or horizontal.stride <= 0:
+        return None
+    return ReceptiveField(
+        (vertical.offset, horizontal.offset),
+        (vertical.stride, horizontal.stride),
+        (vertical.size, horizontal.size) if math.isfinite(vertical.size + horizontal.size) else None,
+    )
+
+
+def _place(node: ir.Node, index: int, positions: dict[str, Pair], probe: Probe, axes: dict[str, str]) -> Pair:
+    op = node.op_type
+    out = name_of(node.outputs[index])
+    operands = [name_of(value) for value in node.inputs if value is not None and value.name in positions]
+    if op in POINTWISE or op in CONCATENATIONS:
+        joined = axes[out][int(attribute(node, "axis", 1)) % len(axes[out])] if op in CONCATENATIONS else ""
+        merged = [
+            _join(letter, node, positions, probe, axes)
+            if letter == joined
+            else _merge(letter, out, joined, operands, positions, probe, axes)
+            for letter in "HW"
+        ]
+        return merged[0], merged[1]
+    if op in MATRIX_PRODUCTS and len(operands) > 1:
+        return _attend(out, operands, positions, axes)
+    if op == "Einsum" and len(node.inputs) > 1:
+        return _contract(node, positions, probe, axes)
+    source = name_of(node.inputs[0]) if node.inputs and node.inputs[0] is not None else ""
+    if op in MATRIX_PRODUCTS and operands:
+        source = operands[0]
+    if source not in positions or source not in axes:
+        return positions.get(table_rows(node), _UNKNOWN)
+    pair = positions[source]
+    step = Step(node, index, axes[source], axes[out], probe.shapes[source], probe.shapes[out], probe)
+    moved = [
+        _move(op, step, axis, position)
+        if isinstance(position, AxisGeometry)
+        else order.move_scattered(step, axis, position, _move)
+        if isinstance(position, Scattered)
+        else position
+        for axis, position in enumerate(pair)
+    ]
+    if op in ATTENTIONS:
+        return order.unbounded(moved[0]), order.unbounded(moved[1])
+    return moved[0], moved[1]
+
+
+def _attend(out: str, operands: Sequence[str], positions: dict[str, Pair], axes: dict[str, str]) -> Pair:
+    """Follow queries by keys, or weights by values: a cell hears all others, and stays in its own place.
+
+    Rows of the product are rows of the first operand, columns those of the second.
+    """
+    letters = axes[out]
+    if "T" not in letters:
+        return Unplaced.UNIFORM, Unplaced.UNIFORM
+    from_first = letters.index("T") < len(letters) - 1
+    pair = positions[operands[0 if from_first else 1]]
+    return order.unbounded(pair[0]), order.unbounded(pair[1])
+
+
+def _contract(node: ir.Node, positions: dict[str, Pair], probe: Probe, axes: dict[str, str]) -> Pair:
+    """Follow Einsum: cells keep the places of the operands whose axis the result keeps."""
+    read = einsum_operands(node, axes, probe)
+    letters = axes[name_of(node.outputs[0])]
+    if read is None:
+        return _UNKNOWN
+    equation, known, names = read
+    placed: list[Position] = []
+    for axis, letter in enumerate("HW"):
+        along = letter if letter in letters else "T"
+        if along not in letters:
+            placed.append(Unplaced.UNIFORM)
+            continue
+        holding = [i for i in equation.holding(letters.index(along)) if i in known]
+        found = [positions.get(names[i], _UNKNOWN)[axis] for i in holding]
+        extents = [place for place in found if isinstance(place, AxisGeometry)]
+        place: Position | None = unite(extents) if extents and len(extents) == len(found) else None
+        if place is None:
+            place = found[0] if len(set(found)) == 1 else Unplaced.UNKNOWN
+        placed.append(order.unbounded(place) if equation.mixes(known) else place)
+    return placed[0], placed[1]
+
+
+def _join(
+    letter: str, node: ir.Node, positions: dict[str, Pair], probe: Probe, axes: dict[str, str]
+) -> Position:
+    """Operands lie behind each other along the axis itself."""
+    names = axes[name_of(node.outputs[0])]
+    parts: list[tuple[Position, int]] = []
+    for value in node.inputs[2::3] if node.op_type == "QLinearConcat" else node.inputs:
+        name = name_of(value) if value is not None else ""
+        shape = probe.shapes.get(name) or stored_shape(value)
+        if shape is None:
+            return Unplaced.UNKNOWN
+        placed = name in positions and letter in axes.get(name, "")
+        position = positions[name]["HW".index(letter)] if placed else Unplaced.UNIFORM
+        parts.append((position, shape[names.index(letter)]))
+    return frames.join(parts)
+
+
+def _length(name: str, letter: str, probe: Probe, axes: dict[str, str]) -> int:
+    return probe.shapes[name][axes[name].index(letter)]
+
+
+def _merge(
+    letter: str,
+    out: str,
+    joined: str,
+    operands: Sequence[str],
+    positions: dict[str, Pair],
+    probe: Probe,
+    axes: dict[str, str],
+) -> Position:
+    """Branches meet; `joined` is the axis along which they are laid behind each other, if any."""
+    # tokens are the cells of a map in a row, so they have the places of both its axes
+    along = letter if letter in axes[out] else "T"
+    if along not in axes[out]:
+        return Unplaced.UNIFORM
+    length = _length(out, along, probe, axes)
+    branches: list[AxisGeometry] = []
+    scattered: list[Scattered] = []
+    mixed = False
+    for name in operands:
+        stretched = along not in axes[name] or _length(name, along, probe, axes) != length
+        if stretched and not (along == joined and along in axes[name]):
+            mixed = True  # a statistic of the whole axis: it places nothing
+            continue
+        position = positions[name]["HW".index(letter)]
+        if position is Unplaced.UNIFORM:
+            mixed = True
+        elif isinstance(position, Scattered):
+            scattered.append(position)
+        elif isinstance(position, Unplaced):
+            return position
+        else:
+            branches.append(position)
+    if scattered:
+        cells = {each.cells for each in scattered}
+        together = unite([each.extent for each in scattered])
+        if branches or len(cells) > 1 or together is None:
+            return Unplaced.DISORDERED
+        return Scattered(together.unbounded if mixed else together, cells.pop())
+    if not branches:
+        return Unplaced.UNIFORM
+    together = unite(branches, length)
+    if together is None:
+        return Unplaced.UNKNOWN
+    return together.unbounded if mixed else together
+
+
+def _move(op: str, step: Step, axis: int, at: AxisGeometry) -> Position:
+    lengths = step.lengths(axis)
+    if lengths is None:
+        if op in RESHAPES and "T" in step.source_axes and "HW"[axis] in step.out_axes:
+            return resampling.cut_from_tokens(step, axis, at)
+        return at if step.keeps_tokens else Unplaced.UNIFORM
+    mover = _MOVERS.get(op)
+    if mover is not None:
+        return mover(step, axis, at, lengths)
+    if op in SPATIAL:
+        return windows.slide(step, axis, at, lengths)
+    if op in REDUCTIONS:
+        return _reduce(step, axis, at, lengths)
+    if lengths[0] == 1 and lengths[1] > 1:
+        return Unplaced.UNIFORM
+    if op in FIRST_INPUT - {"Tile"} or lengths[0] == lengths[1]:
+        return at
+    if op in RESHAPES:
+        return resampling.regroup(step, axis, at, lengths)
+    return Unplaced.UNKNOWN
+
+
+def _reduce(step: Step, axis: int, at: AxisGeometry, lengths: Lengths) -> Position:
+    reduced = reduced_axes(step.node, len(step.source_axes), step.probe)
+    if reduced is None:
+        return Unplaced.UNKNOWN
+    return Unplaced.UNIFORM if step.where(axis) in reduced else at
+
+
+_MOVERS: dict[str, Callable[[Step, int, AxisGeometry, Lengths], Position]] = {
+    **dict.fromkeys(GLOBAL_POOLS, windows.whole),
+    **dict.fromkeys(TRANSPOSED, windows.spread),
+    "CenterCropPad": frames.crop_or_pad,
+    "Crop": frames.crop,
+    "DepthToSpace": resampling.depth_to_space,
+    "Gather": frames.gather,
+    "GatherElements": frames.gather_elements,
+    "GridSample": frames.sample,
+    "MatMul": frames.product,
+    "Pad": frames.pad,
+    "Resize": resampling.resize,
+    "ReverseSequence": frames.reverse,
+    "Slice": frames.slice_,
+    "SpaceToDepth": resampling.space_to_depth,
+    "Split": frames.split,
+    "Upsample": resampling.resize,
+}

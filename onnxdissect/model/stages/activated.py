@@ -1,0 +1,137 @@
+"""Values behind a nonlinearity, however it is written.
+
+A nonlinearity is written as one operator (Relu) or as several (x * sigmoid(x), x * clip(x + 3, 0, 6) / 6,
+x * (1 + erf(x / sqrt 2)) / 2). So the graph is read as regions: a region is everything computed cell by cell
+from one root value and scalar constants. Where a region that contains something nonlinear is left, there is a
+post-nonlinearity value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from onnxdissect.model.graph import name_of, stored_size
+from onnxdissect.model.layout.quantised import is_rectified
+from onnxdissect.model.operators import CARRIERS, COPIES, GATES, LINEAR, NONLINEAR, QUANTISERS, REDUCTIONS
+
+__all__ = ["Activated", "activated_values"]
+
+_SAME = COPIES | QUANTISERS
+_BENT_BY_CONSTANT = ("Max", "Min", "Pow")
+
+
+@dataclass(frozen=True, slots=True)
+class _Region:
+    root: str
+    nonlinear: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Activated:
+    """Values that leave a nonlinearity.
+
+    Attributes
+    ----------
+    values : dict of str to None
+        Their names, in topological order.
+    roots : dict of str to str
+        For each value computed cell by cell, what it is computed from.
+    """
+
+    values: dict[str, None]
+    roots: dict[str, str]
+
+
+def activated_values(graph: ir.Graph, spatial: Iterable[str]) -> Activated:
+    """Values that leave a nonlinearity, in topological order.
+
+    Parameters
+    ----------
+    graph : onnx_ir.Graph
+        The graph.
+    spatial : iterable of str
+        Values that depend on the image.
+
+    Returns
+    -------
+    Activated
+        With concatenations of such values, which are one layer to what follows; without gates, that is
+        sigmoids that only weigh other values.
+    """
+    known = set(spatial)
+    regions = {name: _Region(name, False) for name in known}
+    carried: set[str] = set()
+    found: list[str] = []
+    outputs = {name_of(value) for value in graph.outputs}
+    for node in graph:
+        for value in node.outputs:
+            if value.name in known:
+                regions[value.name] = _region(node, value.name, regions, known)
+    for node in graph:
+        operands = [name_of(v) for v in node.inputs if v is not None and v.name in known]
+        for value in node.outputs:
+            name = name_of(value)
+            if name not in known or not operands:
+                continue
+            if regions[name].nonlinear:
+                carried.add(name)
+                if _leaves(value, regions, outputs) and not _is_gate(node, value) and not _is_term(value):
+                    found.append(name)
+            elif (node.op_type in CARRIERS | _SAME or node.op_type == "Concat") and carried.issuperset(
+                operands
+            ):
+                carried.add(name)
+                if node.op_type == "Concat" and len(operands) > 1:
+                    found.append(name)
+    return Activated(dict.fromkeys(found), {name: region.root for name, region in regions.items()})
+
+
+def _region(node: ir.Node, name: str, regions: dict[str, _Region], known: set[str]) -> _Region:
+    op = node.op_type
+    operands = [value for value in node.inputs if value is not None]
+    moving = [regions[name_of(v)] for v in operands if v.name in known]
+    roots = {region.root for region in moving}
+    nonlinear = any(region.nonlinear for region in moving)
+    own = _Region(name, is_rectified(node))
+    if len(roots) != 1:
+        return own
+    root = roots.pop()
+    if op in _SAME:
+        return _Region(root, nonlinear)
+    if op in NONLINEAR:
+        return _Region(root, True)
+    if op in LINEAR or op in _BENT_BY_CONSTANT:
+        # a weight per channel (a folded normalisation) starts anew: it is the next layer's business
+        if any(stored_size(v) != 1 for v in operands if v.name not in known):
+            return own
+        multiplied = op in ("Mul", "Div") and len(moving) > 1
+        return _Region(root, nonlinear or multiplied or op in _BENT_BY_CONSTANT)
+    return own
+
+
+def _leaves(value: ir.Value, regions: dict[str, _Region], outputs: set[str]) -> bool:
+    root = regions[name_of(value)].root
+    inside = [
+        out.name in regions and regions[name_of(out)].root == root
+        for node, _ in value.uses()
+        for out in node.outputs[:1]
+    ]
+    return name_of(value) in outputs or not inside or not all(inside)
+
+
+def _is_gate(node: ir.Node, value: ir.Value) -> bool:
+    users = [user for user, _ in value.uses()]
+    return node.op_type in GATES and bool(users) and all(user.op_type == "Mul" for user in users)
+
+
+def _is_term(value: ir.Value) -> bool:
+    """Whether a value is only averaged: the square in a variance that is spelled out."""
+    users = [user for user, _ in value.uses()]
+    node = value.producer()
+    squared = node is not None and (
+        node.op_type == "Pow" or (node.op_type == "Mul" and node.inputs[0] is node.inputs[1])
+    )
+    return squared and bool(users) and all(user.op_type in REDUCTIONS for user in users)

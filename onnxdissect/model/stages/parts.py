@@ -1,0 +1,210 @@
+"""Parts of a network: trunk, neck and heads, and which layers stand for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from onnxdissect.model.graph import name_of
+from onnxdissect.model.layers.records import Layer
+from onnxdissect.model.reading.shape_probe import Probe
+from onnxdissect.model.stages.activated import Activated
+from onnxdissect.model.stages.flow import Flow, follow_flow
+from onnxdissect.model.stages.stages import Candidates, find_stages
+from onnxdissect.model.stages.trunk import Maps, Trunk, find_trunk, predictions
+
+__all__ = ["Parts", "find_parts"]
+
+_MAPS = ("NCHW", "NHWC")
+_TOKENS = ("NTC", "TNC")
+# What stands between a product of integers and the numbers that they mean.
+_RESCALED = frozenset({"Cast", "ConvInteger", "MatMulInteger"})
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What each layer belongs to.
+
+    Attributes
+    ----------
+    stages : list of str
+        Layers at the ends of the trunk's stages, in topological order.
+    neck : list of str
+        Last layer of each resolution between trunk and heads.
+    heads : list of str
+        What each head predicts.
+    of : dict of str to str
+        "trunk", "neck" or "head" for each value.
+    """
+
+    stages: list[str]
+    neck: list[str]
+    heads: list[str]
+    of: dict[str, str]
+
+
+def find_parts(
+    graph: ir.Graph,
+    image: str,
+    probe: Probe,
+    axes: Mapping[str, str],
+    layers: Mapping[str, Layer],
+    representative: Mapping[str, str],
+    activated: Activated,
+) -> Parts:
+    """Tell trunk, neck and heads apart.
+
+    Parameters
+    ----------
+    graph : onnx_ir.Graph
+        The graph.
+    image : str
+        Name of its image input.
+    probe : Probe
+        Shapes of its values.
+    axes : mapping of str to str
+        What the axes of its values mean.
+    layers : mapping of str to Layer
+        Values that can be dissected.
+    representative : mapping of str to str
+        For each of them the one that is listed for it.
+    activated : Activated
+        Values that leave a nonlinearity.
+
+    Returns
+    -------
+    Parts
+        Without stages where nothing has a map.
+    """
+    flow = follow_flow(graph, image, lambda name: _grid(name, axes, layers, probe))
+    stands = {number: _stand_in(flow, number, layers, representative) for number in range(len(flow.names))}
+    listed = {number: name for number, name in stands.items() if name is not None}
+    cells = {n for n, name in listed.items() if layers[name].grid != (1, 1) and layers[name].layout != "NC"}
+    maps = Maps(
+        cells,
+        {n for n in cells if layers[listed[n]].layout in _TOKENS},
+        {n: layers[name].macs for n, name in listed.items()},
+    )
+    outputs = [flow.numbers[name_of(v)] for v in graph.outputs if v.name in flow.numbers]
+    trunk = find_trunk(flow, outputs, maps, _describe_image(flow, outputs, probe))
+    if trunk is None:
+        return Parts([], [], [], {})
+    found = {representative.get(name, name) for name in activated.values}
+    candidates = Candidates(
+        listed,
+        {n for n, name in listed.items() if name in found or flow.names[n] in activated.values},
+        {n: layers[name].units for n, name in listed.items()},
+    )
+    stages = find_stages(flow, trunk, maps, candidates, _directly(flow, activated))
+    of = _mark(flow, trunk, maps, stages, candidates)
+    return Parts(
+        stages=list(dict.fromkeys(listed[n] for n in stages)),
+        neck=_ends_of_neck(flow, candidates, maps, of),
+        heads=_ends_of_heads(flow, trunk, maps, listed, of),
+        of={flow.names[n]: part for n, part in of.items()} | {listed[n]: of[n] for n in listed},
+    )
+
+
+def _grid(
+    name: str, axes: Mapping[str, str], layers: Mapping[str, Layer], probe: Probe
+) -> tuple[int, int] | None:
+    if name in layers:
+        return layers[name].grid
+    names, shape = axes.get(name, ""), probe.shapes.get(name)
+    if shape is None or "H" not in names or "W" not in names or len(shape) != len(names):
+        return None
+    return int(shape[names.index("H")]), int(shape[names.index("W")])
+
+
+def _stand_in(
+    flow: Flow, number: int, layers: Mapping[str, Layer], representative: Mapping[str, str]
+) -> str | None:
+    """Layer that is listed for a value; for integers the one that says what they stand for."""
+    name = flow.names[number]
+    if name in layers:
+        return representative[name]
+    for user in flow.after[number]:
+        node = flow.nodes[user]
+        if node is not None and node.op_type == "DequantizeLinear" and flow.names[user] in layers:
+            return representative[flow.names[user]]
+    node, users = flow.nodes[number], flow.after[number]
+    if node is not None and node.op_type in _RESCALED and len(users) == 1:
+        return _stand_in(flow, users[0], layers, representative)
+    return None
+
+
+def _describe_image(flow: Flow, outputs: list[int], probe: Probe) -> bool:
+    shapes = [probe.shapes.get(flow.names[n], ()) for n in outputs]
+    return bool(shapes) and all(all(length == 1 for length in shape[2:]) for shape in shapes)
+
+
+def _directly(flow: Flow, activated: Activated) -> Callable[[int, int], bool]:
+    def directly(number: int, root: int) -> bool:
+        return activated.roots.get(flow.names[number]) == flow.names[flow.source(root)]
+
+    return directly
+
+
+def _mark(flow: Flow, trunk: Trunk, maps: Maps, stages: list[int], candidates: Candidates) -> dict[int, str]:
+    """Tell the part of every value."""
+    inside = flow.ancestors(stages[-1]) if stages else set(trunk.chain)
+    of = {n: "trunk" if n in inside else "head" for n in range(len(flow.names))}
+    if trunk.whole:
+        return of
+    leaves = [n for n in predictions(flow, maps) if n not in inside]
+    below: dict[int, int] = {}
+    for leaf in leaves:
+        for number in flow.chain(leaf):
+            below[number] = below.get(number, 0) + 1
+    roots = {_root_of_head(flow, leaf, below, inside, candidates) for leaf in leaves}
+    in_head = [False] * len(flow.names)
+    leads = [False] * len(flow.names)
+    for number in range(1, len(flow.names)):
+        in_head[number] = number in roots or in_head[flow.dominators[number]]
+    marked = set(leaves)
+    for number in reversed(range(len(flow.names))):
+        leads[number] = number in marked or any(leads[user] for user in flow.after[number])
+        if of[number] != "trunk" and leads[number] and not in_head[number]:
+            of[number] = "neck"
+    return of
+
+
+def _root_of_head(
+    flow: Flow, leaf: int, below: dict[int, int], inside: set[int], candidates: Candidates
+) -> int:
+    """First value of the head that ends in a prediction."""
+    path = [leaf]
+    while True:
+        above = flow.dominators[path[-1]]
+        if above in inside or below[above] > 1:
+            return path[-1] if above not in inside or below[above] > 1 else _last_layer(path, candidates)
+        if len(flow.before[above]) > 1 and (flow.rose[above] or flow.dominators[above] in inside):
+            return _last_layer(path, candidates)
+        path.append(above)
+
+
+def _last_layer(path: list[int], candidates: Candidates) -> int:
+    """Where nothing else parts neck and head, the prediction alone, behind the last activation."""
+    return next((path[i - 1] for i, n in enumerate(path) if i and n in candidates.activated), path[-1])
+
+
+def _ends_of_neck(flow: Flow, candidates: Candidates, maps: Maps, of: dict[int, str]) -> list[str]:
+    """Last activation of each resolution, or the last layer where none is activated."""
+    ends: dict[tuple[int, int], int] = {}
+    layers = [n for n in maps.cells if of[n] == "neck"]
+    for number in sorted(layers, key=lambda n: (n in candidates.activated, n)):
+        ends[flow.grids[number]] = number
+    return list(dict.fromkeys(candidates.listed[n] for n in sorted(ends.values())))
+
+
+def _ends_of_heads(
+    flow: Flow, trunk: Trunk, maps: Maps, listed: Mapping[int, str], of: dict[int, str]
+) -> list[str]:
+    if not trunk.whole:
+        leaves = [n for n in predictions(flow, maps) if of[n] == "head"]
+        if leaves:
+            return list(dict.fromkeys(listed[n] for n in leaves))
+    rest = [n for n in listed if of[n] == "head"]
+    return [listed[max(rest)]] if rest else []

@@ -1,0 +1,304 @@
+"""Stages: the output of the trunk's last block at each resolution, or at four depths where none changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from onnxdissect.model.receptive_field.window_shape import kernel_shape
+from onnxdissect.model.stages.blocks import Block, Style, find_outputs, split_blocks, style_of
+from onnxdissect.model.stages.flow import Flow, Grid, is_coarser
+from onnxdissect.model.stages.parallel import parallel_ends
+from onnxdissect.model.stages.stem import is_convolution, without_patches
+from onnxdissect.model.stages.trunk import (
+    Maps,
+    Trunk,
+    has_weights,
+    is_depthwise,
+    is_pointwise,
+    multiplies,
+    predictions,
+    weights_follow,
+)
+
+__all__ = ["Candidates", "choose_stages", "find_stages"]
+
+_DEPTHS = 4
+_EXTRA_STAGES = 3
+_COARSER = 1.5
+
+_T = TypeVar("_T")
+_Ends = list[tuple[int, Block]]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Values that may become stages.
+
+    Attributes
+    ----------
+    listed : dict of int to str
+        Value of the flow, and the layer that stands for it.
+    activated : set of int
+        Values that leave a nonlinearity.
+    units : dict of int to int
+        Units of each value that is listed.
+    """
+
+    listed: Mapping[int, str]
+    activated: Collection[int]
+    units: Mapping[int, int]
+
+
+def find_stages(
+    flow: Flow, trunk: Trunk, maps: Maps, candidates: Candidates, directly: Callable[[int, int], bool]
+) -> list[int]:
+    """Choose the stages of a trunk.
+
+    Parameters
+    ----------
+    flow : Flow
+        The graph.
+    trunk : Trunk
+        Its trunk.
+    maps : Maps
+        What is known of its values.
+    candidates : Candidates
+        What may be chosen.
+    directly : callable
+        Whether a value is nothing but a nonlinearity of another.
+
+    Returns
+    -------
+    list of int
+        In topological order.
+    """
+    style, blocks, ends = _ends_of_blocks(flow, trunk, maps, candidates, directly)
+    if trunk.up:
+        cut = _first_projection(flow, blocks, ends, candidates)
+        if cut is not None:
+            trunk = replace(trunk, chain=trunk.chain[: trunk.chain.index(cut)])
+            style, blocks, ends = _ends_of_blocks(flow, trunk, maps, candidates, directly)
+    ends = _without_head(flow, trunk, maps, blocks, ends, style)
+    ends = without_patches(flow, blocks, ends, style)
+    if not trunk.whole:
+        ends = _without_towers(flow, ends, style)
+    if not ends:
+        path = [n for n in trunk.chain if n in candidates.listed and n in maps.cells]
+        return _last_of_each(path, flow, 1)
+    deep = _depths(flow, trunk, maps, candidates, ends)
+    numbers = [n for n, _ in ends]
+    if deep:
+        finer = [n for n in numbers if is_coarser(flow.grids[deep[-1]], flow.grids[n])]
+        return sorted({*_last_of_each(finer, flow, 1), *deep})
+    chosen = _last_of_each(numbers, flow, _DEPTHS)
+    return chosen if trunk.whole or trunk.up else _without_extras(flow, trunk, maps, numbers, chosen)
+
+
+def _ends_of_blocks(
+    flow: Flow, trunk: Trunk, maps: Maps, candidates: Candidates, directly: Callable[[int, int], bool]
+) -> tuple[Style, list[Block], _Ends]:
+    blocks = split_blocks(flow, trunk, candidates.activated)
+    style = style_of(flow, blocks, directly)
+    ends = [(n, block) for n, block in find_outputs(flow, trunk, blocks, style) if n in maps.cells]
+    ends = [(_listed(n, block, candidates), block) for n, block in ends]
+    ends += parallel_ends(flow, trunk, [n for n in candidates.listed if n in maps.cells])
+    return style, blocks, sorted(((n, block) for n, block in ends if n >= 0), key=lambda end: end[0])
+
+
+def _listed(number: int, block: Block, candidates: Candidates) -> int:
+    """Member of the block up to the value that is a layer; -1 for none."""
+    fitting = [n for n in block.members if n <= number and n in candidates.listed]
+    return fitting[-1] if fitting else -1
+
+
+def _without_head(
+    flow: Flow, trunk: Trunk, maps: Maps, blocks: list[Block], ends: _Ends, style: Style
+) -> _Ends:
+    """Leave out what only prepares or makes the prediction: class maps, and a head's last expansion."""
+    kept = list(ends)
+    # elsewhere (NFNet, RegNet-Z) the last expansion is counted among the features
+    depthwise = any(is_depthwise(flow, n) for n in flow.ancestors(trunk.chain[-1]))
+    follow = weights_follow(flow)
+    predicted = set(predictions(flow, maps))
+    while len(kept) > 1:
+        number, block = kept[-1]
+        first = block.members[0]
+        alone = is_convolution(flow, block) and flow.grids[kept[-2][0]] == flow.grids[number]
+        makes = is_pointwise(flow, first) and not follow[number]
+        if not trunk.whole:
+            makes = makes and block.activated is None and first in predicted
+        prepares = (
+            trunk.whole
+            and style.linear
+            and depthwise
+            and block.activated is not None
+            and kept[-2][1].activated is None
+            and not _filters(flow, kept[-2][0], number)
+            and _layers_behind(flow, number) < 2
+        )
+        if not (alone and (makes or prepares)):
+            break
+        kept.pop()
+    return kept
+
+
+def _filters(flow: Flow, before: int, number: int) -> bool:
+    """Whether something on the way looks around, other than an expansion that filters each unit by itself."""
+    return any(
+        _looks_around(flow, n) and not (is_depthwise(flow, n) and multiplies(flow, n))
+        for n in _way(flow, before, number)
+    )
+
+
+def _way(flow: Flow, before: int, number: int) -> set[int]:
+    """Everything that is computed between two values, the inside of residual blocks included."""
+    return flow.ancestors(number) - flow.ancestors(before)
+
+
+def _layers_behind(flow: Flow, number: int) -> int:
+    """Products with weights in a row behind a value, up to the end."""
+    most = {number: 0}
+    for other in range(number + 1, len(flow.names)):
+        depths = [most[operand] for operand in flow.before[other] if operand in most]
+        if depths:
+            most[other] = max(depths) + has_weights(flow, other)
+    return max(most.values())
+
+
+def _first_projection(flow: Flow, blocks: list[Block], ends: _Ends, candidates: Candidates) -> int | None:
+    """Find where a pyramid begins: the last block is projected, or branches, and all behind is narrower.
+
+    A projection behind a concatenation is the end of that block instead.
+    """
+    home = {number: block for block in blocks for number in block.members}
+    if len(blocks) > 1 and blocks[-1].activated is None and is_pointwise(flow, blocks[-1].members[0]):
+        wide = blocks[-2]
+        # no bottleneck filters nothing between expansion and projection
+        if (
+            wide.activated is not None
+            and is_pointwise(flow, wide.members[0])
+            and wide.grid == blocks[-1].grid
+        ):
+            return blocks[-1].members[0]
+    for i in range(1, len(ends)):
+        first = ends[i][1].members[0]
+        before = ends[i - 1][0]
+        source = home.get(flow.source(flow.dominators[first]))
+        if (
+            (is_pointwise(flow, first) or ends[i][1].kind == "concat")
+            and flow.grids[first] == flow.grids[before]
+            and source is not None
+            and source.kind != "concat"
+            and not is_depthwise(flow, source.members[0])
+            and all(candidates.units[n] < candidates.units[before] for n, _ in ends[i:])
+        ):
+            return first
+    return None
+
+
+def _without_towers(flow: Flow, ends: _Ends, style: Style) -> _Ends:
+    """Leave out convolutions behind the residual blocks of the last resolution."""
+    kept = list(ends)
+    while len(kept) > 1:
+        (number, block), (before, _) = kept[-1], kept[-2]
+        behind = (
+            style.shortcuts
+            and not style.linear
+            and any(b.kind == "sum" and flow.grids[n] == flow.grids[number] for n, b in kept)
+        )
+        if block.kind != "weights" or flow.grids[number] != flow.grids[before] or not behind:
+            break
+        kept.pop()
+    return kept
+
+
+def _without_extras(flow: Flow, trunk: Trunk, maps: Maps, numbers: list[int], chosen: list[int]) -> list[int]:
+    """Leave out feature layers of a single spatial convolution each, behind a backbone with heads."""
+    kept = list(chosen)
+    chains = [flow.chain(leaf) for leaf in predictions(flow, maps)]
+    while len(kept) > _EXTRA_STAGES:
+        before, last = kept[-2:]
+        inside = [n for n in _way(flow, before, last) if _looks_around(flow, n)]
+        passing = {n for chain in chains if last not in chain for n in chain}
+        tapped = [n for n in numbers if flow.grids[n] == flow.grids[before] and n in passing]
+        if len(inside) != 1 or not tapped:
+            break
+        kept[-2:] = tapped[-1:]
+    return kept
+
+
+def _looks_around(flow: Flow, number: int) -> bool:
+    node = flow.nodes[number]
+    return node is not None and has_weights(flow, number) and max(kernel_shape(node) or (1,)) > 1
+
+
+def _depths(flow: Flow, trunk: Trunk, maps: Maps, candidates: Candidates, ends: _Ends) -> list[int]:
+    """Where a transformer keeps one resolution: MLP activations and residual stream at four depths."""
+    grids = {flow.grids[n] for n in trunk.chain if n in maps.tokens}
+    end = ends[-1][0]
+    if len(grids) != 1 or flow.grids[end] not in grids:
+        return []
+    grid = flow.grids[end]
+    stream = [n for n, block in ends if block.kind == "sum" and flow.grids[n] == grid]
+    if not stream:
+        return []
+    first = next(n for n, _ in ends if flow.grids[n] == grid)
+    if (
+        2 * (maps.macs.get(end, 0) - maps.macs.get(first, 0)) < maps.macs.get(end, 0)
+        and len({flow.grids[n] for n, _ in ends}) > 1
+    ):
+        return []
+    inside = flow.ancestors(end) - set(trunk.chain)
+    wide = sorted(
+        n
+        for n in inside
+        if n in candidates.activated and n in candidates.listed and n in maps.cells and flow.grids[n] == grid
+    )
+    layers: list[tuple[int, ...]] = []
+    for number in wide:
+        behind = next((n for n in stream if n > number), None)
+        if behind is not None:
+            layers.append((number, behind))
+    layers = layers or [(n,) for n in stream]
+    return [n for layer in _spread(layers) for n in layer]
+
+
+def _spread(items: list[_T]) -> list[_T]:
+    """Items at a quarter, half, three quarters and the end."""
+    places = dict.fromkeys(-(-len(items) * k // _DEPTHS) - 1 for k in range(1, _DEPTHS + 1))
+    return [items[place] for place in places if place >= 0]
+
+
+def _last_of_each(numbers: list[int], flow: Flow, depths: int) -> list[int]:
+    names = choose_stages([(str(n), flow.grids[n]) for n in numbers])
+    if len(names) == 1 and len(numbers) >= depths > 1:
+        return _spread(numbers)
+    return [int(name) for name in names]
+
+
+def choose_stages(candidates: Iterable[tuple[str, Grid]]) -> list[str]:
+    """Keep the last candidate of each resolution on the path of decreasing resolution.
+
+    Parameters
+    ----------
+    candidates : iterable of (str, (int, int))
+        Names and grids in topological order.
+
+    Returns
+    -------
+    list of str
+        Highest resolution first. What follows an upsampling is finer than the path and left out.
+    """
+    chosen: list[tuple[str, Grid]] = []
+    for name, grid in candidates:
+        if not chosen:
+            chosen.append((name, grid))
+        elif grid == chosen[-1][1] or is_coarser(grid, chosen[-1][1]):
+            # a convolution without padding loses its border, but no resolution
+            before = chosen[-1][1]
+            if max(before[0] / max(grid[0], 1), before[1] / max(grid[1], 1)) < _COARSER:
+                chosen.pop()
+            chosen.append((name, grid))
+    return [name for name, _ in chosen]

@@ -1,0 +1,72 @@
+"""How many images are taken in at a time, and by how many lanes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from onnxdissect.model import Layer, Network
+
+__all__ = ["GPU_WORKERS", "batch_size_of", "block_size"]
+
+# Activations of one batch, all dissected layers together, and images at the most. On a processor they should
+# still be in its cache when the kernels come to them; a GPU wants to be kept busy.
+_BATCH = {"cpu": (8 * 2**20, 8)}
+_GPU_BATCH = (512 * 2**20, 64)
+# What the network has in hand at its widest has to fit that cache too.
+_WIDEST = 12 * 2**20
+# While the GPU computes one batch, the kernels look at another.
+GPU_WORKERS = 2
+# Images that a lane takes at a time, where there are enough: what is kept of them is stored together.
+_BLOCK = 8
+_BLOCKS_PER_LANE = 8
+
+
+def batch_size_of(asked: int | str, network: Network, layers: Sequence[Layer], provider: str) -> int:
+    """Choose how many images the network is given at once.
+
+    Parameters
+    ----------
+    asked : int or "auto"
+        A number is taken as it is.
+    network : Network
+        The network.
+    layers : sequence of Layer
+        What is dissected.
+    provider : str
+        onnxruntime's execution provider.
+
+    Returns
+    -------
+    int
+    """
+    if isinstance(asked, int):
+        return asked
+    size, largest = _BATCH.get(provider, _GPU_BATCH)
+    fitting = size // sum(map(_map_bytes, layers))
+    if provider == "cpu":
+        fitting = min(fitting, _WIDEST // max(map(_map_bytes, network.layers)))
+    return max(1, min(largest, fitting))
+
+
+def _map_bytes(layer: Layer) -> int:
+    return layer.units * layer.grid[0] * layer.grid[1] * 4
+
+
+def block_size(batch_size: int, images: int, lanes: int) -> int:
+    """Choose how many images a lane takes at a time: whole batches, few enough to keep every lane busy.
+
+    Parameters
+    ----------
+    batch_size : int
+        Images that the network is given at once.
+    images : int
+        All images of the run.
+    lanes : int
+        What runs side by side.
+
+    Returns
+    -------
+    int
+    """
+    wanted = min(_BLOCK, images // (lanes * _BLOCKS_PER_LANE))
+    return batch_size * max(1, wanted // batch_size)

@@ -1,0 +1,224 @@
+"""The claim a run makes on its directory: what may be written there, and what must not be lost."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from onnxdissect.core.pass_state import STATE_FILE
+from onnxdissect.errors import OutputError, RunFormatError, RunMismatchError
+from onnxdissect.results import FORMAT_VERSION, write_manifest
+from onnxdissect.storage.files import make_folder, sweep_partial
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+__all__ = ["RunDirectory", "claim_directory"]
+
+_MANIFEST = "manifest.json"
+# Everything a run writes; nothing else in a run directory is ever touched.
+_TABLES = ("units.csv", "layers.csv", "concepts.csv", "images.csv", "truth.npz")
+_FOLDERS = ("layers", "report")
+_WORK = "work"
+# Where the same files lie does not change what they say.
+_PLACES = {("model", "path"), ("data", "folder")}
+# What runs of earlier versions, which do not say it, were made with.
+_EARLIER = {("parameters", "min_images"): 1}
+
+
+@dataclass(frozen=True, slots=True)
+class RunDirectory:
+    """A run directory that is ours to write, or that already holds what was asked for.
+
+    Attributes
+    ----------
+    path : Path
+        The run directory.
+    complete : bool
+        It already holds this very run, finished.
+    unfinished : bool
+        It holds this very run, interrupted; what was saved of it is in the work folder.
+    identity : mapping
+        What makes this run this run, as in the manifest.
+    """
+
+    path: Path
+    complete: bool
+    unfinished: bool
+    identity: Mapping[str, Any]
+
+    @contextlib.contextmanager
+    def work(self) -> Iterator[Path]:
+        """Lock the directory, mark it as unfinished, and lend its work folder.
+
+        Yields
+        ------
+        Path
+            For spools and states. It is removed when the body has ended well, and kept when a state in it
+            lets the run go on later.
+
+        Raises
+        ------
+        OutputError
+            If the directory cannot be written, or another process is writing it.
+        """
+        work = make_folder(self.path / _WORK)
+        with _locked(work / "lock"):
+            if not self.unfinished:
+                # First of all: from here on nobody may take what is left for a result.
+                write_manifest(self.path, {"format_version": FORMAT_VERSION, **self.identity}, "running")
+            self._clear(work)
+            try:
+                yield work
+            except BaseException:
+                if not (work / STATE_FILE).exists():
+                    shutil.rmtree(work, ignore_errors=True)
+                raise
+        shutil.rmtree(work, ignore_errors=True)
+
+    def _clear(self, work: Path) -> None:
+        sweep_partial(self.path)
+        for table in _TABLES:
+            (self.path / table).unlink(missing_ok=True)
+        for netdissect in self.path.glob("netdissect*.csv"):
+            netdissect.unlink()
+        for folder in _FOLDERS:
+            shutil.rmtree(self.path / folder, ignore_errors=True)
+        if not self.unfinished:
+            for leftover in work.iterdir():
+                if leftover.name != "lock":
+                    leftover.unlink()
+        sweep_partial(work)
+
+
+def claim_directory(path: Path, identity: Mapping[str, Any], *, fresh: bool) -> RunDirectory:
+    """Look at a folder before a run is written to it. Nothing is changed yet.
+
+    Parameters
+    ----------
+    path : Path
+        The run directory; need not exist.
+    identity : mapping
+        Sections of the manifest that make this run this run: ``model``, ``data``, ``parameters``,
+        ``preprocessing`` and so on, as JSON values.
+    fresh : bool
+        A former run in it may be overwritten, whatever it was.
+
+    Returns
+    -------
+    RunDirectory
+
+    Raises
+    ------
+    OutputError
+        If the path is a file, or a folder that holds something else than a run.
+    RunMismatchError
+        If the folder holds a run of other inputs.
+    """
+    former = _former(path)
+    unfinished = former is not None and former.get("status") == "running"
+    if former is None or fresh or (unfinished and not (path / _WORK / STATE_FILE).exists()):
+        return RunDirectory(path, complete=False, unfinished=False, identity=identity)
+    if former.get("format_version") != FORMAT_VERSION:
+        raise RunFormatError(
+            f"{path} holds a run of format {former.get('format_version')!r}, this is format {FORMAT_VERSION}",
+            hint="--fresh to overwrite it, or --out to write elsewhere",
+        )
+    differences = [
+        f"{name}: {there!r} there, {here!r} asked for"
+        for name, there, here in _differences(former, json.loads(json.dumps(identity)))
+    ]
+    if differences:
+        raise RunMismatchError(
+            f"{path} holds another run; it differs in " + "; ".join(differences),
+            hint="--fresh to overwrite it, or --out to write elsewhere",
+        )
+    complete = former.get("status") == "complete"
+    if complete:
+        # Killed between its last file and the clearing up.
+        shutil.rmtree(path / _WORK, ignore_errors=True)
+    return RunDirectory(path, complete=complete, unfinished=unfinished, identity=identity)
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock that the system gives back when the process ends, however it ends."""
+    try:
+        file = path.open("ab")
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror}", hint="--out DIR") from error
+    with file:
+        try:
+            _lock(file)
+        except OSError as error:
+            raise OutputError(
+                f"another process is writing the run in {path.parents[1]}",
+                hint="wait for it to end, or write elsewhere with --out DIR",
+            ) from error
+        yield
+
+
+if sys.platform == "win32":
+
+    def _lock(file: BinaryIO) -> None:
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+
+else:
+
+    def _lock(file: BinaryIO) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _former(path: Path) -> dict[str, Any] | None:
+    try:
+        if not path.exists():
+            _check_writable(path)
+            return None
+        if not path.is_dir():
+            raise OutputError(f"{path} is a file, and a run directory was to be made there", hint="--out DIR")
+        if not any(path.iterdir()):
+            return None
+        manifest = json.loads((path / _MANIFEST).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise OutputError(
+            f"{path} is not empty and holds no {_MANIFEST}: it is not a run directory",
+            hint="--out DIR with a new or empty folder",
+        ) from error
+    except (OSError, ValueError) as error:
+        raise OutputError(
+            f"{path} cannot be used as a run directory: {error}", hint="--out DIR with another folder"
+        ) from error
+    if not isinstance(manifest, dict) or "format_version" not in manifest:
+        raise OutputError(f"{path / _MANIFEST} is not ours", hint="--out DIR with a new or empty folder")
+    return manifest
+
+
+def _check_writable(path: Path) -> None:
+    # Better said now than after an hour of inference.
+    ancestor = next(parent for parent in path.absolute().parents if parent.exists())
+    if not ancestor.is_dir():
+        raise OutputError(f"{path} cannot be made: {ancestor} is not a folder", hint="--out DIR")
+    if not os.access(ancestor, os.W_OK | os.X_OK):
+        raise OutputError(f"{path} cannot be made: no permission to write in {ancestor}", hint="--out DIR")
+
+
+def _differences(former: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterator[tuple[str, object, object]]:
+    for section, here in asked.items():
+        there = former.get(section)
+        if not isinstance(here, dict) or not isinstance(there, dict):
+            if here != there:
+                yield section, there, here
+            continue
+        for key, value in here.items():
+            former_value = there.get(key, _EARLIER.get((section, key)))
+            if (section, key) not in _PLACES and former_value != value:
+                yield f"{section}.{key}", former_value, value

@@ -1,0 +1,136 @@
+"""Kernels made ready while a run is still opening its files.
+
+Compiled kernels are kept from run to run. The first run on a machine has to compile them, which takes one
+core longer than a short run takes: so this begins at once and goes on beside the pass, in the order in which
+kernels will be needed.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+
+import numpy as np
+
+from onnxdissect.core.kernels.compiler import compiler_facts
+from onnxdissect.core.kernels.label_sample import sample_labels
+from onnxdissect.core.kernels.label_sets import unpack
+from onnxdissect.core.kernels.truth import image_truth
+from onnxdissect.core.pass_state import PassState
+from onnxdissect.core.plan import LayerPlan, Plan
+from onnxdissect.core.scoring import iou
+from onnxdissect.data.annotation import annotate
+from onnxdissect.data.vocabulary import Concept, Vocabulary
+from onnxdissect.pipeline.passes import tally
+from onnxdissect.statistics.bootstrap import Bootstrap
+from onnxdissect.statistics.per_image_collector import PerImageCollector
+from onnxdissect.statistics.permutation_null import PermutationNull
+
+__all__ = ["kernels_warming"]
+
+_IMAGES = 2
+
+
+@contextmanager
+def kernels_warming(notify: Callable[[str], None]) -> Iterator[None]:
+    """Load the compiled kernels in a thread, and compile them if need be, while the body runs.
+
+    Whoever calls a kernel in the meantime waits for that kernel only. When the body ends, so does the thread,
+    once it is through with the kernel at hand.
+
+    Parameters
+    ----------
+    notify : callable
+        Told when kernels have to be compiled.
+    """
+    stop = Event()
+    thread = Thread(target=_warm, args=(notify, stop), name="onnxdissect-kernels")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _warm(notify: Callable[[str], None], stop: Event) -> None:
+    """Dissect two images of nothing, step by step."""
+    began = time.perf_counter()
+    slow = compiler_facts().compiled
+    if slow:
+        notify("compiling kernels beside the work, once on this machine: about half a minute of one core")
+    steps = _steps()
+    while not stop.is_set() and next(steps, False):
+        pass
+    if slow and not stop.is_set():
+        notify(f"kernels compiled in {time.perf_counter() - began:.0f} s, and kept for the next run")
+
+
+def _steps() -> Iterator[bool]:
+    plan = _plan()
+    annotations = [annotate((4, 4), [np.eye(4, dtype=np.int64)], [1])] * _IMAGES
+    activations = np.arange(_IMAGES * 18, dtype=np.float32).reshape(_IMAGES, 2, 3, 3)
+    with tempfile.TemporaryDirectory(prefix="onnxdissect-") as name:
+        folder = Path(name)
+        state = PassState(plan, folder)
+        for image in range(_IMAGES):
+            state.take(image, [[activations[image : image + 1]]], annotations[image : image + 1], str)
+            yield True
+        passed = state.finish()
+        yield True
+        for chunk in passed.spool:
+            unpacked = unpack(chunk.annotations, plan.grids)
+            yield True
+            image_truth(unpacked, 2)
+            sample_labels(unpacked, plan.grids, np.arange(len(unpacked)))
+            yield True
+        permutation_null = PermutationNull(plan, 2, 0)
+        collector = PerImageCollector(folder, plan, masks=True, permutation_null=permutation_null)
+        (counted,) = tally(plan, passed, _Silent(), collector)
+        yield True
+        permutation_null.scores(passed, _Silent())
+        yield True
+        category_of = plan.vocabulary.category_of
+        scores = iou(counted.counts.intersection, counted.counts.activation, passed.truth, category_of)
+        per_image = list(collector.per_image(0, scores))
+        # Results bring a vocabulary of their own, read from the tables of a run.
+        bootstrap = Bootstrap(collector.truth(), category_of.copy(), 2, 0)
+        bootstrap.certainty(per_image, np.zeros((1, 2), np.int64), scoring="paper", iou_threshold=0.04)
+
+
+class _Silent:
+    def start(self, phase: str, total: int) -> None: ...
+
+    def advance(self, images: int) -> None: ...
+
+    def finish(self) -> None: ...
+
+
+def _plan() -> Plan:
+    concepts = tuple(
+        Concept(index=i, number=i + 1, name="", category="none", categories=("none",)) for i in range(2)
+    )
+    category_of = np.zeros(2, np.int64)
+    # As those of real vocabularies are: kernels are compiled apart for arrays that can be written to.
+    category_of.setflags(write=False)
+    return Plan(
+        layers=(LayerPlan("none", 2, (3, 3), None),),
+        quantiles=(0.2,),
+        images=_IMAGES,
+        pixels=(6, 6),
+        grids=np.array([[4, 4]], np.int64),
+        vocabulary=Vocabulary(
+            categories=("none",),
+            concepts=concepts,
+            category_of=category_of,
+            lookup=np.arange(3, dtype=np.int32),
+        ),
+        top=1,
+        block=1,
+        threads=1,
+        spool_bytes=2**20,
+    )

@@ -1,0 +1,234 @@
+"""The photographs of a report: each image that some unit is strongest in, once, small, as WebP."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxdissect.data.pixels import read_image
+from onnxdissect.errors import DataError, import_cv2
+
+if TYPE_CHECKING:
+    from onnxdissect.report.data.previous_report import PreviousReport
+    from onnxdissect.results import Dissection
+
+__all__ = ["PHOTOS", "Photos", "gather_photos", "image_folder", "needed_images", "photo_path", "shrink"]
+
+PHOTOS = "photos"  # their folder, beside the pages
+
+_SIDES = (256, 224, 192, 160, 128, 112, 96, 80, 64)
+_BUDGET = 28 << 20  # bytes that all photographs of a report may take
+_TRIED = 32  # images that the size is chosen by
+_QUALITY = 76
+
+
+@dataclass(frozen=True, slots=True)
+class Photos:
+    """Which photographs lie beside the pages.
+
+    Attributes
+    ----------
+    sizes : mapping of int to (int, int)
+        Per image of the run, (width, height) of its photograph in pixels.
+    note : str
+        What is missing and why, for the reader; empty if all is there.
+    """
+
+    sizes: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    note: str = ""
+
+    @property
+    def drawn(self) -> bool:
+        """Whether there are photographs at all."""
+        return bool(self.sizes)
+
+
+def photo_path(image: int) -> str:
+    """Where a photograph lies, relative to the report's folder.
+
+    Parameters
+    ----------
+    image : int
+        Number of the image in the run.
+
+    Returns
+    -------
+    str
+        With forward slashes.
+    """
+    return f"{PHOTOS}/{image}.webp"
+
+
+def needed_images(dissection: Dissection) -> list[int]:
+    """Find the images that some unit of the run is strongest in.
+
+    Parameters
+    ----------
+    dissection : Dissection
+
+    Returns
+    -------
+    list of int
+        Ascending.
+    """
+    tops = [dissection.counts(info.name).top_images.ravel() for info in dissection.layers]
+    return np.unique(np.concatenate(tops)).tolist() if tops else []
+
+
+def gather_photos(
+    dissection: Dissection,
+    needed: Sequence[int],
+    folder: Path,
+    previous: PreviousReport | None,
+    advance: Callable[[int], None],
+) -> Photos:
+    """Put the photographs into the folder of a report.
+
+    They are taken from an earlier report of the same images where that has all of them, otherwise from the
+    data set. They are as large as a fixed budget of bytes allows.
+
+    Parameters
+    ----------
+    dissection : Dissection
+    needed : sequence of int
+        Numbers of the images.
+    folder : Path
+        Folder of the report.
+    previous : PreviousReport or None
+        The report that is about to be replaced.
+    advance : callable
+        Told how many more images are done.
+
+    Returns
+    -------
+    Photos
+    """
+    if not needed:
+        return Photos(note="The run kept no top images, so there are no pictures.")
+    if previous is not None and previous.photos.keys() >= set(needed):
+        (folder / PHOTOS).mkdir()
+        for image in needed:
+            shutil.copyfile(previous.folder / photo_path(image), folder / photo_path(image))
+            advance(1)
+        return Photos({image: previous.photos[image] for image in needed})
+    source, note = image_folder(dissection)
+    if source is None:
+        advance(len(needed))
+        return Photos(note=note)
+    return _shrink_all(dissection, needed, source, folder, advance)
+
+
+def _shrink_all(
+    dissection: Dissection,
+    needed: Sequence[int],
+    source: Path,
+    folder: Path,
+    advance: Callable[[int], None],
+) -> Photos:
+    sizes: dict[int, tuple[int, int]] = {}
+    failures: dict[int, str] = {}
+
+    def read(image: int) -> NDArray[np.uint8] | None:
+        name = dissection.images[image].name
+        try:
+            return read_image(source / "images" / name, name)
+        except DataError as error:
+            failures[image] = error.message
+            return None
+
+    def write(image: int) -> None:
+        pixels = read(image)
+        if pixels is None:
+            return
+        small = shrink(pixels, side)
+        (folder / photo_path(image)).write_bytes(_encode(small))
+        sizes[image] = (small.shape[1], small.shape[0])
+
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
+        tried = list(needed)[:: max(1, len(needed) // _TRIED)][:_TRIED]
+        side = _fitting([pixels for pixels in pool.map(read, tried) if pixels is not None], len(needed))
+        (folder / PHOTOS).mkdir()
+        for _ in pool.map(write, needed):
+            advance(1)
+    if not sizes:
+        shutil.rmtree(folder / PHOTOS)
+        first = failures[min(failures)]
+        return Photos(note=f"There are no pictures: no image could be read. The first: {first}")
+    note = ""
+    if failures:
+        note = (
+            f"{len(failures):,} of {len(needed):,} images could not be read and are left grey. "
+            f"The first: {failures[min(failures)]}"
+        )
+    return Photos({image: sizes[image] for image in sorted(sizes)}, note)
+
+
+def image_folder(dissection: Dissection) -> tuple[Path | None, str]:
+    """Find where the images lie.
+
+    Parameters
+    ----------
+    dissection : Dissection
+
+    Returns
+    -------
+    folder : Path or None
+        The data set.
+    note : str
+        Why there is none.
+    """
+    data = dissection.manifest.get("data")
+    named = data.get("folder") if isinstance(data, dict) else None
+    if not named:
+        return None, "The run does not say where its images are, so there are no pictures."
+    folder = Path(named)
+    if not (folder / "images").is_dir():
+        return None, f"There are no pictures: the images are no longer in {folder}."
+    return folder, ""
+
+
+def _fitting(tried: Sequence[NDArray[np.uint8]], images: int) -> int:
+    """Largest side with which so many images like those tried fit the budget."""
+    for side in _SIDES[:-1]:
+        mean = sum(len(_encode(shrink(pixels, side))) for pixels in tried) / max(len(tried), 1)
+        if mean * images <= _BUDGET:
+            return side
+    return _SIDES[-1]
+
+
+def shrink(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Make an image small, never larger.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (height, width, 3)
+    side : int
+        Pixels of the longer side at most.
+
+    Returns
+    -------
+    ndarray of uint8, shape (smaller height, smaller width, 3)
+    """
+    height, width = image.shape[:2]
+    scale = side / max(height, width)
+    if scale >= 1:
+        return image
+    cv2 = import_cv2()
+    size = (max(round(width * scale), 1), max(round(height * scale), 1))
+    resized: NDArray[np.uint8] = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return resized
+
+
+def _encode(image: NDArray[np.uint8]) -> bytes:
+    cv2 = import_cv2()
+    upright = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    encoded: bytes = cv2.imencode(".webp", upright, [cv2.IMWRITE_WEBP_QUALITY, _QUALITY])[1].tobytes()
+    return encoded

@@ -1,0 +1,292 @@
+"""What the report says, gathered before any page is written."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from onnxdissect.report.data.facts import Fact, layer_facts, model_name, run_facts, section
+from onnxdissect.results.headline import advice, reliably
+from onnxdissect.statistics.reliability import RARE
+
+if TYPE_CHECKING:
+    from onnxdissect.report.data.photos import Photos
+    from onnxdissect.results import Dissection, LayerInfo, LayerSummary, Unit
+
+__all__ = ["Bar", "Group", "LayerReport", "Report", "View", "describe"]
+
+# NetDissect's categories keep their colour from report to report; a user's own take what is left.
+_COLOURS = {"object": 0, "part": 1, "scene": 2, "material": 3, "texture": 4, "color": 5}
+_SPARE_COLOURS = range(6, 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A concept that a layer detects.
+
+    Attributes
+    ----------
+    concept : str
+    units : tuple of int
+        Its detectors, by falling IoU; never empty.
+    anchor : str
+        What follows the ``#`` in the address that shows them on the layer's page.
+    """
+
+    concept: str
+    units: tuple[int, ...]
+    anchor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The detected concepts of a category.
+
+    Attributes
+    ----------
+    category : str
+    colour : int
+        Number of its colour in the style sheet.
+    bars : tuple of Bar
+        By falling count of units, then by name.
+    """
+
+    category: str
+    colour: int
+    bars: tuple[Bar, ...]
+
+    @property
+    def unique(self) -> int:
+        """Unique detectors of the category."""
+        return len(self.bars)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A layer at one quantile.
+
+    Attributes
+    ----------
+    quantile : float
+    index : int
+        Position of the quantile in the run.
+    summary : LayerSummary
+        Units, detectors and unique detectors, as in ``layers.csv``.
+    groups : tuple of Group
+        One per category of the run in its order, also those without a detector.
+    best : tuple of Unit
+        The strongest detector of each concept, reliable ones first, by falling IoU.
+    nearest : Unit or None
+        The unit of highest IoU if none is a detector.
+    """
+
+    quantile: float
+    index: int
+    summary: LayerSummary
+    groups: tuple[Group, ...]
+    best: tuple[Unit, ...]
+    nearest: Unit | None
+
+    @property
+    def unique(self) -> int:
+        """Unique detectors."""
+        return self.summary.unique_detectors
+
+    @property
+    def reliable(self) -> str:
+        """How many of the detectors are reliable, in words; empty if that is not known, or there are none."""
+        return reliably(self.summary)
+
+    @property
+    def rare(self) -> str:
+        """How many of the detectors' labels are rare, as a sentence; empty if none is."""
+        count = self.summary.rare_labels
+        if not count:
+            return ""
+        return f"{count:,} of the labels {'stands' if count == 1 else 'stand'} in fewer than {RARE} images."
+
+    @property
+    def share(self) -> float:
+        """Detectors per unit, in [0, 1]."""
+        return self.summary.detectors / self.summary.units if self.summary.units else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class LayerReport:
+    """A dissected layer.
+
+    Attributes
+    ----------
+    info : LayerInfo
+    page : str
+        Address of its page, relative to the report's folder.
+    facts : tuple of str
+        Short statements about its shape and geometry.
+    views : tuple of View
+        One per quantile.
+    """
+
+    info: LayerInfo
+    page: str
+    facts: tuple[str, ...]
+    views: tuple[View, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything the pages say, but for single units.
+
+    Attributes
+    ----------
+    title : str
+        File name of the model.
+    data : str
+        Name of the data set, may be empty.
+    facts : tuple of Fact
+    warnings : tuple of str
+        What the run had to say about itself.
+    advice : tuple of str
+        Where few of its detectors are reliable, and what would help.
+    categories : tuple of (str, int)
+        Each with the number of its colour, in the run's order.
+    quantiles : tuple of float
+    iou_threshold : float
+    scoring : str
+    layers : tuple of LayerReport
+        In the network's order.
+    photos : Photos
+        Which pictures there are.
+    headlines : tuple of (LayerReport, View)
+        Per quantile, the layer with most unique detectors; empty without layers.
+    version : str
+        Of this package, empty if the manifest does not say.
+    """
+
+    title: str
+    data: str
+    facts: tuple[Fact, ...]
+    warnings: tuple[str, ...]
+    advice: tuple[str, ...]
+    categories: tuple[tuple[str, int], ...]
+    quantiles: tuple[float, ...]
+    iou_threshold: float
+    scoring: str
+    layers: tuple[LayerReport, ...]
+    photos: Photos
+    headlines: tuple[tuple[LayerReport, View], ...]
+    version: str
+
+    @property
+    def judged(self) -> bool:
+        """Whether it is known which detectors are reliable."""
+        views = (view for layer in self.layers for view in layer.views)
+        return any(view.summary.reliable_detectors is not None for view in views)
+
+
+def describe(dissection: Dissection, photos: Photos) -> Report:
+    """Gather what the report says.
+
+    Parameters
+    ----------
+    dissection : Dissection
+    photos : Photos
+        What pictures there are.
+
+    Returns
+    -------
+    Report
+    """
+    colours = _colours(dissection.categories)
+    summaries = {(s.layer, s.quantile): s for s in dissection.summary()}
+    layers = tuple(_layer(dissection, info, summaries, colours) for info in dissection.layers)
+    manifest = dissection.manifest
+    return Report(
+        title=model_name(manifest),
+        data=str(section(manifest, "data").get("name", "")),
+        facts=tuple(run_facts(dissection)),
+        warnings=tuple(str(warning) for warning in manifest.get("warnings") or ()),
+        advice=tuple(advice(dissection)),
+        categories=tuple(colours.items()),
+        quantiles=tuple(dissection.quantiles),
+        iou_threshold=dissection.iou_threshold,
+        scoring=dissection.scoring,
+        layers=layers,
+        photos=photos,
+        headlines=tuple(_headlines(layers, len(dissection.quantiles))),
+        version=str(section(manifest, "versions").get("onnxdissect", "")),
+    )
+
+
+def _colours(categories: Iterable[str]) -> dict[str, int]:
+    colours: dict[str, int] = {}
+    spare = 0
+    for category in categories:
+        if category in _COLOURS:
+            colours[category] = _COLOURS[category]
+        else:
+            colours[category] = _SPARE_COLOURS[spare % len(_SPARE_COLOURS)]
+            spare += 1
+    return colours
+
+
+def _layer(
+    dissection: Dissection,
+    info: LayerInfo,
+    summaries: Mapping[tuple[str, float], LayerSummary],
+    colours: Mapping[str, int],
+) -> LayerReport:
+    views = []
+    for q, quantile in enumerate(dissection.quantiles):
+        units = sorted(dissection.units(info.name, quantile), key=lambda unit: (-unit.iou, unit.unit))
+        strongest: dict[str, Unit] = {}
+        # Chance makes high scores of rare concepts: what is shown first should be there on other images too.
+        for unit in sorted(units, key=lambda unit: not unit.reliable):
+            if unit.detector:
+                strongest.setdefault(unit.label, unit)
+        views.append(
+            View(
+                quantile=quantile,
+                index=q,
+                summary=summaries[info.name, quantile],
+                groups=_groups(units, colours, q),
+                best=tuple(strongest.values()),
+                nearest=units[0] if units and not strongest and units[0].label else None,
+            )
+        )
+    page = f"layers/{quote(info.slug)}.html"
+    return LayerReport(info, page, tuple(layer_facts(info)), tuple(views))
+
+
+def _headlines(layers: Sequence[LayerReport], quantiles: int) -> Iterable[tuple[LayerReport, View]]:
+    for q in range(quantiles if layers else 0):
+        # on a tie the deepest layer, as it is what most people look for
+        layer = max(reversed(layers), key=lambda layer: layer.views[q].unique)
+        yield layer, layer.views[q]
+
+
+def _groups(units: Sequence[Unit], colours: Mapping[str, int], quantile: int) -> tuple[Group, ...]:
+    """Bars of the paper's figure from units sorted by falling IoU."""
+    members: dict[str, dict[str, list[int]]] = {category: defaultdict(list) for category in colours}
+    for unit in units:
+        if unit.detector:
+            members[unit.category][unit.label].append(unit.unit)
+    return tuple(
+        Group(
+            category,
+            colours[category],
+            tuple(
+                Bar(concept, tuple(found), _anchor(concept, quantile))
+                for concept, found in sorted(concepts.items(), key=lambda item: (-len(item[1]), item[0]))
+            ),
+        )
+        for category, concepts in members.items()
+    )
+
+
+def _anchor(concept: str, quantile: int) -> str:
+    # between quotes the name is meant whole
+    found = "find=" + quote(f'"{concept}"', safe="")
+    return f"q={quantile}&{found}" if quantile else found

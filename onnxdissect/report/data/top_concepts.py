@@ -1,0 +1,94 @@
+"""Why this label and not the runner-up: a unit's ten best concepts, and how certain the IoU of each is."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxdissect.report.data.facts import section
+from onnxdissect.results.label_units import primary_categories
+from onnxdissect.statistics.bootstrap import bootstrap_iou, resample_weights
+
+if TYPE_CHECKING:
+    from onnxdissect.results import Dissection
+
+__all__ = ["TopConcepts", "find_top_concepts"]
+
+_SHOWN = 10
+_LEVELS = (0.025, 0.975)
+
+
+@dataclass(frozen=True, slots=True)
+class TopConcepts:
+    """The best concepts of every unit of a layer: Q quantiles, K units, R concepts.
+
+    Attributes
+    ----------
+    concept : ndarray of int64, shape (Q, K, R)
+        Positions in the run's concepts by falling IoU, the lower one on a tie.
+    iou : ndarray of float64, shape (Q, K, R)
+        Their IoU in the run's scoring.
+    low, high : ndarray of float64, shape (Q, K, R)
+        95 % percentile interval over resampled images; NaN where it is not known.
+    """
+
+    concept: NDArray[np.int64]
+    iou: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+
+def find_top_concepts(dissection: Dissection, layer: str) -> TopConcepts:
+    """Rank the concepts of every unit of a layer.
+
+    Intervals are made from the same resamples as those of the labels, for the concepts that the run followed
+    image by image.
+
+    Parameters
+    ----------
+    dissection : Dissection
+    layer : str
+        ONNX value name.
+
+    Returns
+    -------
+    TopConcepts
+    """
+    scores = dissection.iou(layer)
+    concept = np.argsort(-scores, axis=2, kind="stable")[:, :, :_SHOWN]
+    iou = np.take_along_axis(scores, concept, axis=2)
+    low, high = np.full((2, *concept.shape), np.nan)
+    parameters = section(dissection.manifest, "parameters")
+    resamples = int(parameters.get("bootstrap") or 0)
+    parts = dissection.per_image_parts(layer) if resamples else None
+    truth = dissection.truth_counts() if resamples else None
+    if parts is None or truth is None or truth.one_group:
+        return TopConcepts(concept, iou, low, high)
+
+    category_of = primary_categories(dissection.concepts, dissection.categories)
+    seed = int(parameters.get("seed") or 0)
+    blocks = resample_weights(len(dissection.images), resamples, seed, truth.groups)
+    weights = np.concatenate(list(blocks))
+    for part in parts:
+        per_image, at = part.per_image, (slice(part.quantile, part.quantile + 1), part.units)
+        for r in range(per_image.top_concepts.shape[2]):
+            asked = per_image.top_concepts[:, :, r]
+            place = (concept[at] == asked[:, :, None]) & (asked >= 0)[:, :, None]
+            shown = place.any(axis=2)
+            if not shown.any():
+                continue
+            drawn = bootstrap_iou(
+                per_image,
+                truth,
+                category_of,
+                weights,
+                labels=asked,
+                scoring=dissection.scoring,
+                threads=os.cpu_count() or 1,
+            ).iou[shown]
+            low[at][place], high[at][place] = np.quantile(drawn, _LEVELS, axis=1)
+    return TopConcepts(concept, iou, low, high)

@@ -1,0 +1,174 @@
+"""The figures once more, as files for a paper."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from onnxdissect.report.data.report_data import Group, LayerReport, Report
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["FIGURES", "FORMATS", "bars_name", "depth_name", "draw_figures"]
+
+FIGURES = "figures"  # their folder, beside the pages
+FORMATS = ("svg", "pdf", "png")
+
+_DPI = 200
+# as in the style sheet
+_COLOURS = (
+    *("#2f6db5", "#c2541d", "#24784b", "#7a56b3", "#b03070"),
+    *("#846a00", "#10707a", "#7a5230", "#5f6673", "#4d7517"),
+)
+_MARKERS = "osD^vP"
+# Dates and names of programs would tell equal figures apart.
+_METADATA: dict[str, dict[str, Any]] = {
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    "png": {"Software": None},
+}
+
+
+def bars_name(layer: LayerReport, quantile: int) -> str:
+    """Name a layer's bar chart, without its ending.
+
+    Parameters
+    ----------
+    layer : LayerReport
+    quantile : int
+        Position of the quantile in the run.
+
+    Returns
+    -------
+    str
+        Relative to the report's folder.
+    """
+    return f"{FIGURES}/{layer.info.slug}-q{quantile}"
+
+
+def depth_name(quantile: int) -> str:
+    """Name the chart of categories against depth, without its ending.
+
+    Parameters
+    ----------
+    quantile : int
+        Position of the quantile in the run.
+
+    Returns
+    -------
+    str
+        Relative to the report's folder.
+    """
+    return f"{FIGURES}/depth-q{quantile}"
+
+
+def draw_figures(report: Report, folder: Path) -> None:
+    """Write every figure of a report in every format; equal reports give equal bytes.
+
+    Parameters
+    ----------
+    report : Report
+    folder : Path
+        Folder of the report.
+    """
+    import matplotlib as mpl
+
+    settings: Any = {
+        "svg.hashsalt": "onnxdissect",
+        "svg.fonttype": "none",
+        "pdf.fonttype": 42,
+        "font.size": 8,
+        "font.family": "sans-serif",
+        "font.sans-serif": ["DejaVu Sans"],
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+    }
+    with mpl.rc_context(settings), warnings.catch_warnings():
+        # a name in a script that the font lacks is drawn as boxes
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        (folder / FIGURES).mkdir()
+        for q in range(len(report.quantiles)):
+            if any(layer.views[q].unique for layer in report.layers):
+                _save(_depth(report.layers, q), folder / depth_name(q))
+            for layer in report.layers:
+                if layer.views[q].unique:
+                    _save(_bars(layer.views[q].groups), folder / bars_name(layer, q))
+
+
+def _save(figure: Figure, path: Path) -> None:
+    for form in FORMATS:
+        figure.savefig(path.with_name(f"{path.name}.{form}"), format=form, dpi=_DPI, metadata=_METADATA[form])
+
+
+def _bars(groups: Sequence[Group]) -> Figure:
+    """Draw one bar per detected concept, the paper's figure."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    shown = [group for group in groups if group.bars]
+    bars = sum(group.unique for group in shown)
+    longest = max(len(bar.concept) for group in shown for bar in group.bars)
+    below = 0.062 * min(longest, 40) + 0.25
+    figure = Figure(figsize=(max(0.16 * (bars + 2 * len(shown)) + 0.9, 3.4), 1.9 + below))
+    axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
+    width, height = figure.get_size_inches()
+    axes.set_position((0.5 / width, below / height, 1 - 0.65 / width, 1 - (below + 0.4) / height))
+    x = 0
+    ticks, names = [], []
+    for group in shown:
+        places = list(range(x, x + group.unique))
+        heights = [len(bar.units) for bar in group.bars]
+        axes.bar(places, heights, width=0.78, color=_COLOURS[group.colour])
+        middle = (places[0] + places[-1]) / 2
+        text = axes.annotate(
+            f"{group.category} {group.unique}", (middle, 1.0), xycoords=("data", "axes fraction"),
+            xytext=(0, 8), textcoords="offset points", ha="center", color=_COLOURS[group.colour],
+        )  # fmt: skip
+        text.set_parse_math(False)
+        ticks += places
+        names += [bar.concept if len(bar.concept) <= 40 else bar.concept[:39] + "…" for bar in group.bars]
+        x += group.unique + 1
+    axes.set_xticks(ticks, names, rotation=90, fontsize=7, parse_math=False)
+    axes.set_xlim(-1, x - 1)
+    axes.tick_params(axis="x", length=0)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_ylabel("units")
+    return figure
+
+
+def _depth(layers: Sequence[LayerReport], quantile: int) -> Figure:
+    """Draw the unique detectors of each category, layer by layer."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    figure = Figure(figsize=(max(0.5 * len(layers) + 1.6, 4.2), 2.6), layout="constrained")
+    axes = figure.add_subplot()
+    rows = [layer.views[quantile].groups for layer in layers]
+    for g, group in enumerate(rows[0]):
+        counts = [row[g].unique for row in rows]
+        if any(counts):
+            (line,) = axes.plot(
+                range(len(layers)),
+                counts,
+                color=_COLOURS[group.colour],
+                marker=_MARKERS[g % 6],
+                ms=4,
+                lw=1.4,
+                clip_on=False,
+            )
+            # a name that begins with an underscore would be left out of the legend
+            line.set_label("\u200b" + group.category if group.category.startswith("_") else group.category)
+    names = [
+        layer.info.alias if len(layer.info.alias) <= 40 else layer.info.alias[:39] + "…" for layer in layers
+    ]
+    axes.set_xticks(range(len(layers)), names, rotation=45, ha="right", parse_math=False)
+    axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_ylabel("unique detectors")
+    legend = axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+    return figure

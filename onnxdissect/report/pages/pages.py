@@ -1,0 +1,105 @@
+"""Pages from report data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from onnxdissect.report.data.report_data import LayerReport, Report
+from onnxdissect.report.figures.depth import depth_chart
+from onnxdissect.report.figures.figures import bar_chart
+from onnxdissect.report.figures.plots import FORMATS, bars_name, depth_name
+from onnxdissect.statistics.reliability import FALSE_RELIABLE, STABLE
+
+__all__ = ["ASSETS", "copy_assets", "render_concepts", "render_index", "render_layer"]
+
+ASSETS = ("report.css", "report.js")
+"""What lies beside the pages as it is in the package."""
+
+
+def copy_assets(folder: Path) -> None:
+    """Put the style sheet and the script beside the pages.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the report.
+    """
+    for name in ASSETS:
+        source = files("onnxdissect.report").joinpath("templates", name)
+        (folder / name).write_bytes(source.read_bytes())
+
+
+def render_index(report: Report) -> str:
+    """Write the overview of a run.
+
+    Parameters
+    ----------
+    report : Report
+
+    Returns
+    -------
+    str
+        HTML. Every name in it is escaped.
+    """
+    charts = [depth_chart(report.layers, q) for q in range(len(report.quantiles))]
+    return _render("index.html.j2", report=report, root="", depth_charts=charts)
+
+
+def render_layer(report: Report, layer: LayerReport) -> str:
+    """Write the page of a layer.
+
+    Parameters
+    ----------
+    report : Report
+    layer : LayerReport
+
+    Returns
+    -------
+    str
+        HTML whose script fills in the units.
+    """
+    place = report.layers.index(layer)
+    around = {
+        "before": report.layers[place - 1] if place else None,
+        "after": report.layers[place + 1] if place + 1 < len(report.layers) else None,
+    }
+    return _render("layer.html.j2", report=report, root="../", layer=layer, **around)
+
+
+def render_concepts(report: Report, finders: Sequence[Sequence[dict[str, Any]]]) -> str:
+    """Write the page of the concepts.
+
+    Parameters
+    ----------
+    report : Report
+    finders : sequence of sequence of dict
+        Of `onnxdissect.report.pages.site.concept_finders`.
+
+    Returns
+    -------
+    str
+        HTML: an index of all concepts that some unit detects, and room for one of them.
+    """
+    return _render("concepts.html.j2", report=report, root="", finders=finders)
+
+
+def _render(name: str, **content: Any) -> str:
+    environment = Environment(
+        loader=PackageLoader("onnxdissect.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(
+        bar_chart=bar_chart, bars_name=bars_name, depth_name=depth_name, formats=FORMATS
+    )
+    report: Report = content["report"]
+    several, judged = len(report.quantiles) > 1, report.judged
+    limits = {"stable": STABLE, "false_reliable": FALSE_RELIABLE}
+    return environment.get_template(name).render(several=several, judged=judged, **limits, **content)

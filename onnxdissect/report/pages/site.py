@@ -1,0 +1,198 @@
+"""The data files of a report: what the pages' script reads, and the same for other programs."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from onnxdissect.report.data.facts import section
+from onnxdissect.report.data.previous_report import FORMAT_VERSION
+from onnxdissect.report.data.report_data import LayerReport, Report
+from onnxdissect.report.pages.scripts import rounded
+from onnxdissect.statistics.reliability import STABLE
+
+if TYPE_CHECKING:
+    from onnxdissect.results import Dissection
+
+__all__ = ["concept_finders", "data_json", "run_record", "write_json"]
+
+Finder = dict[str, Any]
+
+
+def run_record(report: Report) -> dict[str, Any]:
+    """Give what every page's script needs to know of the run.
+
+    Parameters
+    ----------
+    report : Report
+
+    Returns
+    -------
+    dict
+    """
+    return {
+        "title": report.title,
+        "quantiles": list(report.quantiles),
+        "iou_threshold": report.iou_threshold,
+        "stable": STABLE,
+        "pictures": report.photos.drawn,
+        "aspect": rounded(_aspect(report)),
+        "categories": [{"name": name, "colour": colour} for name, colour in report.categories],
+        "layers": [
+            {
+                "alias": layer.info.alias,
+                "name": layer.info.name,
+                "slug": layer.info.slug,
+                "page": layer.page,
+                "units": layer.info.units,
+            }
+            for layer in report.layers
+        ],
+    }
+
+
+def _aspect(report: Report) -> float:
+    """Width by height of most photographs."""
+    shapes = Counter(round(width / height, 2) for width, height in report.photos.sizes.values())
+    return min(max(shapes.most_common(1)[0][0], 0.5), 2.0) if shapes else 1.0
+
+
+def concept_finders(dissection: Dissection) -> list[list[Finder]]:
+    """Find the units that know each concept.
+
+    Parameters
+    ----------
+    dissection : Dissection
+
+    Returns
+    -------
+    list of list of dict
+        Per quantile, one entry for each concept with a unit whose IoU with it exceeds the threshold, in order
+        of their numbers: ``number``, ``name``, ``category``, ``images``, ``detectors`` ([layer, unit, IoU]
+        of the units labelled with it, by falling IoU), ``reliable`` (how many of them are; None where that is
+        not known) and ``others`` (likewise those with another label).
+    """
+    entries: list[dict[int, Finder]] = [{} for _ in dissection.quantiles]
+    for position, info in enumerate(dissection.layers):
+        scores = dissection.iou(info.name)
+        labels = dissection.scores(info.name).concept
+        reliable = [[unit.reliable for unit in dissection.units(info.name, q)] for q in dissection.quantiles]
+        for q, unit, concept in np.argwhere(scores > dissection.iou_threshold).tolist():
+            known = dissection.concepts[concept]
+            entry = entries[q].setdefault(
+                concept,
+                {
+                    "number": known.number,
+                    "name": known.name,
+                    "category": known.category,
+                    "images": known.images,
+                    "detectors": [],
+                    "reliable": None,
+                    "others": [],
+                },
+            )
+            kind = "detectors" if labels[q, unit] == concept else "others"
+            entry[kind].append([position, unit, rounded(float(scores[q, unit, concept]))])
+            sure = reliable[q][unit]
+            if kind == "detectors" and sure is not None:
+                entry["reliable"] = (entry["reliable"] or 0) + sure
+    for found in entries:
+        for entry in found.values():
+            for kind in ("detectors", "others"):
+                entry[kind].sort(key=lambda item: (-item[2], item[0], item[1]))
+    return [[found[concept] for concept in sorted(found)] for found in entries]
+
+
+def data_json(
+    report: Report, dissection: Dissection, units: Mapping[str, list[list[dict[str, Any]]]]
+) -> dict[str, Any]:
+    """Give the content of ``data.json``.
+
+    Parameters
+    ----------
+    report : Report
+    dissection : Dissection
+    units : mapping of str to list of list of dict
+        Per layer, by its folder name, the units at each quantile.
+
+    Returns
+    -------
+    dict
+        Documented in ``docs/report.md``.
+    """
+    return {
+        "format_version": FORMAT_VERSION,
+        "title": report.title,
+        "data": report.data,
+        "version": report.version,
+        "fingerprint": section(dissection.manifest, "data").get("fingerprint"),
+        "facts": [{"name": f.name, "value": f.value, "detail": f.detail} for f in report.facts],
+        "warnings": list(report.warnings),
+        "advice": list(report.advice),
+        "note": report.photos.note,
+        "iou_threshold": report.iou_threshold,
+        "scoring": report.scoring,
+        "min_images": dissection.min_images,
+        "quantiles": list(report.quantiles),
+        "categories": [name for name, _ in report.categories],
+        "concepts": [
+            {"number": c.number, "name": c.name, "category": c.category, "truth": c.truth, "images": c.images}
+            for c in dissection.concepts
+        ],
+        "photos": [
+            {"image": image, "name": dissection.images[image].name, "width": width, "height": height}
+            for image, (width, height) in report.photos.sizes.items()
+        ],
+        "layers": [_layer(layer, units[layer.info.slug]) for layer in report.layers],
+    }
+
+
+def _layer(layer: LayerReport, units: list[list[dict[str, Any]]]) -> dict[str, Any]:
+    info = layer.info
+    return {
+        "name": info.name,
+        "alias": info.alias,
+        "slug": info.slug,
+        "op": info.op,
+        "shape": list(info.shape),
+        "facts": list(layer.facts),
+        "views": [
+            {
+                "quantile": view.quantile,
+                "units": view.summary.units,
+                "detectors": view.summary.detectors,
+                "detectors_fdr": view.summary.detectors_fdr,
+                "unique_detectors": view.summary.unique_detectors,
+                "unique_low": view.summary.unique_low,
+                "unique_high": view.summary.unique_high,
+                "reliable_detectors": view.summary.reliable_detectors,
+                "unique_reliable": view.summary.unique_reliable,
+                "rare_labels": view.summary.rare_labels,
+                "unique": dict(view.summary.unique),
+                "bars": [
+                    {"concept": bar.concept, "category": group.category, "units": list(bar.units)}
+                    for group in view.groups
+                    for bar in group.bars
+                ],
+                "unit_records": rows,
+            }
+            for view, rows in zip(layer.views, units, strict=True)
+        ],
+    }
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON file.
+
+    Parameters
+    ----------
+    path : Path
+    content : mapping
+    """
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    path.write_text(text + "\n", encoding="utf-8", newline="\n")

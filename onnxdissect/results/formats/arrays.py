@@ -1,0 +1,228 @@
+"""The two array files of a layer: ``tally.npz``, the counts, and ``top_masks.npz``, the masks to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxdissect.core.scoring import iou
+from onnxdissect.errors import RunFormatError
+from onnxdissect.results.records import LayerCounts
+from onnxdissect.storage.archives import read_archive
+from onnxdissect.storage.files import write_npz
+
+__all__ = ["TALLY", "TOP_MASKS", "Sizes", "read_counts", "read_paper_iou", "write_counts"]
+
+TALLY = "tally.npz"
+TOP_MASKS = "top_masks.npz"
+
+# Axes are named as in `Sizes`; N is what the file says, the same throughout it.
+_TALLY_SCHEMA: Mapping[str, tuple[str, str]] = {
+    "thresholds": ("float32", "QK"),
+    "intersection": ("int64", "QKC"),
+    "activation": ("int64", "QKG"),
+    "activation_overlap": ("int64", "QKG"),
+    "activation_total": ("int64", "QK"),
+    "truth": ("int64", "C"),
+    "iou": ("float64", "QKC"),
+    "concept_number": ("int64", "C"),
+    "quantiles": ("float64", "Q"),
+    "top_images": ("int64", "KN"),
+    "top_values": ("float32", "KN"),
+}
+_MASKS_SCHEMA: Mapping[str, tuple[str, str]] = {"top_masks": ("uint8", "QKNB")}
+_COUNTED = tuple(name for name in _TALLY_SCHEMA if name not in ("iou", "concept_number", "quantiles"))
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Lengths of the axes of a layer's arrays.
+
+    Attributes
+    ----------
+    Q, K, C, G, B : int
+        Quantiles, units, concepts, categories, bytes of the largest label grid.
+    images : int
+        Images of the run; no layer has more top images than that.
+    """
+
+    Q: int
+    K: int
+    C: int
+    G: int
+    B: int
+    images: int
+
+    @classmethod
+    def of(
+        cls,
+        quantiles: Sequence[float],
+        units: int,
+        concepts: Sequence[object],
+        categories: Sequence[str],
+        grids: Sequence[tuple[int, int]],
+    ) -> Sizes:
+        """Sizes of one layer of a run.
+
+        Parameters
+        ----------
+        quantiles : sequence of float
+            The levels tau.
+        units : int
+            Units of the layer.
+        concepts : sequence
+            Concepts of the run.
+        categories : sequence of str
+            Categories of the run.
+        grids : sequence of (int, int)
+            Label grid of each image.
+
+        Returns
+        -------
+        Sizes
+        """
+        largest = max((sh * sw for sh, sw in grids), default=0)
+        return cls(len(quantiles), units, len(concepts), len(categories), -(-largest // 8), len(grids))
+
+
+def write_counts(
+    folder: Path,
+    counts: LayerCounts,
+    sizes: Sizes,
+    *,
+    concept_number: NDArray[np.int64],
+    category_of: NDArray[np.int64],
+    quantiles: Sequence[float],
+) -> None:
+    """Write a layer's two array files; the same counts give the same bytes.
+
+    Parameters
+    ----------
+    folder : Path
+        The layer's folder; it exists.
+    counts : LayerCounts
+        All of them.
+    sizes : Sizes
+        What the shapes must agree with.
+    concept_number : ndarray of int64, shape (C,)
+        Number of each concept.
+    category_of : ndarray of int64, shape (C,)
+        Primary category of each concept.
+    quantiles : sequence of float
+        The levels tau.
+
+    Raises
+    ------
+    ValueError
+        If an array's dtype or shape is not that of the format.
+    OutputError
+        If a file cannot be written.
+    """
+    arrays: dict[str, NDArray[Any]] = {name: getattr(counts, name) for name in _COUNTED}
+    masks: dict[str, NDArray[Any]] = {"top_masks": counts.top_masks}
+    _check(arrays, {name: _TALLY_SCHEMA[name] for name in _COUNTED}, sizes, None)
+    _check(masks, _MASKS_SCHEMA, sizes, counts.top_images.shape[1])
+    arrays["iou"] = iou(counts.intersection, counts.activation, counts.truth, category_of)
+    arrays["concept_number"] = concept_number
+    arrays["quantiles"] = np.asarray(quantiles, np.float64)
+    write_npz(folder / TALLY, {name: arrays[name] for name in _TALLY_SCHEMA})
+    write_npz(folder / TOP_MASKS, masks)
+
+
+def read_counts(
+    folder: Path, sizes: Sizes, concept_number: NDArray[np.int64], quantiles: Sequence[float]
+) -> LayerCounts:
+    """Read a layer's two array files.
+
+    Parameters
+    ----------
+    folder : Path
+        The layer's folder.
+    sizes : Sizes
+        What the shapes must agree with.
+    concept_number : ndarray of int64, shape (C,)
+        Numbers of the run's concepts.
+    quantiles : sequence of float
+        The run's levels tau.
+
+    Returns
+    -------
+    LayerCounts
+
+    Raises
+    ------
+    RunFormatError
+        If a file is missing, damaged, or does not belong to this run.
+    """
+    arrays = _read(folder / TALLY, _TALLY_SCHEMA, sizes, None)
+    if not np.array_equal(arrays["concept_number"], concept_number):
+        raise RunFormatError(f"{folder / TALLY}: its concepts are not those of concepts.csv")
+    if not np.array_equal(arrays["quantiles"], np.asarray(quantiles, np.float64)):
+        raise RunFormatError(f"{folder / TALLY}: its quantiles are not those of manifest.json")
+    top = arrays["top_images"]
+    if top.size and not (top.min() >= 0 and top.max() < sizes.images):
+        raise RunFormatError(f"{folder / TALLY}: top_images names images that images.csv does not list")
+    masks = _read(folder / TOP_MASKS, _MASKS_SCHEMA, sizes, top.shape[1])
+    return LayerCounts(**{name: arrays[name] for name in _COUNTED}, top_masks=masks["top_masks"])
+
+
+def read_paper_iou(folder: Path, sizes: Sizes) -> NDArray[np.float64]:
+    """Read the IoU as it was stored, in the paper's convention.
+
+    Parameters
+    ----------
+    folder : Path
+        The layer's folder.
+    sizes : Sizes
+        What the shapes must agree with.
+
+    Returns
+    -------
+    ndarray of float64, shape (Q, K, C)
+
+    Raises
+    ------
+    RunFormatError
+        If the file is missing or damaged.
+    """
+    return _read(folder / TALLY, {"iou": _TALLY_SCHEMA["iou"]}, sizes, None)["iou"]
+
+
+def _read(
+    path: Path, schema: Mapping[str, tuple[str, str]], sizes: Sizes, top: int | None
+) -> dict[str, NDArray[Any]]:
+    arrays = read_archive(path, {name: (dtype, len(axes)) for name, (dtype, axes) in schema.items()})
+    try:
+        _check(arrays, schema, sizes, top)
+    except ValueError as error:
+        raise RunFormatError(f"{path} is damaged: {error}", hint="dissect again with --fresh") from error
+    return arrays
+
+
+def _check(
+    arrays: Mapping[str, NDArray[Any]],
+    schema: Mapping[str, tuple[str, str]],
+    sizes: Sizes,
+    top: int | None,
+) -> None:
+    lengths: dict[str, int] = {axis: getattr(sizes, axis) for axis in "QKCGB"}
+    if top is not None:
+        lengths["N"] = top
+    for name, (dtype, axes) in schema.items():
+        array = arrays[name]
+        if array.ndim == len(axes) and axes.endswith("N"):
+            lengths.setdefault("N", array.shape[-1])
+        expected = tuple(lengths.get(axis, 0) for axis in axes)
+        if array.dtype != np.dtype(dtype) or array.shape != expected:
+            raise ValueError(
+                f"{name} is {array.dtype} of shape {array.shape}, not {dtype} of shape {expected}"
+            )
+        if axes.endswith("N") and array.shape[-1] > sizes.images:
+            raise ValueError(
+                f"{name} has {array.shape[-1]} top images, but the run has {sizes.images} images"
+            )

@@ -1,0 +1,286 @@
+"""The arrays of a finished run, read from its directory as they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxdissect.core.candidates import candidates, followed
+from onnxdissect.errors import LayerNotFoundError, ParameterError, RunFormatError, nearest
+from onnxdissect.results.formats import arrays, tables
+from onnxdissect.results.formats.manifest import Header
+from onnxdissect.results.formats.per_image_counts import (
+    PerImageCounts,
+    PerImageCountsPart,
+    TruthCounts,
+    read_per_image_counts,
+    read_per_image_parts,
+    read_truth,
+)
+from onnxdissect.results.formats.top_maps import TopMaps, read_samples, read_top_maps
+from onnxdissect.results.records import Concept, ImageInfo, LayerCounts, LayerInfo
+
+__all__ = ["StoredRun"]
+
+
+class StoredRun:
+    """A run directory whose tables have been read, and whose arrays are read layer by layer.
+
+    What it is made of and what it has are described with `onnxdissect.results.dissection.Dissection`, which
+    adds the verdicts.
+    """
+
+    __slots__ = (
+        "_kept",
+        "candidates",
+        "categories",
+        "concepts",
+        "images",
+        "layers",
+        "manifest",
+        "path",
+        "quantiles",
+    )
+
+    def __init__(
+        self,
+        path: Path,
+        manifest: dict[str, Any],
+        header: Header,
+        concepts: tuple[Concept, ...],
+        images: tuple[ImageInfo, ...],
+    ) -> None:
+        self.path = path
+        self.manifest = manifest
+        self.categories = header.categories
+        self.concepts = concepts
+        self.quantiles = header.quantiles
+        self.layers = header.layers
+        self.images = images
+        held = np.array([concept.images for concept in concepts], np.int64)
+        self.candidates = candidates(held, header.min_images)
+        self._kept: tuple[str, LayerCounts] | None = None
+
+    def layer(self, layer: str) -> LayerInfo:
+        """Find a layer of the run.
+
+        Parameters
+        ----------
+        layer : str
+            Its ONNX value name, alias, folder name or node name, the first that fits.
+
+        Returns
+        -------
+        LayerInfo
+
+        Raises
+        ------
+        LayerNotFoundError
+            If the run holds no such layer.
+        """
+        for attribute in ("name", "alias", "slug", "node"):
+            for info in self.layers:
+                if getattr(info, attribute) == layer:
+                    return info
+        names = [name for info in self.layers for name in (info.name, info.alias)]
+        raise LayerNotFoundError(
+            f"the run {self.path} holds no layer {layer!r}", candidates=nearest(layer, names) or names[:5]
+        )
+
+    def counts(self, layer: str) -> LayerCounts:
+        """Read the counts of a layer.
+
+        Parameters
+        ----------
+        layer : str
+            Value name, alias or folder name.
+
+        Returns
+        -------
+        LayerCounts
+            Kept until another layer's are asked for; not to be written to.
+
+        Raises
+        ------
+        LayerNotFoundError
+            If the run holds no such layer.
+        RunFormatError
+            If its files are missing or damaged.
+        """
+        info = self.layer(layer)
+        kept = self._kept
+        if kept is not None and kept[0] == info.name:
+            return kept[1]
+        folder = self.path / "layers" / info.slug
+        numbers = np.array([concept.number for concept in self.concepts], np.int64)
+        counts = arrays.read_counts(folder, self._sizes(info), numbers, self.quantiles)
+        if counts.truth.tolist() != [concept.truth for concept in self.concepts]:
+            raise RunFormatError(f"{folder / arrays.TALLY}: its truth is not that of {tables.CONCEPTS}")
+        self._kept = (info.name, counts)
+        return counts
+
+    def per_image(self, layer: str) -> PerImageCounts | None:
+        """Read the counts of a layer image by image.
+
+        Parameters
+        ----------
+        layer : str
+            Value name, alias or folder name.
+
+        Returns
+        -------
+        PerImageCounts or None
+            Of the candidates for labels; None if the run was made without a bootstrap.
+
+        Raises
+        ------
+        LayerNotFoundError
+            If the run holds no such layer.
+        RunFormatError
+            If its file is damaged.
+        """
+        info = self.layer(layer)
+        per_image = read_per_image_counts(self.path / "layers" / info.slug, self._sizes(info))
+        return None if per_image is None else followed(per_image, self.candidates)
+
+    def per_image_parts(self, layer: str) -> Iterator[PerImageCountsPart] | None:
+        """Read the counts by image of a layer part by part, for layers whose counts are too many at once.
+
+        Parameters
+        ----------
+        layer : str
+            Value name, alias or folder name.
+
+        Returns
+        -------
+        iterator of EvidencePart, or None
+            In the order of quantiles and units, of the candidates for labels; None if the run was made
+            without. Advancing it raises RunFormatError if the file is damaged.
+
+        Raises
+        ------
+        LayerNotFoundError
+            If the run holds no such layer.
+        """
+        info = self.layer(layer)
+        parts = read_per_image_parts(self.path / "layers" / info.slug, self._sizes(info))
+        if parts is None:
+            return None
+        return (replace(part, per_image=followed(part.per_image, self.candidates)) for part in parts)
+
+    def truth_counts(self) -> TruthCounts | None:
+        """Read the pixels of each concept image by image.
+
+        Returns
+        -------
+        TruthCounts or None
+            None if the run was made without a bootstrap.
+
+        Raises
+        ------
+        RunFormatError
+            If the file is damaged.
+        """
+        return read_truth(self.path, len(self.concepts), len(self.categories), len(self.images))
+
+    def top_maps(self, layer: str) -> TopMaps | None:
+        """Read the activation maps of a layer's top images.
+
+        Parameters
+        ----------
+        layer : str
+            Value name, alias or folder name.
+
+        Returns
+        -------
+        TopMaps or None
+            None if the run was made by a version that did not keep them.
+
+        Raises
+        ------
+        LayerNotFoundError
+            If the run holds no such layer.
+        RunFormatError
+            If a file is damaged.
+        """
+        info = self.layer(layer)
+        return read_top_maps(self.path / "layers" / info.slug, self.counts(layer).top_images.shape)
+
+    def samples(self, layer: str) -> NDArray[np.float32] | None:
+        """Read a sample of the activations of a layer's units, evenly spread over images and cells.
+
+        Parameters
+        ----------
+        layer : str
+            Value name, alias or folder name.
+
+        Returns
+        -------
+        ndarray of float32, shape (K, S), or None
+            Ascending; None if the run was made by a version that did not keep them.
+
+        Raises
+        ------
+        LayerNotFoundError
+            If the run holds no such layer.
+        RunFormatError
+            If the file is damaged.
+        """
+        info = self.layer(layer)
+        return read_samples(self.path / "layers" / info.slug, info.units)
+
+    def mask(self, layer: str, unit: int, rank: int, quantile: float | None = None) -> NDArray[np.bool_]:
+        """Give the mask that was counted for one of a unit's top images.
+
+        Parameters
+        ----------
+        layer : str
+            Value name, alias or folder name.
+        unit : int
+            From 0.
+        rank : int
+            0 is the image in which the unit is strongest.
+        quantile : float, optional
+            The level tau; by default the run's first.
+
+        Returns
+        -------
+        ndarray of bool, shape (sh, sw)
+            On the label grid of that image.
+
+        Raises
+        ------
+        LayerNotFoundError
+            If the run holds no such layer.
+        ParameterError
+            If there is no such unit, rank or quantile.
+        RunFormatError
+            If the layer's files are missing or damaged.
+        """
+        counts = self.counts(layer)
+        q = 0 if quantile is None else self._quantile(quantile)
+        units, ranks = counts.top_images.shape
+        if not 0 <= unit < units:
+            raise ParameterError(f"there is no unit {unit}: {layer} has units 0 to {units - 1}")
+        if not 0 <= rank < ranks:
+            raise ParameterError(
+                f"there is no rank {rank}: the run keeps ranks 0 to {ranks - 1} of each unit"
+            )
+        sh, sw = self.images[counts.top_images[unit, rank]].grid
+        bits = np.unpackbits(counts.top_masks[q, unit, rank], count=sh * sw)
+        return bits.reshape(sh, sw).astype(np.bool_)
+
+    def _quantile(self, quantile: float) -> int:
+        if quantile not in self.quantiles:
+            known = [repr(q) for q in self.quantiles]
+            raise ParameterError(f"the run {self.path} was not made at quantile {quantile}", candidates=known)
+        return self.quantiles.index(quantile)
+
+    def _sizes(self, info: LayerInfo) -> arrays.Sizes:
+        grids = [image.grid for image in self.images]
+        return arrays.Sizes.of(self.quantiles, info.units, self.concepts, self.categories, grids)

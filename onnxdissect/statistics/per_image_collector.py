@@ -1,0 +1,155 @@
+"""What a tally remembers of single images, for whoever asks how certain its counts are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxdissect.core.kernels.truth import image_truth
+from onnxdissect.core.per_image_counts import MaskCounts, PerImageCountsPart, TruthCounts
+from onnxdissect.core.plan import Plan
+from onnxdissect.core.sparse_maps import Annotations
+from onnxdissect.statistics.permutation_null import PermutationNull
+from onnxdissect.statistics.spill_buffer import SpillBuffer
+
+__all__ = ["PerImageCollector"]
+
+# Counts of single masks in memory, of all layers together; the rest is on disk.
+_SPILL_BYTES = 128 * 2**20
+# Some 50 bytes each, gathered at a time.
+_PART_MASKS = 2_000_000
+
+
+class PerImageCollector:
+    """Counts of single images and masks, in whatever order a tally meets them.
+
+    Parameters
+    ----------
+    folder : Path
+        Where what does not fit in memory goes.
+    plan : Plan
+        What is dissected.
+    masks : bool
+        Whether counts of single masks are kept.
+    permutation_null : PermutationNull, optional
+        Shown what the images show.
+    memory : int
+        Bytes of counts of single masks held, all layers together.
+
+    Attributes
+    ----------
+    masks : bool
+        Whether counts of single masks are kept.
+    memory : int
+        Bytes of them held at most, from one chunk to the next.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        plan: Plan,
+        *,
+        masks: bool,
+        permutation_null: PermutationNull | None,
+        memory: int = _SPILL_BYTES,
+    ) -> None:
+        layers = len(plan.layers)
+        self.masks = masks
+        self.memory = memory if masks else 0
+        self._concepts = len(plan.vocabulary.concepts)
+        self._categories = len(plan.vocabulary.categories)
+        self._groups = plan.groups
+        self._null = permutation_null
+        self._spills = [
+            SpillBuffer(folder / f"masks-{i:04d}.bin", memory // layers, len(plan.quantiles), layer.units)
+            for i, layer in enumerate(plan.layers)
+        ]
+        self._truth: dict[int, tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32]]] = {}
+        self._categories_held: dict[int, NDArray[np.bool_]] = {}
+
+    def see(self, start: int, annotations: Annotations) -> None:
+        """Take in what a chunk of images shows.
+
+        Parameters
+        ----------
+        start : int
+            Number of the first of them.
+        annotations : Annotations
+        """
+        if self.masks:
+            self._truth[start] = image_truth(annotations, self._concepts)
+            # A view would keep the whole chunk in memory.
+            self._categories_held[start] = annotations.has_category.copy()
+        if self._null is not None:
+            self._null.see(start, annotations)
+
+    def keep(self, layer: int, start: int, counts: MaskCounts) -> None:
+        """Take in the masks of some units of a layer in a chunk; several threads may do so at once.
+
+        Parameters
+        ----------
+        layer : int
+        start : int
+            Number of the chunk's first image.
+        counts : MaskCounts
+
+        Raises
+        ------
+        OutputError
+            If the disk does not take what does not fit in memory.
+        """
+        self._spills[layer].add(start, counts)
+
+    def truth(self) -> TruthCounts:
+        """Give the pixels of each concept in each image, once all have been seen.
+
+        Returns
+        -------
+        TruthCounts
+        """
+        order = sorted(self._truth)
+        sizes, concept, pixels = zip(*(self._truth[start] for start in order), strict=True)
+        return TruthCounts(
+            starts=np.concatenate([[0], np.cumsum(np.concatenate(sizes))]).astype(np.int64),
+            concept=np.concatenate(concept),
+            pixels=np.concatenate(pixels),
+            categories=np.concatenate([self._categories_held[start] for start in order]),
+            groups=self._groups,
+        )
+
+    def starts(self, layer: int) -> NDArray[np.int64]:
+        """Count the masks of one layer.
+
+        Parameters
+        ----------
+        layer : int
+
+        Returns
+        -------
+        ndarray of int64, shape (Q*K + 1,)
+            As in `onnxdissect.core.per_image_counts.PerImageCounts`.
+        """
+        return self._spills[layer].starts()
+
+    def per_image(
+        self, layer: int, iou: NDArray[np.float64], masks: int = _PART_MASKS
+    ) -> Iterator[PerImageCountsPart]:
+        """Give the masks of one layer, part by part.
+
+        Parameters
+        ----------
+        layer : int
+        iou : ndarray of float64, shape (Q, K, C)
+            Its units' scores in the paper's convention.
+        masks : int
+            Most masks of a part, unless a single unit has more.
+
+        Yields
+        ------
+        PerImageCountsPart
+            In the order of quantiles and units.
+        """
+        yield from self._spills[layer].gather(iou, self._categories, masks)

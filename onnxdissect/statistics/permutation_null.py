@@ -1,0 +1,240 @@
+"""How high a unit scores by chance: its masks against the annotations of other images.
+
+A unit whose masks have nothing to do with what the images show would do as well with the annotations of
+other images. So annotations change places, as whole images: what is where in them, and what occurs
+together, stays as it is. All that is compared, the observed pairing included, is scored on one lattice of
+points common to all images, so that annotations of different grids can change places and each shuffle is
+cheap; the comparison is fair because both sides are measured alike.
+
+What is compared is how surprising the overlap with the unit's best concept is, given how often such a mask
+and such a concept meet by chance (`onnxdissect.statistics.overlap`). The IoU itself would not do: the best of
+many rare concepts is often high by luck, which would hide what common ones show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxdissect.core.candidates import candidates
+from onnxdissect.core.kernels.label_sample import SIDE, sample_labels
+from onnxdissect.core.kernels.permute import CELLS, best_scores, shuffle
+from onnxdissect.core.pass_state import PassResult
+from onnxdissect.core.per_image_counts import LabelSample, Null
+from onnxdissect.core.plan import Plan
+from onnxdissect.core.progress import Progress
+from onnxdissect.core.sparse_maps import Annotations
+from onnxdissect.core.spool import Chunk
+from onnxdissect.core.upsampling import sampling
+from onnxdissect.statistics.overlap import Overlaps, gamma_surprise
+
+__all__ = ["PermutationNull"]
+
+# Images that take part at most: enough to tell chance from a concept, and memory and time stay bounded.
+_SAMPLED = 8192
+# Counts of shuffles held at a time.
+_COUNT_BYTES = 128 * 2**20
+
+
+class PermutationNull:
+    """Annotations that change places between images.
+
+    Members are numbered group by group. A shuffle lays the annotations, whole groups in another order, in a
+    row beside them, and moves it on around its end, further for one unit than for another: images of a group
+    stay beside one another, and each unit has a pairing of its own.
+
+    Parameters
+    ----------
+    plan : Plan
+        What is dissected.
+    count : int
+        How many shuffles, at least 2.
+    seed : int
+        What they are drawn by.
+
+    Attributes
+    ----------
+    permutations : ndarray of int32, shape (1 + count, members)
+        The row of annotations: the members' own at first, then shuffled.
+    shifts : ndarray of int32, shape (1 + count, most units)
+        How far it is moved on for each unit of a layer; not at all at first.
+    """
+
+    def __init__(self, plan: Plan, count: int, seed: int) -> None:
+        self._plan = plan
+        keys = np.random.Philox(key=np.array([seed, 2**64 - 1], np.uint64))
+        sampled = np.sort(np.argsort(keys.random_raw(plan.images), kind="stable")[:_SAMPLED])
+        groups = np.arange(plan.images) if plan.groups is None else plan.groups
+        # Images of a group become neighbours, in their own order.
+        self._order = np.argsort(groups[sampled], kind="stable")
+        self._sampled_as = np.full(plan.images, -1, np.int64)
+        self._sampled_as[sampled[self._order]] = np.arange(sampled.size)
+        of = np.unique(groups[sampled[self._order]], return_inverse=True)[1]
+        orders = [
+            np.argsort(keys.random_raw(int(of[-1]) + 1).argsort(kind="stable").argsort()[of], kind="stable")
+            for _ in range(count)
+        ]
+        self.permutations = np.stack([np.arange(sampled.size), *orders]).astype(np.int32)
+        units = max(layer.units for layer in plan.layers)
+        moved = keys.random_raw(count * units).reshape(count, units) % np.uint64(sampled.size)
+        self.shifts = np.concatenate([np.zeros((1, units)), moved]).astype(np.int32)
+        self._seen: dict[int, LabelSample] = {}
+
+    def see(self, start: int, annotations: Annotations) -> None:
+        """Take in what a chunk of images shows; chunks may come in any order.
+
+        Parameters
+        ----------
+        start : int
+            Number of the first of them.
+        annotations : Annotations
+        """
+        images = np.flatnonzero(self._sampled_as[start : start + len(annotations)] >= 0)
+        self._seen[start] = sample_labels(annotations, self._plan.grids, images)
+
+    def scores(self, passed: PassResult, progress: Progress) -> list[Null]:
+        """Score every unit with its own annotations and with shuffled ones, once all images have been seen.
+
+        Parameters
+        ----------
+        passed : PassResult
+            What the pass left.
+        progress : Progress
+
+        Returns
+        -------
+        list of Null
+            One per layer; only candidates for labels are looked at.
+        """
+        plan, vocabulary = self._plan, self._plan.vocabulary
+        permutation_null, quantiles = self.permutations.shape[0], len(plan.quantiles)
+        others = ~candidates(passed.concept_images, plan.min_images)
+        label_sample = _joined([self._seen[start] for start in sorted(self._seen)], self._order)
+        overlaps = Overlaps(label_sample, len(vocabulary.concepts))
+        points = np.array([[SIDE, SIDE]], np.int64)
+        samplings = [sampling(layer.shape, points, plan.pixels, layer.field) for layer in plan.layers]
+        best, surprise = (
+            [np.zeros((permutation_null, quantiles, layer.units), np.float64) for layer in plan.layers]
+            for _ in range(2)
+        )
+        concepts, categories = len(vocabulary.concepts), len(vocabulary.categories)
+
+        def add(chunk: Chunk, share: _Share) -> None:
+            shuffle(
+                chunk.layers[share.layer],
+                self._sampled_as[chunk.start : chunk.start + len(chunk)],
+                self.permutations,
+                self.shifts,
+                label_sample,
+                passed.thresholds[share.layer],
+                samplings[share.layer],
+                share.intersection,
+                share.activation,
+                share.points,
+                share.cells,
+                share.units,
+            )
+
+        places = 8 * (SIDE**2 + CELLS**4)
+        rounds = list(_rounds(plan, quantiles * (4 * permutation_null * (concepts + categories) + places)))
+        progress.start("null", plan.images * len(rounds))
+        for cut in rounds:
+            shares = [
+                _Share(
+                    layer,
+                    units,
+                    np.zeros((quantiles, units.stop - units.start, permutation_null, concepts), np.int32),
+                    np.zeros((quantiles, units.stop - units.start, permutation_null, categories), np.int32),
+                    np.zeros((quantiles, units.stop - units.start, SIDE**2), np.int64),
+                    np.zeros((quantiles, units.stop - units.start, CELLS**2, CELLS**2), np.int64),
+                )
+                for layer, units in cut
+            ]
+            with ThreadPoolExecutor(plan.threads) as pool:
+                for chunk in passed.spool:
+                    list(pool.map(partial(add, chunk), shares))
+                    progress.advance(len(chunk))
+            for share in shares:
+                # What is never met is never best.
+                share.intersection[..., others] = 0
+                scores, labels = best_scores(
+                    share.intersection, share.activation, overlaps.truth, vocabulary.category_of
+                )
+                best[share.layer][:, :, share.units] = scores.transpose(2, 0, 1)
+                surprise[share.layer][:, :, share.units] = _surprise(share, labels, overlaps)
+        progress.finish()
+        return list(map(Null, best, surprise))
+
+
+@dataclass(frozen=True, slots=True)
+class _Share:
+    layer: int
+    units: slice
+    intersection: NDArray[np.int32]
+    activation: NDArray[np.int32]
+    points: NDArray[np.int64]
+    cells: NDArray[np.int64]
+
+
+def _surprise(share: _Share, labels: NDArray[np.int32], overlaps: Overlaps) -> NDArray[np.float64]:
+    """How surprising the overlap with each unit's best concept is, shape (1 + shuffles, Q, units)."""
+    overlap, mean, variance = np.zeros((3, *labels.shape))
+    permutation_null = np.arange(labels.shape[2])
+    for q, unit in np.ndindex(labels.shape[:2]):
+        chosen = np.maximum(labels[q, unit], 0)
+        met = share.intersection[q, unit, permutation_null, chosen]
+        overlap[q, unit] = np.where(labels[q, unit] < 0, 0, met)
+        moments = overlaps.moments(share.points[q, unit], share.cells[q, unit], chosen)
+        mean[q, unit], variance[q, unit] = moments
+    return gamma_surprise(overlap, mean, variance).transpose(2, 0, 1)
+
+
+def _rounds(plan: Plan, unit_bytes: int) -> Iterator[list[tuple[int, slice]]]:
+    """Cut all layers' units into shares for threads, and those into rounds that fit the memory."""
+    most = max(1, _COUNT_BYTES // unit_bytes // plan.threads)
+    shares = [
+        (layer, slice(first, min(first + most, units.stop)))
+        for layer, units in plan.shares()
+        for first in range(units.start, units.stop, most)
+    ]
+    round_: list[tuple[int, slice]] = []
+    units_held = 0
+    for layer, units in shares:
+        size = units.stop - units.start
+        if round_ and (units_held + size) * unit_bytes > _COUNT_BYTES:
+            yield round_
+            round_, units_held = [], 0
+        round_.append((layer, units))
+        units_held += size
+    if round_:
+        yield round_
+
+
+def _joined(parts: Sequence[LabelSample], order: NDArray[np.int64]) -> LabelSample:
+    """Join what was seen, the members in another order."""
+    label_sets = np.concatenate([np.diff(part.label_set_starts) for part in parts])
+    sizes = np.concatenate([np.diff(part.part_starts) for part in parts])
+    first = np.concatenate([[0], np.cumsum(label_sets)])[:-1][order]
+    label_sets = label_sets[order]
+    label_set_starts = np.concatenate([[0], np.cumsum(label_sets)]).astype(np.int64)
+    taken = _runs(first, label_sets)
+    named = np.concatenate([[0], np.cumsum(sizes)])[:-1][taken]
+    sizes = sizes[taken]
+    return LabelSample(
+        np.concatenate([part.labels for part in parts])[order],
+        label_set_starts,
+        np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
+        np.concatenate([part.parts for part in parts])[_runs(named, sizes)],
+        np.concatenate([part.has_category for part in parts])[order],
+    )
+
+
+def _runs(first: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Count up from each number so many times, one after the other."""
+    ends = np.cumsum(sizes)
+    return np.arange(int(sizes.sum())) + np.repeat(first - ends + sizes, sizes)

@@ -1,0 +1,49 @@
+"""`tiny`: the embedded data set, a procedurally drawn Broden of all six categories.
+
+`concepts` names what is drawn; `canvas`, `polygons` and `paints` draw; `nature`, `vehicles`, `buildings`,
+`outdoors`, `furniture` and `appliances` hold the things; `casts` says what occurs in which scene, `scenes`
+places it, `textures` fills whole images; `bump_maps` and `light` finish the picture, `colors` names its
+colours; `broden` writes one image and the tables, `making` all of it, with `worker` processes.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from onnxdissect.tiny.concepts import SCENES
+    from onnxdissect.tiny.drawing import Drawing, draw, scene_of, texture_of
+    from onnxdissect.tiny.generate import cache_folder, ensure_tiny, make_tiny
+    from onnxdissect.tiny.painting.bump_maps import BumpMaps
+
+__all__ = [
+    "SCENES",
+    "BumpMaps",
+    "Drawing",
+    "cache_folder",
+    "draw",
+    "ensure_tiny",
+    "make_tiny",
+    "scene_of",
+    "texture_of",
+]
+
+_HOMES = {
+    "SCENES": "concepts",
+    "Drawing": "drawing",
+    "BumpMaps": "painting.bump_maps",
+    "cache_folder": "generate",
+    "draw": "drawing",
+    "ensure_tiny": "generate",
+    "make_tiny": "generate",
+    "scene_of": "drawing",
+    "texture_of": "drawing",
+}
+
+
+def __getattr__(name: str) -> object:
+    # a tab completion or `--help` must not wait for numpy
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,299 @@
+"""The making of the data set: worker processes, a folder renamed into place when whole, the user's cache."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import secrets
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import IO
+
+from onnxdissect.errors import OutputError, ParameterError, import_cv2
+from onnxdissect.tiny.broden import Record, write_tables
+from onnxdissect.tiny.worker import make_images
+
+__all__ = ["IMAGES", "SEED", "VERSION", "cache_folder", "ensure_tiny", "make_tiny"]
+
+VERSION = 1
+"""Raised whenever the same seed no longer draws the same data set."""
+IMAGES = 2400
+SEED = 2017
+
+_MARKER = "tiny.json"
+# below this many images a worker's start takes longer than its work
+_WORTH_A_WORKER = 100
+
+Progress = Callable[[int, int], None]
+
+
+def make_tiny(
+    folder: Path,
+    *,
+    images: int = IMAGES,
+    seed: int = SEED,
+    workers: int = 2,
+    progress: Progress | None = None,
+) -> None:
+    """Make the data set in a folder, in the Broden layout.
+
+    The same seed gives the same pixels on every machine, whatever the number of workers. The folder
+    appears when it is complete: an interrupted making leaves nothing behind.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to. It may not exist yet, or be empty. If it already holds this very data set, nothing is
+        done.
+    images : int
+        Number of images; the last of every eight is a texture, the others are scenes.
+    seed : int
+        Seed of everything random, 0 .. 2**32 - 1.
+    workers : int
+        Number of worker processes; with 1 the images are drawn in this process.
+    progress : callable, optional
+        Called in this thread with the images done and the images in all.
+
+    Raises
+    ------
+    ParameterError
+        If a parameter is out of its range.
+    OutputError
+        If the folder holds something else, or cannot be written.
+    InstallationError
+        If OpenCV does not load.
+    """
+    if images < 1:
+        raise ParameterError(f"tiny is asked for with {images} images; there must be at least 1")
+    if not 0 <= seed < 2**32:
+        raise ParameterError(f"the seed of tiny is {seed}; it must lie in 0 .. {2**32 - 1}")
+    if workers < 1:
+        raise ParameterError(f"tiny is to be made by {workers} workers; there must be at least 1")
+    import_cv2()  # said here once rather than by every worker
+    folder = Path(folder).absolute()
+    marker = {"tiny": VERSION, "seed": seed, "images": images}
+    if _already_made(folder, marker):
+        return
+    partial = folder.with_name(f"{folder.name}.{secrets.token_hex(4)}.partial")
+    try:
+        for kind in ("scenes", "textures"):
+            (partial / "images" / kind).mkdir(parents=True)
+        records = sorted(_records(partial, seed, images, workers, progress), key=lambda record: record.index)
+        write_tables(partial, records)
+        (partial / _MARKER).write_text(json.dumps(marker) + "\n", encoding="utf-8")
+        _into_place(partial, folder, marker)
+    except OSError as error:
+        raise OutputError(
+            f"the data set tiny cannot be made in {folder}: {error}",
+            hint="choose a folder that can be written",
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _already_made(folder: Path, marker: dict[str, int]) -> bool:
+    """Whether the folder holds what is asked for; an error where it holds anything else."""
+    try:
+        if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+            return False
+        if not folder.is_dir():
+            raise OutputError(f"the data set tiny cannot be made in {folder}: it is a file")
+        found = json.loads((folder / _MARKER).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise OutputError(
+            f"{folder} is not empty and is no data set of ours (it has no {_MARKER}); nothing was written",
+            hint="choose a new or an empty folder",
+        ) from error
+    except (OSError, ValueError) as error:
+        raise OutputError(f"{folder} cannot be used for the data set tiny: {error}") from error
+    if found != marker:
+        raise OutputError(
+            f"{folder} holds the data set tiny made with {found}, and {marker} was asked for",
+            hint="choose another folder, or remove this one first",
+        )
+    return True
+
+
+def _into_place(partial: Path, folder: Path, marker: dict[str, int]) -> None:
+    with contextlib.suppress(OSError):
+        folder.rmdir()  # an empty one; Windows renames onto no folder at all
+    try:
+        partial.rename(folder)
+    except OSError:
+        # another process may have been faster, with the very same pixels
+        if not (folder.exists() and _already_made(folder, marker)):
+            raise
+
+
+def _records(
+    folder: Path, seed: int, images: int, workers: int, progress: Progress | None
+) -> Iterator[Record]:
+    workers = min(workers, max(1, images // _WORTH_A_WORKER))
+    if workers == 1 or not sys.executable:
+        source = make_images(folder, seed, range(images))
+    else:
+        source = _from_workers(folder, seed, images, workers)
+    if progress is not None:
+        progress(0, images)
+    with contextlib.closing(source):
+        for done, record in enumerate(source, 1):
+            yield record
+            if progress is not None:
+                progress(done, images)
+
+
+def _from_workers(folder: Path, seed: int, images: int, workers: int) -> Generator[Record, None, None]:
+    # the package's own place goes first, so that a worker runs this very code also where it is not installed
+    root = str(Path(__file__).resolve().parents[2])
+    path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH", ""))))
+    lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+    processes: list[subprocess.Popen[str]] = []
+    readers: list[threading.Thread] = []
+    try:
+        for worker in range(workers):
+            command = [sys.executable, "-m", f"{__package__}.worker", str(folder)]
+            command += map(str, (seed, worker, images, workers))
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                encoding="utf-8",
+                env={**os.environ, "PYTHONPATH": path},
+            )
+            processes.append(process)
+            assert process.stdout is not None
+            readers.append(threading.Thread(target=_forward, args=(process.stdout, lines), daemon=True))
+            readers[-1].start()
+        running = workers
+        while running:
+            line = lines.get()
+            if line is None:
+                running -= 1
+                continue
+            value = json.loads(line)
+            if "error" in value:
+                raise OSError(value["error"])
+            yield Record.from_json(value)
+        for process in processes:
+            if process.wait() != 0:
+                raise OSError(f"a worker process ended with exit code {process.returncode}")
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+        for reader in readers:
+            reader.join()
+        for process in processes:
+            if process.stdout is not None:
+                process.stdout.close()
+
+
+def _forward(stream: IO[str], lines: queue.SimpleQueue[str | None]) -> None:
+    for line in stream:
+        # a killed worker's last line may lack its end
+        if line.endswith("\n"):
+            lines.put(line)
+    lines.put(None)
+
+
+def cache_folder() -> Path:
+    r"""Folder of this package in the user's cache.
+
+    Returns
+    -------
+    Path
+        ``$XDG_CACHE_HOME/onnxdissect`` where that is set; else by platform: ``~/.cache/onnxdissect``,
+        ``~/Library/Caches/onnxdissect`` or ``%LOCALAPPDATA%\onnxdissect``.
+    """
+    asked = os.environ.get("XDG_CACHE_HOME", "")
+    if asked and Path(asked).is_absolute():
+        base = Path(asked)
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    elif sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    else:
+        base = Path.home() / ".cache"
+    return base / "onnxdissect"
+
+
+def ensure_tiny(cache: Path | None = None, *, progress: Progress | None = None) -> Path:
+    """Find the data set in the user's cache, and make it there on first use.
+
+    Parameters
+    ----------
+    cache : Path, optional
+        Folder to keep it under; `cache_folder` if not given.
+    progress : callable, optional
+        Called with the images done and the images in all while it is made; never called where it is there.
+
+    Returns
+    -------
+    Path
+        The folder of the data set.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    cache = cache_folder() if cache is None else Path(cache).absolute()
+    folder = cache / f"tiny-v{VERSION}"
+    marker = {"tiny": VERSION, "seed": SEED, "images": IMAGES}
+    if _already_made(folder, marker):
+        return folder
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with _alone(cache / f"{folder.name}.lock"):
+            # whoever made these no longer runs, or it would hold the lock
+            for stale in cache.glob(f"{folder.name}.*.partial"):
+                shutil.rmtree(stale, ignore_errors=True)
+            workers = max(2, min(os.cpu_count() or 1, 8))
+            make_tiny(folder, images=IMAGES, seed=SEED, workers=workers, progress=progress)
+    except OSError as error:
+        raise OutputError(
+            f"the data set tiny cannot be kept in {cache}: {error}",
+            hint="set XDG_CACHE_HOME to a folder that can be written",
+        ) from error
+    return folder
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    # The system drops the lock when its holder ends, however it ends.
+    with path.open("a+b") as file:
+        while not _locked(file):
+            time.sleep(0.1)
+        yield
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _locked(file: IO[bytes]) -> bool:
+        file.seek(0)
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except PermissionError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def _locked(file: IO[bytes]) -> bool:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:
+            # a file system without locks: whoever makes it at the same time does the work twice
+            return True
+        return True

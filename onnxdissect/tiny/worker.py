@@ -1,0 +1,81 @@
+"""A worker process of the making: ``python -m onnxdissect.tiny.worker FOLDER SEED START STOP STEP``.
+
+Draws the images of a range and writes one line of JSON to standard output for each. The last line of a
+worker that could not write says why. Separate programs rather than `multiprocessing`, because the latter
+would run a caller's own script again unless it is guarded.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Generator
+from pathlib import Path
+
+from onnxdissect.tiny.broden import Record, write_drawing
+from onnxdissect.tiny.drawing import draw
+from onnxdissect.tiny.painting.bump_maps import BumpMaps
+
+__all__ = ["main", "make_images"]
+
+
+def make_images(folder: Path, seed: int, indices: range) -> Generator[Record, None, None]:
+    """Draw and write some images.
+
+    Parameters
+    ----------
+    folder : Path
+        The data set; ``images/scenes`` and ``images/textures`` exist.
+    seed : int
+        Seed of the data set.
+    indices : range
+        Which images.
+
+    Yields
+    ------
+    Record
+        One per image, in order.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be written.
+    """
+    bump_maps = BumpMaps()
+    for index in indices:
+        yield write_drawing(folder, index, draw(seed, index, bump_maps))
+
+
+def main(arguments: list[str]) -> int:
+    """Make the images asked for on the command line.
+
+    Parameters
+    ----------
+    arguments : list of str
+        Folder, seed, and start, stop and step of the indices.
+
+    Returns
+    -------
+    int
+        Exit code: 0, or 1 after a file could not be written.
+    """
+    # Ctrl-C reaches every process of the terminal; the maker alone decides, and ends its workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    folder = Path(arguments[0])
+    seed, start, stop, step = map(int, arguments[1:])
+    try:
+        for record in make_images(folder, seed, range(start, stop, step)):
+            print(json.dumps(record.to_json(), separators=(",", ":")), flush=True)
+    except BrokenPipeError:
+        # the maker is gone: nobody wants the rest, and flushing at exit would fail again
+        os._exit(1)
+    except OSError as error:
+        print(json.dumps({"error": str(error)}), flush=True)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

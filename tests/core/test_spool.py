@@ -1,0 +1,152 @@
+"""The spool on disk: files that shrink as bounds rise, and outlive whoever may still need them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from pathlib import Path
+from threading import Thread
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from support.drawn_counts import annotate
+
+from onnxdissect.core.arena import Arena
+from onnxdissect.core.kernels.encode import SparseEncoder, refilter
+from onnxdissect.core.sparse_maps import SparseMaps, pack
+from onnxdissect.core.spool import Spool
+from onnxdissect.core.spool_files import Chunk, SpoolFiles
+
+IMAGES, UNITS, SHAPE = 4, 3, (40, 44)
+
+
+def chunk(number: int, bound: float = -np.inf) -> Chunk:
+    """Four images with random activations, kept above a bound."""
+    values = np.random.default_rng(number).random((IMAGES, UNITS, *SHAPE), np.float32)
+    encoder = SparseEncoder(IMAGES, UNITS, SHAPE)
+    encoder.add(values, np.full(UNITS, bound, np.float32))
+    annotation = annotate((2, 3), [np.array([[1, 1, 0], [2, 0, 0]])], [])
+    packed, _ = pack([annotation] * IMAGES, np.array([[2, 3]]), np.array([0, 0]), 1)
+    return Chunk(number * IMAGES, packed, (encoder.drain(Arena()),))
+
+
+def above(bound: float, kept: Chunk) -> Chunk:
+    (sparse_maps,) = kept.layers
+    return replace(kept, layers=(refilter(sparse_maps, np.full(UNITS, bound, np.float32)),))
+
+
+def same(found: Chunk, expected: Chunk) -> None:
+    assert found.start == expected.start
+    for ours, theirs in zip(
+        (found.annotations, *found.layers), (expected.annotations, *expected.layers), strict=True
+    ):
+        for field in fields(ours):  # type: ignore[arg-type]
+            np.testing.assert_array_equal(getattr(ours, field.name), getattr(theirs, field.name))
+
+
+def size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir())
+
+
+def test_files_give_back_what_was_written_in_arrays_that_kernels_like(tmp_path: Path) -> None:
+    spool_files = SpoolFiles(tmp_path)
+    spool_files.write([chunk(0), chunk(1, 0.9)])
+    spool_files.write([chunk(2)])
+    found = list(spool_files)
+    for ours, theirs in zip(found, [chunk(0), chunk(1, 0.9), chunk(2)], strict=True):
+        same(ours, theirs)
+    for ours in found:
+        for field in fields(SparseMaps):
+            if field.name != "shape":
+                array = getattr(ours.layers[0], field.name)
+                assert array.flags.aligned
+                assert array.flags.writeable
+
+
+def test_every_file_is_thinned_in_its_turn(tmp_path: Path) -> None:
+    spool_files = SpoolFiles(tmp_path)
+    for i in range(3):
+        spool_files.write([chunk(2 * i), chunk(2 * i + 1)])
+    whole = size(tmp_path)
+    for turn in range(3):
+        spool_files.refilter(lambda kept: above(0.99, kept))
+        assert len(list(tmp_path.iterdir())) == 3, "what is replaced goes"
+        if turn < 2:
+            assert size(tmp_path) > whole / 4
+    assert size(tmp_path) < whole / 4
+    for found in spool_files:
+        same(found, above(0.99, chunk(found.start // IMAGES)))
+    before = sorted(path.name for path in tmp_path.iterdir())
+    spool_files.refilter(lambda kept: above(0.99, kept))
+    assert sorted(path.name for path in tmp_path.iterdir()) == before, "nothing to gain"
+
+
+def test_files_that_a_saved_state_names_stay_until_the_next_is_saved(tmp_path: Path) -> None:
+    spool_files = SpoolFiles(tmp_path)
+    spool_files.write([chunk(0)])
+    state = spool_files.names()
+    spool_files.named()
+    spool_files.refilter(lambda kept: above(0.99, kept))
+    spool_files.write([chunk(1)])
+    # A crash here: what was saved is taken up, what came after it is forgotten.
+    crashed = SpoolFiles(tmp_path)
+    assert crashed.restore(state)
+    (found,) = crashed
+    same(found, chunk(0))
+    assert len(list(tmp_path.iterdir())) == 1
+    # No crash, but the next state: the old file goes, and new ones do not take its place.
+    crashed.refilter(lambda kept: above(0.99, kept))
+    later = crashed.names()
+    crashed.named()
+    assert later != state
+    assert len(list(tmp_path.iterdir())) == 1
+    (found,) = crashed
+    same(found, above(0.99, chunk(0)))
+
+
+def test_a_state_whose_files_are_damaged_is_not_taken_up(tmp_path: Path) -> None:
+    spool_files = SpoolFiles(tmp_path)
+    spool_files.write([chunk(0)])
+    state = spool_files.names()
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(path.read_bytes()[:-1])
+    assert not SpoolFiles(tmp_path).restore(state)
+    path.unlink()
+    assert not SpoolFiles(tmp_path).restore(state)
+
+
+@pytest.mark.parametrize("budget", [1, 100_000, 1_000_000, 10**8])
+def test_many_threads_append_and_everything_is_there(tmp_path: Path, budget: int) -> None:
+    spool = Spool(tmp_path, budget)
+    bounds = [np.full(UNITS, 0.5, np.float32)]
+
+    def lane(numbers: Iterator[int]) -> None:
+        for number in numbers:
+            spool.append(chunk(number, 0.5), bounds)
+
+    numbers = iter(range(60))
+    lanes = [Thread(target=lane, args=(numbers,)) for _ in range(3)]
+    for thread in lanes:
+        thread.start()
+    for thread in lanes:
+        thread.join(timeout=60)
+        assert not thread.is_alive()
+    found = {kept.start // IMAGES: kept for kept in spool}
+    assert sorted(found) == list(range(60))
+    for number, kept in found.items():
+        same(kept, chunk(number, 0.5))
+    assert (not list(tmp_path.iterdir())) == (budget == 10**8)
+
+
+def test_what_is_on_disk_follows_the_bounds(tmp_path: Path) -> None:
+    """As in a pass: what must be kept of each image becomes less and less."""
+    spool = Spool(tmp_path, 200_000)
+    bound: NDArray[np.float32] = np.zeros(UNITS, np.float32)
+    for number in range(200):
+        bound = np.full(UNITS, 1 - 1 / (1 + number), np.float32)
+        spool.append(chunk(number, float(bound[0])), [bound])
+    bounds = [1 - 1 / (1 + number) for number in range(200)]
+    needed = sum(chunk(number, bounds[-1]).nbytes for number in range(200))
+    kept = sum(chunk(number, bounds[number]).nbytes for number in range(200))
+    assert size(tmp_path) < 2 * needed < kept

@@ -1,0 +1,529 @@
+"""Opening and reading data sets: every quirk of the layout against a literal reading, every bad table."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from naive import data as naive_data
+from support.datasets import (
+    Broden,
+    Damage,
+    Label,
+    Listed,
+    Picture,
+    Quirks,
+    brodens,
+    quirks,
+    random_broden,
+    write_broden,
+)
+
+from onnxdissect import data
+from onnxdissect.data import Annotation, Dataset, open_dataset
+from onnxdissect.data.annotation import annotate
+from onnxdissect.errors import (
+    DataFormatError,
+    DataNotFoundError,
+    EmptyDataError,
+    ImageFileError,
+    OnnxDissectError,
+    ParameterError,
+)
+
+GRID = (6, 8)
+
+
+def street() -> Broden:
+    """Two categories, a label in both, a gap in the numbers, a number above 255, an image without labels."""
+    labels = [
+        Label(1, "road", {"object": Listed(2, 1.0)}),
+        Label(2, "metal", {"object": Listed(1, 0.5), "material": Listed(3, 0.25)}),
+        Label(300, "night", {"scene": Listed(1, 1.0)}),
+    ]
+    cells = np.array([[0, 1], [2, 300]]).repeat(3, axis=0).repeat(4, axis=1)
+    pictures = [
+        Picture("a/one.jpg", {"object": [cells], "scene": [300]}, grid=GRID),
+        Picture("a/two.png", {"object": [cells, cells.T[::-1].reshape(GRID)]}, split="val", grid=GRID),
+        Picture("three.jpg", {}, grid=GRID),
+    ]
+    return Broden(("object", "material", "scene"), labels, pictures)
+
+
+@pytest.fixture
+def damage(tmp_path: Path) -> Damage:
+    return Damage(write_broden(tmp_path / "street", street()))
+
+
+def read_all(dataset: Dataset) -> list[Annotation]:
+    return [dataset.read_annotation(i) for i in range(len(dataset))]
+
+
+def covers(annotation: Annotation, concept: int) -> set[tuple[int, int]]:
+    mask = (annotation.planes == concept + 1).any(axis=0)
+    mask |= concept in annotation.image_labels
+    return {(int(r), int(c)) for r, c in np.argwhere(mask)}
+
+
+# --- the layout ---------------------------------------------------------------------------------------
+
+
+@settings(deadline=None, max_examples=60)
+@given(broden=brodens(), draw=st.data())
+def test_reads_what_a_literal_reading_reads(broden: Broden, draw: st.DataObject) -> None:
+    written = draw.draw(quirks(len(broden.categories)))
+    with tempfile.TemporaryDirectory() as place:
+        folder = write_broden(Path(place) / "data", broden, written)
+        dataset = open_dataset(folder)
+        expected = naive_data.read(folder)
+        vocabulary = dataset.vocabulary
+        assert {c.number: c.name for c in vocabulary.concepts} == expected.names
+        assert {c.number: c.category for c in vocabulary.concepts} == expected.primary
+        assert [dataset.image_name(i) for i in range(len(dataset))] == [i.name for i in expected.images]
+        assert [dataset.split(i) for i in range(len(dataset))] == [i.split for i in expected.images]
+        for i, image in enumerate(expected.images):
+            annotation = dataset.read_annotation(i)
+            assert dataset.grid(i) == annotation.grid == image.grid
+            truth = annotation.truth(len(vocabulary.concepts))
+            for concept in vocabulary.concepts:
+                pixels = image.pixels.get(concept.number, set())
+                assert covers(annotation, concept.index) == pixels
+                assert truth[concept.index] == len(pixels)
+            check_invariants(annotation)
+
+
+def check_invariants(annotation: Annotation) -> None:
+    planes = annotation.planes
+    assert planes.dtype == np.uint16
+    assert planes.shape[1:] == annotation.grid
+    assert all(plane.any() for plane in planes)
+    for i, plane in enumerate(planes):
+        assert not np.isin(plane, annotation.image_labels + 1).any()
+        for other in planes[:i]:
+            assert not ((plane == other) & (plane > 0)).any()
+    assert annotation.image_labels.dtype == np.int64
+    assert sorted(set(annotation.image_labels.tolist())) == annotation.image_labels.tolist()
+
+
+@settings(deadline=None)
+@given(
+    maps=st.integers(0, 5).flatmap(
+        lambda planes: hnp.arrays(np.int32, (planes, 3, 4), elements=st.sampled_from([0, 1, 2, 3, 65535]))
+    ),
+    whole=st.lists(st.sampled_from([0, 1, 65534])),
+)
+def test_annotations_are_unions(maps: np.ndarray, whole: list[int]) -> None:
+    annotation = annotate((3, 4), list(maps), whole)
+    check_invariants(annotation)
+    truth = annotation.truth(65535)
+    for concept in (0, 1, 2, 65534):
+        expected = (maps == concept + 1).any(axis=0) | (concept in whole)
+        assert covers(annotation, concept) == {(int(r), int(c)) for r, c in np.argwhere(expected)}
+        assert truth[concept] == expected.sum()
+
+
+def test_vocabulary(tmp_path: Path) -> None:
+    vocabulary = open_dataset(write_broden(tmp_path / "d", street())).vocabulary
+    assert vocabulary.categories == ("object", "material", "scene")
+    road, metal, night = vocabulary.concepts
+    assert (road.index, road.number, road.name, road.category) == (0, 1, "road", "object")
+    assert (metal.category, metal.categories) == ("object", ("object", "material"))
+    assert (night.number, night.frequency, night.coverage) == (300, 1, 1.0)
+    assert vocabulary.category_of.tolist() == [0, 0, 2]
+    assert vocabulary.lookup.dtype == np.int32
+    assert vocabulary.lookup.shape == (301,)
+    assert vocabulary.lookup[[0, 1, 2, 3, 299, 300]].tolist() == [0, 1, 2, -1, -1, 3]
+
+
+@pytest.mark.parametrize(
+    ("in_object", "in_material", "listings", "primary"),
+    [
+        (Listed(9, 0.25), Listed(1, 0.5), True, "material"),
+        (Listed(9, 0.25), Listed(1, 0.5), False, "object"),
+        (Listed(1, 0.5), Listed(9, 0.25), True, "object"),
+        (Listed(9, 0.5), Listed(1, 0.5), True, "material"),  # a tie goes to the later
+        (Listed(2, 0.5), Listed(2, 0.1), False, "material"),
+        (Listed(2, 0.0), Listed(2, 0.0), True, "material"),
+    ],
+)
+def test_primary_category(
+    tmp_path: Path, in_object: Listed, in_material: Listed, listings: bool, primary: str
+) -> None:
+    broden = street()
+    broden.labels[1] = Label(2, "metal", {"object": in_object, "material": in_material})
+    folder = write_broden(tmp_path / "d", broden, Quirks(listings=listings))
+    assert open_dataset(folder).vocabulary.concepts[1].category == primary
+
+
+def test_primary_category_with_one_listing_missing(tmp_path: Path) -> None:
+    folder = write_broden(tmp_path / "d", street())
+    (folder / "c_material.csv").unlink()
+    # coverage in one category cannot be held against an image count in the other
+    assert open_dataset(folder).vocabulary.concepts[1].category == "material"
+
+
+def test_number_counts_wherever_it_is_found(tmp_path: Path) -> None:
+    broden = street()
+    broden.pictures = [Picture("p.png", {"scene": [np.full(GRID, 1)], "object": [300]}, grid=GRID)]
+    annotation = open_dataset(write_broden(tmp_path / "d", broden)).read_annotation(0)
+    assert annotation.truth(3).tolist() == [48, 0, 48]
+
+
+def test_nameless_label_is_no_concept(tmp_path: Path) -> None:
+    broden = street()
+    broden.labels[1] = replace(broden.labels[1], name=" ")
+    broden.pictures[0].cells["material"] = [2]
+    dataset = open_dataset(write_broden(tmp_path / "d", broden))
+    assert [c.number for c in dataset.vocabulary.concepts] == [1, 300]
+    assert dataset.vocabulary.lookup[:3].tolist() == [0, 1, 0]
+    assert dataset.read_annotation(0).truth(2).tolist() == [12, 48]
+
+
+def test_label_zero_may_be_listed(tmp_path: Path) -> None:
+    broden = street()
+    broden.labels.insert(0, Label(0, "-", {"object": Listed(0, 0)}))
+    broden.pictures[0].cells["material"] = [0]
+    dataset = open_dataset(write_broden(tmp_path / "d", broden))
+    assert [c.number for c in dataset.vocabulary.concepts] == [1, 2, 300]
+    assert dataset.read_annotation(0).truth(3).tolist() == [12, 12, 48]
+
+
+@pytest.mark.parametrize("grids", [[(113, 113)], [(112, 112), (192, 192), (56, 80)]])
+def test_published_grids(tmp_path: Path, grids: list[tuple[int, int]]) -> None:
+    broden = random_broden(1, pictures=6, grids=grids)
+    dataset = open_dataset(write_broden(tmp_path / "d", broden))
+    for i, picture in enumerate(broden.pictures):
+        annotation = dataset.read_annotation(i)
+        assert annotation.grid == dataset.grid(i) == picture.grid == grids[i % len(grids)]
+        for concept in dataset.vocabulary.concepts:
+            expected = any((m == concept.number).any() for m in picture.maps)
+            assert (annotation.truth(99)[concept.index] > 0) == (
+                expected or concept.number in picture.image_labels
+            )
+
+
+def test_photographs(tmp_path: Path) -> None:
+    broden = street()
+    dataset = open_dataset(write_broden(tmp_path / "d", broden))
+    assert dataset.image_path(1) == tmp_path / "d" / "images" / "a" / "two.png"
+    np.testing.assert_array_equal(dataset.read_image(1), broden.pictures[1].pixels())
+
+
+def test_size_of_most_images(tmp_path: Path) -> None:
+    broden = street()
+    broden.pictures[0] = replace(broden.pictures[0], size=(30, 20))
+    dataset = open_dataset(write_broden(tmp_path / "d", broden))
+    assert dataset.image_size == (24, 24)
+    assert dataset.subset(limit=1).image_size == (30, 20)
+
+
+def test_paths_written_on_windows(damage: Damage) -> None:
+    damage.replace("index.csv", "a/one_object_0.png", "a\\one_object_0.png")
+    assert open_dataset(damage.folder).read_annotation(0).truth(3).tolist() == [12, 12, 48]
+
+
+def test_odd_names_inside_the_folder_are_fine(damage: Damage) -> None:
+    images = damage.folder / "images"
+    (images / "three.jpg").rename(images / "2020..v2.5")
+    damage.replace("index.csv", "three.jpg", "2020..v2.5")
+    assert open_dataset(damage.folder).read_image(2).shape == (24, 24, 3)
+
+
+def test_name_in_quotes_and_beyond_ascii(damage: Damage) -> None:
+    damage.replace("label.csv", "1,road,", '1,"straße, ""wet""",')
+    assert open_dataset(damage.folder).vocabulary.concepts[0].name == 'straße, "wet"'
+
+
+def test_import_is_light() -> None:
+    program = "import sys, onnxdissect.data; print(sorted({'numpy', 'cv2'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_exported_names_exist() -> None:
+    assert dir(data) == sorted(data.__all__)
+    assert all(getattr(data, name) is not None for name in data.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        data.nothing  # noqa: B018
+
+
+# --- subsets and fingerprints -------------------------------------------------------------------------
+
+
+def test_subset(tmp_path: Path) -> None:
+    dataset = open_dataset(write_broden(tmp_path / "d", random_broden(pictures=8)))
+    assert [dataset.split(i) for i in range(8)] == ["train", "train", "val"] * 2 + ["train", "train"]
+    val = dataset.subset(split="val")
+    assert [val.image_name(i) for i in range(len(val))] == [dataset.image_name(i) for i in (2, 5)]
+    assert len(dataset.subset(split="train", limit=3)) == 3
+    assert len(dataset.subset(limit=100)) == 8
+    assert val.vocabulary is dataset.vocabulary
+    np.testing.assert_array_equal(val.read_image(1), dataset.read_image(5))
+
+
+def test_subset_of_nothing(tmp_path: Path) -> None:
+    dataset = open_dataset(write_broden(tmp_path / "d", random_broden(pictures=3)))
+    with pytest.raises(ParameterError, match="has no split 'vall'") as caught:
+        dataset.subset(split="vall")
+    assert caught.value.candidates == ("val",)
+    with pytest.raises(ParameterError) as caught:
+        dataset.subset(split="xyz")
+    assert caught.value.candidates == ("train", "val")
+    with pytest.raises(EmptyDataError, match="no image of the split 'val'"):
+        dataset.subset(split="train").subset(split="val")
+    for limit in (0, -1):
+        with pytest.raises(ParameterError, match=f"1 or more, not {limit}"):
+            dataset.subset(limit=limit)
+
+
+def test_fingerprint_is_of_what_is_dissected(tmp_path: Path) -> None:
+    folder = write_broden(tmp_path / "d", random_broden(2, pictures=6))
+    dataset = open_dataset(folder)
+    assert dataset.fingerprint == open_dataset(folder).fingerprint
+    assert dataset.fingerprint == dataset.subset(limit=6).fingerprint
+    moved = open_dataset(shutil.copytree(folder, tmp_path / "elsewhere"))
+    assert moved.fingerprint == dataset.fingerprint
+    parts = [dataset.subset(limit=2), dataset.subset(split="val"), dataset.subset(split="val", limit=1)]
+    assert len({d.fingerprint for d in (dataset, *parts)}) == 4
+
+    (moved.folder / "category.csv").write_bytes((folder / "category.csv").read_bytes() + b"\n")
+    assert open_dataset(moved.folder).fingerprint != dataset.fingerprint
+    changed = open_dataset(shutil.copytree(folder, tmp_path / "changed"))
+    with changed.image_path(5).open("ab") as file:
+        file.write(b"x")
+    assert changed.fingerprint != dataset.fingerprint
+    assert changed.subset(limit=5).fingerprint == dataset.subset(limit=5).fingerprint
+
+
+def test_fingerprint_finds_missing_files(tmp_path: Path) -> None:
+    dataset = open_dataset(write_broden(tmp_path / "d", street()))
+    (tmp_path / "d" / "images" / "a" / "two_object_1.png").unlink()
+    with pytest.raises(ImageFileError, match=r"label map a/two_object_1.png of image a/two.png \(.*line 3\)"):
+        dataset.fingerprint  # noqa: B018
+    assert dataset.subset(limit=1).fingerprint
+
+
+# --- no data set --------------------------------------------------------------------------------------
+
+
+def test_folder_missing(tmp_path: Path) -> None:
+    write_broden(tmp_path / "broden1_224", street())
+    with pytest.raises(DataNotFoundError, match=r"there is no folder .*broden_224") as caught:
+        open_dataset(tmp_path / "broden_224")
+    assert caught.value.candidates == (str(tmp_path / "broden1_224"),)
+    with pytest.raises(DataNotFoundError):
+        open_dataset(tmp_path / "not" / "here")
+
+
+def test_folder_without_index(tmp_path: Path) -> None:
+    folder = write_broden(tmp_path / "zip" / "broden", street())
+    with pytest.raises(DataNotFoundError, match=r"holds no index\.csv") as caught:
+        open_dataset(folder.parent)
+    assert caught.value.hint == f"--data {folder}"
+    with pytest.raises(DataNotFoundError) as caught:
+        open_dataset(folder / "images")
+    assert caught.value.hint == f"--data {folder}"
+    with pytest.raises(DataNotFoundError, match="is a file") as caught:
+        open_dataset(folder / "index.csv")
+    assert caught.value.hint == f"--data {folder}"
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataNotFoundError) as caught:
+        open_dataset(tmp_path / "empty")
+    assert "index.csv, label.csv, category.csv" in str(caught.value)
+
+
+@pytest.mark.parametrize("table", ["label.csv", "category.csv"])
+def test_table_missing(damage: Damage, table: str) -> None:
+    (damage.folder / table).unlink()
+    with pytest.raises(DataFormatError, match=f"has no {table}"):
+        open_dataset(damage.folder)
+
+
+def test_index_without_rows(tmp_path: Path) -> None:
+    folder = write_broden(tmp_path / "d", replace(street(), pictures=[]))
+    with pytest.raises(EmptyDataError, match="lists no image"):
+        open_dataset(folder)
+
+
+# --- malformed tables ---------------------------------------------------------------------------------
+
+BAD_TABLES: dict[str, tuple[str, str, str, str]] = {
+    "index column missing": ("index.csv", "split,", "", r"lacks the column split; it has image, ih"),
+    "index columns missing": ("index.csv", "ih,iw,", "", r"lacks the columns ih, iw"),
+    "label column missing": ("label.csv", "number,", "no,", r"lacks the column number"),
+    "category column missing": ("category.csv", "name,", "title,", r"lacks the column name"),
+    "coverage column missing": (
+        "c_scene.csv",
+        ",coverage",
+        ",covers",
+        r"c_scene.csv lacks the column coverage",
+    ),
+    "column twice": ("index.csv", "split,", "image,", r"two columns called 'image'"),
+    "category unknown": (
+        "category.csv",
+        "scene",
+        "place",
+        r"label.csv, line 4: there is no category 'scene'",
+    ),
+    "category column unknown": (
+        "index.csv",
+        "material,",
+        "materiel,",
+        r"column materiel, and category.csv lists",
+    ),
+    "category column absent": ("index.csv", "sw,object,", "sw,,", r"no column for object"),
+    "category twice": (
+        "category.csv",
+        "material",
+        "object",
+        r"line 3: the category 'object' is listed twice",
+    ),
+    "category nameless": ("category.csv", "\nobject,", "\n,", r"line 2: '' cannot be a category's name"),
+    "category a path": ("category.csv", "\nobject,", "\na/b,", r"'a/b' cannot be a category's name"),
+    "number no integer": ("label.csv", "\n2,", "\ntwo,", r"label.csv, line 3: number must be .* not 'two'"),
+    "number negative": ("label.csv", "\n2,", "\n-2,", r"not '-2'"),
+    "number too high": ("label.csv", "\n300,", "\n65536,", r"65536 does not fit into a label map"),
+    "number twice": ("label.csv", "\n2,", "\n1,", r"line 3: label number 1 is listed twice"),
+    "label without category": (
+        "label.csv",
+        "\n1,road,object(2),",
+        "\n9,road,,",
+        r"label 9 \('road'\) has no cat",
+    ),
+    "frequency no integer": ("label.csv", "(2),2,", "(2),many,", r"line 2: frequency must be .* not 'many'"),
+    "coverage no number": (
+        "c_object.csv",
+        "road,2,1.0",
+        "road,2,nan",
+        r"c_object.csv, line 2: coverage must",
+    ),
+    "size no integer": ("index.csv", "24,24,6,8", "24,x,6,8", r"line 2: iw must be .* not 'x'$"),
+    "grid zero": ("index.csv", "24,24,6,8", "24,24,0,8", r"line 2: sh must be a whole number above zero"),
+    "label unknown": ("index.csv", ",300\n", ",301\n", r"line 2: label number 301 is not in label.csv$"),
+    "label within gap": ("index.csv", ",300\n", ",299\n", r"label number 299 is not in label.csv"),
+    "label a fraction": ("index.csv", ",300\n", ",300.0\n", r"'300.0' is neither a label number nor"),
+    "label negative": ("index.csv", ",300\n", ",-1\n", r"'-1' is neither a label number nor"),
+    "image nameless": ("index.csv", "three.jpg", "", r"line 4: the image has no file name"),
+    "image outside": ("index.csv", "three.jpg", "../three.jpg", r"'../three.jpg' leads out of"),
+    "image absolute": ("index.csv", "three.jpg", "/three.jpg", r"leads out of the images folder"),
+    "image on a drive": ("index.csv", "three.jpg", "C:\\three.jpg", r"leads out of the images folder"),
+    "image with a zero": ("index.csv", "three.jpg", "three\0.jpg", r"'three\\x00.jpg' cannot be a file name"),
+    "label map outside": ("index.csv", "a/one_object_0", "a\\..\\..\\x", r"leads out of the images folder"),
+    "row too narrow": (
+        "index.csv",
+        "three.jpg,train,",
+        "three.jpg,",
+        r"line 4, has 8 cells; the header has 9",
+    ),
+    "row too wide": ("index.csv", "6,8,,,", "6,8,,,,x", r"line 4, has 10 cells"),
+    "quote never closed": ("label.csv", "\n2,metal", '\n2,"metal', r"label.csv, line .* not readable as CSV"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_TABLES)
+def test_malformed_table(damage: Damage, case: str) -> None:
+    table, old, new, message = BAD_TABLES[case]
+    damage.replace(table, old, new)
+    with pytest.raises(DataFormatError, match=message):
+        open_dataset(damage.folder)
+
+
+def test_many_bad_rows_are_one_error(damage: Damage) -> None:
+    for wrong in ("-4", "", "1e3"):
+        damage.replace("index.csv", "24,24,6,8", f"24,{wrong},6,8")
+    with pytest.raises(DataFormatError, match=r"line 2: iw .* not '-4' \(and 2 more like it\)") as caught:
+        open_dataset(damage.folder)
+    assert caught.value.hint == f"onnxdissect data check {damage.folder} lists every problem"
+
+
+def test_table_in_another_encoding(damage: Damage) -> None:
+    path = damage.folder / "label.csv"
+    path.write_bytes(path.read_text(encoding="utf-8").replace("metal", "Stühle").encode("latin-1"))
+    with pytest.raises(DataFormatError, match=r"not UTF-8 text \(line 3\)"):
+        open_dataset(damage.folder)
+    path.write_bytes(b"")
+    with pytest.raises(DataFormatError, match=r"label.csv is empty"):
+        open_dataset(damage.folder)
+
+
+def test_lines_are_those_of_an_editor(damage: Damage) -> None:
+    damage.replace("label.csv", "1,road", '1,"road\nand more"')
+    damage.replace("label.csv", "\n300,night", "\n\n300,night")
+    damage.replace("label.csv", "300", "none")
+    with pytest.raises(DataFormatError, match=r"label.csv, line 6: number must be"):
+        open_dataset(damage.folder)
+
+
+# --- files that are not what the index says -----------------------------------------------------------
+
+
+def delete(damage: Damage) -> None:
+    (damage.folder / "images" / "a" / "one_object_0.png").unlink()
+
+
+def cut(damage: Damage) -> None:
+    damage.truncate("a/one_object_0.png", 0.8)
+
+
+def resize(damage: Damage) -> None:
+    damage.replace("index.csv", "24,24,6,8", "24,24,7,8")
+
+
+def exchange(damage: Damage) -> None:
+    images = damage.folder / "images" / "a"
+    (images / "one_object_0.png").write_bytes((images / "one.jpg").read_bytes())
+
+
+def renumber(damage: Damage) -> None:
+    damage.replace("label.csv", "\n2,", "\n3,")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "kind", "message"),
+    [
+        (delete, ImageFileError, "is missing: there is no file"),
+        (cut, ImageFileError, "is truncated"),
+        (resize, ImageFileError, "is 6x8; by its sh and sw it should be 7x8"),
+        (exchange, ImageFileError, "is not a PNG file"),
+        (renumber, DataFormatError, "holds the label number 2; label.csv has no such label"),
+    ],
+)
+def test_bad_label_map(
+    damage: Damage, spoil: Callable[[Damage], None], kind: type[OnnxDissectError], message: str
+) -> None:
+    spoil(damage)
+    dataset = open_dataset(damage.folder)
+    with pytest.raises(kind, match=message) as caught:
+        dataset.read_annotation(0)
+    assert "label map a/one_object_0.png of image a/one.jpg (index.csv, line 2)" in str(caught.value)
+
+
+def test_unknown_numbers_are_all_named(damage: Damage) -> None:
+    broden = street()
+    broden.pictures = [Picture("p.png", {"object": [np.arange(400, 448).reshape(GRID)]}, grid=GRID)]
+    dataset = open_dataset(write_broden(damage.folder.parent / "d", broden))
+    listed = ", ".join(map(str, range(400, 410)))
+    with pytest.raises(DataFormatError, match=rf"label numbers {listed}, \.\.\.; label.csv"):
+        dataset.read_annotation(0)
+
+
+@pytest.mark.parametrize("image", [0, 1])
+def test_bad_photograph(damage: Damage, image: int) -> None:
+    dataset = open_dataset(damage.folder)
+    name = dataset.image_name(image)
+    damage.truncate(name)
+    with pytest.raises(ImageFileError, match=rf"image {name} \(index.csv, line {image + 2}\) is truncated"):
+        dataset.read_image(image)
+    dataset.image_path(image).unlink()
+    with pytest.raises(ImageFileError, match=rf"image {name} .* is missing"):
+        dataset.read_image(image)

@@ -1,0 +1,102 @@
+"""Files appear whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import zipfile
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from onnxdissect.errors import OutputError
+from onnxdissect.storage.files import (
+    make_folder,
+    replacing,
+    sweep_partial,
+    write_bytes,
+    write_csv,
+    write_npz,
+    write_text,
+)
+
+TEXT = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"))
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    write_text(tmp_path / "table.csv", "old")
+    with pytest.raises(KeyboardInterrupt), replacing(tmp_path / "table.csv") as file:
+        file.write(b"half of the n")
+        raise KeyboardInterrupt
+    assert names(tmp_path) == ["table.csv"]
+    assert (tmp_path / "table.csv").read_text() == "old"
+
+
+def test_nothing_is_seen_under_the_name_before_the_end(tmp_path: Path) -> None:
+    with replacing(tmp_path / "table.csv") as file:
+        file.write(b"half")
+        file.flush()
+        (partial,) = names(tmp_path)
+        assert partial.startswith("table.csv.") and partial.endswith(".partial")
+    assert names(tmp_path) == ["table.csv"]
+
+
+def test_leftovers_are_swept(tmp_path: Path) -> None:
+    (tmp_path / "table.csv.0badcafe.partial").write_text("half")
+    write_bytes(tmp_path / "table.csv", b"whole")
+    sweep_partial(tmp_path)
+    assert names(tmp_path) == ["table.csv"]
+
+
+def test_unwritable_places_are_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(OutputError, match=r"cannot write .*file.table\.csv"):
+        write_text(tmp_path / "file" / "table.csv", "")
+    with pytest.raises(OutputError, match=r"cannot make the folder .*file.run"):
+        make_folder(tmp_path / "file" / "run")
+
+
+@given(st.lists(st.tuples(TEXT, TEXT), max_size=5))
+@settings(deadline=None)
+def test_tables_read_back(rows: list[tuple[str, str]]) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "table.csv"
+        write_csv(path, ["one", "two"], rows)
+        with path.open(encoding="utf-8", newline="") as file:
+            assert [tuple(row) for row in csv.reader(file)] == [("one", "two"), *rows]
+
+
+@given(st.floats(allow_nan=False), st.floats(allow_nan=False, width=32))
+@settings(deadline=None)
+def test_floats_read_back_exactly(value: float, short: float) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "table.csv"
+        write_csv(path, ["a", "b", "c"], [[value, np.float64(value), np.float32(short)]])
+        _, row = path.read_text().splitlines()
+        a, b, c = row.split(",")
+        assert float(a) == float(b) == value
+        assert float(c) == short
+
+
+def test_cells_are_plain(tmp_path: Path) -> None:
+    write_csv(tmp_path / "t.csv", ["a", "b", "c", "d"], [[True, np.False_, None, np.int64(3)]])
+    assert (tmp_path / "t.csv").read_bytes() == b"a,b,c,d\ntrue,false,,3\n"
+
+
+def test_equal_arrays_give_equal_bytes(tmp_path: Path) -> None:
+    array = np.arange(60, dtype=np.int64).reshape(3, 4, 5)
+    write_npz(tmp_path / "a.npz", {"x": array, "empty": np.empty((0, 2), np.uint8)})
+    write_npz(tmp_path / "b.npz", {"x": np.asfortranarray(array), "empty": np.empty((0, 2), np.uint8)})
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    with zipfile.ZipFile(tmp_path / "a.npz") as archive:
+        assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+    with np.load(tmp_path / "a.npz", allow_pickle=False) as arrays:
+        np.testing.assert_array_equal(arrays["x"], array, strict=True)
+        assert arrays["empty"].shape == (0, 2)
