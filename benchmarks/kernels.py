@@ -22,7 +22,8 @@ from onnxdissect.core.plan import LayerPlan, Plan
 from onnxdissect.data import open_dataset
 from onnxdissect.data.stream import Batch
 from onnxdissect.model import Preparer, choose_preprocessing, load_network, open_session
-from onnxdissect.pipeline.passes import run_pass, tally
+from onnxdissect.pipeline.image_pass import run_pass
+from onnxdissect.pipeline.tally import tally
 
 TAU = 0.005
 
@@ -75,13 +76,13 @@ def main() -> None:
                 dataset.image_name,
                 Silent(),
                 total=len(dataset),
-                lanes=given.threads,
+                workers=given.threads,
                 batch_size=given.batch,
                 tag={},
                 save_every=1e9,
                 stopped=lambda: False,
             )
-            passed = state.finish()
+            passed = state.settle()
             settled = time.perf_counter()
             (counted,) = tally(plan, passed, Silent())
         ours = (settled - began, time.perf_counter() - settled)

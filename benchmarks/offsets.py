@@ -40,7 +40,8 @@ from onnxdissect.model import (
     open_session,
 )
 from onnxdissect.model.receptive_field.effective import PROBE_IMAGES, even_spread, measure_centres
-from onnxdissect.pipeline.passes import run_pass, tally
+from onnxdissect.pipeline.image_pass import run_pass
+from onnxdissect.pipeline.tally import tally
 from onnxdissect.tiny import ensure_tiny
 
 Labels = list[tuple[int, int]]
@@ -101,13 +102,13 @@ def one_pass(plan: Plan, dataset: Dataset, preparer: Preparer, session: Session,
         dataset.image_name,
         Silent(),
         total=len(dataset),
-        lanes=_THREADS,
+        workers=_THREADS,
         batch_size=4,
         tag={},
         save_every=float("inf"),
         stopped=lambda: False,
     )
-    return state.finish()
+    return state.settle()
 
 
 @dataclass(frozen=True, slots=True)

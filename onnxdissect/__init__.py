@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from onnxdissect.errors import OnnxDissectError
 
 if TYPE_CHECKING:
-    from onnxdissect.pipeline.run import dissect
+    from onnxdissect.pipeline.dissect import dissect
     from onnxdissect.results import Dissection, load
 
 __all__ = ["Dissection", "OnnxDissectError", "__version__", "dissect", "load"]
@@ -22,7 +22,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Dissection": "onnxdissect.results",
-    "dissect": "onnxdissect.pipeline.run",
+    "dissect": "onnxdissect.pipeline.dissect",
     "load": "onnxdissect.results",
 }
 

@@ -17,6 +17,7 @@ from onnxdissect.check.outputs.page import render_check
 from onnxdissect.check.rules.config import Config
 from onnxdissect.check.rules.rules import apply_rules
 from onnxdissect.check.verdict import Finding, LayerDrift, Verdict
+from onnxdissect.core.progress import Progress
 from onnxdissect.data import Dataset, open_dataset
 from onnxdissect.data.groups import NO_GROUPS
 from onnxdissect.errors import (
@@ -28,8 +29,7 @@ from onnxdissect.errors import (
     RunMismatchError,
 )
 from onnxdissect.model import Network, choose_preprocessing, load_network
-from onnxdissect.pipeline.passes import Progress
-from onnxdissect.pipeline.run import dissect
+from onnxdissect.pipeline.dissect import dissect
 from onnxdissect.storage.files import write_text
 from onnxdissect.tiny import ensure_tiny
 

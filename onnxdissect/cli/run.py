@@ -80,7 +80,7 @@ def run(
 
     A run that was interrupted goes on when the same command is typed again.
     """
-    from onnxdissect.pipeline.run import dissect
+    from onnxdissect.pipeline.dissect import dissect
 
     if not bootstrap and not null:
         idle = ["--seed"] if seed is not None else []

@@ -99,7 +99,7 @@ def followed(per_image: PerImageCounts, candidate: NDArray[np.bool_]) -> PerImag
     Returns
     -------
     PerImageCounts
-        The contenders that are candidates, in their order; the evidence itself where all are.
+        The top concepts that are candidates, in their order; the counts themselves where all are.
     """
     top_concepts = per_image.top_concepts
     known = top_concepts >= 0
@@ -107,7 +107,7 @@ def followed(per_image: PerImageCounts, candidate: NDArray[np.bool_]) -> PerImag
     if np.array_equal(kept, known):
         return per_image
     order = np.argsort(~kept, axis=2, kind="stable")
-    # What is not kept comes last: a unit's contenders end at the first -1.
+    # What is not kept comes last: a unit's top concepts end at the first -1.
     chosen = np.where(kept, top_concepts, NO_CONCEPT)
     chosen = np.take_along_axis(chosen, order, axis=2)
     of_mask = np.repeat(np.arange(per_image.starts.size - 1), np.diff(per_image.starts))

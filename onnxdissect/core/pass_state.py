@@ -186,7 +186,7 @@ class PassState:
         for chunk in other._spool:
             self._spool.append(chunk, self._bounds())
 
-    def finish(self) -> PassResult:
+    def settle(self) -> PassResult:
         """Settle the thresholds, once all images have been taken in.
 
         Returns

@@ -27,7 +27,7 @@ CONTENDERS = 10
 class PerImageCounts:
     """Mask pixels of each unit of a layer in each image, for the concepts that may become its label.
 
-    Q quantiles, K units, R contenders, G categories, E masks that are not empty.
+    Q quantiles, K units, R top concepts, G categories, E masks that are not empty.
 
     Attributes
     ----------

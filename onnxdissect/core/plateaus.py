@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxdissect.core.layer_tally import LayerTally
 from onnxdissect.core.pass_state import PassResult
 from onnxdissect.core.plan import Plan
 from onnxdissect.core.quantiles import tail_size
-from onnxdissect.pipeline.passes import LayerTally
 
 __all__ = ["Plateaus", "find_plateaus", "lifting_quantile", "plateau_warnings"]
 

@@ -1,4 +1,4 @@
-"""How many images are taken in at a time, and by how many lanes."""
+"""How many images are taken in at a time, and by how many workers."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _GPU_BATCH = (512 * 2**20, 64)
 _WIDEST = 12 * 2**20
 # While the GPU computes one batch, the kernels look at another.
 GPU_WORKERS = 2
-# Images that a lane takes at a time, where there are enough: what is kept of them is stored together.
+# Images that a worker takes at a time, where there are enough: what is kept of them is stored together.
 _BLOCK = 8
-_BLOCKS_PER_LANE = 8
+_BLOCKS_PER_WORKER = 8
 
 
 def batch_size_of(asked: int | str, network: Network, layers: Sequence[Layer], provider: str) -> int:
@@ -52,8 +52,8 @@ def _map_bytes(layer: Layer) -> int:
     return layer.units * layer.grid[0] * layer.grid[1] * 4
 
 
-def block_size(batch_size: int, images: int, lanes: int) -> int:
-    """Choose how many images a lane takes at a time: whole batches, few enough to keep every lane busy.
+def block_size(batch_size: int, images: int, workers: int) -> int:
+    """Choose how many images a worker takes at a time: whole batches, few enough to keep every worker busy.
 
     Parameters
     ----------
@@ -61,12 +61,12 @@ def block_size(batch_size: int, images: int, lanes: int) -> int:
         Images that the network is given at once.
     images : int
         All images of the run.
-    lanes : int
+    workers : int
         What runs side by side.
 
     Returns
     -------
     int
     """
-    wanted = min(_BLOCK, images // (lanes * _BLOCKS_PER_LANE))
+    wanted = min(_BLOCK, images // (workers * _BLOCKS_PER_WORKER))
     return batch_size * max(1, wanted // batch_size)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from onnxdissect.core.candidates import check_min_images
@@ -10,6 +9,7 @@ from onnxdissect.core.quantiles import check_quantiles
 from onnxdissect.core.scoring import check_iou_threshold
 from onnxdissect.core.upsampling import UPSAMPLE_MAPS
 from onnxdissect.errors import ParameterError, nearest
+from onnxdissect.pipeline.options import RunOptions, StatisticsOptions
 
 __all__ = ["Parameters"]
 
@@ -60,29 +60,12 @@ class Parameters:
     min_images: int
 
     @classmethod
-    def checked(
-        cls,
-        *,
-        layers: tuple[str, ...],
-        quantiles: Sequence[float],
-        iou_threshold: float,
-        upsample: str,
-        top: int,
-        batch_size: int | str,
-        provider: str,
-        bootstrap: int = 0,
-        null: int = 0,
-        seed: int = 0,
-        min_images: int = 1,
-    ) -> Parameters:
-        """Refuse what no run can be made with.
+    def of(cls, options: RunOptions) -> Parameters:
+        """Take them from what was asked for, and refuse what no run can be made with.
 
         Parameters
         ----------
-        layers, quantiles, iou_threshold, upsample, top, batch_size, provider
-            See the class.
-        bootstrap, null, seed, min_images
-            See the class.
+        options : RunOptions
 
         Returns
         -------
@@ -93,39 +76,44 @@ class Parameters:
         ParameterError
             Naming the parameter, what was asked and what could be.
         """
-        if not layers:
+        method, execution, statistics = options.method, options.execution, options.statistics
+        if not method.layers:
             raise ParameterError("no layer was asked for", hint="--layer stages")
-        if upsample not in UPSAMPLE_MAPS:
+        if method.upsample not in UPSAMPLE_MAPS:
             raise ParameterError(
-                f"there is no upsampling called {upsample!r}",
-                candidates=nearest(upsample, UPSAMPLE_MAPS) or UPSAMPLE_MAPS,
+                f"there is no upsampling called {method.upsample!r}",
+                candidates=nearest(method.upsample, UPSAMPLE_MAPS) or UPSAMPLE_MAPS,
             )
-        if top < 0:
-            raise ParameterError(f"the number of top images cannot be {top}", hint="--top 15")
-        if batch_size != "auto" and (not isinstance(batch_size, int) or batch_size < 1):
+        if method.top < 0:
+            raise ParameterError(f"the number of top images cannot be {method.top}", hint="--top 15")
+        size = execution.batch_size
+        if size != "auto" and (not isinstance(size, int) or size < 1):
             raise ParameterError(
-                f"the batch size must be a positive number or auto, not {batch_size!r}",
-                hint="--batch-size auto",
+                f"the batch size must be a positive number or auto, not {size!r}", hint="--batch-size auto"
             )
-        if bootstrap < 0:
-            raise ParameterError(f"the number of resamples cannot be {bootstrap}", hint="--bootstrap 1000")
-        if null < 0 or null == 1:
-            raise ParameterError(
-                f"the number of shuffles must be 0, or at least 2, not {null}", hint="--null 20"
-            )
-        if not 0 <= seed < 2**63:
-            raise ParameterError(f"the seed must be from 0 to 2**63 - 1, not {seed}", hint="--seed 0")
+        _check_statistics(statistics)
         return cls(
-            layers=layers,
-            quantiles=check_quantiles(quantiles),
-            iou_threshold=check_iou_threshold(iou_threshold),
+            layers=method.layers,
+            quantiles=check_quantiles(method.quantiles),
+            iou_threshold=check_iou_threshold(method.iou_threshold),
             scoring="paper",
-            upsample=upsample,
-            top=top,
-            batch_size=batch_size,
-            provider=provider,
-            bootstrap=bootstrap,
-            null=null,
-            seed=seed,
-            min_images=check_min_images(min_images),
+            upsample=method.upsample,
+            top=method.top,
+            batch_size=size,
+            provider=execution.provider,
+            bootstrap=statistics.bootstrap,
+            null=statistics.null,
+            seed=statistics.seed,
+            min_images=check_min_images(method.min_images),
         )
+
+
+def _check_statistics(asked: StatisticsOptions) -> None:
+    if asked.bootstrap < 0:
+        raise ParameterError(f"the number of resamples cannot be {asked.bootstrap}", hint="--bootstrap 1000")
+    if asked.null < 0 or asked.null == 1:
+        raise ParameterError(
+            f"the number of shuffles must be 0, or at least 2, not {asked.null}", hint="--null 20"
+        )
+    if not 0 <= asked.seed < 2**63:
+        raise ParameterError(f"the seed must be from 0 to 2**63 - 1, not {asked.seed}", hint="--seed 0")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from onnxdissect.core.progress import Progress
 from onnxdissect.data import Dataset, open_dataset
-from onnxdissect.pipeline.passes import Progress
 from onnxdissect.tiny import ensure_tiny
 
 __all__ = ["open_data"]

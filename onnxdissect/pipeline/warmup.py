@@ -25,7 +25,7 @@ from onnxdissect.core.plan import LayerPlan, Plan
 from onnxdissect.core.scoring import iou
 from onnxdissect.data.annotation import annotate
 from onnxdissect.data.vocabulary import Concept, Vocabulary
-from onnxdissect.pipeline.passes import tally
+from onnxdissect.pipeline.tally import tally
 from onnxdissect.statistics.bootstrap import Bootstrap
 from onnxdissect.statistics.per_image_collector import PerImageCollector
 from onnxdissect.statistics.permutation_null import PermutationNull
@@ -80,7 +80,7 @@ def _steps() -> Iterator[bool]:
         for image in range(_IMAGES):
             state.take(image, [[activations[image : image + 1]]], annotations[image : image + 1], str)
             yield True
-        passed = state.finish()
+        passed = state.settle()
         yield True
         for chunk in passed.spool:
             unpacked = unpack(chunk.annotations, plan.grids)

@@ -6,19 +6,16 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from onnxdissect.core.candidates import among, candidates
+from onnxdissect.core.layer_tally import LayerTally
 from onnxdissect.core.pass_state import PassResult
 from onnxdissect.core.per_image_counts import Null
-from onnxdissect.core.plan import Plan
 from onnxdissect.core.scoring import iou
-from onnxdissect.data import Dataset
-from onnxdissect.model import Layer, Network, Preprocessing
-from onnxdissect.pipeline.parameters import Parameters
-from onnxdissect.pipeline.passes import LayerTally
+from onnxdissect.model import Layer
 from onnxdissect.pipeline.placement import Placement
+from onnxdissect.pipeline.prepare import Prepared
 from onnxdissect.results import (
     Concept,
     Dissection,
@@ -32,76 +29,32 @@ from onnxdissect.results import (
 )
 from onnxdissect.statistics.per_image_collector import PerImageCollector
 
-__all__ = ["UncertaintyInputs", "identity_of", "tool_versions", "write_run"]
+__all__ = ["Findings", "tool_versions", "write_run"]
 
 
 @dataclass(frozen=True, slots=True)
-class UncertaintyInputs:
-    """What a run knows of the certainty of its counts, as far as it was asked to.
+class Findings:
+    """What a run has found.
 
     Attributes
     ----------
+    passed : PassResult
+        What the pass left.
+    tallies : sequence of LayerTally
+        One per layer.
     collector : PerImageCollector or None
-        Counts of single images and masks.
+        Counts of single images and masks, if intervals were asked for.
     null : sequence of Null, or None
-        What the units score with their own and with shuffled labels, one array per layer.
+        What the units score with their own and with shuffled labels, one per layer, if that was asked for.
+    nbytes : int
+        Memory that the counting held at most.
     """
 
+    passed: PassResult
+    tallies: Sequence[LayerTally]
     collector: PerImageCollector | None
     null: Sequence[Null] | None
-
-
-def identity_of(
-    network: Network,
-    dataset: Dataset,
-    parameters: Parameters,
-    preprocessing: Preprocessing,
-    layers: Sequence[Layer],
-    split: str | None,
-    limit: int | None,
-) -> dict[str, Any]:
-    """Say what makes a run this run, for the manifest: two runs of one identity give the same counts.
-
-    Parameters
-    ----------
-    network : Network
-    dataset : Dataset
-        What is left of it after split and limit.
-    parameters : Parameters
-    preprocessing : Preprocessing
-    layers : sequence of Layer
-        What the selectors chose.
-    split, limit
-        As asked for.
-
-    Returns
-    -------
-    dict
-        The manifest's sections ``model``, ``data``, ``parameters`` and ``preprocessing``, as JSON values.
-    """
-    return {
-        "model": {
-            "path": str(network.path.absolute()),
-            "sha256": network.sha256,
-            "opset": network.opset,
-            "producer": network.producer,
-            "input": network.input.name,
-            "size": list(network.size),
-            **network.stated(),
-        },
-        "data": {
-            "name": dataset.name,
-            "folder": str(dataset.folder.absolute()),
-            "fingerprint": dataset.fingerprint,
-            "images": len(dataset),
-            "concepts": len(dataset.vocabulary.concepts),
-            "split": split,
-            "limit": limit,
-            "groups": dataset.grouped_by,
-        },
-        "parameters": asdict(parameters) | {"values": [layer.name for layer in layers]},
-        "preprocessing": preprocessing.to_json(),
-    }
+    nbytes: int
 
 
 def tool_versions() -> dict[str, str]:
@@ -122,35 +75,17 @@ def tool_versions() -> dict[str, str]:
     return found
 
 
-def write_run(
-    target: Path,
-    manifest: Mapping[str, Any],
-    layers: Sequence[tuple[Layer, Placement]],
-    plan: Plan,
-    passed: PassResult,
-    tallies: Sequence[LayerTally],
-    dataset: Dataset,
-    parameters: Parameters,
-    uncertain: UncertaintyInputs,
-) -> Dissection:
+def write_run(prepared: Prepared, findings: Findings, record: Mapping[str, Any]) -> Dissection:
     """Write all results of a run, the manifest last.
 
     Parameters
     ----------
-    target : Path
-        The run directory.
-    manifest : mapping
-        As JSON values.
-    layers : sequence of (Layer, Placement)
-        As inspected, and where their cells were put.
-    plan : Plan
-        As dissected.
-    passed : PassResult
-    tallies : sequence of LayerTally
-        One per layer.
-    dataset : Dataset
-    parameters : Parameters
-    uncertain : UncertaintyInputs
+    prepared : Prepared
+        What was run.
+    findings : Findings
+        What it found.
+    record : mapping
+        The manifest, as JSON values.
 
     Returns
     -------
@@ -161,6 +96,8 @@ def write_run(
     OutputError
         If a file cannot be written.
     """
+    request, passed, collector = prepared.request, findings.passed, findings.collector
+    dataset, parameters, target = request.dataset, request.parameters, request.target
     categories = dataset.vocabulary.categories
     images = [
         ImageInfo(dataset.image_name(i), dataset.split(i), dataset.grid(i)) for i in range(len(dataset))
@@ -169,12 +106,11 @@ def write_run(
         Concept(c.number, c.name, c.category, int(passed.truth[c.index]), int(passed.concept_images[c.index]))
         for c in dataset.vocabulary.concepts
     ]
-    infos = [_layer_info(layer, place) for layer, place in layers]
+    infos = [_layer_info(*pair) for pair in zip(request.layers, prepared.places, strict=True)]
     candidate = candidates(passed.concept_images, parameters.min_images)
-    collector = uncertain.collector
     if collector is not None:
         save_truth(target, collector.truth())
-    for i, (info, counted) in enumerate(zip(infos, tallies, strict=True)):
+    for i, (info, counted) in enumerate(zip(infos, findings.tallies, strict=True)):
         counts = counted.counts
         scores = iou(counts.intersection, counts.activation, passed.truth, dataset.vocabulary.category_of)
         scores = among(scores, candidate)
@@ -184,17 +120,17 @@ def write_run(
             _layer_counts(counted, passed),
             top_maps=(TopMaps(*counted.top.maps()), passed.samples[i]),
             per_image=None if collector is None else (collector.starts(i), collector.per_image(i, scores)),
-            null=None if uncertain.null is None else uncertain.null[i],
-            quantiles=plan.quantiles,
+            null=None if findings.null is None else findings.null[i],
+            quantiles=parameters.quantiles,
             categories=categories,
             concepts=concepts,
             images=images,
         )
     return write_results(
         target,
-        {**manifest, "made_with": {"min_images": parameters.min_images}},
+        {**record, "made_with": {"min_images": parameters.min_images}},
         layers=infos,
-        quantiles=plan.quantiles,
+        quantiles=parameters.quantiles,
         categories=categories,
         concepts=concepts,
         images=images,

@@ -21,7 +21,7 @@ from onnxdissect.report.pages.scripts import write_script
 from onnxdissect.report.pages.site import concept_finders, data_json, run_record, write_json
 
 if TYPE_CHECKING:
-    from onnxdissect.pipeline.passes import Progress
+    from onnxdissect.core.progress import Progress
     from onnxdissect.results import Dissection
 
 __all__ = ["build"]

@@ -32,9 +32,9 @@ class Resampled:
     Attributes
     ----------
     iou : ndarray of float64, shape (Q, K, resamples)
-        Of the unit's label; NaN where it is not among the contenders.
+        Of the unit's label; NaN where it is not among the top concepts.
     winner : ndarray of int32, shape (Q, K, resamples)
-        The concept of highest IoU among the contenders, the lowest on a tie; -1 where no IoU is above 0.
+        The concept of highest IoU among the top concepts, the lowest on a tie; -1 where no IoU is above 0.
     best : ndarray of float64, shape (Q, K, resamples)
         Its IoU.
     """

@@ -26,7 +26,7 @@ from onnxdissect.core.spool import Spool
 from onnxdissect.core.thresholds import Thresholds
 from onnxdissect.core.top_images import TopImages
 from onnxdissect.errors import NonFiniteError, ParameterError
-from onnxdissect.pipeline.passes import tally
+from onnxdissect.pipeline.tally import tally
 
 
 @given(

@@ -12,7 +12,7 @@ from support.drawn_counts import COUNTS, Quiet, World, worlds
 
 from onnxdissect.core.pass_state import PassState
 from onnxdissect.core.plan import Plan
-from onnxdissect.pipeline.passes import tally
+from onnxdissect.pipeline.tally import tally
 
 
 def part(world: World, plan: Plan, folder: Path, images: list[int]) -> PassState:
@@ -48,7 +48,7 @@ def test_merged_is_whole(world: World, data: st.DataObject, spool_bytes: int) ->
             second.merge(third)
             first.merge(second)
         assert first.images == images
-        passed = first.finish()
+        passed = first.settle()
         (merged,) = tally(plan, passed, Quiet())
     np.testing.assert_array_equal(passed.thresholds[0], whole.thresholds[0])
     np.testing.assert_array_equal(passed.samples[0], whole.samples[0])

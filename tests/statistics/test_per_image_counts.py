@@ -18,7 +18,7 @@ from onnxdissect.core.kernels.gather import choose
 from onnxdissect.core.per_image_counts import CONTENDERS
 from onnxdissect.core.scoring import iou
 from onnxdissect.errors import OutputError, RunFormatError
-from onnxdissect.pipeline.passes import tally
+from onnxdissect.pipeline.tally import tally
 from onnxdissect.results.formats.arrays import Sizes
 from onnxdissect.results.formats.per_image_counts import (
     read_per_image_counts,

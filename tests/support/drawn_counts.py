@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as hnp
 from naive import method as naive
 from numpy.typing import NDArray
 
+from onnxdissect.core.layer_tally import LayerTally
 from onnxdissect.core.pass_state import PassResult, PassState
 from onnxdissect.core.per_image_counts import Null, PerImageCounts, PerImageCountsPart, TruthCounts
 from onnxdissect.core.plan import LayerPlan, Plan
@@ -23,7 +24,8 @@ from onnxdissect.core.upsampling import Field
 from onnxdissect.data.annotation import Annotation
 from onnxdissect.data.stream import Batch
 from onnxdissect.data.vocabulary import Concept, Vocabulary
-from onnxdissect.pipeline.passes import LayerTally, run_pass, tally
+from onnxdissect.pipeline.image_pass import run_pass
+from onnxdissect.pipeline.tally import tally
 from onnxdissect.statistics.per_image_collector import PerImageCollector
 from onnxdissect.statistics.permutation_null import PermutationNull
 
@@ -74,7 +76,7 @@ class World:
             spool_bytes=spool_bytes,
         )
 
-    def dissect(self, plan: Plan, batch: int, lanes: int = 1) -> tuple[PassResult, LayerTally]:
+    def dissect(self, plan: Plan, batch: int, workers: int = 1) -> tuple[PassResult, LayerTally]:
         batches = [
             Batch(s, self.activations[s : s + plan.block], tuple(self.annotations[s : s + plan.block]))
             for s in range(0, len(self.annotations), plan.block)
@@ -92,13 +94,13 @@ class World:
                 str,
                 Quiet(),
                 total=plan.images,
-                lanes=lanes,
+                workers=workers,
                 batch_size=batch,
                 tag={},
                 save_every=1e9,
                 stopped=lambda: False,
             )
-            passed = state.finish()
+            passed = state.settle()
             (counted,) = tally(plan, passed, Quiet())
         return passed, counted
 

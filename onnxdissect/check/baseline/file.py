@@ -138,7 +138,7 @@ def _layer(item: dict[str, Any], arrays: dict[str, NDArray[Any]], prefix: str) -
         node=str(item.get("node", "")),
         shape=(int(item["shape"][0]), int(item["shape"][1])),
         levels=None if levels is None else levels.astype(np.float64),
-        per_image=_evidence(f"{prefix}/evidence", arrays),
+        per_image=_read_per_image(f"{prefix}/evidence", arrays),
         scores=None,
         **stored,
     )
@@ -148,15 +148,21 @@ def _checksum(body: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
+# Arrays that the file calls otherwise than the attribute.
+_ARRAYS = {"top_concepts": "contenders"}
+
+
 def _per_image_arrays(prefix: str, per_image: PerImageCounts) -> dict[str, NDArray[Any]]:
-    arrays = {f"{prefix}/{field.name}": getattr(per_image, field.name) for field in fields(per_image)}
+    arrays = {
+        f"{prefix}/{_ARRAYS.get(f.name, f.name)}": getattr(per_image, f.name) for f in fields(per_image)
+    }
     # Images ascend within a unit: steps are smaller than numbers.
     arrays[f"{prefix}/image"] = np.diff(per_image.image, prepend=per_image.image.dtype.type(0))
     return arrays
 
 
-def _evidence(prefix: str, arrays: dict[str, NDArray[Any]]) -> PerImageCounts | None:
+def _read_per_image(prefix: str, arrays: dict[str, NDArray[Any]]) -> PerImageCounts | None:
     if f"{prefix}/image" not in arrays:
         return None
-    found = {field.name: arrays[f"{prefix}/{field.name}"] for field in fields(PerImageCounts)}
+    found = {f.name: arrays[f"{prefix}/{_ARRAYS.get(f.name, f.name)}"] for f in fields(PerImageCounts)}
     return PerImageCounts(**found | {"image": np.cumsum(found["image"], dtype=np.int32)})

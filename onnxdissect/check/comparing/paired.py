@@ -76,7 +76,7 @@ class Resampler:
         truth : TruthCounts
             Of the images.
         labels : ndarray of int64, shape (K,)
-            The concept asked for of each unit, -1 for none. Where it is not among a unit's contenders, the
+            The concept asked for of each unit, -1 for none. Where it is not among a unit's top concepts, the
             weakest contender stands for it: its IoU is at least as large, so a loss is never overstated.
 
         Returns
@@ -108,9 +108,9 @@ class Resampler:
 
 
 def _asked(top_concepts: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Replace labels that are no contenders by the weakest contender, or by none where there is room.
+    """Replace labels that are no top concepts by the weakest of these, or by none where there is room.
 
-    With room left among the contenders, every concept that the masks meet is one of them.
+    With room left among the top concepts, every concept that the masks meet is one of them.
     """
     if top_concepts.shape[1] == 0:
         return np.full(len(labels), -1, np.int64)

@@ -44,7 +44,7 @@ def resample_scores(
     rows: slice,
     scores: tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.float64]],
 ) -> None:
-    """Score the contenders of some units in each resample, and let the best of them win.
+    """Score the top concepts of some units in each resample, and let the best of them win.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def resample_scores(
     counted : ndarray of bool, shape (E, G), or None
         Whether each mask counts as activation for each category; None counts all.
     places : ndarray of int64, shape (Q*K,)
-        Which of a unit's contenders is asked about, -1 for none.
+        Which of a unit's top concepts is asked about, -1 for none.
     rows : slice
         Only these units, as positions q*K + k.
     scores : tuple of ndarray of float64, int32 and float64, each of shape (rows, resamples)

@@ -9,9 +9,9 @@ taps, dilation d, stride s and begin padding p turns (offset, stride, size) into
 
 Where branches meet, a cell sees what any of them sees: the smallest field that covers all. It lies where the
 branch puts it that resolves finest, see `onnxdissect.model.receptive_field.axis_geometry.unite`.
-Statistics over the whole map (global pools) weigh cells without placing them, and attention leaves each in the place of its query; what
-such a cell sees has no known size.
-Normalisations over the map are not counted as sight.
+Statistics over the whole map (global pools) weigh cells without placing them, and attention leaves each in
+the place of its query; what such a cell sees has no known size. Normalisations over the map are not counted
+as sight.
 """
 
 from __future__ import annotations

@@ -42,8 +42,10 @@ TRUTH = "truth.npz"
 _PART_MASKS = 2_000_000
 _BY_MASK = ("image", "activation", "intersection", "overlap")
 
-_EVIDENCE_SCHEMA = {
-    "contenders": ("int64", 3),
+# The name that the file has had from the first.
+_TOP_CONCEPTS = "contenders"
+_SCHEMA = {
+    _TOP_CONCEPTS: ("int64", 3),
     "starts": ("int64", 1),
     "image": ("int32", 1),
     "activation": ("int32", 1),
@@ -102,7 +104,7 @@ def write_per_image_counts(
         except OSError as error:
             raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
         chosen = np.stack([np.concatenate(units) for units in top_concepts])
-        whole = {"contenders": chosen, "starts": starts}
+        whole = {_TOP_CONCEPTS: chosen, "starts": starts}
         write_npz(path, whole | {name: held for name, (held, _) in columns.items()})
 
 
@@ -161,7 +163,8 @@ def read_per_image_counts(folder: Path, sizes: Sizes) -> PerImageCounts | None:
     path = folder / EVIDENCE
     if not path.exists():
         return None
-    found = PerImageCounts(**read_archive(path, _EVIDENCE_SCHEMA))
+    arrays = read_archive(path, _SCHEMA)
+    found = PerImageCounts(top_concepts=arrays.pop(_TOP_CONCEPTS), **arrays)
     masks = found.image.size
     sound = (
         _fits(found.top_concepts, found.starts, masks, sizes)
@@ -200,9 +203,9 @@ def read_per_image_parts(
 
 
 def _read_parts(path: Path, sizes: Sizes, most: int) -> Iterator[PerImageCountsPart]:
-    whole = read_archive(path, {name: _EVIDENCE_SCHEMA[name] for name in ("contenders", "starts")})
-    top_concepts, starts = whole["contenders"], whole["starts"]
-    schema = {name: _EVIDENCE_SCHEMA[name] for name in _BY_MASK}
+    whole = read_archive(path, {name: _SCHEMA[name] for name in (_TOP_CONCEPTS, "starts")})
+    top_concepts, starts = whole[_TOP_CONCEPTS], whole["starts"]
+    schema = {name: _SCHEMA[name] for name in _BY_MASK}
     with reading_rows(path, schema) as (shapes, read):
         masks = shapes["image"][0]
         agree = (

@@ -1,48 +1,21 @@
-"""One pass over the images, then the tally of what it kept (paper sections 3.2 and 3.3)."""
+"""The pass: the network is run once over every image (paper section 3.2)."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
 from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.kernels.count import count
-from onnxdissect.core.kernels.label_sets import unpack
-from onnxdissect.core.pass_state import PassResult, PassState
-from onnxdissect.core.plan import Plan
+from onnxdissect.core.pass_state import PassState
 from onnxdissect.core.progress import Progress
-from onnxdissect.core.sparse_maps import Annotations, Counts
-from onnxdissect.core.spool import Chunk
-from onnxdissect.core.top_images import TopImages
-from onnxdissect.core.upsampling import sampling
 from onnxdissect.data.ahead import ahead
 from onnxdissect.data.stream import Batch
 from onnxdissect.errors import DataError
-from onnxdissect.statistics.per_image_collector import PerImageCollector
 
-__all__ = ["LayerTally", "Progress", "run_pass", "tally"]
-
-
-@dataclass(frozen=True, slots=True)
-class LayerTally:
-    """Everything counted for one layer.
-
-    Attributes
-    ----------
-    thresholds : ndarray of float32, shape (quantiles, units)
-    counts : Counts
-    top : TopImages
-    """
-
-    thresholds: NDArray[np.float32]
-    counts: Counts
-    top: TopImages
+__all__ = ["run_pass"]
 
 
 def run_pass(
@@ -53,7 +26,7 @@ def run_pass(
     progress: Progress,
     *,
     total: int,
-    lanes: int,
+    workers: int,
     batch_size: int,
     tag: Mapping[str, str | int],
     save_every: float,
@@ -61,7 +34,7 @@ def run_pass(
 ) -> dict[str, float]:
     """Run the network once over the images that a state has not seen yet.
 
-    Several lanes do the same side by side: each runs the network on a few images and takes in what comes
+    Several workers do the same side by side: each runs the network on a few images and takes in what comes
     out, while it is still near the processor that made it. What is gathered does not depend on their number.
 
     Parameters
@@ -69,18 +42,18 @@ def run_pass(
     state : PassState
         Taken on from where it is.
     batches : iterable of Batch
-        The images from ``state.images`` on, in order; a lane works on one of these at a time.
+        The images from ``state.images`` on, in order; a worker works on one of these at a time.
     forward : callable
         From some images to the activations of the plan's layers, each of shape (n, units, h, w). Called by
-        all lanes at once.
+        all workers at once.
     image_name : callable
         Name of an image, for messages.
     progress : Progress
         Told of every batch.
     total : int
         Images of the whole pass.
-    lanes : int
-        How many lanes.
+    workers : int
+        How many workers.
     batch_size : int
         How many images the network is given at once.
     tag : mapping
@@ -93,7 +66,7 @@ def run_pass(
     Returns
     -------
     dict of str to float
-        Seconds that a lane spent on average waiting for decoded images, in inference, and in kernels and
+        Seconds that a worker spent on average waiting for decoded images, in inference, and in kernels and
         spooling.
 
     Raises
@@ -131,9 +104,9 @@ def run_pass(
     progress.advance(state.images)
     began = saved = time.perf_counter()
     while not feed.exhausted:
-        # A state can be saved when no lane is in the middle of something: the feed stops, and goes on.
+        # A state can be saved when no worker is in the middle of something: the feed stops, and goes on.
         feed.paused = False
-        for images in ahead(work, feed, workers=lanes, depth=lanes + 1):
+        for images in ahead(work, feed, workers=workers, depth=workers + 1):
             progress.advance(images)
             if stopped() or time.perf_counter() - saved > save_every:
                 feed.paused = True
@@ -145,7 +118,7 @@ def run_pass(
         if feed.error:
             raise feed.error
     progress.finish()
-    seconds = {phase: total_ / lanes for phase, total_ in spent.items()}
+    seconds = {phase: total_ / workers for phase, total_ in spent.items()}
     waited = time.perf_counter() - began - sum(seconds.values())
     return {"decode": max(0.0, waited)} | seconds
 
@@ -170,67 +143,3 @@ class _Feed:
                 self.error = error
                 return
             yield batch
-
-
-def tally(
-    plan: Plan, passed: PassResult, progress: Progress, collector: PerImageCollector | None = None
-) -> tuple[LayerTally, ...]:
-    """Count the masks of everything a pass kept against its annotations.
-
-    Parameters
-    ----------
-    plan : Plan
-    passed : PassResult
-    progress : Progress
-    collector : PerImageCollector, optional
-        Told what is counted image by image.
-
-    Returns
-    -------
-    tuple of LayerTally
-        One per layer of the plan.
-    """
-    vocabulary = plan.vocabulary
-    mask_bytes = (int(plan.grids.prod(axis=1).max()) + 7) // 8
-    samplings = [sampling(layer.shape, plan.grids, plan.pixels, layer.field) for layer in plan.layers]
-    counts = [
-        Counts.zeros(
-            len(plan.quantiles),
-            layer.units,
-            len(vocabulary.concepts),
-            len(vocabulary.categories),
-            top.images.shape[1],
-            mask_bytes,
-        )
-        for layer, top in zip(plan.layers, passed.top, strict=True)
-    ]
-
-    def add(chunk: Chunk, annotations: Annotations, share: tuple[int, slice]) -> None:
-        layer, units = share
-        masks = count(
-            chunk.layers[layer],
-            annotations,
-            chunk.start,
-            passed.top[layer].images,
-            passed.thresholds[layer],
-            samplings[layer],
-            vocabulary.category_of,
-            counts[layer],
-            units,
-            keep=collector is not None and collector.masks,
-        )
-        if collector is not None and masks is not None:
-            collector.keep(layer, chunk.start, masks)
-
-    progress.start("tally", plan.images)
-    with ThreadPoolExecutor(plan.threads) as pool:
-        for chunk in passed.spool:
-            annotations = unpack(chunk.annotations, plan.grids)
-            work = partial(add, chunk, annotations)
-            counted = pool.map(work, plan.shares())
-            if collector is not None:
-                collector.see(chunk.start, annotations)
-            list(counted)
-            progress.advance(len(annotations))
-    progress.finish()
-    return tuple(map(LayerTally, passed.thresholds, counts, passed.top))

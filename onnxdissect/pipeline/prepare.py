@@ -1,0 +1,176 @@
+"""Everything made ready for the pass: a session, a plan, and what must be said beforehand."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxdissect.core.plan import LayerPlan, Plan
+from onnxdissect.core.quantiles import quantile_warnings
+from onnxdissect.data import Dataset
+from onnxdissect.data.groups import group_warnings
+from onnxdissect.model import Preparer, Session, open_session
+from onnxdissect.model.layers.coverage import Coverage, measure_coverage
+from onnxdissect.model.layers.coverage_warnings import coverage_warnings, listing_warnings
+from onnxdissect.model.surgery.free_size import size_warnings
+from onnxdissect.pipeline.batching import GPU_WORKERS, batch_size_of, block_size
+from onnxdissect.pipeline.placement import Placement, place_layers
+from onnxdissect.pipeline.request import Request
+
+__all__ = ["Prepared", "prepare"]
+
+_SPOOL_BYTES = 256 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a pass runs with.
+
+    Attributes
+    ----------
+    request : Request
+    session : Session
+        Computes the layers, and nothing that they do not need.
+    preparer : Preparer
+        From decoded images to the network's input.
+    plan : Plan
+    places : sequence of Placement
+        Where each layer's cells lie.
+    batch_size : int
+        Images that the network is given at once.
+    workers : int
+        How many run the network and take in its activations side by side.
+    decoders : int
+        Threads that decode images for them.
+    coverage : Coverage
+        How much of the network was understood.
+    warnings : sequence of str
+    """
+
+    request: Request
+    session: Session
+    preparer: Preparer
+    plan: Plan
+    places: Sequence[Placement]
+    batch_size: int
+    workers: int
+    decoders: int
+    coverage: Coverage
+    warnings: Sequence[str]
+
+
+def prepare(request: Request, notify: Callable[[str], None]) -> Prepared:
+    """Open a session, put the layers' cells in their places, and plan the pass.
+
+    Parameters
+    ----------
+    request : Request
+    notify : callable
+        Told what was chosen, and every warning.
+
+    Returns
+    -------
+    Prepared
+
+    Raises
+    ------
+    OnnxDissectError
+        If the network cannot be run, or computes something else once it is cut.
+    """
+    network, dataset, execution = request.network, request.dataset, request.options.execution
+    preparer = Preparer(request.preprocessing, network.input, network.size)
+    first_images = partial(_first_images, dataset, preparer)
+    session = open_session(
+        network,
+        request.layers,
+        provider=execution.provider,
+        # A worker for each core, and a thread for each worker: onnxruntime and the kernels never wait for one
+        # another, and no sum depends on how many cores there are.
+        threads=1,
+        spin=False,
+        verify=first_images(2),
+    )
+    batch_size = batch_size_of(execution.batch_size, network, request.layers, session.provider)
+    decoders = execution.workers or _cores()
+    workers = decoders if session.provider == "cpu" else GPU_WORKERS
+    places = place_layers(
+        session,
+        network,
+        request.layers,
+        first_images,
+        request.parameters.upsample,
+        request.options.method.layer_upsample,
+    )
+    plan = _plan(request, places, block_size(batch_size, len(dataset), workers))
+    coverage = measure_coverage(network)
+    asked_size = request.options.reading.image_size
+    warnings = [
+        *coverage_warnings(coverage, network.listing),
+        *listing_warnings(network.listing),
+        *session.warnings,
+        *size_warnings(network.input, network.size, dataset.image_size, request.layers, asked_size),
+        *(place.warning for place in places if place.warning),
+        *group_warnings(plan.groups),
+        *quantile_warnings(plan.layers, plan.quantiles, plan.images),
+    ]
+    prepared = Prepared(
+        request, session, preparer, plan, places, batch_size, workers, decoders, coverage, warnings
+    )
+    _announce(prepared, notify)
+    return prepared
+
+
+def _first_images(dataset: Dataset, preparer: Preparer, count: int) -> NDArray[np.generic]:
+    count = min(count, len(dataset))
+    batch = np.empty((count, *preparer.shape), preparer.dtype)
+    for i in range(count):
+        preparer(dataset.read_image(i), batch[i])
+    return batch
+
+
+def _plan(request: Request, places: Sequence[Placement], block: int) -> Plan:
+    dataset = request.dataset
+    return Plan(
+        layers=tuple(
+            LayerPlan(layer.name, layer.units, layer.grid, place.field)
+            for layer, place in zip(request.layers, places, strict=True)
+        ),
+        quantiles=request.parameters.quantiles,
+        images=len(dataset),
+        pixels=request.network.size,
+        grids=np.array(sorted({dataset.grid(i) for i in range(len(dataset))}), np.int64),
+        vocabulary=dataset.vocabulary,
+        top=request.parameters.top,
+        block=block,
+        threads=_cores(),
+        spool_bytes=_SPOOL_BYTES,
+        min_images=request.parameters.min_images,
+        groups=dataset.groups(),
+    )
+
+
+def _announce(prepared: Prepared, notify: Callable[[str], None]) -> None:
+    request, session = prepared.request, prepared.session
+    dataset = request.dataset
+    notify(
+        f"{request.network.path.name} on {dataset.name}: {len(dataset)} images, "
+        f"{len(dataset.vocabulary.concepts)} concepts"
+    )
+    notify(f"preprocessing: {request.preprocessing.describe()}")
+    notify(f"provider: {session.provider} ({session.provider_note}), batches of {prepared.batch_size}")
+    for layer, place in zip(prepared.plan.layers, prepared.places, strict=True):
+        h, w = layer.shape
+        notify(f"layer {layer.name}: {layer.units} units of {h}x{w}, {place.upsample} upsampling")
+    for warning in prepared.warnings:
+        notify(f"warning: {warning}")
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

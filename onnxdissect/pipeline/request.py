@@ -1,0 +1,141 @@
+"""A request opened: the network, the data, and what of both is dissected how."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from onnxdissect.core.candidates import check_min_images
+from onnxdissect.core.progress import Progress
+from onnxdissect.data import Dataset
+from onnxdissect.data.frequency import check_frequent
+from onnxdissect.model import Layer, Network, Preprocessing, choose_preprocessing, load_network
+from onnxdissect.pipeline.options import RunOptions
+from onnxdissect.pipeline.parameters import Parameters
+from onnxdissect.pipeline.sources import open_data
+
+__all__ = ["Request", "open_request"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is dissected, and how.
+
+    Attributes
+    ----------
+    options : RunOptions
+        As asked for.
+    parameters : Parameters
+        What decides the counts beside model and data.
+    network : Network
+    dataset : Dataset
+        What is left of it after split and limit.
+    layers : sequence of Layer
+        What the selectors chose.
+    preprocessing : Preprocessing
+    target : Path
+        The run directory.
+    identity : dict
+        What makes this run this run: the manifest's sections ``model``, ``data``, ``parameters`` and
+        ``preprocessing``. Two runs of one identity give the same counts.
+    """
+
+    options: RunOptions
+    parameters: Parameters
+    network: Network
+    dataset: Dataset
+    layers: Sequence[Layer]
+    preprocessing: Preprocessing
+    target: Path
+    identity: dict[str, Any]
+
+
+def open_request(options: RunOptions, progress: Progress) -> Request:
+    """Open what a run is asked for.
+
+    Parameters
+    ----------
+    options : RunOptions
+    progress : Progress
+        Told how far a data set is that has to be made first.
+
+    Returns
+    -------
+    Request
+
+    Raises
+    ------
+    OnnxDissectError
+        Whatever is wrong with the request, the model or the data.
+    """
+    parameters = Parameters.of(options)
+    if not options.model.is_file():
+        # Says what is wrong with the path before a data set is drawn for nothing.
+        load_network(options.model)
+    images = options.images
+    dataset = open_data(options.data, progress, images.groups).subset(split=images.split, limit=images.limit)
+    check_min_images(parameters.min_images, len(dataset))
+    check_frequent(dataset, parameters.min_images)
+    reading = options.reading
+    network = load_network(
+        options.model,
+        image_size=reading.image_size,
+        default_size=dataset.image_size,
+        bind=reading.bind,
+        layouts=reading.layouts,
+        custom_ops=reading.custom_ops,
+    )
+    layers = network.select(parameters.layers)
+    preprocessing = choose_preprocessing(network, **asdict(options.preprocessing))
+    named = "tiny" if str(options.data) == "tiny" else dataset.name
+    return Request(
+        options=options,
+        parameters=parameters,
+        network=network,
+        dataset=dataset,
+        layers=layers,
+        preprocessing=preprocessing,
+        target=options.out or Path("dissections") / f"{options.model.stem}-{named}",
+        identity={
+            "model": _model_identity(network),
+            "data": _data_identity(dataset, options),
+            "parameters": _parameters_identity(parameters, layers, options),
+            "preprocessing": preprocessing.to_json(),
+        },
+    )
+
+
+def _model_identity(network: Network) -> dict[str, Any]:
+    return {
+        "path": str(network.path.absolute()),
+        "sha256": network.sha256,
+        "opset": network.opset,
+        "producer": network.producer,
+        "input": network.input.name,
+        "size": list(network.size),
+        **network.stated(),
+    }
+
+
+def _data_identity(dataset: Dataset, options: RunOptions) -> dict[str, Any]:
+    return {
+        "name": dataset.name,
+        "folder": str(dataset.folder.absolute()),
+        "fingerprint": dataset.fingerprint,
+        "images": len(dataset),
+        "concepts": len(dataset.vocabulary.concepts),
+        "split": options.images.split,
+        "limit": options.images.limit,
+        "groups": dataset.grouped_by,
+    }
+
+
+def _parameters_identity(
+    parameters: Parameters, layers: Sequence[Layer], options: RunOptions
+) -> dict[str, Any]:
+    identity = asdict(parameters) | {"values": [layer.name for layer in layers]}
+    if options.method.layer_upsample:
+        identity["layer_upsample"] = dict(options.method.layer_upsample)
+    return identity

@@ -1,0 +1,83 @@
+"""Count the masks of everything a pass kept against its annotations (paper section 3.3)."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from onnxdissect.core.kernels.count import count
+from onnxdissect.core.kernels.label_sets import unpack
+from onnxdissect.core.layer_tally import LayerTally
+from onnxdissect.core.pass_state import PassResult
+from onnxdissect.core.plan import Plan
+from onnxdissect.core.progress import Progress
+from onnxdissect.core.sparse_maps import Annotations, Counts
+from onnxdissect.core.spool import Chunk
+from onnxdissect.core.upsampling import sampling
+from onnxdissect.statistics.per_image_collector import PerImageCollector
+
+__all__ = ["tally"]
+
+
+def tally(
+    plan: Plan, passed: PassResult, progress: Progress, collector: PerImageCollector | None = None
+) -> tuple[LayerTally, ...]:
+    """Count the masks of everything a pass kept against its annotations.
+
+    Parameters
+    ----------
+    plan : Plan
+    passed : PassResult
+    progress : Progress
+    collector : PerImageCollector, optional
+        Told what is counted image by image.
+
+    Returns
+    -------
+    tuple of LayerTally
+        One per layer of the plan.
+    """
+    vocabulary = plan.vocabulary
+    mask_bytes = (int(plan.grids.prod(axis=1).max()) + 7) // 8
+    samplings = [sampling(layer.shape, plan.grids, plan.pixels, layer.field) for layer in plan.layers]
+    counts = [
+        Counts.zeros(
+            len(plan.quantiles),
+            layer.units,
+            len(vocabulary.concepts),
+            len(vocabulary.categories),
+            top.images.shape[1],
+            mask_bytes,
+        )
+        for layer, top in zip(plan.layers, passed.top, strict=True)
+    ]
+
+    def add(chunk: Chunk, annotations: Annotations, share: tuple[int, slice]) -> None:
+        layer, units = share
+        masks = count(
+            chunk.layers[layer],
+            annotations,
+            chunk.start,
+            passed.top[layer].images,
+            passed.thresholds[layer],
+            samplings[layer],
+            vocabulary.category_of,
+            counts[layer],
+            units,
+            keep=collector is not None and collector.masks,
+        )
+        if collector is not None and masks is not None:
+            collector.keep(layer, chunk.start, masks)
+
+    progress.start("tally", plan.images)
+    with ThreadPoolExecutor(plan.threads) as pool:
+        for chunk in passed.spool:
+            annotations = unpack(chunk.annotations, plan.grids)
+            work = partial(add, chunk, annotations)
+            counted = pool.map(work, plan.shares())
+            if collector is not None:
+                collector.see(chunk.start, annotations)
+            list(counted)
+            progress.advance(len(annotations))
+    progress.finish()
+    return tuple(map(LayerTally, passed.thresholds, counts, passed.top))
