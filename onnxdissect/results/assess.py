@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,21 +12,19 @@ from onnxdissect.core.quantiles import tail_size
 from onnxdissect.results.certainty import Assessor
 from onnxdissect.results.formats.arrays import Sizes
 from onnxdissect.results.formats.per_image_counts import read_null
+from onnxdissect.results.formats.stored import StoredRun
 from onnxdissect.results.label_units import label_units, primary_categories
 from onnxdissect.results.records import LayerInfo, LayerSummary, Unit
-
-if TYPE_CHECKING:
-    from onnxdissect.results.dissection import Dissection
 
 __all__ = ["assess"]
 
 
-def assess(run: Dissection) -> tuple[tuple[Unit, ...], tuple[LayerSummary, ...]]:
+def assess(run: StoredRun) -> tuple[tuple[Unit, ...], tuple[LayerSummary, ...]]:
     """Judge all units of a run, in the run's convention and at its threshold.
 
     Parameters
     ----------
-    run : Dissection
+    run : StoredRun
         Its arrays are read, its records are not.
 
     Returns
@@ -81,7 +78,7 @@ def assess(run: Dissection) -> tuple[tuple[Unit, ...], tuple[LayerSummary, ...]]
     return tuple(units), tuple(summaries)
 
 
-def _with_plateaus(run: Dissection, info: LayerInfo, summaries: Sequence[LayerSummary]) -> list[LayerSummary]:
+def _with_plateaus(run: StoredRun, info: LayerInfo, summaries: Sequence[LayerSummary]) -> list[LayerSummary]:
     counts, samples = run.counts(info.name), run.samples(info.name)
     positions = len(run.images) * info.shape[0] * info.shape[1]
     counted = []

@@ -8,17 +8,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from onnxdissect.core.candidates import among, check_min_images
-from onnxdissect.core.scoring import Scores, check_iou_threshold, check_scoring, score
+from onnxdissect.core.candidates import check_min_images
+from onnxdissect.core.scoring import check_iou_threshold, check_scoring
 from onnxdissect.errors import InstallationError
 from onnxdissect.results.assess import assess
 from onnxdissect.results.formats import tables
 from onnxdissect.results.formats.manifest import Header, compose
 from onnxdissect.results.formats.stored import StoredRun
-from onnxdissect.results.label_units import layer_iou, primary_categories
 from onnxdissect.results.records import Concept, ImageInfo, LayerSummary, Unit
 
 __all__ = ["Dissection"]
@@ -72,7 +68,7 @@ class Dissection(StoredRun):
         Which concepts are.
     """
 
-    __slots__ = ("_category_of", "_header", "_summaries", "_units", "iou_threshold", "min_images", "scoring")
+    __slots__ = ("_summaries", "_units")
 
     def __init__(
         self,
@@ -84,11 +80,6 @@ class Dissection(StoredRun):
         judged: tuple[tuple[Unit, ...], tuple[LayerSummary, ...]] | None = None,
     ) -> None:
         super().__init__(path, manifest, header, concepts, images)
-        self.iou_threshold = header.iou_threshold
-        self.scoring = header.scoring
-        self.min_images = header.min_images
-        self._header = header
-        self._category_of = primary_categories(concepts, header.categories)
         self._units, self._summaries = assess(self) if judged is None else judged
 
     def __repr__(self) -> str:
@@ -137,50 +128,6 @@ class Dissection(StoredRun):
             By layer and quantile.
         """
         return list(self._summaries)
-
-    def iou(self, layer: str) -> NDArray[np.float64]:
-        """Score every unit of a layer with every concept, in the convention of `scoring`.
-
-        Parameters
-        ----------
-        layer : str
-            Value name, alias or folder name.
-
-        Returns
-        -------
-        ndarray of float64, shape (Q, K, C)
-            0 for concepts that are no candidates for labels.
-
-        Raises
-        ------
-        LayerNotFoundError
-            If the run holds no such layer.
-        RunFormatError
-            If its files are missing or damaged.
-        """
-        return among(layer_iou(self.counts(layer), self.scoring, self._category_of), self.candidates)
-
-    def scores(self, layer: str) -> Scores:
-        """Choose the best concepts of every unit of a layer, overall and per category.
-
-        Parameters
-        ----------
-        layer : str
-            Value name, alias or folder name.
-
-        Returns
-        -------
-        Scores
-            Concepts are positions in `concepts`.
-
-        Raises
-        ------
-        LayerNotFoundError
-            If the run holds no such layer.
-        RunFormatError
-            If its files are missing or damaged.
-        """
-        return score(self.iou(layer), self._category_of, len(self.categories))
 
     def rescore(
         self,

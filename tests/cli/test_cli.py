@@ -194,7 +194,7 @@ def test_a_bug_does_not_look_like_a_fault_of_the_user(
     def broken(*arguments: object, **options: object) -> None:
         raise ZeroDivisionError("oh no")
 
-    monkeypatch.setattr("onnxdissect.pipeline.run.dissect", broken)
+    monkeypatch.setattr("onnxdissect.pipeline.dissect.dissect", broken)
     said = command(*RUN)
     assert said.code == 70
     assert "bug: ZeroDivisionError: oh no" in said.err

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.candidates import candidates, followed
+from onnxdissect.core.candidates import among, candidates, followed
+from onnxdissect.core.scoring import Scores, score
 from onnxdissect.errors import LayerNotFoundError, ParameterError, RunFormatError, nearest
 from onnxdissect.results.formats import arrays, tables
 from onnxdissect.results.formats.manifest import Header
@@ -23,6 +24,7 @@ from onnxdissect.results.formats.per_image_counts import (
     read_truth,
 )
 from onnxdissect.results.formats.top_maps import TopMaps, read_samples, read_top_maps
+from onnxdissect.results.label_units import layer_iou, primary_categories
 from onnxdissect.results.records import Concept, ImageInfo, LayerCounts, LayerInfo
 
 __all__ = ["StoredRun"]
@@ -36,15 +38,20 @@ class StoredRun:
     """
 
     __slots__ = (
+        "_category_of",
+        "_header",
         "_kept",
         "candidates",
         "categories",
         "concepts",
         "images",
+        "iou_threshold",
         "layers",
         "manifest",
+        "min_images",
         "path",
         "quantiles",
+        "scoring",
     )
 
     def __init__(
@@ -64,6 +71,11 @@ class StoredRun:
         self.images = images
         held = np.array([concept.images for concept in concepts], np.int64)
         self.candidates = candidates(held, header.min_images)
+        self.iou_threshold = header.iou_threshold
+        self.scoring = header.scoring
+        self.min_images = header.min_images
+        self._header = header
+        self._category_of = primary_categories(concepts, header.categories)
         self._kept: tuple[str, LayerCounts] | None = None
 
     def layer(self, layer: str) -> LayerInfo:
@@ -91,6 +103,50 @@ class StoredRun:
         raise LayerNotFoundError(
             f"the run {self.path} holds no layer {layer!r}", candidates=nearest(layer, names) or names[:5]
         )
+
+    def iou(self, layer: str) -> NDArray[np.float64]:
+        """Score every unit of a layer with every concept, in the convention of `scoring`.
+
+        Parameters
+        ----------
+        layer : str
+            Value name, alias or folder name.
+
+        Returns
+        -------
+        ndarray of float64, shape (Q, K, C)
+            0 for concepts that are no candidates for labels.
+
+        Raises
+        ------
+        LayerNotFoundError
+            If the run holds no such layer.
+        RunFormatError
+            If its files are missing or damaged.
+        """
+        return among(layer_iou(self.counts(layer), self.scoring, self._category_of), self.candidates)
+
+    def scores(self, layer: str) -> Scores:
+        """Choose the best concepts of every unit of a layer, overall and per category.
+
+        Parameters
+        ----------
+        layer : str
+            Value name, alias or folder name.
+
+        Returns
+        -------
+        Scores
+            Concepts are positions in `concepts`.
+
+        Raises
+        ------
+        LayerNotFoundError
+            If the run holds no such layer.
+        RunFormatError
+            If its files are missing or damaged.
+        """
+        return score(self.iou(layer), self._category_of, len(self.categories))
 
     def counts(self, layer: str) -> LayerCounts:
         """Read the counts of a layer.
