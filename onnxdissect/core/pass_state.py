@@ -94,7 +94,7 @@ class PassState:
     @property
     def nbytes(self) -> int:
         """Most bytes the pass holds from one batch to the next, whatever the number of images."""
-        # While one lane makes room in the spool, the others may fill a quarter of it anew.
+        # While one worker makes room in the spool, the others may fill a quarter of it anew.
         return self._plan.spool_bytes * 5 // 4 + sum(layer.nbytes for layer in self._layers)
 
     def take(
@@ -124,7 +124,7 @@ class PassState:
         OutputError
             If the disk does not take what does not fit in memory.
         """
-        # Sieves are worth keeping: what they are made of would have to be cleared by the system each time.
+        # Encoders are worth keeping: what they are made of would have to be cleared by the system each time.
         try:
             encoders, arena = self._idle.pop()
         except IndexError:

@@ -163,19 +163,19 @@ class TruthCounts:
 
 @dataclass(frozen=True, slots=True)
 class LabelSample:
-    """What images, the members, show at the points of a common lattice.
+    """What the sampled images show at common points.
 
     Attributes
     ----------
-    labels : ndarray of uint16, shape (members, points)
-        Mixture of concepts at each point, numbered within the image.
-    label_set_starts : ndarray of int64, shape (members + 1,)
-        Where each member's mixtures begin in `part_starts`.
-    part_starts : ndarray of int64, shape (mixtures + 1,)
-        Where each mixture's concepts begin.
+    labels : ndarray of uint16, shape (sampled, points)
+        Set of concepts at each point, numbered within the image.
+    label_set_starts : ndarray of int64, shape (sampled + 1,)
+        Where each sampled image's label sets begin in `part_starts`.
+    part_starts : ndarray of int64, shape (label sets + 1,)
+        Where each label set's concepts begin.
     parts : ndarray of int32
-        Concepts of each mixture, those that cover a whole image among them.
-    has_category : ndarray of bool, shape (members, G)
+        Concepts of each label set, those that cover a whole image among them.
+    has_category : ndarray of bool, shape (sampled, G)
         Which categories each member carries.
     """
 
@@ -193,7 +193,7 @@ class Null:
     Attributes
     ----------
     best : ndarray of float64, shape (1 + shuffles, Q, K)
-        Highest IoU over the concepts on the lattice, in the paper's convention.
+        Highest IoU over the concepts at the sample points, in the paper's convention.
     surprise : ndarray of float64, shape (1 + shuffles, Q, K), or None
         How surprising the overlap with that concept is; 0 where there is none. None in runs of versions
         that did not tell.

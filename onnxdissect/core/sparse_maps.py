@@ -50,21 +50,21 @@ class SparseMaps:
 class Annotations:
     """Annotations of a chunk of images, ready for the kernels.
 
-    A pixel may hold several concepts. The sets of concepts that occur in an image, its mixtures, are few, so
-    that a mask counts one number per pixel, and concepts only once per mixture.
+    A pixel may hold several concepts. The sets that occur in an image, its label sets, are few, so
+    that a mask counts one number per pixel, and concepts only once per label set.
 
     Attributes
     ----------
     label_sets : ndarray of int32
-        Mixture of each pixel, row by row, image after image; numbered within the image.
+        Label set of each pixel, row by row, image after image; numbered within the image.
     pixel_starts : ndarray of int64, shape (images + 1,)
         Where each image's pixels begin.
     parts : ndarray of int32
-        Concepts of each mixture, mixture after mixture, image after image.
-    part_starts : ndarray of int64, shape (mixtures + 1,)
-        Where each mixture's concepts begin.
+        Concepts of each label set, label set after label set, image after image.
+    part_starts : ndarray of int64, shape (label sets + 1,)
+        Where each label set's concepts begin.
     label_set_starts : ndarray of int64, shape (images + 1,)
-        Where each image's mixtures begin in `part_starts`.
+        Where each image's label sets begin in `part_starts`.
     grid_of : ndarray of int64, shape (images,)
         Which of the data set's label grids each image has.
     image_labels : ndarray of int64

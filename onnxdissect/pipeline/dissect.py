@@ -102,7 +102,7 @@ def dissect(
     provider : {"auto", "cpu", "cuda", "tensorrt"}
         onnxruntime's execution provider.
     workers : int, optional
-        Lanes that run the network and take in its activations side by side, and threads that decode images
+        Workers that run the network and take in its activations side by side, and threads that decode images
         for them; by default as many as there are cores. What comes out does not depend on it.
     top : int
         How many of each unit's strongest images are kept.

@@ -36,14 +36,14 @@ class Overlaps:
     Parameters
     ----------
     label_sample : LabelSample
-        What all members show.
+        What all sampled images show.
     concepts : int
         How many concepts there are, C.
 
     Attributes
     ----------
     truth : ndarray of int64, shape (C,)
-        Points that hold each concept, over all members.
+        Points that hold each concept, over all sampled images.
     """
 
     def __init__(self, label_sample: LabelSample, concepts: int) -> None:

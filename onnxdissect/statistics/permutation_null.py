@@ -2,7 +2,7 @@
 
 A unit whose masks have nothing to do with what the images show would do as well with the annotations of
 other images. So annotations change places, as whole images: what is where in them, and what occurs
-together, stays as it is. All that is compared, the observed pairing included, is scored on one lattice of
+together, stays as it is. All that is compared, the observed pairing included, is scored on one grid of
 points common to all images, so that annotations of different grids can change places and each shuffle is
 cheap; the comparison is fair because both sides are measured alike.
 
@@ -44,7 +44,7 @@ _COUNT_BYTES = 128 * 2**20
 class PermutationNull:
     """Annotations that change places between images.
 
-    Members are numbered group by group. A shuffle lays the annotations, whole groups in another order, in a
+    Sampled images are numbered group by group. A shuffle lays the annotations, whole groups reordered, in a
     row beside them, and moves it on around its end, further for one unit than for another: images of a group
     stay beside one another, and each unit has a pairing of its own.
 
@@ -59,8 +59,8 @@ class PermutationNull:
 
     Attributes
     ----------
-    permutations : ndarray of int32, shape (1 + count, members)
-        The row of annotations: the members' own at first, then shuffled.
+    permutations : ndarray of int32, shape (1 + count, sampled)
+        The row of annotations: the sampled images' own at first, then shuffled.
     shifts : ndarray of int32, shape (1 + count, most units)
         How far it is moved on for each unit of a layer; not at all at first.
     """
@@ -216,7 +216,7 @@ def _rounds(plan: Plan, unit_bytes: int) -> Iterator[list[tuple[int, slice]]]:
 
 
 def _joined(parts: Sequence[LabelSample], order: NDArray[np.int64]) -> LabelSample:
-    """Join what was seen, the members in another order."""
+    """Join what was seen, the sampled images in another order."""
     label_sets = np.concatenate([np.diff(part.label_set_starts) for part in parts])
     sizes = np.concatenate([np.diff(part.part_starts) for part in parts])
     first = np.concatenate([[0], np.cumsum(label_sets)])[:-1][order]

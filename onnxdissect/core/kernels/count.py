@@ -228,17 +228,17 @@ def _count(
                     heads[kept, 2] = area
                 first_used = used
                 for m in range(met):
-                    mixture = touched[m]
-                    for part in range(part_of[mixture], part_of[mixture + 1]):
+                    label_set = touched[m]
+                    for part in range(part_of[label_set], part_of[label_set + 1]):
                         concept = parts[part]
-                        intersection[q, unit, concept] += seen[mixture]
+                        intersection[q, unit, concept] += seen[label_set]
                         hit[category_of[concept]] = True
                         if keep:
                             if got[concept] == 0:
                                 found[used, 0] = concept
                                 used += 1
-                            got[concept] += seen[mixture]
-                    seen[mixture] = 0
+                            got[concept] += seen[label_set]
+                    seen[label_set] = 0
                 for c in range(image_label_starts[image], image_label_starts[image + 1]):
                     intersection[q, unit, image_labels[c]] += area
                     hit[category_of[image_labels[c]]] = True
@@ -289,7 +289,7 @@ def _count_mask(
     masks,
     rank,
 ):
-    """Walk one mask by row, by cell, by pixel; return its area and how many mixtures it met."""
+    """Walk one mask by row, by cell, by pixel; return its area and how many label sets it met."""
     low, high, row_weight, row_spans = rows
     top, bottom = hot_rows
     column_high, column_weight, spans = columns

@@ -82,7 +82,7 @@ class SparseEncoder:
         """
         n, units = activations.shape[:2]
         if activations.dtype != np.float32 or not activations.flags.c_contiguous:
-            raise TypeError("a sieve needs C-contiguous float32 activations")
+            raise TypeError("the encoder needs C-contiguous float32 activations")
         if units != self.maxima.shape[1] or activations.shape[2:] != self._shape or bounds.shape != (units,):
             raise ValueError(f"activations of shape {activations.shape} do not fit the layer")
         if self.images + n > self.maxima.shape[0]:
@@ -139,7 +139,7 @@ class SparseEncoder:
         Parameters
         ----------
         arena : Arena
-            Where to put it: the sieve's own arrays, which could hold far more, are used again.
+            Where to put it: the encoder's own arrays, which could hold far more, are used again.
 
         Returns
         -------
@@ -217,7 +217,7 @@ def cache_path() -> Path:
 
 
 def compilations() -> int:
-    """Count how often this process compiled the sieve rather than found it compiled.
+    """Count how often this process compiled the encoder rather than found it compiled.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What images show at the points of a common lattice."""
+"""What images show at common points."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from onnxdissect.core.sparse_maps import Annotations
 __all__ = ["SIDE", "sample_labels"]
 
 SIDE = 28
-"""Rows and columns of the lattice."""
+"""Rows and columns of the sample grid."""
 
 
 def sample_labels(
     annotations: Annotations, grids: NDArray[np.int64], images: NDArray[np.int64]
 ) -> LabelSample:
-    """Look at the label pixel nearest to each point of the lattice.
+    """Look at the label pixel nearest to each point of the sample grid.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def sample_labels(
         Of these images, in this order.
     """
     labels = np.zeros((images.size, SIDE * SIDE), np.int32)
-    # An image shows no more mixtures than there are points, nor than it has.
+    # An image shows no more label sets than there are points, nor than it has.
     known = np.diff(annotations.label_set_starts)[images]
     arena = int(np.minimum(known, SIDE * SIDE).sum())
     shown = np.empty(arena, np.int64)
@@ -86,12 +86,12 @@ def _look(images, grids, grid_of, label_sets, pixel_starts, known_starts, number
         for r in range(side):
             row = ((2 * r + 1) * sh // (2 * side)) * sw
             for c in range(side):
-                mixture = pixels[row + (2 * c + 1) * sw // (2 * side)]
-                if number[mixture] < 0:
-                    number[mixture] = total - first
-                    shown[total] = known_starts[image] + mixture
+                label_set = pixels[row + (2 * c + 1) * sw // (2 * side)]
+                if number[label_set] < 0:
+                    number[label_set] = total - first
+                    shown[total] = known_starts[image] + label_set
                     total += 1
-                labels[i, r * side + c] = number[mixture]
+                labels[i, r * side + c] = number[label_set]
         for at in range(first, total):
             number[shown[at] - known_starts[image]] = -1
         starts[i + 1] = total

@@ -28,7 +28,7 @@ def unpack(packed: PackedAnnotations, grids: NDArray[np.int64]) -> Annotations:
     pixels = grids[packed.grid_of].prod(axis=1)
     pixel_starts = np.concatenate([[0], np.cumsum(pixels)]).astype(np.int64)
     label_sets = np.zeros(pixel_starts[-1], np.int32)
-    # A mixture ends where a run of some plane does, so no plane adds more of them than there are runs.
+    # A label set ends where a run of some plane does, so no plane adds more of them than there are runs.
     planes = np.diff(packed.plane_starts) // pixels
     arena = int(planes.max()) * (packed.run_labels.size + int(planes.sum())) + pixels.size
     # No more runs lie over one another in an image than there are in its planes, or than it has pixels.
@@ -68,10 +68,10 @@ def unpack(packed: PackedAnnotations, grids: NDArray[np.int64]) -> Annotations:
 
 @njit(cache=True, nogil=True)
 def _mix(run_labels, run_lengths, planes, pixel_starts, label_sets, tree, label_set_starts, scratch):
-    """Give numbers to the mixtures.
+    """Give numbers to the label sets.
 
     Each is another one and a concept, so that they form a tree in every image. Plane after plane is laid over
-    runs of equal mixtures; pixels are written only in the end.
+    runs of equal label sets; pixels are written only in the end.
     """
     parents, _, children, _ = tree
     ends, numbers, new_ends, new_numbers = scratch
@@ -132,7 +132,7 @@ def _mix(run_labels, run_lengths, planes, pixel_starts, label_sets, tree, label_
 
 @njit(cache=True, nogil=True)
 def _child(tree, parent, concept, total):
-    """Find a mixture and a concept more; it is the next one if it is new."""
+    """Find a label set and a concept more; it is the next one if it is new."""
     parents, labels, children, siblings = tree
     child = children[parent]
     while child >= 0 and labels[child] != concept:
@@ -149,18 +149,18 @@ def _child(tree, parent, concept, total):
 
 @njit(cache=True, nogil=True)
 def _resolve(parents, labels, part_starts):
-    """List the concepts of every mixture."""
-    for mixture in range(parents.shape[0]):
+    """List the concepts of every label set."""
+    for label_set in range(parents.shape[0]):
         size = (
             0
-            if parents[mixture] < 0
-            else part_starts[parents[mixture] + 1] - part_starts[parents[mixture]] + 1
+            if parents[label_set] < 0
+            else part_starts[parents[label_set] + 1] - part_starts[parents[label_set]] + 1
         )
-        part_starts[mixture + 1] = part_starts[mixture] + size
+        part_starts[label_set + 1] = part_starts[label_set] + size
     parts = np.empty(part_starts[-1], np.int32)
-    for mixture in range(parents.shape[0]):
-        at = part_starts[mixture]
-        ancestor = mixture
+    for label_set in range(parents.shape[0]):
+        at = part_starts[label_set]
+        ancestor = label_set
         while parents[ancestor] >= 0:
             parts[at] = labels[ancestor]
             at += 1

@@ -1,4 +1,4 @@
-"""Masks against the annotations of other images, on a common lattice."""
+"""Masks against the annotations of other images, at common points."""
 
 from __future__ import annotations
 
@@ -36,31 +36,31 @@ def shuffle(
 ) -> None:
     """Add the masks of one layer in one chunk of images to the counts of every shuffle.
 
-    In shuffle p, the mask of unit k in member m meets the annotation of
-    ``donors[p, (m + shifts[p, k]) % members]``: each unit is given a pairing of its own.
+    In shuffle p, the mask of unit k in the sampled image m meets the annotation of
+    ``permutations[p, (m + shifts[p, k]) % sampled images]``: each unit is given a pairing of its own.
 
     Parameters
     ----------
     sparse_maps : SparseMaps
         Surviving maps of the chunk.
     sampled : ndarray of int64, shape (images of the chunk,)
-        Which member of the lattice each image is; -1 where it is none.
-    permutations : ndarray of int32, shape (shuffles, members)
-        The row of annotations that each shuffle lays beside the members.
+        Which of the sampled images each is; -1 where it is none.
+    permutations : ndarray of int32, shape (shuffles, sampled)
+        The row of annotations that each shuffle lays beside the sampled images.
     shifts : ndarray of int32, shape (shuffles, K)
         How far the row is moved on for each unit.
     label_sample : LabelSample
-        What all members show.
+        What all sampled images show.
     thresholds : ndarray of float32, shape (Q, K)
         T_k per quantile.
     sampling : InterpolationTable
-        From the layer's cells to the lattice.
+        From the layer's cells to the sample points.
     intersection : ndarray of int32, shape (Q, units, shuffles, C)
         Points of the masks that hold each concept; added to in place.
     activation : ndarray of int32, shape (Q, units, shuffles, G)
         Points of the masks given an annotation that carries the category; added to in place.
     points : ndarray of int64, shape (Q, units, points)
-        Masks that hold each point of the lattice; added to in place.
+        Masks that hold each point of the sample grid; added to in place.
     cells : ndarray of int64, shape (Q, units, cells, cells)
         Over the masks, the product of their points in two cells; added to in place.
     units : slice
@@ -70,7 +70,7 @@ def shuffle(
     if intersection.shape[1] != last - first or intersection.shape[2] != permutations.shape[0]:
         raise ValueError("counts and units disagree")
     if sparse_maps.image_starts.shape != (sampled.size + 1,):
-        raise ValueError("records and members disagree")
+        raise ValueError("sparse maps and sampled images disagree")
     most = int(np.diff(label_sample.label_set_starts).max(initial=1))
     _permute(
         first,
@@ -112,7 +112,7 @@ def shuffle(
 
 
 def label_points(label_sample: LabelSample, concepts: int) -> NDArray[np.int64]:
-    """Count the members that show each concept at each point.
+    """Count the sampled images that show each concept at each point.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def label_points(label_sample: LabelSample, concepts: int) -> NDArray[np.int64]:
 
 
 def label_cells(label_sample: LabelSample, concepts: int) -> NDArray[np.int64]:
-    """Sum over the members the product of the points that show a concept in two cells.
+    """Sum over the sampled images the product of the points that show a concept in two cells.
 
     Parameters
     ----------
@@ -265,23 +265,23 @@ def _permute(
                     continue
                 _spread(points, area, held[q, unit - first], cells_of[q, unit - first], in_cell, cells_met)
                 for p in range(permutations.shape[0]):
-                    donor = permutations[p, (sampled[image] + shifts[p, unit]) % row]
-                    plane = labels[donor]
+                    partner = permutations[p, (sampled[image] + shifts[p, unit]) % row]
+                    plane = labels[partner]
                     met = 0
                     for at in range(area):
-                        mixture = plane[points[at]]
-                        if seen[mixture] == 0:
-                            touched[met] = mixture
+                        label_set = plane[points[at]]
+                        if seen[label_set] == 0:
+                            touched[met] = label_set
                             met += 1
-                        seen[mixture] += 1
+                        seen[label_set] += 1
                     counts = intersection[q, unit - first, p]
                     for m in range(met):
-                        mixture = label_set_starts[donor] + touched[m]
-                        for part in range(part_starts[mixture], part_starts[mixture + 1]):
+                        label_set = label_set_starts[partner] + touched[m]
+                        for part in range(part_starts[label_set], part_starts[label_set + 1]):
                             counts[parts[part]] += seen[touched[m]]
                         seen[touched[m]] = 0
                     for category in range(has_category.shape[1]):
-                        if has_category[donor, category]:
+                        if has_category[partner, category]:
                             activation[q, unit - first, p, category] += area
             flat = grid.reshape(h * w)
             for at in range(starts[record], starts[record + 1]):
@@ -346,20 +346,20 @@ def _spread(points, area, held, products, in_cell, met):
 
 @njit(cache=True, nogil=True)
 def _label_points(labels, label_set_starts, part_starts, parts, shown):
-    for member in range(labels.shape[0]):
+    for image in range(labels.shape[0]):
         for point in range(labels.shape[1]):
-            mixture = label_set_starts[member] + labels[member, point]
-            for part in range(part_starts[mixture], part_starts[mixture + 1]):
+            label_set = label_set_starts[image] + labels[image, point]
+            for part in range(part_starts[label_set], part_starts[label_set + 1]):
                 shown[parts[part], point] += 1
 
 
 @njit(cache=True, nogil=True)
 def _label_cells(labels, label_set_starts, part_starts, parts, in_cell, products):
-    for member in range(labels.shape[0]):
+    for image in range(labels.shape[0]):
         for point in range(labels.shape[1]):
-            mixture = label_set_starts[member] + labels[member, point]
+            label_set = label_set_starts[image] + labels[image, point]
             cell = (point // SIDE // _CELL) * CELLS + point % SIDE // _CELL
-            for part in range(part_starts[mixture], part_starts[mixture + 1]):
+            for part in range(part_starts[label_set], part_starts[label_set + 1]):
                 in_cell[parts[part], cell] += 1
         for concept in range(in_cell.shape[0]):
             counts = in_cell[concept]

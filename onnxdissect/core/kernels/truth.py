@@ -59,18 +59,18 @@ def _image_truth(
     truth,
     sizes,
 ):
-    # Each part of a mixture and each whole concept may be one that no other has.
+    # Each part of a label set and each whole concept may be one that no other has.
     pairs = np.empty((parts.shape[0] + image_labels.shape[0], 2), np.int32)
     used = 0
     for image in range(sizes.shape[0]):
         pixels = label_sets[pixel_starts[image] : pixel_starts[image + 1]]
         area = np.zeros(label_set_starts[image + 1] - label_set_starts[image], np.int64)
-        for mixture in pixels:
-            area[mixture] += 1
-        for mixture in range(area.shape[0]):
-            at = label_set_starts[image] + mixture
+        for label_set in pixels:
+            area[label_set] += 1
+        for label_set in range(area.shape[0]):
+            at = label_set_starts[image] + label_set
             for part in range(part_starts[at], part_starts[at + 1]):
-                truth[parts[part]] += area[mixture]
+                truth[parts[part]] += area[label_set]
         for c in range(image_label_starts[image], image_label_starts[image + 1]):
             truth[image_labels[c]] += pixels.shape[0]
         for concept in range(truth.shape[0]):

@@ -165,7 +165,7 @@ class _Rows:
                     maps.append(_inside(name))
                 if not annotated or annotated[-1] != category:
                     annotated.append(category)
-        carried = tuple(annotated)
+        held = tuple(annotated)
         image = _inside(image.strip())
         return Entry(
             line=line,
@@ -175,7 +175,7 @@ class _Rows:
             grid=self._pairs.get((sh, sw)) or self._pair("sh", sh, "sw", sw),
             maps=tuple(dict.fromkeys(maps)) if len(maps) > 1 else tuple(maps),
             image_labels=tuple(dict.fromkeys(image_labels)),
-            annotated=self._annotated.setdefault(carried, carried),
+            annotated=self._annotated.setdefault(held, held),
             group=self._group_of(cells, image),
         )
 

@@ -63,7 +63,7 @@ def activated_values(graph: ir.Graph, spatial: Iterable[str]) -> Activated:
     """
     known = set(spatial)
     regions = {name: _Region(name, False) for name in known}
-    carried: set[str] = set()
+    handed_on: set[str] = set()
     found: list[str] = []
     outputs = {name_of(value) for value in graph.outputs}
     for node in graph:
@@ -77,13 +77,13 @@ def activated_values(graph: ir.Graph, spatial: Iterable[str]) -> Activated:
             if name not in known or not operands:
                 continue
             if regions[name].nonlinear:
-                carried.add(name)
+                handed_on.add(name)
                 if _leaves(value, regions, outputs) and not _is_gate(node, value) and not _is_term(value):
                     found.append(name)
-            elif (node.op_type in CARRIERS | _SAME or node.op_type == "Concat") and carried.issuperset(
+            elif (node.op_type in CARRIERS | _SAME or node.op_type == "Concat") and handed_on.issuperset(
                 operands
             ):
-                carried.add(name)
+                handed_on.add(name)
                 if node.op_type == "Concat" and len(operands) > 1:
                     found.append(name)
     return Activated(dict.fromkeys(found), {name: region.root for name, region in regions.items()})

@@ -207,9 +207,7 @@ def test_published_grids(tmp_path: Path, grids: list[tuple[int, int]]) -> None:
         assert annotation.grid == dataset.grid(i) == picture.grid == grids[i % len(grids)]
         for concept in dataset.vocabulary.concepts:
             expected = any((m == concept.number).any() for m in picture.maps)
-            assert (annotation.truth(99)[concept.index] > 0) == (
-                expected or concept.number in picture.image_labels
-            )
+            assert (annotation.truth(99)[concept.index] > 0) == (expected or concept.number in picture.whole)
 
 
 def test_photographs(tmp_path: Path) -> None:
