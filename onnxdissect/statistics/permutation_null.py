@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from onnxdissect.core.candidates import candidates
 from onnxdissect.core.kernels.label_sample import SIDE, sample_labels
-from onnxdissect.core.kernels.permute import CELLS, best_scores, shuffle
+from onnxdissect.core.kernels.permute import CELLS, ShuffledCounts, best_scores, shuffle
 from onnxdissect.core.pass_state import PassResult
 from onnxdissect.core.per_image_counts import LabelSample, Null
 from onnxdissect.core.plan import Plan
@@ -112,14 +112,14 @@ class PermutationNull:
             One per layer; only candidates for labels are looked at.
         """
         plan, vocabulary = self._plan, self._plan.vocabulary
-        permutation_null, quantiles = self.permutations.shape[0], len(plan.quantiles)
+        pairings, quantiles = self.permutations.shape[0], len(plan.quantiles)
         others = ~candidates(passed.concept_images, plan.min_images)
         label_sample = _joined([self._seen[start] for start in sorted(self._seen)], self._order)
         overlaps = Overlaps(label_sample, len(vocabulary.concepts))
         points = np.array([[SIDE, SIDE]], np.int64)
         samplings = [sampling(layer.shape, points, plan.pixels, layer.field) for layer in plan.layers]
         best, surprise = (
-            [np.zeros((permutation_null, quantiles, layer.units), np.float64) for layer in plan.layers]
+            [np.zeros((pairings, quantiles, layer.units), np.float64) for layer in plan.layers]
             for _ in range(2)
         )
         concepts, categories = len(vocabulary.concepts), len(vocabulary.categories)
@@ -133,26 +133,16 @@ class PermutationNull:
                 label_sample,
                 passed.thresholds[share.layer],
                 samplings[share.layer],
-                share.intersection,
-                share.activation,
-                share.points,
-                share.cells,
+                share.counts,
                 share.units,
             )
 
         places = 8 * (SIDE**2 + CELLS**4)
-        rounds = list(_rounds(plan, quantiles * (4 * permutation_null * (concepts + categories) + places)))
+        rounds = list(_rounds(plan, quantiles * (4 * pairings * (concepts + categories) + places)))
         progress.start("null", plan.images * len(rounds))
         for cut in rounds:
             shares = [
-                _Share(
-                    layer,
-                    units,
-                    np.zeros((quantiles, units.stop - units.start, permutation_null, concepts), np.int32),
-                    np.zeros((quantiles, units.stop - units.start, permutation_null, categories), np.int32),
-                    np.zeros((quantiles, units.stop - units.start, SIDE**2), np.int64),
-                    np.zeros((quantiles, units.stop - units.start, CELLS**2, CELLS**2), np.int64),
-                )
+                _Share(layer, units, _no_counts(plan, units.stop - units.start, pairings))
                 for layer, units in cut
             ]
             with ThreadPoolExecutor(plan.threads) as pool:
@@ -161,9 +151,9 @@ class PermutationNull:
                     progress.advance(len(chunk))
             for share in shares:
                 # What is never met is never best.
-                share.intersection[..., others] = 0
+                share.counts.intersection[..., others] = 0
                 scores, labels = best_scores(
-                    share.intersection, share.activation, overlaps.truth, vocabulary.category_of
+                    share.counts.intersection, share.counts.activation, overlaps.truth, vocabulary.category_of
                 )
                 best[share.layer][:, :, share.units] = scores.transpose(2, 0, 1)
                 surprise[share.layer][:, :, share.units] = _surprise(share, labels, overlaps)
@@ -175,21 +165,29 @@ class PermutationNull:
 class _Share:
     layer: int
     units: slice
-    intersection: NDArray[np.int32]
-    activation: NDArray[np.int32]
-    points: NDArray[np.int64]
-    cells: NDArray[np.int64]
+    counts: ShuffledCounts
+
+
+def _no_counts(plan: Plan, units: int, shuffles: int) -> ShuffledCounts:
+    shape = (len(plan.quantiles), units)
+    vocabulary = plan.vocabulary
+    return ShuffledCounts(
+        np.zeros((*shape, shuffles, len(vocabulary.concepts)), np.int32),
+        np.zeros((*shape, shuffles, len(vocabulary.categories)), np.int32),
+        np.zeros((*shape, SIDE**2), np.int64),
+        np.zeros((*shape, CELLS**2, CELLS**2), np.int64),
+    )
 
 
 def _surprise(share: _Share, labels: NDArray[np.int32], overlaps: Overlaps) -> NDArray[np.float64]:
     """How surprising the overlap with each unit's best concept is, shape (1 + shuffles, Q, units)."""
     overlap, mean, variance = np.zeros((3, *labels.shape))
-    permutation_null = np.arange(labels.shape[2])
+    pairings = np.arange(labels.shape[2])
     for q, unit in np.ndindex(labels.shape[:2]):
         chosen = np.maximum(labels[q, unit], 0)
-        met = share.intersection[q, unit, permutation_null, chosen]
+        met = share.counts.intersection[q, unit, pairings, chosen]
         overlap[q, unit] = np.where(labels[q, unit] < 0, 0, met)
-        moments = overlaps.moments(share.points[q, unit], share.cells[q, unit], chosen)
+        moments = overlaps.moments(share.counts.points[q, unit], share.counts.cells[q, unit], chosen)
         mean[q, unit], variance[q, unit] = moments
     return gamma_surprise(overlap, mean, variance).transpose(2, 0, 1)
 

@@ -92,7 +92,7 @@ def test_rounds_cover_every_unit_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_few_members_stand_for_many_images(monkeypatch: pytest.MonkeyPatch) -> None:
     world = random_world(images=9, units=3)
-    monkeypatch.setattr(null, "_MEMBERS", 4)
+    monkeypatch.setattr(null, "_SAMPLED", 4)
     few, permutation_null = shuffled(world, 4, 0)
     assert permutation_null.permutations.shape == (5, 4)
     assert few.best.shape == (5, 1, 3) and (few.best > 0).any()

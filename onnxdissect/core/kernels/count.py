@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
+from onnxdissect.core.kernels.arguments import annotation_arrays, grid_table, map_arrays, table_of
+from onnxdissect.core.kernels.map_buffer import (
+    clear_map,
+    exceeds,
+    load_map,
+    lowest_thresholds,
+    map_buffer,
+    maps_of,
+)
+from onnxdissect.core.kernels.mask_walk import walk_mask
 from onnxdissect.core.per_image_counts import MaskCounts
 from onnxdissect.core.sparse_maps import Annotations, Counts, SparseMaps
 from onnxdissect.core.upsampling import InterpolationTable
 
-__all__ = ["count", "exceeds", "lerp"]
+__all__ = ["count"]
+
+
+class CountArrays(NamedTuple):
+    """Arrays of `onnxdissect.core.sparse_maps.Counts`, added to in place."""
+
+    intersection: NDArray[Any]
+    activation: NDArray[Any]
+    overlap: NDArray[Any]
+    total: NDArray[Any]
+    top_masks: NDArray[Any]
 
 
 def count(
@@ -56,49 +79,22 @@ def count(
         By image and then by unit; None unless asked for.
     """
     if sparse_maps.starts.shape != (sparse_maps.units.size + 1,):
-        raise ValueError("records and starts disagree")
+        raise ValueError("units and starts disagree")
     if sparse_maps.image_starts.shape != (len(annotations) + 1,):
-        raise ValueError(
-            f"records of {sparse_maps.image_starts.size - 1} images, {len(annotations)} annotated"
-        )
+        raise ValueError(f"maps of {sparse_maps.image_starts.size - 1} images, {len(annotations)} annotated")
     first, last, _ = units.indices(thresholds.shape[1])
     kept = _count(
-        first,
-        last,
-        (
-            sparse_maps.image_starts,
-            sparse_maps.units,
-            sparse_maps.starts,
-            sparse_maps.cells,
-            sparse_maps.values,
-        ),
+        (first, last),
+        map_arrays(sparse_maps),
         sparse_maps.shape,
-        (
-            annotations.label_sets,
-            annotations.pixel_starts,
-            annotations.grid_of,
-            annotations.parts,
-            annotations.part_starts,
-            annotations.label_set_starts,
-            annotations.image_labels,
-            annotations.image_label_starts,
-            annotations.has_category,
-        ),
+        annotation_arrays(annotations),
         start,
         top_images,
         thresholds,
-        (
-            sampling.grids,
-            sampling.row_low,
-            sampling.row_high,
-            sampling.row_weight,
-            sampling.row_spans,
-            sampling.column_high,
-            sampling.column_weight,
-            sampling.spans,
-        ),
+        sampling.grids,
+        grid_table(sampling),
         category_of,
-        (
+        CountArrays(
             counts.intersection,
             counts.activation,
             counts.activation_overlap,
@@ -112,43 +108,25 @@ def count(
 
 @njit(cache=True, nogil=True)
 def _count(
-    first,
-    last,
-    sparse_maps,
+    share,
+    maps,
     shape,
     annotations,
     start,
     top_images,
     thresholds,
-    sampling,
+    grids,
+    table,
     category_of,
     counts,
     keep,
 ):
-    image_starts, units, starts, cells, values = sparse_maps
-    (
-        label_sets,
-        pixel_starts,
-        grid_of,
-        parts,
-        part_starts,
-        label_set_starts,
-        image_labels,
-        image_label_starts,
-        has_category,
-    ) = annotations
-    grids, row_low, row_high, row_weight, row_spans, column_high, column_weight, spans = sampling
-    intersection, activation, overlap, total, masks = counts
-    h, w = shape
-    missing = np.float32(-np.inf)
-    grid = np.full((h, w), missing, np.float32)
-    # Of the cells of a row above the lowest threshold: the largest, the first and the last. If there is none,
-    # the last comes before the first.
-    row_max = np.full(h, missing, np.float32)
-    first_hot = np.full(h, w, np.int64)
-    last_hot = np.full(h, -1, np.int64)
-    line = np.empty(w, np.float32)
-    most = np.max(np.diff(label_set_starts))
+    first, last = share
+    has_category = annotations.has_category
+    parts = annotations.parts
+    buffer = map_buffer(shape[0], shape[1])
+    points = np.empty(np.max(grids[:, 0] * grids[:, 1]), np.int32)
+    most = np.max(np.diff(annotations.label_set_starts))
     seen = np.zeros(most, np.int64)
     touched = np.empty(most, np.int64)
     hit = np.zeros(has_category.shape[1], np.bool_)
@@ -158,66 +136,43 @@ def _count(
     met_bits = np.zeros((heads.shape[0], (has_category.shape[1] + 7) // 8), np.uint8)
     kept = 0
     used = 0
-    got = np.zeros(intersection.shape[2], np.int64)
-    lowest = thresholds[0].copy()
-    for q in range(1, thresholds.shape[0]):
-        lowest = np.minimum(lowest, thresholds[q])
-    for image in range(image_starts.shape[0] - 1):
-        g = grid_of[image]
-        sh = grids[g, 0]
-        sw = grids[g, 1]
-        labels = label_sets[pixel_starts[image] : pixel_starts[image + 1]].reshape(sh, sw)
-        part_of = part_starts[label_set_starts[image] :]
-        here = units[image_starts[image] : image_starts[image + 1]]
-        begin = image_starts[image] + np.searchsorted(here, first)
-        end = image_starts[image] + np.searchsorted(here, last)
+    got = np.zeros(counts.intersection.shape[2], np.int64)
+    lowest = lowest_thresholds(thresholds)
+    for image in range(maps.image_starts.shape[0] - 1):
+        g = annotations.grid_of[image]
+        width = grids[g, 1]
+        grid = table_of(table, g)
+        labels = annotations.label_sets[annotations.pixel_starts[image] : annotations.pixel_starts[image + 1]]
+        part_of = annotations.part_starts[annotations.label_set_starts[image] :]
+        covering = annotations.image_labels[
+            annotations.image_label_starts[image] : annotations.image_label_starts[image + 1]
+        ]
+        begin, end = maps_of(maps, image, first, last)
         for record in range(begin, end):
-            unit = units[record]
+            unit = maps.units[record]
             # The bounds were lower when the map was kept: many end here.
-            if not exceeds(values[starts[record] : starts[record + 1]], lowest[unit]):
+            if not exceeds(maps.values[maps.starts[record] : maps.starts[record + 1]], lowest[unit]):
                 continue
-            map_max = missing
-            top = h
-            bottom = -1
-            i = 0
-            for at in range(starts[record], starts[record + 1]):
-                while cells[at] >= (i + 1) * w:
-                    i += 1
-                j = cells[at] - i * w
-                grid[i, j] = values[at]
-                if values[at] > lowest[unit]:
-                    row_max[i] = max(row_max[i], values[at])
-                    first_hot[i] = min(first_hot[i], j)
-                    last_hot[i] = j
-                    map_max = max(map_max, values[at])
-                    top = min(top, i)
-                    bottom = i
+            rows, highest = load_map(maps, record, lowest[unit], buffer)
             rank = -1
             for place in range(top_images.shape[1]):
                 if top_images[unit, place] == start + image:
                     rank = place
             for q in range(thresholds.shape[0]):
-                threshold = thresholds[q, unit]
-                if map_max <= threshold:
+                if highest <= thresholds[q, unit]:
                     continue
-                area, met = _count_mask(
-                    grid,
-                    (top, bottom),
-                    row_max,
-                    first_hot,
-                    last_hot,
-                    line,
-                    threshold,
-                    (row_low[g], row_high[g], row_weight[g], row_spans[g]),
-                    (column_high[g], column_weight[g], spans[g]),
-                    labels,
-                    seen,
-                    touched,
-                    masks[q, unit],
-                    rank,
-                )
+                area = walk_mask(buffer, rows, thresholds[q, unit], grid, width, points)
                 if area == 0:
                     continue
+                met = 0
+                for at in range(area):
+                    label = labels[points[at]]
+                    if seen[label] == 0:
+                        touched[met] = label
+                        met += 1
+                    seen[label] += 1
+                if rank >= 0:
+                    _draw(points[:area], counts.top_masks[q, unit, rank])
                 if keep:
                     # No mask meets more concepts than there are.
                     found = _grown(found, used + got.shape[0])
@@ -231,7 +186,7 @@ def _count(
                     label_set = touched[m]
                     for part in range(part_of[label_set], part_of[label_set + 1]):
                         concept = parts[part]
-                        intersection[q, unit, concept] += seen[label_set]
+                        counts.intersection[q, unit, concept] += seen[label_set]
                         hit[category_of[concept]] = True
                         if keep:
                             if got[concept] == 0:
@@ -239,14 +194,14 @@ def _count(
                                 used += 1
                             got[concept] += seen[label_set]
                     seen[label_set] = 0
-                for c in range(image_label_starts[image], image_label_starts[image + 1]):
-                    intersection[q, unit, image_labels[c]] += area
-                    hit[category_of[image_labels[c]]] = True
+                for concept in covering:
+                    counts.intersection[q, unit, concept] += area
+                    hit[category_of[concept]] = True
                     if keep:
-                        if got[image_labels[c]] == 0:
-                            found[used, 0] = image_labels[c]
+                        if got[concept] == 0:
+                            found[used, 0] = concept
                             used += 1
-                        got[image_labels[c]] += area
+                        got[concept] += area
                 if keep:
                     for at in range(first_used, used):
                         found[at, 1] = got[found[at, 0]]
@@ -256,89 +211,22 @@ def _count(
                         if hit[category]:
                             met_bits[kept, category >> 3] |= np.uint8(128 >> (category & 7))
                     kept += 1
-                total[q, unit] += area
+                counts.total[q, unit] += area
                 for category in range(has_category.shape[1]):
                     if has_category[image, category]:
-                        activation[q, unit, category] += area
+                        counts.activation[q, unit, category] += area
                     if hit[category]:
-                        overlap[q, unit, category] += area
+                        counts.overlap[q, unit, category] += area
                         hit[category] = False
-            flat = grid.reshape(h * w)
-            for at in range(starts[record], starts[record + 1]):
-                flat[cells[at]] = missing
-            row_max[top : bottom + 1] = missing
-            first_hot[top : bottom + 1] = w
-            last_hot[top : bottom + 1] = -1
+            clear_map(maps, record, rows, buffer)
     return heads[:kept].copy(), met_bits[:kept].copy(), found[:used].copy()
 
 
 @njit(cache=True, nogil=True)
-def _count_mask(
-    grid,
-    hot_rows,
-    row_max,
-    first_hot,
-    last_hot,
-    line,
-    threshold,
-    rows,
-    columns,
-    labels,
-    seen,
-    touched,
-    masks,
-    rank,
-):
-    """Walk one mask by row, by cell, by pixel; return its area and how many label sets it met."""
-    low, high, row_weight, row_spans = rows
-    top, bottom = hot_rows
-    column_high, column_weight, spans = columns
-    sw = labels.shape[1]
-    w = grid.shape[1]
-    missing = np.float32(-np.inf)
-    area = 0
-    met = 0
-    # Labels lie between a hot row and its neighbours.
-    for r in range(row_spans[max(top - 1, 0)], row_spans[bottom + 1]):
-        above = low[r]
-        below = high[r]
-        if row_max[above] <= threshold and row_max[below] <= threshold:
-            continue
-        weight = row_weight[r]
-        line_max = missing
-        # Labels lie between a hot cell and its neighbours; further away none can be above.
-        begin = max(min(first_hot[above], first_hot[below]) - 1, 0)
-        end = min(max(last_hot[above], last_hot[below]) + 2, w)
-        for j in range(begin, end):
-            a = grid[above, j]
-            b = grid[below, j]
-            # A cell that was not kept has no hot neighbour, so what depends on it is never above.
-            if a == missing or b == missing:
-                line[j] = missing
-            else:
-                line[j] = lerp(a, b, weight)
-                line_max = max(line_max, line[j])
-        if line_max <= threshold:
-            continue
-        if end < w:
-            line[end] = missing
-        for j in range(begin, end):
-            a = line[j]
-            b = line[column_high[j]]
-            if a <= threshold and b <= threshold:
-                continue
-            for c in range(spans[j], spans[j + 1]):
-                if lerp(a, b, column_weight[c]) > threshold:
-                    area += 1
-                    label = labels[r, c]
-                    if seen[label] == 0:
-                        touched[met] = label
-                        met += 1
-                    seen[label] += 1
-                    if rank >= 0:
-                        bit = r * sw + c
-                        masks[rank, bit >> 3] |= np.uint8(128 >> (bit & 7))
-    return area, met
+def _draw(points, bits):
+    """Set the bits of a mask's pixels, the first in the highest bit of the first byte."""
+    for point in points:
+        bits[point >> 3] |= np.uint8(128 >> (point & 7))
 
 
 @njit(cache=True, nogil=True)
@@ -349,27 +237,3 @@ def _grown(array, rows):
     larger = np.zeros((max(rows, 2 * array.shape[0]), array.shape[1]), array.dtype)
     larger[: array.shape[0]] = array
     return larger
-
-
-@njit(cache=True, nogil=True)
-def exceeds(values, bound):
-    """Whether any value exceeds a bound; by stretches, which vectorise."""
-    for start in range(0, values.shape[0], 64):
-        hot = 0
-        for value in values[start : start + 64]:
-            hot += value > bound
-        if hot:
-            return True
-    return False
-
-
-@njit(cache=True, nogil=True, inline="always")
-def lerp(a, b, weight):
-    """Interpolate between two float32, never beyond either.
-
-    Rounding can lift the sum an ulp above both. Held between them, a map whose cells do not exceed a
-    threshold provably has an empty mask, which is what allows whole maps, rows and cells to be skipped
-    without changing a single count.
-    """
-    value = a * (np.float32(1.0) - weight) + b * weight
-    return max(min(value, max(a, b)), min(a, b))

@@ -2,22 +2,64 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from onnxdissect.core.kernels.count import exceeds, lerp
+from onnxdissect.core.kernels.arguments import grid_table, map_arrays
 from onnxdissect.core.kernels.label_sample import SIDE
+from onnxdissect.core.kernels.map_buffer import (
+    clear_map,
+    exceeds,
+    load_map,
+    lowest_thresholds,
+    map_buffer,
+    maps_of,
+)
+from onnxdissect.core.kernels.mask_walk import walk_mask
 from onnxdissect.core.per_image_counts import LabelSample
 from onnxdissect.core.sparse_maps import SparseMaps
 from onnxdissect.core.upsampling import InterpolationTable
 
-__all__ = ["CELLS", "best_scores", "label_cells", "label_points", "shuffle"]
+__all__ = ["CELLS", "ShuffledCounts", "best_scores", "label_cells", "label_points", "shuffle"]
 
 CELLS = 7
 """Rows and columns of the cells by which the spread of an overlap is judged."""
 
 _CELL = SIDE // CELLS
+
+
+class ShuffledCounts(NamedTuple):
+    """What some units of a layer meet in every shuffle; added to in place.
+
+    Attributes
+    ----------
+    intersection : ndarray of int32, shape (Q, units, shuffles, C)
+        Points of the masks that hold each concept.
+    activation : ndarray of int32, shape (Q, units, shuffles, G)
+        Points of the masks given an annotation that holds the category.
+    points : ndarray of int64, shape (Q, units, points)
+        Masks that hold each sample point.
+    cells : ndarray of int64, shape (Q, units, cells, cells)
+        Over the masks, the product of their points in two cells.
+    """
+
+    intersection: NDArray[np.int32]
+    activation: NDArray[np.int32]
+    points: NDArray[np.int64]
+    cells: NDArray[np.int64]
+
+
+class LabelSampleArrays(NamedTuple):
+    """Arrays of `onnxdissect.core.per_image_counts.LabelSample`."""
+
+    labels: NDArray[Any]
+    label_set_starts: NDArray[Any]
+    part_starts: NDArray[Any]
+    parts: NDArray[Any]
+    has_category: NDArray[Any]
 
 
 def shuffle(
@@ -28,10 +70,7 @@ def shuffle(
     label_sample: LabelSample,
     thresholds: NDArray[np.float32],
     sampling: InterpolationTable,
-    intersection: NDArray[np.int32],
-    activation: NDArray[np.int32],
-    points: NDArray[np.int64],
-    cells: NDArray[np.int64],
+    counts: ShuffledCounts,
     units: slice,
 ) -> None:
     """Add the masks of one layer in one chunk of images to the counts of every shuffle.
@@ -55,38 +94,24 @@ def shuffle(
         T_k per quantile.
     sampling : InterpolationTable
         From the layer's cells to the sample points.
-    intersection : ndarray of int32, shape (Q, units, shuffles, C)
-        Points of the masks that hold each concept; added to in place.
-    activation : ndarray of int32, shape (Q, units, shuffles, G)
-        Points of the masks given an annotation that carries the category; added to in place.
-    points : ndarray of int64, shape (Q, units, points)
-        Masks that hold each point of the sample grid; added to in place.
-    cells : ndarray of int64, shape (Q, units, cells, cells)
-        Over the masks, the product of their points in two cells; added to in place.
+    counts : ShuffledCounts
+        Added to in place.
     units : slice
         Only these units.
     """
     first, last, _ = units.indices(thresholds.shape[1])
-    if intersection.shape[1] != last - first or intersection.shape[2] != permutations.shape[0]:
+    if counts.intersection.shape[1] != last - first or counts.intersection.shape[2] != permutations.shape[0]:
         raise ValueError("counts and units disagree")
     if sparse_maps.image_starts.shape != (sampled.size + 1,):
         raise ValueError("sparse maps and sampled images disagree")
-    most = int(np.diff(label_sample.label_set_starts).max(initial=1))
     _permute(
-        first,
-        last,
-        (
-            sparse_maps.image_starts,
-            sparse_maps.units,
-            sparse_maps.starts,
-            sparse_maps.cells,
-            sparse_maps.values,
-        ),
+        (first, last),
+        map_arrays(sparse_maps),
         sparse_maps.shape,
         sampled,
         permutations,
         shifts,
-        (
+        LabelSampleArrays(
             label_sample.labels,
             label_sample.label_set_starts,
             label_sample.part_starts,
@@ -94,20 +119,8 @@ def shuffle(
             label_sample.has_category,
         ),
         thresholds,
-        (
-            sampling.row_low[0],
-            sampling.row_high[0],
-            sampling.row_weight[0],
-            sampling.row_spans[0],
-            sampling.column_high[0],
-            sampling.column_weight[0],
-            sampling.spans[0],
-        ),
-        np.zeros(most, np.int32),
-        intersection,
-        activation,
-        points,
-        cells,
+        grid_table(sampling, 0),
+        counts,
     )
 
 
@@ -197,76 +210,43 @@ def best_scores(
 
 
 @njit(cache=True, nogil=True)
-def _permute(
-    first,
-    last,
-    sparse_maps,
-    shape,
-    sampled,
-    permutations,
-    shifts,
-    label_sample,
-    thresholds,
-    sampling,
-    seen,
-    intersection,
-    activation,
-    held,
-    cells_of,
-):
-    image_starts, units, starts, cells, values = sparse_maps
-    labels, label_set_starts, part_starts, parts, has_category = label_sample
-    row_spans = sampling[3]
-    h, w = shape
-    missing = np.float32(-np.inf)
-    grid = np.full((h, w), missing, np.float32)
-    row_max = np.full(h, missing, np.float32)
-    first_hot = np.full(h, w, np.int64)
-    last_hot = np.full(h, -1, np.int64)
-    line = np.empty(w, np.float32)
-    points = np.empty(labels.shape[1], np.int32)
+def _permute(share, maps, shape, sampled, permutations, shifts, labels, thresholds, table, counts):
+    first, last = share
+    has_category = labels.has_category
+    buffer = map_buffer(shape[0], shape[1])
+    points = np.empty(labels.labels.shape[1], np.int32)
+    seen = np.zeros(max(1, np.max(np.diff(labels.label_set_starts))), np.int32)
     touched = np.empty(seen.shape[0], np.int32)
-    in_cell = np.zeros(cells_of.shape[2], np.int64)
-    cells_met = np.empty(cells_of.shape[2], np.int64)
+    in_cell = np.zeros(counts.cells.shape[2], np.int64)
+    cells_met = np.empty(counts.cells.shape[2], np.int64)
     row = permutations.shape[1]
-    lowest = thresholds[0].copy()
-    for q in range(1, thresholds.shape[0]):
-        lowest = np.minimum(lowest, thresholds[q])
+    lowest = lowest_thresholds(thresholds)
     for image in range(sampled.shape[0]):
         if sampled[image] < 0:
             continue
-        here = units[image_starts[image] : image_starts[image + 1]]
-        begin = image_starts[image] + np.searchsorted(here, first)
-        end = image_starts[image] + np.searchsorted(here, last)
+        begin, end = maps_of(maps, image, first, last)
         for record in range(begin, end):
-            unit = units[record]
-            if not exceeds(values[starts[record] : starts[record + 1]], lowest[unit]):
+            unit = maps.units[record]
+            if not exceeds(maps.values[maps.starts[record] : maps.starts[record + 1]], lowest[unit]):
                 continue
-            top = h
-            bottom = -1
-            i = 0
-            for at in range(starts[record], starts[record + 1]):
-                while cells[at] >= (i + 1) * w:
-                    i += 1
-                j = cells[at] - i * w
-                grid[i, j] = values[at]
-                if values[at] > lowest[unit]:
-                    row_max[i] = max(row_max[i], values[at])
-                    first_hot[i] = min(first_hot[i], j)
-                    last_hot[i] = j
-                    top = min(top, i)
-                    bottom = i
-            rows = (row_spans[max(top - 1, 0)], row_spans[bottom + 1])
+            rows, highest = load_map(maps, record, lowest[unit], buffer)
             for q in range(thresholds.shape[0]):
-                area = _trace(
-                    grid, rows, row_max, first_hot, last_hot, line, thresholds[q, unit], sampling, points
-                )
+                if highest <= thresholds[q, unit]:
+                    continue
+                area = walk_mask(buffer, rows, thresholds[q, unit], table, SIDE, points)
                 if area == 0:
                     continue
-                _spread(points, area, held[q, unit - first], cells_of[q, unit - first], in_cell, cells_met)
+                _spread(
+                    points,
+                    area,
+                    counts.points[q, unit - first],
+                    counts.cells[q, unit - first],
+                    in_cell,
+                    cells_met,
+                )
                 for p in range(permutations.shape[0]):
                     partner = permutations[p, (sampled[image] + shifts[p, unit]) % row]
-                    plane = labels[partner]
+                    plane = labels.labels[partner]
                     met = 0
                     for at in range(area):
                         label_set = plane[points[at]]
@@ -274,55 +254,16 @@ def _permute(
                             touched[met] = label_set
                             met += 1
                         seen[label_set] += 1
-                    counts = intersection[q, unit - first, p]
+                    intersection = counts.intersection[q, unit - first, p]
                     for m in range(met):
-                        label_set = label_set_starts[partner] + touched[m]
-                        for part in range(part_starts[label_set], part_starts[label_set + 1]):
-                            counts[parts[part]] += seen[touched[m]]
+                        label_set = labels.label_set_starts[partner] + touched[m]
+                        for part in range(labels.part_starts[label_set], labels.part_starts[label_set + 1]):
+                            intersection[labels.parts[part]] += seen[touched[m]]
                         seen[touched[m]] = 0
                     for category in range(has_category.shape[1]):
                         if has_category[partner, category]:
-                            activation[q, unit - first, p, category] += area
-            flat = grid.reshape(h * w)
-            for at in range(starts[record], starts[record + 1]):
-                flat[cells[at]] = missing
-            row_max[top : bottom + 1] = missing
-            first_hot[top : bottom + 1] = w
-            last_hot[top : bottom + 1] = -1
-
-
-@njit(cache=True, nogil=True)
-def _trace(grid, rows, row_max, first_hot, last_hot, line, threshold, sampling, points):
-    """List the points of a mask; the walk is that of the counts."""
-    low, high, row_weight, _, column_high, column_weight, spans = sampling
-    w = grid.shape[1]
-    side = column_weight.shape[0]
-    missing = np.float32(-np.inf)
-    area = 0
-    for r in range(rows[0], rows[1]):
-        above = low[r]
-        below = high[r]
-        if row_max[above] <= threshold and row_max[below] <= threshold:
-            continue
-        weight = row_weight[r]
-        begin = max(min(first_hot[above], first_hot[below]) - 1, 0)
-        end = min(max(last_hot[above], last_hot[below]) + 2, w)
-        for j in range(begin, end):
-            a = grid[above, j]
-            b = grid[below, j]
-            line[j] = missing if a == missing or b == missing else lerp(a, b, weight)
-        if end < w:
-            line[end] = missing
-        for j in range(begin, end):
-            a = line[j]
-            b = line[column_high[j]]
-            if a <= threshold and b <= threshold:
-                continue
-            for c in range(spans[j], spans[j + 1]):
-                if lerp(a, b, column_weight[c]) > threshold:
-                    points[area] = r * side + c
-                    area += 1
-    return area
+                            counts.activation[q, unit - first, p, category] += area
+            clear_map(maps, record, rows, buffer)
 
 
 @njit(cache=True, nogil=True)
