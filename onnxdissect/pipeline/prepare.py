@@ -107,7 +107,7 @@ def prepare(request: Request, notify: Callable[[str], None]) -> Prepared:
         request.options.method.layer_upsample,
     )
     plan = _plan(request, places, block_size(batch_size, len(dataset), workers))
-    coverage = measure_coverage(network)
+    coverage = measure_coverage(network.listing)
     asked_size = request.options.reading.image_size
     warnings = [
         *coverage_warnings(coverage, network.listing),

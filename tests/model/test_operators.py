@@ -10,34 +10,25 @@ import onnx_ir as ir
 import pytest
 from numpy.typing import NDArray
 from onnx import helper
-from support.models import Builder, images, run_whole, save
+from support.models import Builder, images, run_whole
+from support.token_networks import (
+    EMBEDDING,
+    LENGTH,
+    LOOKING,
+    PLACED,
+    PROJECTIONS,
+    WIDTH,
+    check_tokens,
+    load,
+    named,
+    tokens,
+)
 
-from onnxdissect.model import Layer, Network, ReceptiveField, load_network, open_session
+from onnxdissect.model import ReceptiveField, open_session
 from onnxdissect.model.layers.macs import multiply_accumulates
 from onnxdissect.model.layers.records import ImageInput
 from onnxdissect.model.layout.axes import follow_axes
 from onnxdissect.model.reading.shape_probe import Probe
-
-MICROSOFT = [("com.microsoft", 1)]
-LENGTH, WIDTH = 16, 16
-PLACED = ReceptiveField((3.5, 3.5), (8.0, 8.0), None)
-EMBEDDING = LENGTH * 3 * 64 * WIDTH
-
-
-def load(b: Builder, *outputs: str, folder: Path) -> Network:
-    return load_network(save(b.model(*outputs, domains=MICROSOFT), folder / "model.onnx"))
-
-
-def named(network: Network, name: str) -> Layer:
-    (layer,) = network.select([name])
-    return layer
-
-
-def tokens(opset: int = 17, units: int = WIDTH) -> tuple[Builder, str]:
-    """Sixteen patches of eight by eight pixels, as (N, T, C)."""
-    b = Builder(("N", 3, 32, 32), opset=opset)
-    x = b.conv("image", units, 8, stride=8, pads=(0, 0, 0, 0))
-    return b, b.node("Transpose", b.node("Reshape", x, b.constant([0, 0, -1], np.int64)), perm=[0, 2, 1])
 
 
 def projected(b: Builder, x: str, units: int, width: int = WIDTH) -> str:
@@ -50,21 +41,7 @@ def heads(b: Builder, x: str, count: int) -> str:
     )
 
 
-def check_tokens(network: Network, name: str, units: int, macs: int) -> None:
-    layer = named(network, name)
-    assert (layer.layout, layer.units, layer.grid) == ("NTC", units, (4, 4))
-    assert layer.receptive_field == PLACED
-    assert layer.macs == EMBEDDING + macs
-    batch = images(network, 2)
-    (expected,) = run_whole(network.path, [name], batch)
-    (maps,) = open_session(network, [layer], verify=batch)(batch)
-    np.testing.assert_allclose(maps, expected.transpose(0, 2, 1).reshape(2, units, 4, 4), atol=1e-4)
-
-
 # ------------------------------------------------------------------------------------------ attention
-
-PROJECTIONS = 3 * LENGTH * WIDTH * WIDTH
-LOOKING = 2 * LENGTH * LENGTH * WIDTH
 
 
 @pytest.mark.parametrize("kind", ["onnx, in a row", "onnx, heads", "multi-head", "multi-head, keys turned"])

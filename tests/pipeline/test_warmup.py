@@ -2,45 +2,29 @@
 
 from __future__ import annotations
 
-import importlib
 import os
-import pkgutil
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
 import pytest
-from numba.core.dispatcher import Dispatcher
 from support.small_runs import Convolution, broden, network
 
-import onnxdissect.core.kernels
 from onnxdissect.pipeline.warmup import kernels_warming
-
-
-def compiled() -> dict[str, int]:
-    """How many versions of each kernel this process has."""
-    found = {}
-    for module in pkgutil.iter_modules(onnxdissect.core.kernels.__path__):
-        home = importlib.import_module(f"onnxdissect.core.kernels.{module.name}")
-        for name, value in vars(home).items():
-            if isinstance(value, Dispatcher):
-                found[f"{module.name}.{name}"] = len(value.signatures)
-    return found
-
 
 SCRIPT = """
 import sys
-import test_warmup
-from onnxdissect.core import warmup
+from onnxdissect.pipeline import warmup
+from support.compiled import compiled
 from support.small_runs import dissect
 from threading import Event
 from pathlib import Path
 
 warmup._warm(print, Event())
-before = test_warmup.compiled()
+before = compiled()
 dissect(Path(sys.argv[1]), quantiles=[0.1, 0.01], workers=2)
-after = test_warmup.compiled()
+after = compiled()
 print({name for name in after if after[name] != before[name]})
 """
 
@@ -56,7 +40,7 @@ def test_a_run_compiles_nothing_that_was_not_compiled_ahead(tmp_path: Path) -> N
 MESSAGES = """
 import sys
 from threading import Event
-from onnxdissect.core import warmup
+from onnxdissect.pipeline import warmup
 
 warmup._warm(print, Event())
 """

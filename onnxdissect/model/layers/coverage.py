@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-import onnx_ir as ir
+from onnxdissect.model.layers.listing import Listing
 
-from onnxdissect.model.graph import name_of
-from onnxdissect.model.operators import SPATIAL
-from onnxdissect.model.reading.shape_probe import Probe
-
-if TYPE_CHECKING:
-    from onnxdissect.model.network import Network
-
-__all__ = ["Coverage", "count_open", "lost_values", "measure_coverage"]
-
-_FLOATS = ("float32", "float16", "float64")
+__all__ = ["Coverage", "measure_coverage"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,95 +41,18 @@ class Coverage:
     severed_values: int = 0
 
 
-def lost_values(graph: ir.Graph, axes: Mapping[str, str], probe: Probe) -> dict[str, str]:
-    """For each value whose axes are not all known the operator that first mixed them.
-
-    Parameters
-    ----------
-    graph : onnx_ir.Graph
-        The graph.
-    axes : mapping of str to str
-        What the axes of its values mean.
-    probe : Probe
-        Types of its values.
-
-    Returns
-    -------
-    dict of str to str
-        Operator type by value name, in topological order.
-    """
-    lost: dict[str, str] = {}
-    for node in graph:
-        for value in node.outputs:
-            name = name_of(value)
-            # sizes that a graph computes, and weights that it hands on, are no activations to lose
-            if not name or probe.dtypes.get(name) not in _FLOATS:
-                continue
-            if set(axes.get(name, "?")) - set("NCHWT"):
-                before = (lost[name_of(v)] for v in node.inputs if v is not None and v.name in lost)
-                lost[name] = next(before, node.op_type)
-    return lost
-
-
-def count_open(graph: ir.Graph, axes: Mapping[str, str], probe: Probe) -> tuple[int, int, str, str, int]:
-    """Count the activations whose axes are left open.
-
-    Parameters
-    ----------
-    graph : onnx_ir.Graph
-        The graph.
-    axes : mapping of str to str
-        What the axes of its values mean.
-    probe : Probe
-        Shapes and types of its values.
-
-    Returns
-    -------
-    (int, int, str, str, int)
-        `open_values`, `values`, `culprit`, `first_open` and `severed_values` of `Coverage`.
-    """
-    lost = lost_values(graph, axes, probe)
-    computed = {name_of(value) for node in graph for value in node.outputs}
-    values = [
-        name
-        for name, shape in probe.shapes.items()
-        if name in computed and len(shape) > 1 and probe.dtypes.get(name) in _FLOATS
-    ]
-    left = [name for name in lost if len(probe.shapes.get(name, ())) > 1]
-    counts: dict[str, int] = {}
-    for name in left:
-        counts[lost[name]] = counts.get(lost[name], 0) + 1
-    culprit = max(counts, key=counts.__getitem__, default="")
-    first = next((name for name in left if lost[name] == culprit), "")
-    severed = _severed(graph, lost)
-    return len(left), len(values), culprit, first, sum(name in severed for name in left)
-
-
-def _severed(graph: ir.Graph, lost: Mapping[str, str]) -> set[str]:
-    """Open values that lead, through open values alone, into an operator that says its axes anew."""
-    severed: set[str] = set()
-    for node in reversed(graph):
-        outputs = [name_of(value) for value in node.outputs]
-        anew = node.op_type in SPATIAL and outputs[0] not in lost
-        if anew or not severed.isdisjoint(outputs):
-            operands = node.inputs[:1] if anew else node.inputs
-            severed.update(name_of(value) for value in operands if value is not None and value.name in lost)
-    return severed
-
-
-def measure_coverage(network: Network) -> Coverage:
+def measure_coverage(listing: Listing) -> Coverage:
     """Tell how much of a network was understood.
 
     Parameters
     ----------
-    network : Network
-        The network.
+    listing : Listing
+        Its layers, and what was left open.
 
     Returns
     -------
     Coverage
     """
-    listing = network.listing
     # dense units at the end stand behind everything, however little of the maps was found
     maps = [layer for layer in listing.layers if len(layer.shape) > 2] or listing.layers
     share = max((layer.share for layer in maps), default=0.0)

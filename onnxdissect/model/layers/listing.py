@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from onnxdissect.model.graph import name_of
 from onnxdissect.model.layers.cost import Cost, follow_costs
-from onnxdissect.model.layers.coverage import count_open, lost_values
+from onnxdissect.model.layers.open_values import count_open, lost_values
 from onnxdissect.model.layers.records import LAYOUTS, ImageInput, Layer, make_alias, make_slug
 from onnxdissect.model.layers.unknown_operators import unknown_operators
 from onnxdissect.model.layers.unrolled import unrolled_steps

@@ -36,7 +36,7 @@ def test_everything_followed(tmp_path: Path) -> None:
 def test_the_operator_that_mixed_is_named(tmp_path: Path) -> None:
     mixing = "m = Reshape(r, rows)  s = Sigmoid(m)  b = Reshape(s, map)  y = Abs(b)"
     path = _network(tmp_path, mixing)
-    coverage = measure_coverage(load_network(path))
+    coverage = measure_coverage(load_network(path).listing)
     assert (coverage.open_values, coverage.values) == (4, 6)
     assert (coverage.culprit, coverage.first_open) == ("Reshape", "m")
     assert coverage.share == 1.0

@@ -28,14 +28,14 @@ from onnxdissect.model.layers.coverage_warnings import coverage_warnings, listin
 @pytest.mark.parametrize("make", [plain, residual, channels_last, quantised, inception, encoder_decoder])
 def test_networks_that_are_understood_are_silent(tmp_path: Path, make: object) -> None:
     network = load_network(save(make(), tmp_path / "m.onnx"))  # type: ignore[operator]
-    assert coverage_warnings(measure_coverage(network), network.listing) == []
+    assert coverage_warnings(measure_coverage(network.listing), network.listing) == []
     assert listing_warnings(network.listing) == []
 
 
 def test_exports_of_vision_transformers_are_silent() -> None:
     for name in ("pytorch_vit.onnx", "pytorch_vit_torchscript.onnx"):
         network = load_network(Path(__file__).parents[2] / "exports" / name)
-        assert coverage_warnings(measure_coverage(network), network.listing) == []
+        assert coverage_warnings(measure_coverage(network.listing), network.listing) == []
 
 
 def lost(tmp_path: Path, *, layers: bool = True) -> Path:
@@ -56,13 +56,13 @@ def lost(tmp_path: Path, *, layers: bool = True) -> Path:
 def test_the_open_values_are_counted_named_and_the_command_states_them(tmp_path: Path) -> None:
     path = lost(tmp_path)
     network = load_network(path)
-    coverage = measure_coverage(network)
+    coverage = measure_coverage(network.listing)
     (warning,) = coverage_warnings(coverage, network.listing)
     assert f"the layouts of {coverage.open_values} of {coverage.values} values are open, Reshape" in warning
     stated = re.search(r"--layout (\S+)=NCHW states it", warning)
     assert stated is not None
     again = load_network(path, layouts={stated[1]: "NCHW"})
-    assert coverage_warnings(measure_coverage(again), again.listing) == []
+    assert coverage_warnings(measure_coverage(again.listing), again.listing) == []
 
 
 def test_little_compute_is_said(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def post_processed(values: int) -> onnx.ModelProto:
 
 def test_decoding_boxes_is_no_loss(tmp_path: Path) -> None:
     network = load_network(save(post_processed(40), tmp_path / "boxes.onnx"))
-    coverage = measure_coverage(network)
+    coverage = measure_coverage(network.listing)
     assert 2 * coverage.open_values > coverage.values
     assert coverage.severed_values == 0
     assert coverage_warnings(coverage, network.listing) == []
@@ -107,7 +107,7 @@ def test_logits_do_not_stand_for_the_maps_before_them(tmp_path: Path) -> None:
     x = b.node("MatMul", x, b.weight((64, 5)), name="logits")
     network = load_network(save(b.model(x), tmp_path / "dense.onnx"))
     assert max(layer.share for layer in network.layers) == pytest.approx(1)
-    coverage = measure_coverage(network)
+    coverage = measure_coverage(network.listing)
     assert coverage.share < 0.2
     (warning,) = coverage_warnings(coverage, network.listing)
     assert "of its compute, and the layouts of" in warning
@@ -121,7 +121,7 @@ def test_products_on_chosen_regions_are_no_compute_of_maps(tmp_path: Path) -> No
     flat = b.node("Reshape", crops, b.constant((50, 196), "i8"))
     x = b.node("MatMul", flat, b.weight((196, 64)), name="regions")
     network = load_network(save(b.model(x), tmp_path / "regions.onnx"))
-    assert measure_coverage(network).share == 1.0
+    assert measure_coverage(network.listing).share == 1.0
 
 
 def test_without_any_layer_the_error_says_who_left_the_values_open(tmp_path: Path) -> None:
@@ -139,13 +139,13 @@ def test_operators_of_onnxruntime_that_are_not_followed_are_named(tmp_path: Path
     b.relu(b.conv(x, 4, name="c2"), "behind")
     path = save(b.model("behind", domains=[("com.microsoft", 1)]), tmp_path / "m.onnx")
     network = load_network(path)
-    warnings = coverage_warnings(measure_coverage(network), network.listing)
+    warnings = coverage_warnings(measure_coverage(network.listing), network.listing)
     assert warnings[0] == (
         "the operator com.microsoft::Inverse is not known, and leaves open what 'inverse' of shape "
         "[1, 4, 32, 32] is; if it holds maps, --layout inverse=NCHW states it"
     )
     again = load_network(path, layouts={"inverse": "NCHW"})
-    assert coverage_warnings(measure_coverage(again), again.listing) == []
+    assert coverage_warnings(measure_coverage(again.listing), again.listing) == []
 
 
 @pytest.mark.parametrize("way", ["Gather", "Slice", "Split"])

@@ -8,7 +8,7 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 from support.models import Builder, images, run_whole
-from test_model_operators import LENGTH, LOOKING, PROJECTIONS, WIDTH, check_tokens, load, named, tokens
+from support.token_networks import LENGTH, LOOKING, PROJECTIONS, WIDTH, check_tokens, load, named, tokens
 
 from onnxdissect.errors import LayerLayoutError
 from onnxdissect.model import ReceptiveField, open_session

@@ -10,22 +10,11 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from support.families import Model, chosen, depthwise, grow, up
 from support.models import Builder, save
 
 from onnxdissect.errors import LayerNotFoundError
 from onnxdissect.model import Network, load_network
-
-Model = onnx.ModelProto
-
-
-def grow(b: Builder, x: str, *others: str) -> str:
-    b.units[x] = sum(b.units[other] for other in others)
-    return x
-
-
-def depthwise(b: Builder, x: str, stride: int = 1) -> str:
-    y = b.conv(x, b.units[x], stride=stride, group=b.units[x])
-    return b.relu(y)
 
 
 def integer_conv(b: Builder, x: str, units: int, kernel: int = 3, stride: int = 1) -> str:
@@ -148,10 +137,6 @@ def backbone(b: Builder) -> list[str]:
         x = b.relu(b.conv(x, units), name=f"c{level}")
         levels.append(x)
     return levels
-
-
-def up(b: Builder, x: str, **options: Any) -> str:
-    return b.node("Resize", x, "", b.constant((1, 1, 2, 2), np.float32), mode="nearest", **options)
 
 
 def detector(lateral: bool = False) -> Model:
@@ -307,10 +292,6 @@ FAMILIES: dict[str, tuple[Callable[[], Model], list[str]]] = {
 @pytest.fixture
 def load(tmp_path: Path) -> Callable[[Model], Network]:
     return lambda model: load_network(save(model, tmp_path / "model.onnx"))
-
-
-def chosen(network: Network, selector: str) -> list[str]:
-    return [layer.name for layer in network.select([selector])]
 
 
 @pytest.mark.parametrize("family", FAMILIES)

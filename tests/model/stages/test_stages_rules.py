@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.families import Model, chosen, depthwise, grow, up
 from support.models import Builder, save
-from test_stages import Model, chosen, depthwise, grow, up
 
 from onnxdissect.model import load_network
 

@@ -37,7 +37,8 @@ class Equation:
         Parameters
         ----------
         known : mapping of int to str
-            For each operand that depends on the image the meaning of its axes, see `onnxdissect.model.layout.axes`.
+            For each operand that depends on the image the meaning of its axes, see
+            `onnxdissect.model.layout.axes`.
 
         Returns
         -------

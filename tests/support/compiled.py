@@ -1,0 +1,21 @@
+"""Which kernels a process has compiled."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+from numba.core.dispatcher import Dispatcher
+
+import onnxdissect.core.kernels
+
+
+def compiled() -> dict[str, int]:
+    """How many versions of each kernel this process has."""
+    found = {}
+    for module in pkgutil.iter_modules(onnxdissect.core.kernels.__path__):
+        home = importlib.import_module(f"onnxdissect.core.kernels.{module.name}")
+        for name, value in vars(home).items():
+            if isinstance(value, Dispatcher):
+                found[f"{module.name}.{name}"] = len(value.signatures)
+    return found
