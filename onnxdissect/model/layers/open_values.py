@@ -60,7 +60,8 @@ def count_open(graph: ir.Graph, axes: Mapping[str, str], probe: Probe) -> tuple[
     Returns
     -------
     (int, int, str, str, int)
-        `open_values`, `values`, `culprit`, `first_open` and `severed_values` of `onnxdissect.model.layers.coverage.Coverage`.
+        `open_values`, `values`, `culprit`, `first_open` and `severed_values` of
+        `onnxdissect.model.layers.coverage.Coverage`.
     """
     lost = lost_values(graph, axes, probe)
     computed = {name_of(value) for node in graph for value in node.outputs}

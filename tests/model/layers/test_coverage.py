@@ -28,7 +28,7 @@ def _network(tmp_path: Path, mixing: str) -> Path:
 
 
 def test_everything_followed(tmp_path: Path) -> None:
-    coverage = measure_coverage(load_network(_network(tmp_path, "y = Relu(r)")))
+    coverage = measure_coverage(load_network(_network(tmp_path, "y = Relu(r)")).listing)
     assert (coverage.share, coverage.open_values, coverage.values) == (1.0, 0, 3)
     assert (coverage.culprit, coverage.first_open) == ("", "")
 
