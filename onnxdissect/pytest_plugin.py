@@ -77,7 +77,7 @@ def assert_dissection(
     verdict = check_model(model, baseline, rules, data=data, options=options)
     if not verdict.passed:
         reasons = [
-            "\n  - ".join([f"{f.outcome}: {f.rule}: {f.place}: {f.message}", *f.per_image])
+            "\n  - ".join([f"{f.outcome}: {f.rule}: {f.place}: {f.message}", *f.evidence])
             for f in verdict.errors
         ]
         pytest.fail(printable("\n".join([verdict.headline, *reasons, *verdict.statements])), pytrace=False)

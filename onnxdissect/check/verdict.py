@@ -28,7 +28,7 @@ class Finding:
         The layer it is about; empty for the model as a whole.
     message : str
         The reason, in one sentence.
-    per_image : tuple of str
+    evidence : tuple of str
         Facts behind it, one line each.
     subject : str
         The concept or category it is about; empty for none.
@@ -39,7 +39,7 @@ class Finding:
     status: Status
     layer: str
     message: str
-    per_image: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
     subject: str = ""
 
     @property
@@ -58,7 +58,7 @@ class Finding:
     def text(self) -> str:
         """Layer, reason and evidence, on lines of their own."""
         place = f"{self.layer}: " if self.layer else ""
-        return "\n".join([place + self.message, *self.per_image])
+        return "\n".join([place + self.message, *self.evidence])
 
 
 @dataclass(frozen=True, slots=True)

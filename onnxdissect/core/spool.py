@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.core.arena import Arena
-from onnxdissect.core.kernels.encode import refilter
+from onnxdissect.core.kernels.refilter import refilter
 from onnxdissect.core.spool_files import Chunk, SpoolFiles
 
 __all__ = ["Chunk", "Spool"]

@@ -72,7 +72,7 @@ def test_names_are_text(checked: tuple[Verdict, Path], page: Page, tmp_path: Pat
     hostile = replace(
         verdict,
         model=NASTY,
-        findings=tuple(replace(f, layer=NASTY, message=NASTY, per_image=(NASTY,)) for f in verdict.findings),
+        findings=tuple(replace(f, layer=NASTY, message=NASTY, evidence=(NASTY,)) for f in verdict.findings),
         statements=(NASTY,),
         changed=(),
     )

@@ -204,7 +204,7 @@ def test_minima_and_named_concepts(run: Path) -> None:
     )
     verdict = Verdict("m", "b", *compare(one, one, config))
     assert failed(verdict) == {"detectors", "unique", "categories", "forbidden"}
-    assert all(finding.per_image for finding in verdict.errors if finding.rule in ("detectors", "forbidden"))
+    assert all(finding.evidence for finding in verdict.errors if finding.rule in ("detectors", "forbidden"))
     assert not failed(Verdict("m", "b", *compare(one, one, Config(required=(detected,)))))
     for impossible, reason in (
         (Config(required=("no such thing",)), "does not have"),
@@ -318,7 +318,7 @@ def test_a_value_that_is_no_layer_is_said_to_be_there(run: Path) -> None:
     comparison = make_comparison(one, replace(one, layers=()), Config(), {"relu6": "its layout is left open"})
     (found,) = (finding for finding in apply_rules(comparison) if finding.rule == "layers")
     assert "which is no layer" in found.message
-    assert "its layout is left open" in found.per_image
+    assert "its layout is left open" in found.evidence
 
 
 def test_a_candidate_that_takes_bytes_is_given_bytes(run: Path, baseline: Path, tmp_path: Path) -> None:

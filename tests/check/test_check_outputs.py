@@ -120,7 +120,7 @@ def test_sarif_alerts_outlive_their_figures() -> None:
         results = json.loads(sarif(verdict))["runs"][0]["results"]
         return [result["partialFingerprints"]["primaryLocationLineHash"] for result in results]
 
-    changed = tuple(replace(f, message="other", per_image=("figures",)) for f in FAILED.findings)
+    changed = tuple(replace(f, message="other", evidence=("figures",)) for f in FAILED.findings)
     assert prints(replace(FAILED, findings=changed)) == prints(FAILED)
     assert len(set(prints(FAILED))) == 5
 

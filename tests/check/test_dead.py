@@ -100,7 +100,7 @@ def test_what_is_dead_depends_on_the_kind_of_layer(
     assert found.status == status
     assert message in found.message
     if status == "failed":
-        assert found.per_image == ("units 0",)
+        assert found.evidence == ("units 0",)
 
 
 def test_without_samples_a_layer_that_may_be_negative_is_not_tested(tmp_path: Path, data: Path) -> None:

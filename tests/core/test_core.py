@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from support.drawn_counts import COUNTS, Quiet, World, annotate, worlds
 
 from onnxdissect.core.arena import Arena
-from onnxdissect.core.kernels.encode import SparseEncoder, refilter
+from onnxdissect.core.kernels.encode import SparseEncoder
 from onnxdissect.core.kernels.rank import bin_edges, order
+from onnxdissect.core.kernels.refilter import refilter
 from onnxdissect.core.plan import LayerPlan
 from onnxdissect.core.quantiles import check_quantiles, quantile_warnings, tail_size
 from onnxdissect.core.samples import Samples

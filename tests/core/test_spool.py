@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from support.drawn_counts import annotate
 
 from onnxdissect.core.arena import Arena
-from onnxdissect.core.kernels.encode import SparseEncoder, refilter
+from onnxdissect.core.kernels.encode import SparseEncoder
+from onnxdissect.core.kernels.refilter import refilter
 from onnxdissect.core.sparse_maps import SparseMaps, pack
 from onnxdissect.core.spool import Spool
 from onnxdissect.core.spool_files import Chunk, SpoolFiles

@@ -109,12 +109,12 @@ def parity_findings(baseline: Snapshot, drift: Sequence[LayerDrift], config: Con
             f"activations differ by {layer.relative_rms:.2%} (RMS, of {layer.images} images), "
             f"{config.parity:.2%} may be"
         )
-        per_image = (
+        evidence = (
             f"cosine {layer.cosine:.6f}, largest difference {layer.largest:.4g} of {layer.highest:.4g}",
             f"worst unit {layer.worst_unit}: {layer.worst_rms:.2%}",
         )
         status: Status = "passed" if layer.relative_rms <= config.parity else "failed"
-        found.append(Finding("parity", level, status, name, message, per_image))
+        found.append(Finding("parity", level, status, name, message, evidence))
     return tuple(found)
 
 

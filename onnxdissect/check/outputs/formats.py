@@ -64,7 +64,7 @@ def junit(verdict: Verdict, when: datetime | None = None) -> str:
             failure = ElementTree.SubElement(
                 case, "failure", {"message": _attribute(finding.message), "type": finding.rule}
             )
-            failure.text = printable("\n".join(finding.per_image))
+            failure.text = printable("\n".join(finding.evidence))
     shown = [verdict.headline, *(f"{f.outcome}: {f.rule}: {f.text}" for f in verdict.warnings)]
     ElementTree.SubElement(suite, "system-out").text = printable("\n".join([*shown, *verdict.statements]))
     ElementTree.SubElement(suite, "system-err")

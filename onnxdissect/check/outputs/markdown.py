@@ -50,7 +50,7 @@ def markdown(verdict: Verdict) -> str:
                 len(shown),
             )
         )
-    if any(f.per_image for f in shown):
+    if any(f.evidence for f in shown):
         parts.append(_folded("Evidence", _evidence(shown)))
     if verdict.changed:
         parts.append(_folded(f"Changed units ({len(verdict.changed)})", _units(verdict.changed)))
@@ -79,10 +79,10 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], total: int) ->
 
 
 def _evidence(shown: Sequence[Finding]) -> str:
-    told = [f for f in shown if f.per_image]
+    told = [f for f in shown if f.evidence]
     blocks, length = [], 0
     for finding in told:
-        block = f"{finding.rule}: {_where(finding)}\n\n{_block(finding.per_image)}"
+        block = f"{finding.rule}: {_where(finding)}\n\n{_block(finding.evidence)}"
         length += len(block)
         if length > _MOST_EVIDENCE:
             break

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["losses"]
+from collections.abc import Sequence
+
+__all__ = ["losses", "some"]
+
+_SHOWN = 16
 
 
 def losses(tested: int, lost: int, unseen: int, *, margin: float, significance: float) -> str:
@@ -46,3 +50,18 @@ def losses(tested: int, lost: int, unseen: int, *, margin: float, significance: 
     else:
         those = f"of the {'other ' if lost else ''}{others}, {unseen} {'is' if unseen == 1 else 'are'}"
     return f"{said}; {those} seen in too few images to notice even a complete loss"
+
+
+def some(names: Sequence[str]) -> str:
+    """List names, and how many more there are than can be listed.
+
+    Parameters
+    ----------
+    names : sequence of str
+
+    Returns
+    -------
+    str
+    """
+    more = "" if len(names) <= _SHOWN else f" and {len(names) - _SHOWN} more"
+    return ", ".join(names[:_SHOWN]) + more

@@ -68,7 +68,7 @@ def _table(verdict: Verdict) -> Table:
     for finding in (*verdict.kept, *verdict.warnings, *verdict.errors):
         passed = finding.status == "passed"
         style = _STYLES["passed" if passed else finding.level]
-        text = _told(finding) if passed else "\n- ".join([_told(finding), *finding.per_image])
+        text = _told(finding) if passed else "\n- ".join([_told(finding), *finding.evidence])
         table.add_row(Text(finding.outcome, style=style), finding.rule, Text(printable(text)))
     return table
 

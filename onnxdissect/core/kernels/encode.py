@@ -16,17 +16,16 @@ from numba import njit
 from numpy.typing import NDArray
 
 from onnxdissect.core.arena import Arena
+from onnxdissect.core.kernels.keep import keep_cells
 from onnxdissect.core.sparse_maps import SparseMaps
 
-__all__ = ["SparseEncoder", "cache_path", "compilations", "refilter"]
+__all__ = ["SparseEncoder", "cache_path", "compilations"]
 
 _Kind = TypeVar("_Kind", np.unsignedinteger, np.float32)
 
 # Finite float32 values, as the order-preserving integers of `_extremes`, lie strictly between these two.
 _KEY_INF = np.int32(0x7F800000)
 _KEY_MINUS_INF = np.int32(-0x7F800001)
-# Cells that are looked at together before any of them is.
-_BLOCK = 16
 
 
 class SparseEncoder:
@@ -171,46 +170,6 @@ def cell_type(shape: tuple[int, int]) -> type[np.unsignedinteger]:
     return np.uint16 if shape[0] * shape[1] <= 65536 else np.uint32
 
 
-def refilter(sparse_maps: SparseMaps, bounds: NDArray[np.float32]) -> SparseMaps:
-    """Drop the maps and cells that risen bounds no longer ask for.
-
-    Parameters
-    ----------
-    sparse_maps : SparseMaps
-        Kept relative to lower bounds. Overwritten.
-    bounds : ndarray of float32, shape (units,)
-        Lower bounds that have risen since.
-
-    Returns
-    -------
-    SparseMaps
-        What a `SparseEncoder` would have kept under these bounds: views of the given arrays.
-    """
-    h, w = sparse_maps.shape
-    _refilter(
-        (
-            sparse_maps.image_starts,
-            sparse_maps.units,
-            sparse_maps.starts,
-            sparse_maps.cells,
-            sparse_maps.values,
-        ),
-        bounds,
-        np.zeros((2 * h + 2, w), np.uint8),
-        np.zeros((h + 2) * (w + 1) + 1, np.uint8),
-    )
-    kept = int(sparse_maps.image_starts[-1])
-    size = int(sparse_maps.starts[kept])
-    return SparseMaps(
-        shape=sparse_maps.shape,
-        image_starts=sparse_maps.image_starts,
-        units=sparse_maps.units[:kept],
-        starts=sparse_maps.starts[: kept + 1],
-        cells=sparse_maps.cells[:size],
-        values=sparse_maps.values[:size],
-    )
-
-
 def cache_path() -> Path:
     """Folder in which compiled kernels are kept."""
     return Path(_encode.stats.cache_path)
@@ -241,87 +200,12 @@ def _encode(activations, bounds, done, maxima, image_starts, unit_of, starts, ce
                 damaged = image * units + unit
             keys[done + image, unit] = np.int32(high ^ ((high >> np.int32(31)) & np.int32(0x7FFFFFFF)))
             if maxima[done + image, unit] > bounds[unit]:
-                at += _keep(activations[image, unit], bounds[unit], cells[at:], values[at:], scratch)
+                at += keep_cells(activations[image, unit], bounds[unit], cells[at:], values[at:], scratch)
                 unit_of[record] = unit
                 record += 1
                 starts[record] = at
         image_starts[done + image + 1] = record
     return damaged
-
-
-@njit(cache=True, nogil=True)
-def _refilter(sparse_maps, bounds, scratch, near):
-    """Move what stays to the front; nothing is written to before it has been read."""
-    image_starts, unit_of, starts, cells, values = sparse_maps
-    w = scratch.shape[1]
-    h = scratch.shape[0] // 2 - 1
-    old = 0
-    end = 0
-    record = 0
-    at = 0
-    for image in range(image_starts.shape[0] - 1):
-        stop = image_starts[image + 1]
-        while old < stop:
-            unit = unit_of[old]
-            begin = end
-            end = starts[old + 1]
-            old += 1
-            if end - begin < h * w:
-                size = _thin_map(
-                    cells[begin:end], values[begin:end], bounds[unit], w, near, cells[at:], values[at:]
-                )
-            elif values[begin:end].max() > bounds[unit]:
-                size = _keep(values[begin:end].reshape(h, w), bounds[unit], cells[at:], values[at:], scratch)
-            else:
-                size = 0
-            if size:
-                at += size
-                unit_of[record] = unit
-                record += 1
-                starts[record] = at
-        image_starts[image + 1] = record
-
-
-@njit(cache=True, nogil=True)
-def _thin_map(cells, values, bound, w, near, new_cells, new_values):
-    # A column more than the map has keeps the end of a row from touching the next row's beginning.
-    pitch = w + 1
-    hot = 0
-    row = 0
-    for i in range(cells.shape[0]):
-        if values[i] > bound:
-            while cells[i] >= (row + 1) * w:
-                row += 1
-            _surround(near, cells[i] + row, pitch, 1)
-            hot += 1
-    if hot == 0:
-        return 0
-    size = 0
-    row = 0
-    for i in range(cells.shape[0]):
-        cell = cells[i]
-        value = values[i]
-        while cell >= (row + 1) * w:
-            row += 1
-        # A neighbour of a cell above the new bound was one of a cell above the old bound.
-        new_cells[size] = cell
-        new_values[size] = value
-        size += near[cell + row + pitch + 1]
-    row = 0
-    for i in range(size):
-        if new_values[i] > bound:
-            while new_cells[i] >= (row + 1) * w:
-                row += 1
-            _surround(near, new_cells[i] + row, pitch, 0)
-    return size
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _surround(near, place, pitch, mark):
-    for line in range(place, place + 3 * pitch, pitch):
-        near[line] = mark
-        near[line + 1] = mark
-        near[line + 2] = mark
 
 
 @njit(cache=True, nogil=True)
@@ -335,86 +219,3 @@ def _extremes(bits):
         high = max(high, key)
         low = min(low, key)
     return low, high
-
-
-@njit(cache=True, nogil=True)
-def _keep(activation, bound, cells, values, scratch):
-    """Keep the cells above the bound and their neighbours; return how many."""
-    h, w = activation.shape
-    keep = scratch[h + 2 :]
-    size = _mark(activation, bound, scratch[: h + 2], keep)
-    if 4 * size < 3 * h * w:
-        _take(activation, keep, cells, values)
-        return size
-    # Nearly everything: all of it is quicker, now and when it is thinned.
-    flat = activation.reshape(h * w)
-    for cell in range(h * w):
-        cells[cell] = cell
-        values[cell] = flat[cell]
-    return h * w
-
-
-@njit(cache=True, nogil=True)
-def _mark(activation, bound, wide, keep):
-    """Set ``keep`` to the cells above the bound and their neighbours; return how many there are.
-
-    ``wide`` holds the cells above the bound and those beside them, with an empty row above and below. Every
-    inner loop is over bytes without a branch, so that it vectorises.
-    """
-    h, w = activation.shape
-    for i in range(h):
-        row = activation[i]
-        beside = wide[i + 1]
-        hot = 0
-        for j in range(w):
-            beside[j] = row[j] > bound
-            hot += row[j] > bound
-        if hot == 0 or w == 1:
-            continue
-        line = keep[i]
-        line[0] = beside[0] | beside[1]
-        for j in range(1, w - 1):
-            line[j] = beside[j - 1] | beside[j] | beside[j + 1]
-        line[w - 1] = beside[w - 2] | beside[w - 1]
-        for j in range(w):
-            beside[j] = line[j]
-    count = 0
-    for i in range(h):
-        line = keep[i]
-        above = wide[i]
-        here = wide[i + 1]
-        below = wide[i + 2]
-        for j in range(w):
-            line[j] = above[j] | here[j] | below[j]
-            count += above[j] | here[j] | below[j]
-    return count
-
-
-@njit(cache=True, nogil=True)
-def _take(activation, keep, cells, values):
-    """Gather the marked cells; one cell past the last of them is written to as well."""
-    h, w = keep.shape
-    at = 0
-    for i in range(h):
-        line = keep[i]
-        marked = 0
-        for j in range(w):
-            marked |= line[j]
-        if marked == 0:
-            continue
-        row = activation[i]
-        whole = w - w % _BLOCK
-        for start in range(0, whole, _BLOCK):
-            marked = 0
-            for j in range(_BLOCK):
-                marked |= line[start + j]
-            if marked:
-                # Writing always and moving on sometimes is quicker than a branch nobody can predict.
-                for j in range(start, start + _BLOCK):
-                    cells[at] = i * w + j
-                    values[at] = row[j]
-                    at += line[j]
-        for j in range(whole, w):
-            cells[at] = i * w + j
-            values[at] = row[j]
-            at += line[j]

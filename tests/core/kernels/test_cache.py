@@ -17,9 +17,9 @@ import onnxdissect
 PROBE = """
 import onnxdissect
 from onnxdissect.core.kernels.compiler import compiler_facts
-from onnxdissect.core.kernels.encode import _sift
+from onnxdissect.core.kernels.encode import _encode
 facts = compiler_facts()
-print(onnxdissect.__file__, facts.cache, sum(_sift.stats.cache_hits.values()), sep="\\n")
+print(onnxdissect.__file__, facts.cache, sum(_encode.stats.cache_hits.values()), sep="\\n")
 """
 NOBODY = 65534
 

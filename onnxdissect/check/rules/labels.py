@@ -1,0 +1,89 @@
+"""The rule `labels`: reliable detectors keep what they detect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxdissect.check.baseline.snapshot import LayerSnapshot
+from onnxdissect.check.comparing.comparison import Comparison
+from onnxdissect.check.rules.findings import SHOWN, TRUSTED, say, untestable
+from onnxdissect.check.verdict import Finding
+
+__all__ = ["labels_rule"]
+
+
+# Share of the reliable detectors that must be found at other places for a layer to be called reordered.
+_REORDERED = 0.5
+
+# Share of resamples in which a label wins that is held to where no detector is reliable.
+_STABLE_AT_LEAST = 0.9
+
+
+def labels_rule(c: Comparison) -> Iterator[Finding]:
+    """Count the reliable detectors that keep their label.
+
+    Parameters
+    ----------
+    c : Comparison
+
+    Yields
+    ------
+    Finding
+        One per layer of the baseline.
+    """
+    least = c.config.labels_kept
+    for pair in c.pairs:
+        old, new = pair.before, pair.after
+        why = untestable(pair)
+        if why or new is None:
+            yield say(c, "labels", None, old.name, why)
+            continue
+        stable = c.baseline.reliable(old, c.config.stable)
+        kept = stable & (old.label == new.label)
+        total, have = int(stable.sum()), int(kept.sum())
+        what = TRUSTED[old.trust]
+        if not total and old.trust == "interval":
+            # On few images no interval is narrow enough, and the rule would hold whatever had changed.
+            detectors = c.baseline.detectors(old)
+            stable = detectors & (old.stability > min(c.config.stable, _STABLE_AT_LEAST))
+            kept = stable & (old.label == new.label)
+            total, have = int(stable.sum()), int(kept.sum())
+            what = "stable detectors (none is reliable)"
+            if not total and detectors.any():
+                why = (
+                    f"not tested: none of {int(detectors.sum())} detectors is stable; more images would tell"
+                )
+                yield say(c, "labels", None, old.name, why)
+                continue
+        message = f"{have} of {total} {what} keep their label, {least:.0%} must"
+        lost = np.flatnonzero(stable & ~kept)
+        before, after = c.baseline.names(old.label), c.candidate.names(new.label)
+        lines = [
+            f"unit {k}: {before[k]} {old.iou[k]:.3f} became "
+            + (f"{after[k]} {new.iou[k]:.3f}" if after[k] else "nothing")
+            for k in lost[np.argsort(-old.iou[lost], kind="stable")][:SHOWN]
+        ]
+        ok = have >= least * total
+        yield say(c, "labels", ok, old.name, message, ([] if ok else _reordered(old, new, stable)) + lines)
+
+
+def _reordered(old: LayerSnapshot, new: LayerSnapshot, stable: NDArray[np.bool_]) -> list[str]:
+    """Say so if the units are there, but at other places."""
+    places = {
+        (int(c), round(float(v), 9)): k for k, (c, v) in enumerate(zip(new.label, new.iou, strict=True))
+    }
+    moved = {}
+    for k in np.flatnonzero(stable).tolist():
+        place = places.get((int(old.label[k]), round(float(old.iou[k]), 9)))
+        if place is not None and place != k:
+            moved[k] = place
+    if not moved or len(moved) < _REORDERED * stable.sum():
+        return []
+    one, place = next(iter(moved.items()))
+    return [
+        f"the units were reordered: {len(moved)} of {int(stable.sum())} reliable detectors are at another "
+        f"place with the same IoU, unit {one} at {place}"
+    ]
