@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "attribute",
+    "computed_values",
     "constant",
     "downstream",
     "is_stored",
@@ -35,6 +36,22 @@ def name_of(value: ir.Value) -> str:
         "" for an output that the file leaves out.
     """
     return value.name or ""
+
+
+def computed_values(graph: ir.Graph) -> dict[str, ir.Value]:
+    """Values that the nodes of a graph compute, by name.
+
+    Parameters
+    ----------
+    graph : onnx_ir.Graph
+        The graph; those inside its nodes are not looked at.
+
+    Returns
+    -------
+    dict of str to onnx_ir.Value
+        In the graph's order.
+    """
+    return {name_of(value): value for node in graph for value in node.outputs}
 
 
 def attribute(node: ir.Node, name: str, default: Any) -> Any:

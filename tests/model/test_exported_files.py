@@ -26,7 +26,7 @@ from support.exported import (
 
 import onnxdissect
 from onnxdissect.model import ReceptiveField, open_session
-from onnxdissect.model.surgery.passes import expose_layers
+from onnxdissect.model.surgery.layer_outputs import expose_layers
 
 
 @pytest.mark.parametrize("name", NAMES)

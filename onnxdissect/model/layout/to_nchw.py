@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnxdissect.errors import ModelRuntimeError
 from onnxdissect.model.layers.records import Layer
 from onnxdissect.model.runtime.inference import Runtime
-from onnxdissect.model.surgery.passes import nchw_name
+from onnxdissect.model.surgery.layer_outputs import output_name
 
 __all__ = ["run_layers"]
 
@@ -23,7 +23,7 @@ def run_layers(
     fixed_batch: int | None,
     images: NDArray[Any],
 ) -> list[NDArray[np.float32]]:
-    """Run a graph that `onnxdissect.model.surgery.passes.expose_layers` made.
+    """Run a graph that `onnxdissect.model.surgery.layer_outputs.expose_layers` made.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def run_layers(
     ModelRuntimeError
         If onnxruntime fails, or a layer has another shape than announced.
     """
-    names = [layer.name if layer.layout == "NCHW" else nchw_name(layer.name) for layer in layers]
+    names = [output_name(layer) for layer in layers]
     if fixed_batch is None:
         found = runtime({input_name: images}, names)
         return [_to_maps(array, layer, len(images)) for array, layer in zip(found, layers, strict=True)]

@@ -30,7 +30,8 @@ from onnxdissect.model.runtime.verification import (
     tolerance,
     worst_deviation,
 )
-from onnxdissect.model.surgery.passes import FreeBatch, expose_layers
+from onnxdissect.model.surgery.free_batch import FreeBatch
+from onnxdissect.model.surgery.layer_outputs import expose_layers
 
 __all__ = ["Session", "open_session"]
 

@@ -22,7 +22,7 @@ from onnxdissect.model.reading.randomness import describe_draws, random_nodes
 from onnxdissect.model.runtime.difference import ROUNDING, relative_error, same_output
 from onnxdissect.model.runtime.inference import open_runtime
 from onnxdissect.model.surgery.free_size import FREED_SIZE
-from onnxdissect.model.surgery.passes import expose_layers
+from onnxdissect.model.surgery.layer_outputs import expose_layers
 
 __all__ = ["Deviation", "batch_tolerance", "reference_activations", "tolerance", "worst_deviation"]
 

@@ -1,5 +1,5 @@
-"""Changes to a graph, each on a clone: expose, prune, free a batch or a size.
+"""Changes to a graph, each an onnx_ir pass that checks, changes a clone and checks again; one a file.
 
-``passes`` holds the passes, ``free_size`` frees the image size, ``describe`` says in sentences what is done.
-The model that was given is never changed.
+``layer_outputs`` joins those that a session needs, ``free_size`` frees the image size, ``describe`` says in
+sentences what is done. The model that was given is never changed.
 """

@@ -12,7 +12,8 @@ from onnxdissect.model.layout.quantised import DEQUANTISED
 from onnxdissect.model.network import Network
 from onnxdissect.model.reading.bfloat16 import WIDENED
 from onnxdissect.model.runtime.session import open_session
-from onnxdissect.model.surgery.passes import FreeBatch, expose_layers
+from onnxdissect.model.surgery.free_batch import FreeBatch
+from onnxdissect.model.surgery.layer_outputs import expose_layers
 
 __all__ = ["surgery_steps"]
 

@@ -23,7 +23,7 @@ from onnxdissect.cli.main import main
 from onnxdissect.errors import LayerLayoutError, LayerNotFoundError, ParameterError
 from onnxdissect.model import Layer, Network, ReceptiveField, load_network, open_session
 from onnxdissect.model.runtime.inference import open_runtime
-from onnxdissect.model.surgery.passes import expose_layers
+from onnxdissect.model.surgery.layer_outputs import expose_layers
 
 
 def load(model: onnx.ModelProto, folder: Path, **options: Any) -> Network:

@@ -18,7 +18,9 @@ from support.models import Builder, images, run_whole, save
 from onnxdissect.errors import LayerNotFoundError, ModelRuntimeError, ParameterError
 from onnxdissect.model import Layer, load_network, open_session
 from onnxdissect.model.runtime.verification import worst_deviation
-from onnxdissect.model.surgery.passes import ExposeValues, FreeBatch
+from onnxdissect.model.surgery.expose import ExposeValues
+from onnxdissect.model.surgery.free_batch import FreeBatch
+from onnxdissect.model.surgery.prune import Prune
 
 NETWORKS = {
     "plain": models.plain,
@@ -192,7 +194,7 @@ def test_surgery_leaves_its_model_alone(tmp_path: Path) -> None:
     path = save(models.frozen_batch(), tmp_path / "model.onnx")
     network = load_network(path)
     before = ir.to_proto(network.model).SerializeToString()
-    cut = ExposeValues(["relu1"], prune=True)(network.model).model
+    cut = Prune(["relu1"])(network.model).model
     free = FreeBatch("image", 1, network.listing.axes, network.listing.shapes)(cut).model
     assert ir.to_proto(network.model).SerializeToString() == before
     assert [node.op_type for node in cut.graph] == ["Conv", "Relu"]
@@ -206,7 +208,7 @@ def test_exposed_values_leave_the_outputs_equal(tmp_path: Path, name: str) -> No
     path = save(NETWORKS[name](), tmp_path / "model.onnx")
     network = load_network(path)
     names = [layer.name for layer in network.layers]
-    exposed = ExposeValues(names, prune=False)(network.model).model
+    exposed = ExposeValues(names)(network.model).model
     copy = save(ir.to_proto(exposed), tmp_path / "exposed.onnx")
     batch = images(network)
     for got, expected in zip(
@@ -218,7 +220,9 @@ def test_exposed_values_leave_the_outputs_equal(tmp_path: Path, name: str) -> No
 def test_surgery_states_what_it_needs(tmp_path: Path) -> None:
     network = load_network(save(models.plain(), tmp_path / "model.onnx"))
     with pytest.raises(PreconditionError, match="no node computes"):
-        ExposeValues(["nowhere"], prune=True)(network.model)
+        ExposeValues(["nowhere"])(network.model)
+    with pytest.raises(PreconditionError, match="no node computes"):
+        Prune(["nowhere"])(network.model)
     with pytest.raises(PreconditionError, match="no input 'nowhere'"):
         FreeBatch("nowhere", 1, {}, {})(network.model)
 
