@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnxdissect.errors import ModelRuntimeError
 from onnxdissect.model.layers.records import Layer
 from onnxdissect.model.runtime.inference import Runtime
-from onnxdissect.model.surgery.layer_outputs import output_name
+from onnxdissect.model.surgery.to_nchw import output_name
 
 __all__ = ["run_layers"]
 

@@ -11,6 +11,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from onnxdissect.errors import LayerNotFoundError, ModelRuntimeError, ParameterError, ProviderError
+from onnxdissect.model.layers.basis import file_value
 from onnxdissect.model.layers.records import Layer
 from onnxdissect.model.layout.to_nchw import run_layers
 from onnxdissect.model.network import Network
@@ -106,7 +107,7 @@ def open_session(
     network : Network
         The network.
     layers : sequence of Layer
-        Some of its layers.
+        Some of its layers, also under bases: several of one layer, beside or without the plain one.
     provider : str
         "cpu", "cuda", "tensorrt", or "auto": CUDA if a trial run works, else the CPU.
     threads : int, optional
@@ -139,8 +140,9 @@ def open_session(
         raise ParameterError("no layer was asked for")
     values = {name for node in network.model.graph for name in (value.name for value in node.outputs)}
     for layer in layers:
-        if layer.name not in values:
-            raise LayerNotFoundError(f"{network.path} has no value {layer.name!r}")
+        name = file_value(layer)
+        if name not in values:
+            raise LayerNotFoundError(f"{network.path} has no value {name!r}")
     opener = _Opener(network, tuple(layers), threads, spin, verify)
     if provider == "cpu":
         return opener.open("cpu", "asked for")

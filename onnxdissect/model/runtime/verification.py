@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from onnxdissect.errors import ModelRuntimeError
 from onnxdissect.model.graph import name_of
+from onnxdissect.model.layers.basis import file_value
 from onnxdissect.model.layers.records import Layer
 from onnxdissect.model.layout.to_nchw import run_layers
 from onnxdissect.model.network import Network
@@ -83,7 +84,7 @@ def reference_activations(
     exposed = expose_layers(network.model, layers, prune=False)
     reference = open_runtime(exposed, folder=network.path.parent, optimise="none")
     activations = run_layers(reference, name, layers, batch, images)
-    drawing = random_nodes(network.model.graph, [layer.name for layer in layers])
+    drawing = random_nodes(network.model.graph, [file_value(layer) for layer in layers])
     if drawing:
         again = run_layers(reference, name, layers, batch, images)
         if worst_deviation(network, layers, again, activations) is not None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import onnx_ir as ir
 
 from onnxdissect.model.graph import name_of
+from onnxdissect.model.layers.basis import BasisLayer
 from onnxdissect.model.layers.records import Layer
 from onnxdissect.model.layout.quantised import DEQUANTISED
 from onnxdissect.model.network import Network
@@ -74,6 +75,9 @@ def surgery_steps(network: Network, layers: Sequence[Layer]) -> tuple[str, ...]:
 def _exposed(layer: Layer) -> str:
     h, w = layer.grid
     made = f"(n, {layer.units}, {h}, {w})"
+    if isinstance(layer, BasisLayer):
+        matrix = f"({layer.units}, {layer.source.units})"
+        return f"add {layer.name}: the matrix {matrix} times the units of {layer.source.name} is {made}"
     if layer.layout == "NCHW":
         return f"expose {layer.name}: it is {made}"
     parts = [f"expose {layer.name}, which is {_AXES.get(layer.layout, '(n, h, w, units)')}"]

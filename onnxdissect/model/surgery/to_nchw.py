@@ -13,7 +13,7 @@ from onnxdissect.model.graph import computed_values, name_of
 from onnxdissect.model.layers.records import Layer
 from onnxdissect.model.surgery.stored import store
 
-__all__ = ["AddNCHW", "ToNCHW", "nchw_name"]
+__all__ = ["AddNCHW", "ToNCHW", "nchw_name", "output_name"]
 
 
 class AddNCHW(passes.FunctionalPass):
@@ -141,3 +141,18 @@ def nchw_name(name: str) -> str:
         Name of the output.
     """
     return f"onnxdissect/nchw/{name}"
+
+
+def output_name(layer: Layer) -> str:
+    """Name of the output that a layer becomes as (n, units, h, w).
+
+    Parameters
+    ----------
+    layer : Layer
+        The layer.
+
+    Returns
+    -------
+    str
+    """
+    return layer.name if layer.layout == "NCHW" else nchw_name(layer.name)
