@@ -12,6 +12,7 @@
     │   ├── ImageInputError       no input that an image fits
     │   ├── LayerNotFoundError    a selector matches no layer
     │   ├── LayerLayoutError      the value exists but has no units to dissect
+    │   ├── LayerCutError         a way from the image to an output goes around the layers
     │   ├── ProviderError         the execution provider asked for is not to be had
     │   └── NonFiniteError        a layer produced NaN or infinity
     ├── DataError
@@ -44,6 +45,7 @@ __all__ = [
     "ImageFileError",
     "ImageInputError",
     "InstallationError",
+    "LayerCutError",
     "LayerLayoutError",
     "LayerNotFoundError",
     "ModelError",
@@ -137,6 +139,10 @@ class LayerNotFoundError(ModelError):
 
 class LayerLayoutError(ModelError):
     """The value exists, but has no units that can be dissected."""
+
+
+class LayerCutError(ModelError):
+    """A way from the image to an output goes around the layers that a network is to be split at."""
 
 
 class ProviderError(ModelError):

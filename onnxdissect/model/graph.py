@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ __all__ = [
     "stored_shape",
     "stored_size",
     "stored_tensor",
+    "values_read",
 ]
 
 
@@ -52,6 +54,33 @@ def computed_values(graph: ir.Graph) -> dict[str, ir.Value]:
         In the graph's order.
     """
     return {name_of(value): value for node in graph for value in node.outputs}
+
+
+def values_read(node: ir.Node) -> list[ir.Value]:
+    """Values that a node reads, itself or in the graphs inside it.
+
+    Parameters
+    ----------
+    node : onnx_ir.Node
+        The node.
+
+    Returns
+    -------
+    list of onnx_ir.Value
+        Those of its own graph and of graphs around that, and those that graphs inside it compute.
+    """
+    read = [value for value in node.inputs if value is not None]
+    for found in node.attributes.values():
+        graphs: Sequence[ir.Graph] = ()
+        if found.type == ir.AttributeType.GRAPH:
+            graphs = (found.as_graph(),)
+        elif found.type == ir.AttributeType.GRAPHS:
+            graphs = found.as_graphs()
+        for graph in graphs:
+            read.extend(graph.outputs)
+            for inner in graph:
+                read.extend(values_read(inner))
+    return read
 
 
 def attribute(node: ir.Node, name: str, default: Any) -> Any:
