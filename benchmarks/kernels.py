@@ -17,6 +17,7 @@ import numpy as np
 import worlds
 from options import Silent, common, preprocessing
 
+from onnxdissect.core.intake import Intake
 from onnxdissect.core.pass_state import PassState
 from onnxdissect.core.plan import LayerPlan, Plan
 from onnxdissect.data import open_dataset
@@ -70,7 +71,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             state = PassState(plan, Path(folder))
             run_pass(
-                state,
+                Intake(state),
                 batches,
                 lambda inputs: [np.ascontiguousarray(inputs)],
                 dataset.image_name,

@@ -26,6 +26,7 @@ from options import Silent, common, preprocessing
 from worlds import prepared
 
 import onnxdissect
+from onnxdissect.core.intake import Intake
 from onnxdissect.core.pass_state import PassResult, PassState
 from onnxdissect.core.plan import LayerPlan, Plan
 from onnxdissect.core.scoring import iou
@@ -96,7 +97,7 @@ def one_pass(plan: Plan, dataset: Dataset, preparer: Preparer, session: Session,
         start=0,
     )
     run_pass(
-        state,
+        Intake(state),
         stream,
         session,
         dataset.image_name,

@@ -25,6 +25,7 @@
         ├── RunIncompleteError    the run was not finished
         ├── RunFormatError        written by another format version, or damaged
         ├── RunMismatchError      the directory holds a run with other inputs
+        ├── ImagesOverlapError    parts of a pass that are to be merged hold the same images
         └── OutputError           the output folder cannot be written or is not ours
 
 Each carries what was asked and what was found in its message, the candidates where there are any, and
@@ -44,6 +45,7 @@ __all__ = [
     "EmptyDataError",
     "ImageFileError",
     "ImageInputError",
+    "ImagesOverlapError",
     "InstallationError",
     "LayerCutError",
     "LayerLayoutError",
@@ -191,6 +193,10 @@ class RunFormatError(RunError):
 
 class RunMismatchError(RunError):
     """The directory holds a run of other inputs."""
+
+
+class ImagesOverlapError(RunError):
+    """Parts of a pass that are to be merged hold the same images."""
 
 
 class OutputError(RunError):

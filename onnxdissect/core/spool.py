@@ -15,34 +15,39 @@ from onnxdissect.core.arena import Arena
 from onnxdissect.core.kernels.refilter import refilter
 from onnxdissect.core.spool_files import Chunk, SpoolFiles
 
-__all__ = ["Chunk", "Spool"]
+__all__ = ["Chunk", "Spool", "SpoolAppender"]
 
 
 class Spool:
-    """Chunks in memory up to a budget, on disk beyond it.
+    """Chunks in memory up to a budget, on disk beyond it. One thread at a time may use them.
 
     Bounds rise during the pass, so most of what an early chunk kept may be dropped later: before anything
     goes to disk, the chunks in memory are thinned, and what is on disk is thinned file by file.
 
+    A pickled spool holds the chunks in memory, and the paths of the files: see `SpoolFiles`.
+
     Parameters
     ----------
     folder : Path
-        Where overflowing chunks go. Must exist.
+        Where overflowing chunks go. Must exist once they do.
     budget : int
-        Bytes of chunks held in memory at most, but for one chunk of each thread that appends.
+        Bytes of chunks held in memory at most, but for the last one.
+
+    Attributes
+    ----------
+    budget : int
+    nbytes : int
+        Bytes of the chunks in memory.
     """
 
     def __init__(self, folder: Path, budget: int) -> None:
         self._segments = SpoolFiles(folder)
-        self._budget = budget
+        self.budget = budget
         self._held: list[Chunk] = []
-        self._bytes = 0
-        # While one thread makes room, what it works on is not in `_held`.
-        self._relieving = 0
-        self._room_made = Condition()
+        self.nbytes = 0
 
     def append(self, chunk: Chunk, bounds: Sequence[NDArray[np.float32]]) -> None:
-        """Add a chunk; several threads may do so at once.
+        """Add a chunk.
 
         Parameters
         ----------
@@ -55,21 +60,58 @@ class Spool:
         OutputError
             If the disk does not take what does not fit in memory.
         """
-        with self._room_made:
-            while self._relieving and self._bytes + self._relieving > self._budget * 5 // 4:
-                self._room_made.wait()
-            self._held.append(chunk)
-            self._bytes += chunk.nbytes
-            if self._bytes <= self._budget or self._relieving:
-                return
-            full, self._held = self._held, []
-            self._relieving, self._bytes = self._bytes, 0
-        try:
-            self._relieve(full, bounds)
-        finally:
-            with self._room_made:
-                self._relieving = 0
-                self._room_made.notify_all()
+        self.hold([chunk])
+        if self.nbytes > self.budget:
+            full = self.release()
+            self.hold(self.relieved(full, bounds))
+
+    def hold(self, chunks: list[Chunk]) -> None:
+        """Hold chunks in memory, whatever the budget.
+
+        Parameters
+        ----------
+        chunks : list of Chunk
+        """
+        self._held += chunks
+        self.nbytes += sum(chunk.nbytes for chunk in chunks)
+
+    def release(self) -> list[Chunk]:
+        """Give the chunks in memory, and hold them no longer."""
+        held, self._held, self.nbytes = self._held, [], 0
+        return held
+
+    def relieved(self, full: list[Chunk], bounds: Sequence[NDArray[np.float32]]) -> list[Chunk]:
+        """Thin chunks that filled the memory, or bring them to disk.
+
+        Parameters
+        ----------
+        full : list of Chunk
+            From `release`. Overwritten.
+        bounds : sequence of ndarray of float32
+            The units' current bounds per layer.
+
+        Returns
+        -------
+        list of Chunk
+            Those that are to stay in memory.
+
+        Raises
+        ------
+        OutputError
+            If the disk does not take what does not fit in memory.
+        """
+        # Early on bounds rise quickly; later thinning gains little, and must not become a habit.
+        tried = range(0, len(full), max(1, len(full) // 8))
+        before = sum(full[i].nbytes for i in tried)
+        _refilter(full, tried, bounds)
+        if 3 * sum(full[i].nbytes for i in tried) < 2 * before:
+            _refilter(full, range(len(full)), bounds)
+        if sum(chunk.nbytes for chunk in full) <= self.budget * 3 // 4:
+            return full
+        self._segments.write(full)
+        full.clear()
+        self._segments.refilter(partial(_thinned, bounds, Arena()))
+        return full
 
     def __iter__(self) -> Iterator[Chunk]:
         """All chunks, in no particular order."""
@@ -92,7 +134,7 @@ class Spool:
         if self._held:
             _refilter(self._held, range(len(self._held)), bounds)
             self._segments.write(self._held)
-        self._held, self._bytes = [], 0
+        self.release()
 
     def spool_files(self) -> list[tuple[int, int]]:
         """Give the number and the size in bytes of each file."""
@@ -117,23 +159,54 @@ class Spool:
         """
         return self._segments.restore(spool_files)
 
-    def _relieve(self, full: list[Chunk], bounds: Sequence[NDArray[np.float32]]) -> None:
-        """Put chunks that filled the memory back, thinned, or on disk."""
-        # Early on bounds rise quickly; later thinning gains little, and must not become a habit.
-        tried = range(0, len(full), max(1, len(full) // 8))
-        before = sum(full[i].nbytes for i in tried)
-        _refilter(full, tried, bounds)
-        if 3 * sum(full[i].nbytes for i in tried) < 2 * before:
-            _refilter(full, range(len(full)), bounds)
-        size = sum(chunk.nbytes for chunk in full)
-        if size > self._budget * 3 // 4:
-            self._segments.write(full)
-            full.clear()
-            self._segments.refilter(partial(_thinned, bounds, Arena()))
-            return
+
+class SpoolAppender:
+    """Lets several threads append to a spool at once: while one makes room, the others go on.
+
+    Parameters
+    ----------
+    spool : Spool
+        Whose budget may be exceeded by a quarter meanwhile, and one chunk of each thread.
+    """
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
+        # While one thread makes room, what it works on is not in the spool.
+        self._relieving = 0
+        self._room_made = Condition()
+
+    def append(self, chunk: Chunk, bounds: Sequence[NDArray[np.float32]]) -> None:
+        """Add a chunk; several threads may do so at once.
+
+        Parameters
+        ----------
+        chunk : Chunk
+        bounds : sequence of ndarray of float32
+            The units' current bounds per layer.
+
+        Raises
+        ------
+        OutputError
+            If the disk does not take what does not fit in memory.
+        """
+        spool = self._spool
         with self._room_made:
-            self._held = full + self._held
-            self._bytes += size
+            while self._relieving and spool.nbytes + self._relieving > spool.budget * 5 // 4:
+                self._room_made.wait()
+            spool.hold([chunk])
+            if spool.nbytes <= spool.budget or self._relieving:
+                return
+            self._relieving = spool.nbytes
+            full = spool.release()
+        left: list[Chunk] = []
+        try:
+            left = spool.relieved(full, bounds)
+        finally:
+            with self._room_made:
+                later = spool.release()
+                spool.hold(left + later)
+                self._relieving = 0
+                self._room_made.notify_all()
 
 
 def _refilter(chunks: list[Chunk], which: Iterable[int], bounds: Sequence[NDArray[np.float32]]) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 
 from onnxdissect.core.arena import pages
 from onnxdissect.core.sparse_maps import PackedAnnotations, SparseMaps
+from onnxdissect.errors import OutputError
 from onnxdissect.storage.files import replacing
 
 __all__ = ["Chunk", "SpoolFiles"]
@@ -57,6 +58,10 @@ class SpoolFiles:
     A file is never changed once it is written. One that is replaced by a smaller one stays as long as a
     saved state may name it.
 
+    Pickled, they are their paths: whoever unpickles them has to see the same folder. Files that a pickle
+    names are never removed by either side, as the pickle may be read again; they go with the folder. Only
+    one copy at a time may write, and whatever else the folder holds, it writes beside it.
+
     Parameters
     ----------
     folder : Path
@@ -69,6 +74,17 @@ class SpoolFiles:
         self._next = 0
         self._named: set[Path] = set()
         self._replaced: list[Path] = []
+        self._pickled: set[Path] = set()
+
+    def __getstate__(self) -> tuple[Path, list[Path]]:
+        self._pickled.update(self._files)
+        return self._folder.absolute(), [path.absolute() for path in self._files]
+
+    def __setstate__(self, state: tuple[Path, list[Path]]) -> None:
+        folder, files = state
+        self.__init__(folder)  # type: ignore[misc]
+        self._files, self._pickled = list(files), set(files)
+        self._next = max((_number(path) for path in folder.glob("spool-*.bin")), default=-1) + 1
 
     def __iter__(self) -> Iterator[Chunk]:
         """All chunks, file by file."""
@@ -119,17 +135,18 @@ class SpoolFiles:
         self._files[-1] = self._written(map(refiltered, _chunks(old)))
         if old in self._named:
             self._replaced.append(old)
-        else:
+        elif old not in self._pickled:
             old.unlink()
 
     def names(self) -> list[tuple[int, int]]:
         """Give the number and the size in bytes of each file, for `restore`."""
-        return [(int(path.stem.removeprefix("spool-")), path.stat().st_size) for path in self._files]
+        return [(_number(path), path.stat().st_size) for path in self._files]
 
     def named(self) -> None:
         """Be told that a state has been saved that names these files, and no other state will be used."""
         for path in self._replaced:
-            path.unlink()
+            if path not in self._pickled:
+                path.unlink()
         self._replaced = []
         self._named = set(self._files)
 
@@ -170,6 +187,10 @@ class SpoolFiles:
         return path
 
 
+def _number(path: Path) -> int:
+    return int(path.stem.removeprefix("spool-"))
+
+
 # Kernels would be compiled anew for arrays that are not aligned, or that cannot be written to.
 _ALIGNMENT = 8
 # What a chunk's arrays are called, in the order of a file: those of its annotations, those of each layer.
@@ -191,7 +212,14 @@ def _write(file: BinaryIO, chunk: Chunk) -> None:
 
 
 def _chunks(path: Path) -> Iterator[Chunk]:
-    with path.open("rb") as file:
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise OutputError(
+            f"{path}, a part of the spool, cannot be read: {error.strerror or error}",
+            hint="a state that has spilled to disk can only go where its folder can be seen",
+        ) from error
+    with file:
         while (chunk := _read(file)) is not None:
             yield chunk
 

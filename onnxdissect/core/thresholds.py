@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.kernels.rank import bin_edges, count_above, order, refine
+from onnxdissect.core.deciding_bins import DecidingBins
+from onnxdissect.core.kernels.rank import bin_edges, count_above, order
 from onnxdissect.core.quantiles import tail_size
 from onnxdissect.core.sparse_maps import SparseMaps
 
@@ -20,7 +20,6 @@ __all__ = ["Thresholds"]
 _BIN_BYTES = 256 * 2**20
 _MOST_BITS = 14
 _FEWEST_BITS = 10
-_REFINING_BITS = 9
 
 
 class Thresholds:
@@ -51,15 +50,17 @@ class Thresholds:
     def __init__(
         self, units: int, positions: int, quantiles: Sequence[float], bits: int | None = None
     ) -> None:
-        self._sizes = [tail_size(q, positions) for q in quantiles]
-        self._positions = positions
-        dtype = np.dtype(np.uint32 if positions < 2**32 else np.uint64)
         if bits is None:
-            affordable = int(math.log2(max(1, _BIN_BYTES // (units * dtype.itemsize))))
+            affordable = int(math.log2(max(1, _BIN_BYTES // (units * _count_type(positions).itemsize))))
             bits = max(_FEWEST_BITS, min(_MOST_BITS, affordable))
+        self._allocate(units, positions, [tail_size(q, positions) for q in quantiles], bits)
+
+    def _allocate(self, units: int, positions: int, sizes: list[int], bits: int) -> None:
+        self._sizes = sizes
+        self._positions = positions
         self._bits = bits
         self._edges = bin_edges(bits)
-        self._counts = np.zeros((units, 2**bits), dtype)
+        self._counts = np.zeros((units, 2**bits), _count_type(positions))
         lowest = int(order(np.full(1, -np.finfo(np.float32).max, np.float32))[0]) >> (32 - bits)
         self._floors = np.full(units, lowest, np.int64)
         self._above = np.zeros(units, np.int64)
@@ -146,19 +147,13 @@ class Thresholds:
             np.float32
         )
 
-    def settling(self) -> Generator[Callable[[SparseMaps, slice], None], None, NDArray[np.float32]]:
-        """Find the exact thresholds in walks over the spool that several layers can share.
-
-        Yields
-        ------
-        callable
-            To be given all records of the layer, which are encoded relative to bounds of this object at any
-            time, for all slices of its units, once, before the generator goes on. Different slices may be
-            given to it at the same time.
+    def deciding_bins(self) -> DecidingBins:
+        """Give the bin of each threshold, once all positions have been taken in.
 
         Returns
         -------
-        ndarray of float32, shape (quantiles, units)
+        DecidingBins
+            To be narrowed down to the thresholds by what is in the spool.
 
         Raises
         ------
@@ -167,25 +162,17 @@ class Thresholds:
         """
         if self._seen != self._positions:
             raise RuntimeError(f"{self._positions} positions were announced, {self._seen} were seen")
-        prefixes, ranks = self._deciding_bins()
-        at_floor = np.zeros(ranks.shape, np.bool_)
-        known = self._bits
-        while known < 32:
-            following = min(_REFINING_BITS, 32 - known)
-            counts = np.zeros((*ranks.shape, 2**following), np.int64)
-            yield partial(_refine, prefixes, known, counts)
-            # Values equal to the bound itself need not be in the spool; they are the smallest of their bin.
-            at_floor |= counts.sum(axis=-1) < ranks
-            from_top = np.cumsum(counts[..., ::-1], axis=-1)
-            step = np.argmax(from_top >= ranks[..., None], axis=-1)
-            before = np.take_along_axis(from_top - counts[..., ::-1], step[..., None], axis=-1)[..., 0]
-            ranks = ranks - before
-            prefixes = (prefixes << np.uint32(following)) | (2**following - 1 - step).astype(np.uint32)
-            known += following
-        bits = np.where(prefixes >> 31, prefixes & np.uint32(0x7FFFFFFF), ~prefixes).astype(np.uint32)
-        return np.where(at_floor, self.bounds, bits.view(np.float32)).astype(np.float32)
+        prefixes, ranks = self._bins_and_ranks()
+        return DecidingBins(self._bits, prefixes, ranks, np.zeros(ranks.shape, np.bool_), self.bounds)
 
-    def _deciding_bins(self) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    def __getstate__(self) -> dict[str, Any]:
+        return self.state() | {"sizes": self._sizes, "positions": self._positions, "bits": self._bits}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._allocate(state["floors"].size, state["positions"], state["sizes"], state["bits"])
+        self.restore(state)
+
+    def _bins_and_ranks(self) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
         """Bin of each threshold, and its rank from the top within the bin, both (quantiles, units)."""
         units = self._floors.size
         bins = np.empty((len(self._sizes), units), np.uint32)
@@ -201,7 +188,5 @@ class Thresholds:
         return bins, ranks
 
 
-def _refine(
-    prefixes: NDArray[np.uint32], known: int, counts: NDArray[np.int64], sparse_maps: SparseMaps, units: slice
-) -> None:
-    refine(sparse_maps, prefixes, known, counts, units)
+def _count_type(positions: int) -> np.dtype[np.unsignedinteger]:
+    return np.dtype(np.uint32 if positions < 2**32 else np.uint64)

@@ -126,3 +126,17 @@ class TopImages:
         """
         self.images, self.values = state["top_images"], state["top_values"]
         self._slots, self._maps, self._ranges = state["top_slots"], state["top_maps"], state["top_ranges"]
+
+    def __getstate__(self) -> dict[str, Any]:
+        # In the order of the images, so that equal ones are equal in every byte.
+        maps, low, high = self.maps()
+        return {
+            "top_images": self.images,
+            "top_values": self.values,
+            "top_slots": np.tile(np.arange(self.images.shape[1], dtype=np.int64), (self.images.shape[0], 1)),
+            "top_maps": maps,
+            "top_ranges": np.stack([low, high], axis=-1),
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.restore(state)

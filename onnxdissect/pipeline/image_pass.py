@@ -9,7 +9,7 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.pass_state import PassState
+from onnxdissect.core.intake import Intake
 from onnxdissect.core.progress import Progress
 from onnxdissect.data.ahead import ahead
 from onnxdissect.data.stream import Batch
@@ -19,7 +19,7 @@ __all__ = ["run_pass"]
 
 
 def run_pass(
-    state: PassState,
+    intake: Intake,
     batches: Iterable[Batch],
     forward: Callable[[NDArray[np.generic]], Sequence[NDArray[np.float32]]],
     image_name: Callable[[int], str],
@@ -39,10 +39,10 @@ def run_pass(
 
     Parameters
     ----------
-    state : PassState
-        Taken on from where it is.
+    intake : Intake
+        Of the state that is gone on from.
     batches : iterable of Batch
-        The images from ``state.images`` on, in order; a worker works on one of these at a time.
+        Images that the state has not seen yet; a worker works on one of these at a time.
     forward : callable
         From some images to the activations of the plan's layers, each of shape (n, units, h, w). Called by
         all workers at once.
@@ -93,7 +93,7 @@ def run_pass(
                 inference += time.perf_counter() - entered
                 yield values
 
-        state.take(batch.start, activations(), batch.annotations, image_name)
+        intake.take(batch.start, activations(), batch.annotations, image_name)
         with spent_lock:
             spent["inference"] += inference
             spent["spool"] += time.perf_counter() - began - inference
@@ -101,7 +101,7 @@ def run_pass(
 
     feed = _Feed(batches)
     progress.start("pass", total)
-    progress.advance(state.images)
+    progress.advance(len(intake.images))
     began = saved = time.perf_counter()
     while not feed.exhausted:
         # A state can be saved when no worker is in the middle of something: the feed stops, and goes on.
@@ -110,8 +110,8 @@ def run_pass(
             progress.advance(images)
             if stopped() or time.perf_counter() - saved > save_every:
                 feed.paused = True
-        if feed.paused or (feed.error and state.images):
-            state.save(tag)
+        if feed.paused or (feed.error and intake.images):
+            intake.save(tag)
             saved = time.perf_counter()
         if stopped():
             raise KeyboardInterrupt

@@ -7,16 +7,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from onnxdissect.core.pass_state import STATE_FORMAT, PassResult, PassState
+from onnxdissect.core.pass_state import PassResult, PassState
 from onnxdissect.core.plateaus import plateau_warnings
 from onnxdissect.core.progress import Clock, Progress, Silent
-from onnxdissect.data import batches
-from onnxdissect.pipeline.image_pass import run_pass
+from onnxdissect.pipeline.executor import Executor, LocalExecutor, PassTask, pass_tag
 from onnxdissect.pipeline.options import RunOptions
 from onnxdissect.pipeline.prepare import Prepared, prepare
 from onnxdissect.pipeline.request import open_request
 from onnxdissect.pipeline.run_directory import RunDirectory, claim_directory
-from onnxdissect.pipeline.stopping import stop_request
 from onnxdissect.pipeline.tally import tally
 from onnxdissect.pipeline.warmup import kernels_warming
 from onnxdissect.pipeline.write_run import Findings, tool_versions, write_run
@@ -32,6 +30,7 @@ def run(
     *,
     progress: Progress | None = None,
     notify: Callable[[str], None] | None = None,
+    executor: Executor | None = None,
 ) -> Dissection:
     """Label every unit of a network's layers with the concept it detects.
 
@@ -43,6 +42,8 @@ def run(
         Told how far each phase is.
     notify : callable, optional
         Given one-line statements: what was assumed, chosen or worth a warning.
+    executor : Executor, optional
+        Runs the network over the images; by default workers of this process.
 
     Returns
     -------
@@ -55,6 +56,7 @@ def run(
         Whatever is wrong with the request, the model, the data or the output folder.
     """
     progress, notify = progress or Silent(), notify or _ignore
+    executor = executor or LocalExecutor()
     clock = Clock()
     with kernels_warming(notify):
         request = open_request(options, progress)
@@ -65,10 +67,10 @@ def run(
         prepared = prepare(request, notify)
         with directory.work() as work:
             clock.lap("start")
-            state, seconds = _pass(prepared, directory, work, progress, notify)
+            state = _pass(prepared, executor, directory, work, progress, notify)
             clock.lap("pass")
             if clock.seconds["pass"] > options.execution.save_every:
-                state.save(_tag(prepared))
+                state.save(pass_tag(prepared))
             passed = state.settle()
             clock.lap("thresholds")
             findings = _count(prepared, passed, work, progress, clock)
@@ -76,51 +78,32 @@ def run(
             for warning in saturated:
                 notify(f"warning: {warning}")
             memory = {"pass": state.nbytes, "tally": findings.nbytes}
-            timing = clock.seconds | {f"pass_{k}": round(v, 3) for k, v in seconds.items()}
+            timing = clock.seconds | {f"pass_{k}": round(v, 3) for k, v in executor.seconds.items()}
             return write_run(prepared, findings, _record(prepared, saturated, memory, timing))
 
 
 def _pass(
     prepared: Prepared,
+    executor: Executor,
     directory: RunDirectory,
     work: Path,
     progress: Progress,
     notify: Callable[[str], None],
-) -> tuple[PassState, Mapping[str, float]]:
+) -> PassState:
     """Run the network over the images, from where an interrupted run has left them."""
-    dataset, preparer = prepared.request.dataset, prepared.preparer
-    state, tag = PassState(prepared.plan, work), _tag(prepared)
-    if directory.unfinished and state.restore(tag):
-        notify(f"going on with the interrupted run after {state.images} of {len(dataset)} images")
+    images = len(prepared.request.dataset)
+    state = PassState(prepared.plan, work)
+    if directory.unfinished and state.restore(pass_tag(prepared)):
+        notify(f"going on with the interrupted run after {len(state.images)} of {images} images")
     elif directory.unfinished:
         notify(
             "what the interrupted run left cannot be taken up (another version, provider or batch "
             "size, or damaged files): starting over"
         )
-    stream = batches(
-        dataset,
-        preparer,
-        shape=preparer.shape,
-        dtype=preparer.dtype,
-        batch_size=prepared.plan.block,
-        workers=prepared.decoders,
-        start=state.images,
-    )
-    with stop_request() as stopped:
-        seconds = run_pass(
-            state,
-            stream,
-            prepared.session,
-            dataset.image_name,
-            progress,
-            total=len(dataset),
-            workers=prepared.workers,
-            batch_size=prepared.batch_size,
-            tag=tag,
-            save_every=prepared.request.options.execution.save_every,
-            stopped=stopped,
-        )
-    return state, seconds
+    for more in executor.run(PassTask(prepared, state, progress), state.images.missing(images)):
+        if more is not state:
+            state.merge(more)
+    return state
 
 
 def _count(prepared: Prepared, passed: PassResult, work: Path, progress: Progress, clock: Clock) -> Findings:
@@ -154,15 +137,6 @@ def _record(
         "memory": memory,
         "versions": tool_versions(),
         "timing": timing,
-    }
-
-
-def _tag(prepared: Prepared) -> dict[str, str | int]:
-    """Name what must be the same for an interrupted pass to go on with the same bits."""
-    return {
-        "state": STATE_FORMAT,
-        "provider": prepared.session.provider,
-        "batch_size": prepared.batch_size,
     }
 
 

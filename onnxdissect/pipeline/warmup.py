@@ -16,6 +16,7 @@ from threading import Event, Thread
 
 import numpy as np
 
+from onnxdissect.core.intake import Intake
 from onnxdissect.core.kernels.compiler import compiler_facts
 from onnxdissect.core.kernels.label_sample import sample_labels
 from onnxdissect.core.kernels.label_sets import unpack
@@ -77,8 +78,9 @@ def _steps() -> Iterator[bool]:
     with tempfile.TemporaryDirectory(prefix="onnxdissect-") as name:
         folder = Path(name)
         state = PassState(plan, folder)
+        intake = Intake(state)
         for image in range(_IMAGES):
-            state.take(image, [[activations[image : image + 1]]], annotations[image : image + 1], str)
+            intake.take(image, [[activations[image : image + 1]]], annotations[image : image + 1], str)
             yield True
         passed = state.settle()
         yield True

@@ -100,16 +100,14 @@ def test_sieve_finds_maxima_and_what_is_not_finite(
 
 
 def settled(levels: Thresholds, spooled: list[SparseMaps]) -> NDArray[np.float32]:
-    settling = levels.settling()
-    while True:
-        try:
-            take = next(settling)
-        except StopIteration as end:
-            thresholds: NDArray[np.float32] = end.value
-            return thresholds
-        for sparse_maps in spooled:
+    bins = levels.deciding_bins()
+    while not bins.settled:
+        counts = bins.zeros()
+        for records in spooled:
             for unit in range(levels.bounds.size):
-                take(sparse_maps, slice(unit, unit + 1))
+                bins.count(records, slice(unit, unit + 1), counts)
+        bins = bins.narrowed(counts)
+    return bins.thresholds()
 
 
 def settle(

@@ -16,7 +16,7 @@ from onnxdissect.core.arena import Arena
 from onnxdissect.core.kernels.encode import SparseEncoder
 from onnxdissect.core.kernels.refilter import refilter
 from onnxdissect.core.sparse_maps import SparseMaps, pack
-from onnxdissect.core.spool import Spool
+from onnxdissect.core.spool import Spool, SpoolAppender
 from onnxdissect.core.spool_files import Chunk, SpoolFiles
 
 IMAGES, UNITS, SHAPE = 4, 3, (40, 44)
@@ -120,11 +120,12 @@ def test_a_state_whose_files_are_damaged_is_not_taken_up(tmp_path: Path) -> None
 @pytest.mark.parametrize("budget", [1, 100_000, 1_000_000, 10**8])
 def test_many_threads_append_and_everything_is_there(tmp_path: Path, budget: int) -> None:
     spool = Spool(tmp_path, budget)
+    appender = SpoolAppender(spool)
     bounds = [np.full(UNITS, 0.5, np.float32)]
 
     def lane(numbers: Iterator[int]) -> None:
         for number in numbers:
-            spool.append(chunk(number, 0.5), bounds)
+            appender.append(chunk(number, 0.5), bounds)
 
     numbers = iter(range(60))
     lanes = [Thread(target=lane, args=(numbers,)) for _ in range(3)]

@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as hnp
 from naive import method as naive
 from numpy.typing import NDArray
 
+from onnxdissect.core.intake import Intake
 from onnxdissect.core.layer_tally import LayerTally
 from onnxdissect.core.pass_state import PassResult, PassState
 from onnxdissect.core.per_image_counts import Null, PerImageCounts, PerImageCountsPart, TruthCounts
@@ -88,7 +89,7 @@ class World:
         with tempfile.TemporaryDirectory() as folder:
             state = PassState(plan, Path(folder))
             run_pass(
-                state,
+                Intake(state),
                 batches,
                 forward,
                 str,
