@@ -1,11 +1,13 @@
-"""A pass divided among several, and put together again, is the undivided pass."""
+"""A pass divided among several, pickled and put together again, is the undivided pass."""
 
 from __future__ import annotations
 
+import pickle
 import tempfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.drawn_counts import COUNTS, Quiet, World, worlds
@@ -14,17 +16,26 @@ from onnxdissect.core.image_ranges import ImageRanges
 from onnxdissect.core.intake import Intake
 from onnxdissect.core.pass_state import PassState
 from onnxdissect.core.plan import Plan
+from onnxdissect.errors import ImagesOverlapError
 from onnxdissect.pipeline.tally import tally
 
 
 def part(world: World, plan: Plan, folder: Path, images: list[int]) -> PassState:
     """A pass over some images, one after another."""
-    state = PassState(plan, folder)
+    return taken(world, PassState(plan, folder), images)
+
+
+def taken(world: World, state: PassState, images: list[int]) -> PassState:
     intake = Intake(state)
     for image in images:
         one = np.ascontiguousarray(world.activations[image : image + 1])
         intake.take(image, [[one]], world.annotations[image : image + 1], str)
-    return state
+    return intake.gathered()
+
+
+def copied(state: PassState) -> PassState:
+    copy: PassState = pickle.loads(pickle.dumps(state))
+    return copy
 
 
 @given(worlds(), st.data(), st.sampled_from([100, 10**6]))
@@ -63,3 +74,74 @@ def test_merged_is_whole(world: World, data: st.DataObject, spool_bytes: int) ->
         np.testing.assert_array_equal(ours, theirs)
     for field in (*COUNTS, "top_masks"):
         np.testing.assert_array_equal(getattr(merged.counts, field), getattr(counted.counts, field), field)
+
+
+@given(worlds(), st.data(), st.sampled_from([1, 10**6]))
+@settings(max_examples=40, deadline=None)
+def test_a_pickled_state_goes_on_and_can_be_read_again(
+    world: World, data: st.DataObject, spool_bytes: int
+) -> None:
+    plan = world.plan(spool_bytes=spool_bytes)
+    whole, _ = world.dissect(world.plan(), batch=1)
+    order = data.draw(st.permutations(range(len(world.annotations))))
+    at = data.draw(st.integers(0, len(order)))
+    with tempfile.TemporaryDirectory() as folder:
+        state = part(world, plan, Path(folder), order[:at])
+        pickled = pickle.dumps(state)
+        for lost in range(2):
+            # The first time, what came after the pickle is lost.
+            loaded = pickle.loads(pickled)
+            assert loaded.images == ImageRanges.of(*((image, image + 1) for image in order[:at]))
+            passed = taken(world, loaded, order[at:]).settle()
+            np.testing.assert_array_equal(passed.thresholds[0], whole.thresholds[0], err_msg=str(lost))
+            assert sorted(chunk.start for chunk in passed.spool) == sorted(order)
+        # Nor does the state that was pickled lose anything to its copies.
+        again = taken(world, state, order[at:])
+        assert sorted(chunk.start for chunk in again.spool) == sorted(order)
+
+
+@given(worlds(), st.data())
+@settings(max_examples=60, deadline=None)
+def test_states_merge_in_any_order_and_grouping(world: World, data: st.DataObject) -> None:
+    plan = world.plan()
+    images = len(world.annotations)
+    owners = data.draw(st.lists(st.integers(0, 3), min_size=images, max_size=images))
+    with tempfile.TemporaryDirectory() as name:
+        a, b, c = (
+            part(world, plan, Path(name), [x for x in range(images) if owners[x] == i]) for i in range(3)
+        )
+        nothing = PassState(plan, Path(name))
+        one, two, three, four = copied(a), copied(b), copied(b), copied(nothing)
+        one.merge(copied(b))
+        one.merge(copied(c))
+        three.merge(copied(c))
+        left, right = one, copied(a)
+        right.merge(three)
+        two.merge(copied(a))
+        two.merge(copied(c))
+        four.merge(copied(left))
+        for other in (right, two, four):
+            equal(left, other)
+        if a.images:
+            before = copied(left)
+            with pytest.raises(ImagesOverlapError, match=rf"images {next(iter(a.images))}\b"):
+                left.merge(a)
+            equal(left, before)
+
+
+def equal(one: PassState, other: PassState) -> None:
+    """Everything but the order of chunks, and how far they are thinned."""
+    assert one.images == other.images
+    np.testing.assert_array_equal(one.truth, other.truth)
+    np.testing.assert_array_equal(one.concept_images, other.concept_images)
+    assert sorted(chunk.start for chunk in one.spool) == sorted(chunk.start for chunk in other.spool)
+    for ours, theirs in zip(one.layers, other.layers, strict=True):
+        np.testing.assert_array_equal(ours.thresholds.bounds, theirs.thresholds.bounds)
+        for mine, yours in (
+            (ours.thresholds.__getstate__(), theirs.thresholds.__getstate__()),
+            (ours.top.__getstate__(), theirs.top.__getstate__()),
+            ({"samples": ours.samples.values}, {"samples": theirs.samples.values}),
+        ):
+            assert mine.keys() == yours.keys()
+            for key, value in mine.items():
+                np.testing.assert_array_equal(value, yours[key], err_msg=key)
