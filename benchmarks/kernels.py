@@ -69,9 +69,9 @@ def main() -> None:
     for turn in range(given.rounds + 1):
         began = time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:
-            state = PassState(plan, Path(folder))
+            intake = Intake(PassState(plan, Path(folder)))
             run_pass(
-                Intake(state),
+                intake,
                 batches,
                 lambda inputs: [np.ascontiguousarray(inputs)],
                 dataset.image_name,
@@ -83,7 +83,7 @@ def main() -> None:
                 save_every=1e9,
                 stopped=lambda: False,
             )
-            passed = state.settle()
+            passed = intake.gathered().settle()
             settled = time.perf_counter()
             (counted,) = tally(plan, passed, Silent())
         ours = (settled - began, time.perf_counter() - settled)

@@ -86,7 +86,7 @@ def make_plan(dataset: Dataset, layers: Sequence[Layer], size: tuple[int, int], 
 
 def one_pass(plan: Plan, dataset: Dataset, preparer: Preparer, session: Session, folder: Path) -> PassResult:
     """Everything a tally needs, whatever the anchors."""
-    state = PassState(plan, folder)
+    intake = Intake(PassState(plan, folder))
     stream = batches(
         dataset,
         preparer,
@@ -97,7 +97,7 @@ def one_pass(plan: Plan, dataset: Dataset, preparer: Preparer, session: Session,
         start=0,
     )
     run_pass(
-        Intake(state),
+        intake,
         stream,
         session,
         dataset.image_name,
@@ -109,7 +109,7 @@ def one_pass(plan: Plan, dataset: Dataset, preparer: Preparer, session: Session,
         save_every=float("inf"),
         stopped=lambda: False,
     )
-    return state.settle()
+    return intake.gathered().settle()
 
 
 @dataclass(frozen=True, slots=True)

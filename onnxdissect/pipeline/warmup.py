@@ -77,12 +77,11 @@ def _steps() -> Iterator[bool]:
     activations = np.arange(_IMAGES * 18, dtype=np.float32).reshape(_IMAGES, 2, 3, 3)
     with tempfile.TemporaryDirectory(prefix="onnxdissect-") as name:
         folder = Path(name)
-        state = PassState(plan, folder)
-        intake = Intake(state)
+        intake = Intake(PassState(plan, folder))
         for image in range(_IMAGES):
             intake.take(image, [[activations[image : image + 1]]], annotations[image : image + 1], str)
             yield True
-        passed = state.settle()
+        passed = intake.gathered().settle()
         yield True
         for chunk in passed.spool:
             unpacked = unpack(chunk.annotations, plan.grids)

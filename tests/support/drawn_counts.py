@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as hnp
 from naive import method as naive
 from numpy.typing import NDArray
 
+from onnxdissect.core.activation_reducer import LocalReducer, ReducerMaker
 from onnxdissect.core.intake import Intake
 from onnxdissect.core.layer_tally import LayerTally
 from onnxdissect.core.pass_state import PassResult, PassState
@@ -77,7 +78,9 @@ class World:
             spool_bytes=spool_bytes,
         )
 
-    def dissect(self, plan: Plan, batch: int, workers: int = 1) -> tuple[PassResult, LayerTally]:
+    def dissect(
+        self, plan: Plan, batch: int, workers: int = 1, reducer: ReducerMaker = LocalReducer
+    ) -> tuple[PassResult, LayerTally]:
         batches = [
             Batch(s, self.activations[s : s + plan.block], tuple(self.annotations[s : s + plan.block]))
             for s in range(0, len(self.annotations), plan.block)
@@ -87,9 +90,9 @@ class World:
             return [np.ascontiguousarray(inputs)]
 
         with tempfile.TemporaryDirectory() as folder:
-            state = PassState(plan, Path(folder))
+            intake = Intake(PassState(plan, Path(folder)), reducer)
             run_pass(
-                Intake(state),
+                intake,
                 batches,
                 forward,
                 str,
@@ -101,7 +104,7 @@ class World:
                 save_every=1e9,
                 stopped=lambda: False,
             )
-            passed = state.settle()
+            passed = intake.gathered().settle()
             (counted,) = tally(plan, passed, Quiet())
         return passed, counted
 
