@@ -134,7 +134,8 @@ def count_at(
     """Count every mask again with the cells at these places (None: `resize`)."""
     layers = tuple(replace(layer, field=field) for layer, field in zip(plan.layers, fields, strict=True))
     found = []
-    for counted, fixed in zip(tally(replace(plan, layers=layers), passed, Silent()), labels, strict=True):
+    tallies = tally(replace(plan, layers=layers), passed, Silent()).layers
+    for counted, fixed in zip(tallies, labels, strict=True):
         counts = counted.counts
         scores = iou(counts.intersection, counts.activation, passed.truth, plan.vocabulary.category_of)[0]
         means = [scores[unit, concept] for unit, concept in fixed]

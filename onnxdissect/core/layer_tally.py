@@ -1,4 +1,4 @@
-"""What a tally has counted of one layer."""
+"""What a tally has counted."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxdissect.core.image_ranges import ImageRanges
 from onnxdissect.core.sparse_maps import Counts
 from onnxdissect.core.top_images import TopImages
 
-__all__ = ["LayerTally"]
+__all__ = ["LayerTally", "Tally"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +28,39 @@ class LayerTally:
     thresholds: NDArray[np.float32]
     counts: Counts
     top: TopImages
+
+
+@dataclass(slots=True)
+class Tally:
+    """Everything counted in some images; a plain value.
+
+    Attributes
+    ----------
+    images : ImageRanges
+        Whose masks were counted.
+    layers : tuple of LayerTally
+        One per layer.
+    """
+
+    images: ImageRanges
+    layers: tuple[LayerTally, ...]
+
+    def merge(self, other: Tally) -> None:
+        """Add what was counted in other images.
+
+        Parameters
+        ----------
+        other : Tally
+            Counted with the same thresholds and top images. Not changed.
+
+        Raises
+        ------
+        ImagesOverlapError
+            If both counted the same images, naming them. Nothing is changed then.
+        """
+        for ours, theirs in zip(self.layers, other.layers, strict=True):
+            if not np.array_equal(ours.thresholds, theirs.thresholds):
+                raise ValueError("counts of masks above different thresholds cannot be added")
+        self.images |= other.images
+        for ours, theirs in zip(self.layers, other.layers, strict=True):
+            ours.counts.add(theirs.counts)

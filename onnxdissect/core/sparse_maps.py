@@ -157,6 +157,20 @@ class Counts:
             top_masks=np.zeros((quantiles, units, top, mask_bytes), np.uint8),
         )
 
+    def add(self, other: Counts) -> None:
+        """Add the counts of other images, in place.
+
+        Parameters
+        ----------
+        other : Counts
+            Of the same sizes. Not changed.
+        """
+        for name in ("intersection", "activation", "activation_overlap", "activation_total"):
+            counts = getattr(self, name)
+            counts += getattr(other, name)
+        # A top image is in one of the two; in the other its mask is empty.
+        np.bitwise_or(self.top_masks, other.top_masks, out=self.top_masks)
+
 
 def pack(
     annotations: Sequence[Annotation],

@@ -111,7 +111,7 @@ def _count(prepared: Prepared, passed: PassResult, work: Path, progress: Progres
     plan, asked = prepared.plan, prepared.request.options.statistics
     null = PermutationNull(plan, asked.null, asked.seed) if asked.null else None
     collector = PerImageCollector(work, plan, masks=asked.bootstrap > 0, permutation_null=null)
-    tallies = tally(plan, passed, progress, collector)
+    tallies = tally(plan, passed, progress, collector).layers
     clock.lap("tally")
     scores = None if null is None else null.scores(passed, progress)
     clock.lap("null")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from threading import Lock
 
+from onnxdissect.core.image_ranges import ImageRanges
 from onnxdissect.core.kernels.count import count
 from onnxdissect.core.kernels.label_sets import unpack
-from onnxdissect.core.layer_tally import LayerTally
+from onnxdissect.core.layer_tally import LayerTally, Tally
 from onnxdissect.core.pass_state import PassResult
 from onnxdissect.core.plan import Plan
 from onnxdissect.core.progress import Progress
@@ -21,21 +23,24 @@ __all__ = ["tally"]
 
 def tally(
     plan: Plan, passed: PassResult, progress: Progress, collector: PerImageCollector | None = None
-) -> tuple[LayerTally, ...]:
+) -> Tally:
     """Count the masks of everything a pass kept against its annotations.
+
+    With a part of the spool in its place, what is counted is that of a part of the images: tallies of parts
+    merge into that of the whole, and so do the collectors that were told.
 
     Parameters
     ----------
     plan : Plan
     passed : PassResult
+        Its spool may be any iterable of chunks.
     progress : Progress
     collector : PerImageCollector, optional
         Told what is counted image by image.
 
     Returns
     -------
-    tuple of LayerTally
-        One per layer of the plan.
+    Tally
     """
     vocabulary = plan.vocabulary
     mask_bytes = (int(plan.grids.prod(axis=1).max()) + 7) // 8
@@ -52,6 +57,8 @@ def tally(
         for layer, top in zip(plan.layers, passed.top, strict=True)
     ]
 
+    locks = [Lock() for _ in plan.layers]
+
     def add(chunk: Chunk, annotations: Annotations, share: tuple[int, slice]) -> None:
         layer, units = share
         masks = count(
@@ -67,8 +74,10 @@ def tally(
             keep=collector is not None and collector.masks,
         )
         if collector is not None and masks is not None:
-            collector.keep(layer, chunk.start, masks)
+            with locks[layer]:
+                collector.keep(layer, chunk.start, masks)
 
+    images = []
     progress.start("tally", plan.images)
     with ThreadPoolExecutor(plan.threads) as pool:
         for chunk in passed.spool:
@@ -78,6 +87,7 @@ def tally(
             if collector is not None:
                 collector.see(chunk.start, annotations)
             list(counted)
+            images.append((chunk.start, chunk.start + len(chunk)))
             progress.advance(len(annotations))
     progress.finish()
-    return tuple(map(LayerTally, passed.thresholds, counts, passed.top))
+    return Tally(ImageRanges.of(*images), tuple(map(LayerTally, passed.thresholds, counts, passed.top)))

@@ -91,7 +91,7 @@ def _steps() -> Iterator[bool]:
             yield True
         permutation_null = PermutationNull(plan, 2, 0)
         collector = PerImageCollector(folder, plan, masks=True, permutation_null=permutation_null)
-        (counted,) = tally(plan, passed, _Silent(), collector)
+        (counted,) = tally(plan, passed, _Silent(), collector).layers
         yield True
         permutation_null.scores(passed, _Silent())
         yield True

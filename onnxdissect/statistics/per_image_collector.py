@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxdissect.core.image_ranges import ImageRanges
 from onnxdissect.core.kernels.truth import image_truth
 from onnxdissect.core.per_image_counts import MaskCounts, PerImageCountsPart, TruthCounts
 from onnxdissect.core.plan import Plan
@@ -25,6 +26,9 @@ _PART_MASKS = 2_000_000
 
 class PerImageCollector:
     """Counts of single images and masks, in whatever order a tally meets them.
+
+    A plain value, but for what has spilled to disk, which is pickled as the path of its file; see
+    `onnxdissect.statistics.spill_buffer.SpillBuffer`.
 
     Parameters
     ----------
@@ -45,6 +49,9 @@ class PerImageCollector:
         Whether counts of single masks are kept.
     memory : int
         Bytes of them held at most, from one chunk to the next.
+    images : ImageRanges
+        Which images have been seen.
+    permutation_null : PermutationNull or None
     """
 
     def __init__(
@@ -62,7 +69,8 @@ class PerImageCollector:
         self._concepts = len(plan.vocabulary.concepts)
         self._categories = len(plan.vocabulary.categories)
         self._groups = plan.groups
-        self._null = permutation_null
+        self.permutation_null = permutation_null
+        self.images = ImageRanges()
         self._spills = [
             SpillBuffer(folder / f"masks-{i:04d}.bin", memory // layers, len(plan.quantiles), layer.units)
             for i, layer in enumerate(plan.layers)
@@ -78,16 +86,22 @@ class PerImageCollector:
         start : int
             Number of the first of them.
         annotations : Annotations
+
+        Raises
+        ------
+        ImagesOverlapError
+            If one of the images has been seen before.
         """
+        self.images |= ImageRanges.of((start, start + len(annotations)))
         if self.masks:
             self._truth[start] = image_truth(annotations, self._concepts)
             # A view would keep the whole chunk in memory.
             self._categories_held[start] = annotations.has_category.copy()
-        if self._null is not None:
-            self._null.see(start, annotations)
+        if self.permutation_null is not None:
+            self.permutation_null.see(start, annotations)
 
     def keep(self, layer: int, start: int, counts: MaskCounts) -> None:
-        """Take in the masks of some units of a layer in a chunk; several threads may do so at once.
+        """Take in the masks of some units of a layer in a chunk; of each layer, one thread at a time.
 
         Parameters
         ----------
@@ -102,6 +116,29 @@ class PerImageCollector:
             If the disk does not take what does not fit in memory.
         """
         self._spills[layer].add(start, counts)
+
+    def merge(self, other: PerImageCollector) -> None:
+        """Take in everything that another collector made with the same parameters has taken in.
+
+        Parameters
+        ----------
+        other : PerImageCollector
+            Of other images, with another folder. Its null is merged with ours; it is not changed.
+
+        Raises
+        ------
+        ImagesOverlapError
+            If both have seen the same images, naming them. Nothing is changed then.
+        OutputError
+            If the disk does not take what does not fit in memory.
+        """
+        self.images |= other.images
+        for spill, more in zip(self._spills, other._spills, strict=True):
+            spill.merge(more)
+        self._truth |= other._truth
+        self._categories_held |= other._categories_held
+        if self.permutation_null is not None and other.permutation_null is not None:
+            self.permutation_null.merge(other.permutation_null)
 
     def truth(self) -> TruthCounts:
         """Give the pixels of each concept in each image, once all have been seen.

@@ -13,7 +13,7 @@ many rare concepts is often high by luck, which would hide what common ones show
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.core.candidates import candidates
+from onnxdissect.core.image_ranges import ImageRanges
 from onnxdissect.core.kernels.label_sample import SIDE, sample_labels
 from onnxdissect.core.kernels.permute import CELLS, ShuffledCounts, best_scores, shuffle
 from onnxdissect.core.pass_state import PassResult
@@ -33,7 +34,7 @@ from onnxdissect.core.spool import Chunk
 from onnxdissect.core.upsampling import sampling
 from onnxdissect.statistics.overlap import Overlaps, gamma_surprise
 
-__all__ = ["PermutationNull"]
+__all__ = ["NullCounts", "PermutationNull"]
 
 # Images that take part at most: enough to tell chance from a concept, and memory and time stay bounded.
 _SAMPLED = 8192
@@ -63,6 +64,8 @@ class PermutationNull:
         The row of annotations: the sampled images' own at first, then shuffled.
     shifts : ndarray of int32, shape (1 + count, most units)
         How far it is moved on for each unit of a layer; not at all at first.
+    images : ImageRanges
+        Which images have been seen.
     """
 
     def __init__(self, plan: Plan, count: int, seed: int) -> None:
@@ -84,6 +87,7 @@ class PermutationNull:
         moved = keys.random_raw(count * units).reshape(count, units) % np.uint64(sampled.size)
         self.shifts = np.concatenate([np.zeros((1, units)), moved]).astype(np.int32)
         self._seen: dict[int, LabelSample] = {}
+        self.images = ImageRanges()
 
     def see(self, start: int, annotations: Annotations) -> None:
         """Take in what a chunk of images shows; chunks may come in any order.
@@ -93,9 +97,31 @@ class PermutationNull:
         start : int
             Number of the first of them.
         annotations : Annotations
+
+        Raises
+        ------
+        ImagesOverlapError
+            If one of the images has been seen before.
         """
+        self.images |= ImageRanges.of((start, start + len(annotations)))
         images = np.flatnonzero(self._sampled_as[start : start + len(annotations)] >= 0)
         self._seen[start] = sample_labels(annotations, self._plan.grids, images)
+
+    def merge(self, other: PermutationNull) -> None:
+        """Take in what another one made with the same parameters has been shown.
+
+        Parameters
+        ----------
+        other : PermutationNull
+            Of other images. Not changed.
+
+        Raises
+        ------
+        ImagesOverlapError
+            If both have seen the same images, naming them. Nothing is changed then.
+        """
+        self.images |= other.images
+        self._seen |= other._seen
 
     def scores(self, passed: PassResult, progress: Progress) -> list[Null]:
         """Score every unit with its own annotations and with shuffled ones, once all images have been seen.
@@ -111,18 +137,56 @@ class PermutationNull:
         list of Null
             One per layer; only candidates for labels are looked at.
         """
+        rounds, label_sample = self.rounds(), self.label_sample()
+        progress.start("null", self._plan.images * len(rounds))
+        counted = (self.count(passed, label_sample, shares, progress) for shares in rounds)
+        found = self.score(passed, label_sample, counted)
+        progress.finish()
+        return found
+
+    def rounds(self) -> list[list[tuple[int, slice]]]:
+        """Cut all layers' units into shares for threads, and those into rounds that fit the memory."""
+        vocabulary, row = self._plan.vocabulary, 4 * self.permutations.shape[0]
+        unit_bytes = row * (len(vocabulary.concepts) + len(vocabulary.categories))
+        unit_bytes += 8 * (SIDE**2 + CELLS**4)
+        return list(_rounds(self._plan, len(self._plan.quantiles) * unit_bytes))
+
+    def label_sample(self) -> LabelSample:
+        """Give what the members show, once all images have been seen."""
+        return _joined([self._seen[start] for start in sorted(self._seen)], self._order)
+
+    def count(
+        self,
+        passed: PassResult,
+        label_sample: LabelSample,
+        shares: Sequence[tuple[int, slice]],
+        progress: Progress,
+    ) -> NullCounts:
+        """Count what the masks of some units meet, in all images or some.
+
+        Parameters
+        ----------
+        passed : PassResult
+            Its spool may be any iterable of chunks.
+        label_sample : LabelSample
+            Of all images.
+        shares : sequence of (int, slice)
+            A round.
+        progress : Progress
+
+        Returns
+        -------
+        NullCounts
+            That of a whole spool is that of its parts, merged.
+        """
         plan, vocabulary = self._plan, self._plan.vocabulary
-        pairings, quantiles = self.permutations.shape[0], len(plan.quantiles)
-        others = ~candidates(passed.concept_images, plan.min_images)
-        label_sample = _joined([self._seen[start] for start in sorted(self._seen)], self._order)
-        overlaps = Overlaps(label_sample, len(vocabulary.concepts))
         points = np.array([[SIDE, SIDE]], np.int64)
         samplings = [sampling(layer.shape, points, plan.pixels, layer.field) for layer in plan.layers]
-        best, surprise = (
-            [np.zeros((pairings, quantiles, layer.units), np.float64) for layer in plan.layers]
-            for _ in range(2)
+        rows, quantiles = self.permutations.shape[0], len(plan.quantiles)
+        counted = tuple(
+            _Share.zeros(layer, units, quantiles, rows, len(vocabulary.concepts), len(vocabulary.categories))
+            for layer, units in shares
         )
-        concepts, categories = len(vocabulary.concepts), len(vocabulary.categories)
 
         def add(chunk: Chunk, share: _Share) -> None:
             shuffle(
@@ -137,19 +201,43 @@ class PermutationNull:
                 share.units,
             )
 
-        places = 8 * (SIDE**2 + CELLS**4)
-        rounds = list(_rounds(plan, quantiles * (4 * pairings * (concepts + categories) + places)))
-        progress.start("null", plan.images * len(rounds))
-        for cut in rounds:
-            shares = [
-                _Share(layer, units, _no_counts(plan, units.stop - units.start, pairings))
-                for layer, units in cut
+        images = []
+        with ThreadPoolExecutor(plan.threads) as pool:
+            for chunk in passed.spool:
+                list(pool.map(partial(add, chunk), counted))
+                images.append((chunk.start, chunk.start + len(chunk)))
+                progress.advance(len(chunk))
+        return NullCounts(ImageRanges.of(*images), counted)
+
+    def score(
+        self, passed: PassResult, label_sample: LabelSample, rounds: Iterable[NullCounts]
+    ) -> list[Null]:
+        """Make scores of counts.
+
+        Parameters
+        ----------
+        passed : PassResult
+        label_sample : LabelSample
+        rounds : iterable of NullCounts
+            Of all images, one per round. Overwritten.
+
+        Returns
+        -------
+        list of Null
+            One per layer.
+        """
+        plan, vocabulary = self._plan, self._plan.vocabulary
+        others = ~candidates(passed.concept_images, plan.min_images)
+        overlaps = Overlaps(label_sample, len(vocabulary.concepts))
+        best, surprise = (
+            [
+                np.zeros((self.permutations.shape[0], len(plan.quantiles), layer.units), np.float64)
+                for layer in plan.layers
             ]
-            with ThreadPoolExecutor(plan.threads) as pool:
-                for chunk in passed.spool:
-                    list(pool.map(partial(add, chunk), shares))
-                    progress.advance(len(chunk))
-            for share in shares:
+            for _ in range(2)
+        )
+        for counted in rounds:
+            for share in counted.shares:
                 # What is never met is never best.
                 share.counts.intersection[..., others] = 0
                 scores, labels = best_scores(
@@ -157,7 +245,6 @@ class PermutationNull:
                 )
                 best[share.layer][:, :, share.units] = scores.transpose(2, 0, 1)
                 surprise[share.layer][:, :, share.units] = _surprise(share, labels, overlaps)
-        progress.finish()
         return list(map(Null, best, surprise))
 
 
@@ -178,6 +265,55 @@ def _no_counts(plan: Plan, units: int, shuffles: int) -> ShuffledCounts:
         np.zeros((*shape, CELLS**2, CELLS**2), np.int64),
     )
 
+    @classmethod
+    def zeros(
+        cls, layer: int, units: slice, quantiles: int, rows: int, concepts: int, categories: int
+    ) -> _Share:
+        shape = (quantiles, units.stop - units.start)
+        return cls(
+            layer,
+            units,
+            np.zeros((*shape, rows, concepts), np.int32),
+            np.zeros((*shape, rows, categories), np.int32),
+            np.zeros((*shape, SIDE**2), np.int64),
+            np.zeros((*shape, CELLS**2, CELLS**2), np.int64),
+        )
+
+
+@dataclass(slots=True)
+class NullCounts:
+    """What the masks of some units meet in some images, of their own and of shuffled annotations.
+
+    Attributes
+    ----------
+    images : ImageRanges
+        Whose masks were counted.
+    shares : tuple
+        Counts of each share of units.
+    """
+
+    images: ImageRanges
+    shares: tuple[_Share, ...]
+
+    def merge(self, other: NullCounts) -> None:
+        """Add the counts of other images.
+
+        Parameters
+        ----------
+        other : NullCounts
+            Of the same round. Not changed.
+
+        Raises
+        ------
+        ImagesOverlapError
+            If both counted the same images, naming them. Nothing is changed then.
+        """
+        self.images |= other.images
+        for ours, theirs in zip(self.shares, other.shares, strict=True):
+            for name in ("intersection", "activation", "points", "cells"):
+                counts = getattr(ours, name)
+                counts += getattr(theirs, name)
+
 
 def _surprise(share: _Share, labels: NDArray[np.int32], overlaps: Overlaps) -> NDArray[np.float64]:
     """How surprising the overlap with each unit's best concept is, shape (1 + shuffles, Q, units)."""
@@ -193,7 +329,6 @@ def _surprise(share: _Share, labels: NDArray[np.int32], overlaps: Overlaps) -> N
 
 
 def _rounds(plan: Plan, unit_bytes: int) -> Iterator[list[tuple[int, slice]]]:
-    """Cut all layers' units into shares for threads, and those into rounds that fit the memory."""
     most = max(1, _COUNT_BYTES // unit_bytes // plan.threads)
     shares = [
         (layer, slice(first, min(first + most, units.stop)))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Lock
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +25,9 @@ __all__ = ["SpillBuffer"]
 class SpillBuffer:
     """The counts of all masks of one layer, in memory up to a budget and in a file beyond it.
 
+    A plain value, but for the file: what is in memory is pickled, of the file its path. Whoever unpickles it
+    has to see the same folder, and only one copy at a time may add to it.
+
     Parameters
     ----------
     path : Path
@@ -41,13 +43,12 @@ class SpillBuffer:
         self._budget = budget
         self._units = units
         self._sizes = np.zeros(quantiles * units, np.int64)
-        self._lock = Lock()
         self._held: list[tuple[_Block, MaskCounts]] = []
         self._bytes = 0
         self._stored: list[tuple[_Block, int]] = []
 
     def add(self, start: int, counts: MaskCounts) -> None:
-        """Take in a block; several threads may do so at once.
+        """Take in a block.
 
         Parameters
         ----------
@@ -65,12 +66,27 @@ class SpillBuffer:
         sizes = np.bincount(row, minlength=self._sizes.size)
         units = row % self._units
         block = _Block(start, int(units.min(initial=self._units)), int(units.max(initial=-1)))
-        with self._lock:
-            self._sizes += sizes
-            self._held.append((block, counts))
-            self._bytes += counts.nbytes
-            if self._bytes > self._budget:
-                self._overflow()
+        self._sizes += sizes
+        self._held.append((block, counts))
+        self._bytes += counts.nbytes
+        if self._bytes > self._budget:
+            self._overflow()
+
+    def merge(self, other: SpillBuffer) -> None:
+        """Take in all blocks of another buffer.
+
+        Parameters
+        ----------
+        other : SpillBuffer
+            Of the same layer and other images, with another file. Not changed.
+
+        Raises
+        ------
+        OutputError
+            If the disk does not take what does not fit in memory.
+        """
+        for start, counts in other._blocks(slice(0, other._units)):
+            self.add(start, counts)
 
     def starts(self) -> NDArray[np.int64]:
         """Count the masks taken in so far.
@@ -114,7 +130,7 @@ class SpillBuffer:
                 overlap=np.empty((held, (categories + 7) // 8), np.uint8),
             )
             ends = rows[:-1].copy()
-            for counts in self._blocks(units):
+            for _, counts in self._blocks(units):
                 place(counts, per_image, ends, first)
             yield PerImageCountsPart(quantile, units, per_image)
 
@@ -130,8 +146,11 @@ class SpillBuffer:
             raise OutputError(f"cannot write {self._path}: {error.strerror or error}") from error
         self._held, self._bytes = [], 0
 
-    def _blocks(self, units: slice) -> Iterator[MaskCounts]:
-        """Give the blocks that hold any of the units, by their images: those of a unit come in order."""
+    def _blocks(self, units: slice) -> Iterator[tuple[int, MaskCounts]]:
+        """Give the blocks that hold any of the units, by their images: those of a unit come in order.
+
+        With each comes the number that it was added with.
+        """
         held = dict(enumerate(self._held, len(self._stored)))
         blocks = [block for block, _ in (*self._stored, *self._held)]
         order = sorted(
@@ -139,17 +158,26 @@ class SpillBuffer:
             for i, block in enumerate(blocks)
             if block.lowest < units.stop and block.highest >= units.start
         )
-        file = self._path.open("rb") if self._stored else None
+        file = self._opened() if self._stored else None
         try:
-            for _, i in order:
+            for start, i in order:
                 if file is None or i in held:
-                    yield held[i][1]
+                    yield start, held[i][1]
                     continue
                 file.seek(self._stored[i][1])
-                yield MaskCounts(*(np.load(file, allow_pickle=False) for _ in range(3)))
+                yield start, MaskCounts(*(np.load(file, allow_pickle=False) for _ in range(3)))
         finally:
             if file is not None:
                 file.close()
+
+    def _opened(self) -> BinaryIO:
+        try:
+            return self._path.open("rb")
+        except OSError as error:
+            raise OutputError(
+                f"{self._path}, counts of single masks, cannot be read: {error.strerror or error}",
+                hint="counts that have spilled to disk can only go where their folder can be seen",
+            ) from error
 
 
 class _Block(NamedTuple):

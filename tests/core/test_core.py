@@ -58,7 +58,7 @@ def test_chunks_are_tallied_in_any_order(world: World, data: st.DataObject) -> N
     bounds = [np.full(world.activations.shape[1], -np.inf, np.float32)]
     for chunk in data.draw(st.permutations(list(passed.spool))):
         shuffled.append(chunk, bounds)
-    (again,) = tally(plan, replace(passed, spool=shuffled), Quiet())
+    (again,) = tally(plan, replace(passed, spool=shuffled), Quiet()).layers
     for name in (*COUNTS, "top_masks"):
         np.testing.assert_array_equal(
             getattr(again.counts, name), getattr(counted.counts, name), err_msg=name

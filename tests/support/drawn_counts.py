@@ -105,7 +105,7 @@ class World:
                 stopped=lambda: False,
             )
             passed = intake.gathered().settle()
-            (counted,) = tally(plan, passed, Quiet())
+            (counted,) = tally(plan, passed, Quiet()).layers
         return passed, counted
 
     def expected(self) -> naive.NaiveCounts:
@@ -202,7 +202,7 @@ def witnessed(
         passed = replace(passed, spool=shuffled)
     with tempfile.TemporaryDirectory() as folder:
         collector = PerImageCollector(Path(folder), plan, masks=True, permutation_null=None, memory=memory)
-        (again,) = tally(plan, passed, Quiet(), collector)
+        (again,) = tally(plan, passed, Quiet(), collector).layers
         np.testing.assert_array_equal(again.counts.intersection, counted.counts.intersection)
         counts = again.counts
         scores = iou(counts.intersection, counts.activation, passed.truth, plan.vocabulary.category_of)
