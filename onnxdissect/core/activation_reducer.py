@@ -50,12 +50,12 @@ class WorkerReducer(Protocol):
             none. If there is one, what was gathered is of no use.
         """
 
-    def drain(self, room: Arena) -> SparseMaps:
+    def drain(self, arena: Arena) -> SparseMaps:
         """Give what remains of all images since the last call, and forget them.
 
         Parameters
         ----------
-        room : Arena
+        arena : Arena
             Where to put it.
 
         Returns
@@ -170,7 +170,7 @@ class _LocalWorker:
         positions = activations.shape[0] * activations.shape[2] * activations.shape[3]
         # The walk over all activations is behind us: what is left is short, and shared.
         with self._lock:
-            state.thresholds.update(encoder.records(before), positions)
+            state.thresholds.update(encoder.sparse_maps(before), positions)
             state.top.update(first, activations, encoder.maxima[before:after])
         state.samples.update(first, activations)
         return -1

@@ -55,19 +55,19 @@ class DecidingBins:
         """Make counts for `count`, shape (quantiles, units, bins within a bin)."""
         return np.zeros((*self.ranks.shape, 2**self._following), np.int64)
 
-    def count(self, records: SparseMaps, units: slice, counts: NDArray[np.int64]) -> None:
+    def count(self, sparse_maps: SparseMaps, units: slice, counts: NDArray[np.int64]) -> None:
         """Count the values in the bins by the bits that follow.
 
         Parameters
         ----------
-        records : SparseMaps
+        sparse_maps : SparseMaps
             Kept relative to bounds of any time of the pass.
         units : slice
             Only these. Others may be counted at the same time.
         counts : ndarray of int64
             From `zeros`; added to in place.
         """
-        refine(records, self.prefixes, self.known, counts, units)
+        refine(sparse_maps, self.prefixes, self.known, counts, units)
 
     def narrowed(self, counts: NDArray[np.int64]) -> DecidingBins:
         """Give the smaller bins that hold the thresholds.

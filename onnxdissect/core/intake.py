@@ -82,10 +82,10 @@ class Intake:
         """
         # Encoders are worth keeping: what they are made of would have to be cleared by the system each time.
         try:
-            workers, room = self._idle.pop()
+            workers, arena = self._idle.pop()
         except IndexError:
             workers = [reducer.worker() for reducer in self._reducers]
-            room = Arena()
+            arena = Arena()
         stored = 0
         for activations in batches:
             for layer, worker, values in zip(self._plan.layers, workers, activations, strict=True):
@@ -93,9 +93,9 @@ class Intake:
             images = workers[0].images
             # The first images of a pass remain almost whole.
             if stored + images == len(annotations) or sum(worker.used for worker in workers) > _CHUNK_CELLS:
-                self._store(first + stored, annotations[stored : stored + images], workers, room)
+                self._store(first + stored, annotations[stored : stored + images], workers, arena)
                 stored += images
-        self._idle.append((workers, room))
+        self._idle.append((workers, arena))
 
     def gathered(self) -> PassState:
         """Give the state, while nobody takes in anything.
@@ -124,13 +124,13 @@ class Intake:
         self.gathered().save(tag)
 
     def _store(
-        self, first: int, annotations: Sequence[Annotation], workers: Sequence[WorkerReducer], room: Arena
+        self, first: int, annotations: Sequence[Annotation], workers: Sequence[WorkerReducer], arena: Arena
     ) -> None:
         vocabulary = self._plan.vocabulary
         packed, truths = pack(
             annotations, self._plan.grids, vocabulary.category_of, len(vocabulary.categories)
         )
-        chunk = Chunk(first, packed, tuple(worker.drain(room) for worker in workers))
+        chunk = Chunk(first, packed, tuple(worker.drain(arena) for worker in workers))
         state = self._state
         with self._lock:
             state.images |= ImageRanges.of((first, first + len(annotations)))

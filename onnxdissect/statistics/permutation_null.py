@@ -179,12 +179,12 @@ class PermutationNull:
         NullCounts
             That of a whole spool is that of its parts, merged.
         """
-        plan, vocabulary = self._plan, self._plan.vocabulary
+        plan = self._plan
         points = np.array([[SIDE, SIDE]], np.int64)
         samplings = [sampling(layer.shape, points, plan.pixels, layer.field) for layer in plan.layers]
-        rows, quantiles = self.permutations.shape[0], len(plan.quantiles)
+        pairings = self.permutations.shape[0]
         counted = tuple(
-            _Share.zeros(layer, units, quantiles, rows, len(vocabulary.concepts), len(vocabulary.categories))
+            _Share(layer, units, _no_counts(plan, units.stop - units.start, pairings))
             for layer, units in shares
         )
 
@@ -265,20 +265,6 @@ def _no_counts(plan: Plan, units: int, shuffles: int) -> ShuffledCounts:
         np.zeros((*shape, CELLS**2, CELLS**2), np.int64),
     )
 
-    @classmethod
-    def zeros(
-        cls, layer: int, units: slice, quantiles: int, rows: int, concepts: int, categories: int
-    ) -> _Share:
-        shape = (quantiles, units.stop - units.start)
-        return cls(
-            layer,
-            units,
-            np.zeros((*shape, rows, concepts), np.int32),
-            np.zeros((*shape, rows, categories), np.int32),
-            np.zeros((*shape, SIDE**2), np.int64),
-            np.zeros((*shape, CELLS**2, CELLS**2), np.int64),
-        )
-
 
 @dataclass(slots=True)
 class NullCounts:
@@ -310,9 +296,8 @@ class NullCounts:
         """
         self.images |= other.images
         for ours, theirs in zip(self.shares, other.shares, strict=True):
-            for name in ("intersection", "activation", "points", "cells"):
-                counts = getattr(ours, name)
-                counts += getattr(theirs, name)
+            for name, counted in ours.counts._asdict().items():
+                counted += getattr(theirs.counts, name)
 
 
 def _surprise(share: _Share, labels: NDArray[np.int32], overlaps: Overlaps) -> NDArray[np.float64]:

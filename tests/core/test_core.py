@@ -103,9 +103,9 @@ def settled(levels: Thresholds, spooled: list[SparseMaps]) -> NDArray[np.float32
     bins = levels.deciding_bins()
     while not bins.settled:
         counts = bins.zeros()
-        for records in spooled:
+        for sparse_maps in spooled:
             for unit in range(levels.bounds.size):
-                bins.count(records, slice(unit, unit + 1), counts)
+                bins.count(sparse_maps, slice(unit, unit + 1), counts)
         bins = bins.narrowed(counts)
     return bins.thresholds()
 

@@ -64,10 +64,10 @@ def test_merged_is_whole(world: World, data: st.DataObject, spool_bytes: int) ->
         assert first.images == ImageRanges.of((0, images))
         passed = first.settle()
         (merged,) = tally(plan, passed, Quiet()).layers
-    np.testing.assert_array_equal(passed.thresholds[0], image_labels.thresholds[0])
-    np.testing.assert_array_equal(passed.samples[0], image_labels.samples[0])
-    np.testing.assert_array_equal(passed.truth, image_labels.truth)
-    np.testing.assert_array_equal(passed.concept_images, image_labels.concept_images)
+    np.testing.assert_array_equal(passed.thresholds[0], whole.thresholds[0])
+    np.testing.assert_array_equal(passed.samples[0], whole.samples[0])
+    np.testing.assert_array_equal(passed.truth, whole.truth)
+    np.testing.assert_array_equal(passed.concept_images, whole.concept_images)
     np.testing.assert_array_equal(merged.top.images, counted.top.images)
     np.testing.assert_array_equal(merged.top.values, counted.top.values)
     for ours, theirs in zip(merged.top.maps(), counted.top.maps(), strict=True):

@@ -99,10 +99,9 @@ def test_parts_add_up(world: World, data: st.DataObject, memory: int, pairwise: 
         assert gathered.images == collector.images
         counts = whole.layers[0].counts
         scores = iou(counts.intersection, counts.activation, passed.truth, plan.vocabulary.category_of)
-        for one, two in zip(
-            per_image(gathered, plan, scores), per_image(collector, plan, scores), strict=True
-        ):
-            for field in (f.name for f in fields(one)):
+        pairs = zip(per_image(gathered, plan, scores), per_image(collector, plan, scores), strict=True)
+        for one, two in pairs:
+            for field in (f.name for f in fields(one)):  # type: ignore[arg-type]
                 np.testing.assert_array_equal(getattr(one, field), getattr(two, field), field)
 
         null, expected = gathered.permutation_null, collector.permutation_null

@@ -67,8 +67,8 @@ def test_evidence_is_that_of_the_masks(world: World, memory: int, threads: int, 
         held = {c: int(covers[x][c].sum()) for c in concepts if covers[x][c].any()}
         assert dict(zip(truth.concept[span].tolist(), truth.pixels[span].tolist(), strict=True)) == held
         assert truth.concept[span].tolist() == sorted(held)
-        carried = {world.category_of[c] for c in held}
-        assert set(np.flatnonzero(truth.categories[x]).tolist()) == carried
+        has_category = {world.category_of[c] for c in held}
+        assert set(np.flatnonzero(truth.categories[x]).tolist()) == has_category
 
 
 @given(worlds(), st.permutations(range(6)))

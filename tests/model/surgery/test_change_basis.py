@@ -21,6 +21,7 @@ from support.datasets import random_broden, write_broden
 from support.models import images, run_whole, save
 from support.transformers import transformer
 
+from onnxdissect.core.intake import Intake
 from onnxdissect.core.layer_tally import LayerTally
 from onnxdissect.core.pass_state import PassState
 from onnxdissect.core.progress import Silent
@@ -66,7 +67,7 @@ def opened(tmp_path: Path, place: str) -> tuple[Network, Layer]:
 def test_activations_under_several_bases(tmp_path: Path, place: str) -> None:
     network, plain = opened(tmp_path, place)
     wide = np.random.default_rng(3).normal(size=(2 * plain.units + 1, plain.units))
-    matrices = {
+    matrices: dict[str, NDArray[Any]] = {
         "identity": np.eye(plain.units),
         "turned": orthogonal(plain.units, 1),
         "wide": wide,
@@ -164,7 +165,7 @@ def dissected(
     request = open_request(options, Silent())
     request = replace(request, layers=[made for layer in request.layers for made in under(layer)])
     prepared = prepare(request, lambda said: None)
-    state = PassState(prepared.plan, work)
+    intake = Intake(PassState(prepared.plan, work))
     stream = batches(
         request.dataset,
         prepared.preparer,
@@ -175,7 +176,7 @@ def dissected(
         start=0,
     )
     run_pass(
-        state,
+        intake,
         stream,
         prepared.session,
         request.dataset.image_name,
@@ -187,7 +188,7 @@ def dissected(
         save_every=1e9,
         stopped=lambda: False,
     )
-    return tally(prepared.plan, state.settle(), Silent())
+    return tally(prepared.plan, intake.gathered().settle(), Silent()).layers
 
 
 def test_dissecting_under_the_identity_gives_the_plain_counts(tmp_path: Path) -> None:
