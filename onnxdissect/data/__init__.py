@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from onnxdissect.data.broden.check import DatasetReport, Problem, check_dataset, check_folder
     from onnxdissect.data.broden.info import DatasetFacts, describe
     from onnxdissect.data.broden.reader import Dataset, open_dataset
+    from onnxdissect.data.broden.table_writer import LabelEntry, write_tables
+    from onnxdissect.data.broden.writer import ImageRecord, write_image
     from onnxdissect.data.stream import Batch, batches
     from onnxdissect.data.vocabulary import Concept, Vocabulary
 
@@ -23,6 +25,8 @@ __all__ = [
     "Dataset",
     "DatasetFacts",
     "DatasetReport",
+    "ImageRecord",
+    "LabelEntry",
     "Problem",
     "Vocabulary",
     "batches",
@@ -30,6 +34,8 @@ __all__ = [
     "check_folder",
     "describe",
     "open_dataset",
+    "write_image",
+    "write_tables",
 ]
 
 _HOMES = {
@@ -39,6 +45,8 @@ _HOMES = {
     "Dataset": "broden.reader",
     "DatasetFacts": "broden.info",
     "DatasetReport": "broden.check",
+    "ImageRecord": "broden.writer",
+    "LabelEntry": "broden.table_writer",
     "Problem": "broden.check",
     "Vocabulary": "vocabulary",
     "batches": "stream",
@@ -46,6 +54,8 @@ _HOMES = {
     "check_folder": "broden.check",
     "describe": "broden.info",
     "open_dataset": "broden.reader",
+    "write_image": "broden.writer",
+    "write_tables": "broden.table_writer",
 }
 
 

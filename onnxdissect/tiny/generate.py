@@ -16,8 +16,9 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import IO
 
+from onnxdissect.data import ImageRecord
 from onnxdissect.errors import OutputError, ParameterError, import_cv2
-from onnxdissect.tiny.broden import Record, write_tables
+from onnxdissect.tiny.broden import write_labels
 from onnxdissect.tiny.worker import make_images
 
 __all__ = ["IMAGES", "SEED", "VERSION", "cache_folder", "ensure_tiny", "make_tiny"]
@@ -83,10 +84,9 @@ def make_tiny(
         return
     partial = folder.with_name(f"{folder.name}.{secrets.token_hex(4)}.partial")
     try:
-        for kind in ("scenes", "textures"):
-            (partial / "images" / kind).mkdir(parents=True)
-        records = sorted(_records(partial, seed, images, workers, progress), key=lambda record: record.index)
-        write_tables(partial, records)
+        partial.mkdir(parents=True)
+        records = dict(_records(partial, seed, images, workers, progress))
+        write_labels(partial, [records[index] for index in range(images)])
         (partial / _MARKER).write_text(json.dumps(marker) + "\n", encoding="utf-8")
         _into_place(partial, folder, marker)
     except OSError as error:
@@ -134,7 +134,7 @@ def _into_place(partial: Path, folder: Path, marker: dict[str, int]) -> None:
 
 def _records(
     folder: Path, seed: int, images: int, workers: int, progress: Progress | None
-) -> Iterator[Record]:
+) -> Iterator[tuple[int, ImageRecord]]:
     workers = min(workers, max(1, images // _WORTH_A_WORKER))
     if workers == 1 or not sys.executable:
         source = make_images(folder, seed, range(images))
@@ -149,7 +149,9 @@ def _records(
                 progress(done, images)
 
 
-def _from_workers(folder: Path, seed: int, images: int, workers: int) -> Generator[Record, None, None]:
+def _from_workers(
+    folder: Path, seed: int, images: int, workers: int
+) -> Generator[tuple[int, ImageRecord], None, None]:
     # the package's own place goes first, so that a worker runs this very code also where it is not installed
     root = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH", ""))))
@@ -179,8 +181,8 @@ def _from_workers(folder: Path, seed: int, images: int, workers: int) -> Generat
                 continue
             value = json.loads(line)
             if "error" in value:
-                raise OSError(value["error"])
-            yield Record.from_json(value)
+                raise OutputError(value["error"])
+            yield value["index"], ImageRecord.from_json(value["record"])
         for process in processes:
             if process.wait() != 0:
                 raise OSError(f"a worker process ended with exit code {process.returncode}")

@@ -14,20 +14,22 @@ import sys
 from collections.abc import Generator
 from pathlib import Path
 
-from onnxdissect.tiny.broden import Record, write_drawing
+from onnxdissect.data import ImageRecord
+from onnxdissect.errors import OutputError
+from onnxdissect.tiny.broden import write_drawing
 from onnxdissect.tiny.drawing import draw
 from onnxdissect.tiny.painting.bump_maps import BumpMaps
 
 __all__ = ["main", "make_images"]
 
 
-def make_images(folder: Path, seed: int, indices: range) -> Generator[Record, None, None]:
+def make_images(folder: Path, seed: int, indices: range) -> Generator[tuple[int, ImageRecord], None, None]:
     """Draw and write some images.
 
     Parameters
     ----------
     folder : Path
-        The data set; ``images/scenes`` and ``images/textures`` exist.
+        The data set.
     seed : int
         Seed of the data set.
     indices : range
@@ -35,17 +37,17 @@ def make_images(folder: Path, seed: int, indices: range) -> Generator[Record, No
 
     Yields
     ------
-    Record
-        One per image, in order.
+    int, ImageRecord
+        Index and record of each image, in order.
 
     Raises
     ------
-    OSError
+    OutputError
         If a file cannot be written.
     """
     bump_maps = BumpMaps()
     for index in indices:
-        yield write_drawing(folder, index, draw(seed, index, bump_maps))
+        yield index, write_drawing(folder, index, draw(seed, index, bump_maps))
 
 
 def main(arguments: list[str]) -> int:
@@ -66,13 +68,14 @@ def main(arguments: list[str]) -> int:
     folder = Path(arguments[0])
     seed, start, stop, step = map(int, arguments[1:])
     try:
-        for record in make_images(folder, seed, range(start, stop, step)):
-            print(json.dumps(record.to_json(), separators=(",", ":")), flush=True)
+        for index, record in make_images(folder, seed, range(start, stop, step)):
+            line = {"index": index, "record": record.to_json()}
+            print(json.dumps(line, separators=(",", ":")), flush=True)
     except BrokenPipeError:
         # the maker is gone: nobody wants the rest, and flushing at exit would fail again
         os._exit(1)
-    except OSError as error:
-        print(json.dumps({"error": str(error)}), flush=True)
+    except OutputError as error:
+        print(json.dumps({"error": error.message}), flush=True)
         return 1
     return 0
 

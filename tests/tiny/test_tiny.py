@@ -386,7 +386,7 @@ def test_an_interrupted_making_leaves_nothing(tmp_path: Path, workers: int) -> N
 
 
 ENSURE = (
-    "import sys; from pathlib import Path; from onnxdissect.tiny import making; "
+    "import sys; from pathlib import Path; from onnxdissect.tiny import generate as making; "
     "making.IMAGES = int(sys.argv[2]); print(making.ensure_tiny(Path(sys.argv[1])))"
 )
 
