@@ -18,8 +18,9 @@ from onnxdissect.check.rules.config import Config
 from onnxdissect.check.rules.rules import apply_rules
 from onnxdissect.check.verdict import Finding, LayerDrift, Verdict
 from onnxdissect.core.progress import Progress
-from onnxdissect.data import Dataset, open_dataset
+from onnxdissect.data import Dataset, open_data
 from onnxdissect.data.groups import NO_GROUPS
+from onnxdissect.data.sources import DEFAULT_DATA, recorded_spec
 from onnxdissect.errors import (
     DataNotFoundError,
     ImageInputError,
@@ -31,7 +32,6 @@ from onnxdissect.errors import (
 from onnxdissect.model import Network, choose_preprocessing, load_network
 from onnxdissect.pipeline.dissect import dissect
 from onnxdissect.storage.files import write_text
-from onnxdissect.tiny import ensure_tiny
 
 __all__ = ["ModelOptions", "check_model"]
 
@@ -79,7 +79,7 @@ def check_model(
     baseline: str | Path,
     config: Config | None = None,
     *,
-    data: str | Path | None = None,
+    data: str | Path | Dataset | None = None,
     options: ModelOptions | None = None,
     layers: Sequence[str] = (),
     limit: int | None = None,
@@ -99,8 +99,9 @@ def check_model(
         then the activations of the two models are compared directly as well.
     config : Config, optional
         The rules.
-    data : str or Path, optional
-        Where the baseline's data lies on this machine; by default where the rules say, or where it lay.
+    data : str, Path or Dataset, optional
+        Where the baseline's data lies on this machine, or the data set itself; by default where the rules
+        say, or where it lay.
     options : ModelOptions, optional
         How the candidate's file is to be read; one that is compared against is read alike.
     layers : sequence of str
@@ -136,7 +137,7 @@ def check_model(
     path = Path(model)
     if not path.is_file():
         raise ModelNotFoundError(f"there is no model at {path}")
-    source = str(data) if data is not None else config.data
+    source = config.data if data is None else data
     against = Path(baseline) if Path(baseline).suffix == ".onnx" else None
     if against is None and (layers or limit is not None):
         raise ParameterError(
@@ -148,7 +149,7 @@ def check_model(
             folder = Path(work) / "baseline"
             made = dissect(
                 against,
-                source or "tiny",
+                source or DEFAULT_DATA,
                 layers or ("stages",),
                 limit=limit,
                 preset=preset,
@@ -165,7 +166,8 @@ def check_model(
         else:
             snapshot = open_baseline(Path(baseline))
         config = check_names(config, snapshot)
-        source = source or _folder(snapshot)
+        if source == "":
+            source = _recorded(snapshot)
         dataset = _same_data(snapshot, source, told=bool(data is not None or config.data))
         try:
             reading = options.given()
@@ -224,8 +226,14 @@ def _resized(comparison: Comparison) -> Iterator[str]:
             yield f"{place}: another image size or stride"
 
 
-def _folder(snapshot: Snapshot) -> str:
-    return "tiny" if str(snapshot.data["name"]).startswith("tiny-v") else str(snapshot.data["folder"])
+def _recorded(snapshot: Snapshot) -> str:
+    spec = recorded_spec(snapshot.data)
+    if spec is None:
+        raise DataNotFoundError(
+            f"the baseline's data, {snapshot.data['name']}, was in memory and lies nowhere",
+            hint="give the data set: check_model(model, baseline, data=...)",
+        )
+    return spec
 
 
 def _groups(snapshot: Snapshot) -> str:
@@ -233,11 +241,10 @@ def _groups(snapshot: Snapshot) -> str:
     return str(snapshot.data.get("groups") or NO_GROUPS)
 
 
-def _same_data(snapshot: Snapshot, source: str, *, told: bool) -> Dataset:
+def _same_data(snapshot: Snapshot, source: str | Path | Dataset, *, told: bool) -> Dataset:
     # Before the candidate is run over it for nothing.
     try:
-        folder = ensure_tiny() if source == "tiny" else source
-        dataset = open_dataset(folder, groups=_groups(snapshot))
+        dataset = open_data(source, groups=_groups(snapshot))
     except DataNotFoundError as error:
         if told:
             raise
@@ -249,7 +256,8 @@ def _same_data(snapshot: Snapshot, source: str, *, told: bool) -> Dataset:
     dataset = dataset.subset(split=snapshot.data["split"], limit=snapshot.data["limit"])
     if dataset.fingerprint != snapshot.data["fingerprint"]:
         raise RunMismatchError(
-            f"{source} has the fingerprint {dataset.fingerprint[:12]}, "
+            f"{source if isinstance(source, str | Path) else source.name} has the fingerprint "
+            f"{dataset.fingerprint[:12]}, "
             f"the baseline's data {snapshot.data['fingerprint'][:12]}",
             hint="--data with the baseline's data, or write the baseline again",
         )
@@ -260,7 +268,7 @@ def _dissect(
     model: Path,
     baseline: Snapshot,
     config: Config,
-    data: str,
+    data: str | Path | Dataset,
     default_size: tuple[int, int],
     reading: Mapping[str, Any],
     preset: str | None,

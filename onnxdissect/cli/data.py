@@ -10,11 +10,13 @@ import typer
 
 from onnxdissect.cli import options
 from onnxdissect.cli.printing.console import log, output, print_json
-from onnxdissect.cli.printing.progress import BarProgress, LineProgress, open_progress
+from onnxdissect.cli.printing.progress import open_progress
 from onnxdissect.cli.printing.tables import plain_table
+from onnxdissect.core.progress import CountedPhase
+from onnxdissect.errors import ParameterError
 
 if TYPE_CHECKING:
-    from onnxdissect.data import DatasetFacts
+    from onnxdissect.data import BrodenDataset, DatasetFacts
 
 __all__ = ["app"]
 
@@ -23,38 +25,17 @@ _CHECK_FAILED = 1
 
 _Folder = Annotated[
     str,
-    typer.Argument(metavar="DIR|tiny", help="A folder in the Broden layout, or tiny.", show_default=False),
+    typer.Argument(metavar="DIR|tiny", help="A Broden folder, or the name of a source.", show_default=False),
 ]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
-class _Done:
-    """From (done, total) calls to a phase of a progress."""
-
-    def __init__(self, progress: BarProgress | LineProgress, phase: str) -> None:
-        self._progress = progress
-        self._phase = phase
-        self._done: int | None = None
-
-    def __call__(self, done: int, total: int) -> None:
-        if self._done is None:
-            self._progress.start(self._phase, total)
-            self._done = 0
-        self._progress.advance(done - self._done)
-        self._done = done
-
-    def finish(self) -> None:
-        """End the phase, if it ever began."""
-        if self._done is not None:
-            self._progress.finish()
 
 
 @app.command()
 def info(folder: _Folder, groups: options.Groups = None, as_json: _Json = False) -> None:
     """Say what a data set holds, from its tables."""
-    from onnxdissect.data import describe, open_dataset
+    from onnxdissect.data import describe
 
-    facts = describe(open_dataset(_resolve(folder), groups=groups))
+    facts = describe(_broden(folder, groups))
     if as_json:
         print_json(facts.to_json())
         return
@@ -85,7 +66,7 @@ def tiny(
 
     console = log()
     progress = open_progress(console)
-    done = _Done(progress, "tiny")
+    done = CountedPhase(progress, "tiny")
     asked = {"images": images, "seed": seed}
     given = {name: value for name, value in asked.items() if value is not None}
     try:
@@ -99,13 +80,16 @@ def tiny(
 @app.command()
 def check(folder: _Folder, groups: options.Groups = None, as_json: _Json = False) -> None:
     """Look at every image and label of a data set; exit 1 if a run over it would fail."""
-    from onnxdissect.data import check_folder
+    from onnxdissect.data import check_folder, installed_sources
 
+    # A folder is checked row by row, also where it could not be opened; anything else is opened first.
+    if installed_sources().find(folder) is not None or not (Path(folder) / "index.csv").is_file():
+        folder = str(_broden(folder, groups).folder)
     progress = open_progress(log())
-    done = _Done(progress, "check")
+    done = CountedPhase(progress, "check")
     try:
         workers = max(2, os.cpu_count() or 1)
-        report = check_folder(_resolve(folder), groups=groups, workers=workers, progress=done)
+        report = check_folder(folder, groups=groups, workers=workers, progress=done)
         done.finish()
     finally:
         progress.close()
@@ -127,18 +111,22 @@ def check(folder: _Folder, groups: options.Groups = None, as_json: _Json = False
         raise typer.Exit(_CHECK_FAILED)
 
 
-def _resolve(folder: str) -> Path:
-    if folder != "tiny":
-        return Path(folder)
-    from onnxdissect.tiny import ensure_tiny
+def _broden(spec: str, groups: str | None) -> BrodenDataset:
+    """Open a data set that lies in a Broden folder: of others there are no tables to look at."""
+    from onnxdissect.data import BrodenDataset, open_data
 
     progress = open_progress(log())
-    done = _Done(progress, "tiny")
+    done = CountedPhase(progress, "data")
     try:
-        found = ensure_tiny(progress=done)
+        found = open_data(spec, groups=groups, progress=done)
         done.finish()
     finally:
         progress.close()
+    if not isinstance(found, BrodenDataset):
+        raise ParameterError(
+            f"{spec} gives {len(found)} images that lie in no Broden folder: there are no tables to look at",
+            hint=f"onnxdissect run MODEL --data {spec}",
+        )
     return found
 
 

@@ -15,6 +15,9 @@ __all__ = ["report"]
 
 def report(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.", show_default=False)],
+    data: Annotated[
+        str | None, typer.Option(metavar="DIR|SOURCE", help="Where the run's data lies, if it has moved.")
+    ] = None,
 ) -> None:
     """Build the pages of a finished run again."""
     from onnxdissect.report import build
@@ -22,7 +25,7 @@ def report(
 
     progress = open_progress(log())
     try:
-        page = build(load(run), progress=progress)
+        page = build(load(run), data=data, progress=progress)
     finally:
         progress.close()
     print(page)

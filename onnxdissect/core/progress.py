@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
-__all__ = ["Clock", "Progress", "Silent"]
+__all__ = ["Clock", "CountedPhase", "Progress", "Silent"]
 
 
 class Progress(Protocol):
@@ -32,6 +32,40 @@ class Silent:
 
     def finish(self) -> None:
         """Pass over the end of a phase."""
+
+
+class CountedPhase:
+    """From calls with (images done, images) to a phase of a progress, which begins with the first of them.
+
+    Parameters
+    ----------
+    progress : Progress
+    phase : str
+        Name of the phase.
+    """
+
+    def __init__(self, progress: Progress, phase: str) -> None:
+        self._progress = progress
+        self._phase = phase
+        self._done: int | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        """Tell how far it is.
+
+        Parameters
+        ----------
+        done, total : int
+        """
+        if self._done is None:
+            self._progress.start(self._phase, total)
+            self._done = 0
+        self._progress.advance(done - self._done)
+        self._done = done
+
+    def finish(self) -> None:
+        """End the phase, if it ever began."""
+        if self._done is not None:
+            self._progress.finish()
 
 
 class Clock:

@@ -1,6 +1,7 @@
-"""The data side: data sets in the Broden layout, their concepts, and decoding ahead of inference.
+"""The data side: what a `Dataset` is, Broden folders and arrays as such, and decoding ahead of inference.
 
-Nothing here knows of models. OpenCV is imported when the first file is decoded.
+`open_data` gives one from whatever was asked for; ``sources`` lets packages add kinds of their own. Nothing
+here knows of models. OpenCV is imported when the first file is decoded.
 """
 
 from __future__ import annotations
@@ -9,18 +10,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from onnxdissect.data.annotation import Annotation
+    from onnxdissect.data.annotation import Annotation, annotate
+    from onnxdissect.data.arrays import ArrayDataset
     from onnxdissect.data.broden.check import DatasetReport, Problem, check_dataset, check_folder
     from onnxdissect.data.broden.info import DatasetFacts, describe
-    from onnxdissect.data.broden.reader import Dataset, open_dataset
+    from onnxdissect.data.broden.reader import BrodenDataset, open_dataset
     from onnxdissect.data.broden.table_writer import LabelEntry, write_tables
     from onnxdissect.data.broden.writer import ImageRecord, write_image
+    from onnxdissect.data.dataset import Dataset
+    from onnxdissect.data.sources import Source, Sources, installed_sources, open_data
     from onnxdissect.data.stream import Batch, batches
-    from onnxdissect.data.vocabulary import Concept, Vocabulary
+    from onnxdissect.data.vocabulary import Concept, Vocabulary, make_vocabulary
 
 __all__ = [
     "Annotation",
+    "ArrayDataset",
     "Batch",
+    "BrodenDataset",
     "Concept",
     "Dataset",
     "DatasetFacts",
@@ -28,11 +34,17 @@ __all__ = [
     "ImageRecord",
     "LabelEntry",
     "Problem",
+    "Source",
+    "Sources",
     "Vocabulary",
+    "annotate",
     "batches",
     "check_dataset",
     "check_folder",
     "describe",
+    "installed_sources",
+    "make_vocabulary",
+    "open_data",
     "open_dataset",
     "write_image",
     "write_tables",
@@ -40,19 +52,27 @@ __all__ = [
 
 _HOMES = {
     "Annotation": "annotation",
+    "ArrayDataset": "arrays",
     "Batch": "stream",
+    "BrodenDataset": "broden.reader",
     "Concept": "vocabulary",
-    "Dataset": "broden.reader",
+    "Dataset": "dataset",
     "DatasetFacts": "broden.info",
     "DatasetReport": "broden.check",
     "ImageRecord": "broden.writer",
     "LabelEntry": "broden.table_writer",
     "Problem": "broden.check",
+    "Source": "sources",
+    "Sources": "sources",
     "Vocabulary": "vocabulary",
+    "annotate": "annotation",
     "batches": "stream",
     "check_dataset": "broden.check",
     "check_folder": "broden.check",
     "describe": "broden.info",
+    "installed_sources": "sources",
+    "make_vocabulary": "vocabulary",
+    "open_data": "sources",
     "open_dataset": "broden.reader",
     "write_image": "broden.writer",
     "write_tables": "broden.table_writer",

@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from onnxdissect.data.ahead import ahead
 from onnxdissect.data.annotation import Annotation
-from onnxdissect.data.broden.reader import Dataset
+from onnxdissect.data.dataset import Dataset
 from onnxdissect.errors import ParameterError
 
 __all__ = ["Batch", "Prepare", "batches"]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from onnxdissect.data.broden.tables import Row, Table, number_cell, read_table, whole_cell
 from onnxdissect.errors import DataFormatError, nearest
 
-__all__ = ["HIGHEST_NUMBER", "Concept", "Vocabulary", "read_vocabulary"]
+__all__ = ["HIGHEST_NUMBER", "Concept", "Vocabulary", "make_vocabulary", "read_vocabulary"]
 
 HIGHEST_NUMBER = 0xFFFF
 """Label maps hold R + 256 * G, so sixteen bits."""
@@ -82,6 +82,53 @@ class _Label:
     frequency: int
     coverage: float
     line: int
+
+
+def make_vocabulary(labels: Mapping[str, Mapping[int, str]]) -> Vocabulary:
+    """Make a vocabulary of names in memory.
+
+    Parameters
+    ----------
+    labels : mapping of str to mapping of int to str
+        By category, in the order that decides ties: names by label number, 1 to 65,535. A number in several
+        categories has one name, and belongs to the last of them. One without a name is no concept.
+
+    Returns
+    -------
+    Vocabulary
+
+    Raises
+    ------
+    DataFormatError
+        If there is no category, a number is out of range, or has two names.
+    """
+    if not labels:
+        raise DataFormatError("a vocabulary has at least one category")
+    names: dict[int, str] = {}
+    belongs: dict[int, list[str]] = {}
+    for category, members in labels.items():
+        for number, name in members.items():
+            if not 0 < number <= HIGHEST_NUMBER:
+                raise DataFormatError(
+                    f"{number} ({name!r}) is no label number: they are 1 to {HIGHEST_NUMBER}"
+                )
+            if names.setdefault(number, name) != name:
+                raise DataFormatError(f"label {number} is called {names[number]!r} and {name!r}")
+            belongs.setdefault(number, []).append(category)
+    concepts = []
+    lookup = np.full(max(names, default=0) + 1, -1, np.int32)
+    lookup[0] = 0
+    for number in sorted(names):
+        lookup[number] = 0
+        if names[number]:
+            categories = tuple(belongs[number])
+            concepts.append(Concept(len(concepts), number, names[number], categories[-1], categories))
+            lookup[number] = len(concepts)
+    position = {category: i for i, category in enumerate(labels)}
+    category_of = np.array([position[concept.category] for concept in concepts], np.int64)
+    for array in (category_of, lookup):
+        array.setflags(write=False)
+    return Vocabulary(tuple(labels), tuple(concepts), category_of, lookup)
 
 
 def read_vocabulary(folder: Path) -> tuple[Vocabulary, tuple[Table, ...]]:

@@ -9,6 +9,8 @@ from typing import Literal
 from numpy.typing import ArrayLike
 
 from onnxdissect.core.progress import Progress
+from onnxdissect.data import Dataset
+from onnxdissect.data.sources import DEFAULT_DATA
 from onnxdissect.pipeline.options import (
     DataOptions,
     ExecutionOptions,
@@ -26,7 +28,7 @@ __all__ = ["dissect"]
 
 def dissect(
     model: str | Path,
-    data: str | Path = "tiny",
+    data: str | Path | Dataset = DEFAULT_DATA,
     layers: Sequence[str] | str = ("stages",),
     *,
     quantiles: Sequence[float] = (0.005,),
@@ -65,8 +67,9 @@ def dissect(
     ----------
     model : str or Path
         An ONNX file.
-    data : str or Path
-        A data set in the Broden layout, or ``"tiny"`` for the drawn one, made on first use.
+    data : str, Path or Dataset
+        A folder in the Broden layout; the name of an installed source, such as ``"tiny"`` for the drawn data
+        set, which is made on first use; or a data set, such as an `onnxdissect.data.ArrayDataset`.
     layers : sequence of str
         Selectors: value names, node names, aliases, globs, ``"last"``, ``"stages"``, ``"neck"``,
             ``"heads"`` or ``"all"``.

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from onnxdissect.data import Dataset
+from onnxdissect.data.sources import DEFAULT_DATA
 from onnxdissect.errors import ParameterError
 
 __all__ = [
@@ -175,7 +177,7 @@ class RunOptions:
     ----------
     model : Path
         An ONNX file.
-    data : str or Path
+    data : str, Path or Dataset
         A data set, or what names one; see `onnxdissect.data.open_data`.
     reading : ModelOptions
     images : DataOptions
@@ -190,7 +192,7 @@ class RunOptions:
     """
 
     model: Path
-    data: str | Path = "tiny"
+    data: str | Path | Dataset = DEFAULT_DATA
     reading: ModelOptions = ModelOptions()
     images: DataOptions = DataOptions()
     method: MethodOptions = MethodOptions()

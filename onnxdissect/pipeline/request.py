@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from onnxdissect.core.candidates import check_min_images
-from onnxdissect.core.progress import Progress
-from onnxdissect.data import Dataset
+from onnxdissect.core.progress import CountedPhase, Progress
+from onnxdissect.data import Dataset, Sources, installed_sources, open_data
 from onnxdissect.data.frequency import check_frequent
 from onnxdissect.model import Layer, Network, Preprocessing, choose_preprocessing, load_network
 from onnxdissect.pipeline.options import RunOptions
 from onnxdissect.pipeline.parameters import Parameters
-from onnxdissect.pipeline.sources import open_data
 
 __all__ = ["Request", "open_request"]
 
@@ -74,8 +73,8 @@ def open_request(options: RunOptions, progress: Progress) -> Request:
     if not options.model.is_file():
         # Says what is wrong with the path before a data set is drawn for nothing.
         load_network(options.model)
-    images = options.images
-    dataset = open_data(options.data, progress, images.groups).subset(split=images.split, limit=images.limit)
+    sources = installed_sources()
+    dataset = _open_images(options, sources, progress)
     check_min_images(parameters.min_images, len(dataset))
     check_frequent(dataset, parameters.min_images)
     reading = options.reading
@@ -89,7 +88,6 @@ def open_request(options: RunOptions, progress: Progress) -> Request:
     )
     layers = network.select(parameters.layers)
     preprocessing = choose_preprocessing(network, **asdict(options.preprocessing))
-    named = "tiny" if str(options.data) == "tiny" else dataset.name
     return Request(
         options=options,
         parameters=parameters,
@@ -97,7 +95,7 @@ def open_request(options: RunOptions, progress: Progress) -> Request:
         dataset=dataset,
         layers=layers,
         preprocessing=preprocessing,
-        target=options.out or Path("dissections") / f"{options.model.stem}-{named}",
+        target=options.out or _target(options, dataset, sources),
         identity={
             "model": _model_identity(network),
             "data": _data_identity(dataset, options),
@@ -105,6 +103,21 @@ def open_request(options: RunOptions, progress: Progress) -> Request:
             "preprocessing": preprocessing.to_json(),
         },
     )
+
+
+def _open_images(options: RunOptions, sources: Sources, progress: Progress) -> Dataset:
+    images, making = options.images, CountedPhase(progress, "data")
+    dataset = open_data(options.data, groups=images.groups, progress=making, sources=sources)
+    making.finish()
+    return dataset.subset(split=images.split, limit=images.limit)
+
+
+def _target(options: RunOptions, dataset: Dataset, sources: Sources) -> Path:
+    """Choose a run directory: called as the data was asked for, where that is the bare name of a source."""
+    called, data = dataset.name.replace("/", "-"), options.data
+    if isinstance(data, str | Path) and sources.find(str(data)) == (str(data), ""):
+        called = str(data)
+    return Path("dissections") / f"{options.model.stem}-{called}"
 
 
 def _model_identity(network: Network) -> dict[str, Any]:
@@ -120,9 +133,12 @@ def _model_identity(network: Network) -> dict[str, Any]:
 
 
 def _data_identity(dataset: Dataset, options: RunOptions) -> dict[str, Any]:
+    source = dict(dataset.source)
+    if not source and isinstance(options.data, str | Path):
+        source["spec"] = str(options.data)
     return {
         "name": dataset.name,
-        "folder": str(dataset.folder.absolute()),
+        **source,
         "fingerprint": dataset.fingerprint,
         "images": len(dataset),
         "concepts": len(dataset.vocabulary.concepts),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from onnxdissect.errors import OutputError
 from onnxdissect.report.data.annotations import gather_annotations, wanted_annotations
+from onnxdissect.report.data.images import RunImages, run_images
 from onnxdissect.report.data.photos import gather_photos, needed_images
 from onnxdissect.report.data.previous_report import DATA, open_previous_report
 from onnxdissect.report.data.report_data import describe
@@ -22,6 +23,7 @@ from onnxdissect.report.pages.site import concept_finders, data_json, run_record
 
 if TYPE_CHECKING:
     from onnxdissect.core.progress import Progress
+    from onnxdissect.data import Dataset
     from onnxdissect.results import Dissection
 
 __all__ = ["build"]
@@ -30,7 +32,12 @@ _FOLDER = "report"
 _PARTIAL = ".partial"
 
 
-def build(dissection: Dissection, *, progress: Progress | None = None) -> Path:
+def build(
+    dissection: Dissection,
+    *,
+    data: str | Path | Dataset | None = None,
+    progress: Progress | None = None,
+) -> Path:
     """Write the report of a finished run into its directory.
 
     An older report is replaced when the new one is whole; until then it stays as it is, and the pictures and
@@ -40,6 +47,9 @@ def build(dissection: Dissection, *, progress: Progress | None = None) -> Path:
     Parameters
     ----------
     dissection : Dissection
+    data : str, Path or Dataset, optional
+        The data set that the run was made on, or where it lies now; by default where the run says. A run on
+        images in memory does not store them: without the data set its report has no pictures.
     progress : Progress, optional
         Told of one phase, ``report``, that counts images and units.
 
@@ -54,7 +64,12 @@ def build(dissection: Dissection, *, progress: Progress | None = None) -> Path:
         If the report cannot be written.
     RunFormatError
         If the run's arrays are missing or damaged.
+    RunMismatchError
+        If `data` is another data set than that of the run.
+    DataError
+        If `data` is no data set.
     """
+    images, note = run_images(dissection, data)
     needed = needed_images(dissection)
     advance: Callable[[int], None] = progress.advance if progress else lambda done: None
     if progress is not None:
@@ -62,7 +77,7 @@ def build(dissection: Dissection, *, progress: Progress | None = None) -> Path:
     target = Path(dissection.path) / _FOLDER
     try:
         with _replacing_folder(target) as folder:
-            _fill(dissection, needed, folder, target, advance)
+            _fill(dissection, (images, note), needed, folder, target, advance)
     except OSError as error:
         raise OutputError(f"cannot write the report {target}: {error.strerror or error}") from error
     if progress is not None:
@@ -71,11 +86,17 @@ def build(dissection: Dissection, *, progress: Progress | None = None) -> Path:
 
 
 def _fill(
-    dissection: Dissection, needed: list[int], folder: Path, target: Path, advance: Callable[[int], None]
+    dissection: Dissection,
+    found: tuple[RunImages | None, str],
+    needed: list[int],
+    folder: Path,
+    target: Path,
+    advance: Callable[[int], None],
 ) -> None:
     previous = open_previous_report(dissection, target)
-    photos = gather_photos(dissection, needed, folder, previous, advance)
-    annotations = gather_annotations(dissection, wanted_annotations(dissection), previous)
+    images, note = found
+    photos = gather_photos(images, note, needed, folder, previous, advance)
+    annotations = gather_annotations(images, wanted_annotations(dissection), previous)
     report = describe(dissection, photos)
     units = {info.slug: layer_units(dissection, info) for info in dissection.layers}
     for info in dissection.layers:

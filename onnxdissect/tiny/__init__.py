@@ -3,7 +3,8 @@
 `concepts` names what is drawn; `canvas`, `polygons` and `paints` draw; `nature`, `vehicles`, `buildings`,
 `outdoors`, `furniture` and `appliances` hold the things; `casts` says what occurs in which scene, `scenes`
 places it, `textures` fills whole images; `bump_maps` and `light` finish the picture, `colors` names its
-colours; `broden` writes one image and the tables, `making` all of it, with `worker` processes.
+colours; `broden` writes one image and the tables, `generate` all of it, with `worker` processes; `source`
+makes it known to `onnxdissect.data.open_data`.
 """
 
 from __future__ import annotations
@@ -16,27 +17,32 @@ if TYPE_CHECKING:
     from onnxdissect.tiny.drawing import Drawing, draw, scene_of, texture_of
     from onnxdissect.tiny.generate import cache_folder, ensure_tiny, make_tiny
     from onnxdissect.tiny.painting.bump_maps import BumpMaps
+    from onnxdissect.tiny.source import SOURCE, open_tiny
 
 __all__ = [
     "SCENES",
+    "SOURCE",
     "BumpMaps",
     "Drawing",
     "cache_folder",
     "draw",
     "ensure_tiny",
     "make_tiny",
+    "open_tiny",
     "scene_of",
     "texture_of",
 ]
 
 _HOMES = {
     "SCENES": "concepts",
+    "SOURCE": "source",
     "Drawing": "drawing",
     "BumpMaps": "painting.bump_maps",
     "cache_folder": "generate",
     "draw": "drawing",
     "ensure_tiny": "generate",
     "make_tiny": "generate",
+    "open_tiny": "source",
     "scene_of": "drawing",
     "texture_of": "drawing",
 }

@@ -34,7 +34,7 @@ def print_probe(
     network : Network
     layers : sequence of Layer
     data : str or None
-        A folder in the Broden layout or ``"tiny"``; None for images drawn for it.
+        As for `run`; None for images drawn for it.
     preset : str or None
         Preprocessing by name; None for what the model says, or lets assume.
     as_json : bool
@@ -74,11 +74,10 @@ def print_probe(
 
 
 def _images(data: str) -> list[NDArray[np.uint8]]:
-    from onnxdissect.data import open_dataset
+    from onnxdissect.data import open_data
     from onnxdissect.model import PROBE_IMAGES
-    from onnxdissect.tiny import ensure_tiny
 
-    dataset = open_dataset(ensure_tiny() if data == "tiny" else data)
+    dataset = open_data(data)
     return [dataset.read_image(i) for i in range(min(PROBE_IMAGES, len(dataset)))]
 
 

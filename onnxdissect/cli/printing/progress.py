@@ -12,6 +12,7 @@ from rich.text import Text
 __all__ = ["BarProgress", "LineProgress", "open_progress"]
 
 _TITLES = {
+    "data": "making the data set",
     "tiny": "drawing the data set tiny",
     "pass": "decoding and inference",
     "tally": "tally",

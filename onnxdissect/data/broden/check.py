@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from onnxdissect.data.ahead import ahead
 from onnxdissect.data.annotation import annotate
 from onnxdissect.data.broden.index import IndexProblem
-from onnxdissect.data.broden.reader import Dataset, read_folder
+from onnxdissect.data.broden.reader import BrodenDataset, read_folder
 from onnxdissect.data.neighbours import alike, thumbnail
 from onnxdissect.errors import DataError, ParameterError
 
@@ -120,7 +120,9 @@ def check_folder(
     return _check(dataset, problems, workers, progress)
 
 
-def check_dataset(dataset: Dataset, *, workers: int = 2, progress: Progress | None = None) -> DatasetReport:
+def check_dataset(
+    dataset: BrodenDataset, *, workers: int = 2, progress: Progress | None = None
+) -> DatasetReport:
     """Decode every image and label map of a data set and collect what is wrong.
 
     Errors are whatever would stop a run. Warnings are: images listed twice, images whose size is not the
@@ -129,7 +131,7 @@ def check_dataset(dataset: Dataset, *, workers: int = 2, progress: Progress | No
 
     Parameters
     ----------
-    dataset : Dataset
+    dataset : BrodenDataset
     workers : int
         Threads.
     progress : callable, optional
@@ -143,7 +145,7 @@ def check_dataset(dataset: Dataset, *, workers: int = 2, progress: Progress | No
 
 
 def _check(
-    dataset: Dataset, rows: tuple[IndexProblem, ...], workers: int, progress: Progress | None
+    dataset: BrodenDataset, rows: tuple[IndexProblem, ...], workers: int, progress: Progress | None
 ) -> DatasetReport:
     if workers < 1:
         raise ParameterError(f"the number of workers must be 1 or more, not {workers}")
@@ -174,7 +176,7 @@ def _check(
     return DatasetReport(dataset.name, len(dataset), tuple(found))
 
 
-def _listed_twice(dataset: Dataset) -> Iterator[Problem]:
+def _listed_twice(dataset: BrodenDataset) -> Iterator[Problem]:
     times = Counter(entry.image for entry in dataset.entries)
     seen: set[str] = set()
     for entry in dataset.entries:
@@ -184,7 +186,7 @@ def _listed_twice(dataset: Dataset) -> Iterator[Problem]:
         seen.add(entry.image)
 
 
-def _neighbours(dataset: Dataset, thumbnails: Sequence[NDArray[np.uint8] | None]) -> Iterator[Problem]:
+def _neighbours(dataset: BrodenDataset, thumbnails: Sequence[NDArray[np.uint8] | None]) -> Iterator[Problem]:
     pairs = alike([entry.image for entry in dataset.entries], thumbnails, dataset.groups())
     if len(pairs) < max(_FEWEST_ALIKE, _SHARE_ALIKE * len(dataset)):
         return
@@ -198,7 +200,7 @@ def _neighbours(dataset: Dataset, thumbnails: Sequence[NDArray[np.uint8] | None]
 
 
 def _check_image(
-    dataset: Dataset, i: int
+    dataset: BrodenDataset, i: int
 ) -> tuple[list[Problem], NDArray[np.int64], NDArray[np.uint8] | None]:
     entry = dataset.entries[i]
     found: list[Problem] = []

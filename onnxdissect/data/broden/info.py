@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import asdict, dataclass
 
-from onnxdissect.data.broden.reader import Dataset
+from onnxdissect.data.broden.reader import BrodenDataset
 from onnxdissect.data.vocabulary import Concept
 from onnxdissect.errors import ParameterError
 
@@ -90,12 +90,12 @@ class DatasetFacts:
         return asdict(self)
 
 
-def describe(dataset: Dataset, *, largest: int = 5) -> DatasetFacts:
+def describe(dataset: BrodenDataset, *, largest: int = 5) -> DatasetFacts:
     """Gather facts from the tables. No image is opened.
 
     Parameters
     ----------
-    dataset : Dataset
+    dataset : BrodenDataset
     largest : int
         How many concepts are named per category.
 

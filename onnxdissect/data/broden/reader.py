@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,22 +27,17 @@ from onnxdissect.data.annotation import Annotation, annotate
 from onnxdissect.data.broden.folders import require_index
 from onnxdissect.data.broden.index import Entry, IndexProblem, read_index
 from onnxdissect.data.broden.tables import digest
+from onnxdissect.data.choosing import choose
 from onnxdissect.data.groups import number_groups
 from onnxdissect.data.pixels import read_image, read_label_map
 from onnxdissect.data.vocabulary import HIGHEST_NUMBER, Vocabulary, read_vocabulary
-from onnxdissect.errors import (
-    DataFormatError,
-    EmptyDataError,
-    ImageFileError,
-    ParameterError,
-    nearest,
-)
+from onnxdissect.errors import DataFormatError, EmptyDataError, ImageFileError
 
-__all__ = ["Dataset", "open_dataset", "read_folder"]
+__all__ = ["BrodenDataset", "open_dataset", "read_folder"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Dataset:
+class BrodenDataset:
     """An opened Broden folder, or a subset of its images. Immutable; reading from many threads is safe.
 
     Attributes
@@ -78,6 +73,11 @@ class Dataset:
     def name(self) -> str:
         """Name of the folder."""
         return self.folder.absolute().name
+
+    @property
+    def source(self) -> dict[str, str]:
+        """The folder, as a manifest keeps it."""
+        return {"folder": str(self.folder.absolute())}
 
     @property
     def image_size(self) -> tuple[int, int]:
@@ -277,7 +277,7 @@ class Dataset:
         maps = [self.read_label_map(i, path) for path in entry.maps]
         return annotate(entry.grid, maps, self.concepts_of(entry.image_labels))
 
-    def subset(self, *, split: str | None = None, limit: int | None = None) -> Dataset:
+    def subset(self, *, split: str | None = None, limit: int | None = None) -> BrodenDataset:
         """Choose images.
 
         Parameters
@@ -289,7 +289,7 @@ class Dataset:
 
         Returns
         -------
-        Dataset
+        BrodenDataset
 
         Raises
         ------
@@ -298,19 +298,8 @@ class Dataset:
         EmptyDataError
             If the split exists, but no image of it is left here.
         """
-        if limit is not None and limit < 1:
-            raise ParameterError(f"the limit must be 1 or more, not {limit}", hint="--limit 100")
-        entries: Sequence[Entry] = self.entries
-        if split is not None:
-            if split not in self.splits:
-                raise ParameterError(
-                    f"{self.name} has no split {split!r}",
-                    candidates=nearest(split, self.splits) or self.splits,
-                )
-            entries = [entry for entry in entries if entry.split == split]
-        if not entries:
-            raise EmptyDataError(f"no image of the split {split!r} is left in this part of {self.name}")
-        return replace(self, entries=tuple(entries[:limit]))
+        chosen = choose(self.name, [entry.split for entry in self.entries], self.splits, split, limit)
+        return replace(self, entries=tuple(self.entries[i] for i in chosen))
 
     def _called(self, i: int, path: str) -> str:
         entry = self.entries[i]
@@ -319,7 +308,7 @@ class Dataset:
         return f"label map {path} of image {entry.image} (index.csv, line {entry.line})"
 
 
-def open_dataset(folder: str | Path, *, groups: str | None = None) -> Dataset:
+def open_dataset(folder: str | Path, *, groups: str | None = None) -> BrodenDataset:
     """Open a data set in the Broden layout. All tables are read and checked, no image yet.
 
     Parameters
@@ -331,7 +320,7 @@ def open_dataset(folder: str | Path, *, groups: str | None = None) -> Dataset:
 
     Returns
     -------
-    Dataset
+    BrodenDataset
 
     Raises
     ------
@@ -357,7 +346,7 @@ def open_dataset(folder: str | Path, *, groups: str | None = None) -> Dataset:
     return dataset
 
 
-def read_folder(folder: Path, groups: str | None = None) -> tuple[Dataset, tuple[IndexProblem, ...]]:
+def read_folder(folder: Path, groups: str | None = None) -> tuple[BrodenDataset, tuple[IndexProblem, ...]]:
     """Read a folder's tables, leaving out rows of the index that cannot be read.
 
     Parameters
@@ -368,7 +357,7 @@ def read_folder(folder: Path, groups: str | None = None) -> tuple[Dataset, tuple
 
     Returns
     -------
-    dataset : Dataset
+    dataset : BrodenDataset
         May be empty.
     problems : tuple of IndexProblem
         What is wrong with the rows left out.
@@ -388,7 +377,7 @@ def read_folder(folder: Path, groups: str | None = None) -> tuple[Dataset, tuple
     codes = np.full(HIGHEST_NUMBER + 1, -1, np.int32)
     codes[: vocabulary.lookup.size] = vocabulary.lookup
     codes.setflags(write=False)
-    dataset = Dataset(
+    dataset = BrodenDataset(
         folder=folder,
         vocabulary=vocabulary,
         entries=entries,

@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from onnxdissect.data.broden.reader import Dataset, open_dataset
-from onnxdissect.errors import DataError, ParameterError
-from onnxdissect.report.data.facts import section
-from onnxdissect.report.data.photos import image_folder
+from onnxdissect.errors import DataError
 from onnxdissect.report.data.rle import text_of_mask
 
 if TYPE_CHECKING:
+    from onnxdissect.report.data.images import RunAnnotations, RunImages
     from onnxdissect.report.data.previous_report import PreviousReport
     from onnxdissect.results import Dissection
 
@@ -50,13 +48,14 @@ def wanted_annotations(dissection: Dissection) -> set[Shown]:
 
 
 def gather_annotations(
-    dissection: Dissection, wanted: Collection[Shown], previous: PreviousReport | None
+    images: RunImages | None, wanted: Collection[Shown], previous: PreviousReport | None
 ) -> dict[Shown, str]:
     """Collect annotations, from an earlier report where it has them, otherwise from the data set.
 
     Parameters
     ----------
-    dissection : Dissection
+    images : RunImages or None
+        Of the run; None if they are nowhere.
     wanted : collection of (int, int)
         Image of the run, number of the concept.
     previous : PreviousReport or None
@@ -74,24 +73,13 @@ def gather_annotations(
     missing: dict[int, list[int]] = defaultdict(list)
     for image, number in sorted(set(wanted) - found.keys()):
         missing[image].append(number)
-    folder, _ = image_folder(dissection)
-    if not missing or folder is None:
+    annotations = images.annotations() if missing and images is not None else None
+    if annotations is None:
         return found
-    try:
-        grouped_by = section(dissection.manifest, "data").get("groups")
-        # Another column is no reason to refuse the folder.
-        dataset = open_dataset(folder, groups=None if grouped_by is None else str(grouped_by))
-    except (DataError, ParameterError):
-        return found
-    places = {entry.image: place for place, entry in enumerate(dataset.entries)}
 
     def read(image: int) -> list[tuple[Shown, str]]:
-        info = dissection.images[image]
-        place = places.get(info.name)
-        if place is None or dataset.grid(place) != info.grid:
-            return []
         try:
-            return [((image, number), text) for number, text in _texts(dataset, place, missing[image])]
+            return [((image, number), text) for number, text in _texts(annotations, image, missing[image])]
         except DataError:
             return []
 
@@ -101,10 +89,15 @@ def gather_annotations(
     return found
 
 
-def _texts(dataset: Dataset, place: int, numbers: Iterable[int]) -> Iterator[tuple[int, str]]:
-    annotation = dataset.read_annotation(place)
+def _texts(annotations: RunAnnotations, image: int, numbers: Iterable[int]) -> Iterator[tuple[int, str]]:
+    annotation = annotations.read(image)
+    if annotation is None:
+        return
+    lookup = annotations.vocabulary.lookup
     for number in numbers:
-        for concept in dataset.concepts_of([number]):
+        # The run's vocabulary, of which the data set may have lost something since.
+        concept = int(lookup[number]) - 1 if number < len(lookup) else -1
+        if concept >= 0:
             covered = (annotation.planes == concept + 1).any(axis=0)
             if concept in annotation.image_labels:
                 covered = np.ones(annotation.grid, np.bool_)

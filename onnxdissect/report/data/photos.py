@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.data.pixels import read_image
 from onnxdissect.errors import DataError, import_cv2
 
 if TYPE_CHECKING:
+    from onnxdissect.report.data.images import RunImages
     from onnxdissect.report.data.previous_report import PreviousReport
     from onnxdissect.results import Dissection
 
-__all__ = ["PHOTOS", "Photos", "gather_photos", "image_folder", "needed_images", "photo_path", "shrink"]
+__all__ = ["PHOTOS", "Photos", "gather_photos", "needed_images", "photo_path", "shrink"]
 
 PHOTOS = "photos"  # their folder, beside the pages
 
@@ -84,7 +84,8 @@ def needed_images(dissection: Dissection) -> list[int]:
 
 
 def gather_photos(
-    dissection: Dissection,
+    images: RunImages | None,
+    note: str,
     needed: Sequence[int],
     folder: Path,
     previous: PreviousReport | None,
@@ -97,7 +98,10 @@ def gather_photos(
 
     Parameters
     ----------
-    dissection : Dissection
+    images : RunImages or None
+        Of the run; None if they are nowhere.
+    note : str
+        Why they are nowhere.
     needed : sequence of int
         Numbers of the images.
     folder : Path
@@ -119,27 +123,21 @@ def gather_photos(
             shutil.copyfile(previous.folder / photo_path(image), folder / photo_path(image))
             advance(1)
         return Photos({image: previous.photos[image] for image in needed})
-    source, note = image_folder(dissection)
-    if source is None:
+    if images is None:
         advance(len(needed))
         return Photos(note=note)
-    return _shrink_all(dissection, needed, source, folder, advance)
+    return _shrink_all(images, needed, folder, advance)
 
 
 def _shrink_all(
-    dissection: Dissection,
-    needed: Sequence[int],
-    source: Path,
-    folder: Path,
-    advance: Callable[[int], None],
+    images: RunImages, needed: Sequence[int], folder: Path, advance: Callable[[int], None]
 ) -> Photos:
     sizes: dict[int, tuple[int, int]] = {}
     failures: dict[int, str] = {}
 
     def read(image: int) -> NDArray[np.uint8] | None:
-        name = dissection.images[image].name
         try:
-            return read_image(source / "images" / name, name)
+            return images.read(image)
         except DataError as error:
             failures[image] = error.message
             return None
@@ -169,30 +167,6 @@ def _shrink_all(
             f"The first: {failures[min(failures)]}"
         )
     return Photos({image: sizes[image] for image in sorted(sizes)}, note)
-
-
-def image_folder(dissection: Dissection) -> tuple[Path | None, str]:
-    """Find where the images lie.
-
-    Parameters
-    ----------
-    dissection : Dissection
-
-    Returns
-    -------
-    folder : Path or None
-        The data set.
-    note : str
-        Why there is none.
-    """
-    data = dissection.manifest.get("data")
-    named = data.get("folder") if isinstance(data, dict) else None
-    if not named:
-        return None, "The run does not say where its images are, so there are no pictures."
-    folder = Path(named)
-    if not (folder / "images").is_dir():
-        return None, f"There are no pictures: the images are no longer in {folder}."
-    return folder, ""
 
 
 def _fitting(tried: Sequence[NDArray[np.uint8]], images: int) -> int:
