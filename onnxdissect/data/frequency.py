@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from onnxdissect.data.broden.reader import Dataset
+from onnxdissect.data.dataset import Dataset
 from onnxdissect.errors import ParameterError
 
 __all__ = ["check_frequent"]
