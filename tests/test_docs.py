@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -90,3 +91,17 @@ def test_links_between_the_documents_lead_somewhere() -> None:
         for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
             if "://" not in target:
                 assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_picture_of_the_rooms_is_that_of_the_code() -> None:
+    script = runpy.run_path(str(ROOT / "docs" / "draw_rooms.py"))
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert script["drawn"](page) == page, "python docs/draw_rooms.py draws it anew"
+
+
+def test_files_named_in_the_architecture_exist() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:onnxdissect/)?(?:[a-z_]+/)+(?:[a-z_]+\.(?:py|md))?)`", page)
+    assert len(named) > 40
+    for path in named:
+        assert any((base / path).exists() for base in (ROOT, ROOT / "onnxdissect")), path
