@@ -55,6 +55,9 @@ _SHIFTING = (
 )
 """Whose cells lie in another order where they are said to have no known place; others only lose the place."""
 
+_COUNTING = ("bool", "int64")
+"""Types of sizes, indices and conditions, which hold no cells that could be out of order."""
+
 _PARTS = frozenset(
     {"Cast", "Flatten", "Identity", "Pad", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze"}
 )
@@ -137,7 +140,7 @@ def follow_order(
     for node in graph:
         for value in node.outputs:
             name = name_of(value)
-            if name in probe.shapes:
+            if name in probe.shapes and probe.dtypes.get(name) not in _COUNTING:
                 disturbance = _disturbance(node, name, probe, known, positions, found, name in stated)
                 if disturbance is not None:
                     found[name] = disturbance
