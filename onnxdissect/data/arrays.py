@@ -207,7 +207,7 @@ class ArrayDataset:
             told = (item.name, item.split, item.group, item.image.shape, item.grid, item.image_labels)
             digest.update(repr((*told, len(item.maps))).encode())
             for array in (item.image, *item.maps):
-                digest.update(np.ascontiguousarray(array))
+                digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
     def image_name(self, i: int) -> str:

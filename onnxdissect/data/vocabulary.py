@@ -115,7 +115,7 @@ def make_vocabulary(labels: Mapping[str, Mapping[int, str]]) -> Vocabulary:
             if names.setdefault(number, name) != name:
                 raise DataFormatError(f"label {number} is called {names[number]!r} and {name!r}")
             belongs.setdefault(number, []).append(category)
-    concepts = []
+    concepts: list[Concept] = []
     lookup = np.full(max(names, default=0) + 1, -1, np.int32)
     lookup[0] = 0
     for number in sorted(names):

@@ -68,7 +68,8 @@ def _numbers(category: str, codes: NDArray[np.integer] | None) -> NDArray[np.uin
     """From positions in `NAMES` + 1 to label numbers."""
     if codes is None:
         return np.zeros((GRID, GRID), np.uint16)
-    return np.array([0, *(NUMBERS[name] for name in NAMES[category])], np.uint16)[codes]
+    numbers = np.array([0, *(NUMBERS[name] for name in NAMES[category])], np.uint16)
+    return np.take(numbers, codes)
 
 
 def write_labels(folder: Path, records: Sequence[ImageRecord]) -> None:

@@ -183,4 +183,4 @@ def test_what_is_no_data_set_is_refused(
     given: dict[str, Any], kind: type[OnnxDissectError], told: str
 ) -> None:
     with pytest.raises(kind, match=told):
-        ArrayDataset(**({"images": IMAGES, "vocabulary": VOCABULARY} | given))
+        ArrayDataset(**{"images": IMAGES, "vocabulary": VOCABULARY, **given})

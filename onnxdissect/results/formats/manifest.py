@@ -6,7 +6,8 @@ Schema, version 1 (all keys are always there in a complete run unless marked *op
     status           "running" | "rescoring" | "complete"; only "complete" is a result
     model            {"path", "sha256", "opset", "producer"}
     data             {"name", "folder", "fingerprint", "images", "concepts", "split", "limit",
-                      "categories": names in category.csv order}
+                      "categories": names in category.csv order}; without "folder" where the data
+                      lies in none, then with "spec", what `--data` was given, unless it was in memory
     parameters       {"quantiles", "iou_threshold", "scoring", "min_images" (optional, 1),
                       ... whatever else the run was asked for}
     made_with        {"min_images"}, optional, 1: what the counts by image and the shuffles were made with
