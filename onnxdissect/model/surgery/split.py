@@ -101,7 +101,8 @@ def _declare(value: ir.Value, network: Network, pictured: bool) -> None:
         return
     dtype = network.listing.dtypes.get(name)
     if dtype is not None:
-        value.dtype = ir.DataType.from_numpy(np.dtype(dtype))
+        # a new type: that of the clone is shared with the network's own value
+        value.type = ir.TensorType(ir.DataType.from_numpy(np.dtype(dtype)))
     shape = network.listing.shapes.get(name)
     if shape is None:
         value.shape = None
