@@ -17,8 +17,8 @@ from onnxdissect.model.layers.records import ImageInput, Layer
 from onnxdissect.model.layers.selection import select_layers
 from onnxdissect.model.layout.layout_overrides import read_layouts
 from onnxdissect.model.preprocessing.image_input import find_image_input, known_size
-from onnxdissect.model.reading.batch_axis import add_batch_axis
-from onnxdissect.model.reading.bound_inputs import bind_inputs, binding_json
+from onnxdissect.model.reading.batch_axis import AddBatchAxis, find_picture
+from onnxdissect.model.reading.bound_inputs import BindInputs, binding_json, read_bindings
 from onnxdissect.model.reading.model_file import read_model
 from onnxdissect.model.reading.shape_probe import probe
 from onnxdissect.model.runtime.inference import CUSTOM_OPS
@@ -150,7 +150,7 @@ def load_network(
     default_size : (int, int)
         (height, width) for dimensions that the graph leaves free, where no size is asked for.
     bind : mapping of str to array_like or str, optional
-        Values of the inputs beside the image; see `onnxdissect.model.reading.bound_inputs.bind_inputs`.
+        Values of the inputs beside the image; see `onnxdissect.model.reading.bound_inputs.read_bindings`.
     layouts : mapping of str to str, optional
         Layouts of values, or of the image input, that the graph leaves open; see
         `onnxdissect.model.layout.layout_overrides.read_layouts`.
@@ -184,8 +184,11 @@ def load_network(
     libraries = tuple(_library(library) for library in custom_ops)
     if libraries:
         model.graph.meta[CUSTOM_OPS] = libraries
-    bound = bind_inputs(model, bind or {})
-    add_batch_axis(model)
+    bound = read_bindings(model, bind or {})
+    if bound:
+        model = BindInputs(bound)(model).model
+    if find_picture(model) is not None:
+        model = AddBatchAxis()(model).model
     stated = dict(layouts or {})
     image = _image_input(model, stated, bound)
     fixed = known_size(model, image)

@@ -10,11 +10,12 @@ from collections.abc import Iterable
 
 import numpy as np
 import onnx_ir as ir
+from onnx_ir import passes
 
 from onnxdissect.model.graph import attribute, constant, name_of, stored_size
 from onnxdissect.model.operators import COPIES, FUSED, MOVES
 
-__all__ = ["DEQUANTISED", "add_dequantised", "is_rectified"]
+__all__ = ["DEQUANTISED", "AddDequantised", "has_scales", "is_rectified"]
 
 DEQUANTISED = "/dequantised"
 """Ending of the twin's name."""
@@ -42,26 +43,55 @@ _Meaning = tuple[ir.Value, ir.Value | None]
 """Scale and zero point."""
 
 
-def add_dequantised(model: ir.Model) -> int:
+class AddDequantised(passes.FunctionalPass):
     """Add a DequantizeLinear to every integer activation whose scale the graph states.
 
     Values that the graph dequantises itself are left alone. Nothing reads the results, so outputs stay what
     they are. The result is named after the integers, with `DEQUANTISED` behind; the node has their very name,
     so that it can be asked for by that, unless another node has it already.
+    """
+
+    def requires(self, model: ir.Model) -> None:
+        """Check that some scale is stated, and that there is a DequantizeLinear."""
+        if not has_scales(model):
+            raise passes.PreconditionError("no operator states the scale of integers that it gives")
+
+    def call(self, model: ir.Model) -> passes.PassResult:
+        """Add the values to a clone."""
+        clone = model.clone()
+        added = _add_twins(clone.graph)
+        return passes.PassResult(clone, modified=added > 0)
+
+    def ensures(self, model: ir.Model) -> None:
+        """Check that nothing reads what was added."""
+        read = [
+            value.name
+            for node in model.graph
+            for value in node.outputs
+            if name_of(value).endswith(DEQUANTISED) and node.op_type == "DequantizeLinear" and value.uses()
+        ]
+        if read:
+            raise passes.PostconditionError(f"something reads {read}")
+
+
+def has_scales(model: ir.Model) -> bool:
+    """Whether a graph states the scale of some integer activation, and can dequantise.
 
     Parameters
     ----------
     model : onnx_ir.Model
-        The model, changed in place.
+        The model.
 
     Returns
     -------
-    int
-        Number of nodes added.
+    bool
     """
     graph = model.graph
-    if graph.opset_imports.get("", 0) < 10:
-        return 0
+    return graph.opset_imports.get("", 0) >= 10 and any(node.op_type in _SCALES for node in graph)
+
+
+def _add_twins(graph: ir.Graph) -> int:
+    """Add the nodes, and say how many."""
     meanings: dict[str, _Meaning] = {}
     taken = {name_of(value) for node in graph for value in node.outputs}
     nodes = {node.name for node in graph}

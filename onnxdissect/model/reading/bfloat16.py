@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator
+
 import numpy as np
 import onnx_ir as ir
+from onnx_ir import passes
 
 from onnxdissect.model.graph import name_of
 
-__all__ = ["WIDENED", "widen_bfloat16"]
+__all__ = ["WIDENED", "WidenBfloat16", "has_bfloat16"]
 
 WIDENED = "onnxdissect/widened"
 """Key in the graph's `meta`; true for a graph that computes in float32 what its file has in bfloat16."""
@@ -18,46 +22,82 @@ _FROM, _TO = ir.DataType.BFLOAT16, ir.DataType.FLOAT
 _TYPES = ("dtype", "output_dtype", "precision", "softmax_precision", "stash_type", "to")
 
 
-def widen_bfloat16(model: ir.Model) -> bool:
+class WidenBfloat16(passes.FunctionalPass):
     """Let a graph compute in float32 what it computes in bfloat16.
 
     Weights inside the file are converted; those in external data are read through a Cast, so that none are
-    held twice.
+    held twice. `WIDENED` in the graph's `meta` says that it was done.
+    """
+
+    def requires(self, model: ir.Model) -> None:
+        """Check that something is bfloat16."""
+        if not has_bfloat16(model):
+            raise passes.PreconditionError("nothing is bfloat16")
+
+    def call(self, model: ir.Model) -> passes.PassResult:
+        """Widen a clone."""
+        clone = model.clone()
+        for graph in (clone.graph, *clone.graph.subgraphs()):
+            _widen_stored(graph)
+            for value in [*graph.inputs, *graph.outputs]:
+                _widen_value(value)
+            for node in graph:
+                _widen_node(node)
+                for value in node.outputs:
+                    _widen_value(value)
+        clone.graph.meta[WIDENED] = True
+        return passes.PassResult(clone, modified=True)
+
+    def ensures(self, model: ir.Model) -> None:
+        """Check that nothing but weights in external data is bfloat16."""
+        left = [value.name for value in _values(model) if value.dtype == _FROM and not value.is_initializer()]
+        if left:
+            raise passes.PostconditionError(f"still bfloat16: {left}")
+
+
+def has_bfloat16(model: ir.Model) -> bool:
+    """Whether a graph holds, computes or asks for bfloat16.
 
     Parameters
     ----------
     model : onnx_ir.Model
-        The model, changed in place.
+        The model.
 
     Returns
     -------
     bool
-        Whether anything was bfloat16; `WIDENED` in the graph's `meta` says the same.
     """
-    found = False
+    graphs = (model.graph, *model.graph.subgraphs())
+    stored = (value for graph in graphs for value in graph.initializers.values())
+    return (
+        any(value.dtype == _FROM for value in _values(model))
+        or any(value.dtype == _FROM or _is_old(value) for value in stored)
+        or any(
+            _asks_for(attribute)
+            for graph in graphs
+            for node in graph
+            for attribute in node.attributes.values()
+        )
+    )
+
+
+def _values(model: ir.Model) -> Iterator[ir.Value]:
     for graph in (model.graph, *model.graph.subgraphs()):
-        found |= _widen_stored(graph)
-        for value in [*graph.inputs, *graph.outputs]:
-            found |= _widen_value(value)
+        yield from graph.inputs
+        yield from graph.outputs
         for node in graph:
-            found |= _widen_node(node)
-            for value in node.outputs:
-                found |= _widen_value(value)
-    if found:
-        model.graph.meta[WIDENED] = True
-    return found
+            yield from node.outputs
 
 
-def _widen_stored(graph: ir.Graph) -> bool:
+def _widen_stored(graph: ir.Graph) -> None:
     stored = [value for value in graph.initializers.values() if value.dtype == _FROM or _is_old(value)]
     for value in stored:
         tensor = value.const_value
         if isinstance(tensor, ir.ExternalTensor):
             _read_through_cast(graph, value)
         else:
-            value.dtype = _TO
+            _set_float(value)
             value.const_value = _widened(tensor)
-    return bool(stored)
 
 
 def _is_old(value: ir.Value) -> bool:
@@ -79,25 +119,37 @@ def _read_through_cast(graph: ir.Graph, value: ir.Value) -> None:
         graph.insert_before(first, cast)
 
 
-def _widen_value(value: ir.Value) -> bool:
-    if value.dtype != _FROM or value.is_initializer():
-        return False
+def _widen_value(value: ir.Value) -> None:
+    if value.dtype == _FROM and not value.is_initializer():
+        _set_float(value)
+
+
+def _set_float(value: ir.Value) -> None:
+    # a clone's values share their types with the model that was cloned
+    value.type = copy.deepcopy(value.type)
     value.dtype = _TO
-    return True
 
 
-def _widen_node(node: ir.Node) -> bool:
-    found = False
+def _widen_node(node: ir.Node) -> None:
     for name, attribute in list(node.attributes.items()):
-        if attribute.is_ref():
+        if not _asks_for(attribute):
             continue
-        if attribute.type == ir.AttributeType.TENSOR and attribute.value.dtype == _FROM:
+        if attribute.type == ir.AttributeType.TENSOR:
             node.attributes[name] = ir.AttrTensor(name, _widened(attribute.value))
-            found = True
-        elif name in _TYPES and attribute.type == ir.AttributeType.INT and attribute.value == int(_FROM):
+        else:
             node.attributes[name] = ir.AttrInt64(name, int(_TO))
-            found = True
-    return found
+
+
+def _asks_for(attribute: ir.Attr) -> bool:
+    if attribute.is_ref():
+        return False
+    if attribute.type == ir.AttributeType.TENSOR:
+        return bool(attribute.value.dtype == _FROM)
+    return (
+        attribute.name in _TYPES
+        and attribute.type == ir.AttributeType.INT
+        and bool(attribute.value == int(_FROM))
+    )
 
 
 def _widened(tensor: ir.TensorProtocol | None) -> ir.TensorProtocol:

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import ArrayLike, NDArray
+from onnx_ir import passes
 
 from onnxdissect.errors import ParameterError, nearest
 from onnxdissect.model.graph import name_of
 
-__all__ = ["bind_inputs", "binding_json"]
+__all__ = ["BindInputs", "binding_json", "read_bindings"]
 
 _SHOWN = 16
 """Elements of a value that is told in full; of a larger one its hash is."""
@@ -22,13 +23,50 @@ _SHOWN = 16
 _BOOLEANS = {"true": 1, "false": 0}
 
 
-def bind_inputs(model: ir.Model, asked: Mapping[str, ArrayLike | str]) -> dict[str, NDArray[Any]]:
+class BindInputs(passes.FunctionalPass):
     """Turn inputs of a graph into stored values.
 
     Parameters
     ----------
+    values : mapping of str to ndarray
+        Value per input, of the input's type.
+    """
+
+    def __init__(self, values: Mapping[str, NDArray[Any]]) -> None:
+        super().__init__()
+        self.values = dict(values)
+
+    def requires(self, model: ir.Model) -> None:
+        """Check that there are such inputs."""
+        missing = self.values.keys() - {value.name for value in model.graph.inputs}
+        if missing:
+            raise passes.PreconditionError(f"no inputs {sorted(missing)}")
+
+    def call(self, model: ir.Model) -> passes.PassResult:
+        """Store the values in a clone."""
+        clone = model.clone()
+        graph = clone.graph
+        inputs = {name_of(value): value for value in graph.inputs}
+        graph.inputs[:] = [value for value in graph.inputs if value.name not in self.values]
+        for name, array in self.values.items():
+            inputs[name].const_value = ir.tensor(array, name=name)
+            graph.register_initializer(inputs[name])
+        return passes.PassResult(clone, modified=bool(self.values))
+
+    def ensures(self, model: ir.Model) -> None:
+        """Check that they are no inputs any more."""
+        left = self.values.keys() & {value.name for value in model.graph.inputs}
+        if left:
+            raise passes.PostconditionError(f"still inputs: {sorted(left)}")
+
+
+def read_bindings(model: ir.Model, asked: Mapping[str, ArrayLike | str]) -> dict[str, NDArray[Any]]:
+    """Read the values that inputs are to be bound to.
+
+    Parameters
+    ----------
     model : onnx_ir.Model
-        The model, changed in place.
+        The model.
     asked : mapping of str to array_like or str
         Value per input: numbers, or text as people type it: ``1``, ``true``, ``320,240`` or the path of
         an ``.npy`` file. One number fills the whole input; a free dimension becomes 1 then.
@@ -36,15 +74,14 @@ def bind_inputs(model: ir.Model, asked: Mapping[str, ArrayLike | str]) -> dict[s
     Returns
     -------
     dict of str to ndarray
-        The values as they are stored.
+        The values as `BindInputs` stores them.
 
     Raises
     ------
     ParameterError
         If there is no such input, or the value does not fit it.
     """
-    graph = model.graph
-    inputs = {name_of(value): value for value in graph.inputs if not value.is_initializer()}
+    inputs = {name_of(value): value for value in model.graph.inputs if not value.is_initializer()}
     bound: dict[str, NDArray[Any]] = {}
     for name, text in asked.items():
         if name not in inputs:
@@ -52,13 +89,7 @@ def bind_inputs(model: ir.Model, asked: Mapping[str, ArrayLike | str]) -> dict[s
                 f"the model has no input {name!r} to bind",
                 candidates=nearest(name, inputs) or tuple(inputs),
             )
-        value = inputs[name]
-        array = _fit(name, _read(name, text), value)
-        value.const_value = ir.tensor(array, name=name)
-        bound[name] = array
-    graph.inputs[:] = [value for value in graph.inputs if value.name not in bound]
-    for name in bound:
-        graph.register_initializer(inputs[name])
+        bound[name] = _fit(name, _read(name, text), inputs[name])
     return bound
 
 

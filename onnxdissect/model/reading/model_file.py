@@ -10,8 +10,8 @@ import onnx_ir as ir
 from onnx_ir.passes import common as passes
 
 from onnxdissect.errors import ModelFormatError, ModelNotFoundError, nearest
-from onnxdissect.model.layout.quantised import add_dequantised
-from onnxdissect.model.reading.bfloat16 import widen_bfloat16
+from onnxdissect.model.layout.quantised import AddDequantised, has_scales
+from onnxdissect.model.reading.bfloat16 import WidenBfloat16, has_bfloat16
 from onnxdissect.model.reading.external_data import settle_external_data
 from onnxdissect.model.reading.repair import load_repaired
 
@@ -96,8 +96,10 @@ def read_model(path: str | Path) -> ModelFile:
     if model.functions:
         # a value inside a function has no name that could be asked for
         model = passes.InlinePass()(model).model
-    widen_bfloat16(model)
-    add_dequantised(model)
+    if has_bfloat16(model):
+        model = WidenBfloat16()(model).model
+    if has_scales(model):
+        model = AddDequantised()(model).model
     return ModelFile(path, digest, model)
 
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import onnx_ir as ir
+from onnx_ir import passes
 
 from onnxdissect.errors import ImageInputError, ModelRuntimeError
 from onnxdissect.model.graph import name_of
@@ -23,7 +24,7 @@ from onnxdissect.model.reading.shape_probe import probe
 from onnxdissect.model.runtime.difference import ROUNDING, same_output
 from onnxdissect.model.runtime.inference import open_runtime, random_images
 
-__all__ = ["FREED_SIZE", "free_size", "size_warnings"]
+__all__ = ["FREED_SIZE", "FreeSize", "free_size", "size_warnings"]
 
 FREED_SIZE = "onnxdissect/freed size"
 """Key in the graph's `meta`: the (height, width) that the file declares and the graph does not need."""
@@ -77,6 +78,45 @@ def _rounded(pixels: int) -> int:
     return -(-pixels // 32) * 32
 
 
+class FreeSize(passes.FunctionalPass):
+    """Take away the size that a graph declares for its images, and the shapes that were derived from it.
+
+    Parameters
+    ----------
+    image : ImageInput
+        Its image input.
+    """
+
+    def __init__(self, image: ImageInput) -> None:
+        super().__init__()
+        self.image = image
+
+    def requires(self, model: ir.Model) -> None:
+        """Check that the image input is one of the graph's inputs."""
+        if self.image.name not in {value.name for value in model.graph.inputs}:
+            raise passes.PreconditionError(f"no input {self.image.name!r}")
+
+    def call(self, model: ir.Model) -> passes.PassResult:
+        """Free the size on a clone."""
+        clone = model.clone()
+        axes = [self.image.layout.index(letter) for letter in "HW"]
+        for value in clone.graph.inputs:
+            if value.name == self.image.name and value.shape is not None:
+                value.shape = ir.Shape([None if i in axes else dim for i, dim in enumerate(value.shape)])
+        for node in clone.graph.all_nodes():
+            for value in node.outputs:
+                value.shape = None
+        return passes.PassResult(clone, modified=True)
+
+    def ensures(self, model: ir.Model) -> None:
+        """Check that height and width of the image input have no number."""
+        image = next(value for value in model.graph.inputs if value.name == self.image.name)
+        if image.shape is not None and any(
+            isinstance(image.shape[self.image.layout.index(letter)], int) for letter in "HW"
+        ):
+            raise passes.PostconditionError("the size is still declared")
+
+
 def free_size(
     model: ir.Model, path: Path, image: ImageInput, listing: Listing, declared: Size, wanted: Size
 ) -> tuple[ir.Model, ImageInput]:
@@ -109,7 +149,7 @@ def free_size(
     ImageInputError
         If the network needs the declared size.
     """
-    freed = _without_sizes(model, image)
+    freed = FreeSize(image)(model).model
     freed_image = replace(image, size=None)
     _check_outputs(model, freed, path, image, declared, wanted)
     try:
@@ -123,21 +163,6 @@ def free_size(
             _check_follows(path, layer.name, layer.grid, later.get(layer.name), declared, wanted)
     freed.graph.meta[FREED_SIZE] = declared
     return freed, freed_image
-
-
-def _without_sizes(model: ir.Model, image: ImageInput) -> ir.Model:
-    clone = model.clone()
-    clone.graph.meta.update(model.graph.meta)
-    for value in clone.graph.inputs:
-        if value.name == image.name and value.shape is not None:
-            axes = [image.layout.index(letter) for letter in "HW"]
-            dims = [None if i in axes else dim for i, dim in enumerate(value.shape)]
-            value.shape = ir.Shape(dims)
-    # shapes that were derived from the declared size
-    for node in clone.graph.all_nodes():
-        for value in node.outputs:
-            value.shape = None
-    return clone
 
 
 def _check_outputs(

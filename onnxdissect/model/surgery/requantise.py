@@ -23,7 +23,7 @@ def is_twin(value: ir.Value) -> bool:
     Returns
     -------
     bool
-        True for those that `onnxdissect.model.layout.quantised.add_dequantised` added.
+        True for those that `onnxdissect.model.layout.quantised.AddDequantised` added.
     """
     node = value.producer()
     if node is None or node.op_type != "DequantizeLinear":
