@@ -99,10 +99,11 @@ def test_parts_add_up(world: World, data: st.DataObject, memory: int, pairwise: 
         assert gathered.images == collector.images
         counts = whole.layers[0].counts
         scores = iou(counts.intersection, counts.activation, passed.truth, plan.vocabulary.category_of)
-        pairs = zip(per_image(gathered, plan, scores), per_image(collector, plan, scores), strict=True)
-        for one, two in pairs:
-            for field in (f.name for f in fields(one)):  # type: ignore[arg-type]
-                np.testing.assert_array_equal(getattr(one, field), getattr(two, field), field)
+        (masks, truth), (all_masks, all_truth) = (per_image(c, plan, scores) for c in (gathered, collector))
+        for field in (f.name for f in fields(PerImageCounts)):
+            np.testing.assert_array_equal(getattr(masks, field), getattr(all_masks, field), field)
+        for field in (f.name for f in fields(TruthCounts)):
+            np.testing.assert_array_equal(getattr(truth, field), getattr(all_truth, field), field)
 
         null, expected = gathered.permutation_null, collector.permutation_null
         assert null is not None and expected is not None
