@@ -17,9 +17,9 @@ import numpy as np
 import worlds
 from options import Silent, common, preprocessing
 
-from onnxdissect.core.intake import Intake
-from onnxdissect.core.pass_state import PassState
 from onnxdissect.core.plan import LayerPlan, Plan
+from onnxdissect.core.state.intake import Intake
+from onnxdissect.core.state.pass_state import PassState
 from onnxdissect.data import open_dataset
 from onnxdissect.data.stream import Batch
 from onnxdissect.model import Preparer, choose_preprocessing, load_network, open_session

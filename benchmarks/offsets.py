@@ -26,10 +26,10 @@ from options import Silent, common, preprocessing
 from worlds import prepared
 
 import onnxdissect
-from onnxdissect.core.intake import Intake
-from onnxdissect.core.pass_state import PassResult, PassState
 from onnxdissect.core.plan import LayerPlan, Plan
 from onnxdissect.core.scoring import iou
+from onnxdissect.core.state.intake import Intake
+from onnxdissect.core.state.pass_state import PassResult, PassState
 from onnxdissect.core.upsampling import Field
 from onnxdissect.data import Dataset, batches, open_dataset
 from onnxdissect.model import (

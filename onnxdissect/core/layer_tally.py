@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.image_ranges import ImageRanges
 from onnxdissect.core.sparse_maps import Counts
-from onnxdissect.core.top_images import TopImages
+from onnxdissect.core.state.image_ranges import ImageRanges
+from onnxdissect.core.state.top_images import TopImages
 
 __all__ = ["LayerTally", "Tally"]
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.core.layer_tally import LayerTally
-from onnxdissect.core.pass_state import PassResult
 from onnxdissect.core.plan import Plan
 from onnxdissect.core.quantiles import tail_size
+from onnxdissect.core.state.pass_state import PassResult
 
 __all__ = ["Plateaus", "find_plateaus", "lifting_quantile", "plateau_warnings"]
 

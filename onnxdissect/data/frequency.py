@@ -45,7 +45,7 @@ def check_frequent(dataset: Dataset, min_images: int) -> None:
         raise ParameterError(
             f"no concept is held by {min_images:,} images, nor by any of the {len(dataset):,}: the data has "
             "no annotation",
-            hint=f"onnxdissect data check {dataset.folder}",
+            hint=f"onnxdissect data check {dataset.source.get('folder', dataset.name)}",
         )
     raise ParameterError(
         f"no concept is held by {min_images:,} of the {len(dataset):,} images, so that there can be no "

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import Protocol
 
-from onnxdissect.core.image_ranges import ImageRanges
-from onnxdissect.core.intake import Intake
-from onnxdissect.core.pass_state import STATE_FORMAT, PassState
 from onnxdissect.core.progress import Progress
+from onnxdissect.core.state.image_ranges import ImageRanges
+from onnxdissect.core.state.intake import Intake
+from onnxdissect.core.state.pass_state import STATE_FORMAT, PassState
 from onnxdissect.data import batches
 from onnxdissect.pipeline.image_pass import run_pass
 from onnxdissect.pipeline.prepare import Prepared

@@ -9,8 +9,8 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.intake import Intake
 from onnxdissect.core.progress import Progress
+from onnxdissect.core.state.intake import Intake
 from onnxdissect.data.ahead import ahead
 from onnxdissect.data.stream import Batch
 from onnxdissect.errors import DataError

@@ -7,9 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from onnxdissect.core.pass_state import PassResult, PassState
 from onnxdissect.core.plateaus import plateau_warnings
 from onnxdissect.core.progress import Clock, Progress, Silent
+from onnxdissect.core.state.pass_state import PassResult, PassState
 from onnxdissect.pipeline.executor import Executor, LocalExecutor, PassTask, pass_tag
 from onnxdissect.pipeline.options import RunOptions
 from onnxdissect.pipeline.prepare import Prepared, prepare

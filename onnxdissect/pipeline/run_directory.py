@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from onnxdissect.core.pass_state import STATE_FILE
+from onnxdissect.core.state.pass_state import STATE_FILE
 from onnxdissect.errors import OutputError, RunFormatError, RunMismatchError
 from onnxdissect.results import FORMAT_VERSION, write_manifest
 from onnxdissect.storage.files import make_folder, sweep_partial

@@ -6,15 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Lock
 
-from onnxdissect.core.image_ranges import ImageRanges
 from onnxdissect.core.kernels.count import count
 from onnxdissect.core.kernels.label_sets import unpack
 from onnxdissect.core.layer_tally import LayerTally, Tally
-from onnxdissect.core.pass_state import PassResult
 from onnxdissect.core.plan import Plan
 from onnxdissect.core.progress import Progress
 from onnxdissect.core.sparse_maps import Annotations, Counts
-from onnxdissect.core.spool import Chunk
+from onnxdissect.core.spool.spool import Chunk
+from onnxdissect.core.state.image_ranges import ImageRanges
+from onnxdissect.core.state.pass_state import PassResult
 from onnxdissect.core.upsampling import sampling
 from onnxdissect.statistics.per_image_collector import PerImageCollector
 

@@ -16,14 +16,14 @@ from threading import Event, Thread
 
 import numpy as np
 
-from onnxdissect.core.intake import Intake
 from onnxdissect.core.kernels.compiler import compiler_facts
 from onnxdissect.core.kernels.label_sample import sample_labels
 from onnxdissect.core.kernels.label_sets import unpack
 from onnxdissect.core.kernels.truth import image_truth
-from onnxdissect.core.pass_state import PassState
 from onnxdissect.core.plan import LayerPlan, Plan
 from onnxdissect.core.scoring import iou
+from onnxdissect.core.state.intake import Intake
+from onnxdissect.core.state.pass_state import PassState
 from onnxdissect.data.annotation import annotate
 from onnxdissect.data.vocabulary import Concept, Vocabulary
 from onnxdissect.pipeline.tally import tally

@@ -10,9 +10,9 @@ from typing import Any
 
 from onnxdissect.core.candidates import among, candidates
 from onnxdissect.core.layer_tally import LayerTally
-from onnxdissect.core.pass_state import PassResult
 from onnxdissect.core.per_image_counts import Null
 from onnxdissect.core.scoring import iou
+from onnxdissect.core.state.pass_state import PassResult
 from onnxdissect.model import Layer
 from onnxdissect.pipeline.placement import Placement
 from onnxdissect.pipeline.prepare import Prepared

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.image_ranges import ImageRanges
 from onnxdissect.core.kernels.truth import image_truth
 from onnxdissect.core.per_image_counts import MaskCounts, PerImageCountsPart, TruthCounts
 from onnxdissect.core.plan import Plan
 from onnxdissect.core.sparse_maps import Annotations
+from onnxdissect.core.state.image_ranges import ImageRanges
 from onnxdissect.statistics.permutation_null import PermutationNull
 from onnxdissect.statistics.spill_buffer import SpillBuffer
 

@@ -22,15 +22,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.core.candidates import candidates
-from onnxdissect.core.image_ranges import ImageRanges
 from onnxdissect.core.kernels.label_sample import SIDE, sample_labels
 from onnxdissect.core.kernels.permute import CELLS, ShuffledCounts, best_scores, shuffle
-from onnxdissect.core.pass_state import PassResult
 from onnxdissect.core.per_image_counts import LabelSample, Null
 from onnxdissect.core.plan import Plan
 from onnxdissect.core.progress import Progress
 from onnxdissect.core.sparse_maps import Annotations
-from onnxdissect.core.spool import Chunk
+from onnxdissect.core.spool.spool import Chunk
+from onnxdissect.core.state.image_ranges import ImageRanges
+from onnxdissect.core.state.pass_state import PassResult
 from onnxdissect.core.upsampling import sampling
 from onnxdissect.statistics.overlap import Overlaps, gamma_surprise
 

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from support.drawn_counts import COUNTS, World, worlds
 
-from onnxdissect.core.activation_reducer import WorkerReducer
-from onnxdissect.core.arena import Arena
-from onnxdissect.core.layer_state import LayerState
 from onnxdissect.core.plan import LayerPlan, Plan
 from onnxdissect.core.sparse_maps import SparseMaps
+from onnxdissect.core.spool.arena import Arena
+from onnxdissect.core.state.activation_reducer import WorkerReducer
+from onnxdissect.core.state.layer_state import LayerState
 
 
 class NaiveReducer:

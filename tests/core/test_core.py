@@ -15,17 +15,17 @@ from naive import method as naive
 from numpy.typing import NDArray
 from support.drawn_counts import COUNTS, Quiet, World, annotate, worlds
 
-from onnxdissect.core.arena import Arena
 from onnxdissect.core.kernels.encode import SparseEncoder
 from onnxdissect.core.kernels.rank import bin_edges, order
 from onnxdissect.core.kernels.refilter import refilter
 from onnxdissect.core.plan import LayerPlan
 from onnxdissect.core.quantiles import check_quantiles, quantile_warnings, tail_size
-from onnxdissect.core.samples import Samples
 from onnxdissect.core.sparse_maps import SparseMaps
-from onnxdissect.core.spool import Spool
-from onnxdissect.core.thresholds import Thresholds
-from onnxdissect.core.top_images import TopImages
+from onnxdissect.core.spool.arena import Arena
+from onnxdissect.core.spool.spool import Spool
+from onnxdissect.core.state.samples import Samples
+from onnxdissect.core.state.thresholds import Thresholds
+from onnxdissect.core.state.top_images import TopImages
 from onnxdissect.errors import NonFiniteError, ParameterError
 from onnxdissect.pipeline.tally import tally
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onnxdissect.core.image_ranges import ImageRanges
+from onnxdissect.core.state.image_ranges import ImageRanges
 from onnxdissect.errors import ImagesOverlapError
 
 SETS = st.frozensets(st.integers(0, 20), max_size=12)

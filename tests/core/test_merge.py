@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.drawn_counts import COUNTS, Quiet, World, worlds
 
-from onnxdissect.core.image_ranges import ImageRanges
-from onnxdissect.core.intake import Intake
-from onnxdissect.core.pass_state import PassState
 from onnxdissect.core.plan import Plan
+from onnxdissect.core.state.image_ranges import ImageRanges
+from onnxdissect.core.state.intake import Intake
+from onnxdissect.core.state.pass_state import PassState
 from onnxdissect.errors import ImagesOverlapError
 from onnxdissect.pipeline.tally import tally
 

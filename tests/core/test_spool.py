@@ -12,12 +12,12 @@ import pytest
 from numpy.typing import NDArray
 from support.drawn_counts import annotate
 
-from onnxdissect.core.arena import Arena
 from onnxdissect.core.kernels.encode import SparseEncoder
 from onnxdissect.core.kernels.refilter import refilter
 from onnxdissect.core.sparse_maps import SparseMaps, pack
-from onnxdissect.core.spool import Spool, SpoolAppender
-from onnxdissect.core.spool_files import Chunk, SpoolFiles
+from onnxdissect.core.spool.arena import Arena
+from onnxdissect.core.spool.spool import Spool, SpoolAppender
+from onnxdissect.core.spool.spool_files import Chunk, SpoolFiles
 
 IMAGES, UNITS, SHAPE = 4, 3, (40, 44)
 

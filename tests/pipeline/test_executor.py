@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from support.processes import SpawnedProcesses
 from support.small_runs import Convolution, broden, contents, network
 
-from onnxdissect.core.image_ranges import ImageRanges
+from onnxdissect.core.state.image_ranges import ImageRanges
 from onnxdissect.pipeline.executor import cut
 from onnxdissect.pipeline.options import (
     ExecutionOptions,

@@ -16,14 +16,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.drawn_counts import COUNTS, Quiet, World, joined, worlds
 
-from onnxdissect.core.deciding_bins import count_bins, narrowed
-from onnxdissect.core.image_ranges import ImageRanges
-from onnxdissect.core.intake import Intake
-from onnxdissect.core.pass_state import PassResult, PassState
 from onnxdissect.core.per_image_counts import PerImageCounts, TruthCounts
 from onnxdissect.core.plan import Plan
 from onnxdissect.core.scoring import iou
-from onnxdissect.core.spool import Chunk, Spool
+from onnxdissect.core.spool.spool import Chunk, Spool
+from onnxdissect.core.state.deciding_bins import count_bins, narrowed
+from onnxdissect.core.state.image_ranges import ImageRanges
+from onnxdissect.core.state.intake import Intake
+from onnxdissect.core.state.pass_state import PassResult, PassState
 from onnxdissect.errors import ImagesOverlapError
 from onnxdissect.pipeline.tally import tally
 from onnxdissect.statistics.per_image_collector import PerImageCollector

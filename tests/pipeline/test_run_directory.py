@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from onnxdissect.core.pass_state import STATE_FILE
+from onnxdissect.core.state.pass_state import STATE_FILE
 from onnxdissect.errors import OutputError, RunFormatError, RunMismatchError
 from onnxdissect.pipeline.run_directory import claim_directory
 from onnxdissect.results import FORMAT_VERSION

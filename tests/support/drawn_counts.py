@@ -14,14 +14,14 @@ from hypothesis.extra import numpy as hnp
 from naive import method as naive
 from numpy.typing import NDArray
 
-from onnxdissect.core.activation_reducer import LocalReducer, ReducerMaker
-from onnxdissect.core.intake import Intake
 from onnxdissect.core.layer_tally import LayerTally
-from onnxdissect.core.pass_state import PassResult, PassState
 from onnxdissect.core.per_image_counts import Null, PerImageCounts, PerImageCountsPart, TruthCounts
 from onnxdissect.core.plan import LayerPlan, Plan
 from onnxdissect.core.scoring import iou
-from onnxdissect.core.spool import Spool
+from onnxdissect.core.spool.spool import Spool
+from onnxdissect.core.state.activation_reducer import LocalReducer, ReducerMaker
+from onnxdissect.core.state.intake import Intake
+from onnxdissect.core.state.pass_state import PassResult, PassState
 from onnxdissect.core.upsampling import Field
 from onnxdissect.data.annotation import Annotation
 from onnxdissect.data.stream import Batch

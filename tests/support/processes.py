@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from onnxdissect.core.image_ranges import ImageRanges
-from onnxdissect.core.pass_state import PassState
 from onnxdissect.core.progress import Silent
+from onnxdissect.core.state.image_ranges import ImageRanges
+from onnxdissect.core.state.pass_state import PassState
 from onnxdissect.pipeline.executor import LocalExecutor, PassTask, cut
 from onnxdissect.pipeline.options import RunOptions
 from onnxdissect.pipeline.prepare import prepare

@@ -15,9 +15,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from onnxdissect.core.arena import Arena
 from onnxdissect.core.kernels.keep import keep_cells
 from onnxdissect.core.sparse_maps import SparseMaps
+from onnxdissect.core.spool.arena import Arena
 
 __all__ = ["SparseEncoder", "cache_path", "compilations"]
 

@@ -21,10 +21,10 @@ from support.datasets import random_broden, write_broden
 from support.models import images, run_whole, save
 from support.transformers import transformer
 
-from onnxdissect.core.intake import Intake
 from onnxdissect.core.layer_tally import LayerTally
-from onnxdissect.core.pass_state import PassState
 from onnxdissect.core.progress import Silent
+from onnxdissect.core.state.intake import Intake
+from onnxdissect.core.state.pass_state import PassState
 from onnxdissect.data import batches
 from onnxdissect.errors import LayerNotFoundError, ParameterError
 from onnxdissect.model import Layer, Network, load_network, open_session

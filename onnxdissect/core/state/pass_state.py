@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.deciding_bins import DecidingBins, count_bins, narrowed
-from onnxdissect.core.image_ranges import ImageRanges
-from onnxdissect.core.layer_state import LayerState
 from onnxdissect.core.plan import Plan
-from onnxdissect.core.spool import Spool
-from onnxdissect.core.top_images import TopImages
+from onnxdissect.core.spool.spool import Spool
+from onnxdissect.core.state.deciding_bins import DecidingBins, count_bins, narrowed
+from onnxdissect.core.state.image_ranges import ImageRanges
+from onnxdissect.core.state.layer_state import LayerState
+from onnxdissect.core.state.top_images import TopImages
 from onnxdissect.storage.files import write_npz
 
 __all__ = ["STATE_FILE", "STATE_FORMAT", "PassResult", "PassState"]
@@ -61,7 +61,8 @@ class PassState:
 
     It remembers which images it is of, pickles, and merges with what was gathered from other images, in any
     order and grouping. What is in the spool's memory is pickled with it, what is on disk stays there: see
-    `onnxdissect.core.spool_files.SpoolFiles`. Images are taken in by `onnxdissect.core.intake.Intake`.
+    `onnxdissect.core.spool.spool_files.SpoolFiles`. Images are taken in by
+    `onnxdissect.core.state.intake.Intake`.
 
     Parameters
     ----------
@@ -131,7 +132,7 @@ class PassState:
         Returns
         -------
         tuple of DecidingBins
-            One per layer; see `onnxdissect.core.deciding_bins.count_bins`.
+            One per layer; see `onnxdissect.core.state.deciding_bins.count_bins`.
         """
         return tuple(layer.thresholds.deciding_bins() for layer in self.layers)
 

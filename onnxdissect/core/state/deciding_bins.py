@@ -10,11 +10,11 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.image_ranges import ImageRanges
 from onnxdissect.core.kernels.rank import refine
 from onnxdissect.core.plan import Plan
 from onnxdissect.core.sparse_maps import SparseMaps
-from onnxdissect.core.spool import Chunk
+from onnxdissect.core.spool.spool import Chunk
+from onnxdissect.core.state.image_ranges import ImageRanges
 
 __all__ = ["BinCounts", "DecidingBins", "count_bins", "narrowed"]
 

@@ -13,8 +13,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from onnxdissect.core.arena import pages
 from onnxdissect.core.sparse_maps import PackedAnnotations, SparseMaps
+from onnxdissect.core.spool.arena import pages
 from onnxdissect.errors import OutputError
 from onnxdissect.storage.files import replacing
 

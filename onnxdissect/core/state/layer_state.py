@@ -8,9 +8,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from onnxdissect.core.plan import LayerPlan, Plan
-from onnxdissect.core.samples import Samples
-from onnxdissect.core.thresholds import Thresholds
-from onnxdissect.core.top_images import TopImages
+from onnxdissect.core.state.samples import Samples
+from onnxdissect.core.state.thresholds import Thresholds
+from onnxdissect.core.state.top_images import TopImages
 
 __all__ = ["LayerState"]
 

@@ -13,11 +13,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.arena import Arena
 from onnxdissect.core.kernels.encode import SparseEncoder
-from onnxdissect.core.layer_state import LayerState
 from onnxdissect.core.plan import LayerPlan, Plan
 from onnxdissect.core.sparse_maps import SparseMaps
+from onnxdissect.core.spool.arena import Arena
+from onnxdissect.core.state.layer_state import LayerState
 
 __all__ = ["ActivationReducer", "LocalReducer", "ReducerMaker", "WorkerReducer"]
 

@@ -8,13 +8,13 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.activation_reducer import LocalReducer, ReducerMaker, WorkerReducer
-from onnxdissect.core.arena import Arena
-from onnxdissect.core.image_ranges import ImageRanges
-from onnxdissect.core.pass_state import PassState
 from onnxdissect.core.plan import LayerPlan
 from onnxdissect.core.sparse_maps import pack
-from onnxdissect.core.spool import Chunk, SpoolAppender
+from onnxdissect.core.spool.arena import Arena
+from onnxdissect.core.spool.spool import Chunk, SpoolAppender
+from onnxdissect.core.state.activation_reducer import LocalReducer, ReducerMaker, WorkerReducer
+from onnxdissect.core.state.image_ranges import ImageRanges
+from onnxdissect.core.state.pass_state import PassState
 from onnxdissect.data.annotation import Annotation
 from onnxdissect.errors import NonFiniteError
 

@@ -11,9 +11,9 @@ from threading import Condition
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.arena import Arena
 from onnxdissect.core.kernels.refilter import refilter
-from onnxdissect.core.spool_files import Chunk, SpoolFiles
+from onnxdissect.core.spool.arena import Arena
+from onnxdissect.core.spool.spool_files import Chunk, SpoolFiles
 
 __all__ = ["Chunk", "Spool", "SpoolAppender"]
 
