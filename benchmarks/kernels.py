@@ -76,7 +76,6 @@ def main() -> None:
                 lambda inputs: [np.ascontiguousarray(inputs)],
                 dataset.image_name,
                 Silent(),
-                total=len(dataset),
                 workers=given.threads,
                 batch_size=given.batch,
                 tag={},

@@ -134,22 +134,22 @@ def _convolution(graph: _Graph, layer: CaffeLayer, sources: list[str]) -> str:
     )
     group, units = given.get("group", 1), given.get("num_output")
     channels, *size = graph.shapes[sources[0]]
-    nchw_name = layer.type == "Deconvolution"
+    turned = layer.type == "Deconvolution"
     bias = given.get("bias_term", True)
     blobs = graph.blobs(layer, 2 if bias else 1)
-    shape = (channels, units // group, *kernel) if nchw_name else (units, channels // group, *kernel)
+    shape = (channels, units // group, *kernel) if turned else (units, channels // group, *kernel)
     if blobs[0].size != prod(shape):
         raise CaffeError(f"layer {layer.name!r} has weights {list(blobs[0].shape)}, expected {list(shape)}")
     inputs = [sources[0], graph.store(f"{layer.name}.weight", blobs[0].reshape(shape))]
     if bias:
         inputs.append(graph.store(f"{layer.name}.bias", blobs[1].ravel()))
     reach = [d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True)]
-    if nchw_name:
+    if turned:
         out = [s * (n - 1) + r - 2 * p for s, n, r, p in zip(stride, size, reach, pad, strict=True)]
     else:
         out = [(n + 2 * p - r) // s + 1 for s, n, r, p in zip(stride, size, reach, pad, strict=True)]
     return graph.add(
-        "ConvTranspose" if nchw_name else "Conv",
+        "ConvTranspose" if turned else "Conv",
         inputs,
         layer.name,
         (units, *out),

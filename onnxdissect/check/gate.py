@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,47 +31,14 @@ from onnxdissect.errors import (
 )
 from onnxdissect.model import Network, choose_preprocessing, load_network
 from onnxdissect.pipeline.dissect import dissect
+from onnxdissect.pipeline.options import ModelOptions
 from onnxdissect.storage.files import write_text
 
 __all__ = ["ModelOptions", "check_model"]
 
+# What `ModelOptions` and the keywords of `dissect` have in common.
+_READING = ("image_size", "bind", "layouts", "custom_ops")
 _PREPROCESSING = ("mean", "std", "scale", "channels")
-
-
-@dataclass(frozen=True, slots=True)
-class ModelOptions:
-    """How the candidate's file is to be read, as in `onnxdissect.dissect`.
-
-    Attributes
-    ----------
-    image_size : (int, int) or None
-        As `load_network` takes it.
-    bind : mapping of str to array_like or str
-        Values of inputs beside the image.
-    layouts : mapping of str to str
-        Layouts that the graph leaves open.
-    custom_ops : sequence of str or Path
-        Libraries of operators.
-    """
-
-    image_size: tuple[int, int] | None = None
-    bind: Mapping[str, Any] = field(default_factory=dict)
-    layouts: Mapping[str, str] = field(default_factory=dict)
-    custom_ops: Sequence[str | Path] = ()
-
-    def given(self) -> dict[str, Any]:
-        """Give them as arguments.
-
-        Returns
-        -------
-        dict
-        """
-        return {
-            "image_size": self.image_size,
-            "bind": self.bind,
-            "layouts": self.layouts,
-            "custom_ops": self.custom_ops,
-        }
 
 
 def check_model(
@@ -170,7 +137,7 @@ def check_model(
             source = _recorded(snapshot)
         dataset = _same_data(snapshot, source, told=bool(data is not None or config.data))
         try:
-            reading = options.given()
+            reading = {name: getattr(options, name) for name in _READING}
             out = Path(work) / "candidate"
             candidate = _dissect(
                 path, snapshot, config, source, dataset.image_size, reading, preset, out, progress, notify

@@ -150,7 +150,6 @@ class LocalExecutor:
                 prepared.session,
                 dataset.image_name,
                 task.progress,
-                total=len(dataset),
                 workers=prepared.workers,
                 batch_size=prepared.batch_size,
                 tag=pass_tag(prepared),

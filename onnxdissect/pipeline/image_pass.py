@@ -25,7 +25,6 @@ def run_pass(
     image_name: Callable[[int], str],
     progress: Progress,
     *,
-    total: int,
     workers: int,
     batch_size: int,
     tag: Mapping[str, str | int],
@@ -50,8 +49,6 @@ def run_pass(
         Name of an image, for messages.
     progress : Progress
         Told of every batch.
-    total : int
-        Images of the whole pass.
     workers : int
         How many workers.
     batch_size : int
@@ -100,7 +97,7 @@ def run_pass(
         return len(batch.annotations)
 
     feed = _Feed(batches)
-    progress.start("pass", total)
+    progress.start("pass", intake.total)
     progress.advance(len(intake.images))
     began = saved = time.perf_counter()
     while not feed.exhausted:

@@ -106,9 +106,9 @@ def open_request(options: RunOptions, progress: Progress) -> Request:
 
 
 def _open_images(options: RunOptions, sources: Sources, progress: Progress) -> Dataset:
-    images, making = options.images, CountedPhase(progress, "data")
-    dataset = open_data(options.data, groups=images.groups, progress=making, sources=sources)
-    making.finish()
+    images, phase = options.images, CountedPhase(progress, "data")
+    dataset = open_data(options.data, groups=images.groups, progress=phase, sources=sources)
+    phase.finish()
     return dataset.subset(split=images.split, limit=images.limit)
 
 

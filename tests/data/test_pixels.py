@@ -95,8 +95,8 @@ def test_grey_image_has_three_channels(tmp_path: Path) -> None:
 
 def test_exif_orientation_is_not_applied(tmp_path: Path) -> None:
     jpeg = datasets.encoded(PHOTO, ".jpg")
-    nchw_name = read_image(save(tmp_path, with_exif_orientation(jpeg)), "photo")
-    np.testing.assert_array_equal(nchw_name, read_image(save(tmp_path, jpeg), "photo"))
+    turned = read_image(save(tmp_path, with_exif_orientation(jpeg)), "photo")
+    np.testing.assert_array_equal(turned, read_image(save(tmp_path, jpeg), "photo"))
 
 
 def test_name_outside_ascii(tmp_path: Path) -> None:

@@ -97,7 +97,6 @@ class World:
                 forward,
                 str,
                 Quiet(),
-                total=plan.images,
                 workers=workers,
                 batch_size=batch,
                 tag={},

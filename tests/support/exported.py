@@ -114,7 +114,7 @@ def assert_activations_as_recorded(export: Export) -> None:
 
 
 @dataclass
-class LayoutOverrides(Picture):
+class GivenPicture(Picture):
     """A picture with pixels of its own."""
 
     given: NDArray[np.uint8] | None = None
@@ -129,7 +129,7 @@ def labelled(folder: Path, pixels: NDArray[np.uint8], seed: int) -> Path:
     size = pixels.shape[1:3]
     broden = random_broden(seed, pictures=len(pixels), size=size, grids=((16, 16), (12, 20)))
     pictures: list[Picture] = [
-        LayoutOverrides(f"{i}.png", picture.cells, picture.split, size, picture.grid, given=image)
+        GivenPicture(f"{i}.png", picture.cells, picture.split, size, picture.grid, given=image)
         for i, (picture, image) in enumerate(zip(broden.pictures, pixels, strict=True))
     ]
     return write_broden(folder, replace(broden, pictures=pictures))

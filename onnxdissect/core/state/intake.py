@@ -51,6 +51,11 @@ class Intake:
         """Which images have been taken in."""
         return self._state.images
 
+    @property
+    def total(self) -> int:
+        """How many images the pass has, with those that others take in."""
+        return self._plan.images
+
     def take(
         self,
         first: int,

@@ -166,12 +166,12 @@ def reverse(step: Step, axis: int, at: AxisGeometry, lengths: Lengths) -> Positi
     """Place the results of a ReverseSequence: exporters reverse the channels with it, or a whole axis."""
     if int(attribute(step.node, "time_axis", 0)) != step.where(axis):
         return at
-    nchw_name = step.probe.number(step.node, 1)
-    if nchw_name is None:
+    turned = step.probe.number(step.node, 1)
+    if turned is None:
         return Unplaced.UNKNOWN
-    if np.all(nchw_name <= 1):
+    if np.all(turned <= 1):
         return at
-    return at.resampled(lengths[0] - 1, -1) if np.all(nchw_name == lengths[0]) else Unplaced.DISORDERED
+    return at.resampled(lengths[0] - 1, -1) if np.all(turned == lengths[0]) else Unplaced.DISORDERED
 
 
 def crop(step: Step, axis: int, at: AxisGeometry, lengths: Lengths) -> Position:
@@ -201,9 +201,9 @@ def join(parts: Sequence[tuple[Position, int]]) -> Position:
         Where all operands that have places agree, as halves that were processed apart do; else where the
         operand puts it that makes up more than half, as the picture within its own repeated borders does.
     """
-    nchw_name = permuted(parts)
-    if nchw_name is not None:
-        return nchw_name
+    turned = permuted(parts)
+    if turned is not None:
+        return turned
     before = 0
     total = sum(length for _, length in parts)
     implied: list[tuple[AxisGeometry, int]] = []

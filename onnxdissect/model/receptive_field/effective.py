@@ -244,18 +244,18 @@ def _responses(changes: NDArray[np.float64], length: int) -> tuple[NDArray[np.fl
     total = changes.sum(axis=(1, 2), keepdims=True)
     alive = total[:, 0, 0] > 0
     waves = (changes[alive] / total[alive]).sum(axis=0)
-    nchw_name = waves @ np.exp(2j * np.pi * np.arange(_PHASES) / _PHASES)
+    turned = waves @ np.exp(2j * np.pi * np.arange(_PHASES) / _PHASES)
     strength = waves.sum(axis=1)
     responding = np.flatnonzero(strength > _SILENT * strength.max())
     offset, stride = even_spread(len(waves), length)
     even = offset + stride * responding
-    phase = np.angle(nchw_name[responding]) / (2 * np.pi) * length
+    phase = np.angle(turned[responding]) / (2 * np.pi) * length
     apart = np.unwrap((phase - even + length / 2) % length - length / 2, period=length)
     centres = np.full(len(waves), np.nan)
     centres[responding] = even + apart
     inner = _inner(centres)
     centres -= np.round((np.median(centres[inner]) - (length - 1) / 2) / length) * length
-    contrast = np.median(2 * np.abs(nchw_name[inner]) / strength[inner]) / _FULL_CONTRAST
+    contrast = np.median(2 * np.abs(turned[inner]) / strength[inner]) / _FULL_CONTRAST
     return centres, float(contrast)
 
 

@@ -135,10 +135,10 @@ def _share(name: str, rng: RandomState) -> Field:
             for i in range(-1, SIDE // wide + 2)
             for j in range(-1, SIDE // high + 2)
         ]
-        nchw_name = np.array(label_sample, np.int32)
+        turned = np.array(label_sample, np.int32)
         if chance(rng, 50):
-            nchw_name = nchw_name[:, ::-1]
-        return _border(rng, nchw_name, max(3, wide // 6)) * 255
+            turned = turned[:, ::-1]
+        return _border(rng, turned, max(3, wide // 6)) * 255
     elif name == "cracked":
         return (
             _border(

@@ -406,8 +406,8 @@ def test_layers_prints_the_surgery(
     save(transformer(1), tmp_path / "net.onnx")
     assert run_command(monkeypatch, "layers", "net.onnx", "--layer", "hidden", "--graph") == 0
     said = capsys.readouterr().out
-    nchw_name = "Gather tokens 1 to 9 of 10, Transpose, Reshape to (n, 12, 3, 3)"
-    assert f"expose hidden, which is (n, tokens, units), {nchw_name}" in said
+    turned = "Gather tokens 1 to 9 of 10, Transpose, Reshape to (n, 12, 3, 3)"
+    assert f"expose hidden, which is (n, tokens, units), {turned}" in said
     assert "remove what no layer needs: 5 of" in said
     save(models.frozen_batch(4), tmp_path / "frozen.onnx")
     assert run_command(monkeypatch, "layers", "frozen.onnx", "--graph", "--json") == 0

@@ -337,11 +337,11 @@ def detector() -> onnx.ModelProto:
         rows.append(b.node("Transpose", row, perm=(0, 2, 1), name=f"row_{level}"))
     joined = b.node("Concat", *rows, axis=1, name="candidates")
     boxes, scores = b.nodes("Split", joined, b.constant((4, 1), np.int64), names=["boxes", "scores"], axis=2)
-    nchw_name = b.node("Transpose", scores, perm=(0, 2, 1))
+    turned = b.node("Transpose", scores, perm=(0, 2, 1))
     kept = b.node(
         "NonMaxSuppression",
         boxes,
-        nchw_name,
+        turned,
         b.constant(5, np.int64),
         b.constant((0.5,), np.float32),
         b.constant((0.0,), np.float32),

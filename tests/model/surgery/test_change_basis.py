@@ -181,7 +181,6 @@ def dissected(
         prepared.session,
         request.dataset.image_name,
         Silent(),
-        total=len(request.dataset),
         workers=1,
         batch_size=prepared.batch_size,
         tag={},
