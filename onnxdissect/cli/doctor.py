@@ -57,6 +57,7 @@ def _examine() -> Iterator[_Finding]:
     yield _opencv()
     yield from _onnxruntime()
     yield from _kernels()
+    yield from _sources()
     yield from _cache()
 
 
@@ -99,6 +100,19 @@ def _kernels() -> Iterator[_Finding]:
         if writable
         else f"{facts.cache} cannot be written: kernels are compiled at every run",
     )
+
+
+def _sources() -> Iterator[_Finding]:
+    from onnxdissect.data import installed_sources
+
+    sources = installed_sources()
+    for name in sorted(sources.known):
+        try:
+            sources.load(name)
+        except InstallationError as error:
+            yield _Finding(f"data source {name}", "problem", str(error).replace("\n", "; "))
+        else:
+            yield _Finding(f"data source {name}", "ok", f"--data {name}")
 
 
 def _cache() -> Iterator[_Finding]:

@@ -255,6 +255,14 @@ def test_a_spec_that_is_no_data_set(world: Path, installed: Path, spec: str, tol
         assert "Traceback" not in ran.stderr
 
 
+def test_doctor_lists_sources(world: Path, installed: Path) -> None:
+    ran = command(world, installed, "doctor", "--json")
+    found = {finding["subject"]: finding for finding in json.loads(ran.stdout)}
+    assert [found[f"data source {name}"]["state"] for name in ("tiny", "noise")] == ["ok", "ok"]
+    assert found["data source broken"]["state"] == "problem"
+    assert "noisy_that_is_not_there" in found["data source broken"]["message"]
+
+
 def test_tables_are_of_folders(world: Path, installed: Path) -> None:
     for what in ("info", "check"):
         ran = command(world, installed, "data", what, "noise:20")
