@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "CONTENDERS",
+    "TOP_CONCEPTS",
     "LabelSample",
     "MaskCounts",
     "Null",
@@ -19,7 +19,7 @@ __all__ = [
     "spans",
 ]
 
-CONTENDERS = 10
+TOP_CONCEPTS = 10
 """How many concepts of each unit are followed image by image."""
 
 
@@ -41,7 +41,7 @@ class PerImageCounts:
     activation : ndarray of int32, shape (E,)
         |M_k(x)|, pixels of the mask.
     intersection : ndarray of int32, shape (E, R)
-        |M_k(x) and L_c(x)| for each contender.
+        |M_k(x) and L_c(x)| for each top concept.
     overlap : ndarray of uint8, shape (E, ceil(G / 8))
         The categories that overlap the mask, as bits of ``np.packbits``.
     """

@@ -130,7 +130,7 @@ def bootstrap_iou(
     weights : ndarray of uint8, shape (resamples, n)
         How often each resample holds each image.
     labels : ndarray of int64, shape (Q, K), optional
-        The units' labels, -1 for none; by default each unit's first contender.
+        The units' labels, -1 for none; by default each unit's first top concept.
     scoring : {"paper", "lite", "pnas"}
         Which images' masks are divided by.
     threads : int
@@ -265,7 +265,7 @@ class Bootstrap:
 
 
 def _places(per_image: PerImageCounts, labels: NDArray[np.int64] | None) -> NDArray[np.int64]:
-    """Which contender is the label."""
+    """Which top concept is the label."""
     q, k, r = per_image.top_concepts.shape
     rows = per_image.top_concepts.reshape(q * k, r)
     if r == 0:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from onnxdissect.core.kernels.gather import choose, place
 from onnxdissect.core.per_image_counts import (
-    CONTENDERS,
+    TOP_CONCEPTS,
     MaskCounts,
     PerImageCounts,
     PerImageCountsPart,
@@ -119,7 +119,7 @@ class SpillBuffer:
         for quantile, units in spans(starts, self._units, masks):
             first = quantile * self._units + units.start
             rows = starts[first : first + units.stop - units.start + 1] - starts[first]
-            top_concepts = choose(iou[quantile, units], min(CONTENDERS, iou.shape[2]))
+            top_concepts = choose(iou[quantile, units], min(TOP_CONCEPTS, iou.shape[2]))
             held = int(rows[-1])
             per_image = PerImageCounts(
                 top_concepts=top_concepts[None],

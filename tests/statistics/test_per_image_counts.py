@@ -15,7 +15,7 @@ from naive import statistics as naive_statistics
 from support.drawn_counts import Quiet, World, annotate, joined, witnessed, worlds
 
 from onnxdissect.core.kernels.gather import choose
-from onnxdissect.core.per_image_counts import CONTENDERS
+from onnxdissect.core.per_image_counts import TOP_CONCEPTS
 from onnxdissect.core.scoring import iou
 from onnxdissect.errors import OutputError, RunFormatError
 from onnxdissect.pipeline.tally import tally
@@ -41,7 +41,7 @@ def test_evidence_is_that_of_the_masks(world: World, memory: int, threads: int, 
     concepts = range(len(world.category_of))
     covers = [[image.covers(c + 1) for c in concepts] for image in world.images]
     scores = iou(expected.intersection, expected.activation, expected.truth, np.array(world.category_of))
-    room = min(CONTENDERS, len(world.category_of))
+    room = min(TOP_CONCEPTS, len(world.category_of))
     at = 0
     for q in range(len(world.quantiles)):
         for k in range(world.activations.shape[1]):

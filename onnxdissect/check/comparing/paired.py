@@ -77,7 +77,7 @@ class Resampler:
             Of the images.
         labels : ndarray of int64, shape (K,)
             The concept asked for of each unit, -1 for none. Where it is not among a unit's top concepts, the
-            weakest contender stands for it: its IoU is at least as large, so a loss is never overstated.
+            weakest top concept stands for it: its IoU is at least as large, so a loss is never overstated.
 
         Returns
         -------

@@ -63,7 +63,7 @@ def resample_scores(
     rows : slice
         Only these units, as positions q*K + k.
     scores : tuple of ndarray of float64, int32 and float64, each of shape (rows, resamples)
-        Written to: IoU of the contender asked about, 0 where none is; the contender of highest IoU as a
+        Written to: IoU of the concept asked about, 0 where none is; the top concept of highest IoU as a
         concept, the lowest on a tie, -1 where no IoU is above 0; its IoU.
     """
     first, last, _ = rows.indices(per_image.starts.size - 1)
@@ -116,7 +116,7 @@ def _resample_scores(
     met, active = scratch
     ious, winners, bests = results
     resamples = weights.shape[1]
-    # Contenders of one category share a sum.
+    # Top concepts of one category share a sum.
     sum_of = np.empty(top_concepts.shape[1], np.int64)
     categories = np.empty(top_concepts.shape[1], np.int64)
     for row in range(first, last):

@@ -68,7 +68,7 @@ const dissect = (() => {
 
   // ---- data
 
-  function look(slug, unit) {
+  function readTopMaps(slug, unit) {
     const key = `${slug}/${unit}`;
     if (!units.has(key)) {
       units.set(
@@ -184,8 +184,8 @@ const dissect = (() => {
   }
 
   // One image; `only` names the one overlay of a side-by-side view.
-  function frame(unit, exhibits, view, rank, only) {
-    const image = exhibits.images[rank];
+  function frame(unit, topMaps, view, rank, only) {
+    const image = topMaps.images[rank];
     const [height, width] = image.grid;
     const [photoWidth, photoHeight] = image.photo ?? [width, height];
     const box = make("div", { class: `frame${only ? ` only only-${only}` : ""}` });
@@ -202,9 +202,9 @@ const dissect = (() => {
     } else {
       box.append(make("div", { class: "absent", role: "img", "aria-label": alt }, "no picture"));
     }
-    if (exhibits.maps && (!only || only === "heat")) {
+    if (topMaps.maps && (!only || only === "heat")) {
       const canvas = make("canvas", { class: "heat", width: 56, height: 56, "aria-hidden": "true" });
-      canvas.paint = () => paintHeat(canvas, exhibits.maps, rank);
+      canvas.paint = () => paintHeat(canvas, topMaps.maps, rank);
       if (only || shown().has("heat")) canvas.paint();
       box.append(canvas);
     }
@@ -263,12 +263,12 @@ const dissect = (() => {
   async function fillTiles(slug, unit, tiles) {
     if (!run.pictures) return;
     const view = quantile();
-    const exhibits = await look(slug, unit.unit);
-    if (!exhibits) return;
-    const images = exhibits.images.slice(0, TILES);
+    const topMaps = await readTopMaps(slug, unit.unit);
+    if (!topMaps) return;
+    const images = topMaps.images.slice(0, TILES);
     tiles.replaceChildren(
       ...images.map((_, rank) =>
-        make("div", { class: "tile" }, frame(unit, exhibits, exhibits.views[view], rank))));
+        make("div", { class: "tile" }, frame(unit, topMaps, topMaps.views[view], rank))));
   }
 
   const nearing = "IntersectionObserver" in window
@@ -476,21 +476,21 @@ const dissect = (() => {
       // Not by the attribute: a page that is still loading would complain if something had the focus already.
       byId("unit-title").focus({ preventScroll: true });
     }
-    const exhibits = await look(slug, unit.unit);
+    const topMaps = await readTopMaps(slug, unit.unit);
     if (open !== key) return;
-    byId("unit-facts").replaceChildren(...unitFacts(unit, exhibits, view));
+    byId("unit-facts").replaceChildren(...unitFacts(unit, topMaps, view));
     byId("unit-images").className = shown().has("side") ? "side" : "";
-    byId("unit-images").replaceChildren(...(exhibits ? topImages(unit, exhibits, exhibits.views[view]) : []));
+    byId("unit-images").replaceChildren(...(topMaps ? topImages(unit, topMaps, topMaps.views[view]) : []));
     dialog.querySelector(".unit-body").scrollTop = 0;
   }
 
-  function topImages(unit, exhibits, view) {
+  function topImages(unit, topMaps, view) {
     const side = shown().has("side");
-    return exhibits.images.map((image, rank) => {
-      const kinds = ["mask", ...(exhibits.maps ? ["heat"] : []), ...(view.annotations[rank] !== null ? ["annotation"] : [])];
+    return topMaps.images.map((image, rank) => {
+      const kinds = ["mask", ...(topMaps.maps ? ["heat"] : []), ...(view.annotations[rank] !== null ? ["annotation"] : [])];
       const frames = side
-        ? kinds.map((kind) => make("div", { class: "tile" }, frame(unit, exhibits, view, rank, kind)))
-        : [make("div", { class: "tile" }, frame(unit, exhibits, view, rank))];
+        ? kinds.map((kind) => make("div", { class: "tile" }, frame(unit, topMaps, view, rank, kind)))
+        : [make("div", { class: "tile" }, frame(unit, topMaps, view, rank))];
       const absent = view.annotations[rank] === "" ? `, no ${label(unit)} annotated` : "";
       return make("li", {},
         make("div", { class: "row" }, ...frames),
@@ -514,7 +514,7 @@ const dissect = (() => {
     return why.join(", ") || `interval above ${limits}, label stable`;
   }
 
-  function unitFacts(unit, exhibits, view) {
+  function unitFacts(unit, topMaps, view) {
     const parts = [
       make("dl", { class: "numbers" },
         fact("IoU", number(unit.iou), interval(unit) ? `95 % ${interval(unit)}` : ""),
@@ -526,8 +526,8 @@ const dissect = (() => {
         fact("Threshold T", figure(unit.threshold), `quantile ${figure(run.quantiles[view])}`)),
     ];
     if (unit.silent) parts.push(make("p", { class: "hint" }, "Nowhere above its threshold."));
-    if (!exhibits) return [...parts, make("p", { class: "note" }, "The details of this unit could not be read.")];
-    const best = exhibits.views[view].best;
+    if (!topMaps) return [...parts, make("p", { class: "note" }, "The details of this unit could not be read.")];
+    const best = topMaps.views[view].best;
     if (best.length) {
       parts.push(make("h3", {}, best.length === 1 ? "Its one concept" : `${best.length === 10 ? "Ten" : "The"} best concepts`), ranking(best));
     }
@@ -542,7 +542,7 @@ const dissect = (() => {
                 make("td", {}, concept),
                 make("td", { class: "number" }, number(iou)))))));
     }
-    if (exhibits.histogram) parts.push(make("h3", {}, "Activations"), histogram(exhibits.histogram, unit.threshold));
+    if (topMaps.histogram) parts.push(make("h3", {}, "Activations"), histogram(topMaps.histogram, unit.threshold));
     return parts;
   }
 
