@@ -221,8 +221,8 @@ def _along(
     # less than a cell, or than a cell's own blur, is of no consequence
     if off > max(stride, spread):
         return _SCATTERED
-    # Where the image ends there is nothing to respond to, unless cells of the other side were put there. How far
-    # a cell's response seems to lie is as uncertain as the response is wide.
+    # Where the image ends there is nothing to respond to, unless cells of the other side were put there. The
+    # place of a response is the less certain the wider it is.
     beyond = max(stride / 2, _EDGE * length, spread / 4)
     if np.nanmin(centres) < -beyond or np.nanmax(centres) > length - 1 + beyond:
         return _BEYOND
