@@ -53,10 +53,8 @@ def labels_rule(c: Comparison) -> Iterator[Finding]:
             total, have = int(stable.sum()), int(kept.sum())
             what = "stable detectors (none is reliable)"
             if not total and detectors.any():
-                why = (
-                    f"not tested: none of {int(detectors.sum())} detectors is stable; more images would tell"
-                )
-                yield say(c, "labels", None, old.name, why)
+                why = f"none of {int(detectors.sum())} detectors is stable, so that no label can be held to"
+                yield say(c, "labels", True, old.name, f"{why}; more images would tell")
                 continue
         message = f"{have} of {total} {what} keep their label, {least:.0%} must"
         lost = np.flatnonzero(stable & ~kept)
