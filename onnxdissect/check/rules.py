@@ -187,6 +187,10 @@ def _best(c: Comparison, concept: int, *, detectors: bool) -> list[str]:
     return [line for _, line in sorted(found, key=lambda item: -item[0])]
 
 
+# Share of resamples in which a label wins that is held to where no detector is reliable.
+_STABLE_AT_LEAST = 0.9
+
+
 def _labels(c: Comparison) -> Iterator[Finding]:
     least = c.config.labels_kept
     for pair in c.pairs:
@@ -201,10 +205,17 @@ def _labels(c: Comparison) -> Iterator[Finding]:
         what = _TRUSTED[old.trust]
         if not total and old.trust == "interval":
             # On few images no interval is narrow enough, and the rule would hold whatever had changed.
-            stable = c.baseline.detectors(old) & (old.stability > c.config.stable)
+            detectors = c.baseline.detectors(old)
+            stable = detectors & (old.stability > min(c.config.stable, _STABLE_AT_LEAST))
             kept = stable & (old.label == new.label)
             total, have = int(stable.sum()), int(kept.sum())
             what = "stable detectors (none is reliable)"
+            if not total and detectors.any():
+                why = (
+                    f"not tested: none of {int(detectors.sum())} detectors is stable; more images would tell"
+                )
+                yield _say(c, "labels", None, old.name, why)
+                continue
         message = f"{have} of {total} {what} keep their label, {least:.0%} must"
         lost = np.flatnonzero(stable & ~kept)
         before, after = c.baseline.names(old.label), c.candidate.names(new.label)
