@@ -60,6 +60,7 @@ def place_layers(
     first_images: Callable[[int], NDArray[Any]],
     upsample: str,
     by_layer: Mapping[str, str] | None = None,
+    drawn_images: Callable[[int], NDArray[Any]] | None = None,
 ) -> tuple[Placement, ...]:
     """Place the cells of a run's layers.
 
@@ -79,6 +80,9 @@ def place_layers(
         it; asked for by name, it is kept, with a warning.
     by_layer : mapping of str to str, optional
         Maps of single layers, by value name, in place of `upsample`.
+    drawn_images : callable, optional
+        Gives so many drawn images, prepared. Photographs may hold so little where a layer looks that its
+        cells seem to lie elsewhere: what contradicts the graph must do so on drawn images too.
 
     Returns
     -------
@@ -102,7 +106,7 @@ def place_layers(
     # without a rule there is no place to check, but an order: what the graph hides shows in the cells
     by_rule = [
         (map_ in ("auto", "receptive-field") and layer.receptive_field is not None)
-        or (map_ == "auto" and layer.grid != (1, 1))
+        or (map_ in ("auto", "resize") and layer.grid != (1, 1))
         for map_, layer in zip(asked, layers, strict=True)
     ]
     nothing: list[EffectiveCentre | None] = [None] * len(layers)
@@ -111,11 +115,20 @@ def place_layers(
         measured = [*measure_centres(session, layers, network.input, first_images(PROBE_IMAGES))]
     if any(by_rule):
         checked = [*measure_centres(session, layers, network.input, first_images(CHECK_IMAGES))]
+        if drawn_images is not None and any(
+            rule and _doubtful(layer, centre)
+            for rule, layer, centre in zip(by_rule, layers, checked, strict=True)
+        ):
+            drawn = measure_centres(session, layers, network.input, drawn_images(CHECK_IMAGES))
+            checked = [
+                second if _doubtful(layer, first) and not _doubtful(layer, second) else first
+                for layer, first, second in zip(layers, checked, drawn, strict=True)
+            ]
     places = []
     for layer, map_, rule, precise, quick in zip(layers, asked, by_rule, measured, checked, strict=True):
         if map_ == "effective" and precise is not None:
             places.append(_by_measurement(layer, precise))
-        elif rule and quick is not None:
+        elif rule and quick is not None and map_ != "resize":
             auto = map_ == "auto"
             places.append(settle(layer, network.size, quick) if auto else _as_asked(layer, quick))
         elif map_ == "receptive-field" and layer.grid != (1, 1):
@@ -123,6 +136,9 @@ def place_layers(
                 f"the graph does not tell where layer {layer.name!r} has its cells; it is upsampled by resize"
             )
             places.append(replace(_EVEN, warning=said))
+        elif rule and quick is not None and quick.disordered:
+            # the order of cells does not depend on the map that is asked for
+            places.append(replace(_EVEN, warning=_out_of_order(layer, quick)))
         else:
             places.append(_EVEN)
     return tuple(places)
@@ -157,6 +173,10 @@ def settle(layer: Layer, pixels: tuple[int, int], centre: EffectiveCentre) -> Pl
     return replace(placed, measured=centre, warning=_contradiction(layer, centre, placed.upsample))
 
 
+def _doubtful(layer: Layer, centre: EffectiveCentre | None) -> bool:
+    return centre is not None and (centre.disordered or contradicts(layer, centre))
+
+
 def _by_rule(layer: Layer) -> Placement:
     rule = layer.receptive_field
     return _EVEN if rule is None else Placement("receptive-field", (rule.offset, rule.stride))
@@ -186,7 +206,7 @@ def _as_asked(layer: Layer, centre: EffectiveCentre) -> Placement:
 def _out_of_order(layer: Layer, centre: EffectiveCentre) -> str:
     return (
         f"the cells of layer {layer.name!r} do not seem to be in the order of the picture: {centre.reason}. "
-        f"The graph does not tell where they lie; unless they do, its labels mean nothing"
+        "Unless they are, its labels mean nothing"
     )
 
 

@@ -17,6 +17,7 @@ from onnxdissect.data.groups import group_warnings
 from onnxdissect.model import Preparer, Session, open_session
 from onnxdissect.model.layers.coverage import Coverage, measure_coverage
 from onnxdissect.model.layers.coverage_warnings import coverage_warnings, listing_warnings
+from onnxdissect.model.receptive_field.probe import drawn_images
 from onnxdissect.model.surgery.free_size import size_warnings
 from onnxdissect.pipeline.batching import GPU_WORKERS, batch_size_of, block_size
 from onnxdissect.pipeline.placement import Placement, place_layers
@@ -105,6 +106,7 @@ def prepare(request: Request, notify: Callable[[str], None]) -> Prepared:
         first_images,
         request.parameters.upsample,
         request.options.method.layer_upsample,
+        partial(_drawn_images, network.size, preparer),
     )
     plan = _plan(request, places, block_size(batch_size, len(dataset), workers))
     coverage = measure_coverage(network.listing)
@@ -130,6 +132,13 @@ def _first_images(dataset: Dataset, preparer: Preparer, count: int) -> NDArray[n
     batch = np.empty((count, *preparer.shape), preparer.dtype)
     for i in range(count):
         preparer(dataset.read_image(i), batch[i])
+    return batch
+
+
+def _drawn_images(size: tuple[int, int], preparer: Preparer, count: int) -> NDArray[np.generic]:
+    batch = np.empty((count, *preparer.shape), preparer.dtype)
+    for image, row in zip(drawn_images(size, count), batch, strict=True):
+        preparer(image, row)
     return batch
 
 

@@ -304,12 +304,15 @@ def hidden(path: Path, op: str) -> None:
     save(b.model(b.head(b.node("Relu", b.conv("chosen", 4), name="behind"))), path)
 
 
+@pytest.mark.parametrize("upsample", ["auto", "resize"])
 @pytest.mark.parametrize(("op", "warned"), [("Slice", True), ("Identity", False)])
-def test_order_is_measured_where_the_graph_gives_no_place(tmp_path: Path, op: str, warned: bool) -> None:
+def test_order_is_measured_where_the_graph_gives_no_place(
+    tmp_path: Path, op: str, warned: bool, upsample: str
+) -> None:
     hidden(tmp_path / "net.onnx", op)
     broden(tmp_path / "data", 6, seed=3)
     said: list[str] = []
-    run = dissect(tmp_path, layers="behind", top=3, notify=said.append)
+    run = dissect(tmp_path, layers="behind", top=3, upsample=upsample, notify=said.append)
     assert record(run, "behind")["upsample"] == "resize"
     found = [line for line in said if "do not seem to be in the order of the picture" in line]
     assert bool(found) == warned

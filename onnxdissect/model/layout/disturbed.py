@@ -170,7 +170,8 @@ def _disturbance(
         name_of(v) for v in node.inputs if v is not None and _holds_cells(name_of(v), probe, known, positions)
     ]
     if not ordered:
-        return None
+        # the pieces may be too small to be told from vectors; what is put together of them is out of order
+        return Disturbance(node.op_type, name, "", True) if state is False else None
     if state is None and name in known.axes and _only_unplaced(node, name, known):
         return None
     return Disturbance(node.op_type, name, _before(ordered, node, probe, known, positions), state is False)
@@ -247,7 +248,7 @@ def _sources(node: ir.Node, name: str, probe: Probe, known: AxisLabels) -> Seque
     names = [name_of(value) for value in node.inputs if value is not None and value.name in probe.shapes]
     if node.op_type in FIRST_INPUT or node.op_type in SPATIAL:
         return names[:1]
-    if _mixes_in(node):
+    if node.op_type in POINTWISE:
         # a gate of one cell, or a vector of units, brings no order with it
         out = probe.shapes[name]
         return [each for each in names if _as_wide(probe.shapes[each], out)]

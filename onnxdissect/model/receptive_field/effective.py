@@ -42,6 +42,10 @@ MOST_APART = 0.5
 _BACKWARDS = "its cells all respond to the same place, or run against the image"
 _SCATTERED = "its cells do not lie in a row as the image's parts do"
 _BEYOND = "its cells go on beyond the image's edge: rolled, or in another order"
+_TOO_FEW = "its few cells do not tell in which order they lie"
+_FEWEST_CELLS = 4
+# From so many on, a border that lacks what it would see hardly moves the cells inside.
+_MANY_CELLS = 8
 _DISORDER = (_BACKWARDS, _SCATTERED, _BEYOND)
 
 Forward = Callable[[NDArray[Any]], Sequence[NDArray[np.float32]]]
@@ -216,16 +220,16 @@ def _along(
     spread = length / (2 * np.pi) * float(np.sqrt(max(0.0, -2 * np.log(min(1.0, contrast)))))
     stride = _stride(centres, strides)
     if stride <= 0:
-        return _BACKWARDS
+        return _BACKWARDS if cells >= _FEWEST_CELLS else _TOO_FEW
     offset, off = _offset(centres, stride)
     # less than a cell, or than a cell's own blur, is of no consequence
     if off > max(stride, spread):
-        return _SCATTERED
+        return _SCATTERED if cells >= _FEWEST_CELLS else _TOO_FEW
     # Where the image ends there is nothing to respond to, unless cells of the other side were put there. The
     # place of a response is the less certain the wider it is.
-    beyond = max(stride / 2, _EDGE * length, spread / 4)
+    beyond = max(stride / (2 if cells >= _MANY_CELLS else 1), _EDGE * length, spread / 4)
     if np.nanmin(centres) < -beyond or np.nanmax(centres) > length - 1 + beyond:
-        return _BEYOND
+        return _BEYOND if cells >= _FEWEST_CELLS else _TOO_FEW
     error = 0.0
     for half in halves:
         if half.any():

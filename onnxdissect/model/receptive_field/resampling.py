@@ -135,7 +135,8 @@ def resize_map(node: ir.Node, where: int, rank: int, lengths: Lengths, probe: Pr
             return None
         # rounding shifts the picture as a whole; its mean is what an affine map can express
         exact = [offset + i * stride for i in range(after)]
-        shift = float(np.mean([rounding(x) - x for x in exact]))
+        # 0.99999... is 1 that was computed
+        shift = float(np.mean([rounding(round(x, 9)) - x for x in exact]))
         return Affine(offset + shift, stride, 1)
     support = _SUPPORT.get(mode)
     if support is None:

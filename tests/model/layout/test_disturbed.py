@@ -262,3 +262,35 @@ def test_blocks_cut_out_by_gathered_rows_are_followed() -> None:
     folded, first = inspect(model, "folded").receptive_field, inspect(model, "first").receptive_field
     assert folded is not None and first is not None
     assert (folded.offset, folded.stride) == (first.offset, first.stride)
+
+
+@pytest.mark.parametrize("units", [1, 4])
+@pytest.mark.parametrize("last", [False, True], ids=["NCHW", "NHWC"])
+def test_a_roll_of_both_axes_is_refused_however_few_units_there_are(units: int, last: bool) -> None:
+    """The pieces of a map of one unit have no more wide axes than a vector."""
+    b = Builder((1, 3, 32, 48))
+    x = b.conv(b.image, units, 8, stride=8, pads=(0, 0, 0, 0), name="patches")
+    axes = (1, 2) if last else (2, 3)
+    x = b.node("Transpose", x, perm=(0, 2, 3, 1)) if last else x
+    for axis, by in zip(axes, (1, 2), strict=True):
+        ends = [b.node("Slice", x, *(ints(b, v) for v in (*span, axis))) for span in ((by, 99), (0, by))]
+        x = b.node("Concat", *ends, axis=axis, name=f"rolled{axis}")
+    x = b.node("Transpose", x, perm=(0, 3, 1, 2)) if last else x
+    b.units[x] = units
+    network = loaded(b.model(b.head(b.relu(b.conv(x, 4), name="behind"))))
+    with pytest.raises(LayerLayoutError, match=r"Concat \('rolled"):
+        network.select(["behind"])
+    assert [layer.name for layer in network.select(["stages"])] == ["patches"]
+
+
+def test_a_class_token_does_not_put_flipped_patches_in_order() -> None:
+    b = Builder((1, 3, 32, 48))
+    x = b.conv(b.image, 8, 8, stride=8, pads=(0, 0, 0, 0), name="patches")
+    x = b.node("Slice", x, *(ints(b, v) for v in (-1, -99, 3, -1)), name="flipped")
+    x = b.node("Reshape", x, ints(b, 1, 8, 24))
+    x = b.node("Transpose", x, perm=(0, 2, 1), name="tokens")
+    x = b.node("Concat", b.weight((1, 1, 8)), x, axis=1, name="with_class")
+    y = b.node("Relu", b.node("MatMul", x, b.weight((8, 8))), name="behind")
+    network = loaded(b.model(x, y))
+    with pytest.raises(LayerLayoutError, match="Slice"):
+        network.select(["behind"])
