@@ -13,7 +13,7 @@ from onnxdissect.model.operators import COPIES
 
 __all__ = ["pixels_inside"]
 
-_PASSED = COPIES | {"Resize", "Squeeze", "Unsqueeze"}
+_PASSED = COPIES | {"Resize", "SequenceAt", "Squeeze", "Unsqueeze"}
 _DEPTH = 32
 """Operators looked at before giving up; exporters put a handful there."""
 
@@ -56,8 +56,41 @@ def pixels_inside(graph: ir.Graph, image: str) -> str | None:
 
 def _takes_one_picture(node: ir.Node) -> bool:
     """Whether a graph for one picture takes it out of its batch."""
-    taken = node.op_type == "Gather" or (node.op_type == "Split" and len(node.outputs) == 1)
+    if node.op_type == "Slice":
+        axes = [constant(operand) for operand in node.inputs[1:4]]
+        return len(axes) == 3 and all(a is not None and a.size == 1 for a in axes) and _first(axes)
+    taken = node.op_type in ("Gather", "SplitToSequence")
+    taken = taken or (node.op_type == "Split" and len(node.outputs) == 1)
     return taken and int(attribute(node, "axis", 0)) == 0
+
+
+def _first(span: list[NDArray[np.generic] | None]) -> bool:
+    start, stop, axis = (int(np.asarray(number).item()) for number in span)
+    return (start, stop, axis) == (0, 1, 0)
+
+
+def _clipped(node: ir.Node, value: ir.Value, affine: Affine) -> Affine | None:
+    """Pass over bounds that hold all pixels there are."""
+    bounds = [constant(operand) for operand in node.inputs[1:3]]
+    if len(bounds) < 2 or any(bound is None or bound.size != 1 for bound in bounds):
+        return None
+    low, high = (float(np.asarray(bound).item()) for bound in bounds)
+    return affine if low <= 0 and high >= 1 else None
+
+
+def _convolved(node: ir.Node, value: ir.Value, affine: Affine) -> Affine | None:
+    """Take a convolution of single pixels that keeps the channels apart as a factor and a summand."""
+    weight = constant(node.inputs[1])
+    if weight is None or weight.ndim != 4 or weight.shape[2:] != (1, 1) or weight.shape[0] != 3:
+        return None
+    kernel = np.asarray(weight, np.float64)[:, :, 0, 0]
+    if kernel.shape[1] == 3 and np.count_nonzero(kernel - np.diag(np.diag(kernel))):
+        return None
+    by = np.diag(kernel) if kernel.shape[1] == 3 else kernel[:, 0]
+    bias = constant(node.inputs[2]) if len(node.inputs) > 2 else np.zeros(3)
+    if bias is None:
+        return None
+    return affine[0] * by, affine[1] * by + np.asarray(bias, np.float64).ravel()
 
 
 def _preset(affine: Affine) -> str | None:
@@ -110,6 +143,8 @@ def _normalised(node: ir.Node, value: ir.Value, affine: Affine) -> Affine | None
 _STEPS: dict[str, Callable[[ir.Node, ir.Value, Affine], Affine | None]] = {
     "Add": _shifted,
     "BatchNormalization": _normalised,
+    "Clip": _clipped,
+    "Conv": _convolved,
     "Div": _scaled,
     "Mul": _scaled,
     "Sub": _shifted,

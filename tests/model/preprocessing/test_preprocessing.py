@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -285,3 +286,37 @@ def test_arrays_of_another_kind() -> None:
     ):
         with pytest.raises(ValueError, match="to write to"):
             prepare(picture(4, 4), out)
+
+
+def sliced(b: Builder, x: str) -> str:
+    return b.node("Slice", x, *(b.constant([n], np.int64) for n in (0, 1, 0)))
+
+
+def from_a_sequence(b: Builder, x: str) -> str:
+    return b.node("SequenceAt", b.node("SplitToSequence", x, axis=0), b.constant(0, np.int64))
+
+
+def clipped(b: Builder, x: str) -> str:
+    return b.node("Clip", x, b.constant(0.0), b.constant(1.0))
+
+
+@pytest.mark.parametrize("before", [sliced, from_a_sequence, clipped])
+def test_a_normalisation_behind_what_keeps_pixels_is_read_off(
+    tmp_path: Path, before: Callable[[Builder, str], str]
+) -> None:
+    b = Builder((1, 3, 32, 32))
+    mean, spread = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+    x = b.node("Sub", before(b, b.image), b.constant(mean.reshape(3, 1, 1)))
+    x = b.node("Div", x, b.constant(spread.reshape(3, 1, 1)))
+    loaded = load_network(save(b.model(b.head(b.conv(x, 4))), tmp_path / "model.onnx"))
+    assert choose_preprocessing(loaded).describe().startswith("unit, read off the graph")
+
+
+def test_a_normalisation_by_a_convolution_of_single_pixels_is_read_off(tmp_path: Path) -> None:
+    b = Builder((1, 3, 32, 32))
+    weight = np.diag(1 / np.array([0.229, 0.224, 0.225])).reshape(3, 3, 1, 1)
+    bias = -np.array([0.485, 0.456, 0.406]) / np.array([0.229, 0.224, 0.225])
+    x = b.node("Conv", b.image, b.constant(weight), b.constant(bias))
+    b.units[x] = 3
+    loaded = load_network(save(b.model(b.head(b.conv(x, 4))), tmp_path / "model.onnx"))
+    assert choose_preprocessing(loaded).describe().startswith("unit, read off the graph")
