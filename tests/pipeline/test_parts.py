@@ -143,7 +143,10 @@ def test_the_same_images_are_never_added_twice(world: World) -> None:
             (counted, lambda value: value.layers[0].counts.intersection),
             (collector, lambda value: value.starts(0)),
             (null, lambda value: value.label_sample().labels),
-            (null.count(passed, null.label_sample(), shares, Quiet()), lambda value: value.shares[0].points),
+            (
+                null.count(passed, null.label_sample(), shares, Quiet()),
+                lambda value: value.shares[0].counts.points,
+            ),
         ]
         for value, looked_at in values:
             before = looked_at(travelled(value))

@@ -80,8 +80,8 @@ def test_work_is_kept_after_a_failure_only_with_a_state(tmp_path: Path) -> None:
 def test_two_processes_do_not_write_the_same_run(tmp_path: Path) -> None:
     with claim_directory(tmp_path, IDENTITY, fresh=False).work():
         script = (
-            "from pathlib import Path; from onnxdissect.pipeline.run_directory import claim\n"
-            f"claim(Path({str(tmp_path)!r}), {{}}, fresh=True).work().__enter__()"
+            "from pathlib import Path; from onnxdissect.pipeline.run_directory import claim_directory\n"
+            f"claim_directory(Path({str(tmp_path)!r}), {{}}, fresh=True).work().__enter__()"
         )
         other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert "another process is writing the run" in other.stderr
