@@ -10,9 +10,9 @@ from support.fuzz import KINDS
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_damaged_input_is_refused_or_understood(kind: str) -> None:
-    script = Path(__file__).with_name("fuzz.py")
     done = subprocess.run(
-        [sys.executable, str(script), kind, "0", "120"],
+        [sys.executable, "-m", "support.fuzz", kind, "0", "120"],
+        cwd=Path(__file__).parent,
         capture_output=True,
         text=True,
         timeout=300,

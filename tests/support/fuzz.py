@@ -1,6 +1,6 @@
 """Damaged input by the thousand: a clear error or a result, never a crash, a hang, or a stray exception.
 
-    python tests/support/fuzz.py {onnx,csv,png,jpg} START STOP
+    cd tests; python -m support.fuzz {onnx,csv,png,jpg} START STOP
 
 Each seed damages one file in one way. Run as a process of its own, so that a crash of the interpreter is
 seen from outside; the seed at work is the last line printed.
