@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import onnx
@@ -22,9 +22,18 @@ import onnxdissect
 from onnxdissect.check.baseline.file import open_baseline, write_baseline
 from onnxdissect.check.baseline.snapshot import snapshot_of
 from onnxdissect.errors import ImageFileError, RunMismatchError
-from onnxdissect.model import EffectiveCentre, Layer, ReceptiveField, contradicts, rule_distance
+from onnxdissect.model import (
+    EffectiveCentre,
+    Layer,
+    ReceptiveField,
+    Session,
+    contradicts,
+    load_network,
+    open_session,
+    rule_distance,
+)
 from onnxdissect.model.receptive_field.probe import drawn_images
-from onnxdissect.pipeline.placement import settle
+from onnxdissect.pipeline.placement import Placement, place_layers, settle
 
 
 def corner_network(path: Path, kernel: int) -> None:
@@ -138,7 +147,7 @@ def test_a_check_uses_the_maps_of_its_baseline(world: Path) -> None:
     assert "layer cropped: 2 units of 3x6, effective upsampling" in said.stderr
 
 
-def test_resize_measures_nothing(world: Path) -> None:
+def test_resize_records_no_measurement(world: Path) -> None:
     run = dissect(world, upsample="resize", layers=["corner", "cropped"])
     assert [record(run, name)["effective"] for name in ("corner", "cropped")] == [None, None]
     assert {record(run, name)["upsample"] for name in ("corner", "cropped")} == {"resize"}
@@ -317,3 +326,37 @@ def test_order_is_measured_where_the_graph_gives_no_place(
     found = [line for line in said if "do not seem to be in the order of the picture" in line]
     assert bool(found) == warned
     assert not warned or ("against the image" in found[0] and "'behind'" in found[0])
+
+
+class Turning:
+    """A session whose maps run against the image where it is bright, dark or both."""
+
+    def __init__(self, session: Session, bright: bool, dark: bool) -> None:
+        self.session, self.turned = session, {True: bright, False: dark}
+
+    def __call__(self, images: NDArray[Any]) -> list[NDArray[np.float32]]:
+        turned = self.turned[bool(images.mean() > 0.5)]
+        return [maps[..., ::-1].copy() if turned else maps for maps in self.session(images)]
+
+
+@pytest.mark.parametrize(("bright", "dark"), [(False, False), (True, False), (False, True), (True, True)])
+def test_photographs_alone_do_not_contradict_the_graph(tmp_path: Path, bright: bool, dark: bool) -> None:
+    """The first images are bright, the drawn ones dark."""
+    b = Builder(("N", 3, 48, 48), positive=True)
+    many = b.relu(b.conv(b.image, 4, 4, stride=4, pads=(0, 0, 0, 0)), name="many")
+    few = b.relu(b.conv(many, 4, 4, stride=4, pads=(0, 0, 0, 0)), name="few")
+    network = load_network(save(b.model(b.head(few)), tmp_path / "net.onnx"))
+    layers = network.select(["many", "few"])
+    random = np.random.default_rng(1).random((8, 3, 48, 48)).astype(np.float32)
+    session = cast(Session, Turning(open_session(network, layers, provider="cpu"), bright, dark))
+
+    def places(upsample: str, *, drawn: bool) -> tuple[Placement, ...]:
+        shown = (lambda count: random[:count] / 4) if drawn else None
+        return place_layers(session, network, layers, lambda n: 1 - random[:n] / 4, upsample, None, shown)
+
+    for upsample in ("auto", "receptive-field", "resize"):
+        alone, confirmed = places(upsample, drawn=False)[0], places(upsample, drawn=True)[0]
+        assert (alone.warning is not None) == bright
+        assert (confirmed.warning is not None) == (bright and dark)
+    # three cells in a row do not tell an order
+    assert all(place.warning is None for place in places("auto", drawn=False)[1:])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
+from fractions import Fraction
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -569,3 +571,28 @@ def test_every_operator_over_a_window_is_tried_here() -> None:
     # test_model_geometry.py
     exempt = {"NhwcConv", "NhwcFusedConv", "DeformConv", "ConvInteger"} | operators.GLOBAL_POOLS
     assert [op for op in operators.SPATIAL - exempt if f'"{op}"' not in here] == []
+
+
+@pytest.mark.parametrize("scale", [2, 3, 5, 6, 7])
+@pytest.mark.parametrize("rounding", ["floor", "ceil", "round_prefer_floor", "round_prefer_ceil"])
+def test_cells_that_lie_exactly_between_are_rounded_as_the_operator_does(scale: int, rounding: str) -> None:
+    """In floating point a coordinate that is a whole number may come out just below it."""
+    cells = 8
+    b = Builder((1, 3, cells, cells), positive=True)
+    how = {"nearest_mode": rounding, "coordinate_transformation_mode": "half_pixel", "mode": "nearest"}
+    empty = b.constant(np.zeros(0, np.float32))
+    y = b.node("Resize", b.image, empty, b.constant([1, 1, scale, scale], np.float32), **how)
+    y = b.conv(y, 4, 1, pads=(0, 0, 0, 0))
+    half = Fraction(1, 2)
+    exact = [Fraction(2 * i + 1, 2 * scale) - half for i in range(cells * scale)]
+    rounded = {
+        "floor": math.floor,
+        "ceil": math.ceil,
+        "round_prefer_floor": lambda x: math.ceil(x - half),
+        "round_prefer_ceil": lambda x: math.floor(x + half),
+    }[rounding]
+    shift = sum(rounded(x) - x for x in exact) / len(exact)
+    field = inspect(b.model(b.head(y)), y).receptive_field
+    assert field is not None
+    np.testing.assert_allclose(field.offset, [float(exact[0] + shift)] * 2, atol=1e-6)
+    np.testing.assert_allclose(field.stride, [1 / scale] * 2)
