@@ -28,9 +28,9 @@ from onnx import numpy_helper
 import onnxdissect
 from onnxdissect.check.baseline.snapshot import Snapshot, snapshot_of
 from onnxdissect.check.comparing.comparison import Comparison, make_comparison
-from onnxdissect.check.comparing.paired import loss_p_values
 from onnxdissect.check.rules.config import Config
 from onnxdissect.check.rules.rules import apply_rules
+from onnxdissect.statistics.paired import loss_p_values
 from onnxdissect.tiny import ensure_tiny
 
 LEVELS = (0.05, 0.01, 0.001)

@@ -23,7 +23,8 @@ from options import common, preprocessing
 import onnxdissect
 from onnxdissect.data import open_dataset
 from onnxdissect.results.label_units import primary_categories
-from onnxdissect.statistics.bootstrap import Bootstrap
+from onnxdissect.statistics.bootstrap import certainty
+from onnxdissect.statistics.resamples import Resamples
 
 _DETECTED = 0.04
 
@@ -35,18 +36,18 @@ def coverage(
     truth = part.truth_counts()
     assert truth is not None
     category_of = primary_categories(part.concepts, part.categories)
-    bootstrap = Bootstrap(replace(truth, groups=groups), category_of, 1000, 0)
+    resamples = Resamples(replace(truth, groups=groups), category_of, 1000, 0)
     found = np.zeros(3, np.int64)
     for info in part.layers:
         labels = part.scores(info.name).concept
         parts = part.per_image_parts(info.name)
         assert parts is not None
-        certainty = bootstrap.certainty(parts, labels, scoring="paper", iou_threshold=_DETECTED)
+        told = certainty(resamples, parts, labels, scoring="paper", iou_threshold=_DETECTED)
         others = rest.iou(info.name)[0]
         own = np.take_along_axis(part.iou(info.name)[0], np.maximum(labels[0], 0)[:, None], axis=1)[:, 0]
-        for unit in np.flatnonzero((own > _DETECTED) & ~np.isnan(certainty.low[0])):
+        for unit in np.flatnonzero((own > _DETECTED) & ~np.isnan(told.low[0])):
             there = others[unit, labels[0, unit]]
-            low, high = certainty.low[0, unit], certainty.high[0, unit]
+            low, high = told.low[0, unit], told.high[0, unit]
             found += (1, low <= there <= high, there < low)
     return found
 

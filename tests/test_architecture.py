@@ -47,6 +47,7 @@ HOMES: dict[str, str | tuple[str, ...]] = {
     "numba": "core/kernels/",
     "typer": "cli/",
     "rich": "cli/",
+    "scipy": "statistics/",
     "jinja2": ("report/", "check/outputs/page"),
     "torch": "nowhere",
 }

@@ -27,9 +27,10 @@ from onnxdissect.core.state.pass_state import PassState
 from onnxdissect.data.annotation import annotate
 from onnxdissect.data.vocabulary import Concept, Vocabulary
 from onnxdissect.pipeline.tally import tally
-from onnxdissect.statistics.bootstrap import Bootstrap
+from onnxdissect.statistics.bootstrap import certainty
 from onnxdissect.statistics.per_image_collector import PerImageCollector
 from onnxdissect.statistics.permutation_null import PermutationNull
+from onnxdissect.statistics.resamples import Resamples
 
 __all__ = ["kernels_warming"]
 
@@ -99,8 +100,8 @@ def _steps() -> Iterator[bool]:
         scores = iou(counted.counts.intersection, counted.counts.activation, passed.truth, category_of)
         per_image = list(collector.per_image(0, scores))
         # Results bring a vocabulary of their own, read from the tables of a run.
-        bootstrap = Bootstrap(collector.truth(), category_of.copy(), 2, 0)
-        bootstrap.certainty(per_image, np.zeros((1, 2), np.int64), scoring="paper", iou_threshold=0.04)
+        resamples = Resamples(collector.truth(), category_of.copy(), 2, 0)
+        certainty(resamples, per_image, np.zeros((1, 2), np.int64), scoring="paper", iou_threshold=0.04)
 
 
 class _Silent:

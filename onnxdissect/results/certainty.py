@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from onnxdissect.core.per_image_counts import Null, PerImageCountsPart, TruthCounts
 from onnxdissect.results.records import LayerSummary, Unit
 from onnxdissect.results.reliability import with_reliability
-from onnxdissect.statistics.bootstrap import Bootstrap, Certainty
-from onnxdissect.statistics.significance import GumbelNull, false_discovery_rates, pooled_p_values
+from onnxdissect.statistics.bootstrap import Certainty, certainty
+from onnxdissect.statistics.corrections import false_discovery_rates
+from onnxdissect.statistics.resamples import Resamples
+from onnxdissect.statistics.significance import GumbelNull, pooled_p_values
 
 __all__ = ["FALSE_DISCOVERIES", "Assessor"]
 
@@ -57,8 +59,8 @@ class Assessor:
         concept_images: NDArray[np.int64],
     ) -> None:
         self.resamples = 0 if truth is None or truth.one_group else resamples
-        self._bootstrap = (
-            Bootstrap(truth, category_of, resamples, seed) if truth is not None and self.resamples else None
+        self._resamples = (
+            Resamples(truth, category_of, resamples, seed) if truth is not None and self.resamples else None
         )
         self._scoring = scoring
         self._iou_threshold = iou_threshold
@@ -83,7 +85,7 @@ class Assessor:
             One per quantile.
         labels : ndarray of int64, shape (Q, K)
             The units' labels, -1 for none.
-        per_image : iterable of EvidencePart, or None
+        per_image : iterable of PerImageCountsPart, or None
             Counts by image, all of the layer.
         null : Null or None
             What the units score with their own and with shuffled labels.
@@ -94,11 +96,15 @@ class Assessor:
         summaries : list of LayerSummary
         """
         units, summaries = list(units), list(summaries)
-        if self._bootstrap is not None and per_image is not None:
-            certainty = self._bootstrap.certainty(
-                per_image, labels, scoring=self._scoring, iou_threshold=self._iou_threshold
+        if self._resamples is not None and per_image is not None:
+            found = certainty(
+                self._resamples,
+                per_image,
+                labels,
+                scoring=self._scoring,
+                iou_threshold=self._iou_threshold,
             )
-            units, summaries = _with_certainty(units, summaries, certainty)
+            units, summaries = _with_certainty(units, summaries, found)
         if null is not None:
             units, summaries = _with_p_values(units, summaries, self._p_values(null))
         return self._with_reliability(units, summaries, labels)
@@ -126,12 +132,12 @@ class Assessor:
 
 
 def _with_certainty(
-    units: list[Unit], summaries: list[LayerSummary], certainty: Certainty
+    units: list[Unit], summaries: list[LayerSummary], found: Certainty
 ) -> tuple[list[Unit], list[LayerSummary]]:
     low, middle, high = (
-        counts.tolist() for counts in (certainty.unique_low, certainty.unique_median, certainty.unique_high)
+        counts.tolist() for counts in (found.unique_low, found.unique_median, found.unique_high)
     )
-    columns = (certainty.low, certainty.high, certainty.stability)
+    columns = (found.low, found.high, found.stability)
     values = np.stack([column.reshape(-1) for column in columns], axis=1).tolist()
     return (
         [

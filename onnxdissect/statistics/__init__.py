@@ -1,5 +1,6 @@
 """How certain a result is: resampled images, shuffled labels, p-values and their corrections.
 
-``bootstrap`` resamples, ``permutation_null`` shuffles, ``significance`` corrects for many units,
+``resamples`` draws and walks, for ``bootstrap`` (intervals) and ``paired`` (one network against another);
+``permutation_null`` shuffles, ``significance`` makes p-values of it, ``corrections`` corrects for many tests,
 ``reliability`` says which detectors other images would show again; ``per_image_collector`` gathers.
 """

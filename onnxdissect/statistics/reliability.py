@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.statistics.significance import false_discovery_rates
+from onnxdissect.statistics.corrections import false_discovery_rates
 
 __all__ = ["FALSE_RELIABLE", "RARE", "STABLE", "reliable"]
 

@@ -1,4 +1,4 @@
-"""From what shuffled labels reach to p-values, and from many p-values to few false discoveries."""
+"""From what shuffled labels reach to p-values."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["GumbelNull", "false_discovery_rates", "pooled_p_values"]
+__all__ = ["GumbelNull", "pooled_p_values"]
 
 # Scores below it are as good as none: the logarithm of 0 must not set the spread.
 _SCORE = 1e-4
@@ -123,22 +123,3 @@ class GumbelNull:
         np.divide(distance, spread, out=distance, where=~same)
         p: NDArray[np.float64] = np.exp(np.interp(distance, self._distances, self._shares))
         return np.where(same & (distance < 0), 1.0, p)
-
-
-def false_discovery_rates(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Adjust p-values as Benjamini and Hochberg do (1995).
-
-    Parameters
-    ----------
-    p : ndarray of float64, shape (tests,)
-
-    Returns
-    -------
-    ndarray of float64, shape (tests,)
-        The smallest share of false discoveries at which each test is still one.
-    """
-    order = np.argsort(-p, kind="stable")
-    scaled = p[order] * p.size / np.arange(p.size, 0, -1)
-    rates = np.empty_like(p)
-    rates[order] = np.minimum(np.minimum.accumulate(scaled), 1.0)
-    return rates

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from naive import statistics as naive_statistics
 from support.checking import call
+from support.resampled import walk_all
 from support.small_runs import Convolution, broden, dissect, network
 
 from onnxdissect.data import check_folder, describe, open_dataset
@@ -20,8 +21,9 @@ from onnxdissect.data.groups import group_warnings
 from onnxdissect.errors import DataFormatError, ParameterError, RunMismatchError
 from onnxdissect.results import rescore
 from onnxdissect.results.label_units import primary_categories
-from onnxdissect.statistics.bootstrap import bootstrap_iou, resample_weights
-from onnxdissect.statistics.significance import GumbelNull, false_discovery_rates
+from onnxdissect.statistics.corrections import false_discovery_rates
+from onnxdissect.statistics.resamples import Resamples, resample_weights
+from onnxdissect.statistics.significance import GumbelNull
 from onnxdissect.storage.files import write_npz
 
 IMAGES = 24
@@ -100,11 +102,9 @@ def test_a_run_resamples_and_shuffles_groups(world: Path) -> None:
     assert truth.groups.tolist() == [i // 3 for i in range(IMAGES)]
     assert run.manifest["data"]["groups"] == "group"
     assert any("8 groups" in warning for warning in run.manifest["warnings"])
-    weights = np.concatenate(list(resample_weights(IMAGES, 150, 3, truth.groups)))
     labels = run.scores("relu0").concept
-    drawn = bootstrap_iou(
-        per_image, truth, primary_categories(run.concepts, run.categories), weights, labels=labels
-    )
+    category_of = primary_categories(run.concepts, run.categories)
+    drawn = walk_all(Resamples(truth, category_of, 150, 3), per_image, labels)
     plain = dissect(world, bootstrap=150, seed=3, groups="none", out=world / "plain")
     for unit in run.units():
         assert unit.iou_low == pytest.approx(np.quantile(drawn.iou[0, unit.unit], 0.025), rel=1e-12)

@@ -71,6 +71,11 @@ def resample(
     return scores, winner, best
 
 
+def unique_detectors(units: list[tuple[list[float], int, float]], threshold: float) -> int:
+    """Different winners of the units of a layer in one resample, of those whose IoU exceeds the threshold."""
+    return len({won for _, won, best in units if best > threshold})
+
+
 def lattice_masks(
     activations: Array, threshold: float, pixels: tuple[int, int], field: naive.Field | None, side: int
 ) -> list[Array]:
@@ -170,6 +175,24 @@ def false_discovery_rates(p: list[float]) -> list[float]:
         later = [ordered[i] * tests / (i + 1) for i in range(tests) if ordered[i] >= value]
         rates.append(min(1.0, *later))
     return rates
+
+
+def holm(p: list[float]) -> list[float]:
+    """Holm: the smallest level at which the step-down procedure rejects each test."""
+    ordered = sorted(p)
+    adjusted = []
+    for value in p:
+        before = [(len(p) - i) * ordered[i] for i in range(len(p)) if ordered[i] <= value]
+        # Equal p-values are rejected together: the first of them decides.
+        adjusted.append(min(1.0, max(before)))
+    return adjusted
+
+
+def mcnemar(only_before: int, only_after: int) -> float:
+    """Chance that of so many tosses of a coin so few, or fewer, fall on the second side."""
+    tosses = only_before + only_after
+    few: int = sum(math.comb(tosses, k) for k in range(only_after + 1))
+    return float(few / 2**tosses)
 
 
 def reliable(

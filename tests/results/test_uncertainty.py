@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.resampled import walk_all
 from support.small_runs import Convolution, broden, contents, dissect, network
 
 import onnxdissect
 from onnxdissect.errors import ParameterError, RunFormatError, RunMismatchError
 from onnxdissect.results import rescore
 from onnxdissect.results.label_units import primary_categories
-from onnxdissect.statistics.bootstrap import bootstrap_iou, resample_weights
+from onnxdissect.statistics.resamples import Resamples
 
 # What versions added to the tables, the latest last.
 ADDED = (
@@ -55,10 +56,9 @@ def test_columns_are_those_of_the_resamples(world: Path, scoring: str) -> None:
     run = rescore(world / "run", scoring=scoring, iou_threshold=0.06)
     per_image, truth = run.per_image("relu0"), run.truth_counts()
     assert per_image is not None and truth is not None
-    weights = np.concatenate(list(resample_weights(len(run.images), 200, 3)))
     labels = run.scores("relu0").concept
     category_of = primary_categories(run.concepts, run.categories)
-    drawn = bootstrap_iou(per_image, truth, category_of, weights, labels=labels, scoring=scoring)
+    drawn = walk_all(Resamples(truth, category_of, 200, 3), per_image, labels, scoring)
     for unit in run.units():
         iou, winner = drawn.iou[0, unit.unit], drawn.winner[0, unit.unit]
         if math.isnan(iou[0]):

@@ -14,7 +14,7 @@ from onnxdissect.core.kernels.label_sample import SIDE
 from onnxdissect.core.kernels.permute import CELLS
 from onnxdissect.statistics import permutation_null as null
 from onnxdissect.statistics.overlap import gamma_surprise
-from onnxdissect.statistics.significance import GumbelNull, false_discovery_rates, pooled_p_values
+from onnxdissect.statistics.significance import GumbelNull, pooled_p_values
 
 
 @given(worlds(), st.integers(0, 100), st.data())
@@ -207,11 +207,3 @@ def test_units_that_meet_nothing_say_nothing_of_others() -> None:
     assert (p[8:] == 1).all()
     with pytest.raises(ValueError, match="shuffles of"):
         pooled_p_values(drawn[0], drawn[1:, :4])
-
-
-@given(st.lists(st.floats(1e-12, 1), min_size=1, max_size=30))
-@settings(deadline=None)
-def test_false_discovery_rates_equal_the_twin(p: list[float]) -> None:
-    rates = false_discovery_rates(np.array(p))
-    np.testing.assert_allclose(rates, naive_statistics.false_discovery_rates(p), rtol=1e-12)
-    assert (rates >= np.array(p) - 1e-15).all() and (rates <= 1).all()

@@ -1,4 +1,4 @@
 """A candidate beside its baseline.
 
-``matching`` pairs the layers, ``comparison`` and ``paired`` resample both alike, ``parity`` compares numbers.
+``matching`` pairs the layers, ``comparison`` holds both to the same resamples, ``parity`` compares numbers.
 """

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.check.baseline.snapshot import LayerSnapshot, Snapshot
-from onnxdissect.check.comparing.paired import LayerResamples, Resampler, death_p_values, holm, loss_p_values
 from onnxdissect.check.rules.config import Config, LayerMinimum
 from onnxdissect.check.verdict import ChangedUnit
 from onnxdissect.errors import ParameterError, RunMismatchError, nearest
+from onnxdissect.statistics.corrections import holm
+from onnxdissect.statistics.paired import (
+    LayerResamples,
+    loss_p_values,
+    mcnemar_p_values,
+    resample_layer,
+)
+from onnxdissect.statistics.resamples import Resamples
 
 __all__ = ["Comparison", "LayerPair", "changed_units", "make_comparison"]
 
@@ -206,23 +214,22 @@ def _by_value_names(config: Config, baseline: Snapshot) -> Config:
 def _resampled(
     pairs: list[LayerPair], baseline: Snapshot, candidate: Snapshot, config: Config
 ) -> list[LayerPair]:
-    resampler = Resampler(
-        baseline.category_of, config.resamples, config.seed, baseline.scoring, baseline.iou_threshold
-    )
-    # A baseline file leaves out what the candidate's run knows of the same images.
-    truths = baseline.truth or candidate.truth, candidate.truth
+    """Score both sides in the same resamples, and test the baseline's detectors for a loss of IoU."""
+    sides = _resamples(baseline, candidate, config)
+    if sides is None:
+        return pairs
+    score = partial(resample_layer, scoring=baseline.scoring, iou_threshold=baseline.iou_threshold)
     sampled: list[LayerPair] = []
     raw: list[tuple[int, int, float]] = []
     gone: dict[int, NDArray[np.float64]] = {}
     for at, pair in enumerate(pairs):
         one, two = pair.before.per_image, None if pair.after is None else pair.after.per_image
-        # Resamples of a single group would be sure of whatever they see.
-        if one is None or two is None or truths[0] is None or truths[1] is None or truths[1].one_group:
+        if one is None or two is None:
             sampled.append(pair)
             continue
-        before = resampler.layer(one, truths[0], pair.before.label)
+        before = score(sides[0], one, pair.before.label)
         labels = pair.before.label if pair.units_agree else np.full(two.top_concepts.shape[1], -1, np.int64)
-        after = resampler.layer(two, truths[1], labels)
+        after = score(sides[1], two, labels)
         sampled.append(LayerPair(pair.before, pair.after, (before, after), {}))
         if pair.units_agree:
             p = loss_p_values(before.iou, after.iou, before.images, config.iou_margin)
@@ -230,27 +237,60 @@ def _resampled(
             raw += [(at, int(k), float(p[k])) for k in detectors]
             nothing = np.zeros_like(before.iou)
             gone[at] = loss_p_values(before.iou, nothing, before.images, config.iou_margin)[detectors]
-    for (at, k, _), p_value in zip(raw, holm([p for _, _, p in raw]), strict=True):
+    adjusted = holm([p for _, _, p in raw]).tolist()
+    for (at, k, _), p_value in zip(raw, adjusted, strict=True):
         sampled[at].p_values[k] = p_value
     for at, p in gone.items():
-        # Alone among all tests, the loss must stand the whole correction.
+        # Could the loss of all its IoU be told from chance, if the unit were the only one that lost any? Then
+        # Holm's correction multiplies its p-value by the number of all tests.
         units = np.array(list(sampled[at].p_values), np.int64)
         noticed = frozenset(units[p * len(raw) <= config.significance].tolist())
         sampled[at] = replace(sampled[at], noticeable=noticed)
     return sampled
 
 
+def _resamples(baseline: Snapshot, candidate: Snapshot, config: Config) -> tuple[Resamples, Resamples] | None:
+    """Resample the images for either side; None if annotations were not counted, or there is one group."""
+    # A baseline file leaves out what the candidate's run knows of the same images.
+    truths = baseline.truth or candidate.truth, candidate.truth
+    # Resamples of a single group would all be the same, and whatever they show would seem certain.
+    if truths[0] is None or truths[1] is None or truths[1].one_group:
+        return None
+    draw = partial(
+        Resamples, category_of=baseline.category_of, count=config.resamples, seed=config.seed, whole=True
+    )
+    one = draw(truths[0])
+    return one, one if truths[1] is truths[0] else draw(truths[1])
+
+
 def _with_deaths(pairs: list[LayerPair]) -> list[LayerPair]:
+    """Test the units that were alive for having become silent."""
     raw: list[tuple[int, int, float]] = []
     for at, pair in enumerate(pairs):
         if pair.after is not None and pair.units_agree:
-            p = death_p_values(pair.before, pair.after)
+            p = _death_p_values(pair.before, pair.after)
             raw += [(at, int(k), float(p[k])) for k in np.flatnonzero(~pair.before.dead)]
     deaths: list[dict[int, float]] = [{} for _ in pairs]
-    for (at, k, p_value), adjusted in zip(raw, holm([p for _, _, p in raw]), strict=True):
+    for (at, k, p_value), adjusted in zip(raw, holm([p for _, _, p in raw]).tolist(), strict=True):
         if p_value < 1:
             deaths[at][k] = adjusted
     return [replace(pair, deaths=found) for pair, found in zip(pairs, deaths, strict=True)]
+
+
+def _death_p_values(before: LayerSnapshot, after: LayerSnapshot) -> NDArray[np.float64]:
+    """Test each unit for having become silent: 1 where it has not.
+
+    A unit that fires in a few images of very many may fire in none of them once the network has been exported
+    anew, or sees other crops, without being worse. Where counts by image are missing the p-value is 0.
+    """
+    # What silence is, is decided by the baseline for both sides: quantising may change the kind of a layer.
+    died = after.silent(before.rectified) & ~before.dead
+    if before.per_image is None:
+        return np.where(died, 0.0, 1.0)
+    # The images with a mask stand for those in which the unit fires. For units that seldom fire they are the
+    # same, as their threshold is zero; others fire in more images, and the chance is smaller still.
+    images = np.diff(before.per_image.starts)
+    return np.where(died, mcnemar_p_values(images, np.zeros_like(images)), 1.0)
 
 
 def changed_units(comparison: Comparison) -> tuple[ChangedUnit, ...]:

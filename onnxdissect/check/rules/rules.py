@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from onnxdissect.check.baseline.snapshot import LayerSnapshot
 from onnxdissect.check.comparing.comparison import Comparison, LayerPair
-from onnxdissect.check.comparing.paired import holm, share_p_value
 from onnxdissect.check.rules.findings import SHOWN, say, untestable
 from onnxdissect.check.rules.labels import labels_rule
 from onnxdissect.check.rules.minima import _counted, _gone, concepts_rule, minima_rule
 from onnxdissect.check.rules.wording import losses, some
 from onnxdissect.check.verdict import Finding
+from onnxdissect.statistics.corrections import holm
+from onnxdissect.statistics.paired import unique_loss_p_value
 
 __all__ = ["apply_rules"]
 
@@ -110,8 +111,8 @@ def _p(value: float) -> str:
 
 def _unique_loss(c: Comparison) -> Iterator[Finding]:
     tested = [pair.sampled for pair in c.pairs if pair.sampled is not None]
-    raw = [share_p_value(one.unique, two.unique, c.config.unique_margin) for one, two in tested]
-    adjusted = iter(holm(raw))
+    raw = [unique_loss_p_value(one.unique, two.unique, c.config.unique_margin) for one, two in tested]
+    adjusted = iter(holm(raw).tolist())
     for pair in c.pairs:
         why = untestable(pair, by_unit=False) or ("" if pair.sampled else _COUNTS)
         if why or pair.sampled is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,8 @@ from numpy.typing import NDArray
 
 from onnxdissect.report.data.facts import section
 from onnxdissect.results.label_units import primary_categories
-from onnxdissect.statistics.bootstrap import bootstrap_iou, resample_weights
+from onnxdissect.statistics.bootstrap import iou_intervals
+from onnxdissect.statistics.resamples import Resamples
 
 if TYPE_CHECKING:
     from onnxdissect.results import Dissection
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["TopConcepts", "find_top_concepts"]
 
 _SHOWN = 10
-_LEVELS = (0.025, 0.975)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,32 +62,24 @@ def find_top_concepts(dissection: Dissection, layer: str) -> TopConcepts:
     iou = np.take_along_axis(scores, concept, axis=2)
     low, high = np.full((2, *concept.shape), np.nan)
     parameters = section(dissection.manifest, "parameters")
-    resamples = int(parameters.get("bootstrap") or 0)
-    parts = dissection.per_image_parts(layer) if resamples else None
-    truth = dissection.truth_counts() if resamples else None
+    count = int(parameters.get("bootstrap") or 0)
+    parts = dissection.per_image_parts(layer) if count else None
+    truth = dissection.truth_counts() if count else None
     if parts is None or truth is None or truth.one_group:
         return TopConcepts(concept, iou, low, high)
 
     category_of = primary_categories(dissection.concepts, dissection.categories)
-    seed = int(parameters.get("seed") or 0)
-    blocks = resample_weights(len(dissection.images), resamples, seed, truth.groups)
-    weights = np.concatenate(list(blocks))
+    resamples = Resamples(truth, category_of, count, int(parameters.get("seed") or 0))
     for part in parts:
-        per_image, at = part.per_image, (slice(part.quantile, part.quantile + 1), part.units)
-        for r in range(per_image.top_concepts.shape[2]):
-            asked = per_image.top_concepts[:, :, r]
-            place = (concept[at] == asked[:, :, None]) & (asked >= 0)[:, :, None]
+        at = slice(part.quantile, part.quantile + 1), part.units
+        for rank in range(part.per_image.top_concepts.shape[2]):
+            followed = part.per_image.top_concepts[:, :, rank]
+            place = (concept[at] == followed[:, :, None]) & (followed >= 0)[:, :, None]
             shown = place.any(axis=2)
             if not shown.any():
                 continue
-            drawn = bootstrap_iou(
-                per_image,
-                truth,
-                category_of,
-                weights,
-                labels=asked,
-                scoring=dissection.scoring,
-                threads=os.cpu_count() or 1,
-            ).iou[shown]
-            low[at][place], high[at][place] = np.quantile(drawn, _LEVELS, axis=1)
+            asked = np.full(concept.shape[:2], -1, np.int64)
+            asked[at] = np.where(shown, followed, -1)
+            ends = iou_intervals(resamples, [part], asked, dissection.scoring)
+            low[at][place], high[at][place] = (end[at][shown] for end in ends)
     return TopConcepts(concept, iou, low, high)

@@ -6,11 +6,21 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from naive import statistics as naive_statistics
 from numpy.typing import NDArray
 
-from onnxdissect.check.comparing.paired import Resampler, holm, loss_p_values, share_p_value
 from onnxdissect.core.per_image_counts import PerImageCounts, TruthCounts
-from onnxdissect.statistics.bootstrap import resample_weights
+from onnxdissect.statistics.corrections import holm
+from onnxdissect.statistics.paired import (
+    LayerResamples,
+    loss_p_values,
+    mcnemar_p_values,
+    resample_layer,
+    unique_loss_p_value,
+)
+from onnxdissect.statistics.resamples import Resamples, resample_weights
 
 N, C, K, R = 150, 6, 40, 3
 CATEGORY_OF = np.array([0, 0, 0, 1, 1, 1])
@@ -63,13 +73,26 @@ def destroy(per_image: PerImageCounts, units: int) -> PerImageCounts:
     return replace(per_image, intersection=intersection)
 
 
+def score(
+    per_image: PerImageCounts,
+    truth: TruthCounts,
+    labels: NDArray[np.int64],
+    *,
+    draws: tuple[int, int] = (300, 0),
+    threshold: float = 0.04,
+) -> LayerResamples:
+    count, seed = draws
+    resamples = Resamples(truth, CATEGORY_OF, count, seed, whole=True)
+    return resample_layer(resamples, per_image, labels, scoring="paper", iou_threshold=threshold)
+
+
 def test_resamples_are_those_of_plain_loops() -> None:
     random = np.random.default_rng(5)
     truth = world(random)
     per_image = layer(truth, random)
     labels = per_image.top_concepts[0, :, 0].copy()
     labels[1] = 5  # not a contender: the weakest one stands for it
-    sampled = Resampler(CATEGORY_OF, 100, 3, "paper", 0.1).layer(per_image, truth, labels)
+    sampled = score(per_image, truth, labels, draws=(100, 3), threshold=0.1)
     draws = np.concatenate(list(resample_weights(N, 100, 3))).astype(int)
     dense = dense_truth(truth)
     for b, weights in ((0, np.ones(N, int)), (7, draws[6]), (100, draws[99])):
@@ -90,9 +113,9 @@ def test_resamples_are_those_of_plain_loops() -> None:
 
 
 def verdicts(one: PerImageCounts, two: PerImageCounts, truth: TruthCounts) -> tuple[list[float], float]:
-    resampler = Resampler(CATEGORY_OF, 300, 0, "paper", 0.04)
-    a, b = (resampler.layer(e, truth, one.top_concepts[0, :, 0]) for e in (one, two))
-    return holm(loss_p_values(a.iou, b.iou, a.images, 0.0).tolist()), share_p_value(a.unique, b.unique, 0.0)
+    a, b = (score(e, truth, one.top_concepts[0, :, 0]) for e in (one, two))
+    lost = holm(loss_p_values(a.iou, b.iou, a.images, 0.0)).tolist()
+    return lost, unique_loss_p_value(a.unique, b.unique, 0.0)
 
 
 def test_false_alarms_are_at_the_level_and_destroyed_units_are_found() -> None:
@@ -105,8 +128,7 @@ def test_false_alarms_are_at_the_level_and_destroyed_units_are_found() -> None:
         adjusted, unique = verdicts(one, two, truth)
         alarms += min(adjusted) <= 0.05
         unique_alarms += unique <= 0.05
-        resampler = Resampler(CATEGORY_OF, 300, 0, "paper", 0.04)
-        a, b = (resampler.layer(e, truth, one.top_concepts[0, :, 0]) for e in (one, two))
+        a, b = (score(e, truth, one.top_concepts[0, :, 0]) for e in (one, two))
         single += loss_p_values(a.iou, b.iou, a.images, 0.0).tolist()
         if seed < 5:
             adjusted, _ = verdicts(one, destroy(two, K // 10), truth)
@@ -134,6 +156,27 @@ def test_a_layer_that_lost_its_concepts_is_found() -> None:
     assert unique == pytest.approx(1 / 301)
 
 
-def test_holm() -> None:
-    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert holm([]) == []
+def test_the_data_set_itself_is_asked_for() -> None:
+    random = np.random.default_rng(0)
+    truth = world(random)
+    one = layer(truth, random)
+    with pytest.raises(ValueError, match="before its resamples"):
+        resample_layer(
+            Resamples(truth, CATEGORY_OF, 5, 0),
+            one,
+            one.top_concepts[0, :, 0],
+            scoring="paper",
+            iou_threshold=0.04,
+        )
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), min_size=1, max_size=8))
+def test_mcnemars_test_equals_the_twin(sides: list[tuple[int, int]]) -> None:
+    before, after = np.array(sides, np.int64).T
+    expected = [naive_statistics.mcnemar(*side) for side in sides]
+    np.testing.assert_allclose(mcnemar_p_values(before, after), expected, rtol=1e-10)
+
+
+def test_what_is_gone_everywhere_is_as_likely_as_all_tosses_on_one_side() -> None:
+    images = np.arange(1100)
+    assert mcnemar_p_values(images, np.zeros_like(images)).tolist() == [0.5**m for m in range(1100)]
