@@ -1,7 +1,7 @@
 """What becomes of p-values when there are many of them: Holm's correction, Benjamini's and Hochberg's rates.
 
-SciPy has no Holm. Its `scipy.stats.false_discovery_control` gives the rates of Benjamini and Hochberg, rounded
-otherwise in the last bit than those that runs have on file; `tests/statistics/test_corrections.py` compares.
+SciPy has no Holm. Its `scipy.stats.false_discovery_control` gives the rates of Benjamini and Hochberg, but in
+every third case rounds the last bit otherwise than the rates that runs have on file. A test compares both.
 """
 
 from __future__ import annotations

@@ -9,6 +9,9 @@ with a_ij = |M_i and L_j| and d_ij = a_ij less its row's and column's means,
 Their distribution is close to a gamma distribution of that mean and variance, from concepts that a single
 image holds to those that are everywhere. The negative logarithm of its upper tail is the surprise, which
 can be compared from unit to unit and from concept to concept as no IoU can.
+
+The logarithm of the tail is computed here: `scipy.stats.gamma` has none below the smallest floating-point
+number, which good detectors reach by far. Where it has one, both are equal to nine digits, as a test shows.
 """
 
 from __future__ import annotations

@@ -1,4 +1,9 @@
-"""From what shuffled labels reach to p-values."""
+"""P-values of what units score, made of what they score after shuffles.
+
+The distributions are those of `scipy.stats.lomax` and `scipy.stats.gumbel_r`. Their formulas stand here: SciPy
+rounds the last bit otherwise than the p-values that runs have on file, and its distributions take most of a
+second to load. Tests compare both.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shuffled labels against their twin, and the p-values made of them."""
+"""Shuffled labels against their twin."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from support.drawn_counts import World, annotate, shuffled, worlds
 from onnxdissect.core.kernels.label_sample import SIDE
 from onnxdissect.core.kernels.permute import CELLS
 from onnxdissect.statistics import permutation_null as null
-from onnxdissect.statistics.overlap import gamma_surprise
-from onnxdissect.statistics.significance import GumbelNull, pooled_p_values
 
 
 @given(worlds(), st.integers(0, 100), st.data())
@@ -112,98 +110,3 @@ def random_world(*, images: int, units: int) -> World:
         pixels=(8, 8),
         top=0,
     )
-
-
-def test_p_values_are_uniform_where_the_model_holds() -> None:
-    random = np.random.default_rng(7)
-    units, permutation_null = 20_000, 6
-    # Scores of any size and spread whose logarithms are Gumbel's.
-    drawn = np.exp(random.gumbel(random.uniform(-6, -2, units), random.uniform(0.1, 0.4, units), (7, units)))
-    p = GumbelNull(permutation_null).p_values(drawn[0], drawn[1:])
-    assert ((p > 0) & (p <= 1)).all()
-    for level in (0.001, 0.01, 0.05, 0.2, 0.5, 0.9):
-        expected = np.sqrt(level * (1 - level) / units)
-        assert (p <= level).mean() == pytest.approx(level, abs=4 * expected)
-
-
-def test_p_values_of_units_that_meet_nothing() -> None:
-    chance = GumbelNull(3)
-    observed = np.array([0.0, 0.2, 0.0, 0.1])
-    flat = np.zeros((3, 4))
-    flat[:, 3] = 0.1
-    p = chance.p_values(observed, flat)
-    assert p[0] == p[2] == p[3] == 1 and p[1] < 1e-3
-    with pytest.raises(ValueError, match="3 times"):
-        chance.p_values(observed, flat[:2])
-    with pytest.raises(ValueError, match="spread"):
-        GumbelNull(1)
-
-
-def test_p_values_fall_as_scores_rise() -> None:
-    chance = GumbelNull(10)
-    scores = np.linspace(0.001, 0.9, 500)
-    around = np.exp(np.random.default_rng(1).normal(-4, 0.3, 10))
-    p = chance.p_values(scores, np.repeat(around[:, None], 500, axis=1))
-    assert (np.diff(p) <= 0).all() and p[-1] < 1e-4 < 0.9 < p[0]
-
-
-@given(st.floats(-3, 7), st.floats(0.05, 20), st.floats(-8, 15))
-@settings(max_examples=150, deadline=None)
-def test_surprises_equal_the_twin(size: float, times: float, deviates: float) -> None:
-    shape = 10**size
-    # Anywhere for a wide distribution, and where there is something to see for a narrow one.
-    at = times if shape < 100 else 1 + deviates / np.sqrt(shape)
-    found = gamma_surprise(np.array([at]), np.array([1.0]), np.array([1 / shape]))
-    expected = naive_statistics.gamma_surprise(at, 1.0, 1 / shape)
-    assert found[0] == pytest.approx(expected, rel=1e-3, abs=1e-5)
-
-
-def test_surprises_do_not_depend_on_what_is_beside_them() -> None:
-    random = np.random.default_rng(6)
-    overlap, mean = random.uniform(0, 50, 300), random.uniform(0.01, 20, 300)
-    variance = random.uniform(0.001, 30, 300)
-    together = gamma_surprise(overlap, mean, variance)
-    alone = [
-        gamma_surprise(*(np.array([value]) for value in row))
-        for row in zip(overlap, mean, variance, strict=True)
-    ]
-    np.testing.assert_array_equal(together, np.concatenate(alone))
-
-
-def test_surprises_of_what_does_not_vary_or_is_not_there() -> None:
-    found = gamma_surprise(np.array([0.0, 5.0, 3.0]), np.array([2.0, 5.0, 0.0]), np.array([1.0, 0.0, 0.0]))
-    assert found.tolist() == [0, 0, 0]
-
-
-@given(
-    st.lists(st.integers(0, 40), min_size=30, max_size=60),
-    st.lists(st.floats(0.1, 80), min_size=1, max_size=1),
-)
-@settings(deadline=None)
-def test_pooled_p_values_equal_the_twin(shuffled: list[int], observed: list[float]) -> None:
-    p = pooled_p_values(np.array(observed), np.array(shuffled, float)[:, None])
-    expected = naive_statistics.pooled_p_value(observed[0], [float(s) for s in shuffled], 20)
-    assert p[0] == pytest.approx(expected, rel=1e-9)
-
-
-def test_pooled_p_values_are_uniform_under_chance() -> None:
-    random = np.random.default_rng(3)
-    # Many small layers of three units: what the fit does not know is counted in.
-    p = np.concatenate(
-        [pooled_p_values(drawn[0], drawn[1:]) for drawn in random.exponential(2.0, (20_000, 21, 3))]
-    )
-    for level in (0.001, 0.01, 0.05, 0.2, 0.5):
-        error = np.sqrt(level * (1 - level) / p.size)
-        assert (p <= level).mean() == pytest.approx(level, abs=6 * error + 0.02 * level)
-
-
-def test_units_that_meet_nothing_say_nothing_of_others() -> None:
-    random = np.random.default_rng(4)
-    drawn = random.exponential(1.0, (11, 8))
-    idle = np.zeros((11, 30))
-    both = np.concatenate([drawn, idle], axis=1)
-    p = pooled_p_values(both[0], both[1:])
-    np.testing.assert_array_equal(p[:8], pooled_p_values(drawn[0], drawn[1:]))
-    assert (p[8:] == 1).all()
-    with pytest.raises(ValueError, match="shuffles of"):
-        pooled_p_values(drawn[0], drawn[1:, :4])
