@@ -1,8 +1,8 @@
 """P-values of what units score, made of what they score after shuffles.
 
-The distributions are those of `scipy.stats.lomax` and `scipy.stats.gumbel_r`. Their formulas stand here: SciPy
-rounds the last bit otherwise than the p-values that runs have on file, and its distributions take most of a
-second to load. Tests compare both.
+The distributions are SciPy's `lomax` and `gumbel_r`. Their formulas stand here all the same: SciPy rounds the
+last bit otherwise than the p-values that runs have on file, and `scipy.stats` takes most of a second to load.
+Tests compare both.
 """
 
 from __future__ import annotations

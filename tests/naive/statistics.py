@@ -234,3 +234,30 @@ def _exceeds(iou: float, low: float | None, high: float | None, threshold: float
 def group_weights(drawn: list[int], groups: list[int]) -> list[int]:
     """How often a draw of whole groups holds each image."""
     return [drawn[group] for group in groups]
+
+
+def quantile_shift(before: list[float], after: list[float]) -> float:
+    """Root mean square of the differences over the standard deviation of the first."""
+    n = len(before)
+    mean = sum(before) / n
+    spread = math.sqrt(sum((value - mean) ** 2 for value in before) / n)
+    return math.sqrt(sum((b - a) ** 2 for a, b in zip(before, after, strict=True)) / n) / spread
+
+
+def drift(one: Array, two: Array) -> tuple[float, float, list[float]]:
+    """Relative RMS and cosine of two layers (n, K, h, w) as long vectors, and relative RMS by unit."""
+    units = [_relative_rms(one[:, k], two[:, k]) for k in range(one.shape[1])]
+    a, b = _numbers(one), _numbers(two)
+    lengths = [math.sqrt(sum(value**2 for value in values)) for values in (a, b)]
+    cosine = sum(x * y for x, y in zip(a, b, strict=True)) / (lengths[0] * lengths[1])
+    return _relative_rms(one, two), cosine, units
+
+
+def _relative_rms(one: Array, two: Array) -> float:
+    a, b = _numbers(one), _numbers(two)
+    apart = sum((x - y) ** 2 for x, y in zip(a, b, strict=True))
+    return math.sqrt(apart / sum(x**2 for x in a))
+
+
+def _numbers(values: Array) -> list[float]:
+    return [float(value) for value in values.ravel().tolist()]

@@ -13,6 +13,7 @@ from onnxdissect.check.rules.config import Config
 from onnxdissect.check.verdict import Finding, LayerDrift, Level, Status
 from onnxdissect.data import Dataset
 from onnxdissect.model import Layer, Network, Preparer, Preprocessing, open_session
+from onnxdissect.statistics.drift import ActivationSums
 
 __all__ = ["Side", "measure_drift", "parity_findings"]
 
@@ -70,13 +71,28 @@ def measure_drift(
     """
     dataset = dataset.subset(limit=min(images, len(dataset)))
     sides = [_Forward(side, provider) for side in (first, second)]
-    sums = [_Sums(layer.units) for layer in first.layers]
+    sums = [ActivationSums(layer.units) for layer in first.layers]
     for start in range(0, len(dataset), _BATCH):
         pictures = [dataset.read_image(i) for i in range(start, min(start + _BATCH, len(dataset)))]
         for total, one, two in zip(sums, *(side(pictures) for side in sides), strict=True):
             total.add(one, two)
     return tuple(
-        total.drift(layer.name, len(dataset)) for layer, total in zip(first.layers, sums, strict=True)
+        _drift(layer.name, len(dataset), total) for layer, total in zip(first.layers, sums, strict=True)
+    )
+
+
+def _drift(layer: str, images: int, sums: ActivationSums) -> LayerDrift:
+    of_units = sums.relative_rms_of_units
+    worst = int(of_units.argmax())
+    return LayerDrift(
+        layer=layer,
+        images=images,
+        relative_rms=sums.relative_rms,
+        cosine=sums.cosine,
+        largest=sums.largest,
+        highest=sums.highest,
+        worst_unit=worst,
+        worst_rms=float(of_units[worst]),
     )
 
 
@@ -128,47 +144,3 @@ class _Forward:
         for picture, place in zip(pictures, inputs, strict=True):
             self._preparer(picture, place)
         return self._session(inputs)
-
-
-class _Sums:
-    """Sums over images, by unit."""
-
-    def __init__(self, units: int) -> None:
-        self._difference = np.zeros(units)
-        self._first = np.zeros(units)
-        self._second = np.zeros(units)
-        self._product = np.zeros(units)
-        self._largest = self._highest = 0.0
-
-    def add(self, one: NDArray[np.float32], two: NDArray[np.float32]) -> None:
-        a, b = one.astype(np.float64), two.astype(np.float64)
-        over = (0, 2, 3)
-        self._difference += np.square(a - b).sum(axis=over)
-        self._first += np.square(a).sum(axis=over)
-        self._second += np.square(b).sum(axis=over)
-        self._product += (a * b).sum(axis=over)
-        self._largest = max(self._largest, float(np.abs(a - b).max(initial=0.0)))
-        self._highest = max(self._highest, float(np.abs(a).max(initial=0.0)))
-
-    def drift(self, layer: str, images: int) -> LayerDrift:
-        rms = np.array([_relative(d, f) for d, f in zip(self._difference, self._first, strict=True)])
-        norm = float(np.sqrt(self._first.sum() * self._second.sum()))
-        same = not self._first.any() and not self._second.any()
-        worst = int(rms.argmax())
-        return LayerDrift(
-            layer=layer,
-            images=images,
-            relative_rms=_relative(self._difference.sum(), self._first.sum()),
-            cosine=1.0 if same else float(self._product.sum()) / norm if norm else 0.0,
-            largest=self._largest,
-            highest=self._highest,
-            worst_unit=worst,
-            worst_rms=float(rms[worst]),
-        )
-
-
-def _relative(difference: float, reference: float) -> float:
-    """Root of a ratio of sums of squares; infinite where something differs from nothing."""
-    if reference > 0:
-        return float(np.sqrt(difference / reference))
-    return 0.0 if difference == 0 else float("inf")

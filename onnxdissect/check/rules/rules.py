@@ -15,6 +15,7 @@ from onnxdissect.check.rules.minima import _counted, _gone, concepts_rule, minim
 from onnxdissect.check.rules.wording import losses, some
 from onnxdissect.check.verdict import Finding
 from onnxdissect.statistics.corrections import holm
+from onnxdissect.statistics.drift import quantile_shift
 from onnxdissect.statistics.paired import unique_loss_p_value
 
 __all__ = ["apply_rules"]
@@ -200,26 +201,3 @@ def _drift(c: Comparison) -> Iterator[Finding]:
 
 def _threshold(pair: LayerPair, unit: int) -> float:
     return float("nan") if pair.after is None else float(pair.after.threshold[unit])
-
-
-def quantile_shift(before: NDArray[np.float64], after: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Measure how far each unit's distribution of activations moved.
-
-    Parameters
-    ----------
-    before, after : ndarray of float64, shape (K, L)
-        Activations at the same quantiles.
-
-    Returns
-    -------
-    ndarray of float64, shape (K,)
-        Root mean square of the differences over the standard deviation of `before`; NaN for units that
-        were constant.
-    """
-    spread = before.std(axis=1)
-    # The spread of a constant unit is not always exactly zero.
-    steady = spread <= 1e-6 * np.abs(before).max(axis=1)
-    moved = np.sqrt(np.square(after - before).mean(axis=1))
-    shift = np.full(len(spread), np.nan)
-    np.divide(moved, spread, out=shift, where=~steady)
-    return shift
