@@ -195,6 +195,17 @@ def mcnemar(only_before: int, only_after: int) -> float:
     return float(few / 2**tosses)
 
 
+def student_tail(t: float, freedom: float) -> float:
+    """Chance that Student's t is larger, by adding up its density over equal steps of an angle."""
+    # With t = sqrt(freedom) tan(angle) the density is a power of a cosine.
+    start = math.atan(t / math.sqrt(freedom))
+    angles = np.linspace(start, math.pi / 2, 200_001)
+    density = np.cos(angles) ** (freedom - 1)
+    area = float(((density[1:] + density[:-1]) / 2 * np.diff(angles)).sum())
+    scale = math.exp(math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2)) / math.sqrt(math.pi)
+    return scale * area
+
+
 def reliable(
     units: Sequence[tuple[float, float | None, float | None, float | None]],
     threshold: float,

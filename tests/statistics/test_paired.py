@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from statistics import stdev
 
 import numpy as np
 import pytest
@@ -137,6 +138,26 @@ def test_false_alarms_are_at_the_level_and_destroyed_units_are_found() -> None:
     assert alarms <= 8
     assert unique_alarms <= 8
     assert 0.03 < np.mean(np.array(single) <= 0.05) < 0.07
+
+
+def test_a_loss_is_held_to_students_tail() -> None:
+    random = np.random.default_rng(11)
+    images = np.array([0, 1, 2, 3, 5, 12, 40, 149])
+    before = 0.2 + 0.02 * random.normal(size=(8, 101))
+    after = before - 0.06 * random.random((8, 1)) + 0.02 * random.normal(size=(8, 101))
+    found = loss_p_values(before, after, images, 0.1)
+    for k, carrying in enumerate(images.tolist()):
+        losses = [0.9 * b - a for b, a in zip(before[k].tolist(), after[k].tolist(), strict=True)]
+        freedom = 1 / (1 / max(carrying - 1, 1) + 1 / 99)
+        expected = naive_statistics.student_tail(losses[0] / stdev(losses[1:]), freedom)
+        assert found[k] == pytest.approx(expected, rel=1e-6)
+    assert found.min() < 0.2 and found.max() > 0.5
+
+
+def test_losses_without_spread_are_certain() -> None:
+    before = np.full((3, 101), 0.2)
+    after = before - np.array([[0.1], [0.0], [-0.1]])
+    assert loss_p_values(before, after, np.full(3, 9), 0.0).tolist() == [0, 1, 1]
 
 
 def test_equal_counts_have_lost_nothing() -> None:
