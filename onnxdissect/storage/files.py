@@ -9,14 +9,11 @@ import contextlib
 import csv
 import os
 import secrets
-import shutil
-import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from onnxdissect.errors import OutputError
 
@@ -27,16 +24,10 @@ __all__ = [
     "sweep_partial",
     "write_bytes",
     "write_csv",
-    "write_npz",
     "write_text",
 ]
 
 PARTIAL_SUFFIX = ".partial"
-_ZIP_CREATED_ON_UNIX = 3
-# Counts and masks are nearly all zeros: the fastest level already shrinks them tenfold.
-_ZIP_LEVEL = 1
-_ZIP64_FROM = 2**30
-_COPY_BYTES = 2**20
 
 
 def make_folder(folder: Path) -> Path:
@@ -161,40 +152,6 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
     writer.writerow(header)
     writer.writerows([_cell(value) for value in row] for row in rows)
     write_text(path, "".join(f"{line.removesuffix(writer.dialect.lineterminator)}\n" for line in lines))
-
-
-def write_npz(path: Path, arrays: Mapping[str, NDArray[np.generic] | Path], *, compress: bool = True) -> None:
-    """Write arrays atomically as an ``.npz``; equal arrays give equal bytes.
-
-    Parameters
-    ----------
-    path : Path
-        Where the file goes; one already there is replaced.
-    arrays : mapping of str to ndarray or Path
-        Written in this order, C-contiguous. No object arrays. In place of an array that should not be in
-        memory as a whole: a file with what `numpy.save` writes of it.
-    compress : bool
-        Smaller, but slow: not for what is soon replaced.
-
-    Raises
-    ------
-    OutputError
-        If the file cannot be written.
-    """
-    method = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
-    with replacing(path) as file, zipfile.ZipFile(file, "w", method, compresslevel=_ZIP_LEVEL) as archive:
-        for name, array in arrays.items():
-            # Equal arrays give equal bytes whenever they are written: a name alone has the date of 1980.
-            size = array.stat().st_size if isinstance(array, Path) else array.nbytes
-            with archive.open(f"{name}.npy", "w", force_zip64=size > _ZIP64_FROM) as member:
-                if isinstance(array, Path):
-                    with array.open("rb") as held:
-                        shutil.copyfileobj(held, member, _COPY_BYTES)
-                else:
-                    np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
-            entry = archive.getinfo(f"{name}.npy")
-            entry.create_system = _ZIP_CREATED_ON_UNIX
-            entry.external_attr = 0o644 << 16
 
 
 def sweep_partial(folder: Path) -> None:

@@ -24,7 +24,6 @@ from onnxdissect.results.label_units import primary_categories
 from onnxdissect.statistics.corrections import false_discovery_rates
 from onnxdissect.statistics.resamples import Resamples, resample_weights
 from onnxdissect.statistics.significance import GumbelNull
-from onnxdissect.storage.files import write_npz
 
 IMAGES = 24
 
@@ -176,7 +175,7 @@ def test_runs_of_before_keep_their_p_values(world: Path) -> None:
     place = run.path / "layers" / "relu0" / "null.npz"
     with np.load(place) as archive:
         best = archive["best"]
-    write_npz(place, {"best": best})
+    np.savez(place, best=best)
     old = rescore(run.path, iou_threshold=0.02)
     p = GumbelNull(10).p_values(best[0], best[1:])[0]
     assert [unit.p_value for unit in old.units()] == p.tolist()

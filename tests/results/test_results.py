@@ -38,7 +38,6 @@ from onnxdissect.results import (
     write_manifest,
     write_rescored,
 )
-from onnxdissect.storage.files import write_npz
 
 LAYER = "-stage1-Relu_output_0"
 Damage = Callable[[Path], object]
@@ -471,7 +470,7 @@ def arrays(name: str, change: Callable[[dict[str, Any]], object]) -> Damage:
         with np.load(folder / name, allow_pickle=False) as archive:
             content = dict(archive)
         change(content)
-        write_npz(folder / name, content)
+        np.savez(folder / name, **content)
 
     return damage
 
@@ -570,7 +569,7 @@ def test_arrays_of_another_shape_are_refused(tmp_path: Path) -> None:
         replace(run.counts[0], intersection=run.counts[0].intersection[:, :, :-1]),
         replace(run.counts[0], top_masks=run.counts[0].top_masks[:, :, :-1]),
     ):
-        with pytest.raises(ValueError, match=r"not (int64|uint8) of shape"):
+        with pytest.raises(ValueError, match=r"(truth is int32|intersection is|top_masks is) .*, not "):
             replace(run, counts=(wrong, run.counts[1])).save(tmp_path / "run")
     with pytest.raises(RunError):
         load(tmp_path / "run")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import zipfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,7 +18,6 @@ from onnxdissect.storage.files import (
     sweep_partial,
     write_bytes,
     write_csv,
-    write_npz,
     write_text,
 )
 
@@ -88,15 +86,3 @@ def test_floats_read_back_exactly(value: float, short: float) -> None:
 def test_cells_are_plain(tmp_path: Path) -> None:
     write_csv(tmp_path / "t.csv", ["a", "b", "c", "d"], [[True, np.False_, None, np.int64(3)]])
     assert (tmp_path / "t.csv").read_bytes() == b"a,b,c,d\ntrue,false,,3\n"
-
-
-def test_equal_arrays_give_equal_bytes(tmp_path: Path) -> None:
-    array = np.arange(60, dtype=np.int64).reshape(3, 4, 5)
-    write_npz(tmp_path / "a.npz", {"x": array, "empty": np.empty((0, 2), np.uint8)})
-    write_npz(tmp_path / "b.npz", {"x": np.asfortranarray(array), "empty": np.empty((0, 2), np.uint8)})
-    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
-    with zipfile.ZipFile(tmp_path / "a.npz") as archive:
-        assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
-    with np.load(tmp_path / "a.npz", allow_pickle=False) as arrays:
-        np.testing.assert_array_equal(arrays["x"], array, strict=True)
-        assert arrays["empty"].shape == (0, 2)

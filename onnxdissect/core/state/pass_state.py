@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +16,10 @@ from onnxdissect.core.state.deciding_bins import DecidingBins, count_bins, narro
 from onnxdissect.core.state.image_ranges import ImageRanges
 from onnxdissect.core.state.layer_state import LayerState
 from onnxdissect.core.state.top_images import TopImages
-from onnxdissect.storage.files import write_npz
+from onnxdissect.errors import RunFormatError
+from onnxdissect.storage.archive_reader import read_archive
+from onnxdissect.storage.archive_writer import write_archive
+from onnxdissect.storage.schema import ArraySpec, Schema
 
 __all__ = ["STATE_FILE", "STATE_FORMAT", "PassResult", "PassState"]
 
@@ -183,16 +184,8 @@ class PassState:
             If the disk does not take it. What was saved before stays good.
         """
         self.spool.flush(self._bounds())
-        arrays: dict[str, NDArray[Any]] = {
-            "tag": np.array([f"{key}={value}" for key, value in tag.items()]),
-            "images": np.array(self.images.ranges, np.int64).reshape(-1, 2),
-            "truth": self.truth,
-            "concept_images": self.concept_images,
-            "segments": np.array(self.spool.spool_files(), np.int64).reshape(-1, 2),
-        }
-        for i, layer in enumerate(self.layers):
-            arrays |= {f"{i}.{name}": array for name, array in layer.state().items()}
-        write_npz(self._folder / STATE_FILE, arrays, compress=False)
+        arrays = self._arrays(tag)
+        write_archive(self._folder / STATE_FILE, _schema(arrays), arrays, compress=False)
         self.spool.saved()
 
     def restore(self, tag: Mapping[str, str | int]) -> bool:
@@ -208,15 +201,12 @@ class PassState:
         bool
             Whether there was something to take up. If not, the state is as new.
         """
+        own = self._arrays(tag)
         try:
-            with (
-                (self._folder / STATE_FILE).open("rb") as file,
-                np.load(file, allow_pickle=False) as archive,
-            ):
-                arrays = {name: archive[name] for name in archive.files}
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
+            arrays = read_archive(self._folder / STATE_FILE, _schema(own))
+        except RunFormatError:
             return False
-        if arrays["tag"].tolist() != [f"{key}={value}" for key, value in tag.items()]:
+        if arrays["tag"].tolist() != own["tag"].tolist():
             return False
         if not self.spool.restore([tuple(pair) for pair in arrays["segments"].tolist()]):
             return False
@@ -227,5 +217,31 @@ class PassState:
             layer.restore({name: arrays[f"{i}.{name}"] for name in layer.state()})
         return True
 
+    def _arrays(self, tag: Mapping[str, str | int]) -> dict[str, NDArray[Any]]:
+        """Everything gathered so far, as it is saved."""
+        arrays: dict[str, NDArray[Any]] = {
+            "tag": np.array([f"{key}={value}" for key, value in tag.items()]),
+            "images": np.array(self.images.ranges, np.int64).reshape(-1, 2),
+            "truth": self.truth,
+            "concept_images": self.concept_images,
+            "segments": np.array(self.spool.spool_files(), np.int64).reshape(-1, 2),
+        }
+        for i, layer in enumerate(self.layers):
+            arrays |= {f"{i}.{name}": array for name, array in layer.state().items()}
+        return arrays
+
     def _bounds(self) -> list[NDArray[np.float32]]:
         return [layer.thresholds.bounds for layer in self.layers]
+
+
+def _schema(arrays: Mapping[str, NDArray[Any]]) -> Schema:
+    """Give the schema of a saved pass: arrays of the dtypes and numbers of axes that this state has.
+
+    How long their axes are may differ, as some hold more the longer the pass has gone on.
+    """
+    return Schema(
+        {
+            name: ArraySpec("str" if array.dtype.kind == "U" else array.dtype.name, "." * array.ndim)
+            for name, array in arrays.items()
+        }
+    )

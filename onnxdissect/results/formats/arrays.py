@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from onnxdissect.core.scoring import iou
 from onnxdissect.errors import RunFormatError
 from onnxdissect.results.records import LayerCounts
-from onnxdissect.storage.archives import read_archive
-from onnxdissect.storage.files import write_npz
+from onnxdissect.storage.archive_reader import read_archive
+from onnxdissect.storage.archive_writer import write_archive
+from onnxdissect.storage.schema import ArraySpec, Schema
 
 __all__ = ["TALLY", "TOP_MASKS", "Sizes", "read_counts", "read_paper_iou", "write_counts"]
 
@@ -22,21 +23,23 @@ TALLY = "tally.npz"
 TOP_MASKS = "top_masks.npz"
 
 # Axes are named as in `Sizes`; N is what the file says, the same throughout it.
-_TALLY_SCHEMA: Mapping[str, tuple[str, str]] = {
-    "thresholds": ("float32", "QK"),
-    "intersection": ("int64", "QKC"),
-    "activation": ("int64", "QKG"),
-    "activation_overlap": ("int64", "QKG"),
-    "activation_total": ("int64", "QK"),
-    "truth": ("int64", "C"),
-    "iou": ("float64", "QKC"),
-    "concept_number": ("int64", "C"),
-    "quantiles": ("float64", "Q"),
-    "top_images": ("int64", "KN"),
-    "top_values": ("float32", "KN"),
-}
-_MASKS_SCHEMA: Mapping[str, tuple[str, str]] = {"top_masks": ("uint8", "QKNB")}
-_COUNTED = tuple(name for name in _TALLY_SCHEMA if name not in ("iou", "concept_number", "quantiles"))
+_TALLY_SCHEMA = Schema(
+    {
+        "thresholds": ArraySpec("float32", "QK"),
+        "intersection": ArraySpec("int64", "QKC"),
+        "activation": ArraySpec("int64", "QKG"),
+        "activation_overlap": ArraySpec("int64", "QKG"),
+        "activation_total": ArraySpec("int64", "QK"),
+        "truth": ArraySpec("int64", "C"),
+        "iou": ArraySpec("float64", "QKC"),
+        "concept_number": ArraySpec("int64", "C"),
+        "quantiles": ArraySpec("float64", "Q"),
+        "top_images": ArraySpec("int64", "KN"),
+        "top_values": ArraySpec("float32", "KN"),
+    }
+)
+_MASKS_SCHEMA = Schema({"top_masks": ArraySpec("uint8", "QKNB")})
+_COUNTED = tuple(name for name in _TALLY_SCHEMA.arrays if name not in ("iou", "concept_number", "quantiles"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,11 @@ class Sizes:
         largest = max((sh * sw for sh, sw in grids), default=0)
         return cls(len(quantiles), units, len(concepts), len(categories), -(-largest // 8), len(grids))
 
+    @property
+    def lengths(self) -> dict[str, int]:
+        """Lengths by the letters that schemas have for axes."""
+        return {axis: getattr(self, axis) for axis in "QKCGB"}
+
 
 def write_counts(
     folder: Path,
@@ -124,14 +132,14 @@ def write_counts(
         If a file cannot be written.
     """
     arrays: dict[str, NDArray[Any]] = {name: getattr(counts, name) for name in _COUNTED}
-    masks: dict[str, NDArray[Any]] = {"top_masks": counts.top_masks}
-    _check(arrays, {name: _TALLY_SCHEMA[name] for name in _COUNTED}, sizes, None)
-    _check(masks, _MASKS_SCHEMA, sizes, counts.top_images.shape[1])
+    # What the IoU is made of has to go together before it is made.
+    _TALLY_SCHEMA.check(arrays, sizes.lengths)
     arrays["iou"] = iou(counts.intersection, counts.activation, counts.truth, category_of)
     arrays["concept_number"] = concept_number
     arrays["quantiles"] = np.asarray(quantiles, np.float64)
-    write_npz(folder / TALLY, {name: arrays[name] for name in _TALLY_SCHEMA})
-    write_npz(folder / TOP_MASKS, masks)
+    write_archive(folder / TALLY, _TALLY_SCHEMA, arrays, lengths=sizes.lengths)
+    lengths = sizes.lengths | {"N": counts.top_images.shape[1]}
+    write_archive(folder / TOP_MASKS, _MASKS_SCHEMA, {"top_masks": counts.top_masks}, lengths=lengths)
 
 
 def read_counts(
@@ -159,15 +167,15 @@ def read_counts(
     RunFormatError
         If a file is missing, damaged, or does not belong to this run.
     """
-    arrays = _read(folder / TALLY, _TALLY_SCHEMA, sizes, None)
+    arrays = read_archive(folder / TALLY, _TALLY_SCHEMA, lengths=sizes.lengths)
     if not np.array_equal(arrays["concept_number"], concept_number):
         raise RunFormatError(f"{folder / TALLY}: its concepts are not those of concepts.csv")
     if not np.array_equal(arrays["quantiles"], np.asarray(quantiles, np.float64)):
         raise RunFormatError(f"{folder / TALLY}: its quantiles are not those of manifest.json")
     top = arrays["top_images"]
-    if top.size and not (top.min() >= 0 and top.max() < sizes.images):
+    if top.shape[1] > sizes.images or (top.size and not (top.min() >= 0 and top.max() < sizes.images)):
         raise RunFormatError(f"{folder / TALLY}: top_images names images that images.csv does not list")
-    masks = _read(folder / TOP_MASKS, _MASKS_SCHEMA, sizes, top.shape[1])
+    masks = read_archive(folder / TOP_MASKS, _MASKS_SCHEMA, lengths=sizes.lengths | {"N": top.shape[1]})
     return LayerCounts(**{name: arrays[name] for name in _COUNTED}, top_masks=masks["top_masks"])
 
 
@@ -190,39 +198,4 @@ def read_paper_iou(folder: Path, sizes: Sizes) -> NDArray[np.float64]:
     RunFormatError
         If the file is missing or damaged.
     """
-    return _read(folder / TALLY, {"iou": _TALLY_SCHEMA["iou"]}, sizes, None)["iou"]
-
-
-def _read(
-    path: Path, schema: Mapping[str, tuple[str, str]], sizes: Sizes, top: int | None
-) -> dict[str, NDArray[Any]]:
-    arrays = read_archive(path, {name: (dtype, len(axes)) for name, (dtype, axes) in schema.items()})
-    try:
-        _check(arrays, schema, sizes, top)
-    except ValueError as error:
-        raise RunFormatError(f"{path} is damaged: {error}", hint="dissect again with --fresh") from error
-    return arrays
-
-
-def _check(
-    arrays: Mapping[str, NDArray[Any]],
-    schema: Mapping[str, tuple[str, str]],
-    sizes: Sizes,
-    top: int | None,
-) -> None:
-    lengths: dict[str, int] = {axis: getattr(sizes, axis) for axis in "QKCGB"}
-    if top is not None:
-        lengths["N"] = top
-    for name, (dtype, axes) in schema.items():
-        array = arrays[name]
-        if array.ndim == len(axes) and axes.endswith("N"):
-            lengths.setdefault("N", array.shape[-1])
-        expected = tuple(lengths.get(axis, 0) for axis in axes)
-        if array.dtype != np.dtype(dtype) or array.shape != expected:
-            raise ValueError(
-                f"{name} is {array.dtype} of shape {array.shape}, not {dtype} of shape {expected}"
-            )
-        if axes.endswith("N") and array.shape[-1] > sizes.images:
-            raise ValueError(
-                f"{name} has {array.shape[-1]} top images, but the run has {sizes.images} images"
-            )
+    return read_archive(folder / TALLY, _TALLY_SCHEMA.only("iou"), lengths=sizes.lengths)["iou"]

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.core.per_image_counts import Null, PerImageCounts, PerImageCountsPart, TruthCounts, spans
-from onnxdissect.errors import OutputError, RunFormatError
+from onnxdissect.errors import RunFormatError
 from onnxdissect.results.formats.arrays import Sizes
-from onnxdissect.storage.archives import read_archive, reading_rows
-from onnxdissect.storage.files import PARTIAL_SUFFIX, write_npz
+from onnxdissect.storage.archive_reader import open_archive, read_archive
+from onnxdissect.storage.archive_writer import write_archive, writing_archive
+from onnxdissect.storage.schema import ArraySpec, Schema
 
 __all__ = [
     "EVIDENCE",
@@ -44,23 +44,31 @@ _BY_MASK = ("image", "activation", "intersection", "overlap")
 
 # The name that the file has had from the first.
 _TOP_CONCEPTS = "contenders"
-_SCHEMA = {
-    _TOP_CONCEPTS: ("int64", 3),
-    "starts": ("int64", 1),
-    "image": ("int32", 1),
-    "activation": ("int32", 1),
-    "intersection": ("int32", 2),
-    "overlap": ("uint8", 2),
-}
-_TRUTH_SCHEMA = {
-    "starts": ("int64", 1),
-    "concept": ("int32", 1),
-    "pixels": ("int32", 1),
-    "categories": ("bool", 2),
-    "groups": ("int64", 1),
-}
-
-_NULL_SCHEMA = {"best": ("float64", 3), "surprise": ("float64", 3)}
+# Axes are named as in `PerImageCounts`; S is Q*K + 1, E masks, B bytes of a bit for each category.
+_SCHEMA = Schema(
+    {
+        _TOP_CONCEPTS: ArraySpec("int64", "QKR"),
+        "starts": ArraySpec("int64", "S"),
+        "image": ArraySpec("int32", "E"),
+        "activation": ArraySpec("int32", "E"),
+        "intersection": ArraySpec("int32", "ER"),
+        "overlap": ArraySpec("uint8", "EB"),
+    }
+)
+# I is one more than the images, n; P pairs of an image and a concept that it holds.
+_TRUTH_SCHEMA = Schema(
+    {
+        "starts": ArraySpec("int64", "I"),
+        "concept": ArraySpec("int32", "P"),
+        "pixels": ArraySpec("int32", "P"),
+        "categories": ArraySpec("bool", "nG"),
+        "groups": ArraySpec("int64", "n", optional=True),
+    }
+)
+# R rounds.
+_NULL_SCHEMA = Schema(
+    {"best": ArraySpec("float64", "RQK"), "surprise": ArraySpec("float64", "RQK", optional=True)}
+)
 
 
 def write_per_image_counts(
@@ -82,44 +90,16 @@ def write_per_image_counts(
     OutputError
         If the file cannot be written.
     """
-    path = folder / EVIDENCE
     top_concepts: list[list[NDArray[np.int64]]] = []
-    with contextlib.ExitStack() as stack:
-        columns: dict[str, tuple[Path, BinaryIO]] = {}
-        try:
-            for part in parts:
-                rows = {name: getattr(part.per_image, name) for name in _BY_MASK}
-                if not columns:
-                    columns = {
-                        name: stack.enter_context(_column(path, name, int(starts[-1]), array))
-                        for name, array in rows.items()
-                    }
-                for name, array in rows.items():
-                    columns[name][1].write(np.ascontiguousarray(array).data)
-                if part.quantile == len(top_concepts):
-                    top_concepts.append([])
-                top_concepts[part.quantile].append(part.per_image.top_concepts[0])
-            for _, file in columns.values():
-                file.close()
-        except OSError as error:
-            raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
-        chosen = np.stack([np.concatenate(units) for units in top_concepts])
-        whole = {_TOP_CONCEPTS: chosen, "starts": starts}
-        write_npz(path, whole | {name: held for name, (held, _) in columns.items()})
-
-
-@contextlib.contextmanager
-def _column(path: Path, name: str, rows: int, like: NDArray[Any]) -> Iterator[tuple[Path, BinaryIO]]:
-    """Open a file of an array that grows row by row, and remove it in the end."""
-    held = path.with_name(f"{path.name}.{name}{PARTIAL_SUFFIX}")
-    try:
-        with held.open("wb") as file:
-            header = np.lib.format.header_data_from_array_1_0(like[:0])
-            np.lib.format.write_array_header_1_0(file, header | {"shape": (rows, *like.shape[1:])})
-            yield held, file
-    finally:
-        with contextlib.suppress(OSError):
-            held.unlink()
+    with writing_archive(folder / EVIDENCE, _SCHEMA) as archive:
+        for part in parts:
+            for name in _BY_MASK:
+                archive.append(name, getattr(part.per_image, name))
+            if part.quantile == len(top_concepts):
+                top_concepts.append([])
+            top_concepts[part.quantile].append(part.per_image.top_concepts[0])
+        archive.write(_TOP_CONCEPTS, np.stack([np.concatenate(units) for units in top_concepts]))
+        archive.write("starts", starts)
 
 
 def write_truth(folder: Path, truth: TruthCounts) -> None:
@@ -137,7 +117,8 @@ def write_truth(folder: Path, truth: TruthCounts) -> None:
         If the file cannot be written.
     """
     arrays = {field.name: getattr(truth, field.name) for field in fields(truth)}
-    write_npz(folder / TRUTH, {name: array for name, array in arrays.items() if array is not None})
+    held = {name: array for name, array in arrays.items() if array is not None}
+    write_archive(folder / TRUTH, _TRUTH_SCHEMA, held)
 
 
 def read_per_image_counts(folder: Path, sizes: Sizes) -> PerImageCounts | None:
@@ -163,17 +144,10 @@ def read_per_image_counts(folder: Path, sizes: Sizes) -> PerImageCounts | None:
     path = folder / EVIDENCE
     if not path.exists():
         return None
-    arrays = read_archive(path, _SCHEMA)
+    arrays = read_archive(path, _SCHEMA, lengths=_lengths(sizes))
     found = PerImageCounts(top_concepts=arrays.pop(_TOP_CONCEPTS), **arrays)
-    masks = found.image.size
-    sound = (
-        _fits(found.top_concepts, found.starts, masks, sizes)
-        and found.activation.shape == (masks,)
-        and found.intersection.shape == (masks, found.top_concepts.shape[2])
-        and found.overlap.shape == (masks, (sizes.G + 7) // 8)
-        and _within(found.image, sizes.images)
-    )
-    if not sound:
+    sound = _fits(found.top_concepts, found.starts, found.image.size, sizes)
+    if not sound or not _within(found.image, sizes.images):
         raise _foreign(path)
     return found
 
@@ -203,23 +177,15 @@ def read_per_image_parts(
 
 
 def _read_parts(path: Path, sizes: Sizes, most: int) -> Iterator[PerImageCountsPart]:
-    whole = read_archive(path, {name: _SCHEMA[name] for name in (_TOP_CONCEPTS, "starts")})
-    top_concepts, starts = whole[_TOP_CONCEPTS], whole["starts"]
-    schema = {name: _SCHEMA[name] for name in _BY_MASK}
-    with reading_rows(path, schema) as (shapes, read):
-        masks = shapes["image"][0]
-        agree = (
-            _fits(top_concepts, starts, masks, sizes)
-            and shapes["activation"] == (masks,)
-            and shapes["intersection"] == (masks, top_concepts.shape[2])
-            and shapes["overlap"] == (masks, (sizes.G + 7) // 8)
-        )
-        if not agree:
+    with open_archive(path, _SCHEMA, lengths=_lengths(sizes)) as archive:
+        top_concepts, starts = archive.read(_TOP_CONCEPTS), archive.read("starts")
+        masks = {name: archive.shape(name) for name in _BY_MASK}["image"][0]
+        if not _fits(top_concepts, starts, masks, sizes):
             raise _foreign(path)
         for quantile, units in spans(starts, sizes.K, most):
             first = quantile * sizes.K + units.start
             rows = starts[first : first + units.stop - units.start + 1] - starts[first]
-            held = {name: read(name, int(rows[-1])) for name in _BY_MASK}
+            held = {name: archive.next_rows(name, int(rows[-1])) for name in _BY_MASK}
             if not _within(held["image"], sizes.images):
                 raise _foreign(path)
             chosen = top_concepts[quantile : quantile + 1, units]
@@ -228,11 +194,12 @@ def _read_parts(path: Path, sizes: Sizes, most: int) -> Iterator[PerImageCountsP
 
 def _fits(top_concepts: NDArray[np.int64], starts: NDArray[np.int64], masks: int, sizes: Sizes) -> bool:
     return (
-        top_concepts.shape == (sizes.Q, sizes.K, min(top_concepts.shape[2], sizes.C))
-        and starts.shape == (sizes.Q * sizes.K + 1,)
-        and _climbs(starts, masks)
-        and _within(top_concepts + 1, sizes.C + 1)
+        top_concepts.shape[2] <= sizes.C and _climbs(starts, masks) and _within(top_concepts + 1, sizes.C + 1)
     )
+
+
+def _lengths(sizes: Sizes) -> dict[str, int]:
+    return {"Q": sizes.Q, "K": sizes.K, "S": sizes.Q * sizes.K + 1, "B": (sizes.G + 7) // 8}
 
 
 def _foreign(path: Path) -> RunFormatError:
@@ -262,14 +229,12 @@ def read_truth(folder: Path, concepts: int, categories: int, images: int) -> Tru
     path = folder / TRUTH
     if not path.exists():
         return None
-    found = TruthCounts(**read_archive(path, _TRUTH_SCHEMA, optional=("groups",)))
+    lengths = {"I": images + 1, "n": images, "G": categories}
+    found = TruthCounts(**read_archive(path, _TRUTH_SCHEMA, lengths=lengths))
     sound = (
-        found.starts.shape == (images + 1,)
-        and _climbs(found.starts, found.concept.size)
-        and found.pixels.shape == found.concept.shape
-        and found.categories.shape == (images, categories)
+        _climbs(found.starts, found.concept.size)
         and _within(found.concept, concepts)
-        and (found.groups is None or (found.groups.shape == (images,) and _within(found.groups, images)))
+        and (found.groups is None or _within(found.groups, images))
     )
     if not sound:
         raise _foreign(path)
@@ -294,7 +259,7 @@ def write_null(folder: Path, null: Null) -> None:
     arrays = {"best": null.best}
     if null.surprise is not None:
         arrays["surprise"] = null.surprise
-    write_npz(folder / NULL, arrays)
+    write_archive(folder / NULL, _NULL_SCHEMA, arrays)
 
 
 def read_null(folder: Path, sizes: Sizes) -> Null | None:
@@ -320,13 +285,10 @@ def read_null(folder: Path, sizes: Sizes) -> Null | None:
     path = folder / NULL
     if not path.exists():
         return None
-    arrays = read_archive(path, _NULL_SCHEMA, optional=("surprise",))
-    best, surprise = arrays["best"], arrays.get("surprise")
-    for scores in (best, best if surprise is None else surprise):
-        shape = (*best.shape[:1], sizes.Q, sizes.K)
-        if best.shape[0] < 3 or scores.shape != shape or not np.isfinite(scores).all():
-            raise _foreign(path)
-    return Null(best, surprise)
+    arrays = read_archive(path, _NULL_SCHEMA, lengths={"Q": sizes.Q, "K": sizes.K})
+    if len(arrays["best"]) < 3 or not all(np.isfinite(scores).all() for scores in arrays.values()):
+        raise _foreign(path)
+    return Null(arrays["best"], arrays.get("surprise"))
 
 
 def _climbs(starts: NDArray[np.int64], end: int) -> bool:

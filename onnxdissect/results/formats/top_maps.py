@@ -9,15 +9,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.errors import RunFormatError
-from onnxdissect.storage.archives import read_archive
-from onnxdissect.storage.files import write_npz
+from onnxdissect.storage.archive_reader import read_archive
+from onnxdissect.storage.archive_writer import write_archive
+from onnxdissect.storage.schema import ArraySpec, Schema
 
 __all__ = ["SAMPLES", "TOP_MAPS", "TopMaps", "read_samples", "read_top_maps", "write_top_maps"]
 
 TOP_MAPS = "top_maps.npz"
 SAMPLES = "samples.npz"
 
-_MAPS_SCHEMA = {"maps": ("uint8", 4), "low": ("float32", 2), "high": ("float32", 2)}
+_MAPS_SCHEMA = Schema(
+    {
+        "maps": ArraySpec("uint8", "KNhw"),
+        "low": ArraySpec("float32", "KN"),
+        "high": ArraySpec("float32", "KN"),
+    }
+)
+_SAMPLES_SCHEMA = Schema({"values": ArraySpec("float32", "KS")})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +62,9 @@ def write_top_maps(folder: Path, top_maps: TopMaps, samples: NDArray[np.float32]
     OutputError
         If a file cannot be written.
     """
-    write_npz(folder / TOP_MAPS, {name: getattr(top_maps, name) for name in _MAPS_SCHEMA})
-    write_npz(folder / SAMPLES, {"values": samples})
+    maps = {name: getattr(top_maps, name) for name in _MAPS_SCHEMA.arrays}
+    write_archive(folder / TOP_MAPS, _MAPS_SCHEMA, maps)
+    write_archive(folder / SAMPLES, _SAMPLES_SCHEMA, {"values": samples})
 
 
 def read_top_maps(folder: Path, top_images: tuple[int, ...]) -> TopMaps | None:
@@ -81,9 +90,9 @@ def read_top_maps(folder: Path, top_images: tuple[int, ...]) -> TopMaps | None:
     path = folder / TOP_MAPS
     if not path.exists():
         return None
-    found = TopMaps(**read_archive(path, _MAPS_SCHEMA))
-    shapes = (found.maps.shape[:2], found.low.shape, found.high.shape)
-    if any(shape != top_images for shape in shapes) or 0 in found.maps.shape[2:]:
+    lengths = dict(zip("KN", top_images, strict=True))
+    found = TopMaps(**read_archive(path, _MAPS_SCHEMA, lengths=lengths))
+    if 0 in found.maps.shape[2:]:
         raise RunFormatError(f"{path} does not belong to this run", hint="dissect again with --fresh")
     return found
 
@@ -111,7 +120,7 @@ def read_samples(folder: Path, units: int) -> NDArray[np.float32] | None:
     path = folder / SAMPLES
     if not path.exists():
         return None
-    values: NDArray[np.float32] = read_archive(path, {"values": ("float32", 2)})["values"]
-    if values.shape[0] != units or not (values[:, 1:] >= values[:, :-1]).all():
+    values: NDArray[np.float32] = read_archive(path, _SAMPLES_SCHEMA, lengths={"K": units})["values"]
+    if not (values[:, 1:] >= values[:, :-1]).all():
         raise RunFormatError(f"{path} does not belong to this run", hint="dissect again with --fresh")
     return values
