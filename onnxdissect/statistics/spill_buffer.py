@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +18,19 @@ from onnxdissect.core.per_image_counts import (
     PerImageCountsPart,
     spans,
 )
-from onnxdissect.errors import OutputError
+from onnxdissect.errors import OutputError, RunFormatError
+from onnxdissect.storage.blocks import read_block, write_block
+from onnxdissect.storage.schema import ArraySpec, Schema
 
 __all__ = ["SpillBuffer"]
+
+_SCHEMA = Schema(
+    {
+        "heads": ArraySpec("int32", "m."),
+        "overlap": ArraySpec("uint8", "m."),
+        "met": ArraySpec("int32", ".."),
+    }
+)
 
 
 class SpillBuffer:
@@ -140,8 +151,7 @@ class SpillBuffer:
             with self._path.open("ab" if self._stored else "wb") as file:
                 for block, counts in self._held:
                     self._stored.append((block, file.tell()))
-                    for array in (counts.heads, counts.overlap, counts.met):
-                        np.save(file, array, allow_pickle=False)
+                    write_block(file, _SCHEMA, {name: getattr(counts, name) for name in _SCHEMA.arrays})
         except OSError as error:
             raise OutputError(f"cannot write {self._path}: {error.strerror or error}") from error
         self._held, self._bytes = [], 0
@@ -165,12 +175,18 @@ class SpillBuffer:
                     yield start, held[i][1]
                     continue
                 file.seek(self._stored[i][1])
-                yield start, MaskCounts(*(np.load(file, allow_pickle=False) for _ in range(3)))
+                yield start, self._read(file)
         finally:
             if file is not None:
                 file.close()
 
-    def _opened(self) -> BinaryIO:
+    def _read(self, file: BufferedReader) -> MaskCounts:
+        found = read_block(file, self._path, lambda facts: _SCHEMA, lambda size: np.empty(size, np.uint8))
+        if found is None:
+            raise RunFormatError(f"{self._path} is cut short", hint="start over with --fresh")
+        return MaskCounts(**found[1])
+
+    def _opened(self) -> BufferedReader:
         try:
             return self._path.open("rb")
         except OSError as error:

@@ -1,5 +1,6 @@
-"""Writing that survives: files that are whole or absent, and archives that say what is wrong with them.
+"""Writing that survives: files that are whole or absent, and arrays that say what is wrong with them.
 
 ``files`` writes beside and renames into place; ``schema`` says what an archive of arrays has to hold,
 ``archive_writer`` writes one and ``archive_reader`` reads it back and refuses damaged or foreign ones.
+``blocks`` does the same for files that grow block by block within a run.
 """

@@ -56,7 +56,7 @@ class ArraySpec:
         found = np.dtype(dtype)
         asked = [np.dtype(kind) for kind in self.dtype.split("|")]
         same = any(found == kind or (kind.itemsize == 0 and found.kind == kind.kind) for kind in asked)
-        if not same or len(shape) != len(self.axes):
+        if not same or len(shape) != len(self.axes) or any(size < 0 for size in shape):
             raise ValueError(
                 f"{name} is {found} of shape {shape}, not {self.dtype.replace('|', ' or ')} "
                 f"with {len(self.axes)} axes"

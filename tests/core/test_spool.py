@@ -18,6 +18,7 @@ from onnxdissect.core.sparse_maps import SparseMaps, pack
 from onnxdissect.core.spool.arena import Arena
 from onnxdissect.core.spool.spool import Spool, SpoolAppender
 from onnxdissect.core.spool.spool_files import Chunk, SpoolFiles
+from onnxdissect.errors import RunFormatError
 
 IMAGES, UNITS, SHAPE = 4, 3, (40, 44)
 
@@ -152,3 +153,12 @@ def test_what_is_on_disk_follows_the_bounds(tmp_path: Path) -> None:
     needed = sum(chunk(number, bounds[-1]).nbytes for number in range(200))
     kept = sum(chunk(number, bounds[number]).nbytes for number in range(200))
     assert size(tmp_path) < 2 * needed < kept
+
+
+def test_a_file_that_was_cut_short_during_the_run_is_refused(tmp_path: Path) -> None:
+    spool_files = SpoolFiles(tmp_path)
+    spool_files.write([chunk(0)])
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(path.read_bytes()[:-8])
+    with pytest.raises(RunFormatError, match="bytes are missing at its end"):
+        list(spool_files)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
-from io import BufferedReader
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
-
 from onnxdissect.core.sparse_maps import PackedAnnotations, SparseMaps
 from onnxdissect.core.spool.arena import pages
 from onnxdissect.errors import OutputError
+from onnxdissect.storage.blocks import read_block, write_block
 from onnxdissect.storage.files import replacing
+from onnxdissect.storage.schema import ArraySpec, Schema
 
 __all__ = ["Chunk", "SpoolFiles"]
 
@@ -191,24 +189,38 @@ def _number(path: Path) -> int:
     return int(path.stem.removeprefix("spool-"))
 
 
-# Kernels would be compiled anew for arrays that are not aligned, or that cannot be written to.
-_ALIGNMENT = 8
-# What a chunk's arrays are called, in the order of a file: those of its annotations, those of each layer.
-_ANNOTATIONS = tuple(field.name for field in fields(PackedAnnotations))
-_RECORDS = tuple(field.name for field in fields(SparseMaps) if field.name != "shape")
+_ANNOTATIONS = {
+    "run_labels": ArraySpec("uint16", "r"),
+    "run_lengths": ArraySpec("uint32", "r"),
+    "plane_starts": ArraySpec("int64", "I"),
+    "grid_of": ArraySpec("int64", "n"),
+    "image_labels": ArraySpec("int64", "."),
+    "image_label_starts": ArraySpec("int64", "I"),
+    "has_category": ArraySpec("bool", "nG"),
+}
+_SPARSE_MAPS = {
+    "image_starts": ArraySpec("int64", "I"),
+    "units": ArraySpec("int32", "."),
+    "starts": ArraySpec("int64", "."),
+    "cells": ArraySpec("uint16|uint32", "."),
+    "values": ArraySpec("float32", "."),
+}
+
+
+@lru_cache
+def _schema(layers: int) -> Schema:
+    """Give the schema of a chunk of so many layers."""
+    maps = {f"{i}.{name}": spec for i in range(layers) for name, spec in _SPARSE_MAPS.items()}
+    return Schema(_ANNOTATIONS | maps)
 
 
 def _write(file: BinaryIO, chunk: Chunk) -> None:
-    """Write a chunk as one block: a line that says what is in it, then the bytes of its arrays."""
-    arrays = [np.ascontiguousarray(getattr(chunk.annotations, name)) for name in _ANNOTATIONS]
-    for layer in chunk.layers:
-        arrays += [np.ascontiguousarray(getattr(layer, name)) for name in _RECORDS]
-    described = [(array.dtype.str, array.shape) for array in arrays]
-    header = {"start": chunk.start, "maps": [layer.shape for layer in chunk.layers], "arrays": described}
-    file.write(json.dumps(header).encode() + b"\n")
-    for array in arrays:
-        file.write(array.data)
-        file.write(bytes(-array.nbytes % _ALIGNMENT))
+    """Write a chunk as one block."""
+    arrays = {name: getattr(chunk.annotations, name) for name in _ANNOTATIONS}
+    for i, layer in enumerate(chunk.layers):
+        arrays |= {f"{i}.{name}": getattr(layer, name) for name in _SPARSE_MAPS}
+    facts = {"start": chunk.start, "maps": [layer.shape for layer in chunk.layers]}
+    write_block(file, _schema(len(chunk.layers)), arrays, facts)
 
 
 def _chunks(path: Path) -> Iterator[Chunk]:
@@ -220,26 +232,11 @@ def _chunks(path: Path) -> Iterator[Chunk]:
             hint="a state that has spilled to disk can only go where its folder can be seen",
         ) from error
     with file:
-        while (chunk := _read(file)) is not None:
-            yield chunk
-
-
-def _read(file: BufferedReader) -> Chunk | None:
-    line = file.readline()
-    if not line:
-        return None
-    header = json.loads(line)
-    kinds = [(np.dtype(dtype), tuple(shape)) for dtype, shape in header["arrays"]]
-    sizes = [dtype.itemsize * math.prod(shape) for dtype, shape in kinds]
-    places = np.cumsum([0, *(-(-size // _ALIGNMENT) * _ALIGNMENT for size in sizes)]).tolist()
-    block = pages(places[-1])
-    file.readinto(block.data)
-    arrays = iter(
-        block[at : at + size].view(dtype).reshape(shape)
-        for at, size, (dtype, shape) in zip(places, sizes, kinds, strict=False)
-    )
-    annotations = PackedAnnotations(**{name: next(arrays) for name in _ANNOTATIONS})
-    layers = tuple(
-        SparseMaps(shape=(h, w), **{name: next(arrays) for name in _RECORDS}) for h, w in header["maps"]
-    )
-    return Chunk(header["start"], annotations, layers)
+        while (found := read_block(file, path, lambda facts: _schema(len(facts["maps"])), pages)) is not None:
+            facts, arrays = found
+            annotations = PackedAnnotations(**{name: arrays[name] for name in _ANNOTATIONS})
+            layers = tuple(
+                SparseMaps(shape=(h, w), **{name: arrays[f"{i}.{name}"] for name in _SPARSE_MAPS})
+                for i, (h, w) in enumerate(facts["maps"])
+            )
+            yield Chunk(facts["start"], annotations, layers)

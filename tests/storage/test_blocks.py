@@ -1,0 +1,95 @@
+"""Blocks read back from a file as they were written, and damaged ones are refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from onnxdissect.errors import RunFormatError
+from onnxdissect.storage.blocks import read_block, write_block
+from onnxdissect.storage.schema import ArraySpec, Schema
+
+SCHEMA = Schema(
+    {"a": ArraySpec("uint8|uint16", "n"), "b": ArraySpec("float32", "nk"), "c": ArraySpec("bool", ".")}
+)
+Arrays = dict[str, NDArray[Any]]
+
+
+def arrays(n: int) -> Arrays:
+    return {
+        "a": np.arange(n, dtype=np.uint8),
+        "b": np.arange(3 * n, dtype=np.float32).reshape(n, 3),
+        "c": np.ones(n % 3, np.bool_),
+    }
+
+
+def write(path: Path, *sizes: int) -> None:
+    with path.open("wb") as file:
+        for n in sizes:
+            write_block(file, SCHEMA, arrays(n), {"n": n})
+
+
+def read(path: Path, schema: Schema = SCHEMA) -> list[tuple[int, Arrays]]:
+    found = []
+    with path.open("rb") as file:
+        while (
+            block := read_block(file, path, lambda facts: schema, lambda n: np.empty(n, np.uint8))
+        ) is not None:
+            found.append((block[0]["n"], block[1]))
+    return found
+
+
+def test_blocks_read_back_aligned_and_writable(tmp_path: Path) -> None:
+    write(tmp_path / "blocks", 3, 0, 7)
+    found = read(tmp_path / "blocks")
+    assert [n for n, _ in found] == [3, 0, 7]
+    for n, block in found:
+        for name, array in arrays(n).items():
+            np.testing.assert_array_equal(block[name], array, strict=True)
+            assert (
+                block[name].flags.aligned and block[name].flags.writeable and block[name].flags.c_contiguous
+            )
+            assert block[name].ctypes.data % 8 == 0 or not n
+
+
+def test_what_is_not_in_the_schema_is_not_written(tmp_path: Path) -> None:
+    with (tmp_path / "blocks").open("wb") as file:
+        for wrong in ({"a": np.zeros(3, np.int64)}, {"b": np.zeros((4, 3), np.float32)}):
+            with pytest.raises(ValueError, match=r"a is int64|b is of shape"):
+                write_block(file, SCHEMA, arrays(3) | wrong)
+
+
+def test_no_cut_or_flipped_header_gives_anything_but_the_blocks_or_the_error(tmp_path: Path) -> None:
+    path = tmp_path / "blocks"
+    write(path, 5)
+    whole = path.read_bytes()
+    for size in range(1, len(whole)):
+        path.write_bytes(whole[:size])
+        with pytest.raises(RunFormatError, match=r"blocks is damaged") as caught:
+            read(path)
+        assert caught.value.hint is not None
+    for at in range(whole.index(b"\n")):
+        path.write_bytes(whole[:at] + b"\xf7" + whole[at + 1 :])
+        with pytest.raises(RunFormatError):
+            read(path)
+
+
+def test_impossible_sizes_are_damage(tmp_path: Path) -> None:
+    path = tmp_path / "blocks"
+    for shape in ("[-1]", "[4000000000000000]", "[5, 1]", "5", "null"):
+        write(path, 5)
+        path.write_bytes(path.read_bytes().replace(b"[5]", shape.encode(), 1))
+        with pytest.raises(RunFormatError, match="blocks is damaged"):
+            read(path)
+
+
+def test_blocks_of_another_schema_are_refused(tmp_path: Path) -> None:
+    write(tmp_path / "blocks", 5)
+    other = Schema({**SCHEMA.arrays, "a": ArraySpec("int64", "n")})
+    for schema, said in ((other, "a is uint8"), (SCHEMA.only("a", "b"), "damaged")):
+        with pytest.raises(RunFormatError, match=said):
+            read(tmp_path / "blocks", schema)
