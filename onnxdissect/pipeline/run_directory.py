@@ -6,21 +6,16 @@ import contextlib
 import json
 import os
 import shutil
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from onnxdissect.core.state.pass_state import STATE_FILE
 from onnxdissect.errors import OutputError, RunFormatError, RunMismatchError
 from onnxdissect.results import FORMAT_VERSION, write_manifest
 from onnxdissect.storage.files import make_folder, sweep_partial
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
+from onnxdissect.storage.locks import locked
 
 __all__ = ["RunDirectory", "claim_directory"]
 
@@ -72,7 +67,11 @@ class RunDirectory:
             If the directory cannot be written, or another process is writing it.
         """
         work = make_folder(self.path / _WORK)
-        with _locked(work / "lock"):
+        taken = OutputError(
+            f"another process is writing the run in {self.path}",
+            hint="wait for it to end, or write elsewhere with --out DIR",
+        )
+        with locked(work / "lock", taken=taken):
             if not self.unfinished:
                 # First of all: from here on nobody may take what is left for a result.
                 write_manifest(self.path, {"format_version": FORMAT_VERSION, **self.identity}, "running")
@@ -147,35 +146,6 @@ def claim_directory(path: Path, identity: Mapping[str, Any], *, fresh: bool) -> 
         # Killed between its last file and the clearing up.
         shutil.rmtree(path / _WORK, ignore_errors=True)
     return RunDirectory(path, complete=complete, unfinished=unfinished, identity=identity)
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock that the system gives back when the process ends, however it ends."""
-    try:
-        file = path.open("ab")
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror}", hint="--out DIR") from error
-    with file:
-        try:
-            _lock(file)
-        except OSError as error:
-            raise OutputError(
-                f"another process is writing the run in {path.parents[1]}",
-                hint="wait for it to end, or write elsewhere with --out DIR",
-            ) from error
-        yield
-
-
-if sys.platform == "win32":
-
-    def _lock(file: BinaryIO) -> None:
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-
-else:
-
-    def _lock(file: BinaryIO) -> None:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _former(path: Path) -> dict[str, Any] | None:

@@ -11,13 +11,13 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import IO
 
 from onnxdissect.data import ImageRecord
 from onnxdissect.errors import OutputError, ParameterError, import_cv2
+from onnxdissect.storage.locks import locked
 from onnxdissect.tiny.broden import write_labels
 from onnxdissect.tiny.worker import make_images
 
@@ -29,6 +29,7 @@ IMAGES = 2400
 SEED = 2017
 
 _MARKER = "tiny.json"
+_CACHE_VARIABLE = "WIN_PD_OVERRIDE_LOCAL_APPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME"
 # below this many images a worker's start takes longer than its work
 _WORTH_A_WORKER = 100
 
@@ -211,19 +212,12 @@ def cache_folder() -> Path:
     Returns
     -------
     Path
-        ``$XDG_CACHE_HOME/onnxdissect`` where that is set; else by platform: ``~/.cache/onnxdissect``,
-        ``~/Library/Caches/onnxdissect`` or ``%LOCALAPPDATA%\onnxdissect``.
+        By platform: ``~/.cache/onnxdissect``, ``~/Library/Caches/onnxdissect`` or
+        ``%LOCALAPPDATA%\onnxdissect``; on the first two ``$XDG_CACHE_HOME/onnxdissect`` where that is set.
     """
-    asked = os.environ.get("XDG_CACHE_HOME", "")
-    if asked and Path(asked).is_absolute():
-        base = Path(asked)
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    elif sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    else:
-        base = Path.home() / ".cache"
-    return base / "onnxdissect"
+    from platformdirs import user_cache_path
+
+    return user_cache_path("onnxdissect", appauthor=False, opinion=False)
 
 
 def ensure_tiny(cache: Path | None = None, *, progress: Progress | None = None) -> Path:
@@ -253,7 +247,10 @@ def ensure_tiny(cache: Path | None = None, *, progress: Progress | None = None) 
         return folder
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        with _alone(cache / f"{folder.name}.lock"):
+        with contextlib.ExitStack() as stack:
+            # where there are no locks, whoever makes it at the same time does the work twice
+            with contextlib.suppress(OutputError):
+                stack.enter_context(locked(cache / f"{folder.name}.lock"))
             # whoever made these no longer runs, or it would hold the lock
             for stale in cache.glob(f"{folder.name}.*.partial"):
                 shutil.rmtree(stale, ignore_errors=True)
@@ -262,40 +259,6 @@ def ensure_tiny(cache: Path | None = None, *, progress: Progress | None = None) 
     except OSError as error:
         raise OutputError(
             f"the data set tiny cannot be kept in {cache}: {error}",
-            hint="set XDG_CACHE_HOME to a folder that can be written",
+            hint=f"set {_CACHE_VARIABLE} to a folder that can be written",
         ) from error
     return folder
-
-
-@contextlib.contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    # The system drops the lock when its holder ends, however it ends.
-    with path.open("a+b") as file:
-        while not _locked(file):
-            time.sleep(0.1)
-        yield
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _locked(file: IO[bytes]) -> bool:
-        file.seek(0)
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except PermissionError:
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _locked(file: IO[bytes]) -> bool:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError:
-            # a file system without locks: whoever makes it at the same time does the work twice
-            return True
-        return True

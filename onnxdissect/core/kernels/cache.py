@@ -23,6 +23,7 @@ def ensure_cache() -> None:
     if numba.config.CACHE_DIR:
         return
     beside = Path(__file__).parent / "__pycache__"
+    # Numba's own copy of appdirs, rather than platformdirs, says where numba will look.
     if _writable(beside) or _writable(Path(AppDirs(appname="numba", appauthor=False).user_cache_dir)):
         return
     numba.config.CACHE_DIR = str(_temporary())
