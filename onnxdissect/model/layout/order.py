@@ -11,6 +11,7 @@ from onnxdissect.model.receptive_field.axis_geometry import (
     AxisGeometry,
     Lengths,
     Position,
+    Rolled,
     Scattered,
     Step,
     Unplaced,
@@ -53,7 +54,8 @@ def permuted(parts: Sequence[tuple[Position, int]]) -> Position | None:
     Returns
     -------
     Position or None
-        None where they are not the cells of one map, each once, or are in their order.
+        None where they are not the cells of one map, each once unless they were out of order before, or are
+        in their order.
     """
     places: list[float] = []
     first: AxisGeometry | None = None
@@ -69,6 +71,9 @@ def permuted(parts: Sequence[tuple[Position, int]]) -> Position | None:
             return None
         places += [extent.offset + cell * extent.stride for cell in cells]
     ordered = np.sort(places)
+    if any(isinstance(position, Scattered) for position, _ in parts):
+        # a roll may be taken back by framing the map with its other side first
+        ordered = ordered[np.diff(ordered, prepend=-np.inf) > 1e-6]
     gaps = np.diff(ordered)
     if first is None or len(parts) < 2 or not len(gaps) or gaps.min() < 1e-6:
         return None
@@ -115,6 +120,8 @@ def move_scattered(
         picked = [moved.extent.offset + cell * moved.extent.stride for cell in moved.cells]
     elif isinstance(moved, AxisGeometry) and moved.size == 1:
         picked = [moved.offset + i * moved.stride for i in range(lengths[1])]
+        if moved.period is not None:
+            picked = [cell % len(at.cells) for cell in picked]
     else:
         return moved if moved is Unplaced.UNIFORM else Unplaced.DISORDERED
     if any(not 0 <= cell < len(at.cells) or cell != int(cell) for cell in picked):
@@ -135,7 +142,7 @@ def disorder(position: Position) -> bool:
     bool
     """
     backwards = isinstance(position, AxisGeometry) and position.stride < 0
-    return backwards or isinstance(position, Scattered) or position is Unplaced.DISORDERED
+    return backwards or isinstance(position, Rolled | Scattered) or position is Unplaced.DISORDERED
 
 
 def unbounded(position: Position) -> Position:
@@ -151,6 +158,6 @@ def unbounded(position: Position) -> Position:
     Position
         In the same place or order.
     """
-    if isinstance(position, Scattered):
+    if isinstance(position, Rolled | Scattered):
         return replace(position, extent=position.extent.unbounded)
     return position.unbounded if isinstance(position, AxisGeometry) else position

@@ -11,13 +11,45 @@ import onnx_ir as ir
 
 from onnxdissect.model.reading.shape_probe import Probe
 
-__all__ = ["AxisGeometry", "Lengths", "Position", "Scattered", "Step", "Unplaced", "unite"]
+__all__ = [
+    "AxisGeometry",
+    "Lengths",
+    "Period",
+    "Position",
+    "Rolled",
+    "Scattered",
+    "Step",
+    "Unplaced",
+    "unite",
+]
 
 Lengths = tuple[int, int]
 """Cells along an axis before and after an operator."""
 
 _AS_FINE = 1.5
 """Ratio of resolutions below which branches count as equally fine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """The map that a frame of its own opposite border was laid around, in input pixels.
+
+    Attributes
+    ----------
+    first, last : float
+        Places of its outermost cells.
+    cell : float
+        Distance of its cells.
+    """
+
+    first: float
+    last: float
+    cell: float
+
+    @property
+    def length(self) -> float:
+        """Distance after which the same cells come again."""
+        return self.last - self.first + self.cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +68,8 @@ class AxisGeometry:
         Middle of what a cell sees, from its place: branches that look to different sides move it.
     coarsest : float
         Largest distance of neighbouring cells on the way here, along the branch that resolves finest.
+    period : Period or None
+        Set where some cells lie beyond the map's edge and repeat those of the other side.
     """
 
     offset: float
@@ -43,6 +77,7 @@ class AxisGeometry:
     size: float
     shift: float = 0.0
     coarsest: float = 0.0
+    period: Period | None = None
 
     @property
     def reach(self) -> tuple[float, float]:
@@ -75,6 +110,7 @@ class AxisGeometry:
             self.size + (taps - 1) * abs(self.stride),
             self.shift,
             max(self.coarsest, abs(self.stride), abs(self.stride * stride)),
+            self.period,
         )
 
 
@@ -121,7 +157,8 @@ def unite(branches: Sequence[AxisGeometry], length: int | None = None) -> AxisGe
         low = min(reach[0] + off for reach, off in ends)
         high = max(reach[1] + off for reach, off in ends)
         size, shift = high - low + 1, (low + high) / 2 - offset
-    return AxisGeometry(offset, stride, size, shift, finest)
+    period = next((b.period for b in branches if b.period is not None), None)
+    return AxisGeometry(offset, stride, size, shift, finest, period)
 
 
 class Unplaced(Enum):
@@ -143,7 +180,17 @@ class Scattered:
     cells: tuple[int, ...]
 
 
-Position = AxisGeometry | Scattered | Unplaced
+@dataclass(frozen=True, slots=True)
+class Rolled:
+    """Cells that were moved on: what left the map at one edge came in again at the other.
+
+    `extent` goes on beyond the map's edge as if it did not end there, so that moving back is the way on.
+    """
+
+    extent: AxisGeometry
+
+
+Position = AxisGeometry | Rolled | Scattered | Unplaced
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import onnx_ir as ir
@@ -19,6 +20,7 @@ from onnxdissect.model.receptive_field.axis_geometry import (
     Unplaced,
     unite,
 )
+from onnxdissect.model.receptive_field.wrapped import continued, repeated
 
 __all__ = [
     "crop",
@@ -49,6 +51,12 @@ def pad(step: Step, axis: int, at: AxisGeometry, lengths: Lengths) -> Position:
     order = list(range(rank)) if listed is None else [int(a) % rank for a in listed.tolist()]
     where = step.where(axis)
     begin = int(pads[order.index(where)]) if where in order else 0
+    behind = int(pads[order.index(where) + len(order)]) if where in order else 0
+    if attribute(step.node, "mode", "constant") == "wrap" and max(begin, behind) > 0:
+        period = continued(at, lengths[0])
+        if period is None:
+            return Unplaced.DISORDERED
+        at = replace(at, period=period)
     return at.resampled(-begin, 1)
 
 
@@ -225,6 +233,7 @@ def join(parts: Sequence[tuple[Position, int]]) -> Position:
         return joined
     largest, length = max(implied, key=lambda part: part[1])
     if 2 * length > total:
-        return largest
+        which = max(range(len(parts)), key=lambda i: parts[i][1])
+        return replace(largest, period=repeated(parts, which) or largest.period)
     # pieces that all have places and do not fit together are in another order
     return Unplaced.DISORDERED if whole or any(disorder(p) for p, _ in parts) else Unplaced.UNKNOWN

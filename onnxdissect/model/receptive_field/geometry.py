@@ -45,11 +45,13 @@ from onnxdissect.model.receptive_field.axis_geometry import (
     AxisGeometry,
     Lengths,
     Position,
+    Rolled,
     Scattered,
     Step,
     Unplaced,
     unite,
 )
+from onnxdissect.model.receptive_field.wrapped import merge_rolled, rolled_on, settle
 
 __all__ = ["AxisGeometry", "Pair", "Position", "Unplaced", "follow_positions", "receptive_field"]
 
@@ -151,17 +153,23 @@ def _place(node: ir.Node, index: int, positions: dict[str, Pair], probe: Probe, 
         return positions.get(table_rows(node), _UNKNOWN)
     pair = positions[source]
     step = Step(node, index, axes[source], axes[out], probe.shapes[source], probe.shapes[out], probe)
-    moved = [
-        _move(op, step, axis, position)
-        if isinstance(position, AxisGeometry)
-        else order.move_scattered(step, axis, position, _move)
-        if isinstance(position, Scattered)
-        else position
-        for axis, position in enumerate(pair)
-    ]
+    moved = [_follow(op, step, axis, position) for axis, position in enumerate(pair)]
     if op in ATTENTIONS:
         return order.unbounded(moved[0]), order.unbounded(moved[1])
     return moved[0], moved[1]
+
+
+def _follow(op: str, step: Step, axis: int, position: Position) -> Position:
+    if isinstance(position, Scattered):
+        return order.move_scattered(step, axis, position, _move)
+    if isinstance(position, Unplaced):
+        return position
+    rolled = isinstance(position, Rolled)
+    moved = _move(op, step, axis, position.extent if isinstance(position, Rolled) else position)
+    lengths = step.lengths(axis)
+    if lengths is not None:
+        return settle(moved, lengths[1])
+    return Rolled(moved) if rolled and isinstance(moved, AxisGeometry) else moved
 
 
 def _attend(out: str, operands: Sequence[str], positions: dict[str, Pair], axes: dict[str, str]) -> Pair:
@@ -214,7 +222,7 @@ def _join(
         placed = name in positions and letter in axes.get(name, "")
         position = positions[name]["HW".index(letter)] if placed else Unplaced.UNIFORM
         parts.append((position, shape[names.index(letter)]))
-    return frames.join(parts)
+    return settle(rolled_on(parts) or frames.join(parts), sum(length for _, length in parts))
 
 
 def _length(name: str, letter: str, probe: Probe, axes: dict[str, str]) -> int:
@@ -238,6 +246,7 @@ def _merge(
     length = _length(out, along, probe, axes)
     branches: list[AxisGeometry] = []
     scattered: list[Scattered] = []
+    rolled: list[Rolled] = []
     mixed = False
     for name in operands:
         stretched = along not in axes[name] or _length(name, along, probe, axes) != length
@@ -249,6 +258,8 @@ def _merge(
             mixed = True
         elif isinstance(position, Scattered):
             scattered.append(position)
+        elif isinstance(position, Rolled):
+            rolled.append(position)
         elif isinstance(position, Unplaced):
             return position
         else:
@@ -256,9 +267,12 @@ def _merge(
     if scattered:
         cells = {each.cells for each in scattered}
         together = unite([each.extent for each in scattered])
-        if branches or len(cells) > 1 or together is None:
+        if branches or rolled or len(cells) > 1 or together is None:
             return Unplaced.DISORDERED
         return Scattered(together.unbounded if mixed else together, cells.pop())
+    if rolled:
+        together = unite([each.extent for each in rolled], length)
+        return merge_rolled(rolled, bool(branches), together and (together.unbounded if mixed else together))
     if not branches:
         return Unplaced.UNIFORM
     together = unite(branches, length)
