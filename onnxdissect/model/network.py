@@ -15,6 +15,7 @@ from onnxdissect.model.graph import name_of
 from onnxdissect.model.layers.listing import Listing, list_layers
 from onnxdissect.model.layers.records import ImageInput, Layer
 from onnxdissect.model.layers.selection import select_layers
+from onnxdissect.model.layout.contradictions import refuse_contradictions
 from onnxdissect.model.layout.layout_overrides import read_layouts
 from onnxdissect.model.preprocessing.image_input import find_image_input, known_size
 from onnxdissect.model.reading.batch_axis import AddBatchAxis, find_picture
@@ -175,7 +176,8 @@ def load_network(
         If `image_size` is not positive, a value does not fit the input it is bound to, a layout cannot be
         understood, or there is no such library.
     LayerNotFoundError, LayerLayoutError
-        If a layout is stated for no value of the network, or for one of another rank.
+        If a layout is stated for no value of the network, or for one of another rank, or one that the graph
+        contradicts.
     """
     if image_size is not None and min(image_size) < 1:
         raise ParameterError(f"an image size is positive, got {image_size[0]} x {image_size[1]}")
@@ -208,7 +210,10 @@ def load_network(
         listing = list_layers(model.graph, image, found)
     of_values = {name: layout for name, layout in stated.items() if name != image.name}
     if of_values:
-        listing = list_layers(model.graph, image, found, read_layouts(of_values, model.graph, listing))
+        given = read_layouts(of_values, model.graph, listing)
+        followed = list_layers(model.graph, image, found, given)
+        refuse_contradictions(model.graph, given, listing, followed)
+        listing = followed
     return Network(
         path=file.path,
         sha256=file.sha256,

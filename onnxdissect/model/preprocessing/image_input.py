@@ -120,7 +120,15 @@ def _layout(image: ir.Value, dims: list[int | None], stated: str | None) -> tupl
     traced = _trace(image)
     axis, channels = traced if traced is not None else (None, None)
     if stated is not None:
-        axis = 1 if stated == "NCHW" else 3
+        if axis in (1, 3) and axis != stated.index("C"):
+            settled = "NCHW" if axis == 1 else "NHWC"
+            raise ParameterError(
+                f"the layout {stated} is stated for the image input {_describe(image)}, whose channels the "
+                f"network's first convolution reads along axis {axis}: it takes {settled}",
+                candidates=(settled,),
+                hint=f"leave --layout {image.name}={stated} out",
+            )
+        axis = stated.index("C")
         channels = channels or 3
     if axis is None:
         plausible = [a for a in (1, 3) if dims[a] in (1, 3)] or [a for a in (1, 3) if dims[a] == 4]

@@ -284,9 +284,9 @@ def test_layouts_that_cannot_be(
 def test_a_layout_is_stated_by_value_node_or_alias_alike(tmp_path: Path, name: str) -> None:
     b = Builder(("N", 3, SIZE, SIZE))
     x = b.node("Relu", b.conv("image", 4, name="c"), name="first")
-    network = load(b.model(b.conv(x, 4)), tmp_path, layouts={name: "NHWC"})
+    network = load(b.model(b.conv(x, 4)), tmp_path, layouts={name: "NCHW"})
     layer = named(network, "first")
-    assert (layer.alias, layer.layout) == ("relu1", "NHWC")
+    assert (layer.alias, layer.layout, layer.reason) == ("relu1", "NCHW", "as asked for")
 
 
 def test_one_value_takes_one_stated_layout(tmp_path: Path) -> None:
