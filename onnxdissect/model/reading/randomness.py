@@ -1,4 +1,4 @@
-"""Operators that draw numbers: a network that holds one gives something else each time it is run."""
+"""Operators by which a network disagrees with itself: that draw numbers, or normalise by the whole batch."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable
 
 import onnx_ir as ir
 
-from onnxdissect.model.graph import constant, name_of, opset_of
+from onnxdissect.model.graph import attribute, constant, name_of, opset_of
 
-__all__ = ["describe_draws", "random_nodes"]
+__all__ = ["batch_statistics", "describe_draws", "describe_statistics", "random_nodes"]
 
 _DRAWING = frozenset(
     {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
@@ -33,16 +33,43 @@ def random_nodes(graph: ir.Graph, upstream_of: Collection[str] | None = None) ->
     list of onnx_ir.Node
         In the graph's order.
     """
-    nodes = list(graph)
-    if upstream_of is not None:
-        needed = set(upstream_of)
-        kept = []
-        for node in reversed(nodes):
-            if any(value.name in needed for value in node.outputs):
-                kept.append(node)
-                needed.update(name_of(value) for value in _read(node))
-        nodes = kept[::-1]
-    return [inner for node in nodes for inner in (node, *_within(node)) if _draws(inner)]
+    return [node for node in _nodes(graph, upstream_of) if _draws(node)]
+
+
+def batch_statistics(graph: ir.Graph, upstream_of: Collection[str] | None = None) -> list[ir.Node]:
+    """Find the normalisations in training mode, whose results depend on the other images of the batch.
+
+    Parameters
+    ----------
+    graph : onnx_ir.Graph
+        The graph.
+    upstream_of : collection of str, optional
+        Values; only nodes that one of them depends on. By default all nodes of the graph.
+
+    Returns
+    -------
+    list of onnx_ir.Node
+        In the graph's order. Without those between reshapes that lay the images among the units, which are
+        exporters' spelling of a normalisation of each image by itself.
+    """
+    return [node for node in _nodes(graph, upstream_of) if _trains(node) and not _each_by_itself(node)]
+
+
+def describe_statistics(nodes: Iterable[ir.Node]) -> tuple[str, str]:
+    """Say what normalises by the batch, and what would help.
+
+    Parameters
+    ----------
+    nodes : iterable of onnx_ir.Node
+        As `batch_statistics` gives them, at least one.
+
+    Returns
+    -------
+    said, hint : str
+    """
+    nodes = list(nodes)
+    said = f"{_named(nodes)} {'is' if len(nodes) == 1 else 'are'} in training mode"
+    return said, "export the network with model.eval()"
 
 
 def describe_draws(nodes: Iterable[ir.Node]) -> tuple[str, str]:
@@ -95,9 +122,42 @@ def _draws(node: ir.Node) -> bool:
     return stored is None or bool(stored.any())
 
 
+def _trains(node: ir.Node) -> bool:
+    if node.op_type != "BatchNormalization" or node.domain not in ("", "ai.onnx"):
+        return False
+    version = opset_of(node)
+    if version is not None and version < 14:
+        # before there was an attribute for it, asking for the statistics was asking for training
+        return sum(bool(value.name) for value in node.outputs) > 1
+    return bool(attribute(node, "training_mode", 0))
+
+
+def _each_by_itself(node: ir.Node) -> bool:
+    operand = node.inputs[0]
+    producer = None if operand is None else operand.producer()
+    users = [user for user, _ in node.outputs[0].uses()]
+    if producer is None or producer.op_type != "Reshape" or not users:
+        return False
+    target = constant(producer.inputs[1])
+    return target is not None and int(target.flat[0]) == 1 and all(one.op_type == "Reshape" for one in users)
+
+
 def _is_zero(ratio: ir.Value | None) -> bool:
     stored = constant(ratio) if ratio is not None else None
     return stored is not None and not stored.any()
+
+
+def _nodes(graph: ir.Graph, upstream_of: Collection[str] | None) -> list[ir.Node]:
+    nodes = list(graph)
+    if upstream_of is not None:
+        needed = set(upstream_of)
+        kept = []
+        for node in reversed(nodes):
+            if any(value.name in needed for value in node.outputs):
+                kept.append(node)
+                needed.update(name_of(value) for value in _read(node))
+        nodes = kept[::-1]
+    return [inner for node in nodes for inner in (node, *_within(node))]
 
 
 def _within(node: ir.Node) -> list[ir.Node]:

@@ -28,6 +28,7 @@ from onnxdissect.model.runtime.verification import (
     Deviation,
     batch_tolerance,
     reference_activations,
+    refuse_batch_statistics,
     tolerance,
     worst_deviation,
 )
@@ -132,7 +133,7 @@ def open_session(
     ProviderError
         If the provider asked for is not to be had, or computes other values than the CPU.
     ModelRuntimeError
-        If onnxruntime refuses the graph, or fails.
+        If onnxruntime refuses the graph, or fails, or a normalisation before a layer is in training mode.
     """
     if provider not in PROVIDERS:
         raise ParameterError(f"unknown provider {provider!r}", candidates=PROVIDERS)
@@ -143,6 +144,7 @@ def open_session(
         name = file_value(layer)
         if name not in values:
             raise LayerNotFoundError(f"{network.path} has no value {name!r}")
+    refuse_batch_statistics(network, layers)
     opener = _Opener(network, tuple(layers), threads, spin, verify)
     if provider == "cpu":
         return opener.open("cpu", "asked for")

@@ -19,13 +19,25 @@ from onnxdissect.model.layout.to_nchw import run_layers
 from onnxdissect.model.network import Network
 from onnxdissect.model.reading.batch_axis import PICTURE
 from onnxdissect.model.reading.bfloat16 import WIDENED
-from onnxdissect.model.reading.randomness import describe_draws, random_nodes
+from onnxdissect.model.reading.randomness import (
+    batch_statistics,
+    describe_draws,
+    describe_statistics,
+    random_nodes,
+)
 from onnxdissect.model.runtime.difference import ROUNDING, relative_error, same_output
 from onnxdissect.model.runtime.inference import open_runtime
 from onnxdissect.model.surgery.free_size import FREED_SIZE
 from onnxdissect.model.surgery.layer_outputs import expose_layers
 
-__all__ = ["Deviation", "batch_tolerance", "reference_activations", "tolerance", "worst_deviation"]
+__all__ = [
+    "Deviation",
+    "batch_tolerance",
+    "reference_activations",
+    "refuse_batch_statistics",
+    "tolerance",
+    "worst_deviation",
+]
 
 _FLOAT16 = 3e-2
 _QUANTISED = 0.2
@@ -113,6 +125,31 @@ def reference_activations(
         ):
             raise ModelRuntimeError(f"exposing layers changes the output {outputs[at]!r}")
     return activations
+
+
+def refuse_batch_statistics(network: Network, layers: Sequence[Layer]) -> None:
+    """Refuse layers that are others in every batch.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+    layers : sequence of Layer
+        Some of its layers.
+
+    Raises
+    ------
+    ModelRuntimeError
+        If a normalisation before one of them is in training mode. onnxruntime's optimisations take it for
+        one that is not, so that it would not even be the same in all sessions.
+    """
+    training = batch_statistics(network.model.graph, [file_value(layer) for layer in layers])
+    if training:
+        said, hint = describe_statistics(training)
+        raise ModelRuntimeError(
+            f"what {network.path.name} computes of an image depends on the other images in its batch: {said}",
+            hint=hint,
+        )
 
 
 def _random(network: Network, drawing: Sequence[ir.Node]) -> ModelRuntimeError:
