@@ -196,7 +196,7 @@ def choose_preprocessing(
     # the command line names the presets without loading onnx
     from onnxdissect.model.preprocessing.embedded import pixels_inside
 
-    inside = pixels_inside(network.model.graph, network.input.name)
+    inside = pixels_inside(network.model.graph, network.input)
     if inside is not None and network.input.dtype.startswith("float"):
         return _fit(replace(PRESETS[inside], source="read off the graph"), network.input, channels)
     assumed = PRESETS["imagenet" if network.input.dtype.startswith("float") else "raw"]

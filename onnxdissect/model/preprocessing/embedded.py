@@ -9,7 +9,9 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from onnxdissect.model.graph import attribute, constant
+from onnxdissect.model.layers.records import ImageInput
 from onnxdissect.model.operators import COPIES
+from onnxdissect.model.preprocessing.channelwise import Affine, Channels, axis_behind, rejoin
 
 __all__ = ["pixels_inside"]
 
@@ -17,40 +19,52 @@ _PASSED = COPIES | {"Resize", "SequenceAt", "Squeeze", "Unsqueeze"}
 _DEPTH = 32
 """Operators looked at before giving up; exporters put a handful there."""
 
-Affine = tuple[NDArray[np.float64], NDArray[np.float64]]
-"""Factor and summand per channel, or one for all."""
 
-
-def pixels_inside(graph: ir.Graph, image: str) -> str | None:
+def pixels_inside(graph: ir.Graph, image: ImageInput) -> str | None:
     """Tell which pixels a graph takes that normalises them itself.
 
     Parameters
     ----------
     graph : onnx_ir.Graph
         The graph.
-    image : str
-        Name of its image input.
+    image : ImageInput
+        Its image input.
 
     Returns
     -------
     str or None
         The preset "raw" for 0..255, or "unit" for 0..1; None where the first operators do not tell.
     """
-    value: ir.Value | None = next((v for v in graph.inputs if v.name == image), None)
+    value: ir.Value | None = next((v for v in graph.inputs if v.name == image.name), None)
     affine: Affine = (np.ones(1), np.zeros(1))
+    axis: int | None = image.layout.index("C")
     touched = False
     for _ in range(_DEPTH):
         users = [] if value is None else [node for node, _ in value.uses() if node.op_type != "Shape"]
-        if value is None or len(users) != 1 or not users[0].outputs:
+        if value is None or not users:
             break
-        node = users[0]
-        if node.op_type not in _PASSED and not _takes_one_picture(node):
-            step = _STEPS.get(node.op_type)
-            after = None if step is None else step(node, value, affine)
-            if after is None:
-                break
-            affine, touched = after, True
-        value = node.outputs[0]
+        apart = len(users) > 1 or (users[0].op_type == "Split" and len(users[0].outputs) > 1)
+        node = None if apart or not users[0].outputs else users[0]
+        if node is not None and (node.op_type in _PASSED or _takes_one_picture(node)):
+            value, axis = node.outputs[0], axis_behind(node, axis)
+            continue
+        step = None if node is None else _STEPS.get(node.op_type)
+        after = None if step is None or node is None else step(node, value, affine)
+        if after is not None and node is not None:
+            value, affine, touched = node.outputs[0], after, True
+            continue
+        if image.channels == 1:
+            break
+        factor, summand = (np.broadcast_to(numbers, image.channels) for numbers in affine)
+        together = rejoin(value, Channels(factor, summand, axis))
+        if together is None:
+            break
+        value, axis = together[0], together[1].axis
+        # another order alone is no normalisation
+        touched |= sorted(together[1].factor) != sorted(factor) or sorted(together[1].summand) != sorted(
+            summand
+        )
+        affine = together[1].factor, together[1].summand
     return _preset(affine) if touched else None
 
 
