@@ -16,7 +16,7 @@ import onnx_ir as ir
 from onnxdissect.model.graph import attribute, name_of, stored_shape
 from onnxdissect.model.reading.shape_probe import Probe
 
-__all__ = ["Tokens", "cut_tokens", "join_tokens"]
+__all__ = ["Tokens", "cut_tokens", "join_tokens", "slice_numbers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,23 @@ def cut_tokens(node: ir.Node, index: int, axis: int, tokens: Tokens, probe: Prob
     return tokens if _padded_by_nothing(node, axis, tokens, probe) else None
 
 
-def _slice(node: ir.Node, rank: int, axis: int, tokens: Tokens, probe: Probe) -> Tokens | None:
+def slice_numbers(node: ir.Node, rank: int, probe: Probe) -> dict[int, tuple[int, int, int]] | None:
+    """Read off which part of which axes a Slice takes.
+
+    Parameters
+    ----------
+    node : onnx_ir.Node
+        A Slice.
+    rank : int
+        Axes of its operand.
+    probe : Probe
+        Numbers of computed inputs.
+
+    Returns
+    -------
+    dict of int to (int, int, int) or None
+        By axis: start, end and step, as the node has them. None where they are not known.
+    """
     if "starts" in node.attributes:
         starts, ends = attribute(node, "starts", ()), attribute(node, "ends", ())
         listed, steps = attribute(node, "axes", None), (1,) * len(starts)
@@ -169,13 +185,22 @@ def _slice(node: ir.Node, rank: int, axis: int, tokens: Tokens, probe: Probe) ->
         listed = None if numbers[2] is None else numbers[2].tolist()
         steps = (1,) * len(starts) if numbers[3] is None else numbers[3].tolist()
     order = list(range(len(starts))) if listed is None else [int(a) % rank for a in listed]
-    if axis not in order:
-        return tokens
-    place = order.index(axis)
-    if int(steps[place]) != 1:
+    return {
+        axis: (int(start), int(end), int(step))
+        for axis, start, end, step in zip(order, starts, ends, steps, strict=True)
+    }
+
+
+def _slice(node: ir.Node, rank: int, axis: int, tokens: Tokens, probe: Probe) -> Tokens | None:
+    spans = slice_numbers(node, rank, probe)
+    if spans is None:
         return None
-    first, last = (_bounded(int(ends_or_starts[place]), tokens.length) for ends_or_starts in (starts, ends))
-    return tokens.within(first, last)
+    if axis not in spans:
+        return tokens
+    start, end, step = spans[axis]
+    if step != 1:
+        return None
+    return tokens.within(_bounded(start, tokens.length), _bounded(end, tokens.length))
 
 
 def _bounded(index: int, length: int) -> int:

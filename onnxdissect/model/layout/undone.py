@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from onnxdissect.model.graph import attribute, name_of
+from onnxdissect.model.layout.pieces import Pieces
 from onnxdissect.model.operators import FIRST_INPUT, POINTWISE, RESHAPES
 from onnxdissect.model.reading.shape_probe import Probe
 
@@ -55,6 +56,7 @@ class Rearrangements:
 
     def __init__(self) -> None:
         self._before: dict[str, tuple[Rearranged, ...]] = {}
+        self._pieces = Pieces(_MOVING)
 
     def follow(self, node: ir.Node, probe: Probe) -> tuple[str, ...]:
         """Note what a node does; to be called in topological order.
@@ -76,8 +78,14 @@ class Rearrangements:
         if shape is None:
             return ()
         first = name_of(node.inputs[0]) if node.inputs and node.inputs[0] is not None else ""
+        whole = self._pieces.follow(node, probe)
+        if whole is not None:
+            self._before[out] = self._before.get(whole, ())
+            return ()
         if node.op_type in RESHAPES or node.op_type == "Transpose":
-            return self._rearrange(node, first, out, shape, probe)
+            restored = self._rearrange(node, first, out, shape, probe)
+            self._pieces.restore(out, restored)
+            return restored
         if node.op_type in POINTWISE:
             self._before[out] = self._together(node, shape, probe)
         elif node.op_type in FIRST_INPUT - _MOVING and probe.shapes.get(first) == shape:
