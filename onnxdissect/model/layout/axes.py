@@ -25,7 +25,7 @@ from onnxdissect.model.layout.products.matrices import (
     table_rows,
 )
 from onnxdissect.model.layout.regroup import regroup
-from onnxdissect.model.layout.tokens import Tokens, cut_tokens, join_tokens
+from onnxdissect.model.layout.tokens import Tokens, convolve_tokens, cut_tokens, join_tokens, token_taps
 from onnxdissect.model.layout.undone import Rearrangements
 from onnxdissect.model.operators import (
     CONCATENATIONS,
@@ -178,6 +178,8 @@ def _node_tokens(node: ir.Node, index: int, letters: str, known: AxisLabels, pro
     if first not in known.axes:
         return known.tokens.get(table_rows(node))
     tokens = known.tokens.get(first)
+    if tokens is not None and op in CONVOLUTIONS and letters == "NCT":
+        return convolve_tokens(node, probe.shapes[name_of(node.outputs[0])][2], tokens)
     if tokens is None or op not in _CUTS:
         return tokens
     return cut_tokens(node, index, known.axes[first].index("T"), tokens, probe)
@@ -255,6 +257,10 @@ def _spatial(node: ir.Node, source: str, shape: tuple[int, ...]) -> str | None:
         return "TC??"
     if source in ("NCWH", "N?WH", "NcWH"):
         return "NCWH"
+    if len(source) == 3 and node.op_type in CONVOLUTIONS and token_taps(node) is not None:
+        # along a row of tokens, or over tokens for units
+        over = source in ("NTC", "N?C") and kernel_shape(node) == (1,)
+        return source if source == "NCT" else "N?C" if over else None
     if len(source) != 4 or source[0] != "N" or source[1] not in "C?":
         return None
     if node.op_type in CONVOLUTIONS and kernel_shape(node) == (1, 1) and not _strided(node):

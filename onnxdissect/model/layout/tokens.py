@@ -14,9 +14,11 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxdissect.model.graph import attribute, name_of, stored_shape
+from onnxdissect.model.operators import TRANSPOSED
 from onnxdissect.model.reading.shape_probe import Probe
+from onnxdissect.model.receptive_field.window_shape import kernel_shape
 
-__all__ = ["Tokens", "cut_tokens", "join_tokens", "slice_numbers"]
+__all__ = ["Tokens", "convolve_tokens", "cut_tokens", "join_tokens", "slice_numbers", "token_taps"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,7 @@ def cut_tokens(node: ir.Node, index: int, axis: int, tokens: Tokens, probe: Prob
         first = int(listed[0])
         first += tokens.length if first < 0 else 0
         return tokens.within(first, first + len(listed))
-    return tokens if _padded_by_nothing(node, axis, tokens, probe) else None
+    return _pad(node, axis, tokens, probe)
 
 
 def slice_numbers(node: ir.Node, rank: int, probe: Probe) -> dict[int, tuple[int, int, int]] | None:
@@ -207,13 +209,80 @@ def _bounded(index: int, length: int) -> int:
     return min(max(index + length if index < 0 else index, 0), length)
 
 
-def _padded_by_nothing(node: ir.Node, axis: int, tokens: Tokens, probe: Probe) -> bool:
+def _pad(node: ir.Node, axis: int, tokens: Tokens, probe: Probe) -> Tokens | None:
+    """Count the tokens that a Pad puts before and behind, or cuts off where its numbers are negative."""
     shape = probe.shapes.get(name_of(node.outputs[0]))
-    if shape is None or axis >= len(shape) or shape[axis] != tokens.length:
-        return False
+    if shape is None or axis >= len(shape):
+        return None
     pads = attribute(node, "pads", None)
     if pads is None:
         numbers = probe.number(node, 1)
-        pads = () if numbers is None else tuple(numbers.tolist())
+        pads = None if numbers is None else numbers.ravel().tolist()
+    listed = probe.number(node, 3)
+    order = list(range(len(shape))) if listed is None else [int(a) % len(shape) for a in listed.tolist()]
+    if pads is None or len(pads) != 2 * len(order):
+        return tokens if shape[axis] == tokens.length else None
+    if axis not in order:
+        return tokens
+    before, after = (int(pads[order.index(axis) + side]) for side in (0, len(order)))
     # one more before and one less behind keep the length, and shift what lies there
-    return len(pads) != 2 * len(shape) or not (int(pads[axis]) or int(pads[axis + len(shape)]))
+    kept = tokens.within(max(-before, 0), tokens.length - max(-after, 0))
+    if kept is None:
+        return None
+    return Tokens(kept.before + max(before, 0), kept.grid, kept.after + max(after, 0))
+
+
+def convolve_tokens(node: ir.Node, length: int, tokens: Tokens) -> Tokens | None:
+    """Follow a convolution along a row of tokens, one step at a time.
+
+    Parameters
+    ----------
+    node : onnx_ir.Node
+        A convolution of (N, C, T).
+    length : int
+        Tokens of the result.
+    tokens : Tokens
+        What lies along its operand.
+
+    Returns
+    -------
+    Tokens or None
+        None where fewer are left than the grid has.
+    """
+    taps = token_taps(node)
+    spare = length - tokens.cells
+    if taps is None or spare < 0:
+        return None
+    begin, reach = taps
+    # padded by all that a window lacks, results are those that end at a token, as in `conv(x)[..., :length]`
+    first = tokens.before if begin == reach > 0 else tokens.before + begin - reach // 2
+    first = min(max(first, 0), spare)
+    return Tokens(first, tokens.grid, spare - first)
+
+
+def token_taps(node: ir.Node) -> tuple[int, int] | None:
+    """Tell how a convolution walks along a row of tokens.
+
+    Parameters
+    ----------
+    node : onnx_ir.Node
+        A convolution.
+
+    Returns
+    -------
+    begin, reach : int
+        Tokens that its first window begins before the first token, and the distance of its outer taps. None
+        where it has other than one spatial axis, skips tokens, or is transposed.
+    """
+    kernel = kernel_shape(node)
+    if kernel is None or len(kernel) != 1 or node.op_type in TRANSPOSED:
+        return None
+    if any(int(n) != 1 for n in attribute(node, "strides", ())):
+        return None
+    dilation = int((attribute(node, "dilations", None) or (1,))[0])
+    reach = (kernel[0] - 1) * dilation
+    auto = attribute(node, "auto_pad", "NOTSET")
+    if auto in ("SAME_UPPER", "SAME_LOWER"):
+        return (reach // 2 if auto == "SAME_UPPER" else reach - reach // 2), reach
+    pads = attribute(node, "pads", None) or (0, 0)
+    return (0 if auto == "VALID" else int(pads[0])), reach

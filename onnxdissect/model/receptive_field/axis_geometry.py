@@ -209,6 +209,8 @@ class Step:
         Their shapes.
     probe : Probe
         Numbers of computed inputs.
+    beside : (int, int)
+        Tokens before the grid in the operand and in the result, where they are rows of tokens.
     """
 
     node: ir.Node
@@ -218,6 +220,7 @@ class Step:
     source_shape: tuple[int, ...]
     out_shape: tuple[int, ...]
     probe: Probe
+    beside: tuple[int, int] = (0, 0)
 
     @property
     def keeps_tokens(self) -> bool:

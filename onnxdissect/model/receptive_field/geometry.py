@@ -26,9 +26,11 @@ from onnxdissect.model.layers.records import ImageInput, ReceptiveField
 from onnxdissect.model.layout import order
 from onnxdissect.model.layout.axes import reduced_axes
 from onnxdissect.model.layout.products.matrices import einsum_operands, table_rows
+from onnxdissect.model.layout.tokens import Tokens
 from onnxdissect.model.operators import (
     ATTENTIONS,
     CONCATENATIONS,
+    CONVOLUTIONS,
     FIRST_INPUT,
     GLOBAL_POOLS,
     MATRIX_PRODUCTS,
@@ -67,6 +69,7 @@ def follow_positions(
     probe: Probe,
     axes: dict[str, str],
     restored: Mapping[str, tuple[str, ...]] | None = None,
+    tokens: Mapping[str, Tokens] | None = None,
 ) -> dict[str, Pair]:
     """Place the cells of every value that has spatial axes.
 
@@ -82,6 +85,8 @@ def follow_positions(
         Their axes.
     restored : mapping of str to tuple of str, optional
         Values whose cells are those of earlier ones; see `onnxdissect.model.layout.axes.AxisLabels`.
+    tokens : mapping of str to Tokens, optional
+        What lies along the token axes.
 
     Returns
     -------
@@ -100,7 +105,7 @@ def follow_positions(
                 places = [_merge(letter, name, "", again[name], positions, probe, axes) for letter in "HW"]
                 positions[name] = places[0], places[1]
             elif name in axes:
-                positions[name] = _place(node, index, positions, probe, axes)
+                positions[name] = _place(node, index, positions, probe, axes, tokens or {})
     return positions
 
 
@@ -129,7 +134,14 @@ def receptive_field(pair: Pair) -> ReceptiveField | None:
     )
 
 
-def _place(node: ir.Node, index: int, positions: dict[str, Pair], probe: Probe, axes: dict[str, str]) -> Pair:
+def _place(
+    node: ir.Node,
+    index: int,
+    positions: dict[str, Pair],
+    probe: Probe,
+    axes: dict[str, str],
+    tokens: Mapping[str, Tokens],
+) -> Pair:
     op = node.op_type
     out = name_of(node.outputs[index])
     operands = [name_of(value) for value in node.inputs if value is not None and value.name in positions]
@@ -152,7 +164,9 @@ def _place(node: ir.Node, index: int, positions: dict[str, Pair], probe: Probe, 
     if source not in positions or source not in axes:
         return positions.get(table_rows(node), _UNKNOWN)
     pair = positions[source]
-    step = Step(node, index, axes[source], axes[out], probe.shapes[source], probe.shapes[out], probe)
+    beside = [tokens[name].before if name in tokens else 0 for name in (source, out)]
+    shapes = probe.shapes[source], probe.shapes[out]
+    step = Step(node, index, axes[source], axes[out], *shapes, probe, (beside[0], beside[1]))
     moved = [_follow(op, step, axis, position) for axis, position in enumerate(pair)]
     if op in ATTENTIONS:
         return order.unbounded(moved[0]), order.unbounded(moved[1])
@@ -286,6 +300,8 @@ def _move(op: str, step: Step, axis: int, at: AxisGeometry) -> Position:
     if lengths is None:
         if op in RESHAPES and "T" in step.source_axes and "HW"[axis] in step.out_axes:
             return resampling.cut_from_tokens(step, axis, at)
+        if op in CONVOLUTIONS and step.source_axes == "NCT":
+            return windows.along_tokens(step, axis, at)
         return at if step.keeps_tokens else Unplaced.UNIFORM
     mover = _MOVERS.get(op)
     if mover is not None:

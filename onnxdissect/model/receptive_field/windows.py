@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from onnxdissect.model.graph import attribute
+from onnxdissect.model.layout.tokens import token_taps
 from onnxdissect.model.receptive_field.axis_geometry import AxisGeometry, Lengths, Position, Step, Unplaced
 from onnxdissect.model.receptive_field.window_shape import begin_pads, kernel_shape
 
-__all__ = ["slide", "spread", "whole"]
+__all__ = ["along_tokens", "slide", "spread", "whole"]
 
 
 def slide(step: Step, axis: int, at: AxisGeometry, lengths: Lengths) -> Position:
@@ -35,6 +36,33 @@ def slide(step: Step, axis: int, at: AxisGeometry, lengths: Lengths) -> Position
     taps = (kernel[own] - 1) * dilation + 1
     begin = begin_pads(step.node, own, kernel[own], dilation, stride, lengths)
     return at.windowed(taps, stride, begin)
+
+
+def along_tokens(step: Step, axis: int, at: AxisGeometry) -> Position:
+    """Place the results of a convolution along a row of tokens, which goes on with the next row of the map.
+
+    Parameters
+    ----------
+    step : Step
+        The operator.
+    axis : int
+        0 vertical, 1 horizontal.
+    at : AxisGeometry
+        Its operand.
+
+    Returns
+    -------
+    Position
+        What a cell sees is of no known size, for it differs at the ends of rows.
+    """
+    taps = token_taps(step.node)
+    if taps is None:
+        return Unplaced.UNKNOWN
+    begin, reach = taps
+    if reach == 0 or axis == 0:
+        return at if reach == 0 else at.unbounded
+    before, after = step.beside
+    return at.resampled(after - before - begin + reach / 2, 1).unbounded
 
 
 def spread(step: Step, axis: int, at: AxisGeometry, lengths: Lengths) -> Position:
