@@ -15,7 +15,8 @@ import onnx_ir as ir
 
 from onnxdissect.model.graph import name_of, stored_size
 from onnxdissect.model.layout.quantised import is_rectified
-from onnxdissect.model.operators import CARRIERS, COPIES, GATES, LINEAR, NONLINEAR, QUANTISERS, REDUCTIONS
+from onnxdissect.model.operators import CARRIERS, COPIES, GATES, LINEAR, NONLINEAR, QUANTISERS
+from onnxdissect.model.stages.power_mean import averaged_powers
 
 __all__ = ["Activated", "activated_values"]
 
@@ -39,10 +40,13 @@ class Activated:
         Their names, in topological order.
     roots : dict of str to str
         For each value computed cell by cell, what it is computed from.
+    averaged : set of str
+        Values that are bent only to be averaged, see `onnxdissect.model.stages.power_mean`.
     """
 
     values: dict[str, None]
     roots: dict[str, str]
+    averaged: set[str]
 
 
 def activated_values(graph: ir.Graph, spatial: Iterable[str]) -> Activated:
@@ -66,9 +70,10 @@ def activated_values(graph: ir.Graph, spatial: Iterable[str]) -> Activated:
     handed_on: set[str] = set()
     found: list[str] = []
     outputs = {name_of(value) for value in graph.outputs}
+    averaged = averaged_powers(graph, known)
     for node in graph:
         for value in node.outputs:
-            if value.name in known:
+            if value.name in known and value.name not in averaged:
                 regions[value.name] = _region(node, value.name, regions, known)
     for node in graph:
         operands = [name_of(v) for v in node.inputs if v is not None and v.name in known]
@@ -78,7 +83,7 @@ def activated_values(graph: ir.Graph, spatial: Iterable[str]) -> Activated:
                 continue
             if regions[name].nonlinear:
                 handed_on.add(name)
-                if _leaves(value, regions, outputs) and not _is_gate(node, value) and not _is_term(value):
+                if _leaves(value, regions, outputs) and not _is_gate(node, value):
                     found.append(name)
             elif (node.op_type in CARRIERS | _SAME or node.op_type == "Concat") and handed_on.issuperset(
                 operands
@@ -86,7 +91,8 @@ def activated_values(graph: ir.Graph, spatial: Iterable[str]) -> Activated:
                 handed_on.add(name)
                 if node.op_type == "Concat" and len(operands) > 1:
                     found.append(name)
-    return Activated(dict.fromkeys(found), {name: region.root for name, region in regions.items()})
+    roots = {name: region.root for name, region in regions.items()}
+    return Activated(dict.fromkeys(found), roots, averaged)
 
 
 def _region(node: ir.Node, name: str, regions: dict[str, _Region], known: set[str]) -> _Region:
@@ -113,25 +119,19 @@ def _region(node: ir.Node, name: str, regions: dict[str, _Region], known: set[st
 
 
 def _leaves(value: ir.Value, regions: dict[str, _Region], outputs: set[str]) -> bool:
+    """Whether something other than the rest of the nonlinearity reads a value, or a copy of it."""
     root = regions[name_of(value)].root
-    inside = [
-        out.name in regions and regions[name_of(out)].root == root
-        for node, _ in value.uses()
-        for out in node.outputs[:1]
-    ]
-    return name_of(value) in outputs or not inside or not all(inside)
+    if name_of(value) in outputs:
+        return True
+    inside: list[bool] = []
+    for node, _ in value.uses():
+        for out in node.outputs[:1]:
+            kept = out.name in regions and regions[name_of(out)].root == root
+            # a copy may be no layer, such as tokens that are turned before they are averaged
+            inside.append(kept and not (node.op_type in _SAME and _leaves(out, regions, outputs)))
+    return not inside or not all(inside)
 
 
 def _is_gate(node: ir.Node, value: ir.Value) -> bool:
     users = [user for user, _ in value.uses()]
     return node.op_type in GATES and bool(users) and all(user.op_type == "Mul" for user in users)
-
-
-def _is_term(value: ir.Value) -> bool:
-    """Whether a value is only averaged: the square in a variance that is spelled out."""
-    users = [user for user, _ in value.uses()]
-    node = value.producer()
-    squared = node is not None and (
-        node.op_type == "Pow" or (node.op_type == "Mul" and node.inputs[0] is node.inputs[1])
-    )
-    return squared and bool(users) and all(user.op_type in REDUCTIONS for user in users)

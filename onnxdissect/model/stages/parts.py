@@ -81,7 +81,11 @@ def find_parts(
     flow = follow_flow(graph, image, lambda name: _grid(name, axes, layers, probe))
     stands = {number: _stand_in(flow, number, layers, representative) for number in range(len(flow.names))}
     listed = {number: name for number, name in stands.items() if name is not None}
-    cells = {n for n, name in listed.items() if layers[name].grid != (1, 1) and layers[name].layout != "NC"}
+    cells = {
+        n
+        for n, name in listed.items()
+        if layers[name].grid != (1, 1) and layers[name].layout != "NC" and name not in activated.averaged
+    }
     maps = Maps(
         cells,
         {n for n in cells if layers[listed[n]].layout in _TOKENS},

@@ -126,7 +126,8 @@ def _without_head(
         number, block = kept[-1]
         first = block.members[0]
         alone = is_convolution(flow, block) and flow.grids[kept[-2][0]] == flow.grids[number]
-        makes = is_pointwise(flow, first) and not follow[number]
+        # tokens that are averaged describe the image; maps of classes are made by a convolution
+        makes = is_pointwise(flow, first) and not follow[number] and number not in maps.tokens
         if not trunk.whole:
             makes = makes and block.activated is None and first in predicted
         prepares = (
@@ -244,13 +245,16 @@ def _depths(flow: Flow, trunk: Trunk, maps: Maps, candidates: Candidates, ends: 
     stream = [n for n, block in ends if block.kind == "sum" and flow.grids[n] == grid]
     if not stream:
         return []
+    # the last block may have no shortcut: then all of it lies on the trunk
+    alone = {n for n in trunk.chain if stream[-1] < n < end}
+    stream += [end] if alone else []
     first = next(n for n, _ in ends if flow.grids[n] == grid)
     if (
         2 * (maps.macs.get(end, 0) - maps.macs.get(first, 0)) < maps.macs.get(end, 0)
         and len({flow.grids[n] for n, _ in ends}) > 1
     ):
         return []
-    inside = flow.ancestors(end) - set(trunk.chain)
+    inside = flow.ancestors(end) - set(trunk.chain) | alone
     wide = sorted(
         n
         for n in inside

@@ -1,0 +1,101 @@
+"""Power means: values that are bent only to be averaged and bent back, as in generalised-mean pooling (GeM).
+
+The mean of x^p, to the power of 1/p, lies between the mean and the maximum of a map. Its powers are a way of
+pooling, not features: what the network hands on is the map before them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+import onnx_ir as ir
+
+from onnxdissect.model.graph import constant, name_of, stored_size
+from onnxdissect.model.operators import COPIES, GLOBAL_POOLS, LINEAR, QUANTISERS, REDUCTIONS, RESHAPES
+
+__all__ = ["averaged_powers"]
+
+_SAME = COPIES | QUANTISERS
+_MEANS = GLOBAL_POOLS | REDUCTIONS | {"AveragePool", "QLinearAveragePool"}
+_POWERS = frozenset({"Exp", "Pow"})
+_ROOTS = frozenset({"Log", "Pow", "Reciprocal", "Sqrt"})
+
+
+def averaged_powers(graph: ir.Graph, spatial: Collection[str]) -> set[str]:
+    """Values of a graph that only serve a power mean.
+
+    Parameters
+    ----------
+    graph : onnx_ir.Graph
+        In topological order.
+    spatial : collection of str
+        Names of the values that depend on the image.
+
+    Returns
+    -------
+    set of str
+        Powers, with copies of them, and the lower bounds above zero that keep the numbers in front of a power
+        positive. The square in a variance that is spelled out is one too.
+    """
+    found: set[str] = set()
+    nodes = [node for node in graph if node.outputs and node.outputs[0].name in spatial]
+    for node in reversed(nodes):
+        value = node.outputs[0]
+        readers = list(_readers(value))
+        if value.is_graph_output() or not readers:
+            continue
+        guards = _is_guard(node) and all(name_of(r.outputs[0]) in found for r in readers)
+        if guards or (_is_power(node) and all(_averages(r, _is_square(node)) for r in readers)):
+            found.add(name_of(value))
+    for node in nodes:
+        source = node.inputs[0] if node.inputs else None
+        if node.op_type in _SAME and source is not None and source.name in found:
+            found.add(name_of(node.outputs[0]))
+    return found
+
+
+def _readers(value: ir.Value) -> Iterator[ir.Node]:
+    """Nodes that read a value, or a copy of it."""
+    for node, _ in value.uses():
+        if node.op_type in _SAME:
+            yield from _readers(node.outputs[0])
+        else:
+            yield node
+
+
+def _is_square(node: ir.Node) -> bool:
+    return node.op_type == "Pow" or (node.op_type == "Mul" and node.inputs[0] is node.inputs[1])
+
+
+def _is_power(node: ir.Node) -> bool:
+    return node.op_type in _POWERS or _is_square(node)
+
+
+def _is_guard(node: ir.Node) -> bool:
+    """Whether a node keeps numbers positive without cutting them at zero, as a rectifier would."""
+    if node.op_type == "Abs":
+        return True
+    if node.op_type not in ("Add", "Clip", "Max"):
+        return False
+    bounds = [constant(value) for value in list(node.inputs)[1 : 2 if node.op_type == "Clip" else None]]
+    bounds += [constant(node.inputs[0])] if node.op_type != "Clip" else []
+    stored = [bound for bound in bounds if bound is not None]
+    return len(stored) == 1 and stored[0].size == 1 and float(stored[0].reshape(())) > 0
+
+
+def _averages(node: ir.Node, squared: bool) -> bool:
+    """Whether a node takes the mean of powers: of squares any, of others one that is bent back behind."""
+    if node.op_type not in _MEANS:
+        return False
+    return (squared and node.op_type in REDUCTIONS) or _is_bent_back(node.outputs[0])
+
+
+def _is_bent_back(value: ir.Value) -> bool:
+    readers = list(_readers(value))
+    if len(readers) != 1:
+        return False
+    node = readers[0]
+    if node.op_type in _ROOTS:
+        return True
+    scaled = node.op_type in LINEAR and any(stored_size(operand) == 1 for operand in node.inputs)
+    return (scaled or node.op_type in RESHAPES) and _is_bent_back(node.outputs[0])
