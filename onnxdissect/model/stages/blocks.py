@@ -14,6 +14,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from onnxdissect.model.graph import attribute
+from onnxdissect.model.operators import CONVOLUTIONS
+from onnxdissect.model.receptive_field.window_shape import weight_shape
 from onnxdissect.model.stages.flow import Flow, Grid
 from onnxdissect.model.stages.trunk import Trunk, has_weights, is_depthwise, is_pointwise
 
@@ -150,15 +152,44 @@ def style_of(flow: Flow, blocks: list[Block], directly: Callable[[int, int], boo
                 activated += 1
             else:
                 linear += 1
-    # shortcuts over a part of the units leave no bare sum; linear bottlenecks tell such networks
-    projected = [
-        after
-        for block, after in itertools.pairwise(blocks)
-        if block.activated is not None
-        and is_depthwise(flow, block.members[0])
+    # shortcuts over a part of the units leave no bare sum, and single blocks need none; linear bottlenecks
+    # tell such networks
+    made = [block for block in blocks if block.kind in ("weights", "concat")]
+    projected = [after for block, after in itertools.pairwise(made) if _projects(flow, block, after)]
+    alone = any(_is_inverted(flow, *three) for three in zip(made, made[1:], made[2:], strict=False))
+    return Style(bool(sums), linear > activated or (not sums and (alone or len(projected) > 1)))
+
+
+def _is_inverted(flow: Flow, wide: Block, filtered: Block, after: Block) -> bool:
+    """Whether three blocks expand, filter each unit and project, with products to come."""
+    expands = is_pointwise(flow, wide.members[0]) and _widening(flow, wide.members[0]) > 1
+    depthwise = is_depthwise(flow, filtered.members[0])
+    return (
+        expands
+        and depthwise
         and _is_bottleneck(flow, after)
-    ]
-    return Style(bool(sums), linear > activated or (not sums and len(projected) > 1))
+        and bool(_next_products(flow, after.members[-1]))
+    )
+
+
+def _projects(flow: Flow, block: Block, after: Block) -> bool:
+    """Whether a linear bottleneck follows a spatial convolution of each unit, or a wider one of all."""
+    first = block.members[0]
+    if not _is_bottleneck(flow, after):
+        return False
+    if is_depthwise(flow, first):
+        return True
+    looks = block.kind == "weights" and block.activated is not None and not is_pointwise(flow, first)
+    return looks and _widening(flow, after.members[0]) < 1
+
+
+def _widening(flow: Flow, number: int) -> float:
+    """Units that a convolution makes, in relation to those that it reads; 1 for anything else."""
+    node = flow.nodes[number]
+    shape = None if node is None or node.op_type not in CONVOLUTIONS else weight_shape(node)
+    if node is None or shape is None:
+        return 1.0
+    return shape[0] / (shape[1] * int(attribute(node, "group", 1)))
 
 
 def find_outputs(flow: Flow, trunk: Trunk, blocks: list[Block], style: Style) -> list[tuple[int, Block]]:
@@ -197,7 +228,7 @@ def find_outputs(flow: Flow, trunk: Trunk, blocks: list[Block], style: Style) ->
                 block.kind == "weights" and not is_depthwise(flow, block.members[0])
             ):
                 found.append((block.members[-1], block))
-        elif not _is_inside(flow, block.activated, behind.get(id(block), [])):
+        elif not _is_inside(flow, block, behind.get(id(block), [])):
             found.append((block.activated, block))
     there = {block.grid for _, block in found}
     rest = [block for block in blocks if block.grid not in there and block.kind != "other"]
@@ -214,16 +245,16 @@ def _is_bottleneck(flow: Flow, block: Block) -> bool:
     return block.activated is None and all(is_pointwise(flow, flow.source(part)) for part in parts)
 
 
-def _is_inside(flow: Flow, number: int, behind: list[Block]) -> bool:
-    """Whether an activation lies inside an inverted bottleneck: it is filtered, and then projected."""
+def _is_inside(flow: Flow, block: Block, behind: list[Block]) -> bool:
+    """Whether a block lies inside an inverted bottleneck: it is filtered, and then projected."""
     if not behind:
         # the rest of the block has a single cell
-        products = _next_products(flow, number)
+        products = _next_products(flow, block.members[-1] if block.activated is None else block.activated)
         return len(products) == 1 and is_depthwise(flow, products[0])
     filtered = is_depthwise(flow, behind[0].members[0])
     if _is_bottleneck(flow, behind[0]) or (filtered and (len(behind) < 2 or _is_bottleneck(flow, behind[1]))):
         return True
-    if _is_dense(flow, behind[0].members[0]):
+    if _is_dense(flow, behind[0].members[0]) and _widening(flow, block.members[0]) <= 1:
         # it expands itself, as in EfficientNetV2
         return False
     return behind[0].activated is not None and any(_is_bottleneck(flow, block) for block in behind[1:])

@@ -13,7 +13,7 @@ from onnxdissect.model.reading.shape_probe import Probe
 from onnxdissect.model.stages.activated import Activated
 from onnxdissect.model.stages.flow import Flow, follow_flow
 from onnxdissect.model.stages.stages import Candidates, find_stages
-from onnxdissect.model.stages.trunk import Maps, Trunk, find_trunk, predictions
+from onnxdissect.model.stages.trunk import Maps, Trunk, find_trunk, has_weights, predictions
 
 __all__ = ["Parts", "find_parts"]
 
@@ -172,6 +172,11 @@ def _mark(flow: Flow, trunk: Trunk, maps: Maps, stages: list[int], candidates: C
         leads[number] = number in marked or any(leads[user] for user in flow.after[number])
         if of[number] != "trunk" and leads[number] and not in_head[number]:
             of[number] = "neck"
+    for number, operands in enumerate(flow.before):
+        # what a feature extractor hands out, normalised
+        handed = of[number] == "head" and not leads[number] and not has_weights(flow, number)
+        if handed and all(of[operand] == "trunk" for operand in operands):
+            of[number] = "trunk"
     return of
 
 

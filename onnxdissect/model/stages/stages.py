@@ -6,9 +6,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from onnxdissect.model.operators import GATES
 from onnxdissect.model.receptive_field.window_shape import kernel_shape
 from onnxdissect.model.stages.blocks import Block, Style, find_outputs, split_blocks, style_of
 from onnxdissect.model.stages.flow import Flow, Grid, is_coarser
+from onnxdissect.model.stages.last_block import bare_features
 from onnxdissect.model.stages.parallel import parallel_ends
 from onnxdissect.model.stages.stem import is_convolution, without_patches
 from onnxdissect.model.stages.trunk import (
@@ -80,7 +82,7 @@ def find_stages(
         if cut is not None:
             trunk = replace(trunk, chain=trunk.chain[: trunk.chain.index(cut)])
             style, blocks, ends = _ends_of_blocks(flow, trunk, maps, candidates, directly)
-    ends = _without_head(flow, trunk, maps, blocks, ends, style)
+    ends = _without_head(flow, trunk, maps, candidates, blocks, ends, style)
     ends = without_patches(flow, blocks, ends, style)
     if not trunk.whole:
         ends = _without_towers(flow, ends, style)
@@ -103,6 +105,9 @@ def _ends_of_blocks(
     style = style_of(flow, blocks, directly)
     ends = [(n, block) for n, block in find_outputs(flow, trunk, blocks, style) if n in maps.cells]
     ends = [(_listed(n, block, candidates), block) for n, block in ends]
+    bare = bare_features(flow, trunk, blocks, style, candidates.units)
+    if bare is not None and all(block is not bare for _, block in ends):
+        ends.append((_listed(bare.members[-1], bare, candidates), bare))
     ends += parallel_ends(flow, trunk, [n for n in candidates.listed if n in maps.cells])
     return style, blocks, sorted(((n, block) for n, block in ends if n >= 0), key=lambda end: end[0])
 
@@ -114,7 +119,13 @@ def _listed(number: int, block: Block, candidates: Candidates) -> int:
 
 
 def _without_head(
-    flow: Flow, trunk: Trunk, maps: Maps, blocks: list[Block], ends: _Ends, style: Style
+    flow: Flow,
+    trunk: Trunk,
+    maps: Maps,
+    candidates: Candidates,
+    blocks: list[Block],
+    ends: _Ends,
+    style: Style,
 ) -> _Ends:
     """Leave out what only prepares or makes the prediction: class maps, and a head's last expansion."""
     kept = list(ends)
@@ -122,14 +133,16 @@ def _without_head(
     depthwise = any(is_depthwise(flow, n) for n in flow.ancestors(trunk.chain[-1]))
     follow = weights_follow(flow)
     predicted = set(predictions(flow, maps))
-    while len(kept) > 1:
+    bare = None if trunk.whole else bare_features(flow, trunk, blocks, style, candidates.units)
+    while len(kept) > 1 and kept[-1][1] is not bare:
         number, block = kept[-1]
         first = block.members[0]
         alone = is_convolution(flow, block) and flow.grids[kept[-2][0]] == flow.grids[number]
         # tokens that are averaged describe the image; maps of classes are made by a convolution
         makes = is_pointwise(flow, first) and not follow[number] and number not in maps.tokens
         if not trunk.whole:
-            makes = makes and block.activated is None and first in predicted
+            activated = block.activated is not None
+            makes = first in predicted and (_is_probability(flow, block) if activated else makes)
         prepares = (
             trunk.whole
             and style.linear
@@ -143,6 +156,12 @@ def _without_head(
             break
         kept.pop()
     return kept
+
+
+def _is_probability(flow: Flow, block: Block) -> bool:
+    """Whether a block ends in a sigmoid or a softmax that weighs nothing."""
+    node = None if block.activated is None else flow.nodes[flow.source(block.activated)]
+    return node is not None and node.op_type in GATES
 
 
 def _filters(flow: Flow, before: int, number: int) -> bool:
@@ -218,10 +237,11 @@ def _without_towers(flow: Flow, ends: _Ends, style: Style) -> _Ends:
 def _without_extras(flow: Flow, trunk: Trunk, maps: Maps, numbers: list[int], chosen: list[int]) -> list[int]:
     """Leave out feature layers of a single spatial convolution each, behind a backbone with heads."""
     kept = list(chosen)
-    chains = [flow.chain(leaf) for leaf in predictions(flow, maps)]
+    leaves = predictions(flow, maps)
     while len(kept) > _EXTRA_STAGES:
         before, last = kept[-2:]
         inside = [n for n in _way(flow, before, last) if _looks_around(flow, n)]
+        chains = [flow.chain(leaf) for leaf in leaves if leaf not in flow.ancestors(last)]
         passing = {n for chain in chains if last not in chain for n in chain}
         tapped = [n for n in numbers if flow.grids[n] == flow.grids[before] and n in passing]
         if len(inside) != 1 or not tapped:
@@ -260,11 +280,13 @@ def _depths(flow: Flow, trunk: Trunk, maps: Maps, candidates: Candidates, ends: 
         for n in inside
         if n in candidates.activated and n in candidates.listed and n in maps.cells and flow.grids[n] == grid
     )
-    layers: list[tuple[int, ...]] = []
+    # a block of several nonlinearities stands once among the depths, with the one of most units
+    widest: dict[int, int] = {}
     for number in wide:
         behind = next((n for n in stream if n > number), None)
-        if behind is not None:
-            layers.append((number, behind))
+        if behind is not None and candidates.units[number] >= candidates.units[widest.get(behind, number)]:
+            widest[behind] = number
+    layers: list[tuple[int, ...]] = [(number, behind) for behind, number in widest.items()]
     layers = layers or [(n,) for n in stream]
     return [n for layer in _spread(layers) for n in layer]
 

@@ -54,11 +54,14 @@ class Trunk:
         Whether all outputs describe the image as a whole.
     up : bool
         Whether the trunk ends because the graph goes up again.
+    extracts : bool
+        Whether outputs are values of the trunk from which it goes on.
     """
 
     chain: list[int]
     whole: bool
     up: bool
+    extracts: bool
 
 
 def has_weights(flow: Flow, number: int) -> bool:
@@ -97,12 +100,22 @@ def multiplies(flow: Flow, number: int) -> bool:
     return node is not None and shape is not None and shape[0] > shape[1] * int(attribute(node, "group", 1))
 
 
-def weights_follow(flow: Flow) -> list[bool]:
-    """For each value whether a product with weights is computed from it."""
+def weights_follow(flow: Flow, among: Collection[int] | None = None) -> list[bool]:
+    """For each value whether a product with weights, among some values or all, is computed from it."""
     follow = [False] * len(flow.names)
     for number in reversed(range(len(flow.names))):
-        follow[number] = any(follow[user] or has_weights(flow, user) for user in flow.after[number])
+        follow[number] = any(
+            follow[user] or (has_weights(flow, user) and (among is None or user in among))
+            for user in flow.after[number]
+        )
     return follow
+
+
+def _made(flow: Flow, number: int) -> int:
+    """Product or sum that a value is a normalised, activated or resized form of."""
+    while number and not has_weights(flow, number) and not flow.is_sum(number):
+        number = flow.dominators[number]
+    return number
 
 
 def find_trunk(flow: Flow, outputs: Collection[int], maps: Maps, describes_image: bool) -> Trunk | None:
@@ -140,7 +153,9 @@ def find_trunk(flow: Flow, outputs: Collection[int], maps: Maps, describes_image
     chain = flow.chain(end)
     if not whole:
         chain = _without_encoder(flow, chain, maps)
-    return Trunk(chain, whole, up)
+    follow = weights_follow(flow)
+    extracts = any(_made(flow, out) in chain and follow[_made(flow, out)] for out in outputs)
+    return Trunk(chain, whole, up, extracts)
 
 
 def _is_matrix(value: ir.Value, node: ir.Node) -> bool:
@@ -204,7 +219,10 @@ def _end_before_heads(flow: Flow, outputs: Collection[int], maps: Maps) -> int |
     leads = [False] * len(flow.names)
     for number in reversed(range(len(flow.names))):
         leads[number] = any(user in maps.cells or leads[user] for user in flow.after[number])
-    leaves = [number for number in sorted(maps.cells) if not leads[number]]
+    follow = weights_follow(flow, maps.cells)
+    leaves = [
+        number for number in sorted(maps.cells) if not leads[number] and not follow[_made(flow, number)]
+    ]
     below: dict[int, int] = {}
     for leaf in leaves:
         for number in flow.chain(leaf):

@@ -44,6 +44,13 @@ def plain(b: Builder) -> str:
     return x
 
 
+def bare(b: Builder) -> str:
+    """The last convolution is normalised, but not activated."""
+    x = b.relu(b.conv(b.relu(b.conv(b.image, 4, stride=2), name="stem"), 6, stride=2), name="stage1")
+    ones, zeros = b.constant(np.ones(8)), b.constant(np.zeros(8))
+    return b.node("BatchNormalization", b.conv(x, 8, stride=2), ones, zeros, zeros, ones, name="stage2")
+
+
 def power_mean(
     body: Any,
     pool: str,
@@ -89,7 +96,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("body", [residual, linear_stream, plain])
+@pytest.mark.parametrize("body", [residual, linear_stream, plain, bare])
 def test_the_map_before_the_powers_is_the_last_stage(tmp_path: Path, body: Any, variant: str) -> None:
     network = load_network(save(power_mean(body, **VARIANTS[variant]), tmp_path / "model.onnx"))
     assert chosen(network, "last") == ["stage2"]
