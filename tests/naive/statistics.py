@@ -236,9 +236,9 @@ def _exceeds(iou: float, low: float | None, high: float | None, threshold: float
     """Upper normal tail of how many standard errors the IoU's logarithm lies above the threshold's."""
     if not low or not high or math.isnan(low) or math.isnan(high):
         return 1.0
-    if low == high or threshold == 0:
-        return 0.0
     error = (math.log(high) - math.log(low)) / 3.92
+    if error == 0 or threshold == 0:
+        return 0.0
     return 1 - NormalDist().cdf(math.log(iou / threshold) / error)
 
 
