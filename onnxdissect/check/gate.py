@@ -209,7 +209,7 @@ def _groups(snapshot: Snapshot) -> str:
 
 
 def _same_data(snapshot: Snapshot, source: str | Path | Dataset, *, told: bool) -> Dataset:
-    # Before the candidate is run over it for nothing.
+    """Open the data, and refuse other data than the baseline's before the candidate is run over it."""
     try:
         dataset = open_data(source, groups=_groups(snapshot))
     except DataNotFoundError as error:
@@ -264,7 +264,7 @@ def _dissect(
         quantiles=parameters["quantiles"],
         iou_threshold=baseline.iou_threshold,
         upsample=parameters["upsample"],
-        # What a check at the start of a run decides may tip over where nothing but the rounding changed.
+        # As in the baseline: if it were decided anew, rounding alone could make it another map.
         layer_upsample={m.after: maps[m.before] for m in matches if m.before in maps},
         **preprocessing,
         split=baseline.data["split"],
@@ -272,7 +272,8 @@ def _dissect(
         groups=_groups(baseline),
         top=parameters["top"],
         min_images=parameters.get("min_images", 1),
-        # The check resamples both runs itself, and asks nothing of chance labels.
+        # With any bootstrap the run keeps its counts by image, which the check resamples by itself. It asks
+        # for no shuffles.
         bootstrap=1 if config.on("iou-loss") or config.on("unique-loss") else 0,
         null=0,
         provider=config.provider,

@@ -70,7 +70,7 @@ def assess(run: StoredRun) -> tuple[tuple[Unit, ...], tuple[LayerSummary, ...]]:
             *judged,
             scores.concept,
             run.per_image_parts(info.name) if assessor.resamples else None,
-            # What other concepts reach by chance says nothing of these.
+            # Shuffles were scored with other candidates for labels otherwise, and say nothing of these.
             read_null(run.path / "layers" / info.slug, sizes) if run.min_images == made_with else None,
         )
         units += more_units

@@ -20,11 +20,11 @@ from onnxdissect.statistics.significance import GumbelNull, pooled_p_values
 __all__ = ["FALSE_DISCOVERIES", "Assessor"]
 
 FALSE_DISCOVERIES = 0.05
-"""The share of false ones allowed among the detectors that are counted in ``detectors_fdr``."""
+"""Of the detectors counted in ``detectors_fdr``, this share may be false."""
 
 
 class Assessor:
-    """Tells of one layer after the other how certain its verdicts are.
+    """Adds to the records of one layer after another how certain they are.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class Assessor:
         self._scoring = scoring
         self._iou_threshold = iou_threshold
         self._concept_images = concept_images
-        self._chance: GumbelNull | None = None
+        self._gumbel: GumbelNull | None = None
 
     def assess(
         self,
@@ -125,10 +125,10 @@ class Assessor:
         if null.surprise is not None:
             own, others = null.surprise[0], null.surprise[1:]
             return np.stack([pooled_p_values(own[q], others[:, q]) for q in range(own.shape[0])])
-        permutation_null = null.best.shape[0] - 1
-        if self._chance is None or self._chance.permutation_null != permutation_null:
-            self._chance = GumbelNull(permutation_null)
-        return self._chance.p_values(null.best[0], null.best[1:])
+        shuffles = null.best.shape[0] - 1
+        if self._gumbel is None or self._gumbel.shuffles != shuffles:
+            self._gumbel = GumbelNull(shuffles)
+        return self._gumbel.p_values(null.best[0], null.best[1:])
 
 
 def _with_certainty(
@@ -145,7 +145,8 @@ def _with_certainty(
             for unit, (low, high, stability) in zip(units, values, strict=True)
         ],
         [
-            # Resamples hold fewer different images, in which more passes by luck: only their spread is told.
+            # A resample holds fewer different images. There more units pass the threshold by luck, and the
+            # count leans high; only how far counts spread around their median is used.
             replace(
                 summary,
                 unique_low=max(0, summary.unique_detectors + low[q] - middle[q]),

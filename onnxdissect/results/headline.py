@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = ["advice", "best_layer", "headline", "left_out", "reliably"]
 
-# Below this share of reliable detectors a run says so; below the second, that chance alone makes as many.
+# Below the first share of reliable detectors a run gives advice; below the second it says that some of the
+# reliable ones are luck too.
 _FEW, _HARDLY_ANY = 0.5, 0.02
 # From this share of rare labels on, leaving them out is worth saying.
 _MANY_RARE = 0.1

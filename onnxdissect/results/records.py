@@ -172,13 +172,13 @@ class Unit:
     best : mapping of str to (str, float)
         Per category, the concept of highest IoU and that IoU; ``("", 0.0)`` where the mask meets none.
     p_value : float or None
-        How often the label of a unit whose masks have nothing to do with what the images show is as
-        surprising; None without shuffles.
+        Chance of a label with so surprising an overlap if the masks had nothing to do with what the images
+        show; None without shuffles.
     q_value : float or None
-        It adjusted for the units of the layer (Benjamini and Hochberg).
+        `p_value`, adjusted for the number of units of the layer (Benjamini and Hochberg).
     reliable : bool or None
-        Whether `iou` and `iou_low` exceed the run's threshold, beyond the luck of so many detectors, and
-        `stability` exceeds 0.9; None without a bootstrap.
+        Whether `iou` and `iou_low` exceed the run's threshold, beyond what is luck among so many detectors,
+        and `stability` exceeds 0.99; None without a bootstrap.
     """
 
     layer: str

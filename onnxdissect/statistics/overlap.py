@@ -62,8 +62,8 @@ class Overlaps:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Give the mean and the variance of the points that a unit's masks share with some concepts.
 
-        The mean is exact. For the variance, where in a cell of 4x4 points the points of a mask lie is taken
-        to be independent of where those of the concept do.
+        The mean is exact. The variance takes the points of a mask to lie within a cell of 4x4 points
+        independently of those of the concept.
 
         Parameters
         ----------
@@ -81,7 +81,7 @@ class Overlaps:
         # Sums along rows, not a product of matrices, whose rounding depends on how many rows there are.
         mean = (points * self._points[concepts]).sum(axis=1) / self._members
         variance = (apart * self._apart[concepts]).sum(axis=1) / (_POINTS**2 * max(1, self._members - 1))
-        # Masks and labels fill so many points of a cell; what they share there is hypergeometric.
+        # Given how many points of a cell a mask and an annotation fill, what they share is hypergeometric.
         within = (scatter * self._scatter[concepts]).sum(axis=1)
         variance += within / (_POINTS**2 * (_POINTS - 1) * self._members)
         return mean, np.maximum(variance, 0.0)
@@ -90,7 +90,11 @@ class Overlaps:
 def _products(
     points: NDArray[np.int64], cells: NDArray[np.int64], sampled: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Scatter matrix of the points in the cells, flat, and how mixed cells are."""
+    """Sum over images what the variance is made of, for each concept or mask.
+
+    With a_i and a_j points in two cells of an image, and P points in a cell: the scatter matrix of the a_i,
+    shape (rows, cells**2), and the sums of a_i (P - a_i), shape (rows, cells).
+    """
     width = SIDE // CELLS
     sums = points.reshape(-1, CELLS, width, CELLS, width).sum(axis=(2, 4)).reshape(-1, CELLS**2)
     products = cells.astype(np.float64)
@@ -137,7 +141,7 @@ def _log_gamma(shape: NDArray[np.float64]) -> NDArray[np.float64]:
 def _by_series(shape: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.float64]:
     """Logarithm of the upper tail of a gamma distribution, by the series of the lower one."""
     total = 1.0 / shape
-    # Each goes on until it stands still, so that none depends on what is computed beside it.
+    # Each value goes on until it changes no more, so that none depends on what is computed beside it.
     going, term = np.arange(shape.size), total.copy()
     for i in range(1, _TERMS):
         term = term * at[going] / (shape[going] + i)

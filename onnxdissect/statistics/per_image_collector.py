@@ -1,4 +1,4 @@
-"""What a tally remembers of single images, for whoever asks how certain its counts are."""
+"""What a tally keeps of single images, from which the certainty of its counts is computed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PART_MASKS = 2_000_000
 
 
 class PerImageCollector:
-    """Counts of single images and masks, in whatever order a tally meets them.
+    """Takes in counts of single images and masks, in whatever order a tally meets them.
 
     A plain value, but for what has spilled to disk, which is pickled as the path of its file; see
     `onnxdissect.statistics.spill_buffer.SpillBuffer`.

@@ -1,10 +1,9 @@
 """How high a unit scores by chance: its masks against the annotations of other images.
 
 A unit whose masks have nothing to do with what the images show would do as well with the annotations of
-other images. So annotations change places, as whole images: what is where in them, and what occurs
-together, stays as it is. All that is compared, the observed pairing included, is scored on one grid of
-points common to all images, so that annotations of different grids can change places and each shuffle is
-cheap; the comparison is fair because both sides are measured alike.
+other images. So images exchange their annotations. Each annotation stays whole: where its concepts lie, and
+which occur together, does not change. Annotations may have different grids, so all of them are looked at on
+one grid of points, which also makes a shuffle cheap. The observed pairing is scored on the same points.
 
 What is compared is how surprising the overlap with the unit's best concept is, given how often such a mask
 and such a concept meet by chance (`onnxdissect.statistics.overlap`). The IoU itself would not do: the best of
@@ -36,7 +35,7 @@ from onnxdissect.statistics.overlap import Overlaps, gamma_surprise
 
 __all__ = ["NullCounts", "PermutationNull"]
 
-# Images that take part at most: enough to tell chance from a concept, and memory and time stay bounded.
+# Images that take part at most. So many suffice to tell chance from a concept in bounded memory and time.
 _SAMPLED = 8192
 # Counts of shuffles held at a time.
 _COUNT_BYTES = 128 * 2**20
@@ -45,9 +44,10 @@ _COUNT_BYTES = 128 * 2**20
 class PermutationNull:
     """Annotations that change places between images.
 
-    Sampled images are numbered group by group. A shuffle lays the annotations, whole groups reordered, in a
-    row beside them, and moves it on around its end, further for one unit than for another: images of a group
-    stay beside one another, and each unit has a pairing of its own.
+    Sampled images stand in a row, group by group. A shuffle puts the annotations of the groups into another
+    order; then, for each unit, it moves the row of annotations on by a number of places of the unit's own,
+    from its end back to its start. So the images of a group stay neighbours, and each unit has a pairing of
+    its own.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ class PermutationNull:
         return list(_rounds(self._plan, len(self._plan.quantiles) * unit_bytes))
 
     def label_sample(self) -> LabelSample:
-        """Give what the members show, once all images have been seen."""
+        """Give what the sampled images show, once all images have been seen."""
         return _joined([self._seen[start] for start in sorted(self._seen)], self._order)
 
     def count(
@@ -238,7 +238,7 @@ class PermutationNull:
         )
         for counted in rounds:
             for share in counted.shares:
-                # What is never met is never best.
+                # A concept that is no candidate for a label must not be the best one.
                 share.counts.intersection[..., others] = 0
                 scores, labels = best_scores(
                     share.counts.intersection, share.counts.activation, overlaps.truth, vocabulary.category_of

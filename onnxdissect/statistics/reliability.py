@@ -10,18 +10,20 @@ from onnxdissect.statistics.corrections import false_discovery_rates
 __all__ = ["FALSE_RELIABLE", "RARE", "STABLE", "reliable"]
 
 STABLE = 0.99
-"""A label is stable that wins in more than this share of the resamples.
+"""A label is stable if it wins in more than this share of the resamples.
 
-Resamples differ from the images at hand, other images from both: a label ahead of its rival by z standard
-errors wins in Phi(z) of the resamples, and in Phi(z / sqrt(2)) of other samples. 99 % of the first are 95 %
-of the second, 90 % are 82 %, which is less than the nine in ten that reliable detectors are to keep.
+It is to win on other images of the same kind, and that asks for more: not only these deviate by chance from
+what is true of all such images, but those at hand do too. A label that is ahead of its rival by z standard
+errors wins in Phi(z) of the resamples, but only in Phi(z / sqrt(2)) of other samples. So 99 % of the
+resamples stand for 95 % of other samples. 90 % would stand for 82 %, and reliable detectors are to keep their
+label in nine cases of ten.
 """
 
 FALSE_RELIABLE = 0.05
-"""The share allowed of reliable detectors of a layer whose true IoU does not exceed the threshold."""
+"""Of the reliable detectors of a layer, this share may have a true IoU that is not above the threshold."""
 
 RARE = 10
-"""A concept is rare that fewer images hold."""
+"""A concept is rare if fewer images than this hold it."""
 
 # Between the ends of a 95 % interval of a normal distribution.
 _DEVIATIONS = 2 * 1.96
@@ -37,11 +39,11 @@ def reliable(
 ) -> NDArray[np.bool_]:
     """Tell which units of a layer are reliable detectors.
 
-    They are detectors by the paper's rule, would be by the lower end of their interval, and keep their label
-    in so many resamples that they may be expected to keep it on other images. Among many detectors some are
-    so by luck: that the true IoU is no larger than the threshold is tested for each of them, and the tests
-    are corrected for their number (Benjamini and Hochberg 1995). ``benchmarks/replication.py`` measures what
-    that is worth.
+    The IoU of a reliable detector exceeds the threshold, as the paper asks of a detector, and so does the
+    lower end of its interval. Its label wins in so many resamples that it can be expected to win on other
+    images. And since among many units some exceed a threshold by luck, each detector is tested for a true
+    IoU that does not, with a correction for the number of tests (Benjamini and Hochberg 1995).
+    ``benchmarks/replication.py`` measures how many of these detectors other images show again.
 
     Parameters
     ----------
@@ -75,14 +77,15 @@ def _p_values(
 ) -> NDArray[np.float64]:
     """Test for each detector that its true IoU is at most the threshold.
 
-    The logarithm of an IoU is taken to be normal, with the standard error that the interval tells. One that
-    reaches down to 0, or is not known, tells none, and proves nothing. One without width is certain.
+    The logarithm of an IoU is taken to be normal, with a standard error that follows from the interval. If
+    the interval is not known, or reaches down to 0, there is none, and the p-value is 1. If it has no width,
+    there is no doubt, and the p-value is 0.
     """
     known = (low > 0) & (high >= low)
     p = np.ones(iou.size)
     error = (np.log(high[known]) - np.log(low[known])) / _DEVIATIONS
     with np.errstate(divide="ignore"):
-        # Above a threshold of 0 every IoU is infinitely far.
+        # The logarithm of a threshold of 0 lies infinitely far below that of any IoU.
         distance = np.log(iou[known]) - np.log(iou_threshold)
         deviate = distance / error
     # Imported here: it takes a tenth of a second, and finished runs are read without.

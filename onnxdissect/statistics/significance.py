@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 __all__ = ["GumbelNull", "pooled_p_values"]
 
-# Scores below it are as good as none: the logarithm of 0 must not set the spread.
+# Added to all scores, so that those of 0 and nearly 0 do not decide the spread of the logarithms.
 _SCORE = 1e-4
-# Fits to drawn samples, by which the uncertainty of a fit is known, and what they are drawn by.
+# How many fits to drawn samples tell how uncertain a fit is, and the seed of these samples.
 _FITS = 10_000
 _DRAWN_BY = 1711_05611
 # The share of shuffled surprises that the tail is fitted to, and how many of them there should be.
@@ -25,13 +25,13 @@ _FEWEST = 20
 
 
 def pooled_p_values(observed: NDArray[np.float64], shuffled: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Tell how often units that have nothing to do with what images show are as surprising.
+    """Give the chance of so large a surprise for units that have nothing to do with what images show.
 
-    Surprises are alike from unit to unit, so all units of the layer at all shuffles are one sample of what
-    chance does: N values. Up to the largest tenth of them, m values, a p-value is the share of the sample
-    that is as large. Beyond, excesses over the m+1-th largest, u, follow an exponential distribution, whose
-    mean b the m excesses give. That is an estimate, so that another value exceeds it as often as a ratio of
-    two gamma variables says, not an exponential one:
+    Surprises can be compared from unit to unit. So those of all units of the layer after all shuffles are
+    one sample of what chance does: N values, of which the largest tenth, m values, are its tail. Below the
+    tail a p-value is the share of the sample that is at least as large. In the tail, excesses over the
+    largest value below it, u, are taken to be exponential. Their mean b is estimated from the m excesses,
+    and with an estimated mean the excess of a further value has a Lomax distribution:
 
         p(s) = m / N * (1 + (s - u) / (m b)) ** -m
 
@@ -69,34 +69,32 @@ def pooled_p_values(observed: NDArray[np.float64], shuffled: NDArray[np.float64]
 
 
 class GumbelNull:
-    """How often chance alone would reach a score, judged from a few shuffles: for runs that kept IoUs alone.
+    """P-values of a unit's best IoU from its own few shuffles: for runs whose shuffles kept nothing else.
 
-    The best of many concepts is a largest value, and scores under shuffling spread in proportion to their
-    size: their logarithm is taken to follow Gumbel's distribution, whose place and width are fitted by
-    moments. A fit to few shuffles is itself uncertain. So a p-value is averaged over the fits that equally
-    many draws from one Gumbel distribution give, which makes it exact if the distribution is Gumbel's,
-    whatever its place and width.
+    The best of many concepts is a largest value, and under shuffling IoUs spread in proportion to their
+    size. So their logarithm is taken to follow Gumbel's distribution, with place and width fitted by moments.
+    A fit to few shuffles is itself uncertain. Therefore a p-value is averaged over the fits that as many
+    draws from one Gumbel distribution give. If the distribution is Gumbel's, that is exact, whatever its
+    place and width.
 
     Parameters
     ----------
-    permutation_null : int
-        How many, at least 2.
+    shuffles : int
+        How many there are, at least 2.
 
     Attributes
     ----------
-    permutation_null : int
-        How many.
+    shuffles : int
+        As it was given.
     """
 
-    def __init__(self, permutation_null: int) -> None:
-        if permutation_null < 2:
-            raise ValueError(f"{permutation_null} shuffles do not show a spread")
-        self.permutation_null = permutation_null
-        raw = np.random.Philox(key=np.array([_DRAWN_BY, permutation_null], np.uint64)).random_raw(
-            _FITS * permutation_null
-        )
+    def __init__(self, shuffles: int) -> None:
+        if shuffles < 2:
+            raise ValueError(f"{shuffles} shuffles do not show a spread")
+        self.shuffles = shuffles
+        raw = np.random.Philox(key=np.array([_DRAWN_BY, shuffles], np.uint64)).random_raw(_FITS * shuffles)
         uniform = ((raw >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
-        sample = -np.log(-np.log(uniform)).reshape(_FITS, permutation_null)
+        sample = -np.log(-np.log(uniform)).reshape(_FITS, shuffles)
         means, spreads = sample.mean(axis=1), sample.std(axis=1, ddof=1)
         # Between these distances the logarithm of the share is close to straight.
         self._distances = np.concatenate([np.linspace(-6, 12, 37), np.geomspace(12.5, 4000, 24)])
@@ -118,8 +116,8 @@ class GumbelNull:
         ndarray of float64, same shape as `observed`
             1 where the score is no better than that of every shuffle, and they are all alike.
         """
-        if shuffled.shape != (self.permutation_null, *observed.shape):
-            raise ValueError(f"{shuffled.shape} is not {self.permutation_null} times {observed.shape}")
+        if shuffled.shape != (self.shuffles, *observed.shape):
+            raise ValueError(f"{shuffled.shape} is not {self.shuffles} times {observed.shape}")
         score, chance = np.log(observed + _SCORE), np.log(shuffled + _SCORE)
         mean, spread = chance.mean(axis=0), chance.std(axis=0, ddof=1)
         # Equal logarithms may differ from their mean by rounding.

@@ -1,4 +1,4 @@
-"""Where counts of single masks wait until it is known which concepts matter to which unit."""
+"""Counts of single masks, kept until it is known which concepts are the top concepts of which unit."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ _SCHEMA = Schema(
 class SpillBuffer:
     """The counts of all masks of one layer, in memory up to a budget and in a file beyond it.
 
-    A plain value, but for the file: what is in memory is pickled, of the file its path. Whoever unpickles it
-    has to see the same folder, and only one copy at a time may add to it.
+    It can be pickled: what is in memory goes along, of the file only its path. So whoever unpickles it has to
+    see the same folder, and only one copy at a time may add to it.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ class SpillBuffer:
 
     def _overflow(self) -> None:
         try:
-            # Whatever an interrupted run left there is of no use.
+            # The first block replaces what an interrupted run may have left there.
             with self._path.open("ab" if self._stored else "wb") as file:
                 for block, counts in self._held:
                     self._stored.append((block, file.tell()))

@@ -14,10 +14,10 @@ from onnxdissect.statistics.significance import GumbelNull, pooled_p_values
 
 def test_p_values_are_uniform_where_the_model_holds() -> None:
     random = np.random.default_rng(7)
-    units, permutation_null = 20_000, 6
+    units, shuffles = 20_000, 6
     # Scores of any size and spread whose logarithms are Gumbel's.
     drawn = np.exp(random.gumbel(random.uniform(-6, -2, units), random.uniform(0.1, 0.4, units), (7, units)))
-    p = GumbelNull(permutation_null).p_values(drawn[0], drawn[1:])
+    p = GumbelNull(shuffles).p_values(drawn[0], drawn[1:])
     assert ((p > 0) & (p <= 1)).all()
     for level in (0.001, 0.01, 0.05, 0.2, 0.5, 0.9):
         expected = np.sqrt(level * (1 - level) / units)
@@ -25,23 +25,23 @@ def test_p_values_are_uniform_where_the_model_holds() -> None:
 
 
 def test_p_values_of_units_that_meet_nothing() -> None:
-    chance = GumbelNull(3)
+    null = GumbelNull(3)
     observed = np.array([0.0, 0.2, 0.0, 0.1])
     flat = np.zeros((3, 4))
     flat[:, 3] = 0.1
-    p = chance.p_values(observed, flat)
+    p = null.p_values(observed, flat)
     assert p[0] == p[2] == p[3] == 1 and p[1] < 1e-3
     with pytest.raises(ValueError, match="3 times"):
-        chance.p_values(observed, flat[:2])
+        null.p_values(observed, flat[:2])
     with pytest.raises(ValueError, match="spread"):
         GumbelNull(1)
 
 
 def test_p_values_fall_as_scores_rise() -> None:
-    chance = GumbelNull(10)
+    null = GumbelNull(10)
     scores = np.linspace(0.001, 0.9, 500)
     around = np.exp(np.random.default_rng(1).normal(-4, 0.3, 10))
-    p = chance.p_values(scores, np.repeat(around[:, None], 500, axis=1))
+    p = null.p_values(scores, np.repeat(around[:, None], 500, axis=1))
     assert (np.diff(p) <= 0).all() and p[-1] < 1e-4 < 0.9 < p[0]
 
 

@@ -1,4 +1,4 @@
-"""Arrays of counts as a short text: what is alike lies side by side, then it is compressed."""
+"""Arrays of counts as a short text: bytes of the same weight are put side by side, then compressed."""
 
 from __future__ import annotations
 

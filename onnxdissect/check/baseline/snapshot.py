@@ -120,14 +120,15 @@ class LayerSnapshot:
         Parameters
         ----------
         rectified : bool or None
-            True where activations have zero for their floor, so that a unit that is never above it is always
-            at it. Elsewhere a unit may be negative everywhere and tell images apart all the same (SiLU, GELU,
-            a sum of a residual stream): only one that has the same value everywhere says nothing.
+            Whether no activation is below zero. If so, a unit that is never above zero is zero everywhere,
+            and silent. If not, as behind SiLU or GELU or on a residual stream, a unit may be negative
+            everywhere and still tell images apart; there a unit is silent if it has the same value
+            everywhere.
 
         Returns
         -------
         ndarray of bool, shape (K,)
-            None is silent where that would take samples that were not kept.
+            All False where that cannot be told without samples, and none were kept.
         """
         if rectified:
             return self.highest <= 0
@@ -135,7 +136,7 @@ class LayerSnapshot:
             return np.zeros(self.units, np.bool_)
         lowest = self.levels.min(axis=1)
         scale = np.maximum(np.abs(lowest), np.abs(self.highest))
-        # A constant that was computed in another order at the borders differs by rounding.
+        # At the borders of a map the same constant may be computed in another order, and differ by rounding.
         return np.asarray(self.highest - lowest <= _STEADY * scale)
 
     @property

@@ -197,7 +197,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 def _project_table(table: Any, path: Path) -> dict[str, Any] | None:
     for depth, key in enumerate(_TABLE, 1):
-        # Another tool's key is none of our business, a misspelt one of ours is.
+        # Keys of other tools are passed over; a misspelt one of this tool is refused.
         if depth == len(_TABLE) and key not in table and table:
             raise ParameterError(
                 f"{path}: [{'.'.join(_TABLE[:-1])}] has no setting {next(iter(table))!r}",

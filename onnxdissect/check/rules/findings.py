@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from onnxdissect.check.baseline.snapshot import LayerSnapshot, Snapshot
 from onnxdissect.check.comparing.comparison import Comparison, LayerPair
+from onnxdissect.check.rules.wording import some
 from onnxdissect.check.verdict import Finding, Level, Status
 
-__all__ = ["SHOWN", "TRUSTED", "say", "untestable"]
-
+__all__ = ["SHOWN", "TRUSTED", "count_detectors", "lost_concepts", "say", "untestable"]
 
 SHOWN = 8
+"""Lines of evidence at most."""
 
-# What the baseline's detectors are called that must keep their label.
 TRUSTED = {
     "interval": "reliable detectors",
     "stability": "stable detectors",
     "unknown": "detectors (stability unknown)",
 }
+"""What the detectors that must keep their label are called, by what is known of their certainty."""
 
 
 def say(
@@ -72,3 +74,37 @@ def untestable(pair: LayerPair, *, by_unit: bool = True) -> str:
     if by_unit and not pair.units_agree:
         return f"not tested: {pair.after.units} units cannot be compared with {pair.before.units} one by one"
     return ""
+
+
+def count_detectors(baseline: Snapshot, layer: LayerSnapshot) -> str:
+    """Say how many detectors a layer of the baseline has, and how many of them are reliable if that is known.
+
+    Parameters
+    ----------
+    baseline : Snapshot
+    layer : LayerSnapshot
+
+    Returns
+    -------
+    str
+    """
+    said = f"the baseline has {baseline.detectors(layer).sum()} detectors"
+    return said if layer.trust != "interval" else f"{said}, {baseline.reliable(layer).sum()} of them reliable"
+
+
+def lost_concepts(comparison: Comparison, concepts: set[int]) -> list[str]:
+    """Name concepts that have no detector any more, as a line of evidence.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    concepts : set of int
+        Their positions.
+
+    Returns
+    -------
+    list of str
+        Empty if there are none.
+    """
+    names = [comparison.baseline.concepts[concept] for concept in sorted(concepts)]
+    return [f"without a detector now: {some(names)}"] if names else []

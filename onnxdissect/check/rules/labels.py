@@ -15,10 +15,10 @@ from onnxdissect.check.verdict import Finding
 __all__ = ["labels_rule"]
 
 
-# Share of the reliable detectors that must be found at other places for a layer to be called reordered.
+# A layer is called reordered if this share of the reliable detectors is found at other places.
 _REORDERED = 0.5
 
-# Share of resamples in which a label wins that is held to where no detector is reliable.
+# Where no detector is reliable: labels that win in more than this share of the resamples are held to.
 _STABLE_AT_LEAST = 0.9
 
 
@@ -46,7 +46,7 @@ def labels_rule(c: Comparison) -> Iterator[Finding]:
         total, have = int(stable.sum()), int(kept.sum())
         what = TRUSTED[old.trust]
         if not total and old.trust == "interval":
-            # On few images no interval is narrow enough, and the rule would hold whatever had changed.
+            # With few images no interval is narrow enough, and the rule would be met whatever had changed.
             detectors = c.baseline.detectors(old)
             stable = detectors & (old.stability > min(c.config.stable, _STABLE_AT_LEAST))
             kept = stable & (old.label == new.label)

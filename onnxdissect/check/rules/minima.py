@@ -9,16 +9,10 @@ import numpy as np
 from onnxdissect.check.baseline.snapshot import LayerSnapshot, Snapshot
 from onnxdissect.check.comparing.comparison import Comparison
 from onnxdissect.check.rules.config import LayerMinimum
-from onnxdissect.check.rules.findings import SHOWN, say
-from onnxdissect.check.rules.wording import some
+from onnxdissect.check.rules.findings import SHOWN, lost_concepts, say
 from onnxdissect.check.verdict import Finding
 
 __all__ = ["concepts_rule", "minima_rule"]
-
-
-def _counted(side: Snapshot, layer: LayerSnapshot) -> str:
-    said = f"the baseline has {side.detectors(layer).sum()} detectors"
-    return said if layer.trust != "interval" else f"{said}, {side.reliable(layer).sum()} of them reliable"
 
 
 def minima_rule(c: Comparison) -> Iterator[Finding]:
@@ -45,7 +39,7 @@ def minima_rule(c: Comparison) -> Iterator[Finding]:
         have = sum(int(c.baseline.category_of[k]) == g for k in labels)
         message = f"distinct concepts of {name} in all layers: {have}, at least {least} asked for"
         gone = {k for k in _detected(c.baseline, before) - labels if int(c.baseline.category_of[k]) == g}
-        yield say(c, "categories", have >= least, "", message, _gone(c, gone), name)
+        yield say(c, "categories", have >= least, "", message, lost_concepts(c, gone), name)
 
 
 def _minimum(
@@ -68,17 +62,12 @@ def _minimum(
     if minimum.unique:
         labels = _detected(c.candidate, after)
         message = f"distinct concepts{where}: {len(labels)}, at least {minimum.unique} asked for"
-        evidence = _gone(c, _detected(c.baseline, before) - labels)
+        evidence = lost_concepts(c, _detected(c.baseline, before) - labels)
         yield say(c, "unique", len(labels) >= minimum.unique, name, message, evidence)
 
 
 def _detected(side: Snapshot, layers: Sequence[LayerSnapshot]) -> set[int]:
     return set().union(*(side.detected(layer) for layer in layers))
-
-
-def _gone(c: Comparison, concepts: set[int]) -> list[str]:
-    names = [c.baseline.concepts[k] for k in sorted(concepts)]
-    return [f"without a detector now: {some(names)}"] if names else []
 
 
 def concepts_rule(c: Comparison) -> Iterator[Finding]:

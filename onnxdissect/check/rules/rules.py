@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from onnxdissect.check.baseline.snapshot import LayerSnapshot
 from onnxdissect.check.comparing.comparison import Comparison, LayerPair
-from onnxdissect.check.rules.findings import SHOWN, say, untestable
+from onnxdissect.check.rules.findings import SHOWN, count_detectors, lost_concepts, say, untestable
 from onnxdissect.check.rules.labels import labels_rule
-from onnxdissect.check.rules.minima import _counted, _gone, concepts_rule, minima_rule
+from onnxdissect.check.rules.minima import concepts_rule, minima_rule
 from onnxdissect.check.rules.wording import losses, some
 from onnxdissect.check.verdict import Finding
 from onnxdissect.statistics.corrections import holm
@@ -33,7 +33,7 @@ def apply_rules(comparison: Comparison) -> tuple[Finding, ...]:
     tuple of Finding
         At least one for each rule and place that the rule is about: passed, failed or untested.
     """
-    # Concepts first: they are what the others are measured for.
+    # What the network detects comes before how its units changed.
     rules: tuple[Callable[[Comparison], Iterator[Finding]], ...] = (
         _layers,
         minima_rule,
@@ -54,6 +54,7 @@ def apply_rules(comparison: Comparison) -> tuple[Finding, ...]:
 
 
 def _layers(c: Comparison) -> Iterator[Finding]:
+    """Ask that every layer is there, with as many units."""
     for pair in c.pairs:
         name, had = pair.before.name, pair.before.units
         if pair.after is None:
@@ -67,7 +68,7 @@ def _layers(c: Comparison) -> Iterator[Finding]:
             continue
         has = pair.after.units
         message = f"{has} units" if had == has else f"{has} units, where the baseline has {had}"
-        yield say(c, "layers", had == has, name, f"{message}; {_counted(c.baseline, pair.before)}")
+        yield say(c, "layers", had == has, name, f"{message}; {count_detectors(c.baseline, pair.before)}")
 
 
 _COUNTS = (
@@ -77,6 +78,7 @@ _COUNTS = (
 
 
 def _iou_loss(c: Comparison) -> Iterator[Finding]:
+    """Ask that no detector lost more of its IoU than the margin, beyond chance."""
     for pair in c.pairs:
         old = pair.before
         why = untestable(pair) or ("" if pair.sampled else _COUNTS)
@@ -111,6 +113,7 @@ def _p(value: float) -> str:
 
 
 def _unique_loss(c: Comparison) -> Iterator[Finding]:
+    """Ask that no layer lost more of its unique detectors than the margin, beyond chance."""
     tested = [pair.sampled for pair in c.pairs if pair.sampled is not None]
     raw = [unique_loss_p_value(one.unique, two.unique, c.config.unique_margin) for one, two in tested]
     adjusted = iter(holm(raw).tolist())
@@ -127,11 +130,12 @@ def _unique_loss(c: Comparison) -> Iterator[Finding]:
         )
         lost = c.baseline.detected(pair.before)
         lost -= set() if pair.after is None else c.candidate.detected(pair.after)
-        lines = _gone(c, lost)
+        lines = lost_concepts(c, lost)
         yield say(c, "unique-loss", p > c.config.significance, pair.before.name, message, lines)
 
 
 def _dead(c: Comparison) -> Iterator[Finding]:
+    """Ask that no more units than may be have become silent, beyond chance."""
     for pair in c.pairs:
         name, why = pair.before.name, untestable(pair)
         if why or pair.after is None:
@@ -156,6 +160,7 @@ def _dead(c: Comparison) -> Iterator[Finding]:
 
 
 def _duplicates(c: Comparison) -> Iterator[Finding]:
+    """Ask that no more units than may be have become copies of others."""
     for pair in c.pairs:
         name, why = pair.before.name, untestable(pair)
         if why or pair.after is None:
@@ -175,6 +180,7 @@ def _listed(units: NDArray[np.int64]) -> list[str]:
 
 
 def _drift(c: Comparison) -> Iterator[Finding]:
+    """Ask that the activations of the median unit keep their distribution."""
     for pair in c.pairs:
         name, why = pair.before.name, untestable(pair)
         old, new = pair.before.levels, None if pair.after is None else pair.after.levels

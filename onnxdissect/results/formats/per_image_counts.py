@@ -168,7 +168,7 @@ def read_per_image_parts(
 
     Returns
     -------
-    iterator of EvidencePart, or None
+    iterator of PerImageCountsPart, or None
         In the order of quantiles and units; None if the run was made without. Advancing it raises
         RunFormatError if the file is damaged, or does not belong to this run.
     """

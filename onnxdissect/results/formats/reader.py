@@ -47,7 +47,7 @@ def load(run: str | Path) -> Dissection:
     summaries = tables.read_summaries(folder, header.categories)
     _expect_all(units, summaries, header, folder)
     if any(summary.reliable_detectors is None for summary in summaries):
-        # By a version that did not tell, or without a bootstrap.
+        # Written by a version that did not tell which detectors are reliable, or without a bootstrap.
         concepts = tables.read_concepts(folder)
         units, summaries = _with_reliability(units, summaries, concepts, header.iou_threshold)
     return open_run(folder, manifest, header, (units, summaries))

@@ -214,7 +214,7 @@ class StoredRun:
 
         Returns
         -------
-        iterator of EvidencePart, or None
+        iterator of PerImageCountsPart, or None
             In the order of quantiles and units, of the candidates for labels; None if the run was made
             without. Advancing it raises RunFormatError if the file is damaged.
 

@@ -73,7 +73,7 @@ def save_layer(
         In the run's order.
     top_maps : (TopMaps, ndarray of float32 of shape (K, S)), optional
         What is to be looked at: maps of the top images, and a sample of each unit's activations, ascending.
-    per_image : (ndarray of int64 of shape (Q*K + 1,), iterable of EvidencePart), optional
+    per_image : (ndarray of int64 of shape (Q*K + 1,), iterable of PerImageCountsPart), optional
         Its counts by image: where each unit's begin, and the parts in order.
     null : Null, optional
         What its units score at sample points, observed and with shuffled labels.
