@@ -15,9 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import worlds
-from options import Silent, common, preprocessing
+from options import common, preprocessing
 
 from onnxdissect.core.plan import LayerPlan, Plan
+from onnxdissect.core.progress import Silent
 from onnxdissect.core.state.intake import Intake
 from onnxdissect.core.state.pass_state import PassState
 from onnxdissect.data import open_dataset

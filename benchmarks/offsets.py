@@ -22,11 +22,12 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from options import Silent, common, preprocessing
+from options import common, preprocessing
 from worlds import prepared
 
 import onnxdissect
 from onnxdissect.core.plan import LayerPlan, Plan
+from onnxdissect.core.progress import Silent
 from onnxdissect.core.scoring import iou
 from onnxdissect.core.state.intake import Intake
 from onnxdissect.core.state.pass_state import PassResult, PassState

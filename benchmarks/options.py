@@ -28,13 +28,3 @@ def common(description: str | None) -> argparse.ArgumentParser:
 def preprocessing(given: argparse.Namespace) -> dict[str, Any]:
     """What was said about preprocessing, as `onnxdissect.dissect` takes it."""
     return {name: getattr(given, name) for name in _PREPROCESSING}
-
-
-class Silent:
-    """Progress that nobody watches."""
-
-    def start(self, phase: str, total: int) -> None: ...
-
-    def advance(self, images: int) -> None: ...
-
-    def finish(self) -> None: ...

@@ -16,7 +16,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from options import Silent, common, preprocessing
+from options import common, preprocessing
+
+from onnxdissect.core.progress import Silent
 
 parser = common(__doc__)
 parser.add_argument("--rounds", type=int, default=3)

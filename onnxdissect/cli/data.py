@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +13,7 @@ from onnxdissect.cli.printing.progress import open_progress
 from onnxdissect.cli.printing.tables import plain_table
 from onnxdissect.core.progress import CountedPhase
 from onnxdissect.errors import ParameterError
+from onnxdissect.machine import cores
 
 if TYPE_CHECKING:
     from onnxdissect.data import BrodenDataset, DatasetFacts
@@ -70,7 +70,7 @@ def tiny(
     asked = {"images": images, "seed": seed}
     given = {name: value for name, value in asked.items() if value is not None}
     try:
-        make_tiny(folder, workers=max(2, os.cpu_count() or 1), progress=done, **given)
+        make_tiny(folder, workers=max(2, cores()), progress=done, **given)
         done.finish()
     finally:
         progress.close()
@@ -88,7 +88,7 @@ def check(folder: _Folder, groups: options.Groups = None, as_json: _Json = False
     progress = open_progress(log())
     done = CountedPhase(progress, "check")
     try:
-        workers = max(2, os.cpu_count() or 1)
+        workers = max(2, cores())
         report = check_folder(folder, groups=groups, workers=workers, progress=done)
         done.finish()
     finally:

@@ -17,6 +17,7 @@ from onnxdissect import __version__
 from onnxdissect.cli.printing.console import output, print_json
 from onnxdissect.cli.printing.tables import plain_table
 from onnxdissect.errors import InstallationError
+from onnxdissect.machine import cores
 
 __all__ = ["doctor"]
 
@@ -45,9 +46,8 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
 def _examine() -> Iterator[_Finding]:
     yield _Finding("onnxdissect", "ok", __version__)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     yield _Finding(
-        "python", "ok", f"{platform.python_version()} on {platform.platform()}, {cores} processor cores"
+        "python", "ok", f"{platform.python_version()} on {platform.platform()}, {cores()} processor cores"
     )
     for name in _LIBRARIES:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +13,7 @@ from onnxdissect.core.plan import LayerPlan, Plan
 from onnxdissect.core.quantiles import quantile_warnings
 from onnxdissect.data import Dataset
 from onnxdissect.data.groups import group_warnings
+from onnxdissect.machine import cores
 from onnxdissect.model import Preparer, Session, open_session
 from onnxdissect.model.layers.coverage import Coverage, measure_coverage
 from onnxdissect.model.layers.coverage_warnings import coverage_warnings, listing_warnings
@@ -97,7 +97,7 @@ def prepare(request: Request, notify: Callable[[str], None]) -> Prepared:
         verify=first_images(2),
     )
     batch_size = batch_size_of(execution.batch_size, network, request.layers, session.provider)
-    decoders = execution.workers or _cores()
+    decoders = execution.workers or cores()
     workers = decoders if session.provider == "cpu" else GPU_WORKERS
     places = place_layers(
         session,
@@ -156,7 +156,7 @@ def _plan(request: Request, places: Sequence[Placement], block: int) -> Plan:
         vocabulary=dataset.vocabulary,
         top=request.parameters.top,
         block=block,
-        threads=_cores(),
+        threads=cores(),
         spool_bytes=_SPOOL_BYTES,
         min_images=request.parameters.min_images,
         groups=dataset.groups(),
@@ -177,9 +177,3 @@ def _announce(prepared: Prepared, notify: Callable[[str], None]) -> None:
         notify(f"layer {layer.name}: {layer.units} units of {h}x{w}, {place.upsample} upsampling")
     for warning in prepared.warnings:
         notify(f"warning: {warning}")
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -21,6 +21,7 @@ from onnxdissect.core.kernels.label_sample import sample_labels
 from onnxdissect.core.kernels.label_sets import unpack
 from onnxdissect.core.kernels.truth import image_truth
 from onnxdissect.core.plan import LayerPlan, Plan
+from onnxdissect.core.progress import Silent
 from onnxdissect.core.scoring import iou
 from onnxdissect.core.state.intake import Intake
 from onnxdissect.core.state.pass_state import PassState
@@ -92,9 +93,9 @@ def _steps() -> Iterator[bool]:
             yield True
         permutation_null = PermutationNull(plan, 2, 0)
         collector = PerImageCollector(folder, plan, masks=True, permutation_null=permutation_null)
-        (counted,) = tally(plan, passed, _Silent(), collector).layers
+        (counted,) = tally(plan, passed, Silent(), collector).layers
         yield True
-        permutation_null.scores(passed, _Silent())
+        permutation_null.scores(passed, Silent())
         yield True
         category_of = plan.vocabulary.category_of
         scores = iou(counted.counts.intersection, counted.counts.activation, passed.truth, category_of)
@@ -102,14 +103,6 @@ def _steps() -> Iterator[bool]:
         # Results bring a vocabulary of their own, read from the tables of a run.
         resamples = Resamples(collector.truth(), category_of.copy(), 2, 0)
         certainty(resamples, per_image, np.zeros((1, 2), np.int64), scoring="paper", iou_threshold=0.04)
-
-
-class _Silent:
-    def start(self, phase: str, total: int) -> None: ...
-
-    def advance(self, images: int) -> None: ...
-
-    def finish(self) -> None: ...
 
 
 def _plan() -> Plan:

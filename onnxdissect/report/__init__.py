@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from onnxdissect.core.progress import Progress, Silent
 from onnxdissect.errors import OutputError
 from onnxdissect.report.data.annotations import gather_annotations, wanted_annotations
 from onnxdissect.report.data.images import RunImages, run_images
@@ -22,7 +23,6 @@ from onnxdissect.report.pages.scripts import write_script
 from onnxdissect.report.pages.site import concept_finders, data_json, run_record, write_json
 
 if TYPE_CHECKING:
-    from onnxdissect.core.progress import Progress
     from onnxdissect.data import Dataset
     from onnxdissect.results import Dissection
 
@@ -71,17 +71,15 @@ def build(
     """
     images, note = run_images(dissection, data)
     needed = needed_images(dissection)
-    advance: Callable[[int], None] = progress.advance if progress else lambda done: None
-    if progress is not None:
-        progress.start("report", len(needed) + sum(info.units for info in dissection.layers))
+    progress = progress or Silent()
+    progress.start("report", len(needed) + sum(info.units for info in dissection.layers))
     target = Path(dissection.path) / _FOLDER
     try:
         with _replacing_folder(target) as folder:
-            _fill(dissection, (images, note), needed, folder, target, advance)
+            _fill(dissection, (images, note), needed, folder, target, progress.advance)
     except OSError as error:
         raise OutputError(f"cannot write the report {target}: {error.strerror or error}") from error
-    if progress is not None:
-        progress.finish()
+    progress.finish()
     return target / "index.html"
 
 

@@ -7,7 +7,6 @@ and the intervals in the report all come from this walk, and from the same resam
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from onnxdissect.core.kernels.resample import resample_scores, resample_truth
 from onnxdissect.core.per_image_counts import PerImageCounts, PerImageCountsPart, TruthCounts
 from onnxdissect.core.scoring import check_scoring
+from onnxdissect.machine import cores
 
 __all__ = ["ResampledUnits", "Resamples", "UniqueDetectors", "resample_weights"]
 
@@ -137,7 +137,7 @@ class Resamples:
         self._count = count
         self._seed = seed
         self._images = truth.starts.size - 1
-        self._threads = threads or _cores()
+        self._threads = threads or cores()
         self.whole = whole
         self.size = count + whole
         self.concepts = category_of.size
@@ -292,9 +292,3 @@ def _counted(per_image: PerImageCounts, truth: TruthCounts, scoring: str) -> NDA
         return counted
     bits = np.unpackbits(per_image.overlap, axis=1, count=truth.categories.shape[1])
     return bits.astype(np.bool_)
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -11,12 +11,14 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import IO
 
 from onnxdissect.data import ImageRecord
+from onnxdissect.data.sources import Advance
 from onnxdissect.errors import OutputError, ParameterError, import_cv2
+from onnxdissect.machine import cores
 from onnxdissect.storage.locks import locked
 from onnxdissect.tiny.broden import write_labels
 from onnxdissect.tiny.worker import make_images
@@ -33,8 +35,6 @@ _CACHE_VARIABLE = "WIN_PD_OVERRIDE_LOCAL_APPDATA" if sys.platform == "win32" els
 # below this many images a worker's start takes longer than its work
 _WORTH_A_WORKER = 100
 
-Progress = Callable[[int, int], None]
-
 
 def make_tiny(
     folder: Path,
@@ -42,7 +42,7 @@ def make_tiny(
     images: int = IMAGES,
     seed: int = SEED,
     workers: int = 2,
-    progress: Progress | None = None,
+    progress: Advance | None = None,
 ) -> None:
     """Make the data set in a folder, in the Broden layout.
 
@@ -134,7 +134,7 @@ def _into_place(partial: Path, folder: Path, marker: dict[str, int]) -> None:
 
 
 def _records(
-    folder: Path, seed: int, images: int, workers: int, progress: Progress | None
+    folder: Path, seed: int, images: int, workers: int, progress: Advance | None
 ) -> Iterator[tuple[int, ImageRecord]]:
     workers = min(workers, max(1, images // _WORTH_A_WORKER))
     if workers == 1 or not sys.executable:
@@ -220,7 +220,7 @@ def cache_folder() -> Path:
     return user_cache_path("onnxdissect", appauthor=False, opinion=False)
 
 
-def ensure_tiny(cache: Path | None = None, *, progress: Progress | None = None) -> Path:
+def ensure_tiny(cache: Path | None = None, *, progress: Advance | None = None) -> Path:
     """Find the data set in the user's cache, and make it there on first use.
 
     Parameters
@@ -254,7 +254,7 @@ def ensure_tiny(cache: Path | None = None, *, progress: Progress | None = None) 
             # whoever made these no longer runs, or it would hold the lock
             for stale in cache.glob(f"{folder.name}.*.partial"):
                 shutil.rmtree(stale, ignore_errors=True)
-            workers = max(2, min(os.cpu_count() or 1, 8))
+            workers = max(2, min(cores(), 8))
             make_tiny(folder, images=IMAGES, seed=SEED, workers=workers, progress=progress)
     except OSError as error:
         raise OutputError(

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from naive import method as naive
 from numpy.typing import NDArray
-from support.drawn_counts import COUNTS, Quiet, World, annotate, worlds
+from support.drawn_counts import COUNTS, World, annotate, worlds
 
 from onnxdissect.core.kernels.encode import SparseEncoder
 from onnxdissect.core.kernels.rank import bin_edges, order
 from onnxdissect.core.kernels.refilter import refilter
 from onnxdissect.core.plan import LayerPlan
+from onnxdissect.core.progress import Silent
 from onnxdissect.core.quantiles import check_quantiles, quantile_warnings, tail_size
 from onnxdissect.core.sparse_maps import SparseMaps
 from onnxdissect.core.spool.arena import Arena
@@ -58,7 +59,7 @@ def test_chunks_are_tallied_in_any_order(world: World, data: st.DataObject) -> N
     bounds = [np.full(world.activations.shape[1], -np.inf, np.float32)]
     for chunk in data.draw(st.permutations(list(passed.spool))):
         shuffled.append(chunk, bounds)
-    (again,) = tally(plan, replace(passed, spool=shuffled), Quiet()).layers
+    (again,) = tally(plan, replace(passed, spool=shuffled), Silent()).layers
     for name in (*COUNTS, "top_masks"):
         np.testing.assert_array_equal(
             getattr(again.counts, name), getattr(counted.counts, name), err_msg=name

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.drawn_counts import COUNTS, Quiet, World, worlds
+from support.drawn_counts import COUNTS, World, worlds
 
 from onnxdissect.core.plan import Plan
+from onnxdissect.core.progress import Silent
 from onnxdissect.core.state.image_ranges import ImageRanges
 from onnxdissect.core.state.intake import Intake
 from onnxdissect.core.state.pass_state import PassState
@@ -63,7 +64,7 @@ def test_merged_is_whole(world: World, data: st.DataObject, spool_bytes: int) ->
             first.merge(second)
         assert first.images == ImageRanges.of((0, images))
         passed = first.settle()
-        (merged,) = tally(plan, passed, Quiet()).layers
+        (merged,) = tally(plan, passed, Silent()).layers
     np.testing.assert_array_equal(passed.thresholds[0], whole.thresholds[0])
     np.testing.assert_array_equal(passed.samples[0], whole.samples[0])
     np.testing.assert_array_equal(passed.truth, whole.truth)

@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.drawn_counts import COUNTS, Quiet, World, joined, worlds
+from support.drawn_counts import COUNTS, World, joined, worlds
 
 from onnxdissect.core.per_image_counts import PerImageCounts, TruthCounts
 from onnxdissect.core.plan import Plan
+from onnxdissect.core.progress import Silent
 from onnxdissect.core.scoring import iou
 from onnxdissect.core.spool.spool import Chunk, Spool
 from onnxdissect.core.state.deciding_bins import count_bins, narrowed
@@ -84,7 +85,7 @@ def test_parts_add_up(world: World, data: st.DataObject, memory: int, pairwise: 
             folder.mkdir()
             null = PermutationNull(plan, 2, 0)
             collector = PerImageCollector(folder, plan, masks=True, permutation_null=null, memory=memory)
-            return tally(plan, passed, Quiet(), collector), collector
+            return tally(plan, passed, Silent(), collector), collector
 
         whole, collector = counting("whole", passed)
         found = [counting(str(i), replace(passed, spool=spool_of(part))) for i, part in enumerate(parts)]
@@ -111,10 +112,10 @@ def test_parts_add_up(world: World, data: st.DataObject, memory: int, pairwise: 
 
         def in_parts(shares: list[tuple[int, slice]]) -> Any:
             passes = [replace(passed, spool=spool_of(part)) for part in parts]
-            return merged([null.count(part, sample, shares, Quiet()) for part in passes], pairwise)
+            return merged([null.count(part, sample, shares, Silent()) for part in passes], pairwise)
 
         rounds = map(in_parts, null.rounds())
-        (ours,), (theirs,) = null.score(passed, sample, rounds), expected.scores(passed, Quiet())
+        (ours,), (theirs,) = null.score(passed, sample, rounds), expected.scores(passed, Silent())
         np.testing.assert_array_equal(ours.best, theirs.best)
         np.testing.assert_array_equal(ours.surprise, theirs.surprise)
 
@@ -136,7 +137,7 @@ def test_the_same_images_are_never_added_twice(world: World) -> None:
         passed = state.settle()
         null = PermutationNull(plan, 2, 0)
         collector = PerImageCollector(Path(name), plan, masks=True, permutation_null=null)
-        counted = tally(plan, passed, Quiet(), collector)
+        counted = tally(plan, passed, Silent(), collector)
         shares = null.rounds()[0]
         values: list[tuple[Any, Callable[[Any], Any]]] = [
             (count_bins(plan, bins, state.spool), lambda value: value.layers[0]),
@@ -144,7 +145,7 @@ def test_the_same_images_are_never_added_twice(world: World) -> None:
             (collector, lambda value: value.starts(0)),
             (null, lambda value: value.label_sample().labels),
             (
-                null.count(passed, null.label_sample(), shares, Quiet()),
+                null.count(passed, null.label_sample(), shares, Silent()),
                 lambda value: value.shares[0].counts.points,
             ),
         ]

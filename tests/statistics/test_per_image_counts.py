@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive import method as naive
 from naive import statistics as naive_statistics
-from support.drawn_counts import Quiet, World, annotate, joined, witnessed, worlds
+from support.drawn_counts import World, annotate, joined, witnessed, worlds
 
 from onnxdissect.core.kernels.gather import choose
 from onnxdissect.core.per_image_counts import TOP_CONCEPTS
+from onnxdissect.core.progress import Silent
 from onnxdissect.core.scoring import iou
 from onnxdissect.errors import OutputError, RunFormatError
 from onnxdissect.pipeline.tally import tally
@@ -159,4 +160,4 @@ def test_a_full_disk_is_said(tmp_path: Path) -> None:
     passed, _ = world.dissect(plan, batch=1)
     collector = PerImageCollector(tmp_path / "nowhere", plan, masks=True, permutation_null=None, memory=0)
     with pytest.raises(OutputError, match="nowhere"):
-        tally(plan, passed, Quiet(), collector)
+        tally(plan, passed, Silent(), collector)

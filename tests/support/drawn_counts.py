@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from onnxdissect.core.layer_tally import LayerTally
 from onnxdissect.core.per_image_counts import Null, PerImageCounts, PerImageCountsPart, TruthCounts
 from onnxdissect.core.plan import LayerPlan, Plan
+from onnxdissect.core.progress import Silent
 from onnxdissect.core.scoring import iou
 from onnxdissect.core.spool.spool import Spool
 from onnxdissect.core.state.activation_reducer import LocalReducer, ReducerMaker
@@ -30,12 +31,6 @@ from onnxdissect.pipeline.image_pass import run_pass
 from onnxdissect.pipeline.tally import tally
 from onnxdissect.statistics.per_image_collector import PerImageCollector
 from onnxdissect.statistics.permutation_null import PermutationNull
-
-
-class Quiet:
-    def start(self, phase: str, total: int) -> None: ...
-    def advance(self, images: int) -> None: ...
-    def finish(self) -> None: ...
 
 
 @dataclass
@@ -96,7 +91,7 @@ class World:
                 batches,
                 forward,
                 str,
-                Quiet(),
+                Silent(),
                 workers=workers,
                 batch_size=batch,
                 tag={},
@@ -104,7 +99,7 @@ class World:
                 stopped=lambda: False,
             )
             passed = intake.gathered().settle()
-            (counted,) = tally(plan, passed, Quiet()).layers
+            (counted,) = tally(plan, passed, Silent()).layers
         return passed, counted
 
     def expected(self) -> naive.NaiveCounts:
@@ -201,7 +196,7 @@ def witnessed(
         passed = replace(passed, spool=shuffled)
     with tempfile.TemporaryDirectory() as folder:
         collector = PerImageCollector(Path(folder), plan, masks=True, permutation_null=None, memory=memory)
-        (again,) = tally(plan, passed, Quiet(), collector).layers
+        (again,) = tally(plan, passed, Silent(), collector).layers
         np.testing.assert_array_equal(again.counts.intersection, counted.counts.intersection)
         counts = again.counts
         scores = iou(counts.intersection, counts.activation, passed.truth, plan.vocabulary.category_of)
@@ -233,10 +228,10 @@ def shuffled(
         tally(
             plan,
             passed,
-            Quiet(),
+            Silent(),
             PerImageCollector(Path(folder), plan, masks=False, permutation_null=permutation_null),
         )
-    (null,) = permutation_null.scores(passed, Quiet())
+    (null,) = permutation_null.scores(passed, Silent())
     return null, permutation_null
 
 

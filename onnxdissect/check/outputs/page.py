@@ -6,7 +6,6 @@ import base64
 from dataclasses import dataclass
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
 from onnxdissect.check.baseline.snapshot import LayerSnapshot, Snapshot
@@ -14,6 +13,7 @@ from onnxdissect.check.outputs.characters import printable
 from onnxdissect.check.verdict import ChangedUnit, Verdict
 from onnxdissect.data import Dataset
 from onnxdissect.errors import import_cv2
+from onnxdissect.templates import render
 
 __all__ = ["render_check"]
 
@@ -73,15 +73,8 @@ def render_check(
             )
             for change in verdict.changed[:_MOST_UNITS]
         ]
-    environment = Environment(
-        loader=PackageLoader("onnxdissect.check", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    template = environment.get_template("check.html.j2")
-    return printable(template.render(verdict=verdict, units=units, more=len(verdict.changed) - len(units)))
+    content = {"verdict": verdict, "units": units, "more": len(verdict.changed) - len(units)}
+    return printable(render("onnxdissect.check", "check.html.j2", content))
 
 
 def _pictures(layer: LayerSnapshot, unit: int, dataset: Dataset) -> tuple[_Picture, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from onnxdissect.data.annotation import annotate
 from onnxdissect.data.broden.index import IndexProblem
 from onnxdissect.data.broden.reader import BrodenDataset, read_folder
 from onnxdissect.data.neighbours import alike, thumbnail
+from onnxdissect.data.sources import Advance
 from onnxdissect.errors import DataError, ParameterError
 
 __all__ = ["DatasetReport", "Problem", "check_dataset", "check_folder"]
@@ -23,7 +24,6 @@ __all__ = ["DatasetReport", "Problem", "check_dataset", "check_folder"]
 _FEWEST_ALIKE = 5
 _SHARE_ALIKE = 0.05
 
-Progress = Callable[[int, int], None]
 """Told how many images are done, and of how many."""
 
 
@@ -88,7 +88,7 @@ class DatasetReport:
 
 
 def check_folder(
-    folder: str | Path, *, groups: str | None = None, workers: int = 2, progress: Progress | None = None
+    folder: str | Path, *, groups: str | None = None, workers: int = 2, progress: Advance | None = None
 ) -> DatasetReport:
     """Check a folder: its index row by row, then every image and label map that a readable row lists.
 
@@ -121,7 +121,7 @@ def check_folder(
 
 
 def check_dataset(
-    dataset: BrodenDataset, *, workers: int = 2, progress: Progress | None = None
+    dataset: BrodenDataset, *, workers: int = 2, progress: Advance | None = None
 ) -> DatasetReport:
     """Decode every image and label map of a data set and collect what is wrong.
 
@@ -145,7 +145,7 @@ def check_dataset(
 
 
 def _check(
-    dataset: BrodenDataset, rows: tuple[IndexProblem, ...], workers: int, progress: Progress | None
+    dataset: BrodenDataset, rows: tuple[IndexProblem, ...], workers: int, progress: Advance | None
 ) -> DatasetReport:
     if workers < 1:
         raise ParameterError(f"the number of workers must be 1 or more, not {workers}")

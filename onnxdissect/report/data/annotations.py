@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from onnxdissect.errors import DataError
+from onnxdissect.machine import cores
 from onnxdissect.report.data.rle import text_of_mask
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def gather_annotations(
         except DataError:
             return []
 
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
+    with ThreadPoolExecutor(min(cores(), 8)) as pool:
         for texts in pool.map(read, missing):
             found.update(texts)
     return found

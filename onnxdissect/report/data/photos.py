@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.errors import DataError, import_cv2
+from onnxdissect.machine import cores
 
 if TYPE_CHECKING:
     from onnxdissect.report.data.images import RunImages
@@ -150,7 +150,7 @@ def _shrink_all(
         (folder / photo_path(image)).write_bytes(_encode(small))
         sizes[image] = (small.shape[1], small.shape[0])
 
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
+    with ThreadPoolExecutor(min(cores(), 8)) as pool:
         tried = list(needed)[:: max(1, len(needed) // _TRIED)][:_TRIED]
         side = _fitting([pixels for pixels in pool.map(read, tried) if pixels is not None], len(needed))
         (folder / PHOTOS).mkdir()

@@ -7,13 +7,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from onnxdissect.report.data.report_data import LayerReport, Report
 from onnxdissect.report.figures.depth import depth_chart
 from onnxdissect.report.figures.figures import bar_chart
 from onnxdissect.report.figures.plots import FORMATS, bars_name, depth_name
 from onnxdissect.statistics.reliability import FALSE_RELIABLE, STABLE
+from onnxdissect.templates import render
 
 __all__ = ["ASSETS", "copy_assets", "render_concepts", "render_index", "render_layer"]
 
@@ -89,17 +88,8 @@ def render_concepts(report: Report, finders: Sequence[Sequence[dict[str, Any]]])
 
 
 def _render(name: str, **content: Any) -> str:
-    environment = Environment(
-        loader=PackageLoader("onnxdissect.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals.update(
-        bar_chart=bar_chart, bars_name=bars_name, depth_name=depth_name, formats=FORMATS
-    )
     report: Report = content["report"]
-    several, judged = len(report.quantiles) > 1, report.judged
-    limits = {"stable": STABLE, "false_reliable": FALSE_RELIABLE}
-    return environment.get_template(name).render(several=several, judged=judged, **limits, **content)
+    content |= {"several": len(report.quantiles) > 1, "judged": report.judged}
+    content |= {"stable": STABLE, "false_reliable": FALSE_RELIABLE}
+    content |= {"bar_chart": bar_chart, "bars_name": bars_name, "depth_name": depth_name, "formats": FORMATS}
+    return render("onnxdissect.report", name, content)
