@@ -6,12 +6,15 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
+from numpy.typing import NDArray
 from onnx import numpy_helper
 from support.checking import MODEL, make_baseline, make_run, weights
 from support.small_runs import broden
@@ -29,6 +32,8 @@ from onnxdissect.check.rules.wording import losses
 from onnxdissect.check.verdict import ChangedUnit, Finding, Verdict
 from onnxdissect.errors import ParameterError, RunFormatError, RunMismatchError
 from onnxdissect.statistics.reliability import STABLE
+
+Change = Callable[[NDArray[Any]], NDArray[Any]]
 
 
 @pytest.fixture(scope="module")
@@ -175,6 +180,36 @@ def test_damaged_baselines_are_refused(damage: str, baseline: Path, tmp_path: Pa
         RunFormatError, match={"cut": "cut short", "edited": "edited", "version": "99"}[damage]
     ):
         open_baseline(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "said"),
+    [
+        ("iou", lambda array: array.astype(np.float32), "iou is float32"),
+        ("iou", lambda array: array[:-1], "iou is of shape"),
+        ("top_masks", lambda array: array[:, :-1], "does not go with top_images"),
+        ("evidence/image", lambda array: array[:-1], "does not go with evidence/image"),
+        ("label", None, "0/label"),
+    ],
+)
+def test_a_sealed_baseline_with_other_arrays_is_refused(
+    name: str,
+    change: Callable[[NDArray[Any]], NDArray[Any]] | None,
+    said: str,
+    baseline: Path,
+    tmp_path: Path,
+) -> None:
+    body = json.loads(baseline.read_text(encoding="utf-8"))
+    arrays = unpack(body["arrays"])
+    held = arrays.pop(f"0/{name}")
+    if change is not None:
+        arrays[f"0/{name}"] = change(held)
+    del body["format_version"], body["sha256"]
+    body["arrays"] = pack(arrays)
+    sealed = {"format_version": 1, "sha256": _checksum(body), **body}
+    (tmp_path / "other.json").write_text(json.dumps(sealed), encoding="utf-8")
+    with pytest.raises(RunFormatError, match=said):
+        open_baseline(tmp_path / "other.json")
 
 
 def test_other_data_and_unit_counts(run: Path) -> None:

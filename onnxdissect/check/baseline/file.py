@@ -18,6 +18,7 @@ from onnxdissect.core.per_image_counts import PerImageCounts
 from onnxdissect.errors import RunFormatError, RunNotFoundError
 from onnxdissect.results import load
 from onnxdissect.storage.files import write_text
+from onnxdissect.storage.schema import ArraySpec, Schema
 
 __all__ = ["FORMAT_VERSION", "open_baseline", "write_baseline"]
 
@@ -27,8 +28,30 @@ FORMAT_VERSION = 1
 _AGAIN = "write it again with check --write-baseline"
 _PLAIN = ("source", "data", "parameters", "preprocessing", "iou_threshold", "scoring")
 _LAYER_PLAIN = ("name", "op", "geometry")
-_LAYER_ARRAYS = ("label", "iou", "threshold", "stability", "highest", "twin", "top_images", "top_masks")
-# Files of earlier versions do not have all of these.
+# K units, N shown images, B bytes of the largest label grid; of the counts by image, letters as in the run's
+# own file of them. Files of earlier versions lack what is optional, and a run may.
+_LAYER_SCHEMA = Schema(
+    {
+        "label": ArraySpec("int64", "K"),
+        "iou": ArraySpec("float64", "K"),
+        "threshold": ArraySpec("float64", "K"),
+        "stability": ArraySpec("float64", "K"),
+        "highest": ArraySpec("float64", "K"),
+        "twin": ArraySpec("int64", "K"),
+        "top_images": ArraySpec("int64", "KN"),
+        "top_masks": ArraySpec("uint8", "KNB"),
+        "low": ArraySpec("float64", "K", optional=True),
+        "high": ArraySpec("float64", "K", optional=True),
+        "levels": ArraySpec("float32", "KL", optional=True),
+        "evidence/contenders": ArraySpec("int64", "QKR", optional=True),
+        "evidence/starts": ArraySpec("int64", "S", optional=True),
+        "evidence/image": ArraySpec("int32", "E", optional=True),
+        "evidence/activation": ArraySpec("int32", "E", optional=True),
+        "evidence/intersection": ArraySpec("int32", "ER", optional=True),
+        "evidence/overlap": ArraySpec("uint8", "EG", optional=True),
+    }
+)
+_LAYER_ARRAYS = tuple(_LAYER_SCHEMA.required())
 _ENDS = ("low", "high")
 _NAMES = ("alias", "node")
 # Precise enough for a rule on drift, which is in per cents.
@@ -128,6 +151,9 @@ def open_baseline(path: Path) -> Snapshot:
 
 
 def _layer(item: dict[str, Any], arrays: dict[str, NDArray[Any]], prefix: str) -> LayerSnapshot:
+    held = {name: f"{prefix}/{name}" for name in _LAYER_SCHEMA.arrays}
+    lengths = {"K": int(item["units"]), "S": int(item["units"]) + 1, "Q": 1}
+    _LAYER_SCHEMA.check({name: arrays[key] for name, key in held.items() if key in arrays}, lengths)
     levels = arrays.get(f"{prefix}/levels")
     stored: dict[str, Any] = {name: item[name] for name in _LAYER_PLAIN}
     stored |= {name: arrays[f"{prefix}/{name}"] for name in _LAYER_ARRAYS}
