@@ -127,6 +127,9 @@ def opset_of(node: ir.Node) -> int | None:
 def stored_tensor(value: ir.Value | None) -> ir.TensorProtocol | None:
     """Tensor that the file stores for a value, as an initialiser or in a Constant node.
 
+    `onnx_ir.convenience.get_const_tensor` raises on a Constant node with another number of attributes than
+    one, and gives texts as well.
+
     Parameters
     ----------
     value : onnx_ir.Value or None

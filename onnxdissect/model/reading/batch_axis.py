@@ -11,6 +11,7 @@ import onnx_ir as ir
 from onnx_ir import passes
 
 from onnxdissect.model.graph import name_of
+from onnxdissect.model.stored import store
 
 __all__ = ["PICTURE", "AddBatchAxis", "find_picture"]
 
@@ -37,8 +38,7 @@ class AddBatchAxis(passes.FunctionalPass):
         if graph.opset_imports.get("", 0) < 13:
             squeeze = ir.node("Squeeze", [batched], attributes={"axes": [0]}, name=f"{name}/picture")
         else:
-            axes = ir.Value(name=f"{name}/axes", const_value=ir.tensor(np.array([0]), name=f"{name}/axes"))
-            graph.register_initializer(axes)
+            axes = store(graph, f"{name}/axes", np.array([0]))
             squeeze = ir.node("Squeeze", [batched, axes], name=f"{name}/picture")
         alone = squeeze.outputs[0]
         alone.name, alone.shape, alone.type = f"{name}/picture", picture.shape, picture.type

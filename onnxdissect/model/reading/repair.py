@@ -185,7 +185,11 @@ def _read(path: Path, tensor: onnx.TensorProto) -> NDArray[Any]:
 
 
 def _sort(path: Path, graph: onnx.GraphProto | onnx.FunctionProto, outer: set[str]) -> None:
-    """Put nodes behind those whose results they read; what is in order already stays as it is."""
+    """Put nodes behind those whose results they read; what is in order already stays as it is.
+
+    The sort of onnx_ir gives most graphs another order, and layers are listed in the order of the nodes; nor
+    does it say which node reads what nothing computes, or waits for itself.
+    """
     producers = {name: i for i, node in enumerate(graph.node) for name in node.output if name}
     visible = outer | producers.keys()
     if isinstance(graph, onnx.GraphProto):
@@ -270,7 +274,10 @@ def _circle(path: Path, node: onnx.NodeProto) -> ModelFormatError:
 
 
 def _rename(graph: onnx.GraphProto | onnx.FunctionProto) -> None:
-    """Give numbers to the nodes whose name another one has, in the order of the graph."""
+    """Give numbers to the nodes whose name another one has, in the order of the graph.
+
+    The pass of onnx_ir that does so renames values too, and by these layers are called.
+    """
     taken: set[str] = set()
     given = {node.name for node in graph.node}
     for node in graph.node:

@@ -20,6 +20,7 @@ from onnxdissect.model.layers.records import ImageInput
 from onnxdissect.model.operators import NO_TENSORS
 from onnxdissect.model.reading.element_types import follow_types
 from onnxdissect.model.runtime.inference import open_runtime, random_images
+from onnxdissect.model.stored import store
 
 __all__ = ["Probe", "probe"]
 
@@ -190,8 +191,8 @@ def _instrument(model: ir.Model, values: list[str], typed: list[str], numbers: l
         graph.append(shape)
         shapes.append(shape.outputs[0])
     if typed:
-        flat = _stored(graph, "flat", np.array([-1], np.int64))
-        nothing = _stored(graph, "nothing", np.array([], np.int64))
+        flat = store(graph, f"{_PREFIX}flat", np.array([-1], np.int64))
+        nothing = store(graph, f"{_PREFIX}nothing", np.array([], np.int64))
     for name, type_name in zip(typed, _names("type", typed), strict=True):
         # Reshape costs nothing and Gather keeps none of it: what is left is the element type.
         vector = ir.node("Reshape", [by_name[name], flat])
@@ -203,9 +204,3 @@ def _instrument(model: ir.Model, values: list[str], typed: list[str], numbers: l
     graph.outputs.clear()
     graph.outputs.extend([*shapes, *(by_name[name] for name in numbers), *types])
     return model
-
-
-def _stored(graph: ir.Graph, name: str, array: NDArray[Any]) -> ir.Value:
-    value = ir.Value(name=f"{_PREFIX}{name}", const_value=ir.tensor(array, name=f"{_PREFIX}{name}"))
-    graph.register_initializer(value)
-    return value

@@ -10,7 +10,7 @@ from onnx_ir import passes
 
 from onnxdissect.model.graph import computed_values
 from onnxdissect.model.layers.basis import BasisLayer
-from onnxdissect.model.surgery.stored import store
+from onnxdissect.model.stored import store
 from onnxdissect.model.surgery.to_nchw import output_name
 
 __all__ = ["ChangeBasis"]

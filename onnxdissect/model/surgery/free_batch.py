@@ -10,7 +10,7 @@ from onnx_ir import passes
 from onnx_ir.passes import common
 
 from onnxdissect.model.graph import attribute, constant, name_of
-from onnxdissect.model.surgery.stored import store
+from onnxdissect.model.stored import store
 
 __all__ = ["FreeBatch"]
 

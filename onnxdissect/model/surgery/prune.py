@@ -39,8 +39,9 @@ class Prune(passes.FunctionalPass):
         values = computed_values(graph)
         graph.outputs.clear()
         graph.outputs.extend(values[name] for name in self.names)
-        # overridable initialisers keep onnxruntime from folding them into the kernels
-        graph.inputs[:] = [value for value in graph.inputs if not value.is_initializer()]
+        # inputs with a stored default keep onnxruntime from folding it into the kernels
+        common.RemoveInitializersFromInputsPass()(clone)
+        # `onnx_ir.convenience.extract` gives the stored tensors in no certain order
         common.RemoveUnusedNodesPass()(clone)
         return passes.PassResult(clone, modified=True)
 

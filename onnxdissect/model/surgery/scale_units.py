@@ -12,8 +12,8 @@ from onnx_ir import passes
 from onnxdissect.errors import LayerNotFoundError, ParameterError
 from onnxdissect.model.graph import computed_values
 from onnxdissect.model.layers.records import Layer
+from onnxdissect.model.stored import store
 from onnxdissect.model.surgery.requantise import Requantise, is_twin
-from onnxdissect.model.surgery.stored import store
 
 __all__ = ["ScaleUnits", "scale_units"]
 

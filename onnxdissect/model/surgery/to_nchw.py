@@ -11,7 +11,7 @@ from onnx_ir import passes
 
 from onnxdissect.model.graph import computed_values, name_of
 from onnxdissect.model.layers.records import Layer
-from onnxdissect.model.surgery.stored import store
+from onnxdissect.model.stored import store
 
 __all__ = ["AddNCHW", "ToNCHW", "nchw_name", "output_name"]
 
