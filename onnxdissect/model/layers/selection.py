@@ -102,7 +102,11 @@ def _part(listing: Listing, part: str, hint: str) -> list[Layer]:
     names = set(listing.parts.neck if part == "neck" else listing.parts.heads)
     found = [layer for layer in listing.layers if layer.name in names]
     if not found:
-        what = "neck: nothing lies between the trunk and its heads" if part == "neck" else "heads with units"
+        what = "neck: nothing lies between the trunk and its heads"
+        if part == "heads" and any(layer.part == "head" for layer in listing.layers):
+            what = "heads that are layers: what it predicts has no units in the order of the picture"
+        elif part == "heads":
+            what = "heads with units: nothing lies behind its trunk"
         raise LayerNotFoundError(f"the network has no {what}", candidates=("stages", "last"), hint=hint)
     return found
 

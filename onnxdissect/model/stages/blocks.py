@@ -17,7 +17,8 @@ from onnxdissect.model.graph import attribute
 from onnxdissect.model.operators import CONVOLUTIONS
 from onnxdissect.model.receptive_field.window_shape import weight_shape
 from onnxdissect.model.stages.flow import Flow, Grid
-from onnxdissect.model.stages.trunk import Trunk, has_weights, is_depthwise, is_pointwise
+from onnxdissect.model.stages.products import has_weights, is_depthwise, is_pointwise
+from onnxdissect.model.stages.trunk import Trunk
 
 __all__ = ["CONCATENATIONS", "Block", "Style", "find_outputs", "split_blocks", "style_of"]
 

@@ -15,7 +15,7 @@ import onnx_ir as ir
 from onnxdissect.model.graph import name_of
 from onnxdissect.model.operators import CONVOLUTIONS, COPIES, MATRIX_PRODUCTS, QUANTISERS, RESHAPES, SKIPPING
 
-__all__ = ["Flow", "Grid", "follow_flow", "is_coarser"]
+__all__ = ["Flow", "Grid", "Maps", "follow_flow", "is_coarser"]
 
 Grid = tuple[int, int]
 
@@ -121,6 +121,25 @@ class Flow:
             return True
         operands = {self.source(operand) for operand in self.before[number]}
         return node.op_type in _JOINED and self.source(start) in operands
+
+
+@dataclass(frozen=True, slots=True)
+class Maps:
+    """What is known of the values of a flow, by number.
+
+    Attributes
+    ----------
+    cells : set of int
+        Values that are maps or grids of tokens, of more than one cell.
+    tokens : set of int
+        Those that are tokens.
+    macs : dict of int to int
+        Multiply-accumulates up to each value that is a layer.
+    """
+
+    cells: set[int]
+    tokens: set[int]
+    macs: dict[int, int]
 
 
 def follow_flow(graph: ir.Graph, image: str, grid: Callable[[str], Grid | None]) -> Flow:

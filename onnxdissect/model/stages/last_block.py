@@ -10,13 +10,8 @@ from collections.abc import Mapping
 
 from onnxdissect.model.stages.blocks import Block, Style
 from onnxdissect.model.stages.flow import Flow
-from onnxdissect.model.stages.trunk import (
-    Trunk,
-    has_weights,
-    is_depthwise,
-    is_pointwise,
-    weights_follow,
-)
+from onnxdissect.model.stages.products import has_weights, is_depthwise, is_pointwise, weights_follow
+from onnxdissect.model.stages.trunk import Trunk
 
 __all__ = ["bare_features"]
 

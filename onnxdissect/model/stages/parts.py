@@ -11,9 +11,11 @@ from onnxdissect.model.graph import name_of
 from onnxdissect.model.layers.records import Layer
 from onnxdissect.model.reading.shape_probe import Probe
 from onnxdissect.model.stages.activated import Activated
-from onnxdissect.model.stages.flow import Flow, follow_flow
+from onnxdissect.model.stages.flow import Flow, Maps, follow_flow
+from onnxdissect.model.stages.predictions import last_products, predictions
+from onnxdissect.model.stages.products import has_weights
 from onnxdissect.model.stages.stages import Candidates, find_stages
-from onnxdissect.model.stages.trunk import Maps, Trunk, find_trunk, has_weights, predictions
+from onnxdissect.model.stages.trunk import Trunk, find_trunk
 
 __all__ = ["Parts", "find_parts"]
 
@@ -157,7 +159,7 @@ def _mark(flow: Flow, trunk: Trunk, maps: Maps, stages: list[int], candidates: C
     of = {n: "trunk" if n in inside else "head" for n in range(len(flow.names))}
     if trunk.whole:
         return of
-    leaves = [n for n in predictions(flow, maps) if n not in inside]
+    leaves = [n for n in last_products(flow, maps) if n not in inside]
     below: dict[int, int] = {}
     for leaf in leaves:
         for number in flow.chain(leaf):
@@ -211,9 +213,7 @@ def _ends_of_neck(flow: Flow, candidates: Candidates, maps: Maps, of: dict[int, 
 def _ends_of_heads(
     flow: Flow, trunk: Trunk, maps: Maps, listed: Mapping[int, str], of: dict[int, str]
 ) -> list[str]:
-    if not trunk.whole:
-        leaves = [n for n in predictions(flow, maps) if of[n] == "head"]
-        if leaves:
-            return list(dict.fromkeys(listed[n] for n in leaves))
-    rest = [n for n in listed if of[n] == "head"]
-    return [listed[max(rest)]] if rest else []
+    if trunk.whole or not last_products(flow, maps):
+        rest = [n for n in listed if of[n] == "head"]
+        return [listed[max(rest)]] if rest else []
+    return list(dict.fromkeys(listed[n] for n in predictions(flow, maps) if of[n] == "head"))

@@ -9,20 +9,19 @@ from typing import TypeVar
 from onnxdissect.model.operators import GATES
 from onnxdissect.model.receptive_field.window_shape import kernel_shape
 from onnxdissect.model.stages.blocks import Block, Style, find_outputs, split_blocks, style_of
-from onnxdissect.model.stages.flow import Flow, Grid, is_coarser
+from onnxdissect.model.stages.flow import Flow, Grid, Maps, is_coarser
 from onnxdissect.model.stages.last_block import bare_features
 from onnxdissect.model.stages.parallel import parallel_ends
-from onnxdissect.model.stages.stem import is_convolution, without_patches
-from onnxdissect.model.stages.trunk import (
-    Maps,
-    Trunk,
+from onnxdissect.model.stages.predictions import predictions
+from onnxdissect.model.stages.products import (
     has_weights,
     is_depthwise,
     is_pointwise,
     multiplies,
-    predictions,
     weights_follow,
 )
+from onnxdissect.model.stages.stem import is_convolution, without_patches
+from onnxdissect.model.stages.trunk import Trunk
 
 __all__ = ["Candidates", "choose_stages", "find_stages"]
 

@@ -6,7 +6,7 @@ import itertools
 
 from onnxdissect.model.stages.blocks import Block, Style
 from onnxdissect.model.stages.flow import Flow, is_coarser
-from onnxdissect.model.stages.trunk import has_weights
+from onnxdissect.model.stages.products import has_weights
 
 __all__ = ["is_convolution", "without_patches"]
 

@@ -10,36 +10,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-import onnx_ir as ir
+from onnxdissect.model.stages.flow import Flow, Maps, is_coarser
+from onnxdissect.model.stages.predictions import last_products, predictions
+from onnxdissect.model.stages.products import REGIONS, has_weights, weights_follow
 
-from onnxdissect.model.graph import attribute
-from onnxdissect.model.operators import CONVOLUTIONS, MATRIX_PRODUCTS, right_operand
-from onnxdissect.model.receptive_field.window_shape import kernel_shape, weight_shape
-from onnxdissect.model.stages.flow import Flow, is_coarser
+__all__ = ["Trunk", "find_trunk"]
 
-__all__ = ["Maps", "Trunk", "find_trunk"]
-
-_REGIONS = frozenset({"MaxRoiAlign", "MaxRoiPool", "NonMaxSuppression", "NonZero", "RoiAlign", "TopK"})
 _LEVELS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Maps:
-    """What is known of the values of a flow, by number.
-
-    Attributes
-    ----------
-    cells : set of int
-        Values that are maps or grids of tokens, of more than one cell.
-    tokens : set of int
-        Those that are tokens.
-    macs : dict of int to int
-        Multiply-accumulates up to each value that is a layer.
-    """
-
-    cells: set[int]
-    tokens: set[int]
-    macs: dict[int, int]
+_LEVELS_BEFORE_QUERIES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,53 +40,6 @@ class Trunk:
     whole: bool
     up: bool
     extracts: bool
-
-
-def has_weights(flow: Flow, number: int) -> bool:
-    """Whether a value is a product of a map with weights, not of two maps."""
-    node = flow.nodes[number]
-    if node is None:
-        return False
-    if node.op_type in CONVOLUTIONS:
-        return True
-    if node.op_type not in MATRIX_PRODUCTS and node.op_type != "Einsum":
-        return False
-    return any(v is not None and v.name not in flow.numbers and _is_matrix(v, node) for v in node.inputs)
-
-
-def is_pointwise(flow: Flow, number: int) -> bool:
-    """Whether a value is a product that looks at one cell at a time."""
-    node = flow.nodes[number]
-    if node is None or not has_weights(flow, number):
-        return False
-    return node.op_type not in CONVOLUTIONS or set(kernel_shape(node) or (0,)) == {1}
-
-
-def is_depthwise(flow: Flow, number: int) -> bool:
-    """Whether a value is a convolution of each unit by itself."""
-    node = flow.nodes[number]
-    if node is None or node.op_type not in CONVOLUTIONS:
-        return False
-    shape = weight_shape(node)
-    return shape is not None and shape[1] == 1 and shape[0] > 1 and not is_pointwise(flow, number)
-
-
-def multiplies(flow: Flow, number: int) -> bool:
-    """Whether a convolution in groups makes more units than it takes."""
-    node = flow.nodes[number]
-    shape = None if node is None else weight_shape(node)
-    return node is not None and shape is not None and shape[0] > shape[1] * int(attribute(node, "group", 1))
-
-
-def weights_follow(flow: Flow, among: Collection[int] | None = None) -> list[bool]:
-    """For each value whether a product with weights, among some values or all, is computed from it."""
-    follow = [False] * len(flow.names)
-    for number in reversed(range(len(flow.names))):
-        follow[number] = any(
-            follow[user] or (has_weights(flow, user) and (among is None or user in among))
-            for user in flow.after[number]
-        )
-    return follow
 
 
 def _made(flow: Flow, number: int) -> int:
@@ -139,7 +70,7 @@ def find_trunk(flow: Flow, outputs: Collection[int], maps: Maps, describes_image
     """
     if not maps.cells:
         return None
-    whole = describes_image and not any(n is not None and n.op_type in _REGIONS for n in flow.nodes)
+    whole = describes_image and not any(n is not None and n.op_type in REGIONS for n in flow.nodes)
     up = False
     if whole:
         end = _end_of_classifier(flow, outputs, maps)
@@ -156,12 +87,6 @@ def find_trunk(flow: Flow, outputs: Collection[int], maps: Maps, describes_image
     follow = weights_follow(flow)
     extracts = any(_made(flow, out) in chain and follow[_made(flow, out)] for out in outputs)
     return Trunk(chain, whole, up, extracts)
-
-
-def _is_matrix(value: ir.Value, node: ir.Node) -> bool:
-    """Whether an operand of a product that does not depend on the image is its weights, not a scale."""
-    index = next(i for i, v in enumerate(node.inputs) if v is value)
-    return node.op_type == "Einsum" or index in (0, right_operand(node.op_type))
 
 
 def _end_of_classifier(flow: Flow, outputs: Collection[int], maps: Maps) -> int | None:
@@ -241,26 +166,6 @@ def _end_before_heads(flow: Flow, outputs: Collection[int], maps: Maps) -> int |
         end = most
 
 
-def predictions(flow: Flow, maps: Maps) -> list[int]:
-    """Products with weights that are maps, and that no such product is computed from.
-
-    A convolution of a single cell, the last of a detector's extra levels, is such a product too, unless the
-    cell was cut from a region that the network chose.
-    """
-    follow = [False] * len(flow.names)
-    leads = [False] * len(flow.names)
-    found: list[int] = []
-    for number in reversed(range(len(flow.names))):
-        for user in flow.after[number]:
-            follow[number] |= follow[user] or (user in maps.cells and has_weights(flow, user))
-            node = flow.nodes[user]
-            if node is not None and node.op_type not in _REGIONS:
-                leads[number] |= leads[user] or (flow.grids[user] == (1, 1) and node.op_type in CONVOLUTIONS)
-        if not (follow[number] or leads[number]) and number in maps.cells and has_weights(flow, number):
-            found.append(number)
-    return found[::-1]
-
-
 def _without_encoder(flow: Flow, chain: list[int], maps: Maps) -> list[int]:
     """Cut off tokens behind a convolutional network of several resolutions: a detector's encoder."""
     first = next((i for i, number in enumerate(chain) if number in maps.tokens), None)
@@ -268,6 +173,9 @@ def _without_encoder(flow: Flow, chain: list[int], maps: Maps) -> list[int]:
         return chain
     before = {flow.grids[number] for number in chain[:first] if number in maps.cells}
     behind = {flow.grids[number] for number in chain[first:] if number in maps.cells}
-    if len(before) < _LEVELS or len(behind | {flow.grids[chain[first]]}) > 1:
+    # without a decoder of queries, tokens behind a short stem of convolutions are a hybrid's own trunk
+    queried = len(predictions(flow, maps)) < len(last_products(flow, maps))
+    enough = _LEVELS_BEFORE_QUERIES if queried else _LEVELS
+    if len(before) < enough or len(behind | {flow.grids[chain[first]]}) > 1:
         return chain
     return chain[:first]

@@ -1,0 +1,68 @@
+"""What a network's heads predict for each cell, and what a decoder of queries reads instead."""
+
+from __future__ import annotations
+
+from onnxdissect.model.operators import CONVOLUTIONS
+from onnxdissect.model.stages.flow import Flow, Maps
+from onnxdissect.model.stages.products import REGIONS, has_weights
+
+__all__ = ["last_products", "predictions"]
+
+# Decoding a prediction takes up to two products with stored numbers (bins to distances, centres to corners);
+# a layer of a decoder takes at least three, and so does what follows it.
+_DECODED = 2
+
+
+def last_products(flow: Flow, maps: Maps) -> list[int]:
+    """Products with weights that are maps, and that no such product is computed from.
+
+    Parameters
+    ----------
+    flow : Flow
+        The graph.
+    maps : Maps
+        What is known of its values.
+
+    Returns
+    -------
+    list of int
+        In topological order. A convolution of a single cell, the last of a detector's extra levels, is such a
+        product too, unless the cell was cut from a region that the network chose.
+    """
+    follow = [False] * len(flow.names)
+    leads = [False] * len(flow.names)
+    found: list[int] = []
+    for number in reversed(range(len(flow.names))):
+        for user in flow.after[number]:
+            follow[number] |= follow[user] or (user in maps.cells and has_weights(flow, user))
+            node = flow.nodes[user]
+            if node is not None and node.op_type not in REGIONS:
+                leads[number] |= leads[user] or (flow.grids[user] == (1, 1) and node.op_type in CONVOLUTIONS)
+        if not (follow[number] or leads[number]) and number in maps.cells and has_weights(flow, number):
+            found.append(number)
+    return found[::-1]
+
+
+def predictions(flow: Flow, maps: Maps) -> list[int]:
+    """Those last products that are predictions.
+
+    Parameters
+    ----------
+    flow : Flow
+        The graph.
+    maps : Maps
+        What is known of its values.
+
+    Returns
+    -------
+    list of int
+        In topological order, without what a decoder reads that holds queries in place of cells (DETR): keys,
+        values and the projections of each level.
+    """
+    behind = [0] * len(flow.names)
+    for number in reversed(range(len(flow.names))):
+        for user in flow.after[number]:
+            node = flow.nodes[user]
+            if node is not None and node.op_type not in REGIONS:
+                behind[number] = max(behind[number], behind[user] + has_weights(flow, user))
+    return [number for number in last_products(flow, maps) if behind[number] <= _DECODED]

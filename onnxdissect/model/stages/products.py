@@ -1,0 +1,77 @@
+"""Products with weights: which values are one, and what kind of convolution."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import onnx_ir as ir
+
+from onnxdissect.model.graph import attribute
+from onnxdissect.model.operators import CONVOLUTIONS, MATRIX_PRODUCTS, right_operand
+from onnxdissect.model.receptive_field.window_shape import kernel_shape, weight_shape
+from onnxdissect.model.stages.flow import Flow
+
+__all__ = [
+    "REGIONS",
+    "has_weights",
+    "is_depthwise",
+    "is_pointwise",
+    "multiplies",
+    "weights_follow",
+]
+
+REGIONS = frozenset({"MaxRoiAlign", "MaxRoiPool", "NonMaxSuppression", "NonZero", "RoiAlign", "TopK"})
+"""Operators that choose regions of the picture, or cut them out."""
+
+
+def has_weights(flow: Flow, number: int) -> bool:
+    """Whether a value is a product of a map with weights, not of two maps."""
+    node = flow.nodes[number]
+    if node is None:
+        return False
+    if node.op_type in CONVOLUTIONS:
+        return True
+    if node.op_type not in MATRIX_PRODUCTS and node.op_type != "Einsum":
+        return False
+    return any(v is not None and v.name not in flow.numbers and _is_matrix(v, node) for v in node.inputs)
+
+
+def is_pointwise(flow: Flow, number: int) -> bool:
+    """Whether a value is a product that looks at one cell at a time."""
+    node = flow.nodes[number]
+    if node is None or not has_weights(flow, number):
+        return False
+    return node.op_type not in CONVOLUTIONS or set(kernel_shape(node) or (0,)) == {1}
+
+
+def is_depthwise(flow: Flow, number: int) -> bool:
+    """Whether a value is a convolution of each unit by itself."""
+    node = flow.nodes[number]
+    if node is None or node.op_type not in CONVOLUTIONS:
+        return False
+    shape = weight_shape(node)
+    return shape is not None and shape[1] == 1 and shape[0] > 1 and not is_pointwise(flow, number)
+
+
+def multiplies(flow: Flow, number: int) -> bool:
+    """Whether a convolution in groups makes more units than it takes."""
+    node = flow.nodes[number]
+    shape = None if node is None else weight_shape(node)
+    return node is not None and shape is not None and shape[0] > shape[1] * int(attribute(node, "group", 1))
+
+
+def weights_follow(flow: Flow, among: Collection[int] | None = None) -> list[bool]:
+    """For each value whether a product with weights, among some values or all, is computed from it."""
+    follow = [False] * len(flow.names)
+    for number in reversed(range(len(flow.names))):
+        follow[number] = any(
+            follow[user] or (has_weights(flow, user) and (among is None or user in among))
+            for user in flow.after[number]
+        )
+    return follow
+
+
+def _is_matrix(value: ir.Value, node: ir.Node) -> bool:
+    """Whether an operand of a product that does not depend on the image is its weights, not a scale."""
+    index = next(i for i, v in enumerate(node.inputs) if v is value)
+    return node.op_type == "Einsum" or index in (0, right_operand(node.op_type))
