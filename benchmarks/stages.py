@@ -146,10 +146,6 @@ CONVENTIONS: dict[str, tuple[str, list[Stage]]] = {
         "a map of half the image's size, which the network does not have",
         [(64, 4), (128, 8), (1024, 16), (2048, 32)],
     ),
-    "hrnet_w18_small": (
-        "no last expansion, which it counts in NFNet, RegNet-Z and GENet",
-        [(64, 2), (128, 4), (256, 8), (512, 16), (2048, 32)],
-    ),
 }
 
 

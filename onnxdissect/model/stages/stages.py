@@ -11,6 +11,7 @@ from onnxdissect.model.receptive_field.window_shape import kernel_shape
 from onnxdissect.model.stages.blocks import Block, Style, find_outputs, split_blocks, style_of
 from onnxdissect.model.stages.flow import Flow, Grid, Maps, is_coarser
 from onnxdissect.model.stages.last_block import bare_features
+from onnxdissect.model.stages.neck import first_projection, first_skip
 from onnxdissect.model.stages.parallel import parallel_ends
 from onnxdissect.model.stages.predictions import predictions
 from onnxdissect.model.stages.products import (
@@ -77,8 +78,13 @@ def find_stages(
     """
     style, blocks, ends = _ends_of_blocks(flow, trunk, maps, candidates, directly)
     if trunk.up:
-        cut = _first_projection(flow, blocks, ends, candidates)
-        if cut is not None:
+        cut = first_projection(flow, blocks, ends, candidates.units)
+        deepest = first_skip(flow, blocks, ends, candidates.units)
+        if deepest is not None:
+            trunk = replace(trunk, chain=flow.chain(deepest))
+            style, blocks, ends = _ends_of_blocks(flow, trunk, maps, candidates, directly)
+            ends += [(deepest, blocks[-1])] if not ends or ends[-1][0] != deepest else []
+        elif cut is not None:
             trunk = replace(trunk, chain=trunk.chain[: trunk.chain.index(cut)])
             style, blocks, ends = _ends_of_blocks(flow, trunk, maps, candidates, directly)
     ends = _without_head(flow, trunk, maps, candidates, blocks, ends, style)
@@ -133,6 +139,7 @@ def _without_head(
     follow = weights_follow(flow)
     predicted = set(predictions(flow, maps))
     bare = None if trunk.whole else bare_features(flow, trunk, blocks, style, candidates.units)
+    joined = bool(parallel_ends(flow, trunk, [n for n in candidates.listed if n in maps.cells]))
     while len(kept) > 1 and kept[-1][1] is not bare:
         number, block = kept[-1]
         first = block.members[0]
@@ -151,7 +158,9 @@ def _without_head(
             and not _filters(flow, kept[-2][0], number)
             and _layers_behind(flow, number) < 2
         )
-        if not (alone and (makes or prepares)):
+        # behind resolutions side by side, the join is what is handed on
+        gathers = trunk.whole and is_pointwise(flow, first) and kept[-2][1].kind == "sum" and joined
+        if not (alone and (makes or prepares or gathers)):
             break
         kept.pop()
     return kept
@@ -184,37 +193,6 @@ def _layers_behind(flow: Flow, number: int) -> int:
         if depths:
             most[other] = max(depths) + has_weights(flow, other)
     return max(most.values())
-
-
-def _first_projection(flow: Flow, blocks: list[Block], ends: _Ends, candidates: Candidates) -> int | None:
-    """Find where a pyramid begins: the last block is projected, or branches, and all behind is narrower.
-
-    A projection behind a concatenation is the end of that block instead.
-    """
-    home = {number: block for block in blocks for number in block.members}
-    if len(blocks) > 1 and blocks[-1].activated is None and is_pointwise(flow, blocks[-1].members[0]):
-        wide = blocks[-2]
-        # no bottleneck filters nothing between expansion and projection
-        if (
-            wide.activated is not None
-            and is_pointwise(flow, wide.members[0])
-            and wide.grid == blocks[-1].grid
-        ):
-            return blocks[-1].members[0]
-    for i in range(1, len(ends)):
-        first = ends[i][1].members[0]
-        before = ends[i - 1][0]
-        source = home.get(flow.source(flow.dominators[first]))
-        if (
-            (is_pointwise(flow, first) or ends[i][1].kind == "concat")
-            and flow.grids[first] == flow.grids[before]
-            and source is not None
-            and source.kind != "concat"
-            and not is_depthwise(flow, source.members[0])
-            and all(candidates.units[n] < candidates.units[before] for n, _ in ends[i:])
-        ):
-            return first
-    return None
 
 
 def _without_towers(flow: Flow, ends: _Ends, style: Style) -> _Ends:

@@ -29,7 +29,7 @@ def patches(widening: int = 1) -> Model:
     return b.model(b.head(x))
 
 
-def parallel() -> Model:
+def parallel(widened: bool = False) -> Model:
     """HRNet: resolutions side by side, exchanged up and down, and gathered at the coarsest."""
     b = Builder(("N", 3, 64, 64))
     x = b.relu(b.conv(b.relu(b.conv(b.image, 4, stride=2), name="stem"), 4, stride=2))
@@ -43,6 +43,7 @@ def parallel() -> Model:
     x = b.relu(b.conv(fine, 8), name="level1")
     x = b.node("Add", b.relu(b.conv(middle, 10)), b.relu(b.conv(x, 10, stride=2)), name="level2")
     x = b.node("Add", b.relu(b.conv(coarse, 12)), b.relu(b.conv(x, 12, stride=2)), name="level3")
+    x = b.relu(b.conv(x, 24, 1), name="wide") if widened else x
     return b.model(b.head(x))
 
 
@@ -93,10 +94,44 @@ def linear_single_shot() -> Model:
     return b.model(*outputs)
 
 
+def skipping_decoder(activated: bool = False, dense: bool = False) -> Model:
+    """CRAFT: a dilated slice, and a decoder that first skips back at the trunk's own resolution."""
+    b = Builder(("N", 3, 64, 64))
+    levels = []
+    x = b.image
+    for level, units in enumerate((4, 6, 8), 1):
+        x = b.relu(b.conv(x, units, stride=2))
+        x = b.relu(b.conv(x, units), name=f"c{level}")
+        levels.append(x)
+    x = b.conv(b.conv(x, 3 if dense else 16, dilation=2, pads=(2,) * 4), 3 if dense else 16, 1)
+    x = b.relu(x, name="deepest") if activated else b.node("Identity", x, name="deepest")
+    skip = levels.pop()
+    x = grow(b, b.node("Concat", x, skip, axis=1), x, skip)
+    x = b.relu(b.conv(b.relu(b.conv(x, 8, 1)), 6), name="joined")
+    while levels:
+        skip = levels.pop()
+        x = up(b, x)
+        x = b.relu(b.conv(grow(b, b.node("Concat", x, skip, axis=1), x, skip), 4))
+    return b.model(b.conv(x, 2, 1, name="text"))
+
+
 FAMILIES: dict[str, tuple[Callable[[], Model], list[str]]] = {
     "patch embedding in steps": (patches, ["stage1_block1", "stage2_block1"]),
     "last expansion that filters": (lambda: patches(widening=2), ["stage1_block1", "stage2_block1"]),
     "parallel resolutions": (parallel, ["stem", "level1", "level2", "level3"]),
+    "parallel resolutions, expansion of the head": (
+        lambda: parallel(widened=True),
+        ["stem", "level1", "level2", "level3"],
+    ),
+    "decoder that skips at the trunk's resolution": (skipping_decoder, ["c1", "c2", "Conv_7:0"]),
+    "decoder that skips, activated trunk": (
+        lambda: skipping_decoder(activated=True),
+        ["c1", "c2", "deepest"],
+    ),
+    "block that concatenates to what is wider": (
+        lambda: skipping_decoder(activated=True, dense=True),
+        ["c1", "c2", "joined"],
+    ),
     "pyramid of one resolution": (level_pyramid, ["c1", "c2", "wide"]),
     "image resized before": (lambda: level_pyramid(resized=True), ["c1", "c2", "wide"]),
     "single shot of bottlenecks": (
