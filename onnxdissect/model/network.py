@@ -20,6 +20,7 @@ from onnxdissect.model.layout.layout_overrides import read_layouts
 from onnxdissect.model.preprocessing.image_input import find_image_input, known_size
 from onnxdissect.model.reading.batch_axis import AddBatchAxis, find_picture
 from onnxdissect.model.reading.bound_inputs import BindInputs, binding_json, read_bindings
+from onnxdissect.model.reading.frame_axis import DropFrameAxis, find_video
 from onnxdissect.model.reading.model_file import read_model
 from onnxdissect.model.reading.shape_probe import probe
 from onnxdissect.model.runtime.inference import CUSTOM_OPS
@@ -189,9 +190,12 @@ def load_network(
     bound = read_bindings(model, bind or {})
     if bound:
         model = BindInputs(bound)(model).model
-    if find_picture(model) is not None:
-        model = AddBatchAxis()(model).model
     stated = dict(layouts or {})
+    picture = find_picture(model, stated)
+    if picture is not None:
+        model = AddBatchAxis(name_of(picture))(model).model
+    if find_video(model) is not None:
+        model = DropFrameAxis()(model).model
     image = _image_input(model, stated, bound)
     fixed = known_size(model, image)
     wished = image_size or default_size

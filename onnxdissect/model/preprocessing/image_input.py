@@ -7,10 +7,11 @@ from collections.abc import Mapping
 import onnx_ir as ir
 
 from onnxdissect.errors import ImageInputError, ParameterError
-from onnxdissect.model.graph import attribute, name_of
+from onnxdissect.model.graph import name_of
 from onnxdissect.model.layers.records import ImageInput
-from onnxdissect.model.operators import CONVOLUTIONS, COPIES, LINEAR, QUANTISERS
-from onnxdissect.model.receptive_field.window_shape import channels_last, weight_shape
+from onnxdissect.model.preprocessing.first_convolution import trace_channels
+from onnxdissect.model.preprocessing.unfit_inputs import describe_input, no_image
+from onnxdissect.model.reading.batch_axis import PICTURE
 
 __all__ = ["find_image_input", "known_size"]
 
@@ -25,9 +26,6 @@ _DTYPES = {
     ir.DataType.INT64: "int64",
 }
 
-_BEFORE_CONV = COPIES | QUANTISERS | LINEAR | {"BatchNormalization", "Clip", "Resize"}
-"""What exporters put between the input and its first convolution."""
-
 
 def find_image_input(model: ir.Model, layouts: Mapping[str, str] | None = None) -> ImageInput:
     """Find the image input and read its layout, type and size.
@@ -37,7 +35,8 @@ def find_image_input(model: ir.Model, layouts: Mapping[str, str] | None = None) 
     model : onnx_ir.Model
         A model.
     layouts : mapping of str to str, optional
-        Layouts that a person states, by name of the input: "NCHW" or "NHWC".
+        Layouts that a person states, by name of the input: "NCHW" or "NHWC", or without the "N" where the
+        file's input has three axes.
 
     Returns
     -------
@@ -54,28 +53,25 @@ def find_image_input(model: ir.Model, layouts: Mapping[str, str] | None = None) 
     inputs = [value for value in model.graph.inputs if not value.is_initializer()]
     images = [v for v in inputs if v.shape is not None and v.shape.rank() == 4]
     if not images:
-        found = ", ".join(_describe(v) for v in inputs) or "none"
-        flat = next((v.name for v in inputs if v.shape is not None and v.shape.rank() == 2), None)
-        hint = f"if {flat!r} is a grey picture, height by width, declare it as [1, 1, height, width] and put"
-        raise ImageInputError(
-            f"no input takes images (four dimensions); inputs: {found}",
-            hint="" if flat is None else f"{hint} a Squeeze of axes 0 and 1 behind it",
-        )
+        raise no_image(inputs)
     image = images[0]
     others = [value for value in inputs if value is not image]
     if others:
         raise ImageInputError(
             f"beside the image input {image.name!r} the model needs "
-            f"{', '.join(_describe(v) for v in others)}",
+            f"{', '.join(describe_input(v) for v in others)}",
             hint="give them values: " + " ".join(f"--bind {v.name}=VALUE" for v in others),
         )
     if image.dtype not in _DTYPES:
         raise ImageInputError(
-            f"the image input {_describe(image)} takes {image.dtype}, which holds no pixels",
+            f"the image input {describe_input(image)} takes {image.dtype}, which holds no pixels",
             candidates=tuple(_DTYPES.values()),
         )
     dims = _dims(image)
     stated = (layouts or {}).get(name_of(image))
+    if stated is not None and PICTURE in model.graph.meta and len(stated) == 3:
+        # a picture is stated as the file has it, and has got its batch since
+        stated = f"N{stated}"
     if stated is not None and stated.upper() not in ("NCHW", "NHWC"):
         raise ParameterError(
             f"the image input {image.name!r} cannot have the layout {stated!r}", candidates=("NCHW", "NHWC")
@@ -111,22 +107,19 @@ def _dims(value: ir.Value) -> list[int | None]:
     return [dim if isinstance(dim, int) and dim > 0 else None for dim in value.shape]
 
 
-def _describe(value: ir.Value) -> str:
-    shape = "?" if value.shape is None else ", ".join(str(dim) for dim in value.shape)
-    return f"{value.name}[{shape}]"
-
-
 def _layout(image: ir.Value, dims: list[int | None], stated: str | None) -> tuple[str, int]:
-    traced = _trace(image)
+    traced = trace_channels(image, 4)
+    if traced is not None and traced[0] not in (1, 3):
+        traced = None
     axis, channels = traced if traced is not None else (None, None)
     if stated is not None:
         if axis in (1, 3) and axis != stated.index("C"):
             settled = "NCHW" if axis == 1 else "NHWC"
             raise ParameterError(
-                f"the layout {stated} is stated for the image input {_describe(image)}, whose channels the "
-                f"network's first convolution reads along axis {axis}: it takes {settled}",
+                f"the layout {stated} is stated for the image input {describe_input(image)}, and the "
+                f"network's first convolution reads its axis {axis} as channels: it takes {settled}",
                 candidates=(settled,),
-                hint=f"leave --layout {image.name}={stated} out",
+                hint=f"leave the --layout of {image.name} out",
             )
         axis = stated.index("C")
         channels = channels or 3
@@ -145,42 +138,20 @@ def _layout(image: ir.Value, dims: list[int | None], stated: str | None) -> tupl
         axis = plausible[0]
     count = dims[axis] if dims[axis] is not None else channels
     if count is None:
-        raise ImageInputError(f"the number of channels of the image input {_describe(image)} cannot be told")
+        raise ImageInputError(
+            f"the number of channels of the image input {describe_input(image)} cannot be told"
+        )
     if count not in (1, 3):
         raise ImageInputError(
-            f"the image input {_describe(image)} takes {count} channels; images have 3 (colour) or 1 (grey)"
+            f"the image input {describe_input(image)} takes {count} channels; images have 3 (colour) or 1 "
+            "(grey)"
         )
     return ("NCHW" if axis == 1 else "NHWC"), count
 
 
 def _ambiguous(image: ir.Value, reason: str) -> ImageInputError:
     return ImageInputError(
-        f"the layout of the image input {_describe(image)} cannot be told: {reason}",
+        f"the layout of the image input {describe_input(image)} cannot be told: {reason}",
         candidates=("NCHW", "NHWC"),
         hint=f"--layout {image.name}=NCHW",
     )
-
-
-def _trace(image: ir.Value) -> tuple[int, int] | None:
-    """Channel axis and count, read off the first convolution; None where none is reached."""
-    perm = (0, 1, 2, 3)
-    value = image
-    for _ in range(64):
-        users = [node for node, _ in value.uses() if node.op_type != "Shape"]
-        conv = next((n for n in users if n.op_type in CONVOLUTIONS and n.inputs[0] is value), None)
-        if conv is not None:
-            shape = weight_shape(conv)
-            axis = perm[3 if channels_last(conv) else 1]
-            if shape is None or axis == 0 or axis == 2:
-                return None
-            return axis, shape[1] * int(attribute(conv, "group", 1))
-        following = next((n for n in users if n.op_type in _BEFORE_CONV), None)
-        if following is None or not following.outputs:
-            return None
-        if following.op_type == "Transpose":
-            step = attribute(following, "perm", (3, 2, 1, 0))
-            if len(step) != 4:
-                return None
-            perm = (perm[step[0]], perm[step[1]], perm[step[2]], perm[step[3]])
-        value = following.outputs[0]
-    return None

@@ -19,6 +19,7 @@ from onnxdissect.model.layout.to_nchw import run_layers
 from onnxdissect.model.network import Network
 from onnxdissect.model.reading.batch_axis import PICTURE
 from onnxdissect.model.reading.bfloat16 import WIDENED
+from onnxdissect.model.reading.frame_axis import FRAME
 from onnxdissect.model.reading.randomness import (
     batch_statistics,
     describe_draws,
@@ -116,6 +117,8 @@ def reference_activations(
     feed = {name: first} if untouched is network.model else {name: first, **network.bindings}
     if PICTURE in network.model.graph.meta and untouched is not network.model:
         feed[name] = first[0]
+    if FRAME in network.model.graph.meta and untouched is not network.model:
+        feed[name] = np.expand_dims(first, network.model.graph.meta[FRAME])
     outputs = [output for output in network.outputs if output in reference.dtypes]
     allowed = tolerance(network)
     expected = original(feed, outputs)

@@ -120,6 +120,6 @@ def test_the_first_convolution_settles_the_image(tmp_path: Path, transposed: boo
     b.units[x] = 3
     path = save(b.model(b.conv(x, 4)), tmp_path / "m.onnx")
     assert load_network(path, layouts={"image": right}).input.layout == right
-    with pytest.raises(ParameterError, match="first convolution reads along axis") as caught:
+    with pytest.raises(ParameterError, match="first convolution reads its axis") as caught:
         load_network(path, layouts={"image": wrong})
     assert caught.value.candidates == (right,)

@@ -22,7 +22,7 @@ from onnxdissect.model.surgery.free_size import FreeSize
 def test_passes_refuse_graphs_that_they_have_nothing_to_do_with(tmp_path: Path) -> None:
     network = load_network(save(models.plain(), tmp_path / "model.onnx"))
     elsewhere = BindInputs({"elsewhere": np.zeros(1)})
-    for one in (WidenBfloat16(), AddDequantised(), AddBatchAxis(), elsewhere):
+    for one in (WidenBfloat16(), AddDequantised(), AddBatchAxis("image"), elsewhere):
         with pytest.raises(passes.PreconditionError):
             one(network.model)
 
@@ -49,7 +49,7 @@ def unread(tmp_path: Path, kind: str) -> tuple[ir.Model, passes.FunctionalPass]:
                 )
             value.dtype = ir.DataType.BFLOAT16
     made: dict[str, passes.FunctionalPass] = {
-        "picture": AddBatchAxis(),
+        "picture": AddBatchAxis("image"),
         "integers": AddDequantised(),
         "bfloat16": WidenBfloat16(),
         "bound": BindInputs({"image": np.zeros((1, 3, 32, 32), np.float32)}),
