@@ -70,6 +70,9 @@ class AxisGeometry:
         Largest distance of neighbouring cells on the way here, along the branch that resolves finest.
     period : Period or None
         Set where some cells lie beyond the map's edge and repeat those of the other side.
+    apart : float
+        Pixels from here to where units respond on average, where maps of several resolutions are laid behind
+        each other and most units are not those of the finest.
     """
 
     offset: float
@@ -78,6 +81,7 @@ class AxisGeometry:
     shift: float = 0.0
     coarsest: float = 0.0
     period: Period | None = None
+    apart: float = 0.0
 
     @property
     def reach(self) -> tuple[float, float]:
@@ -111,6 +115,7 @@ class AxisGeometry:
             self.shift,
             max(self.coarsest, abs(self.stride), abs(self.stride * stride)),
             self.period,
+            self.apart,
         )
 
 
@@ -158,7 +163,9 @@ def unite(branches: Sequence[AxisGeometry], length: int | None = None) -> AxisGe
         high = max(reach[1] + off for reach, off in ends)
         size, shift = high - low + 1, (low + high) / 2 - offset
     period = next((b.period for b in branches if b.period is not None), None)
-    return AxisGeometry(offset, stride, size, shift, finest, period)
+    # sums add units of one place to those of another; what is the same on all branches stays
+    apart = {b.apart for b in branches}
+    return AxisGeometry(offset, stride, size, shift, finest, period, apart.pop() if len(apart) == 1 else 0.0)
 
 
 class Unplaced(Enum):

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import onnx_ir as ir
 
@@ -42,7 +43,7 @@ from onnxdissect.model.operators import (
 )
 from onnxdissect.model.reading.shape_probe import Probe
 from onnxdissect.model.receptive_field import crop_pad as frames
-from onnxdissect.model.receptive_field import resampling, windows
+from onnxdissect.model.receptive_field import resampling, units_apart, windows
 from onnxdissect.model.receptive_field.axis_geometry import (
     AxisGeometry,
     Lengths,
@@ -128,7 +129,7 @@ def receptive_field(pair: Pair) -> ReceptiveField | None:
     if vertical.stride <= 0 or horizontal.stride <= 0:
         return None
     return ReceptiveField(
-        (vertical.offset, horizontal.offset),
+        (vertical.offset + vertical.apart, horizontal.offset + horizontal.apart),
         (vertical.stride, horizontal.stride),
         (vertical.size, horizontal.size) if math.isfinite(vertical.size + horizontal.size) else None,
     )
@@ -153,6 +154,11 @@ def _place(
             else _merge(letter, out, joined, operands, positions, probe, axes)
             for letter in "HW"
         ]
+        if joined == "C":
+            merged = [
+                units_apart.of_units(letter, place, out, operands, positions, probe, axes)
+                for letter, place in zip("HW", merged, strict=True)
+            ]
         return merged[0], merged[1]
     if op in MATRIX_PRODUCTS and len(operands) > 1:
         return _attend(out, operands, positions, axes)
@@ -179,7 +185,9 @@ def _follow(op: str, step: Step, axis: int, position: Position) -> Position:
     if isinstance(position, Unplaced):
         return position
     rolled = isinstance(position, Rolled)
-    moved = _move(op, step, axis, position.extent if isinstance(position, Rolled) else position)
+    moved: Position = _move(op, step, axis, position.extent if isinstance(position, Rolled) else position)
+    if isinstance(moved, AxisGeometry) and moved.apart and units_apart.mixes_units(step):
+        moved = replace(moved, apart=0.0)
     lengths = step.lengths(axis)
     if lengths is not None:
         return settle(moved, lengths[1])
