@@ -158,7 +158,7 @@ def test_what_is_behind_a_scramble_is_refused_by_its_name(name: str) -> None:
         assert re.search(rf"\d maps? with \d+% of the compute .* operator {op} \('scrambled'\)", warning)
         assert "--layer in_order" in warning
     stages = [layer.name for layer in network.select(["stages"])]
-    assert stages[-1] == ("first" if op == "ReverseSequence" else "in_order")
+    assert stages[-1] == "in_order"
     assert not set(stages) & set(BEHIND)
 
 
