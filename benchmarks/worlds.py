@@ -14,8 +14,8 @@ from draws import link_images, read_index, write_folder
 from numpy.typing import NDArray
 
 from onnxdissect.data import Dataset
-from onnxdissect.data.ahead import ahead
 from onnxdissect.data.annotation import Annotation
+from onnxdissect.data.decoding.ahead import ahead
 from onnxdissect.model import Preparer, Session
 
 # Images a lane takes at a time.

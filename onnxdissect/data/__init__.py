@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from onnxdissect.data.broden.table_writer import LabelEntry, write_tables
     from onnxdissect.data.broden.writer import ImageRecord, write_image
     from onnxdissect.data.dataset import Dataset
+    from onnxdissect.data.decoding.stream import Batch, batches
     from onnxdissect.data.sources import Source, Sources, installed_sources, open_data
-    from onnxdissect.data.stream import Batch, batches
     from onnxdissect.data.vocabulary import Concept, Vocabulary, make_vocabulary
 
 __all__ = [
@@ -53,7 +53,7 @@ __all__ = [
 _HOMES = {
     "Annotation": "annotation",
     "ArrayDataset": "arrays",
-    "Batch": "stream",
+    "Batch": "decoding.stream",
     "BrodenDataset": "broden.reader",
     "Concept": "vocabulary",
     "Dataset": "dataset",
@@ -66,7 +66,7 @@ _HOMES = {
     "Sources": "sources",
     "Vocabulary": "vocabulary",
     "annotate": "annotation",
-    "batches": "stream",
+    "batches": "decoding.stream",
     "check_dataset": "broden.check",
     "check_folder": "broden.check",
     "describe": "broden.info",

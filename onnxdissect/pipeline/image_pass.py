@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from onnxdissect.core.progress import Progress
 from onnxdissect.core.state.intake import Intake
-from onnxdissect.data.ahead import ahead
-from onnxdissect.data.stream import Batch
+from onnxdissect.data.decoding.ahead import ahead
+from onnxdissect.data.decoding.stream import Batch
 from onnxdissect.errors import DataError
 
 __all__ = ["run_pass"]

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Lock
 
-from onnxdissect.core.kernels.count import count
-from onnxdissect.core.kernels.label_sets import unpack
+from onnxdissect.core.kernels.labels.label_sets import unpack
+from onnxdissect.core.kernels.masks.count import count
 from onnxdissect.core.layer_tally import LayerTally, Tally
 from onnxdissect.core.plan import Plan
 from onnxdissect.core.progress import Progress

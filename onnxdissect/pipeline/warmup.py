@@ -17,9 +17,9 @@ from threading import Event, Thread
 import numpy as np
 
 from onnxdissect.core.kernels.compiler import compiler_facts
-from onnxdissect.core.kernels.label_sample import sample_labels
-from onnxdissect.core.kernels.label_sets import unpack
-from onnxdissect.core.kernels.truth import image_truth
+from onnxdissect.core.kernels.labels.label_sample import sample_labels
+from onnxdissect.core.kernels.labels.label_sets import unpack
+from onnxdissect.core.kernels.labels.truth import image_truth
 from onnxdissect.core.plan import LayerPlan, Plan
 from onnxdissect.core.progress import Silent
 from onnxdissect.core.scoring import iou

@@ -21,8 +21,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.kernels.label_sample import SIDE
-from onnxdissect.core.kernels.permute import CELLS, label_cells, label_points
+from onnxdissect.core.kernels.labels.label_sample import SIDE
+from onnxdissect.core.kernels.resampling.permute import CELLS, label_cells, label_points
 from onnxdissect.core.per_image_counts import LabelSample
 
 __all__ = ["Overlaps", "gamma_surprise"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.kernels.truth import image_truth
+from onnxdissect.core.kernels.labels.truth import image_truth
 from onnxdissect.core.per_image_counts import MaskCounts, PerImageCountsPart, TruthCounts
 from onnxdissect.core.plan import Plan
 from onnxdissect.core.sparse_maps import Annotations

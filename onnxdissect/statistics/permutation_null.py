@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.core.candidates import candidates
-from onnxdissect.core.kernels.label_sample import SIDE, sample_labels
-from onnxdissect.core.kernels.permute import CELLS, ShuffledCounts, best_scores, shuffle
+from onnxdissect.core.kernels.labels.label_sample import SIDE, sample_labels
+from onnxdissect.core.kernels.resampling.permute import CELLS, ShuffledCounts, best_scores, shuffle
 from onnxdissect.core.per_image_counts import LabelSample, Null
 from onnxdissect.core.plan import Plan
 from onnxdissect.core.progress import Progress

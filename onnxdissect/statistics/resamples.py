@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.kernels.resample import resample_scores, resample_truth
+from onnxdissect.core.kernels.resampling.resample import resample_scores, resample_truth
 from onnxdissect.core.per_image_counts import PerImageCounts, PerImageCountsPart, TruthCounts
 from onnxdissect.core.scoring import check_scoring
 from onnxdissect.machine import cores

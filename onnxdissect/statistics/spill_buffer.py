@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.kernels.gather import choose, place
+from onnxdissect.core.kernels.resampling.gather import choose, place
 from onnxdissect.core.per_image_counts import (
     TOP_CONCEPTS,
     MaskCounts,

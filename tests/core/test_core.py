@@ -15,9 +15,9 @@ from naive import method as naive
 from numpy.typing import NDArray
 from support.drawn_counts import COUNTS, World, annotate, worlds
 
-from onnxdissect.core.kernels.encode import SparseEncoder
-from onnxdissect.core.kernels.rank import bin_edges, order
-from onnxdissect.core.kernels.refilter import refilter
+from onnxdissect.core.kernels.activations.encode import SparseEncoder
+from onnxdissect.core.kernels.activations.rank import bin_edges, order
+from onnxdissect.core.kernels.activations.refilter import refilter
 from onnxdissect.core.plan import LayerPlan
 from onnxdissect.core.progress import Silent
 from onnxdissect.core.quantiles import check_quantiles, quantile_warnings, tail_size

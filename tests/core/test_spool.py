@@ -12,8 +12,8 @@ import pytest
 from numpy.typing import NDArray
 from support.drawn_counts import annotate
 
-from onnxdissect.core.kernels.encode import SparseEncoder
-from onnxdissect.core.kernels.refilter import refilter
+from onnxdissect.core.kernels.activations.encode import SparseEncoder
+from onnxdissect.core.kernels.activations.refilter import refilter
 from onnxdissect.core.sparse_maps import SparseMaps, pack
 from onnxdissect.core.spool.arena import Arena
 from onnxdissect.core.spool.spool import Spool, SpoolAppender

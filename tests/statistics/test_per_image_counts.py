@@ -14,7 +14,7 @@ from naive import method as naive
 from naive import statistics as naive_statistics
 from support.drawn_counts import World, annotate, joined, witnessed, worlds
 
-from onnxdissect.core.kernels.gather import choose
+from onnxdissect.core.kernels.resampling.gather import choose
 from onnxdissect.core.per_image_counts import TOP_CONCEPTS
 from onnxdissect.core.progress import Silent
 from onnxdissect.core.scoring import iou

@@ -10,8 +10,8 @@ from naive import method as naive
 from naive import statistics as naive_statistics
 from support.drawn_counts import World, annotate, shuffled, worlds
 
-from onnxdissect.core.kernels.label_sample import SIDE
-from onnxdissect.core.kernels.permute import CELLS
+from onnxdissect.core.kernels.labels.label_sample import SIDE
+from onnxdissect.core.kernels.resampling.permute import CELLS
 from onnxdissect.statistics import permutation_null as null
 
 

@@ -13,8 +13,9 @@ import onnxdissect.core.kernels
 def compiled() -> dict[str, int]:
     """How many versions of each kernel this process has."""
     found = {}
-    for module in pkgutil.iter_modules(onnxdissect.core.kernels.__path__):
-        home = importlib.import_module(f"onnxdissect.core.kernels.{module.name}")
+    room = onnxdissect.core.kernels
+    for module in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
+        home = importlib.import_module(module.name)
         for name, value in vars(home).items():
             if isinstance(value, Dispatcher):
                 found[f"{module.name}.{name}"] = len(value.signatures)

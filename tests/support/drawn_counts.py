@@ -25,7 +25,7 @@ from onnxdissect.core.state.intake import Intake
 from onnxdissect.core.state.pass_state import PassResult, PassState
 from onnxdissect.core.upsampling import Field
 from onnxdissect.data.annotation import Annotation
-from onnxdissect.data.stream import Batch
+from onnxdissect.data.decoding.stream import Batch
 from onnxdissect.data.vocabulary import Concept, Vocabulary
 from onnxdissect.pipeline.image_pass import run_pass
 from onnxdissect.pipeline.tally import tally

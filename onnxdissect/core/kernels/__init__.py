@@ -1,17 +1,15 @@
 """Numba kernels of the method: wrappers that validate, and serial bodies that leave Python's lock alone.
 
-``sift``
-    Activation maps reduced to the cells that can still matter.
-``rank``
-    How many activations lie above a value, by their leading bits.
-``top``
-    The strongest images of each unit.
-``mix``
-    The sets of concepts that pixels hold.
-``count``
-    Masks against annotations, in pixels.
+``activations``
+    What the pass does with activations: cells that can still matter, thresholds, top images.
+``masks``
+    What the tally does with masks: their pixels, and counts against annotations.
+``labels``
+    What annotations hold, in the form that masks are counted against.
+``resampling``
+    Counts image by image, over resampled images and against the annotations of others.
 ``compiler``
-    How they are compiled here.
+    How kernels are compiled here.
 ``cache``
     Where they are kept when nothing else can be written.
 

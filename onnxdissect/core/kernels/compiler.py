@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from onnxdissect.core.kernels.encode import SparseEncoder, cache_path, compilations
+from onnxdissect.core.kernels.activations.encode import SparseEncoder, cache_path, compilations
 
 __all__ = ["CompilerFacts", "compiler_facts"]
 

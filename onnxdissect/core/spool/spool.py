@@ -11,7 +11,7 @@ from threading import Condition
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.kernels.refilter import refilter
+from onnxdissect.core.kernels.activations.refilter import refilter
 from onnxdissect.core.spool.arena import Arena
 from onnxdissect.core.spool.spool_files import Chunk, SpoolFiles
 

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.kernels.encode import SparseEncoder
+from onnxdissect.core.kernels.activations.encode import SparseEncoder
 from onnxdissect.core.plan import LayerPlan, Plan
 from onnxdissect.core.sparse_maps import SparseMaps
 from onnxdissect.core.spool.arena import Arena

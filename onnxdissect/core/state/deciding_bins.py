@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.kernels.rank import refine
+from onnxdissect.core.kernels.activations.rank import refine
 from onnxdissect.core.plan import Plan
 from onnxdissect.core.sparse_maps import SparseMaps
 from onnxdissect.core.spool.spool import Chunk

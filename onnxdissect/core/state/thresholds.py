@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.kernels.rank import bin_edges, count_above, order
+from onnxdissect.core.kernels.activations.rank import bin_edges, count_above, order
 from onnxdissect.core.quantiles import tail_size
 from onnxdissect.core.sparse_maps import SparseMaps
 from onnxdissect.core.state.deciding_bins import DecidingBins

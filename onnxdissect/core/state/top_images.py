@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.kernels.top import insert
+from onnxdissect.core.kernels.activations.top import insert
 
 __all__ = ["TopImages"]
 

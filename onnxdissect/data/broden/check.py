@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.data.ahead import ahead
 from onnxdissect.data.annotation import annotate
 from onnxdissect.data.broden.index import IndexProblem
 from onnxdissect.data.broden.reader import BrodenDataset, read_folder
+from onnxdissect.data.decoding.ahead import ahead
 from onnxdissect.data.neighbours import alike, thumbnail
 from onnxdissect.data.sources import Advance
 from onnxdissect.errors import DataError, ParameterError

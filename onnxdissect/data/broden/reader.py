@@ -28,8 +28,8 @@ from onnxdissect.data.broden.folders import require_index
 from onnxdissect.data.broden.index import Entry, IndexProblem, read_index
 from onnxdissect.data.broden.tables import digest
 from onnxdissect.data.choosing import choose
+from onnxdissect.data.decoding.pixels import read_image, read_label_map
 from onnxdissect.data.groups import number_groups
-from onnxdissect.data.pixels import read_image, read_label_map
 from onnxdissect.data.vocabulary import HIGHEST_NUMBER, Vocabulary, read_vocabulary
 from onnxdissect.errors import DataFormatError, EmptyDataError, ImageFileError
 

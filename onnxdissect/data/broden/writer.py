@@ -18,7 +18,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.data.pixels import read_image
+from onnxdissect.data.decoding.pixels import read_image
 from onnxdissect.data.vocabulary import HIGHEST_NUMBER
 from onnxdissect.errors import DataFormatError, OutputError, import_cv2
 from onnxdissect.storage.files import make_folder

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from onnxdissect.data.pixels import read_image
+from onnxdissect.data.decoding.pixels import read_image
 from onnxdissect.data.sources import open_data
 from onnxdissect.errors import DataError, OnnxDissectError, ParameterError, RunMismatchError
 from onnxdissect.report.data.facts import section

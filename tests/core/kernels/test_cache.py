@@ -17,7 +17,7 @@ import onnxdissect
 PROBE = """
 import onnxdissect
 from onnxdissect.core.kernels.compiler import compiler_facts
-from onnxdissect.core.kernels.encode import _encode
+from onnxdissect.core.kernels.activations.encode import _encode
 facts = compiler_facts()
 print(onnxdissect.__file__, facts.cache, sum(_encode.stats.cache_hits.values()), sep="\\n")
 """

@@ -10,9 +10,9 @@ from itertools import islice
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from onnxdissect.data.ahead import ahead
 from onnxdissect.data.annotation import Annotation
 from onnxdissect.data.dataset import Dataset
+from onnxdissect.data.decoding.ahead import ahead
 from onnxdissect.errors import ParameterError
 
 __all__ = ["Batch", "Prepare", "batches"]

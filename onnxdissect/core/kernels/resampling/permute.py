@@ -8,9 +8,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from onnxdissect.core.kernels.arguments import grid_table, map_arrays
-from onnxdissect.core.kernels.label_sample import SIDE
-from onnxdissect.core.kernels.map_buffer import (
+from onnxdissect.core.kernels.labels.label_sample import SIDE
+from onnxdissect.core.kernels.masks.arguments import grid_table, map_arrays
+from onnxdissect.core.kernels.masks.map_buffer import (
     clear_map,
     exceeds,
     load_map,
@@ -18,7 +18,7 @@ from onnxdissect.core.kernels.map_buffer import (
     map_buffer,
     maps_of,
 )
-from onnxdissect.core.kernels.mask_walk import walk_mask
+from onnxdissect.core.kernels.masks.mask_walk import walk_mask
 from onnxdissect.core.per_image_counts import LabelSample
 from onnxdissect.core.sparse_maps import SparseMaps
 from onnxdissect.core.upsampling import InterpolationTable

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from support.datasets import random_broden, write_broden
 
 from onnxdissect.data import Batch, Dataset, batches, open_dataset
-from onnxdissect.data.ahead import ahead
-from onnxdissect.data.stream import Prepare
+from onnxdissect.data.decoding.ahead import ahead
+from onnxdissect.data.decoding.stream import Prepare
 from onnxdissect.errors import ImageFileError, ParameterError
 
 PICTURES = 23

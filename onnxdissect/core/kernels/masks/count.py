@@ -8,8 +8,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from onnxdissect.core.kernels.arguments import annotation_arrays, grid_table, map_arrays, table_of
-from onnxdissect.core.kernels.map_buffer import (
+from onnxdissect.core.kernels.masks.arguments import annotation_arrays, grid_table, map_arrays, table_of
+from onnxdissect.core.kernels.masks.map_buffer import (
     clear_map,
     exceeds,
     load_map,
@@ -17,7 +17,7 @@ from onnxdissect.core.kernels.map_buffer import (
     map_buffer,
     maps_of,
 )
-from onnxdissect.core.kernels.mask_walk import walk_mask
+from onnxdissect.core.kernels.masks.mask_walk import walk_mask
 from onnxdissect.core.per_image_counts import MaskCounts
 from onnxdissect.core.sparse_maps import Annotations, Counts, SparseMaps
 from onnxdissect.core.upsampling import InterpolationTable

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from onnxdissect.core.kernels.keep import keep_cells
+from onnxdissect.core.kernels.activations.keep import keep_cells
 from onnxdissect.core.sparse_maps import SparseMaps
 
 __all__ = ["refilter"]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from support import datasets
 from support.datasets import GREY, GREY_ALPHA, PALETTE, RGB, RGBA
 
-from onnxdissect.data.pixels import read_image, read_label_map
+from onnxdissect.data.decoding.pixels import read_image, read_label_map
 from onnxdissect.errors import ImageFileError
 
 PHOTO = datasets.Picture("photo", {}, size=(40, 52)).pixels()

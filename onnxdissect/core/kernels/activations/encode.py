@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from onnxdissect.core.kernels.keep import keep_cells
+from onnxdissect.core.kernels.activations.keep import keep_cells
 from onnxdissect.core.sparse_maps import SparseMaps
 from onnxdissect.core.spool.arena import Arena
 

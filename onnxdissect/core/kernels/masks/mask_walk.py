@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from onnxdissect.core.kernels.map_buffer import lerp
+from onnxdissect.core.kernels.masks.map_buffer import lerp
 
 __all__ = ["walk_mask"]
 
