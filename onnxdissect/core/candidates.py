@@ -15,7 +15,7 @@ __all__ = ["among", "candidates", "check_min_images", "followed"]
 
 
 def check_min_images(min_images: int, most: int | None = None) -> int:
-    """Refuse a number of images that no concept can be asked for.
+    """Refuse a smallest number of images per concept that leaves no concept.
 
     Parameters
     ----------
@@ -50,9 +50,9 @@ def check_min_images(min_images: int, most: int | None = None) -> int:
 def candidates(concept_images: NDArray[np.int64], min_images: int) -> NDArray[np.bool_]:
     """Tell which concepts are candidates for labels.
 
-    The one place that decides it: labels, the best concept of each category, the concepts followed image by
-    image, winners of resamples and what shuffles reach are all taken among these. Counts are not: they hold
-    every concept.
+    Labels, the best concept of each category, the concepts followed image by image, the best concept of a
+    resample and of a shuffle: all are taken among these, and only here it is decided which they are. Counts
+    hold every concept.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def candidates(concept_images: NDArray[np.int64], min_images: int) -> NDArray[np
 
 
 def among(iou: NDArray[np.float64], candidate: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Take the score of every concept that is no candidate for 0, which makes no label.
+    """Set the score of every concept that is no candidate to 0, with which it cannot become a label.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def followed(per_image: PerImageCounts, candidate: NDArray[np.bool_]) -> PerImag
     chosen = np.where(kept, top_concepts, NO_CONCEPT)
     chosen = np.take_along_axis(chosen, order, axis=2)
     of_mask = np.repeat(np.arange(per_image.starts.size - 1), np.diff(per_image.starts))
-    arena = top_concepts.shape[2]
-    intersection = np.take_along_axis(per_image.intersection, order.reshape(-1, arena)[of_mask], axis=1)
-    intersection[chosen.reshape(-1, arena)[of_mask] < 0] = 0
+    places = top_concepts.shape[2]
+    intersection = np.take_along_axis(per_image.intersection, order.reshape(-1, places)[of_mask], axis=1)
+    intersection[chosen.reshape(-1, places)[of_mask] < 0] = 0
     return replace(per_image, top_concepts=chosen, intersection=intersection)

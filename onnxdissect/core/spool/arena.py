@@ -1,4 +1,4 @@
-"""Memory for what a pass keeps."""
+"""Memory for the sparse maps that a pass keeps."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _Kind = TypeVar("_Kind", np.int64, np.int32, np.unsignedinteger, np.float32)
 
 
 class Arena:
-    """Copies of records, side by side in large pieces of memory.
+    """Copies of sparse maps, side by side in large pieces of memory.
 
-    A piece goes back to the system when nothing in it is held any more. Asking for large pieces is much
-    cheaper than asking for every array.
+    A piece goes back to the system when nothing in it is held any more. To ask the system for large pieces is
+    much cheaper than to ask for every array.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class Arena:
         self._free: NDArray[np.uint8] = np.empty(0, np.uint8)
 
     def take_in(self, sparse_maps: SparseMaps) -> SparseMaps:
-        """Copy records.
+        """Copy sparse maps into this memory.
 
         Parameters
         ----------
@@ -65,7 +65,7 @@ class Arena:
 def pages(size: int) -> NDArray[np.uint8]:
     """Get memory straight from the system, in large pages where it has them.
 
-    What threads get from the C library and free again stays with the process, in pieces nobody can use.
+    Memory from the C library that threads free again would stay with the process, in pieces too small to use.
 
     Parameters
     ----------

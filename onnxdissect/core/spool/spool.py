@@ -21,8 +21,9 @@ __all__ = ["Chunk", "Spool", "SpoolAppender"]
 class Spool:
     """Chunks in memory up to a budget, on disk beyond it. One thread at a time may use them.
 
-    Bounds rise during the pass, so most of what an early chunk kept may be dropped later: before anything
-    goes to disk, the chunks in memory are thinned, and what is on disk is thinned file by file.
+    Bounds rise during the pass, so most of what an early chunk kept can be dropped later. Before anything
+    goes to disk, the chunks in memory are filtered by the bounds of now, and so are the files, one after the
+    other.
 
     A pickled spool holds the chunks in memory, and the paths of the files: see `SpoolFiles`.
 
@@ -81,7 +82,7 @@ class Spool:
         return held
 
     def relieved(self, full: list[Chunk], bounds: Sequence[NDArray[np.float32]]) -> list[Chunk]:
-        """Thin chunks that filled the memory, or bring them to disk.
+        """Filter chunks that fill the memory by the bounds of now, or bring them to disk.
 
         Parameters
         ----------
@@ -100,7 +101,8 @@ class Spool:
         OutputError
             If the disk does not take what does not fit in memory.
         """
-        # Early on bounds rise quickly; later thinning gains little, and must not become a habit.
+        # Early in a pass bounds rise quickly and filtering gains much; later it would only cost time. So a
+        # few chunks are tried first.
         tried = range(0, len(full), max(1, len(full) // 8))
         before = sum(full[i].nbytes for i in tried)
         _refilter(full, tried, bounds)
@@ -110,7 +112,7 @@ class Spool:
             return full
         self._segments.write(full)
         full.clear()
-        self._segments.refilter(partial(_thinned, bounds, Arena()))
+        self._segments.refilter(partial(_filtered, bounds, Arena()))
         return full
 
     def __iter__(self) -> Iterator[Chunk]:
@@ -211,12 +213,12 @@ class SpoolAppender:
 
 def _refilter(chunks: list[Chunk], which: Iterable[int], bounds: Sequence[NDArray[np.float32]]) -> None:
     arena = Arena()
-    # One by one, so that old and new never lie side by side.
+    # One by one, so that only one chunk at a time is in memory twice.
     for i in which:
-        chunks[i] = _thinned(bounds, arena, chunks[i])
+        chunks[i] = _filtered(bounds, arena, chunks[i])
 
 
-def _thinned(bounds: Sequence[NDArray[np.float32]], arena: Arena, chunk: Chunk) -> Chunk:
+def _filtered(bounds: Sequence[NDArray[np.float32]], arena: Arena, chunk: Chunk) -> Chunk:
     layers = zip(chunk.layers, bounds, strict=True)
     return replace(
         chunk, layers=tuple(arena.take_in(refilter(sparse_maps, bound)) for sparse_maps, bound in layers)

@@ -1,8 +1,8 @@
-"""What takes in the activations of one layer, behind an interface that other devices can stand behind.
+"""What a pass makes of the activations of one layer: an interface, and its implementation on the processor.
 
-A batch of activations is reduced where it was made: to the cells that can still pass a threshold, to counts
-that settle the thresholds, to the top images and the samples. What stands here does so with the kernels, on
-the processor. Another implementation may keep all of it on a device; it has to give the same values.
+A batch of activations is reduced where it was computed: to the cells that can still exceed a threshold, to
+counts from which the thresholds follow, to the top images and the samples. Another implementation may do so
+on the device that runs the network; it has to give the same values.
 """
 
 from __future__ import annotations
@@ -168,7 +168,8 @@ class _LocalWorker:
         if damaged >= 0:
             return damaged
         positions = activations.shape[0] * activations.shape[2] * activations.shape[3]
-        # The walk over all activations is behind us: what is left is short, and shared.
+        # All activations have been looked at, without a lock. What is left takes little time, and the state
+        # is shared by all workers.
         with self._lock:
             state.thresholds.update(encoder.sparse_maps(before), positions)
             state.top.update(first, activations, encoder.maxima[before:after])

@@ -24,7 +24,7 @@ _REFINING_BITS = 9
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DecidingBins:
-    """What is known of the thresholds of a layer: their leading bits, and where they stand among the rest.
+    """What is known of the thresholds of a layer: their leading bits, and their rank among equal ones.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""The way of images into the state of a pass: what belongs to a process and its threads."""
+"""How a process and its threads bring images into the state of a pass."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from onnxdissect.errors import NonFiniteError
 
 __all__ = ["Intake"]
 
-# Cells of all layers that remain before they become a chunk of their own.
+# So many cells of all layers together are stored as a chunk, whatever the number of images.
 _CHUNK_CELLS = 2**21
 
 
@@ -85,7 +85,7 @@ class Intake:
         OutputError
             If the disk does not take what does not fit in memory.
         """
-        # Encoders are worth keeping: what they are made of would have to be cleared by the system each time.
+        # Encoders are used again: the system would have to clear the memory of new ones.
         try:
             workers, arena = self._idle.pop()
         except IndexError:
@@ -96,7 +96,7 @@ class Intake:
             for layer, worker, values in zip(self._plan.layers, workers, activations, strict=True):
                 _reduce(layer, worker, first + stored + worker.images, values, image_name)
             images = workers[0].images
-            # The first images of a pass remain almost whole.
+            # Of the first images of a pass nearly all cells are kept, so fewer images make a chunk.
             if stored + images == len(annotations) or sum(worker.used for worker in workers) > _CHUNK_CELLS:
                 self._store(first + stored, annotations[stored : stored + images], workers, arena)
                 stored += images

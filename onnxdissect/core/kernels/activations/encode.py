@@ -1,9 +1,9 @@
-"""Activation maps reduced to the cells that can still matter, in one visit to each map.
+"""Activation maps reduced to the cells that can still be part of a mask.
 
-A label pixel lies between four cells. It can be above a threshold only if one of the four is, so a map is
-kept as its cells above the unit's bound and their eight neighbours each: every interpolation that can come
-out above the threshold finds all four of its corners. A map whose largest cell does not exceed the bound is
-dropped as a whole.
+The mask of a unit is the upsampled map above T_k. A label pixel is interpolated between four cells, so it can
+lie above T_k only if one of the four does. T_k is not known during the pass, but a bound below it is. Of each
+map the cells above that bound are kept, and the eight neighbours of each: every interpolation that can come
+out above T_k then finds all four of its cells. A map whose largest cell does not exceed the bound is dropped.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ __all__ = ["SparseEncoder", "cache_path", "compilations"]
 
 _Kind = TypeVar("_Kind", np.unsignedinteger, np.float32)
 
-# Finite float32 values, as the order-preserving integers of `_extremes`, lie strictly between these two.
+# The keys of plus and minus infinity, see `_extremes`: those of all finite float32 lie strictly between them,
+# those of NaN beyond them.
 _KEY_INF = np.int32(0x7F800000)
 _KEY_MINUS_INF = np.int32(-0x7F800001)
 
@@ -86,11 +87,11 @@ class SparseEncoder:
             raise ValueError(f"activations of shape {activations.shape} do not fit the layer")
         if self.images + n > self.maxima.shape[0]:
             raise ValueError(f"{self.maxima.shape[0]} images were announced, more have come")
-        # One cell more is written, and left, by the gathering loop.
-        arena = self.used + activations.size + 1
-        if self._values.size < arena:
-            self._values = _larger(self._values, self.used, arena)
-            self._cells = _larger(self._cells, self.used, arena)
+        # All cells may be kept, and `keep_cells` writes one place beyond the last.
+        needed = self.used + activations.size + 1
+        if self._values.size < needed:
+            self._values = _larger(self._values, self.used, needed)
+            self._cells = _larger(self._cells, self.used, needed)
         damaged = _encode(
             activations,
             bounds,
@@ -149,8 +150,9 @@ class SparseEncoder:
         return drained
 
 
-def _larger(array: NDArray[_Kind], used: int, arena: int) -> NDArray[_Kind]:
-    larger = np.empty(arena, array.dtype)
+def _larger(array: NDArray[_Kind], used: int, size: int) -> NDArray[_Kind]:
+    """Move the first elements of an array that are in use to a larger one."""
+    larger = np.empty(size, array.dtype)
     larger[:used] = array[:used]
     return larger
 
@@ -187,6 +189,25 @@ def compilations() -> int:
 
 @njit(cache=True, nogil=True)
 def _encode(activations, bounds, done, maxima, image_starts, unit_of, starts, cells, values, scratch):
+    """Encode a batch behind the ``done`` images that have come before; see `SparseEncoder`.
+
+    Parameters
+    ----------
+    activations : ndarray of float32, shape (n, units, h, w)
+    bounds : ndarray of float32, shape (units,)
+    done : int
+    maxima : ndarray of float32, shape (images, units)
+        Written to: the largest value of each map.
+    image_starts, unit_of, starts, cells, values : ndarray
+        Written to: sparse maps, as in `onnxdissect.core.sparse_maps.SparseMaps`; longer than needed.
+    scratch : ndarray of uint8, shape (2h + 2, w)
+        As for `keep_cells`.
+
+    Returns
+    -------
+    int
+        Flat index of the first map of the batch that holds NaN or infinity; -1 if there is none.
+    """
     n, units, h, w = activations.shape
     bits = activations.view(np.int32)
     keys = maxima.view(np.int32)
@@ -210,7 +231,13 @@ def _encode(activations, bounds, done, maxima, image_starts, unit_of, starts, ce
 
 @njit(cache=True, nogil=True)
 def _extremes(bits):
-    # Comparing integers lets LLVM vectorise: a float maximum that respects NaN does not.
+    """Smallest and largest key of a map; keys are integers in the order of the floats they stand for.
+
+    A float32 is a sign and a magnitude. Read as int32, positive floats are in order already; of negative ones
+    all bits but the sign are turned over, since a larger magnitude is a smaller number. Turning them over
+    again gives the float back. Integers are compared because LLVM vectorises that, unlike a maximum of floats
+    that has to take note of NaN.
+    """
     high = np.int32(-2147483648)
     low = np.int32(2147483647)
     for j in range(bits.shape[0]):

@@ -7,20 +7,39 @@ from numba import njit
 __all__ = ["keep_cells"]
 
 
-# Cells that are looked at together before any of them is.
+# Cells of a row that are passed over together where none of them is marked.
 _BLOCK = 16
 
 
 @njit(cache=True, nogil=True)
 def keep_cells(activation, bound, cells, values, scratch):
-    """Keep the cells above the bound and their neighbours; return how many."""
+    """Keep the cells of a map above a bound, and their eight neighbours.
+
+    Parameters
+    ----------
+    activation : ndarray of float32, shape (h, w)
+        The map.
+    bound : float32
+        The unit's bound.
+    cells : ndarray of uint16 or uint32, shape (at least h * w + 1,)
+        Written to: flat index ``row * w + column`` of each kept cell, ascending.
+    values : ndarray of float32, shape (at least h * w + 1,)
+        Written to: the activation of each kept cell.
+    scratch : ndarray of uint8, shape (2h + 2, w)
+        Room to work in. Its first and its row h + 1 are zero, and stay so.
+
+    Returns
+    -------
+    int
+        How many cells are kept.
+    """
     h, w = activation.shape
     keep = scratch[h + 2 :]
     size = _mark(activation, bound, scratch[: h + 2], keep)
     if 4 * size < 3 * h * w:
         _take(activation, keep, cells, values)
         return size
-    # Nearly everything: all of it is quicker, now and when it is thinned.
+    # Where nearly every cell is marked, copying the whole map is quicker, and so is `refilter` with it later.
     flat = activation.reshape(h * w)
     for cell in range(h * w):
         cells[cell] = cell
@@ -32,8 +51,10 @@ def keep_cells(activation, bound, cells, values, scratch):
 def _mark(activation, bound, wide, keep):
     """Set ``keep`` to the cells above the bound and their neighbours; return how many there are.
 
-    ``wide`` holds the cells above the bound and those beside them, with an empty row above and below. Every
-    inner loop is over bytes without a branch, so that it vectorises.
+    A cell is marked if one of the nine around it, itself included, is above the bound. ``wide``, shape
+    (h + 2, w), is first given the marks within each row, then ``keep``, shape (h, w), is the union of three
+    rows of ``wide``; its first and last row stay empty, so that the rows at the edge need no case of their
+    own. The inner loops go over bytes and have no branch, so that they vectorise.
     """
     h, w = activation.shape
     for i in range(h):
@@ -66,7 +87,7 @@ def _mark(activation, bound, wide, keep):
 
 @njit(cache=True, nogil=True)
 def _take(activation, keep, cells, values):
-    """Gather the marked cells; one cell past the last of them is written to as well."""
+    """Write the marked cells one behind the other; one place past the last of them is written to as well."""
     h, w = keep.shape
     at = 0
     for i in range(h):
@@ -83,7 +104,8 @@ def _take(activation, keep, cells, values):
             for j in range(_BLOCK):
                 marked |= line[start + j]
             if marked:
-                # Writing always and moving on sometimes is quicker than a branch nobody can predict.
+                # Every cell is written, and one that is not marked is overwritten by the next: quicker than a
+                # branch, which the processor could not predict.
                 for j in range(start, start + _BLOCK):
                     cells[at] = i * w + j
                     values[at] = row[j]

@@ -1,8 +1,10 @@
 """How many of a unit's activations lie above a value: counts over the leading bits of float32.
 
-Floats are ordered as the unsigned integers of `order`, so the leading bits of those are bins of equal ratio:
-14 bits are a sign, an exponent and five bits of mantissa, 3 % wide each. Memory does not depend on how many
-activations there are, and the value of any rank is found exactly by counting the bits that are left.
+T_k is the (m+1)-th largest of a unit's n activations (paper section 3.2), and n is far too large to keep them
+all. `order` turns floats into unsigned integers of the same order, whose leading bits make bins: 14 bits are
+a sign, an exponent and five bits of mantissa, so that a bin is 3 % wide. `count_above` counts per bin during
+the pass, in memory that does not depend on n. Afterwards `refine` counts the values in the bin of the
+threshold by the bits that follow, until all 32 bits of the threshold are known.
 """
 
 from __future__ import annotations
@@ -46,7 +48,7 @@ def bin_edges(bits: int) -> NDArray[np.float32]:
     Returns
     -------
     ndarray of float32, shape (2**bits,)
-        Bins below ``-inf`` hold NaN in truth and are given ``-inf``, those above ``inf`` likewise.
+        The bins beyond minus and plus infinity are those of NaN; they are given ``-inf`` and ``inf``.
     """
     keys = np.arange(2**bits, dtype=np.uint32) << np.uint32(32 - bits)
     edges = np.where(keys >> 31, keys & np.uint32(0x7FFFFFFF), ~keys).astype(np.uint32).view(np.float32)
@@ -125,6 +127,10 @@ def refine(
 
 @njit(cache=True, nogil=True)
 def _count(units, starts, values, edges, counts, floors, above, keep, shift):
+    """Do what `count_above` says; ``shift`` is 32 less the bits that make a bin.
+
+    Values at or below the floor's bin are not counted: enough others are larger.
+    """
     keys = values.view(np.uint32)
     for record in range(units.shape[0]):
         unit = units[record]
@@ -144,6 +150,11 @@ def _count(units, starts, values, edges, counts, floors, above, keep, shift):
 
 @njit(cache=True, nogil=True)
 def _refine(sparse_maps, prefixes, shift, rest, counts, first, last):
+    """Do what `refine` says, for the units ``first .. last - 1``.
+
+    Of the 32 bits of a value, those from ``shift`` on are known of the threshold; it is counted by those from
+    ``rest`` up to there.
+    """
     image_starts, units, starts, values = sparse_maps
     keys = values.view(np.uint32)
     mask = np.uint32(counts.shape[2] - 1)

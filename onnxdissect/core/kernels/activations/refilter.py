@@ -54,7 +54,19 @@ def refilter(sparse_maps: SparseMaps, bounds: NDArray[np.float32]) -> SparseMaps
 
 @njit(cache=True, nogil=True)
 def _refilter(sparse_maps, bounds, scratch, near):
-    """Move what stays to the front; nothing is written to before it has been read."""
+    """Move what stays to the front, in place; what is written over has been read before.
+
+    Parameters
+    ----------
+    sparse_maps : tuple of ndarray
+        ``image_starts``, ``units``, ``starts``, ``cells``, ``values``, as in
+        `onnxdissect.core.sparse_maps.SparseMaps`.
+    bounds : ndarray of float32, shape (units,)
+    scratch : ndarray of uint8, shape (2h + 2, w)
+        As for `keep_cells`, which reduces maps that were kept whole.
+    near : ndarray of uint8, shape ((h + 2) * (w + 1) + 1,)
+        As for `_refilter_map`, which reduces the others.
+    """
     image_starts, unit_of, starts, cells, values = sparse_maps
     w = scratch.shape[1]
     h = scratch.shape[0] // 2 - 1
@@ -89,7 +101,11 @@ def _refilter(sparse_maps, bounds, scratch, near):
 
 @njit(cache=True, nogil=True)
 def _refilter_map(cells, values, bound, w, near, new_cells, new_values):
-    # A column more than the map has keeps the end of a row from touching the next row's beginning.
+    """Keep those of a map's cells that are above the bound or beside one that is; return how many.
+
+    ``near`` is a grid of marks with a row more than the map above and below, and a column more, all zero
+    before and after. The column keeps the end of a row from touching the beginning of the next.
+    """
     pitch = w + 1
     hot = 0
     row = 0
@@ -108,7 +124,7 @@ def _refilter_map(cells, values, bound, w, near, new_cells, new_values):
         value = values[i]
         while cell >= (row + 1) * w:
             row += 1
-        # A neighbour of a cell above the new bound was one of a cell above the old bound.
+        # Nothing is missing: a neighbour of a cell above the new bound is one of a cell above the old bound.
         new_cells[size] = cell
         new_values[size] = value
         size += near[cell + row + pitch + 1]
@@ -123,6 +139,7 @@ def _refilter_map(cells, values, bound, w, near, new_cells, new_values):
 
 @njit(cache=True, nogil=True, inline="always")
 def _surround(near, place, pitch, mark):
+    """Set the marks of a cell and its eight neighbours; ``place`` is that of the upper left one."""
     for line in range(place, place + 3 * pitch, pitch):
         near[line] = mark
         near[line + 1] = mark

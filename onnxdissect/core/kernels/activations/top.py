@@ -47,6 +47,11 @@ def insert(
 
 @njit(cache=True, nogil=True)
 def _insert(activations, maxima, first, images, values, slots, maps, ranges):
+    """Insert each map that is stronger than the last of its unit; see `insert`.
+
+    Images may come in any order. The map of the image that falls out is overwritten: only numbers, values and
+    slots move, never the maps of the others.
+    """
     n, units = maxima.shape
     last = images.shape[1] - 1
     for i in range(n):
@@ -73,6 +78,11 @@ def _insert(activations, maxima, first, images, values, slots, maps, ranges):
 
 @njit(cache=True, nogil=True)
 def _draw(activation, picture, range_):
+    """Draw a map, shape (h, w), as bytes, shape (rows, columns), and write its smallest and largest value.
+
+    ``picture = round(255 * (activation - low) / (high - low))``; all 0 where the map is constant. A smaller
+    picture shows the largest activation of each square of cells.
+    """
     h, w = activation.shape
     rows, columns = picture.shape
     low = activation[0, 0]

@@ -1,4 +1,8 @@
-"""What images show at common points."""
+"""What images show at the points of a common grid, whatever the size of their label grids.
+
+The permutation null counts masks against the annotations of other images; at common points two images of
+different sizes can be laid over one another.
+"""
 
 from __future__ import annotations
 
@@ -37,10 +41,9 @@ def sample_labels(
     labels = np.zeros((images.size, SIDE * SIDE), np.int32)
     # An image shows no more label sets than there are points, nor than it has.
     known = np.diff(annotations.label_set_starts)[images]
-    arena = int(np.minimum(known, SIDE * SIDE).sum())
-    shown = np.empty(arena, np.int64)
+    shown = np.empty(int(np.minimum(known, SIDE * SIDE).sum()), np.int64)
     label_set_starts = np.zeros(images.size + 1, np.int64)
-    total = _look(
+    total = _sample(
         images,
         grids,
         annotations.grid_of,
@@ -57,7 +60,7 @@ def sample_labels(
     sizes = sizes + np.repeat(wholes, np.diff(label_set_starts))
     part_starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     parts = np.empty(part_starts[-1], np.int32)
-    _name(
+    _list_concepts(
         images,
         shown,
         label_set_starts,
@@ -74,7 +77,30 @@ def sample_labels(
 
 
 @njit(cache=True, nogil=True)
-def _look(images, grids, grid_of, label_sets, pixel_starts, known_starts, number, labels, shown, starts):
+def _sample(images, grids, grid_of, label_sets, pixel_starts, known_starts, number, labels, shown, starts):
+    """Read the label set at each point, and number those that an image shows in the order of the points.
+
+    Point (r, c) lies in the label pixel ``((2r + 1) * sh // (2 * SIDE), (2c + 1) * sw // (2 * SIDE))``.
+
+    Parameters
+    ----------
+    images : ndarray of int64, shape (sampled,)
+    grids, grid_of, label_sets, pixel_starts, known_starts : ndarray
+        As in `Annotations`; ``known_starts`` is its ``label_set_starts``.
+    number : ndarray of int32
+        Room to work in, one element per label set of an image; -1 before and after.
+    labels : ndarray of int32, shape (sampled, SIDE * SIDE)
+        Written to: the number of each point's label set.
+    shown : ndarray of int64
+        Written to: the label sets that are shown, image after image, as positions in ``part_starts``.
+    starts : ndarray of int64, shape (sampled + 1,)
+        Written to: where each image's begin.
+
+    Returns
+    -------
+    int
+        How many are shown.
+    """
     side = 28
     total = 0
     for i in range(images.shape[0]):
@@ -99,7 +125,10 @@ def _look(images, grids, grid_of, label_sets, pixel_starts, known_starts, number
 
 
 @njit(cache=True, nogil=True)
-def _name(images, shown, starts, parts, part_starts, image_labels, image_label_starts, named_starts, named):
+def _list_concepts(
+    images, shown, starts, parts, part_starts, image_labels, image_label_starts, named_starts, named
+):
+    """Write the concepts of each label set that is shown, and behind them those of its whole image."""
     for i in range(images.shape[0]):
         for at in range(starts[i], starts[i + 1]):
             to = named_starts[at]

@@ -1,4 +1,9 @@
-"""The sets of concepts that pixels hold, numbered within each image."""
+"""The sets of concepts that pixels hold, numbered within each image.
+
+An image may be annotated by several planes, each of which says one concept per pixel or none: a pixel may be
+part of a *door*, of a *house* and of something *red*. The distinct sets of an image are few. With each pixel
+carrying the number of its set, a mask counts one number per pixel, and concepts once per set.
+"""
 
 from __future__ import annotations
 
@@ -28,21 +33,22 @@ def unpack(packed: PackedAnnotations, grids: NDArray[np.int64]) -> Annotations:
     pixels = grids[packed.grid_of].prod(axis=1)
     pixel_starts = np.concatenate([[0], np.cumsum(pixels)]).astype(np.int64)
     label_sets = np.zeros(pixel_starts[-1], np.int32)
-    # A label set ends where a run of some plane does, so no plane adds more of them than there are runs.
+    # A new label set begins where a run of some plane does: no plane adds more of them than there are runs.
     planes = np.diff(packed.plane_starts) // pixels
-    arena = int(planes.max()) * (packed.run_labels.size + int(planes.sum())) + pixels.size
-    # No more runs lie over one another in an image than there are in its planes, or than it has pixels.
+    sets = int(planes.max()) * (packed.run_labels.size + int(planes.sum())) + pixels.size
+    # Laid over one another, the planes of an image have no more runs than all of them together, nor than
+    # the image has pixels.
     most = min(int(pixels.max(initial=1)), packed.run_labels.size + int(planes.max(initial=0)) + 1)
-    parents = np.empty(arena, np.int32)
-    labels = np.empty(arena, np.int32)
+    parents = np.empty(sets, np.int32)
+    labels = np.empty(sets, np.int32)
     label_set_starts = np.zeros(pixels.size + 1, np.int64)
-    total = _mix(
+    total = _number_sets(
         packed.run_labels,
         packed.run_lengths,
         planes,
         pixel_starts,
         label_sets,
-        (parents, labels, np.empty(arena, np.int32), np.empty(arena, np.int32)),
+        (parents, labels, np.empty(sets, np.int32), np.empty(sets, np.int32)),
         label_set_starts,
         (
             np.empty(most, np.int64),
@@ -67,11 +73,36 @@ def unpack(packed: PackedAnnotations, grids: NDArray[np.int64]) -> Annotations:
 
 
 @njit(cache=True, nogil=True)
-def _mix(run_labels, run_lengths, planes, pixel_starts, label_sets, tree, label_set_starts, scratch):
-    """Give numbers to the label sets.
+def _number_sets(run_labels, run_lengths, planes, pixel_starts, label_sets, tree, label_set_starts, scratch):
+    """Give numbers to the label sets of every image.
 
-    Each is another one and a concept, so that they form a tree in every image. Plane after plane is laid over
-    runs of equal label sets; pixels are written only in the end.
+    Each label set is another one and one more concept, so those of an image form a tree, whose root is the
+    empty set. The planes of an image are laid over one another as runs of pixels of equal label set: a run of
+    the next plane cuts these runs, and takes each piece from its label set to a child of it. Pixels are
+    written when all planes have been laid.
+
+    Parameters
+    ----------
+    run_labels : ndarray of uint16
+        Concept of each run, counted from 1; 0 for none. Plane after plane, image after image.
+    run_lengths : ndarray of uint32
+        Its pixels.
+    planes : ndarray of int64, shape (images,)
+        How many planes each image has.
+    pixel_starts : ndarray of int64, shape (images + 1,)
+    label_sets : ndarray of int32
+        Written to: label set of each pixel, numbered within the image.
+    tree : tuple of ndarray of int32
+        Written to: parent, concept, first child and next sibling of each label set.
+    label_set_starts : ndarray of int64, shape (images + 1,)
+        Written to: where each image's label sets begin.
+    scratch : tuple of ndarray
+        Room to work in: ends and label sets of the runs, before and after a plane.
+
+    Returns
+    -------
+    int
+        Label sets of all images.
     """
     parents, _, children, _ = tree
     ends, numbers, new_ends, new_numbers = scratch
@@ -101,7 +132,8 @@ def _mix(run_labels, run_lengths, planes, pixel_starts, label_sets, tree, label_
                 number = numbers[under]
                 if run_labels[run]:
                     concept = np.int32(run_labels[run]) - 1
-                    # The list of children is long where colours are; most pairs have been met before.
+                    # A set may have many children, one for each colour for instance. A small table remembers
+                    # which child a pair of set and concept leads to; most pairs have been met just before.
                     key = (np.int64(image) << 48) | (np.int64(number) << 16) | concept
                     slot = (number * 37 + concept) & (known.shape[0] - 1)
                     if known[slot] != key:
@@ -132,7 +164,7 @@ def _mix(run_labels, run_lengths, planes, pixel_starts, label_sets, tree, label_
 
 @njit(cache=True, nogil=True)
 def _child(tree, parent, concept, total):
-    """Find a label set and a concept more; it is the next one if it is new."""
+    """Find the label set that holds one concept more than its parent; a new one is given number ``total``."""
     parents, labels, children, siblings = tree
     child = children[parent]
     while child >= 0 and labels[child] != concept:
@@ -149,7 +181,7 @@ def _child(tree, parent, concept, total):
 
 @njit(cache=True, nogil=True)
 def _resolve(parents, labels, part_starts):
-    """List the concepts of every label set."""
+    """List the concepts of every label set, from itself up to the root; return them one after the other."""
     for label_set in range(parents.shape[0]):
         size = (
             0

@@ -59,7 +59,12 @@ def _image_truth(
     truth,
     sizes,
 ):
-    # Each part of a label set and each whole concept may be one that no other has.
+    """Do what `image_truth` says; return pairs of concept and pixels, and fill ``sizes``.
+
+    ``|L_c(x)|`` is the sum of the pixels of all label sets that hold c, and of all pixels where c covers the
+    whole image. ``truth``, shape (concepts,), is zero before and after.
+    """
+    # At most one pair for each concept of each label set, and for each concept of a whole image.
     pairs = np.empty((parts.shape[0] + image_labels.shape[0], 2), np.int32)
     used = 0
     for image in range(sizes.shape[0]):

@@ -1,4 +1,4 @@
-"""What kernels are given, as named tuples: Numba sees plain arrays, readers see their names."""
+"""The arrays that kernels are given, as named tuples, since Numba takes no dataclasses."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def grid_table(table: InterpolationTable, grid: int | slice = slice(None)) -> Gr
 
 @njit(cache=True, nogil=True)
 def table_of(table, grid):
-    """Of a table of all grids the part of one."""
+    """Take the table of one grid from the table of all."""
     return GridTable(
         table.row_low[grid],
         table.row_high[grid],

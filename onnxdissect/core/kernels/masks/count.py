@@ -1,4 +1,4 @@
-"""Masks against annotations, in pixels."""
+"""Masks counted against the annotations of their images, in pixels (paper section 3.3)."""
 
 from __future__ import annotations
 
@@ -121,6 +121,47 @@ def _count(
     counts,
     keep,
 ):
+    """Count the masks of the units ``first .. last - 1`` of a layer in a chunk of images; see `count`.
+
+    For every mask M_k(x), by what its pixels are annotated with::
+
+        intersection[q, k, c] += |M_k(x) and L_c(x)|
+        activation[q, k, g]   += |M_k(x)|   if the image carries category g
+        overlap[q, k, g]      += |M_k(x)|   if the mask meets a concept of category g
+        total[q, k]           += |M_k(x)|
+
+    The pixels of a mask are counted per label set, the set of concepts that a pixel holds, and concepts only
+    once per label set. Concepts of the whole image have all pixels of the mask.
+
+    Parameters
+    ----------
+    share : (int, int)
+        First unit, and the one after the last.
+    maps : MapArrays
+        Sparse maps of the chunk.
+    shape : (int, int)
+        (h, w) of the layer.
+    annotations : AnnotationArrays
+        Of the chunk.
+    start : int
+        Number of the chunk's first image.
+    top_images : ndarray of int64, shape (units, top)
+    thresholds : ndarray of float32, shape (quantiles, units)
+    grids : ndarray of int64, shape (grids, 2)
+        Label grids.
+    table : GridTable
+        Of all grids.
+    category_of : ndarray of int64, shape (concepts,)
+    counts : CountArrays
+        Added to in place; no other thread has the same units.
+    keep : bool
+        Whether the counts of single masks are given.
+
+    Returns
+    -------
+    heads, overlap, met : ndarray
+        As in `onnxdissect.core.per_image_counts.MaskCounts`; empty unless asked for.
+    """
     first, last = share
     has_category = annotations.has_category
     parts = annotations.parts
@@ -130,7 +171,7 @@ def _count(
     seen = np.zeros(most, np.int64)
     touched = np.empty(most, np.int64)
     hit = np.zeros(has_category.shape[1], np.bool_)
-    # Of single masks: row, image, area and how many concepts it meets; those and their pixels; categories.
+    # The counts of single masks, in arrays that grow: see `MaskCounts`.
     heads = np.empty((1024 if keep else 0, 4), np.int32)
     found = np.empty((8192 if keep else 0, 2), np.int32)
     met_bits = np.zeros((heads.shape[0], (has_category.shape[1] + 7) // 8), np.uint8)
@@ -150,7 +191,7 @@ def _count(
         begin, end = maps_of(maps, image, first, last)
         for record in range(begin, end):
             unit = maps.units[record]
-            # The bounds were lower when the map was kept: many end here.
+            # The bound was lower when the map was kept, so many maps do not reach the threshold.
             if not exceeds(maps.values[maps.starts[record] : maps.starts[record + 1]], lowest[unit]):
                 continue
             rows, highest = load_map(maps, record, lowest[unit], buffer)

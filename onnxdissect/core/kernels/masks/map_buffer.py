@@ -1,4 +1,8 @@
-"""One sparse map at a time, laid out as a grid of cells."""
+"""One sparse map at a time, laid out as a grid of cells.
+
+A worker has one buffer. `load_map` fills it with a map, `clear_map` empties it again, touching only the cells
+that were filled: maps hold few cells.
+"""
 
 from __future__ import annotations
 
@@ -28,11 +32,11 @@ class MapBuffer(NamedTuple):
     grid : ndarray of float32, shape (h, w)
         Minus infinity where a cell was not kept.
     row_max : ndarray of float32, shape (h,)
-        Of the cells of a row above the bound the largest; minus infinity if there is none.
+        The largest of the cells of a row that exceed the bound; minus infinity if none does.
     first_hot, last_hot : ndarray of int64, shape (h,)
-        The first and the last of them; if there is none, the last comes before the first.
+        Columns of the first and the last of these cells; w and -1 if there is none.
     line : ndarray of float32, shape (w,)
-        Room for a row between two rows of cells.
+        Room for one row of label pixels, interpolated between two rows of cells.
     """
 
     grid: NDArray[Any]
@@ -57,7 +61,7 @@ def map_buffer(h, w):
 
 @njit(cache=True, nogil=True)
 def lowest_thresholds(thresholds):
-    """Lowest of each unit's thresholds over the quantiles, shape (units,)."""
+    """Lowest of each unit's thresholds, float32 of shape (quantiles, units), over the quantiles: (units,)."""
     lowest = thresholds[0].copy()
     for q in range(1, thresholds.shape[0]):
         lowest = np.minimum(lowest, thresholds[q])
@@ -66,7 +70,7 @@ def lowest_thresholds(thresholds):
 
 @njit(cache=True, nogil=True)
 def maps_of(maps, image, first, last):
-    """Where the maps of an image's units ``first .. last - 1`` begin and end."""
+    """Where the maps of an image's units ``first .. last - 1`` begin and end among all maps of a chunk."""
     here = maps.units[maps.image_starts[image] : maps.image_starts[image + 1]]
     return (
         maps.image_starts[image] + np.searchsorted(here, first),
@@ -76,7 +80,26 @@ def maps_of(maps, image, first, last):
 
 @njit(cache=True, nogil=True)
 def load_map(maps, record, bound, buffer):
-    """Fill an empty buffer with a map; return its first and last row above the bound, and its maximum."""
+    """Fill an empty buffer with a map.
+
+    Parameters
+    ----------
+    maps : MapArrays
+        The maps of a chunk.
+    record : int
+        Which of them.
+    bound : float32
+        At most the thresholds that the map will be cut at.
+    buffer : MapBuffer
+        Empty; filled.
+
+    Returns
+    -------
+    rows : (int, int)
+        The first and the last row with a cell above the bound; h and -1 if there is none.
+    highest : float32
+        The largest of the cells above the bound; minus infinity if there is none.
+    """
     h, w = buffer.grid.shape
     highest = np.float32(-np.inf)
     top = h
@@ -100,7 +123,7 @@ def load_map(maps, record, bound, buffer):
 
 @njit(cache=True, nogil=True)
 def clear_map(maps, record, rows, buffer):
-    """Empty a buffer that holds a map, whose first and last row above the bound are told."""
+    """Empty a buffer that holds a map; ``rows`` is what `load_map` returned for it."""
     h, w = buffer.grid.shape
     top, bottom = rows
     missing = np.float32(-np.inf)
@@ -114,7 +137,7 @@ def clear_map(maps, record, rows, buffer):
 
 @njit(cache=True, nogil=True)
 def exceeds(values, bound):
-    """Whether any value exceeds a bound; by stretches, which vectorise."""
+    """Whether any value exceeds a bound, looked for by 64 values at a time: such a loop vectorises."""
     for start in range(0, values.shape[0], 64):
         hot = 0
         for value in values[start : start + 64]:
@@ -126,11 +149,11 @@ def exceeds(values, bound):
 
 @njit(cache=True, nogil=True, inline="always")
 def lerp(a, b, weight):
-    """Interpolate between two float32, never beyond either.
+    """Interpolate between two float32: ``a * (1 - weight) + b * weight``, never beyond either.
 
-    Rounding can lift the sum an ulp above both. Held between them, a map whose cells do not exceed a
-    threshold provably has an empty mask, which is what allows whole maps, rows and cells to be skipped
-    without changing a single count.
+    Rounding can lift the sum a little above both. Held between them, the mask of a map whose cells do not
+    exceed a threshold is empty for certain. So whole maps, rows and cells can be skipped, and no count
+    changes.
     """
     value = a * (np.float32(1.0) - weight) + b * weight
     return max(min(value, max(a, b)), min(a, b))

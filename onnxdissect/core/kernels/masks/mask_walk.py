@@ -1,4 +1,8 @@
-"""The pixels of a mask: by row, by cell, by pixel (paper sections 3.2 and 3.3)."""
+"""The pixels of a mask: the upsampled map above its threshold (paper sections 3.2 and 3.3).
+
+A map is interpolated between rows first, then between columns. Rows, cells and pixels are passed over as soon
+as nothing between them can exceed the threshold. The tally and the permutation null both walk masks here.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,9 @@ __all__ = ["walk_mask"]
 
 @njit(cache=True, nogil=True)
 def walk_mask(buffer, rows, threshold, table, width, points):
-    """List the label pixels at which an upsampled map exceeds a threshold.
+    """List the label pixels of a mask: those at which the upsampled map exceeds the threshold.
+
+    ``M_k(x) = {p : S_k(x)[p] > T_k}``, where S_k(x) is the map, interpolated bilinearly.
 
     Parameters
     ----------
@@ -39,7 +45,7 @@ def walk_mask(buffer, rows, threshold, table, width, points):
     missing = np.float32(-np.inf)
     line = buffer.line
     area = 0
-    # Labels lie between a hot row and its neighbours.
+    # Only label rows next to a cell row with a cell above the bound can hold pixels of the mask.
     for r in range(table.row_spans[max(top - 1, 0)], table.row_spans[bottom + 1]):
         above = table.row_low[r]
         below = table.row_high[r]
@@ -47,13 +53,13 @@ def walk_mask(buffer, rows, threshold, table, width, points):
             continue
         weight = table.row_weight[r]
         line_max = missing
-        # Labels lie between a hot cell and its neighbours; further away none can be above.
+        # Likewise only label columns next to a cell above the bound.
         begin = max(min(buffer.first_hot[above], buffer.first_hot[below]) - 1, 0)
         end = min(max(buffer.last_hot[above], buffer.last_hot[below]) + 2, w)
         for j in range(begin, end):
             a = buffer.grid[above, j]
             b = buffer.grid[below, j]
-            # A cell that was not kept has no hot neighbour, so what depends on it is never above.
+            # A cell that was not kept has no neighbour above the bound: what it takes part in is below, too.
             if a == missing or b == missing:
                 line[j] = missing
             else:

@@ -1,4 +1,4 @@
-"""From the masks of chunks of images to the masks of units."""
+"""From counts of masks, chunk of images by chunk, to those of each unit, over all images."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def place(counts: MaskCounts, per_image: PerImageCounts, ends: NDArray[np.int64]
     counts : MaskCounts
         Of images that come after those placed so far, as far as the same unit is concerned.
     per_image : PerImageCounts
-        Written to in place; what is to be intersected is zero.
+        Written to in place; its ``intersection`` is zero before.
     ends : ndarray of int64, shape (rows,)
         Where the next mask of each unit goes; raised in place.
     first : int
@@ -62,6 +62,10 @@ def place(counts: MaskCounts, per_image: PerImageCounts, ends: NDArray[np.int64]
 
 @njit(cache=True, nogil=True)
 def _choose(iou, chosen):
+    """Insert the concepts of each row into the best so far, in the order of their positions; see `choose`.
+
+    ``chosen``, shape (rows, most), is -1 before.
+    """
     rows, concepts = iou.shape
     most = chosen.shape[1]
     for row in range(rows):
@@ -81,6 +85,10 @@ def _choose(iou, chosen):
 
 @njit(cache=True, nogil=True)
 def _place(counts, top_concepts, ends, first, per_image):
+    """Do what `place` says, with the arrays of `MaskCounts` and `PerImageCounts`.
+
+    Of the concepts that a mask meets, those among the unit's top concepts are kept.
+    """
     heads, overlap, met = counts
     image, activation, intersection, overlaps = per_image
     begin = 0

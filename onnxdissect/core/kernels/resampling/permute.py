@@ -1,4 +1,7 @@
-"""Masks against the annotations of other images, at common points."""
+"""Masks counted against the annotations of other images, at common points: the permutation null.
+
+What a unit's masks meet in the annotations of images that have nothing to do with them is chance.
+"""
 
 from __future__ import annotations
 
@@ -211,6 +214,14 @@ def best_scores(
 
 @njit(cache=True, nogil=True)
 def _permute(share, maps, shape, sampled, permutations, shifts, labels, thresholds, table, counts):
+    """Do what `shuffle` says, for the units ``first .. last - 1`` of a share.
+
+    The masks are those of the tally, walked at the sample points in place of label pixels. Each is walked
+    once, and counted against the annotation that every shuffle p pairs its image with::
+
+        intersection[q, k, p, c] += points of the mask whose label set holds c
+        activation[q, k, p, g]   += points of the mask, if that annotation carries category g
+    """
     first, last = share
     has_category = labels.has_category
     buffer = map_buffer(shape[0], shape[1])
@@ -268,7 +279,10 @@ def _permute(share, maps, shape, sampled, permutations, shifts, labels, threshol
 
 @njit(cache=True, nogil=True)
 def _spread(points, area, held, products, in_cell, met):
-    """Add where a mask's points are."""
+    """Add where the points of a mask are: to the counts by point, and to the products of counts by cell.
+
+    ``in_cell``, shape (cells,), is zero before and after; ``met`` is room for the cells with a point.
+    """
     cells = 0
     for at in range(area):
         point = points[at]
@@ -287,6 +301,7 @@ def _spread(points, area, held, products, in_cell, met):
 
 @njit(cache=True, nogil=True)
 def _label_points(labels, label_set_starts, part_starts, parts, shown):
+    """Do what `label_points` says, with the arrays of `LabelSample`."""
     for image in range(labels.shape[0]):
         for point in range(labels.shape[1]):
             label_set = label_set_starts[image] + labels[image, point]
@@ -296,6 +311,7 @@ def _label_points(labels, label_set_starts, part_starts, parts, shown):
 
 @njit(cache=True, nogil=True)
 def _label_cells(labels, label_set_starts, part_starts, parts, in_cell, products):
+    """Do what `label_cells` says; ``in_cell``, shape (C, cells), is zero before and after."""
     for image in range(labels.shape[0]):
         for point in range(labels.shape[1]):
             label_set = label_set_starts[image] + labels[image, point]
@@ -315,6 +331,10 @@ def _label_cells(labels, label_set_starts, part_starts, parts, in_cell, products
 
 @njit(cache=True, nogil=True)
 def _best(intersection, activation, truth, category_of, best, label):
+    """Do what `best_scores` says, a row for each quantile, unit and shuffle.
+
+    ``iou = met / (activation[g(c)] + truth[c] - met)``; concepts that a row does not meet have none.
+    """
     for row in range(best.shape[0]):
         for concept in range(truth.shape[0]):
             met = intersection[row, concept]

@@ -1,4 +1,8 @@
-"""Sums over resampled images."""
+"""Sums over resampled images: the counts of a bootstrap, from counts image by image.
+
+A resample b holds image x ``w[x, b]`` times. Counts add up over images, so those of a resample are sums of
+the counts of single images, weighted by w.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +48,7 @@ def resample_scores(
     rows: slice,
     scores: tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.float64]],
 ) -> None:
-    """Score the top concepts of some units in each resample, and let the best of them win.
+    """Score the top concepts of some units in each resample, and find the best of them.
 
     Parameters
     ----------
@@ -70,8 +74,8 @@ def resample_scores(
     resamples = weights.shape[1]
     if any(array.shape != (last - first, resamples) for array in scores):
         raise ValueError("scores, units and resamples disagree")
-    arena = per_image.top_concepts.shape[2]
-    # No sum exceeds the pixels of a unit's masks as often as the most frequent image comes.
+    top_concepts = per_image.top_concepts.shape[2]
+    # No sum exceeds all pixels of a unit's masks, times the largest weight: 32 bits suffice nearly always.
     sums = np.concatenate([[0], np.cumsum(per_image.activation, dtype=np.int64)])
     area = np.diff(sums[per_image.starts[first : last + 1]])
     narrow = int(area.max(initial=0)) * int(weights.max(initial=0)) < 2**31
@@ -80,7 +84,7 @@ def resample_scores(
         first,
         last,
         (
-            per_image.top_concepts.reshape(per_image.starts.size - 1, arena),
+            per_image.top_concepts.reshape(per_image.starts.size - 1, top_concepts),
             per_image.starts,
             per_image.image,
             per_image.activation,
@@ -92,13 +96,14 @@ def resample_scores(
         np.ones((1, 1), np.bool_) if counted is None else counted,
         counted is None,
         places,
-        (np.zeros((arena, resamples), kind), np.zeros((arena, resamples), kind)),
+        (np.zeros((top_concepts, resamples), kind), np.zeros((top_concepts, resamples), kind)),
         scores,
     )
 
 
 @njit(cache=True, nogil=True)
 def _resample_truth(starts, concept, pixels, weights, sums):
+    """Add ``sums[c, b] += |L_c(x)| * w[x, b]`` over all images x; see `resample_truth`."""
     for image in range(weights.shape[0]):
         weight = weights[image]
         for at in range(starts[image], starts[image + 1]):
@@ -112,6 +117,17 @@ def _resample_truth(starts, concept, pixels, weights, sums):
 def _resample_scores(
     first, last, per_image, weights, truth, category_of, counted, always, places, scratch, results
 ):
+    """Do what `resample_scores` says, for the rows ``first .. last - 1``.
+
+    With the sums over the unit's masks, weighted by how often resample b holds the image of each::
+
+        met[c, b]    = sum of w[x, b] * |M_k(x) and L_c(x)|
+        active[g, b] = sum of w[x, b] * |M_k(x)|,   of masks that count for category g
+        iou[c, b]    = met[c, b] / (active[g(c), b] + truth[c, b] - met[c, b])
+
+    ``scratch`` holds met and active, shape (top concepts, resamples). With ``always`` every mask counts for
+    every category, and one sum of active does for all.
+    """
     top_concepts, starts, image, activation, intersection = per_image
     met, active = scratch
     ious, winners, bests = results
@@ -165,5 +181,6 @@ def _resample_scores(
 
 @njit(cache=True, nogil=True, inline="always")
 def _add(sums, value, weight):
+    """Add a count of one image to the sums of all resamples; vectorises."""
     for b in range(weight.shape[0]):
         sums[b] += value * weight[b]
