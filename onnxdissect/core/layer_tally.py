@@ -1,4 +1,4 @@
-"""What a tally has counted."""
+"""What a tally has counted: the masks of every layer against the annotations."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ class Plan:
     groups: NDArray[np.int64] | None = None
 
     def shares(self) -> list[tuple[int, slice]]:
-        """Layers and slices of their units, cut so that threads can share the work without meeting."""
+        """Layers and slices of their units: the work of each layer in equal shares, one for each thread."""
         return [
             (i, slice(layer.units * t // self.threads, layer.units * (t + 1) // self.threads))
             for i, layer in enumerate(self.layers)

@@ -22,13 +22,13 @@ class SparseMaps:
     shape : tuple of int
         (h, w) of the layer.
     image_starts : ndarray of int64, shape (images + 1,)
-        Where each image's records begin.
-    units : ndarray of int32, shape (records,)
-        Unit of each record, ascending within an image.
-    starts : ndarray of int64, shape (records + 1,)
-        Where each record's cells begin.
+        Where each image's maps begin.
+    units : ndarray of int32, shape (maps,)
+        Unit of each map, ascending within an image.
+    starts : ndarray of int64, shape (maps + 1,)
+        Where each map's cells begin.
     cells : ndarray of uint16 or uint32
-        Flat index ``row * w + column`` of each kept cell, ascending within a record.
+        Flat index ``row * w + column`` of each kept cell, ascending within a map.
     values : ndarray of float32
         Activation of each kept cell.
     """
@@ -50,8 +50,9 @@ class SparseMaps:
 class Annotations:
     """Annotations of a chunk of images, ready for the kernels.
 
-    A pixel may hold several concepts. The sets that occur in an image, its label sets, are few, so
-    that a mask counts one number per pixel, and concepts only once per label set.
+    A pixel may hold several concepts. The distinct sets of concepts that occur in an image, its label sets,
+    are few. So each pixel carries the number of its label set: a mask counts these numbers pixel by pixel,
+    and concepts only once per label set.
 
     Attributes
     ----------
@@ -91,7 +92,7 @@ class Annotations:
 
 @dataclass(frozen=True, slots=True)
 class PackedAnnotations:
-    """Annotations with their planes as runs of equal labels, a tenth of the memory.
+    """Annotations with their planes as runs of equal labels, which takes a tenth of the memory.
 
     Attributes
     ----------

@@ -51,7 +51,9 @@ class Annotation:
 def annotate(
     grid: tuple[int, int], maps: Sequence[NDArray[np.integer]], image_labels: Iterable[int]
 ) -> Annotation:
-    """Unite the annotations of an image: L_c(x) is a union, so a pixel counts once for a concept.
+    """Unite the annotations of an image.
+
+    L_c(x) is the union over all label maps: a pixel that two maps label with the same concept counts once.
 
     Parameters
     ----------

@@ -11,10 +11,10 @@ __all__ = ["check_frequent"]
 
 
 def check_frequent(dataset: Dataset, min_images: int) -> None:
-    """Refuse to leave out all concepts, before anything is computed for nothing.
+    """Refuse a ``min_images`` that no concept reaches, before the network is run for nothing.
 
-    Annotations are read until one concept is held by as many images as are asked for: a few of them where
-    that is so, all of them where it is not.
+    Annotations are read until one concept has been found in as many images as are asked for. Where no concept
+    is, all annotations are read.
 
     Parameters
     ----------

@@ -23,9 +23,9 @@ __all__ = [
 GROUP_COLUMN = "group"
 """The column of index.csv that groups images unless something else is asked for."""
 NO_GROUPS = "none"
-"""Asked for, each image stands for itself."""
+"""What is asked for so that each image is a group of its own."""
 FEW_GROUPS = 20
-"""With fewer, what resampling them says is rough."""
+"""With fewer groups, intervals from resampling them are rough."""
 
 _PREFIX = "prefix:"
 
@@ -51,8 +51,9 @@ def group_rule(
     Returns
     -------
     rule : str or None
-        What it came to, which asked for gives the same; None without groups.
+        What groups the images; to ask for it gives the same groups. None without groups.
     group_of : callable
+        From the cells of a row and the path of its image to the name of its group.
 
     Raises
     ------
@@ -122,7 +123,7 @@ def group_warnings(groups: NDArray[np.int64] | None) -> list[str]:
     if groups is None:
         return []
     sizes = np.bincount(groups)
-    # As many equal groups would make estimates as uncertain as these do.
+    # So many groups of equal size would make estimates as uncertain as these groups do.
     worth = float(groups.size**2 / np.square(sizes, dtype=np.float64).sum())
     if worth >= FEW_GROUPS:
         return []

@@ -13,13 +13,13 @@ from onnxdissect.errors import import_cv2
 __all__ = ["alike", "thumbnail"]
 
 _SIDE = 16
-# Neighbours by name on two data sets of photographs: 67 % of the frames of three films correlate as much,
-# and 1 % of unrelated photographs.
+# Of images that follow one another by name, 67 % correlate more than this among the frames of three films,
+# 1 % among unrelated photographs.
 _ALIKE = 0.9
 
 
 def thumbnail(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Shrink an image to what it looks like from afar.
+    """Shrink an image to 16x16 grey pixels, for comparison.
 
     Parameters
     ----------
@@ -72,5 +72,5 @@ def alike(
 def _correlation(one: NDArray[np.float64], two: NDArray[np.float64]) -> float:
     one, two = one - one.mean(), two - two.mean()
     size = float(np.sqrt((one @ one) * (two @ two)))
-    # A plain surface looks like nothing.
+    # An image of one grey correlates with nothing.
     return float(one @ two) / size if size > 0 else 0.0

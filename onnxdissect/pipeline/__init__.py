@@ -1,5 +1,6 @@
 """One run, from a request to a finished run directory.
 
-``run`` joins the stages: parameters are checked, the network and the data prepared, ``passes`` makes the pass
-and the tally, ``write_run`` writes. ``run_directory`` guards what a former run left there.
+``run`` joins the stages, a module each: ``request``, ``prepare``, the pass (``executor``, ``image_pass``),
+``tally`` and ``write_run``; thresholds are settled in `onnxdissect.core.state`. ``options`` says what can be
+asked for, ``run_directory`` guards what a former run left there.
 """

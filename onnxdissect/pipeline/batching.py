@@ -8,15 +8,16 @@ from onnxdissect.model import Layer, Network
 
 __all__ = ["GPU_WORKERS", "batch_size_of", "block_size"]
 
-# Activations of one batch, all dissected layers together, and images at the most. On a processor they should
-# still be in its cache when the kernels come to them; a GPU wants to be kept busy.
+# Most bytes that the dissected layers' activations of one batch take, and most images of a batch. On a CPU
+# the activations should still be in its cache when the kernels read them; a GPU needs more to be kept busy.
 _BATCH = {"cpu": (8 * 2**20, 8)}
 _GPU_BATCH = (512 * 2**20, 64)
-# What the network has in hand at its widest has to fit that cache too.
+# On a CPU the largest activation of the whole network, for one batch, has to fit the cache too.
 _WIDEST = 12 * 2**20
 # While the GPU computes one batch, the kernels look at another.
 GPU_WORKERS = 2
-# Images that a worker takes at a time, where there are enough: what is kept of them is stored together.
+# Images that a worker takes at a time; what is kept of them is stored as one chunk. Fewer where each worker
+# would get fewer than eight such blocks.
 _BLOCK = 8
 _BLOCKS_PER_WORKER = 8
 

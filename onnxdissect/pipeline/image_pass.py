@@ -33,8 +33,9 @@ def run_pass(
 ) -> dict[str, float]:
     """Run the network once over the images that a state has not seen yet.
 
-    Several workers do the same side by side: each runs the network on a few images and takes in what comes
-    out, while it is still near the processor that made it. What is gathered does not depend on their number.
+    Several workers do the same side by side: each runs the network on a few images and takes in their
+    activations while these are still in the cache of its core. What is gathered does not depend on how many
+    workers there are.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The claim a run makes on its directory: what may be written there, and what must not be lost."""
+"""The directory of a run: what a run may write there, and what of a former run it must not overwrite."""
 
 from __future__ import annotations
 

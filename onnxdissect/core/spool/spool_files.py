@@ -18,14 +18,15 @@ from onnxdissect.storage.schema import ArraySpec, Schema
 
 __all__ = ["Chunk", "SpoolFiles"]
 
-# Chunks of a file that are tried before all of it is written anew, and what has to be gained by it.
+# So many chunks of a file are filtered to see whether it is worth to write all of it anew: only if less than
+# this share of their bytes is left.
 _TRIED = 4
 _WORTHWHILE = 0.75
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A run of consecutive images, as the tally will want them.
+    """Consecutive images, in the form that the tally needs.
 
     Attributes
     ----------
@@ -56,9 +57,9 @@ class SpoolFiles:
     A file is never changed once it is written. One that is replaced by a smaller one stays as long as a
     saved state may name it.
 
-    Pickled, they are their paths: whoever unpickles them has to see the same folder. Files that a pickle
-    names are never removed by either side, as the pickle may be read again; they go with the folder. Only
-    one copy at a time may write, and whatever else the folder holds, it writes beside it.
+    A pickle of this object holds the paths of the files, not what is in them: whoever unpickles it has to see
+    the same folder. Files that a pickle names are not removed by any copy, as the pickle may be read again;
+    they go with the folder. Only one copy at a time may write; it never writes over a file that is there.
 
     Parameters
     ----------

@@ -132,7 +132,7 @@ def _category_columns(table: Table, categories: Sequence[str], others: Sequence[
 
 
 class _Rows:
-    """Rows to entries; what a row may hold wrong is raised as ValueError."""
+    """Turns rows into entries; raises ValueError with what is wrong with a row."""
 
     def __init__(
         self, table: Table, category_columns: Sequence[int], vocabulary: Vocabulary, group_of: GroupOf

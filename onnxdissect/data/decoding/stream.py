@@ -20,7 +20,7 @@ __all__ = ["Batch", "Prepare", "batches"]
 Prepare = Callable[[NDArray[np.uint8], NDArray[np.generic]], None]
 """From an RGB image (h, w, 3) to what the network takes, written to the second argument."""
 
-# Batches decoded beyond the one being consumed: one to hand over at once, one in the making.
+# Batches that are decoded while one is being consumed: one that is ready, and one in the making.
 _AHEAD = 2
 
 
@@ -95,7 +95,7 @@ def batches(
         raise ParameterError(f"the number of workers must be 1 or more, not {workers}")
     if not 0 <= start <= last <= len(dataset):
         raise ParameterError(f"images {start} to {last} were asked for; there are {len(dataset)}")
-    # Small batches alone would not keep all workers busy.
+    # Where batches are small, more of them are decoded ahead, so that all workers have something to do.
     depth = max(_AHEAD * batch_size, 2 * workers)
     return _stream(
         dataset, prepare, tuple(shape), np.dtype(dtype), range(start, last), batch_size, workers, depth
@@ -113,7 +113,7 @@ def _stream(
     depth: int,
 ) -> Iterator[Batch]:
     def places() -> Iterator[tuple[int, NDArray[np.generic], int]]:
-        # Begun only when the stream gets there, so no more batches are allocated than are worked on.
+        # A batch is allocated when its first image is begun, so no more are held than are worked on.
         for first in images[::batch_size]:
             count = min(batch_size, images.stop - first)
             inputs = np.empty((count, *shape), dtype)
