@@ -25,6 +25,7 @@
         ├── RunIncompleteError    the run was not finished
         ├── RunFormatError        written by another format version, or damaged
         ├── RunMismatchError      the directory holds a run with other inputs
+        ├── MasksNotKeptError     the run does not keep the mask that was asked for
         ├── ImagesOverlapError    parts of a pass that are to be merged hold the same images
         └── OutputError           the output folder cannot be written or is not ours
 
@@ -50,6 +51,7 @@ __all__ = [
     "LayerCutError",
     "LayerLayoutError",
     "LayerNotFoundError",
+    "MasksNotKeptError",
     "ModelError",
     "ModelFormatError",
     "ModelNotFoundError",
@@ -193,6 +195,10 @@ class RunFormatError(RunError):
 
 class RunMismatchError(RunError):
     """The directory holds a run of other inputs."""
+
+
+class MasksNotKeptError(RunError):
+    """The run does not keep the mask that was asked for."""
 
 
 class ImagesOverlapError(RunError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -116,11 +115,11 @@ def _sources() -> Iterator[_Finding]:
 
 
 def _cache() -> Iterator[_Finding]:
+    from onnxdissect.storage.files import free_bytes
     from onnxdissect.tiny import cache_folder
 
     folder = cache_folder()
     made = sorted(path.name for path in folder.glob("tiny-*") if path.is_dir())
     yield _Finding("cache", "ok", f"{folder}, {', '.join(made) or 'tiny is drawn at first use'}")
     for subject, place in (("disk of the cache", folder), ("disk here", Path.cwd())):
-        existing = next(path for path in (place, *place.parents) if path.exists())
-        yield _Finding(subject, "ok", f"{shutil.disk_usage(existing).free / 2**30:.1f} GiB free")
+        yield _Finding(subject, "ok", f"{free_bytes(place) / 2**30:.1f} GiB free")

@@ -73,6 +73,10 @@ def run(
         Path | None, typer.Option(metavar="DIR", help="By default dissections/<model>-<data>.")
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over, whatever is in --out.")] = False,
+    keep_masks: Annotated[
+        bool,
+        typer.Option("--keep-masks", help="Keep what makes the masks of all images; the size is said first."),
+    ] = False,
     no_report: Annotated[bool, typer.Option("--no-report", help="Leave out the pages.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
@@ -122,6 +126,7 @@ def run(
             custom_ops=custom_ops or (),
             out=out,
             fresh=fresh,
+            keep_masks=keep_masks,
             progress=progress,
             notify=lambda line: console.print(line, markup=False),
         )

@@ -53,6 +53,7 @@ def dissect(
     min_images: int = 1,
     out: str | Path | None = None,
     fresh: bool = False,
+    keep_masks: bool = False,
     image_size: tuple[int, int] | None = None,
     bind: Mapping[str, ArrayLike | str] | None = None,
     layouts: Mapping[str, str] | None = None,
@@ -122,6 +123,9 @@ def dissect(
         The run directory; by default ``dissections/<model>-<data>``.
     fresh : bool
         Start over, whatever a former run left in `out`.
+    keep_masks : bool
+        Keep what makes the masks of all images, not only of the top ones, for `Dissection.mask`. A finished
+        run that lacks it is refused unless `fresh`; one that has it is given without it being asked for.
     image_size : (int, int), optional
         (height, width) to run a network at that takes images of any size; by default the data's.
     bind : mapping of str to array_like or str, optional
@@ -169,6 +173,7 @@ def dissect(
             statistics=StatisticsOptions(bootstrap, null, seed),
             out=None if out is None else Path(out),
             fresh=fresh,
+            keep_masks=keep_masks,
         ),
         progress=progress,
         notify=notify,

@@ -189,6 +189,9 @@ class RunOptions:
         The run directory; by default ``dissections/<model>-<data>``.
     fresh : bool
         Start over, whatever a former run left there.
+    keep_masks : bool
+        Keep what makes the masks of all images. It changes nothing else, and is not part of what makes a run
+        this run: an interrupted one may go on with or without it.
     """
 
     model: Path
@@ -201,3 +204,4 @@ class RunOptions:
     statistics: StatisticsOptions = StatisticsOptions()
     out: Path | None = None
     fresh: bool = False
+    keep_masks: bool = False

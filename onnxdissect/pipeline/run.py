@@ -11,6 +11,13 @@ from onnxdissect.core.plateaus import plateau_warnings
 from onnxdissect.core.progress import Clock, Progress, Silent
 from onnxdissect.core.state.pass_state import PassResult, PassState
 from onnxdissect.pipeline.executor import Executor, LocalExecutor, PassTask, pass_tag
+from onnxdissect.pipeline.keep_masks import (
+    check_space,
+    expect_kept_masks,
+    keep_masks,
+    masks_size,
+    size_text,
+)
 from onnxdissect.pipeline.options import RunOptions
 from onnxdissect.pipeline.prepare import Prepared, prepare
 from onnxdissect.pipeline.request import open_request
@@ -21,6 +28,7 @@ from onnxdissect.pipeline.write_run import Findings, tool_versions, write_run
 from onnxdissect.results import Dissection, load
 from onnxdissect.statistics.per_image_collector import PerImageCollector
 from onnxdissect.statistics.permutation_null import PermutationNull
+from onnxdissect.storage.files import free_bytes
 
 __all__ = ["run"]
 
@@ -62,9 +70,14 @@ def run(
         request = open_request(options, progress)
         directory = claim_directory(request.target, request.identity, fresh=options.fresh)
         if directory.complete:
+            found = load(request.target)
+            if options.keep_masks:
+                expect_kept_masks(found)
             notify(f"{request.target} already holds this run, complete; --fresh starts over")
-            return load(request.target)
+            return found
         prepared = prepare(request, notify)
+        if options.keep_masks:
+            check_space(masks_size(prepared.plan), free_bytes(request.target), request.target, notify)
         with directory.work() as work:
             clock.lap("start")
             state = _pass(prepared, executor, directory, work, progress, notify)
@@ -74,12 +87,13 @@ def run(
             passed = state.settle()
             clock.lap("thresholds")
             findings = _count(prepared, passed, work, progress, clock)
+            kept = _keep_masks(prepared, passed, progress, notify, clock)
             saturated = list(plateau_warnings(prepared.plan, passed, findings.tallies))
             for warning in saturated:
                 notify(f"warning: {warning}")
             memory = {"pass": state.nbytes, "tally": findings.nbytes}
             timing = clock.seconds | {f"pass_{k}": round(v, 3) for k, v in executor.seconds.items()}
-            return write_run(prepared, findings, _record(prepared, saturated, memory, timing))
+            return write_run(prepared, findings, _record(prepared, saturated, memory, timing) | kept)
 
 
 def _pass(
@@ -122,6 +136,18 @@ def _count(prepared: Prepared, passed: PassResult, work: Path, progress: Progres
         scores,
         nbytes=plan.spool_bytes + collector.memory + sum(layer.counts.nbytes for layer in tallies),
     )
+
+
+def _keep_masks(
+    prepared: Prepared, passed: PassResult, progress: Progress, notify: Callable[[str], None], clock: Clock
+) -> dict[str, Any]:
+    """Keep the maps that make the masks, if that was asked for; give what the manifest says about it."""
+    if not prepared.request.options.keep_masks:
+        return {}
+    kept = keep_masks(prepared, passed, progress)
+    notify(f"masks: {size_text(kept['bytes'])} kept")
+    clock.lap("masks")
+    return {"kept_masks": kept}
 
 
 def _record(

@@ -4,6 +4,7 @@
       manifest.json                what was run, on what, how; written last (`manifest`)
       units.csv  layers.csv  concepts.csv  images.csv        (`tables`)
       layers/<slug>/tally.npz      counts; top_masks.npz, masks of the top images (`arrays`)
+      layers/<slug>/masks.npz      what makes the masks of all images, if kept (`masks`)
       layers/<slug>/netdissect.csv the original's result format (`netdissect`)
 
 `docs/formats.md` describes every column and array. A folder whose manifest does not say ``complete`` is

@@ -14,13 +14,13 @@ from onnxdissect.errors import InstallationError
 from onnxdissect.results.assess import assess
 from onnxdissect.results.formats import tables
 from onnxdissect.results.formats.manifest import Header, compose
-from onnxdissect.results.formats.stored import StoredRun
+from onnxdissect.results.formats.stored_masks import StoredMasks
 from onnxdissect.results.records import Concept, ImageInfo, LayerSummary, Unit
 
 __all__ = ["Dissection"]
 
 
-class Dissection(StoredRun):
+class Dissection(StoredMasks):
     """A finished run, and what it says about the units.
 
     Made by `onnxdissect.dissect` and `onnxdissect.load`, never by hand. Tables are read when the run is

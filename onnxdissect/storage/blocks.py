@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from io import BufferedReader
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,11 +20,13 @@ from numpy.typing import NDArray
 from onnxdissect.errors import RunFormatError
 from onnxdissect.storage.schema import Lengths, Schema
 
-__all__ = ["read_block", "write_block"]
+__all__ = ["read_block", "skip_block", "write_block"]
 
 # Kernels would be compiled anew for arrays that are not aligned.
 _ALIGNMENT = 8
 _ARRAYS = "arrays"
+_HINT = "start over with --fresh"
+_DAMAGE = (OSError, ValueError, EOFError, KeyError, TypeError, MemoryError, OverflowError)
 
 Facts = Mapping[str, Any]
 
@@ -93,21 +97,62 @@ def read_block(
             return None
         facts = json.loads(line)
         schema = schema_of(facts)
-        kinds = [(np.dtype(dtype), tuple(shape)) for dtype, shape in facts[_ARRAYS]]
+        kinds = _kinds(facts)
         lengths = Lengths({})
         for (name, spec), (dtype, shape) in zip(schema.arrays.items(), kinds, strict=True):
             lengths.check(name, spec, dtype, shape)
-        sizes = [dtype.itemsize * math.prod(shape) for dtype, shape in kinds]
-        places = np.cumsum([0, *(-(-size // _ALIGNMENT) * _ALIGNMENT for size in sizes)]).tolist()
+        places = _places(kinds)
         block = allocate(places[-1])
         _fill(file, block)
         arrays = {
-            name: block[at : at + size].view(dtype).reshape(shape)
-            for name, at, size, (dtype, shape) in zip(schema.arrays, places, sizes, kinds, strict=False)
+            name: block[at : at + dtype.itemsize * math.prod(shape)].view(dtype).reshape(shape)
+            for name, at, (dtype, shape) in zip(schema.arrays, places, kinds, strict=False)
         }
-    except (OSError, ValueError, EOFError, KeyError, TypeError, MemoryError, OverflowError) as error:
-        raise RunFormatError(f"{path} is damaged: {error}", hint="start over with --fresh") from error
+    except _DAMAGE as error:
+        raise RunFormatError(f"{path} is damaged: {error}", hint=_HINT) from error
     return facts, arrays
+
+
+def skip_block(file: BufferedReader, path: Path) -> Facts | None:
+    """Pass over the block that begins where the file is, without reading its arrays.
+
+    Parameters
+    ----------
+    file : binary file
+        Open for reading.
+    path : Path
+        Of the file, for messages.
+
+    Returns
+    -------
+    mapping or None
+        The facts that were written with it; None at the end of the file.
+
+    Raises
+    ------
+    RunFormatError
+        If the line that says what is in it is damaged.
+    """
+    try:
+        line = file.readline()
+        if not line:
+            return None
+        facts: Facts = json.loads(line)
+        file.seek(_places(_kinds(facts))[-1], os.SEEK_CUR)
+    except _DAMAGE as error:
+        raise RunFormatError(f"{path} is damaged: {error}", hint=_HINT) from error
+    return facts
+
+
+def _kinds(facts: Facts) -> list[tuple[np.dtype[Any], tuple[int, ...]]]:
+    """Dtype and shape of each array of a block."""
+    return [(np.dtype(dtype), tuple(shape)) for dtype, shape in facts[_ARRAYS]]
+
+
+def _places(kinds: Sequence[tuple[np.dtype[Any], tuple[int, ...]]]) -> list[int]:
+    """Where in a block each of its arrays begins, and where the block ends."""
+    sizes = (dtype.itemsize * math.prod(shape) for dtype, shape in kinds)
+    return [0, *accumulate(-(-size // _ALIGNMENT) * _ALIGNMENT for size in sizes)]
 
 
 def _fill(file: BufferedReader, block: NDArray[np.uint8]) -> None:

@@ -9,6 +9,7 @@ import contextlib
 import csv
 import os
 import secrets
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -19,6 +20,7 @@ from onnxdissect.errors import OutputError
 
 __all__ = [
     "PARTIAL_SUFFIX",
+    "free_bytes",
     "make_folder",
     "replacing",
     "sweep_partial",
@@ -152,6 +154,23 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
     writer.writerow(header)
     writer.writerows([_cell(value) for value in row] for row in rows)
     write_text(path, "".join(f"{line.removesuffix(writer.dialect.lineterminator)}\n" for line in lines))
+
+
+def free_bytes(path: Path) -> int:
+    """Tell how much room is left on the disk that a path is on, or would be on.
+
+    Parameters
+    ----------
+    path : Path
+        Need not exist.
+
+    Returns
+    -------
+    int
+        Bytes.
+    """
+    absolute = path.absolute()
+    return shutil.disk_usage(next(p for p in (absolute, *absolute.parents) if p.exists())).free
 
 
 def sweep_partial(folder: Path) -> None:

@@ -252,7 +252,7 @@ def test_masks_drawn_are_the_masks_counted(quantile: int, run: Dissection, page:
         assert len(drawn) == 15
         for rank, (path, box, same_place) in enumerate(drawn):
             grid = run.images[counts.top_images[unit, rank]].grid
-            counted = run.mask(LAYER, unit, rank, run.quantiles[quantile])
+            counted = run.top_mask(LAYER, unit, rank, run.quantiles[quantile])
             np.testing.assert_array_equal(raster(path, grid), counted)
             assert box == f"0 0 {grid[1]} {grid[0]}"
             assert same_place
@@ -291,7 +291,7 @@ def test_heat_lies_where_the_mask_is(run: Dissection, page: Page) -> None:
                 "c => [...c.getContext('2d').getImageData(0, 0, 56, 56).data].filter((_, i) => i % 4 === 0)"
             )
         ).reshape(56, 56)
-        mask = run.mask(LAYER, unit, rank)
+        mask = run.top_mask(LAYER, unit, rank)
         rows, columns = ((np.arange(56) + 0.5) / 56 * size for size in mask.shape)
         inside = mask[rows.astype(int)[:, None], columns.astype(int)]
         if inside.any() and not inside.all():

@@ -162,3 +162,20 @@ def test_a_file_that_was_cut_short_during_the_run_is_refused(tmp_path: Path) -> 
     path.write_bytes(path.read_bytes()[:-8])
     with pytest.raises(RunFormatError, match="bytes are missing at its end"):
         list(spool_files)
+
+
+def test_chunks_come_in_order_from_memory_and_disk_and_stay(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, 10**9)
+    for number in (4, 1):
+        spool.append(chunk(number), [np.zeros(UNITS, np.float32)])
+    spool.flush([np.full(UNITS, -np.inf, np.float32)])
+    for number in (5, 0):
+        spool.append(chunk(number), [np.zeros(UNITS, np.float32)])
+    spool.flush([np.full(UNITS, -np.inf, np.float32)])
+    for number in (3, 2):
+        spool.append(chunk(number), [np.zeros(UNITS, np.float32)])
+    for _ in range(2):
+        found = list(spool.in_order())
+        assert [kept.start for kept in found] == [number * IMAGES for number in range(6)]
+        for kept, number in zip(found, range(6), strict=True):
+            same(kept, chunk(number))

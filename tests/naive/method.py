@@ -101,6 +101,26 @@ def upsample(
     return result
 
 
+def mask(
+    activation: Array, grid: tuple[int, int], pixels: tuple[int, int], field: Field | None, threshold: float
+) -> Array:
+    """M_k(x): where the upsampled map is strictly above the threshold."""
+    return upsample(activation, grid, pixels, field) > np.float32(threshold)
+
+
+def mask_cells(
+    activation: Array, grid: tuple[int, int], pixels: tuple[int, int], field: Field | None, threshold: float
+) -> set[tuple[int, int]]:
+    """The cells above a threshold and the four around each pixel of the mask."""
+    kept = {(int(i), int(j)) for i, j in np.argwhere(activation > np.float32(threshold))}
+    for r, c in np.argwhere(mask(activation, grid, pixels, field, threshold)):
+        down, across = (None, None) if field is None else zip(*field, strict=True)
+        rows = coordinate(int(r), grid[0], activation.shape[0], pixels[0], down)[:2]
+        columns = coordinate(int(c), grid[1], activation.shape[1], pixels[1], across)[:2]
+        kept |= {(i, j) for i in rows for j in columns}
+    return kept
+
+
 def dissect(
     activations: Array,
     images: list[NaiveImage],
@@ -139,16 +159,16 @@ def dissect(
         for q, quantile in enumerate(quantiles):
             counts.thresholds[q, k] = threshold(activations[:, k], quantile)
             for x, image in enumerate(images):
-                mask = upsample(activations[x, k], image.grid, pixels, field) > counts.thresholds[q, k]
-                area = mask.sum()
+                covered = mask(activations[x, k], image.grid, pixels, field, counts.thresholds[q, k])
+                area = covered.sum()
                 counts.activation_total[q, k] += area
                 for c in range(len(concepts)):
-                    counts.intersection[q, k, c] += (mask & covers[x][c]).sum()
+                    counts.intersection[q, k, c] += (covered & covers[x][c]).sum()
                 for g in range(categories):
                     sampled = [c for c, (_, category) in enumerate(concepts) if category == g]
                     if any(covers[x][c].any() for c in sampled):
                         counts.activation[q, k, g] += area
-                    if any((mask & covers[x][c]).any() for c in sampled):
+                    if any((covered & covers[x][c]).any() for c in sampled):
                         counts.activation_overlap[q, k, g] += area
     return counts
 

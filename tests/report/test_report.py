@@ -378,7 +378,7 @@ def test_masks_written_are_the_masks_counted(run: FakeRun, tmp_path: Path) -> No
             top_maps = unit_file(report, info.slug, unit)
             for q, quantile in enumerate(dissection.quantiles):
                 for rank, image in enumerate(top_maps["images"]):
-                    counted = dissection.mask(info.name, unit, rank, quantile)
+                    counted = dissection.top_mask(info.name, unit, rank, quantile)
                     written = mask_of_text(top_maps["views"][q]["masks"][rank], tuple(image["grid"]))
                     np.testing.assert_array_equal(written, counted)
 

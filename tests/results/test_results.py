@@ -200,16 +200,16 @@ def test_masks_are_unpacked_on_their_own_grid(finished: Path) -> None:
         for rank in range(5):
             sh, sw = run.images[counts.top_images[unit, rank]].grid
             packed = counts.top_masks[1, unit, rank]
-            mask = run.mask("relu2", unit, rank, 0.01)
+            mask = run.top_mask("relu2", unit, rank, 0.01)
             assert mask.shape == (sh, sw) and mask.dtype == np.bool_
             for r in range(sh):
                 for c in range(sw):
                     bit = r * sw + c
                     assert mask[r, c] == bool(packed[bit // 8] & (128 >> bit % 8))
-    np.testing.assert_array_equal(run.mask("relu2", 1, 0), run.mask("relu2", 1, 0, 0.005))
+    np.testing.assert_array_equal(run.top_mask("relu2", 1, 0), run.top_mask("relu2", 1, 0, 0.005))
     for unit, rank in [(-1, 0), (12, 0), (0, 5), (0, -1)]:
         with pytest.raises(ParameterError, match="there is no"):
-            run.mask("relu2", unit, rank)
+            run.top_mask("relu2", unit, rank)
 
 
 def test_to_pandas(finished: Path) -> None:

@@ -16,6 +16,7 @@ _TITLES = {
     "tiny": "drawing the data set tiny",
     "pass": "decoding and inference",
     "tally": "tally",
+    "masks": "keeping masks",
     "report": "report",
     "check": "checking images",
 }

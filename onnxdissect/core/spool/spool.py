@@ -120,6 +120,13 @@ class Spool:
         yield from self._segments
         yield from self._held
 
+    def in_order(self) -> Iterator[Chunk]:
+        """All chunks, by their images; one on disk is read when its turn comes."""
+        held = {chunk.start: chunk for chunk in self._held}
+        stored = self._segments.places()
+        for start in sorted(held.keys() | stored.keys()):
+            yield held[start] if start in held else self._segments.read(*stored[start])
+
     def flush(self, bounds: Sequence[NDArray[np.float32]]) -> None:
         """Bring everything to disk, while nobody appends.
 

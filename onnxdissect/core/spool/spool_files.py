@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from io import BufferedReader
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -12,7 +13,7 @@ from typing import BinaryIO
 from onnxdissect.core.sparse_maps import PackedAnnotations, SparseMaps
 from onnxdissect.core.spool.arena import pages
 from onnxdissect.errors import OutputError
-from onnxdissect.storage.blocks import read_block, write_block
+from onnxdissect.storage.blocks import read_block, skip_block, write_block
 from onnxdissect.storage.files import replacing
 from onnxdissect.storage.schema import ArraySpec, Schema
 
@@ -89,6 +90,36 @@ class SpoolFiles:
         """All chunks, file by file."""
         for path in self._files:
             yield from _chunks(path)
+
+    def places(self) -> dict[int, tuple[Path, int]]:
+        """Find all chunks, without reading their arrays.
+
+        Returns
+        -------
+        dict of int to (Path, int)
+            File and position of each chunk, for `read`, by the number of its first image.
+        """
+        return {start: (path, at) for path in self._files for start, at in _places(path)}
+
+    def read(self, path: Path, at: int) -> Chunk:
+        """Read one chunk.
+
+        Parameters
+        ----------
+        path : Path
+        at : int
+            As `places` gave them.
+
+        Returns
+        -------
+        Chunk
+        """
+        with _opened(path) as file:
+            file.seek(at)
+            chunk = _read(file, path)
+        if chunk is None:
+            raise OutputError(f"{path}, a part of the spool, has been cut short")
+        return chunk
 
     def write(self, chunks: Iterable[Chunk]) -> None:
         """Write one more file.
@@ -224,20 +255,39 @@ def _write(file: BinaryIO, chunk: Chunk) -> None:
     write_block(file, _schema(len(chunk.layers)), arrays, facts)
 
 
-def _chunks(path: Path) -> Iterator[Chunk]:
+def _opened(path: Path) -> BufferedReader:
     try:
-        file = path.open("rb")
+        return path.open("rb")
     except OSError as error:
         raise OutputError(
             f"{path}, a part of the spool, cannot be read: {error.strerror or error}",
             hint="a state that has spilled to disk can only go where its folder can be seen",
         ) from error
-    with file:
-        while (found := read_block(file, path, lambda facts: _schema(len(facts["maps"])), pages)) is not None:
-            facts, arrays = found
-            annotations = PackedAnnotations(**{name: arrays[name] for name in _ANNOTATIONS})
-            layers = tuple(
-                SparseMaps(shape=(h, w), **{name: arrays[f"{i}.{name}"] for name in _SPARSE_MAPS})
-                for i, (h, w) in enumerate(facts["maps"])
-            )
-            yield Chunk(facts["start"], annotations, layers)
+
+
+def _chunks(path: Path) -> Iterator[Chunk]:
+    with _opened(path) as file:
+        while (chunk := _read(file, path)) is not None:
+            yield chunk
+
+
+def _places(path: Path) -> Iterator[tuple[int, int]]:
+    """First image and position of each chunk of a file."""
+    at = 0
+    with _opened(path) as file:
+        while (facts := skip_block(file, path)) is not None:
+            yield facts["start"], at
+            at = file.tell()
+
+
+def _read(file: BufferedReader, path: Path) -> Chunk | None:
+    found = read_block(file, path, lambda facts: _schema(len(facts["maps"])), pages)
+    if found is None:
+        return None
+    facts, arrays = found
+    annotations = PackedAnnotations(**{name: arrays[name] for name in _ANNOTATIONS})
+    layers = tuple(
+        SparseMaps(shape=(h, w), **{name: arrays[f"{i}.{name}"] for name in _SPARSE_MAPS})
+        for i, (h, w) in enumerate(facts["maps"])
+    )
+    return Chunk(facts["start"], annotations, layers)

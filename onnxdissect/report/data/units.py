@@ -215,7 +215,9 @@ def _view(
         if iou > 0
     ]
     label = ranked[0][0] if ranked else None
-    masks = (dissection.mask(info.name, unit, rank, dissection.quantiles[q]) for rank in range(len(images)))
+    masks = (
+        dissection.top_mask(info.name, unit, rank, dissection.quantiles[q]) for rank in range(len(images))
+    )
     return {
         "concept": label,
         "best": ranked,

@@ -22,6 +22,7 @@ Schema, version 1 (all keys are always there in a complete run unless marked *op
                      deepest layer found, "open_values" of "values", "culprit", "first_open",
                      "severed_values"}
     memory           bytes held at most between two batches beside the network, for the pass and the tally
+    kept_masks       *optional* {"version", "bytes"} of the files masks.npz
     timing           seconds per phase
     versions         of the tools
 

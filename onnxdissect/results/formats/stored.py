@@ -290,47 +290,6 @@ class StoredRun:
         info = self.layer(layer)
         return read_samples(self.path / "layers" / info.slug, info.units)
 
-    def mask(self, layer: str, unit: int, rank: int, quantile: float | None = None) -> NDArray[np.bool_]:
-        """Give the mask that was counted for one of a unit's top images.
-
-        Parameters
-        ----------
-        layer : str
-            Value name, alias or folder name.
-        unit : int
-            From 0.
-        rank : int
-            0 is the image in which the unit is strongest.
-        quantile : float, optional
-            The level tau; by default the run's first.
-
-        Returns
-        -------
-        ndarray of bool, shape (sh, sw)
-            On the label grid of that image.
-
-        Raises
-        ------
-        LayerNotFoundError
-            If the run holds no such layer.
-        ParameterError
-            If there is no such unit, rank or quantile.
-        RunFormatError
-            If the layer's files are missing or damaged.
-        """
-        counts = self.counts(layer)
-        q = 0 if quantile is None else self._quantile(quantile)
-        units, ranks = counts.top_images.shape
-        if not 0 <= unit < units:
-            raise ParameterError(f"there is no unit {unit}: {layer} has units 0 to {units - 1}")
-        if not 0 <= rank < ranks:
-            raise ParameterError(
-                f"there is no rank {rank}: the run keeps ranks 0 to {ranks - 1} of each unit"
-            )
-        sh, sw = self.images[counts.top_images[unit, rank]].grid
-        bits = np.unpackbits(counts.top_masks[q, unit, rank], count=sh * sw)
-        return bits.reshape(sh, sw).astype(np.bool_)
-
     def _quantile(self, quantile: float) -> int:
         if quantile not in self.quantiles:
             known = [repr(q) for q in self.quantiles]

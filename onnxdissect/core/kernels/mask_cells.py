@@ -1,0 +1,118 @@
+"""The cells that make the masks: what is left of sparse maps once thresholds are known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from onnxdissect.core.kernels.arguments import MapArrays, grid_table, map_arrays, table_of
+from onnxdissect.core.kernels.map_buffer import clear_map, exceeds, load_map, map_buffer
+from onnxdissect.core.kernels.mask_walk import walk_mask
+from onnxdissect.core.sparse_maps import SparseMaps
+from onnxdissect.core.upsampling import InterpolationTable
+
+__all__ = ["mask_cells"]
+
+
+def mask_cells(
+    sparse_maps: SparseMaps,
+    grid_of: NDArray[np.int64],
+    thresholds: NDArray[np.float32],
+    sampling: InterpolationTable,
+) -> SparseMaps:
+    """Reduce maps to the cells above the thresholds and the four around each pixel of a mask.
+
+    A pixel of a mask at a higher threshold is one at this threshold, too, so its four cells are there. A
+    pixel that lacks one of its four is in neither mask. So masks at every threshold from these on are those
+    of the whole maps; and as all cells above the threshold are there, so is the rank of each of them.
+
+    Parameters
+    ----------
+    sparse_maps : SparseMaps
+        Maps of a chunk of images, kept relative to bounds that do not exceed the thresholds. Not changed.
+    grid_of : ndarray of int64, shape (images,)
+        Which of the label grids each image has.
+    thresholds : ndarray of float32, shape (units,)
+        Lowest threshold of each unit.
+    sampling : InterpolationTable
+        From the layer's cells to the label grids.
+
+    Returns
+    -------
+    SparseMaps
+        Without the maps of which no cell exceeds the threshold. New arrays.
+    """
+    records, cells = sparse_maps.units.size, sparse_maps.cells.size
+    kept = MapArrays(
+        image_starts=np.zeros_like(sparse_maps.image_starts),
+        units=np.empty(records, np.int32),
+        starts=np.zeros(records + 1, np.int64),
+        cells=np.empty(cells, sparse_maps.cells.dtype),
+        values=np.empty(cells, np.float32),
+    )
+    _mask_cells(
+        map_arrays(sparse_maps),
+        sparse_maps.shape,
+        grid_of,
+        thresholds,
+        sampling.grids,
+        grid_table(sampling),
+        kept,
+    )
+    found = int(kept.image_starts[-1])
+    size = int(kept.starts[found])
+    return SparseMaps(
+        shape=sparse_maps.shape,
+        image_starts=kept.image_starts,
+        units=kept.units[:found],
+        starts=kept.starts[: found + 1],
+        cells=kept.cells[:size],
+        values=kept.values[:size],
+    )
+
+
+@njit(cache=True, nogil=True)
+def _mask_cells(
+    maps: Any, shape: Any, grid_of: Any, thresholds: Any, grids: Any, table: Any, kept: Any
+) -> None:
+    h, w = shape
+    buffer = map_buffer(h, w)
+    points = np.empty(np.max(grids[:, 0] * grids[:, 1]), np.int32)
+    left = np.empty(np.max(grids[:, 1]), np.int64)
+    around = np.zeros(h * w, np.bool_)
+    record = 0
+    at = 0
+    for image in range(grid_of.shape[0]):
+        width = grids[grid_of[image], 1]
+        grid = table_of(table, grid_of[image])
+        for j in range(w):
+            left[grid.spans[j] : grid.spans[j + 1]] = j
+        for old in range(maps.image_starts[image], maps.image_starts[image + 1]):
+            unit = maps.units[old]
+            threshold = thresholds[unit]
+            begin = maps.starts[old]
+            end = maps.starts[old + 1]
+            if not exceeds(maps.values[begin:end], threshold):
+                continue
+            rows, _ = load_map(maps, old, threshold, buffer)
+            for point in points[: walk_mask(buffer, rows, threshold, grid, width, points)]:
+                r = point // width
+                j = left[point - r * width]
+                for i in (grid.row_low[r], grid.row_high[r]):
+                    around[i * w + j] = True
+                    around[i * w + grid.column_high[j]] = True
+            for place in range(begin, end):
+                cell = maps.cells[place]
+                if around[cell] or maps.values[place] > threshold:
+                    kept.cells[at] = cell
+                    kept.values[at] = maps.values[place]
+                    at += 1
+                around[cell] = False
+            clear_map(maps, old, rows, buffer)
+            kept.units[record] = unit
+            record += 1
+            kept.starts[record] = at
+        kept.image_starts[image + 1] = record
