@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,10 @@ from onnxdissect.core.kernels.mask_cells import mask_cells
 from onnxdissect.core.plan import LayerPlan, Plan
 from onnxdissect.core.progress import Progress
 from onnxdissect.core.quantiles import tail_size
+from onnxdissect.core.sparse_maps import SparseMaps
 from onnxdissect.core.spool.spool import Spool
 from onnxdissect.core.state.pass_state import PassResult
-from onnxdissect.core.upsampling import sampling
+from onnxdissect.core.upsampling import InterpolationTable, sampling
 from onnxdissect.errors import OutputError, RunMismatchError
 from onnxdissect.pipeline.prepare import Prepared
 from onnxdissect.results import Dissection
@@ -136,7 +139,7 @@ def keep_masks(prepared: Prepared, passed: PassResult, progress: Progress) -> di
         for layer, bounds in zip(plan.layers, passed.thresholds, strict=True)
     ]
     try:
-        write_masks(passed.spool, folders, layouts, plan.grids, progress)
+        write_masks(passed.spool, folders, layouts, plan.grids, plan.threads, progress)
     except OutputError as error:
         raise OutputError(
             error.message, hint="make room and type the same command again, or leave --keep-masks out"
@@ -152,6 +155,7 @@ def write_masks(
     folders: Sequence[Path],
     layouts: Sequence[MasksLayout],
     grids: NDArray[np.int64],
+    threads: int,
     progress: Progress,
 ) -> None:
     """Write the kept maps of a spool, chunk by chunk in the order of the images.
@@ -166,6 +170,8 @@ def write_masks(
         What is written of each layer.
     grids : ndarray of int64, shape (grids, 2)
         Distinct label grids of the images, as the spool's annotations number them.
+    threads : int
+        How many layers are worked on at a time.
     progress : Progress
 
     Raises
@@ -174,17 +180,28 @@ def write_masks(
         If the disk does not take it.
     """
     tables = [sampling(layout.shape, grids, layout.pixels, layout.field) for layout in layouts]
-    with ExitStack() as stack:
+    with ThreadPoolExecutor(threads) as pool, ExitStack() as stack:
         writers = [
             stack.enter_context(MasksWriter.opened(folder, layout))
             for folder, layout in zip(folders, layouts, strict=True)
         ]
         progress.start("masks", layouts[0].images)
         for chunk in spool.in_order():
-            for writer, layout, table, maps in zip(writers, layouts, tables, chunk.layers, strict=True):
-                writer.add(mask_cells(maps, chunk.annotations.grid_of, layout.lowest, table))
+            keep = partial(_keep_chunk, chunk.annotations.grid_of)
+            # Layers are written to files of their own, so a thread for each needs no lock.
+            list(pool.map(keep, writers, layouts, tables, chunk.layers))
             progress.advance(len(chunk))
         progress.finish()
+
+
+def _keep_chunk(
+    grid_of: NDArray[np.int64],
+    writer: MasksWriter,
+    layout: MasksLayout,
+    table: InterpolationTable,
+    maps: SparseMaps,
+) -> None:
+    writer.add(mask_cells(maps, grid_of, layout.lowest, table))
 
 
 def expect_kept_masks(dissection: Dissection) -> None:

@@ -146,7 +146,10 @@ def skip_block(file: BufferedReader, path: Path) -> Facts | None:
 
 def _kinds(facts: Facts) -> list[tuple[np.dtype[Any], tuple[int, ...]]]:
     """Dtype and shape of each array of a block."""
-    return [(np.dtype(dtype), tuple(shape)) for dtype, shape in facts[_ARRAYS]]
+    kinds = [(np.dtype(dtype), tuple(shape)) for dtype, shape in facts[_ARRAYS]]
+    if any(size < 0 for _, shape in kinds for size in shape):
+        raise ValueError(f"arrays of shapes {[shape for _, shape in kinds]}")
+    return kinds
 
 
 def _places(kinds: Sequence[tuple[np.dtype[Any], tuple[int, ...]]]) -> list[int]:

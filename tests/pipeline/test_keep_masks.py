@@ -188,7 +188,7 @@ def test_no_file_is_larger_than_was_said(world: World, images: int, units: int) 
     size = masks_size(plan)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_masks(passed.spool, [folder], [layout], plan.grids, Quiet())
+        write_masks(passed.spool, [folder], [layout], plan.grids, 2, Quiet())
         assert (folder / MASKS).stat().st_size <= size.most
     # All activations differ, so as many exceed a threshold as may.
     above = sum(

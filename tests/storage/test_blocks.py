@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from onnxdissect.errors import RunFormatError
-from onnxdissect.storage.blocks import read_block, write_block
+from onnxdissect.storage.blocks import read_block, skip_block, write_block
 from onnxdissect.storage.schema import ArraySpec, Schema
 
 SCHEMA = Schema(
@@ -54,6 +54,33 @@ def test_blocks_read_back_aligned_and_writable(tmp_path: Path) -> None:
                 block[name].flags.aligned and block[name].flags.writeable and block[name].flags.c_contiguous
             )
             assert block[name].ctypes.data % 8 == 0 or not n
+
+
+def test_skipping_leads_to_where_reading_leads(tmp_path: Path) -> None:
+    path = tmp_path / "blocks"
+    write(path, 3, 0, 7)
+    with path.open("rb") as file:
+        places, sizes = [0], []
+        while (facts := skip_block(file, path)) is not None:
+            sizes.append(facts["n"])
+            places.append(file.tell())
+    assert sizes == [3, 0, 7]
+    assert places[-1] == path.stat().st_size
+    with path.open("rb") as file:
+        for place, n in zip(places, sizes, strict=False):
+            file.seek(place)
+            block = read_block(file, path, lambda facts: SCHEMA, lambda n: np.empty(n, np.uint8))
+            assert block is not None
+            np.testing.assert_array_equal(block[1]["b"], arrays(n)["b"])
+
+
+def test_skipping_refuses_what_says_nothing_sound(tmp_path: Path) -> None:
+    path = tmp_path / "blocks"
+    for shape in ("[-1]", "[-4000]", "5", "null"):
+        write(path, 5)
+        path.write_bytes(path.read_bytes().replace(b"[5]", shape.encode(), 1))
+        with path.open("rb") as file, pytest.raises(RunFormatError, match="blocks is damaged"):
+            skip_block(file, path)
 
 
 def test_what_is_not_in_the_schema_is_not_written(tmp_path: Path) -> None:

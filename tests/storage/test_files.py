@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from onnxdissect.errors import OutputError
 from onnxdissect.storage.files import (
+    free_bytes,
     make_folder,
     replacing,
     sweep_partial,
@@ -86,3 +87,9 @@ def test_floats_read_back_exactly(value: float, short: float) -> None:
 def test_cells_are_plain(tmp_path: Path) -> None:
     write_csv(tmp_path / "t.csv", ["a", "b", "c", "d"], [[True, np.False_, None, np.int64(3)]])
     assert (tmp_path / "t.csv").read_bytes() == b"a,b,c,d\ntrue,false,,3\n"
+
+
+def test_free_room_is_that_of_the_disk_whether_or_not_the_path_exists(tmp_path: Path) -> None:
+    here, later = free_bytes(tmp_path), free_bytes(tmp_path / "not" / "yet" / "there")
+    assert here > 0
+    assert abs(here - later) < max(2**30, here // 100)

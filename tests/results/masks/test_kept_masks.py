@@ -121,7 +121,7 @@ def test_masks_out_of_chunks_of_any_size(
     largest = max(world.quantiles)
     quantiles = [*world.quantiles, data.draw(st.floats(0.001, largest))]
     with tempfile.TemporaryDirectory() as name:
-        write_masks(passed.spool, [Path(name)], [layout], plan.grids, Quiet())
+        write_masks(passed.spool, [Path(name)], [layout], plan.grids, 2, Quiet())
         kept = KeptMasks(Path(name) / MASKS, info, infos, world.quantiles, counted.thresholds)
         for quantile in quantiles:
             for unit in range(k):
