@@ -103,7 +103,7 @@ def check_space(size: SizeBounds, free: int, folder: Path, notify: Callable[[str
             f"{folder}",
             hint="fewer layers (--layer), a smaller --quantile, another disk (--out), or no --keep-masks",
         )
-    notify(f"masks: at most {wanted} will be kept, usually a fifth of it; {there} are free")
+    notify(f"masks: at most {wanted} will be kept, usually a sixth of it; {there} are free")
     if size.most > free:
         notify(
             f"warning: kept masks may not fit: they take at most {wanted}, and {there} are free in {folder}; "

@@ -18,6 +18,7 @@ from onnxdissect.results.formats.manifest import FORMAT_VERSION, write_manifest
 from onnxdissect.results.formats.reader import load
 from onnxdissect.results.formats.top_maps import TopMaps
 from onnxdissect.results.formats.writer import rescore, save_layer, save_truth, write_rescored, write_results
+from onnxdissect.results.masks.kept import KeptMasks
 from onnxdissect.results.records import Concept, ImageInfo, LayerCounts, LayerInfo, LayerSummary, Unit
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Concept",
     "Dissection",
     "ImageInfo",
+    "KeptMasks",
     "LayerCounts",
     "LayerInfo",
     "LayerSummary",

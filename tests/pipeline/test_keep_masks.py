@@ -19,6 +19,7 @@ from support.processes import SpawnedProcesses
 from support.small_runs import Convolution, broden, contents, dissect, network
 
 import onnxdissect
+from onnxdissect.check.gate import check_model
 from onnxdissect.errors import OutputError, RunMismatchError
 from onnxdissect.pipeline.keep_masks import SizeBounds, check_space, masks_size, write_masks
 from onnxdissect.pipeline.options import (
@@ -29,6 +30,7 @@ from onnxdissect.pipeline.options import (
     StatisticsOptions,
 )
 from onnxdissect.pipeline.run import run
+from onnxdissect.report import build
 from onnxdissect.results.masks.layout import MASKS, MasksLayout
 
 KEPT = f"layers/relu0/{MASKS}"
@@ -69,6 +71,18 @@ def test_rescored_and_loaded_again_it_keeps_its_masks(world: Path) -> None:
     assert [mask.tolist() for _, mask in again.masks("relu0").of_unit(1)] == before
     shown = again.rescore("lite")
     assert [mask.tolist() for _, mask in shown.masks("relu0").of_unit(1)] == before
+
+
+def test_report_and_check_are_those_of_a_run_without(world: Path) -> None:
+    plain, kept = dissect(world), dissect(world, keep_masks=True, out=world / "kept")
+    pages = [build(found).parent for found in (plain, kept)]
+    # These two tell how long the run took, and where it lies.
+    timed = {"index.html", "data.json"}
+    one, other = ({n: c for n, c in contents(page).items() if n not in timed} for page in pages)
+    assert one and one == other
+    verdicts = [check_model(world / "net.onnx", found.path) for found in (plain, kept)]
+    first, second = ([(f.rule, f.status, f.message) for f in verdict.findings] for verdict in verdicts)
+    assert first and first == second
 
 
 def test_a_finished_run_without_masks_is_not_passed_off_as_one_with_them(world: Path) -> None:
@@ -214,7 +228,7 @@ def test_what_cannot_fit_is_refused_and_what_may_not_is_said(tmp_path: Path) -> 
     size = SizeBounds(least=3 * 2**30, most=40 * 2**30)
     said: list[str] = []
     check_space(size, 50 * 2**30, tmp_path, said.append)
-    assert said == ["masks: at most 40.0 GiB will be kept, usually a fifth of it; 50.0 GiB are free"]
+    assert said == ["masks: at most 40.0 GiB will be kept, usually a sixth of it; 50.0 GiB are free"]
     check_space(size, 39 * 2**30, tmp_path, said.append)
     assert said[-1].startswith("warning: kept masks may not fit: they take at most 40.0 GiB, and 39.0 GiB")
     with pytest.raises(OutputError, match=r"3\.0 GiB to 40\.0 GiB, and 2\.0 MiB are free in") as caught:
