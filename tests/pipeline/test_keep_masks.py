@@ -14,12 +14,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.drawn_counts import Quiet, World, worlds
+from support.drawn_counts import World, worlds
 from support.processes import SpawnedProcesses
 from support.small_runs import Convolution, broden, contents, dissect, network
 
 import onnxdissect
 from onnxdissect.check.gate import check_model
+from onnxdissect.core.progress import Silent
 from onnxdissect.errors import OutputError, RunMismatchError
 from onnxdissect.pipeline.keep_masks import SizeBounds, check_space, masks_size, write_masks
 from onnxdissect.pipeline.options import (
@@ -202,7 +203,7 @@ def test_no_file_is_larger_than_was_said(world: World, images: int, units: int) 
     size = masks_size(plan)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_masks(passed.spool, [folder], [layout], plan.grids, 2, Quiet())
+        write_masks(passed.spool, [folder], [layout], plan.grids, 2, Silent())
         assert (folder / MASKS).stat().st_size <= size.most
     # All activations differ, so as many exceed a threshold as may.
     above = sum(

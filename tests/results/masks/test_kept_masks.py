@@ -12,12 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from naive import method as naive
 from numpy.typing import NDArray
-from support.drawn_counts import Quiet, World, worlds
+from support.drawn_counts import World, worlds
 from support.models import save
 from support.small_runs import SIZE, Convolution, broden, convolutions, dissect, geometry, network
 from support.whole_numbers import NETWORKS, maps_of_layer
 
 import onnxdissect
+from onnxdissect.core.progress import Silent
 from onnxdissect.errors import (
     LayerNotFoundError,
     MasksNotKeptError,
@@ -121,7 +122,7 @@ def test_masks_out_of_chunks_of_any_size(
     largest = max(world.quantiles)
     quantiles = [*world.quantiles, data.draw(st.floats(0.001, largest))]
     with tempfile.TemporaryDirectory() as name:
-        write_masks(passed.spool, [Path(name)], [layout], plan.grids, 2, Quiet())
+        write_masks(passed.spool, [Path(name)], [layout], plan.grids, 2, Silent())
         kept = KeptMasks(Path(name) / MASKS, info, infos, world.quantiles, counted.thresholds)
         for quantile in quantiles:
             for unit in range(k):
