@@ -21,11 +21,13 @@ from onnxdissect.model import (
     nearer_to_rule,
     rule_distance,
 )
+from onnxdissect.model.receptive_field.effective import MOST_APART
 
 __all__ = ["CHECK_IMAGES", "Placement", "place_layers", "settle"]
 
 CHECK_IMAGES = 2
-"""Images that a rule is checked with when a run starts: 18 forward passes."""
+"""Images that a rule is checked with when a run starts: 18 forward passes. Where these do not clearly agree
+with it, what `onnxdissect.model.PROBE_IMAGES` say counts: any two may show another place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,8 @@ def place_layers(
         In the session's order.
     first_images : callable
         Gives so many of the run's first images, prepared, fewer where there are no more. ``"effective"``
-        measures on `onnxdissect.model.PROBE_IMAGES`; rules are checked on `CHECK_IMAGES`.
+        measures on `onnxdissect.model.PROBE_IMAGES`; rules are checked on `CHECK_IMAGES`, and on as many
+        where these do not clearly agree.
     upsample : str
         The map that was asked for. ``"auto"`` is ``"receptive-field"`` where the check does not contradict
         it; asked for by name, it is kept, with a warning.
@@ -114,16 +117,7 @@ def place_layers(
     if "effective" in asked:
         measured = [*measure_centres(session, layers, network.input, first_images(PROBE_IMAGES))]
     if any(by_rule):
-        checked = [*measure_centres(session, layers, network.input, first_images(CHECK_IMAGES))]
-        if drawn_images is not None and any(
-            rule and _doubtful(layer, centre)
-            for rule, layer, centre in zip(by_rule, layers, checked, strict=True)
-        ):
-            drawn = measure_centres(session, layers, network.input, drawn_images(CHECK_IMAGES))
-            checked = [
-                second if _doubtful(layer, first) and not _doubtful(layer, second) else first
-                for layer, first, second in zip(layers, checked, drawn, strict=True)
-            ]
+        checked = _check(session, network, layers, by_rule, first_images, drawn_images)
     places = []
     for layer, map_, rule, precise, quick in zip(layers, asked, by_rule, measured, checked, strict=True):
         if map_ == "effective" and precise is not None:
@@ -142,6 +136,38 @@ def place_layers(
         else:
             places.append(_EVEN)
     return tuple(places)
+
+
+def _check(
+    session: Session,
+    network: Network,
+    layers: Sequence[Layer],
+    by_rule: Sequence[bool],
+    first_images: Callable[[int], NDArray[Any]],
+    drawn_images: Callable[[int], NDArray[Any]] | None,
+) -> list[EffectiveCentre | None]:
+    """Measure where cells respond, on more images where a few do not settle it."""
+    quick = measure_centres(session, layers, network.input, first_images(CHECK_IMAGES))
+    if not any(
+        rule and not _agrees(layer, centre)
+        for rule, layer, centre in zip(by_rule, layers, quick, strict=True)
+    ):
+        return [*quick]
+    more = measure_centres(session, layers, network.input, first_images(PROBE_IMAGES))
+    checked = [
+        first if _agrees(layer, first) else second
+        for layer, first, second in zip(layers, quick, more, strict=True)
+    ]
+    if drawn_images is not None and any(
+        rule and _doubtful(layer, centre)
+        for rule, layer, centre in zip(by_rule, layers, checked, strict=True)
+    ):
+        drawn = measure_centres(session, layers, network.input, drawn_images(PROBE_IMAGES))
+        checked = [
+            second if _doubtful(layer, first) and not _doubtful(layer, second) else first
+            for layer, first, second in zip(layers, checked, drawn, strict=True)
+        ]
+    return [*checked]
 
 
 def settle(layer: Layer, pixels: tuple[int, int], centre: EffectiveCentre) -> Placement:
@@ -175,6 +201,17 @@ def settle(layer: Layer, pixels: tuple[int, int], centre: EffectiveCentre) -> Pl
 
 def _doubtful(layer: Layer, centre: EffectiveCentre | None) -> bool:
     return centre is not None and (centre.disordered or contradicts(layer, centre))
+
+
+def _agrees(layer: Layer, centre: EffectiveCentre) -> bool:
+    """Whether a measurement leaves no doubt about the rule: by its own error too it is within half a cell."""
+    apart, rule = rule_distance(layer, centre), layer.receptive_field
+    if apart is None or rule is None or centre.error is None:
+        return not centre.uncertain
+    return all(
+        abs(cells) + error / stride <= MOST_APART
+        for cells, error, stride in zip(apart, centre.error, rule.stride, strict=True)
+    )
 
 
 def _by_rule(layer: Layer) -> Placement:

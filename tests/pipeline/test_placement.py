@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,6 +30,7 @@ from onnxdissect.model import (
     Session,
     contradicts,
     load_network,
+    measure_centres,
     open_session,
     rule_distance,
 )
@@ -97,7 +99,8 @@ def test_the_paper_is_followed_when_asked_and_says_where_cells_respond(world: Pa
     layer = record(run, "corner")
     assert layer["upsample"] == "receptive-field"
     assert layer["geometry"]["offset"] == [0, 0]
-    assert layer["effective"]["images"] == 2
+    # two images contradicted it, so that as many as `effective` takes had to say so
+    assert layer["effective"]["images"] == 8
     np.testing.assert_array_equal(
         run.counts("corner").intersection, counted(world, "corner", ((0.0, 0.0), (2.0, 2.0)))
     )
@@ -360,3 +363,34 @@ def test_photographs_alone_do_not_contradict_the_graph(tmp_path: Path, bright: b
         assert (confirmed.warning is not None) == (bright and dark)
     # three cells in a row do not tell an order
     assert all(place.warning is None for place in places("auto", drawn=False)[1:])
+
+
+def first(pictures: NDArray[Any], count: int) -> NDArray[Any]:
+    return pictures[:count]
+
+
+@pytest.mark.parametrize("seed", [0, 4, 7, 10])
+def test_other_images_do_not_change_the_verdict(tmp_path: Path, seed: int) -> None:
+    """Coarse layers of drawn weights respond so near to half a cell away that two images say this or that."""
+    b = Builder((1, 3, 96, 96), seed=seed)
+    x = b.image
+    for i in range(4):
+        x = b.relu(b.conv(x, 4, 5, stride=2), name=f"r{i}")
+    network = load_network(save(b.model(b.relu(b.conv(x, 4, 1))), tmp_path / "net.onnx"))
+    layers = network.select(["r2", "r3"])
+    session = open_session(network, layers, provider="cpu")
+    pictures = drawn_images(network.size, 40).transpose(0, 3, 1, 2).astype(np.float32) / 255
+    parts = [pictures[i : i + 8] for i in range(0, 40, 8)]
+    quick = {
+        tuple(
+            settle(layer, network.size, centre).warning is None
+            for layer, centre in zip(layers, centres, strict=True)
+        )
+        for centres in (measure_centres(session, layers, network.input, part[:2]) for part in parts)
+    }
+    settled = {
+        tuple((place.upsample, place.warning) for place in places)
+        for places in (place_layers(session, network, layers, partial(first, part), "auto") for part in parts)
+    }
+    assert len(quick) > 1
+    assert settled == {(("receptive-field", None),) * 2}

@@ -43,6 +43,7 @@ _BACKWARDS = "its cells all respond to the same place, or run against the image"
 _SCATTERED = "its cells do not lie in a row as the image's parts do"
 _BEYOND = "its cells go on beyond the image's edge: rolled, or in another order"
 _TOO_FEW = "its few cells do not tell in which order they lie"
+_DIFFERS = "its place differs by"
 _FEWEST_CELLS = 4
 # From so many on, a border that lacks what it would see hardly moves the cells inside.
 _MANY_CELLS = 8
@@ -97,6 +98,11 @@ class EffectiveCentre:
     def disordered(self) -> bool:
         """Whether the cells were found to lie in another order than the image's parts."""
         return self.reason in _DISORDER
+
+    @property
+    def uncertain(self) -> bool:
+        """Whether no place was found, and other images might well show one."""
+        return self.reason in (*_DISORDER, _TOO_FEW) or self.reason.startswith(_DIFFERS)
 
 
 def even_spread(cells: int, pixels: int) -> tuple[float, float]:
@@ -236,7 +242,7 @@ def _along(
             apart = _offset(_responses(half, length)[0], stride)[0] - offset
             error = max(error, abs((apart + length / 2) % length - length / 2))
     if error > stride:
-        return f"its place differs by {error / stride:.1f} cells from image to image"
+        return f"{_DIFFERS} {error / stride:.1f} cells from image to image"
     return offset, stride, spread, error
 
 
