@@ -104,7 +104,7 @@ def list_layers(
     """
     known = follow_axes(graph, image, probe, given)
     axes = known.axes
-    positions = follow_positions(graph, image, probe, axes, known.restored, known.tokens)
+    positions = follow_positions(graph, image, probe, axes, known.restored, known.tokens, known.orders)
     costs = follow_costs(graph, probe)
     disturbed = follow_order(graph, probe, known, positions, given or ())
     refusals = _stored_values(graph)

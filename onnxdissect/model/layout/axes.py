@@ -16,6 +16,7 @@ import onnx_ir as ir
 
 from onnxdissect.model.graph import attribute, name_of
 from onnxdissect.model.layers.records import ImageInput
+from onnxdissect.model.layout.digits import CellOrder, Digits
 from onnxdissect.model.layout.products.contracted import einsum, gather_elements
 from onnxdissect.model.layout.products.matrices import (
     agree,
@@ -24,6 +25,7 @@ from onnxdissect.model.layout.products.matrices import (
     product_tokens,
     table_rows,
 )
+from onnxdissect.model.layout.reduced import reduced_axes
 from onnxdissect.model.layout.regroup import regroup
 from onnxdissect.model.layout.tokens import Tokens, convolve_tokens, cut_tokens, join_tokens, token_taps
 from onnxdissect.model.layout.undone import Rearrangements
@@ -42,7 +44,7 @@ from onnxdissect.model.reading.shape_probe import Probe
 from onnxdissect.model.receptive_field.crop_pad import gathers_blocks
 from onnxdissect.model.receptive_field.window_shape import channels_last, kernel_shape
 
-__all__ = ["AxisLabels", "LayoutOverrides", "follow_axes", "reduced_axes"]
+__all__ = ["AxisLabels", "LayoutOverrides", "follow_axes"]
 
 _DOMAINS = ("", "ai.onnx", "com.microsoft")
 _CUTS = frozenset({"Gather", "Pad", "Slice", "Split"})
@@ -78,12 +80,15 @@ class AxisLabels:
         What says so, for people.
     restored : dict of str to tuple of str
         Values that take a rearrangement back, and those before it, whose cells they have again.
+    orders : dict of str to CellOrder
+        Those of them whose cells were put in order again digit by digit.
     """
 
     axes: dict[str, str]
     tokens: dict[str, Tokens]
     reasons: dict[str, str]
     restored: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    orders: dict[str, CellOrder] = field(default_factory=dict)
 
 
 def follow_axes(
@@ -108,24 +113,56 @@ def follow_axes(
     """
     stated = given or {}
     known = AxisLabels({image.name: image.layout}, {}, {image.name: "the image input"})
-    rearranged = Rearrangements()
+    rearranged, digits = Rearrangements(), Digits()
     for node in graph:
-        followable = node.domain in _DOMAINS
-        previous = rearranged.follow(node, probe) if followable else ()
-        if previous and name_of(node.outputs[0]) not in stated and _restore(node, previous, known):
-            continue
-        found = _node_axes(node, known, probe) if followable else None
-        followed = _tensor_outputs(node)
-        for index, value in enumerate(node.outputs):
-            name = name_of(value)
-            if name in stated:
-                known.axes[name], known.reasons[name] = stated[name].layout, "as asked for"
-                tokens = stated[name].tokens
-                if tokens is not None:
-                    known.tokens[name] = tokens
-            elif found is not None and value in followed and len(probe.shapes.get(name, ())) == len(found):
-                _name(node, index, name, found, known, probe)
+        _follow(node, known, probe, stated, rearranged)
+        if node.domain in _DOMAINS and node.outputs:
+            _put_in_order(node, digits, known, probe, stated)
+        for name in map(name_of, node.outputs):
+            if name in known.axes:
+                digits.start(name, known.axes[name], probe.shapes[name], known.tokens.get(name))
     return known
+
+
+def _follow(
+    node: ir.Node,
+    known: AxisLabels,
+    probe: Probe,
+    stated: Mapping[str, LayoutOverrides],
+    rearranged: Rearrangements,
+) -> None:
+    followable = node.domain in _DOMAINS
+    previous = rearranged.follow(node, probe) if followable else ()
+    if previous and name_of(node.outputs[0]) not in stated and _restore(node, previous, known):
+        return
+    found = _node_axes(node, known, probe) if followable else None
+    followed = _tensor_outputs(node)
+    for index, value in enumerate(node.outputs):
+        name = name_of(value)
+        if name in stated:
+            known.axes[name], known.reasons[name] = stated[name].layout, "as asked for"
+            tokens = stated[name].tokens
+            if tokens is not None:
+                known.tokens[name] = tokens
+        elif found is not None and value in followed and len(probe.shapes.get(name, ())) == len(found):
+            _name(node, index, name, found, known, probe)
+
+
+def _put_in_order(
+    node: ir.Node, digits: Digits, known: AxisLabels, probe: Probe, stated: Mapping[str, LayoutOverrides]
+) -> None:
+    """Name the axes of a value that is open so far, where its cells are in the picture's order again."""
+    out = name_of(node.outputs[0])
+    order = digits.follow(node, probe)
+    laid = None if order is None else order.layout()
+    if order is None or laid is None or out in stated or set(known.axes.get(out, "?")) <= set("NCHWT"):
+        return
+    known.axes[out], tokens = laid
+    known.reasons[out] = f"{node.op_type} puts the cells of {order.origins[0]!r} in order again"
+    known.restored[out], known.orders[out] = order.origins, order
+    known.tokens.pop(out, None)
+    if tokens is not None:
+        known.tokens[out] = tokens
 
 
 def _restore(node: ir.Node, previous: tuple[str, ...], known: AxisLabels) -> bool:
@@ -333,36 +370,6 @@ _HANDLERS: dict[str, Callable[[ir.Node, str, Probe], str | None]] = {
     "Transpose": _transpose,
     **dict.fromkeys(REDUCTIONS, _reduce),
 }
-
-
-def reduced_axes(node: ir.Node, rank: int, probe: Probe) -> frozenset[int] | None:
-    """Axes that a reduction sums over.
-
-    Parameters
-    ----------
-    node : onnx_ir.Node
-        A Reduce or Arg node.
-    rank : int
-        Rank of its input.
-    probe : Probe
-        Numbers of computed axes.
-
-    Returns
-    -------
-    frozenset of int or None
-        None where it cannot be told.
-    """
-    if node.op_type.startswith("Arg"):
-        return frozenset({int(attribute(node, "axis", 0)) % rank})
-    listed = attribute(node, "axes", None)
-    if listed is None and len(node.inputs) > 1 and node.inputs[1] is not None:
-        numbers = probe.number(node, 1)
-        if numbers is None:
-            return None
-        listed = tuple(numbers.tolist())
-    if not listed:
-        return frozenset() if attribute(node, "noop_with_empty_axes", 0) else frozenset(range(rank))
-    return frozenset(int(a) % rank for a in listed)
 
 
 def _broadcast(operands: list[tuple[str, tuple[int, ...]]], out: tuple[int, ...]) -> str:

@@ -16,9 +16,9 @@ from onnxdissect.model.layout.pieces import Pieces
 from onnxdissect.model.operators import FIRST_INPUT, POINTWISE, RESHAPES
 from onnxdissect.model.reading.shape_probe import Probe
 
-__all__ = ["Rearranged", "Rearrangements"]
+__all__ = ["MOVING", "Rearranged", "Rearrangements"]
 
-_MOVING = frozenset({"CenterCropPad", "Crop", "CumProd", "CumSum", "Pad", "Resize", "ReverseSequence"}) | {
+MOVING = frozenset({"CenterCropPad", "Crop", "CumProd", "CumSum", "Pad", "Resize", "ReverseSequence"}) | {
     "Attention",
     "MultiHeadAttention",
     "Slice",
@@ -56,7 +56,7 @@ class Rearrangements:
 
     def __init__(self) -> None:
         self._before: dict[str, tuple[Rearranged, ...]] = {}
-        self._pieces = Pieces(_MOVING)
+        self._pieces = Pieces(MOVING)
 
     def follow(self, node: ir.Node, probe: Probe) -> tuple[str, ...]:
         """Note what a node does; to be called in topological order.
@@ -88,7 +88,7 @@ class Rearrangements:
             return restored
         if node.op_type in POINTWISE:
             self._before[out] = self._together(node, shape, probe)
-        elif node.op_type in FIRST_INPUT - _MOVING and probe.shapes.get(first) == shape:
+        elif node.op_type in FIRST_INPUT - MOVING and probe.shapes.get(first) == shape:
             self._before[out] = self._before.get(first, ())
         return ()
 

@@ -25,8 +25,9 @@ import onnx_ir as ir
 from onnxdissect.model.graph import attribute, name_of, stored_shape
 from onnxdissect.model.layers.records import ImageInput, ReceptiveField
 from onnxdissect.model.layout import order
-from onnxdissect.model.layout.axes import reduced_axes
+from onnxdissect.model.layout.digits import CellOrder
 from onnxdissect.model.layout.products.matrices import einsum_operands, table_rows
+from onnxdissect.model.layout.reduced import reduced_axes
 from onnxdissect.model.layout.tokens import Tokens
 from onnxdissect.model.operators import (
     ATTENTIONS,
@@ -71,6 +72,7 @@ def follow_positions(
     axes: dict[str, str],
     restored: Mapping[str, tuple[str, ...]] | None = None,
     tokens: Mapping[str, Tokens] | None = None,
+    orders: Mapping[str, CellOrder] | None = None,
 ) -> dict[str, Pair]:
     """Place the cells of every value that has spatial axes.
 
@@ -88,6 +90,8 @@ def follow_positions(
         Values whose cells are those of earlier ones; see `onnxdissect.model.layout.axes.AxisLabels`.
     tokens : mapping of str to Tokens, optional
         What lies along the token axes.
+    orders : mapping of str to CellOrder, optional
+        Values whose cells were put in order again; see `onnxdissect.model.layout.digits`.
 
     Returns
     -------
@@ -102,12 +106,30 @@ def follow_positions(
         if not any(name in axes for name in outputs):
             continue
         for index, name in enumerate(outputs):
-            if name in again:
+            if orders and name in orders:
+                positions[name] = _ordered(orders[name], positions)
+            elif name in again:
                 places = [_merge(letter, name, "", again[name], positions, probe, axes) for letter in "HW"]
                 positions[name] = places[0], places[1]
             elif name in axes:
                 positions[name] = _place(node, index, positions, probe, axes, tokens or {})
     return positions
+
+
+def _ordered(known: CellOrder, positions: Mapping[str, Pair]) -> Pair:
+    """Place cells that are those of earlier maps again, or blocks of them."""
+    placed: list[Position] = []
+    for axis, block in enumerate(known.pooled):
+        found = [positions[name][axis] for name in known.origins if name in positions]
+        extents = [place for place in found if isinstance(place, AxisGeometry)]
+        together = unite(extents) if extents and len(extents) == len(found) else None
+        place: Position = Unplaced.UNKNOWN if len(set(found)) != 1 else found[0]
+        if together is not None:
+            place = together.windowed(block, block, 0)
+        elif block > 1 and not isinstance(place, Unplaced):
+            place = Unplaced.DISORDERED
+        placed.append(order.unbounded(place) if known.mixed else place)
+    return placed[0], placed[1]
 
 
 def receptive_field(pair: Pair) -> ReceptiveField | None:
