@@ -75,6 +75,11 @@ def order_warnings(listing: Listing) -> list[str]:
         f"{out.values} map{'s' * (out.values > 1)} with {out.share:.0%} of the compute "
         f"{'are' if out.values > 1 else 'is'} left out: {_order_of(out)}; "
         f"--layer {out.disturbance.before} dissects it"
+        + (
+            f", or --layout {out.disturbance.value}=NCHW states that they are spread over the picture evenly"
+            if out.disturbance.sampled
+            else ""
+        )
         for out in listing.left_out
     ]
 

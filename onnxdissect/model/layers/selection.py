@@ -68,6 +68,8 @@ def _match(listing: Listing, known: list[Layer], selector: str, hint: str) -> li
             fitting = fitting_layouts(listing.shapes[selector], grids)
         if fitting:
             hint = f"if you know better: --layout {selector}={fitting[0]}"
+        elif disturbance is not None and disturbance.sampled:
+            hint = f"if they are, spread over the picture evenly: --layout {disturbance.value}=NCHW"
         raise LayerLayoutError(
             f"the value {selector!r} cannot be dissected: {reason}", candidates=fitting, hint=hint
         )

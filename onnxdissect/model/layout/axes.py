@@ -363,7 +363,13 @@ def _gather(node: ir.Node, source: str, probe: Probe) -> str | None:
     return source[:axis] + (source[axis] if rank == 1 else "?" * rank) + source[axis + 1 :]
 
 
+def _compress(node: ir.Node, source: str, probe: Probe) -> str | None:
+    # without an axis it takes numbers out of a row of all of them
+    return source if "axis" in node.attributes else None
+
+
 _HANDLERS: dict[str, Callable[[ir.Node, str, Probe], str | None]] = {
+    "Compress": _compress,
     "Einsum": einsum,
     "Gather": _gather,
     "GatherElements": gather_elements,

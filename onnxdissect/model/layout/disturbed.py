@@ -91,6 +91,14 @@ class Disturbance:
         return not self.known and self.op not in _MOVING
 
     @property
+    def sampled(self) -> bool:
+        """Whether cells lie where the network itself says: a person may know that they are spread out evenly.
+
+        Decoders that align what they spread out by a flow that they compute sample near the even places.
+        """
+        return not self.known and self.op == "GridSample"
+
+    @property
     def moved(self) -> bool:
         """Whether cells were put elsewhere, rather than mixed as by a product with learned weights."""
         return self.known or self.op in _MOVING - {"Einsum", "MatMul", "Transpose"}

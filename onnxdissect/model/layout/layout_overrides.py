@@ -71,7 +71,9 @@ def read_layouts(asked: Mapping[str, str], graph: ir.Graph, listing: Listing) ->
             )
         given[value] = _given(name, text, listing.shapes[value], listing)
         disturbance = listing.disturbed.get(value)
-        if disturbance is not None and not disturbance.statable and given[value].layout != "NC":
+        if disturbance is None or (disturbance.sampled and disturbance.value == value):
+            continue
+        if not disturbance.statable and given[value].layout != "NC":
             raise LayerLayoutError(
                 f"a layout says which axis of {name!r} is which, and not where cells lie: "
                 f"{disturbance.reason()}",

@@ -28,9 +28,11 @@ _PREFIX = "onnxdissect/probe/"
 
 # Inputs that say where things go rather than what they are: small, and geometry needs their numbers.
 _SHAPING = {
+    "Compress": (1,),
     "ConvTransposeWithDynamicPads": (2,),
     "Expand": (1,),
     "Gather": (1,),
+    "GridSample": (1,),
     "Pad": (1, 3),
     "ReduceL1": (1,),
     "ReduceL2": (1,),
@@ -50,6 +52,9 @@ _SHAPING = {
     "Unsqueeze": (1,),
     "Upsample": (1,),
 }
+
+_WHICH = frozenset({"Compress", "Gather", "GridSample"})
+"""Those of them whose numbers say which cells; chosen by the picture they are another in every one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +179,7 @@ def _shaping_values(model: ir.Model) -> list[str]:
             value = node.inputs[index] if index < len(node.inputs) else None
             if value is None or not value.name or is_stored(value) or value.name in outputs:
                 continue
-            if node.op_type != "Gather" or value.name not in pictured:
+            if node.op_type not in _WHICH or value.name not in pictured:
                 names[value.name] = None
     return list(names)
 

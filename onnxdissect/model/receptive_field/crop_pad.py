@@ -23,6 +23,7 @@ from onnxdissect.model.receptive_field.axis_geometry import (
 from onnxdissect.model.receptive_field.wrapped import continued, repeated
 
 __all__ = [
+    "compress",
     "crop",
     "crop_or_pad",
     "gather",
@@ -115,6 +116,18 @@ def gather(step: Step, axis: int, at: AxisGeometry, lengths: Lengths) -> Positio
         return Unplaced.UNKNOWN
     indices = np.where(listed < 0, listed + lengths[0], listed).astype(float)
     return take(at, indices)
+
+
+def compress(step: Step, axis: int, at: AxisGeometry, lengths: Lengths) -> Position:
+    """Place the results of a Compress, which leaves out the cells that the file says."""
+    where = step.where(axis)
+    if int(attribute(step.node, "axis", 0)) % len(step.source_axes) != where:
+        return at
+    kept = step.probe.number(step.node, 1)
+    if kept is None:
+        return Unplaced.UNKNOWN
+    places = np.flatnonzero(kept.ravel()[: lengths[0]])
+    return take(at, places.astype(float)) if len(places) > 1 else Unplaced.UNKNOWN
 
 
 def gathers_blocks(node: ir.Node, probe: Probe) -> int | None:

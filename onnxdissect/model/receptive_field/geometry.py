@@ -360,6 +360,7 @@ _MOVERS: dict[str, Callable[[Step, int, AxisGeometry, Lengths], Position]] = {
     **dict.fromkeys(GLOBAL_POOLS, windows.whole),
     **dict.fromkeys(TRANSPOSED, windows.spread),
     "CenterCropPad": frames.crop_or_pad,
+    "Compress": frames.compress,
     "Crop": frames.crop,
     "DepthToSpace": resampling.depth_to_space,
     "Gather": frames.gather,
