@@ -22,6 +22,7 @@ Grid = tuple[int, int]
 _SIZES_ONLY = frozenset({"Shape", "Size"})
 # These make a map larger without making it finer.
 _NEVER_UP = frozenset({"Concat", "Pad", "QLinearConcat"})
+_TOKENS_JOINED = frozenset({"Concat", "QLinearConcat"})
 _UP = 1.5
 _RESIZED = frozenset({"Resize", "Upsample"})
 _JOINED = frozenset({"Add", "BiasAdd", "QLinearAdd", "Sum"} | SKIPPING.keys())
@@ -161,6 +162,7 @@ def follow_flow(graph: ir.Graph, image: str, grid: Callable[[str], Grid | None])
     """
     flow = Flow([image], {image: 0}, [None], [[]], [[]], [0], [grid(image) or (0, 0)], [False], [False])
     depth = [0]
+    mapped = [True]
     # what resizes the image itself is its preprocessing
     seen: set[int] = set()
     for node in graph:
@@ -173,7 +175,10 @@ def follow_flow(graph: ir.Graph, image: str, grid: Callable[[str], Grid | None])
         )
         if not operands:
             continue
-        dominator, rose = _meet(flow, depth, operands)
+        # a class token that is put back beside its picture's tokens tells nothing of where those come from
+        pictured = [operand for operand in operands if mapped[operand]]
+        joins = node.op_type in _TOKENS_JOINED and pictured
+        dominator, rose = _meet(flow, depth, pictured if joins else operands)
         for value in _results(node):
             if not value.name:
                 continue
@@ -184,6 +189,7 @@ def follow_flow(graph: ir.Graph, image: str, grid: Callable[[str], Grid | None])
                 seen.add(number)
             own = grid(value.name)
             up = own is not None and number in seen and _is_up(node, own, flow, operands)
+            mapped.append(own is not None)
             flow.names.append(value.name)
             flow.numbers[value.name] = number
             flow.nodes.append(node)

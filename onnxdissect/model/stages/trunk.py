@@ -98,9 +98,12 @@ def _end_of_classifier(flow: Flow, outputs: Collection[int], maps: Maps) -> int 
     shared = flow.meet(list(outputs))
     if 2 * _macs(flow, shared, maps) < costs[deepest]:
         shared = deepest
-    return next((n for n in reversed(flow.chain(shared)) if n in maps.cells), None) or next(
-        (n for n in reversed(flow.chain(deepest)) if n in maps.cells), None
-    )
+    for last in (shared, deepest):
+        end = next((n for n in reversed(flow.chain(last)) if n in maps.cells), None)
+        if end is not None:
+            return end
+    # networks side by side that only their outputs join: the deeper one
+    return max(maps.cells, key=lambda n: (sum(flow.is_sum(m) for m in flow.chain(n)), n))
 
 
 def _macs(flow: Flow, number: int, maps: Maps) -> int:

@@ -76,3 +76,51 @@ def test_half_precision_changes_nothing(tmp_path: Path) -> None:
         save(tokens("single", "transpose", depth=5, dtype=np.float16), tmp_path / "m.onnx")
     )
     assert chosen(network, "stages") == ["act2", "act3", "act4", "act5"]
+
+
+def embedded(b: Builder, patch: int, units: int) -> str:
+    """Patches as tokens, a class token before them."""
+    x = b.conv(b.image, units, patch, stride=patch, pads=(0,) * 4)
+    x = b.node("Transpose", b.node("Reshape", x, b.constant((1, units, -1), np.int64)), perm=(0, 2, 1))
+    x = b.node("Concat", b.weight((1, 1, units)), x, axis=1)
+    b.units[x] = units
+    return x
+
+
+def cut(b: Builder, x: str, start: int, end: int) -> str:
+    bounds = (b.constant([n], np.int64) for n in (start, end, 1))
+    return b.node("Slice", x, *bounds)
+
+
+def side_by_side(depths: tuple[int, int]) -> Model:
+    """CrossViT: two networks of tokens that exchange their class tokens and answer together."""
+    b = Builder((1, 3, 48, 48))
+    streams = [embedded(b, 6, 4), embedded(b, 8, 6)]
+    for fusion in (1, 2):
+        for side, depth in enumerate(depths):
+            for block in range(1, depth + 1):
+                x = streams[side]
+                y = b.relu(product(b, x, 12), name=f"act{side}_{fusion}{block}")
+                sum_ = b.node("Add", x, product(b, y, b.units[x]), name=f"sum{side}_{fusion}{block}")
+                b.units[sum_] = b.units[x]
+                streams[side] = sum_
+        classes = [cut(b, x, 0, 1) for x in streams]
+        for side, units in enumerate((4, 6)):
+            heard = product(b, classes[1 - side], units)
+            x = b.node("Concat", b.node("Add", classes[side], heard), cut(b, streams[side], 1, 99), axis=1)
+            b.units[x] = units
+            streams[side] = x
+    answers = [product(b, cut(b, x, 0, 1), 5) for x in streams]
+    return b.model(b.node("Flatten", b.node("Add", *answers), name="logits"))
+
+
+@pytest.mark.parametrize(("depths", "deeper"), [((1, 3), 1), ((3, 1), 0), ((2, 4), 1)])
+def test_of_networks_side_by_side_the_deeper_counts(
+    tmp_path: Path, depths: tuple[int, int], deeper: int
+) -> None:
+    network = load_network(save(side_by_side(depths), tmp_path / "model.onnx"))
+    count = depths[deeper]
+    blocks = [f"{deeper}_{fusion}{block}" for fusion in (1, 2) for block in range(1, count + 1)]
+    quarters = [blocks[-(-len(blocks) * k // 4) - 1] for k in (1, 2, 3, 4)]
+    assert chosen(network, "stages") == [f"{what}{n}" for n in quarters for what in ("act", "sum")]
+    assert chosen(network, "last") == [f"sum{blocks[-1]}"]
