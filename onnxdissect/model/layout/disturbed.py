@@ -16,7 +16,14 @@ from onnxdissect.model.graph import name_of
 from onnxdissect.model.layers.cost import Cost
 from onnxdissect.model.layout.axes import AxisLabels
 from onnxdissect.model.layout.order import disorder
-from onnxdissect.model.operators import CONCATENATIONS, FIRST_INPUT, POINTWISE, RESHAPES, SPATIAL
+from onnxdissect.model.operators import (
+    CONCATENATIONS,
+    FIRST_INPUT,
+    MATRIX_PRODUCTS,
+    POINTWISE,
+    RESHAPES,
+    SPATIAL,
+)
 from onnxdissect.model.reading.shape_probe import Probe
 from onnxdissect.model.receptive_field.axis_geometry import Unplaced
 from onnxdissect.model.receptive_field.geometry import Pair
@@ -201,7 +208,13 @@ def _spoilt(
     """Find what is out of order in a sum whose place comes from its other branches alone, or behind one."""
     if not _has_cells(name, probe, known):
         return None
-    for source in _sources(node, name, probe, known):
+    sources = _sources(node, name, probe, known)
+    # what is added to the scores of attention says which cells are heard, not where the listening ones are
+    if known.axes.get(name, "").count("T") > 1 and any(
+        name_of(v) not in found and _is_score(v, probe) for v in node.inputs if v is not None
+    ):
+        return None
+    for source in sources:
         if source not in found:
             continue
         letters = known.axes.get(source, "")
@@ -210,6 +223,16 @@ def _spoilt(
         if spoilt or (_mixes_in(node) and found[source].moved and not placed):
             return found[source]
     return None
+
+
+def _is_score(value: ir.Value, probe: Probe) -> bool:
+    """Whether a value is a product of what the image makes of queries and of keys, scaled or not."""
+    node = value.producer()
+    while node is not None and node.op_type in ("Mul", "Div"):
+        node = next((v.producer() for v in node.inputs if v is not None and v.name in probe.shapes), None)
+    if node is None or node.op_type not in MATRIX_PRODUCTS | {"Einsum"}:
+        return False
+    return sum(v is not None and v.name in probe.shapes for v in node.inputs) > 1
 
 
 def _has_cells(name: str, probe: Probe, known: AxisLabels) -> bool:

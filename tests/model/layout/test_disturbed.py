@@ -226,6 +226,34 @@ def test_a_branch_out_of_order_spoils_the_sum() -> None:
     assert "since operator GatherND ('scrambled')" in refusal(scrambled(beside), "active")
 
 
+def listening(turned: bool) -> onnx.ModelProto:
+    """Attention over a map, its scores shifted by what is computed from queries with columns for rows."""
+    b = Builder((1, 3, 32, 32))
+    x = b.relu(b.conv(b.image, 4, 4, stride=4, pads=(0, 0, 0, 0)), name="before")
+    queries, keys, values = (b.conv(x, 4, 1) for _ in range(3))
+    if turned:
+        queries = b.node("Transpose", queries, perm=(0, 1, 3, 2), name="turned")
+    queries_, keys, values = (b.node("Reshape", y, ints(b, 1, 4, 64)) for y in (queries, keys, values))
+    scores = b.node("MatMul", b.node("Transpose", queries_, perm=(0, 2, 1)), keys)
+    perm = (0, 2, 3, 1) if turned else (0, 3, 2, 1)
+    shift = b.node("MatMul", b.node("Transpose", queries, perm=perm), b.weight((4, 8)))
+    shift = b.node("Expand", b.node("Reshape", shift, ints(b, 1, 64, 8, 1)), ints(b, 1, 64, 8, 8))
+    scores = b.node("Add", scores, b.node("Reshape", shift, ints(b, 1, 64, 64)))
+    heard = b.node("MatMul", b.node("Softmax", scores), b.node("Transpose", values, perm=(0, 2, 1)))
+    heard = b.node("Reshape", b.node("Transpose", heard, perm=(0, 2, 1)), ints(b, 1, 4, 8, 8))
+    b.units[heard] = 4
+    return b.model(b.head(b.relu(b.node("Add", x, b.conv(heard, 4, 1)), name="after")))
+
+
+def test_what_shifts_the_scores_of_attention_moves_no_cells() -> None:
+    """As relative positions do (BoTNet), which are counted along columns and turned back in between."""
+    layer = inspect(listening(False), "after")
+    assert layer.grid == (8, 8)
+    assert layer.receptive_field is not None
+    assert layer.receptive_field.offset == (1.5, 1.5)
+    assert "since operator Transpose ('turned')" in refusal(listening(True), "after")
+
+
 def test_mixing_all_cells_beside_a_shortcut_keeps_the_place() -> None:
     """As in networks that mix tokens by a product over them: the shortcut says where they are."""
     b = Builder((1, 3, 32, 32))
