@@ -37,6 +37,8 @@ def tokens(blocks: str, pool: str, depth: int = 2, kind: str = "relu", dtype: ty
             x = bent(b, product(b, x, 6), kind, f"act{i}")
             continue
         y = product(b, bent(b, product(b, x, 12), kind, f"act{i}"), 6, f"out{i}")
+        if blocks == "bent twice":
+            y = bent(b, y, kind, f"narrow{i}")
         if blocks == "activated sums":
             x = bent(b, b.node("Add", x, y), kind, f"sum{i}")
         else:
@@ -56,6 +58,7 @@ def tokens(blocks: str, pool: str, depth: int = 2, kind: str = "relu", dtype: ty
     ("blocks", "stages"),
     [
         ("shortcuts", ["act1", "sum1", "act2", "sum2"]),
+        ("bent twice", ["act1", "sum1", "act2", "sum2"]),
         ("activated sums", ["act1", "sum1", "act2", "sum2"]),
         ("last without", ["act1", "sum1", "act2", "out2"]),
         ("single", ["act2"]),
