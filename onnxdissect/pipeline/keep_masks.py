@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.kernels.mask_cells import mask_cells
+from onnxdissect.core.kernels.masks.mask_cells import mask_cells
 from onnxdissect.core.plan import LayerPlan, Plan
 from onnxdissect.core.progress import Progress
 from onnxdissect.core.quantiles import tail_size

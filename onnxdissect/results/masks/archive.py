@@ -117,7 +117,7 @@ class MasksWriter:
         Parameters
         ----------
         maps : SparseMaps
-            Of all units; what `onnxdissect.core.kernels.mask_cells.mask_cells` leaves of them.
+            Of all units; what `onnxdissect.core.kernels.masks.mask_cells.mask_cells` leaves of them.
         """
         images = maps.image_starts.size - 1
         sizes = np.zeros((images, self._layout.units), np.uint32)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.kernels.draw_mask import draw_mask
+from onnxdissect.core.kernels.masks.draw_mask import draw_mask
 from onnxdissect.core.quantiles import check_quantiles, tail_size
 from onnxdissect.core.upsampling import sampling
 from onnxdissect.errors import ParameterError, RunFormatError, nearest

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.kernels.encode import cell_type
+from onnxdissect.core.kernels.activations.encode import cell_type
 from onnxdissect.core.upsampling import Field
 from onnxdissect.storage.schema import ArraySpec, Schema
 

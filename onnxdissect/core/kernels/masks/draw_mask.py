@@ -8,9 +8,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from onnxdissect.core.kernels.arguments import MapArrays, grid_table
-from onnxdissect.core.kernels.map_buffer import load_map, map_buffer
-from onnxdissect.core.kernels.mask_walk import walk_mask
+from onnxdissect.core.kernels.masks.arguments import MapArrays, grid_table
+from onnxdissect.core.kernels.masks.map_buffer import load_map, map_buffer
+from onnxdissect.core.kernels.masks.mask_walk import walk_mask
 from onnxdissect.core.upsampling import InterpolationTable
 
 __all__ = ["draw_mask"]

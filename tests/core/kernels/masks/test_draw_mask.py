@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from naive import method as naive
 from support.drawn_counts import World, worlds
 
-from onnxdissect.core.kernels.draw_mask import draw_mask
-from onnxdissect.core.kernels.encode import SparseEncoder
+from onnxdissect.core.kernels.activations.encode import SparseEncoder
+from onnxdissect.core.kernels.masks.draw_mask import draw_mask
 from onnxdissect.core.spool.arena import Arena
 from onnxdissect.core.upsampling import sampling
 

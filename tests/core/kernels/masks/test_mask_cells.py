@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from naive import method as naive
 from support.drawn_counts import World, worlds
 
-from onnxdissect.core.kernels.mask_cells import mask_cells
+from onnxdissect.core.kernels.masks.mask_cells import mask_cells
 from onnxdissect.core.upsampling import sampling
 
 

@@ -8,9 +8,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from onnxdissect.core.kernels.arguments import MapArrays, grid_table, map_arrays, table_of
-from onnxdissect.core.kernels.map_buffer import clear_map, exceeds, load_map, map_buffer
-from onnxdissect.core.kernels.mask_walk import walk_mask
+from onnxdissect.core.kernels.masks.arguments import MapArrays, grid_table, map_arrays, table_of
+from onnxdissect.core.kernels.masks.map_buffer import clear_map, exceeds, load_map, map_buffer
+from onnxdissect.core.kernels.masks.mask_walk import walk_mask
 from onnxdissect.core.sparse_maps import SparseMaps
 from onnxdissect.core.upsampling import InterpolationTable
 
