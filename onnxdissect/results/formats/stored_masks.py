@@ -97,14 +97,21 @@ class StoredMasks(StoredRun):
         LayerNotFoundError
             If the run holds no such layer.
         ParameterError
-            If there is no such unit or image, or the run does not know the quantile.
+            If there is no such unit or image, or the quantile is larger than the run's largest.
         MasksNotKeptError
-            If the run was made without ``--keep-masks``, and the image is none of the unit's top images.
+            If the run was made without ``--keep-masks``, and the image is none of the unit's top images or
+            the quantile none of the run's.
         RunFormatError
             If the layer's files are missing or damaged.
         """
         if "kept_masks" in self.manifest:
             return self.masks(layer).mask(unit, image, quantile)
+        if quantile is not None and quantile not in self.quantiles:
+            known = ", ".join(map(repr, self.quantiles))
+            raise MasksNotKeptError(
+                f"the run {self.path} keeps no masks, but those of top images at quantile {known}",
+                hint=_keep(self.path),
+            )
         top_images = self.counts(layer).top_images
         number = image_number(self.images, image)
         ranks = np.flatnonzero(top_images[unit_number(len(top_images), unit)] == number)

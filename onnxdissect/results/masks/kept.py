@@ -18,12 +18,11 @@ from onnxdissect.results.records import ImageInfo, LayerInfo
 
 __all__ = ["KeptMasks", "image_number", "unit_number"]
 
-# Chunks that stay in memory: whoever asks for one mask after another mostly asks for neighbours.
-_HELD_BYTES = 64 * 2**20
+_MEMORY = 64 * 2**20
 # Chunks that are read while a file is open: opening one takes time in proportion to all its chunks.
 _READ = 16
-# Largest values of units that are sorted at a time.
-_SORTED_VALUES = 4_000_000
+# Bytes that an activation takes while the largest are found: copies of it, and its unit.
+_RANKED_BYTES = 16
 
 
 class KeptMasks:
@@ -44,6 +43,9 @@ class KeptMasks:
         The run's levels tau.
     thresholds : ndarray of float32, shape (Q, K)
         T_k at each of them.
+    memory : int
+        Bytes of chunks that stay in memory, since whoever asks for one mask after another mostly asks for
+        neighbours; and of activations that are ranked at a time.
 
     Raises
     ------
@@ -58,18 +60,18 @@ class KeptMasks:
         images: Sequence[ImageInfo],
         quantiles: Sequence[float],
         thresholds: NDArray[np.float32],
+        memory: int = _MEMORY,
     ) -> None:
         layout = read_layout(path)
-        agrees = (layout.images, layout.units, layout.shape) == (
-            len(images),
-            layer.units,
-            layer.shape,
-        ) and np.array_equal(layout.lowest, thresholds.min(axis=0))
-        if not agrees:
+        extent = (layout.images, layout.units, layout.shape)
+        if extent != (len(images), layer.units, layer.shape) or not np.array_equal(
+            layout.lowest, thresholds.min(axis=0)
+        ):
             raise RunFormatError(
                 f"{path} does not belong to this run", hint="dissect again with --keep-masks --fresh"
             )
         self._path = path
+        self._memory = memory
         self._layout = layout
         self._images = images
         self._quantiles = tuple(quantiles)
@@ -183,7 +185,7 @@ class KeptMasks:
         if quantile in self._quantiles:
             return np.float32(self._thresholds[self._quantiles.index(quantile), unit])
         size = tail_size(quantile, self._layout.images * self._layout.shape[0] * self._layout.shape[1])
-        together = max(1, _SORTED_VALUES // (size + 1))
+        together = max(1, self._memory // (_RANKED_BYTES * (size + 1)))
         first, last = self._layout.span(1, unit // self._layout.chunk[1])
         first += (unit - first) // together * together
         if (quantile, first) not in self._stricter:
@@ -264,7 +266,7 @@ class KeptMasks:
             for place, chunk in zip(group, chunks, strict=True):
                 self._held[place] = chunk
                 self._held.move_to_end(place)
-            while len(self._held) > 1 and sum(held.nbytes for held in self._held.values()) > _HELD_BYTES:
+            while len(self._held) > 1 and sum(held.nbytes for held in self._held.values()) > self._memory:
                 self._held.popitem(last=False)
             yield from chunks
 

@@ -107,23 +107,29 @@ def test_masks_in_every_layout_and_number_format(kind: str, tmp_path: Path) -> N
     assert_masks_are_those_of_the_formula(run, "layer", activations, None)
 
 
-@given(worlds(), st.integers(1, 3), st.integers(1, 3), st.integers(1, 4), st.data())
+@given(
+    worlds(),
+    st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    st.integers(1, 4),
+    st.sampled_from([1, 100, 10**8]),
+    st.data(),
+)
 @settings(max_examples=60, deadline=None)
 def test_masks_out_of_chunks_of_any_size(
-    world: World, images: int, units: int, batch: int, data: st.DataObject
+    world: World, chunk: tuple[int, int], batch: int, memory: int, data: st.DataObject
 ) -> None:
     plan = world.plan(block=batch)
     passed, counted = world.dissect(plan, batch=1)
     n, k, h, w = world.activations.shape
     lowest = counted.thresholds.min(axis=0)
-    layout = MasksLayout(n, k, (images, units), (h, w), plan.pixels, world.field, lowest)
+    layout = MasksLayout(n, k, chunk, (h, w), plan.pixels, world.field, lowest)
     info = LayerInfo("layer", "layer", "layer", "Relu", "NCHW", k, (h, w), None, "resize")
     infos = [ImageInfo(str(i), "", annotation.grid) for i, annotation in enumerate(world.annotations)]
     largest = max(world.quantiles)
     quantiles = [*world.quantiles, data.draw(st.floats(0.001, largest))]
     with tempfile.TemporaryDirectory() as name:
         write_masks(passed.spool, [Path(name)], [layout], plan.grids, 2, Silent())
-        kept = KeptMasks(Path(name) / MASKS, info, infos, world.quantiles, counted.thresholds)
+        kept = KeptMasks(Path(name) / MASKS, info, infos, world.quantiles, counted.thresholds, memory)
         for quantile in quantiles:
             for unit in range(k):
                 threshold = float(naive.threshold(world.activations[:, unit], quantile))
@@ -212,6 +218,8 @@ def test_a_run_without_kept_masks_has_those_of_top_images(world: Path) -> None:
             assert "--keep-masks --fresh" in (caught.value.hint or "")
     with pytest.raises(MasksNotKeptError, match="keeps no masks"):
         run.masks("relu0")
+    with pytest.raises(MasksNotKeptError, match=r"top images at quantile 0\.05\nhint:.*--keep-masks"):
+        run.mask("relu0", 0, int(top_images[0, 0]), 0.01)
 
 
 def test_images_of_one_name_are_told_apart_by_number(world: Path, tmp_path: Path) -> None:
