@@ -26,7 +26,7 @@ def draw_mask(
 ) -> NDArray[np.bool_]:
     """Upsample a sparse map to a label grid and cut it: M_k(x) = upsample(A_k(x)) > T.
 
-    The pixels are those that `onnxdissect.core.kernels.count.count` counts: both walk the same kernel.
+    The pixels are those that `onnxdissect.core.kernels.masks.count.count` counts: both walk the same kernel.
 
     Parameters
     ----------
