@@ -9,6 +9,8 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from onnxdissect.model.operators.lookup import operator_of
+
 __all__ = [
     "attribute",
     "computed_values",
@@ -20,6 +22,7 @@ __all__ = [
     "stored_shape",
     "stored_size",
     "stored_tensor",
+    "users_of_pixels",
     "values_read",
 ]
 
@@ -244,6 +247,21 @@ def constant(value: ir.Value | None) -> NDArray[Any] | None:
     return None
 
 
+def users_of_pixels(value: ir.Value) -> list[ir.Node]:
+    """Nodes that read a value, not merely its shape.
+
+    Parameters
+    ----------
+    value : onnx_ir.Value
+        The value.
+
+    Returns
+    -------
+    list of onnx_ir.Node
+    """
+    return [node for node, _ in value.uses() if not operator_of(node).sizes_only]
+
+
 def downstream(graph: ir.Graph, source: ir.Value) -> set[ir.Value]:
     """Values computed from one of the graph's inputs.
 
@@ -261,6 +279,6 @@ def downstream(graph: ir.Graph, source: ir.Value) -> set[ir.Value]:
     """
     reached = {source}
     for node in graph:
-        if node.op_type in ("If", "Loop", "Scan") or any(value in reached for value in node.inputs if value):
+        if operator_of(node).subgraphs or any(value in reached for value in node.inputs if value):
             reached.update(node.outputs)
     return reached

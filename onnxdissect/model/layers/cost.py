@@ -10,61 +10,11 @@ from numpy.typing import NDArray
 
 from onnxdissect.model.graph import attribute, constant, is_stored, name_of, stored_size, stored_tensor
 from onnxdissect.model.layers.macs import multiply_accumulates
-from onnxdissect.model.operators import REDUCTIONS
+from onnxdissect.model.operators.lookup import operator_of
+from onnxdissect.model.operators.rules import Packing, Regions
 from onnxdissect.model.reading.shape_probe import Probe
 
 __all__ = ["Cost", "follow_costs"]
-
-_ONE_SCALED = (1, 2, 3, 4)
-_TWO_SCALED = (1, 2, 4, 5, 6, 7)
-
-# Scales and zero points describe how numbers are stored; axes, shapes and bounds are no weights either.
-_NO_WEIGHTS = {
-    "CenterCropPad": (1,),
-    "Clip": (1, 2),
-    "ConvInteger": (2, 3),
-    "ConvTransposeWithDynamicPads": (2,),
-    "DequantizeLinear": (1, 2),
-    "DynamicQuantizeMatMul": (2, 3),
-    "Expand": (1,),
-    "Gather": (1,),
-    "GatherBlockQuantized": (1, 2, 3),
-    "GroupQueryAttention": (5, 6, 7, 8, 9),
-    "MatMulBnb4": (2,),
-    "MatMulFpQ4": (2,),
-    "MatMulInteger": (2, 3),
-    "MatMulIntegerToFloat": (2, 3, 4, 5),
-    "MatMulNBits": (2, 3, 4),
-    "Pad": (1, 2, 3),
-    "QAttention": (3, 4, 5, 6, 7),
-    "QGemm": (1, 2, 4, 5, 7, 8),
-    "QLinearAdd": _TWO_SCALED,
-    "QLinearAveragePool": _ONE_SCALED,
-    "QLinearConv": _TWO_SCALED,
-    "QLinearGlobalAveragePool": _ONE_SCALED,
-    "QLinearLeakyRelu": _ONE_SCALED,
-    "QLinearMatMul": _TWO_SCALED,
-    "QLinearMul": _TWO_SCALED,
-    "QLinearSigmoid": _ONE_SCALED,
-    "QLinearSoftmax": _ONE_SCALED,
-    "QuantizeLinear": (1, 2),
-    "Reshape": (1,),
-    "Resize": (1, 2, 3),
-    "RotaryEmbedding": (1, 2, 3),
-    "Slice": (1, 2, 3, 4),
-    "Split": (1,),
-    "Squeeze": (1,),
-    "Tile": (1,),
-    "Unsqueeze": (1,),
-    "Upsample": (1,),
-    **dict.fromkeys(REDUCTIONS, (1,)),
-}
-
-
-_REGIONS = frozenset({"MaxRoiPool", "NonMaxSuppression", "RoiAlign"})
-"""Choose regions of a picture, which what is behind works on: no map of the picture."""
-
-_PACKED = ("MatMulBnb4", "MatMulNBits")
 
 
 class Cost:
@@ -138,12 +88,13 @@ def follow_costs(graph: ir.Graph, probe: Probe) -> Cost:
     regional = 0
     for node in graph:
         needed, worked = 0, 0
+        operator = operator_of(node)
         for index, value in enumerate(node.inputs):
             if value is None:
                 continue
             name = name_of(value)
             if is_stored(value):
-                if index not in _NO_WEIGHTS.get(node.op_type, ()) and not _is_scale(node, value):
+                if index not in operator.no_weights and not _is_scale(node, value):
                     if name not in numbers:
                         numbers[name] = len(weights)
                         weights.append(_elements(node, index, value))
@@ -155,7 +106,8 @@ def follow_costs(graph: ir.Graph, probe: Probe) -> Cost:
         if amount:
             worked |= 1 << len(products)
             products.append(amount)
-        if node.op_type in _REGIONS or any(v is not None and v.name in regions for v in node.inputs):
+        chosen = operator.regions in (Regions.CHOSEN, Regions.POOLED)
+        if chosen or any(v is not None and v.name in regions for v in node.inputs):
             regions.update(name_of(value) for value in node.outputs)
             regional += amount
         for value in node.outputs:
@@ -165,17 +117,19 @@ def follow_costs(graph: ir.Graph, probe: Probe) -> Cost:
 
 def _elements(node: ir.Node, index: int, value: ir.Value) -> int:
     """Weights that a stored tensor holds; several of them may share a byte."""
-    if index == 1 and node.op_type in _PACKED:
+    packing = operator_of(node).packing
+    if index == 1 and packing is Packing.ROWS_AND_COLUMNS:
         return int(attribute(node, "K", 0)) * int(attribute(node, "N", 0))
-    if index == 0 and node.op_type == "GatherBlockQuantized":
+    if index == 0 and packing is Packing.BITS:
         packed = stored_tensor(value)
         whole = packed is None or packed.dtype != ir.DataType.UINT8
         return (stored_size(value) or 0) * (1 if whole else 8 // int(attribute(node, "bits", 4)))
-    if index == 1 and node.op_type == "MatMulFpQ4":
+    if index == 1 and packing is Packing.SHAPE:
         shape = constant(node.inputs[2])
         return 0 if shape is None else int(prod(shape.tolist()))
     return stored_size(value) or 0
 
 
 def _is_scale(node: ir.Node, value: ir.Value) -> bool:
-    return node.op_type == "QLinearConcat" and stored_size(value) == 1
+    """Whether a number stands beside one of several operands: in a concatenation of integers."""
+    return operator_of(node).operands[1] > 1 and stored_size(value) == 1

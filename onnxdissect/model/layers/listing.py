@@ -15,7 +15,8 @@ from onnxdissect.model.layers.unknown_operators import unknown_operators
 from onnxdissect.model.layers.unrolled import unrolled_steps
 from onnxdissect.model.layout.axes import AxisLabels, LayoutOverrides, follow_axes
 from onnxdissect.model.layout.disturbed import Disturbance, LeftOut, count_left_out, follow_order
-from onnxdissect.model.operators import COPIES, QUANTISERS
+from onnxdissect.model.operators.lookup import operator_of
+from onnxdissect.model.operators.rules import Numbers, Order
 from onnxdissect.model.reading.shape_probe import Probe
 from onnxdissect.model.receptive_field.geometry import Pair, Unplaced, follow_positions, receptive_field
 from onnxdissect.model.stages.activated import activated_values
@@ -176,7 +177,7 @@ def _turned(
     return {
         each.value: representative[each.before]
         for each in disturbed.values()
-        if each.op == "Transpose" and each.before in described
+        if each.operator.order is Order.TURNED and each.before in described
     }
 
 
@@ -308,15 +309,19 @@ def _describe(
 
 def _origin(node: ir.Node) -> ir.Node:
     """Node whose result a dequantised value stands for."""
-    if node.op_type != "DequantizeLinear":
+    if not _dequantises(node):
         return node
-    while node.op_type in COPIES | QUANTISERS:
+    while operator_of(node).repeats:
         source = node.inputs[0]
         producer = source.producer() if source is not None else None
         if producer is None:
             break
         node = producer
     return node
+
+
+def _dequantises(node: ir.Node) -> bool:
+    return operator_of(node).numbers is Numbers.DEQUANTISED
 
 
 def _representatives(graph: ir.Graph, described: dict[str, Layer]) -> dict[str, str]:
@@ -328,10 +333,10 @@ def _representatives(graph: ir.Graph, described: dict[str, Layer]) -> dict[str, 
         source = node.inputs[0] if node.inputs else None
         if name not in described or source is None:
             continue
-        if node.op_type == "DequantizeLinear":
+        if _dequantises(node):
             # exporters write one for each user of the same integers
             chosen[name] = dequantised.setdefault(name_of(source), name)
-        elif node.op_type in COPIES and name_of(source) in chosen:
+        elif operator_of(node).numbers is Numbers.COPIED and name_of(source) in chosen:
             chosen[name] = chosen[name_of(source)]
         else:
             chosen[name] = name
@@ -355,7 +360,8 @@ def _last(name: str, chosen: dict[str, str]) -> str:
 
 def _rounded(value: ir.Value, dequantised: dict[str, str]) -> str | None:
     users = [node for node, _ in value.uses()]
-    if value.is_graph_output() or not users or any(n.op_type != "QuantizeLinear" for n in users):
+    rounds = all(operator_of(node).numbers is Numbers.QUANTISED for node in users)
+    if value.is_graph_output() or not users or not rounds:
         return None
     return next(
         (dequantised[name_of(n.outputs[0])] for n in users if name_of(n.outputs[0]) in dequantised), None

@@ -8,14 +8,13 @@ import onnx_ir as ir
 
 from onnxdissect.model.graph import attribute, name_of, stored_shape
 from onnxdissect.model.layout.products.einsum import parse_equation
-from onnxdissect.model.operators import CONVOLUTIONS, MATRIX_PRODUCTS, TRANSPOSED
+from onnxdissect.model.operators.lookup import operator_of
+from onnxdissect.model.operators.operator import Operator
+from onnxdissect.model.operators.rules import Cost, Places
 from onnxdissect.model.reading.shape_probe import Probe
 from onnxdissect.model.receptive_field.window_shape import channels_last, kernel_shape, weight_shape
 
 __all__ = ["multiply_accumulates"]
-
-_PROJECTING = frozenset({"Attention", "QAttention"})
-"""Attention of onnxruntime that makes queries, keys and values itself."""
 
 
 def multiply_accumulates(node: ir.Node, probe: Probe) -> int:
@@ -37,17 +36,18 @@ def multiply_accumulates(node: ir.Node, probe: Probe) -> int:
     out = probe.shapes.get(name_of(node.outputs[0]))
     if out is None:
         return 0
-    if node.op_type == "Einsum":
+    operator = operator_of(node)
+    if operator.cost is Cost.EINSUM:
         return _einsum(node, probe)
     source = _shape(node, 0, probe)
-    if node.op_type in ("Attention", "GroupQueryAttention", "MultiHeadAttention", "QAttention"):
-        return _attention(node, probe, out)
+    if operator.cost is Cost.ATTENTION:
+        return _attention(node, operator, probe, out)
     if source is None:
         return 0
-    if node.op_type in CONVOLUTIONS:
-        spread = node.op_type in TRANSPOSED
+    if operator.cost is Cost.CONVOLUTION:
+        spread = operator.places is Places.SPREAD
         return prod(source if spread else out) * _taps(node, out if spread else source)
-    if node.op_type in MATRIX_PRODUCTS:
+    if operator.cost is Cost.PRODUCT:
         transposed = node.attributes.get("transA")
         return prod(out) * source[-2 if transposed is not None and transposed.value else -1]
     return 0
@@ -68,31 +68,22 @@ def _einsum(node: ir.Node, probe: Probe) -> int:
     return 0 if equation is None else equation.multiply_accumulates(known)
 
 
-def _attention(node: ir.Node, probe: Probe, out: tuple[int, ...]) -> int:
+def _attention(node: ir.Node, operator: Operator, probe: Probe, out: tuple[int, ...]) -> int:
     """Count queries by keys and weights by values, each summed over a width."""
     query = _shape(node, 0, probe)
     if query is None or len(out) < 3:
         return 0
     rows = prod(out[:-2]) * out[-2]
-    if node.op_type in _PROJECTING and node.domain == "com.microsoft":
+    if operator.projects:
         batch, length, units = query
         projected = (_shape(node, 1, probe) or (units, 3 * units))[-1]
         return batch * length * units * projected + rows * length * ((projected - out[-1]) // 2 + out[-1])
     # one operand that holds queries, keys and values side by side has nothing in the other places
     key = _shape(node, 1, probe)
     seen = out[-2] if key is None else key[1] if len(key) in (3, 5) else key[-2]
-    past = _shape(node, _PAST.get((node.op_type, node.domain), len(node.inputs)), probe)
+    past = None if operator.past_keys is None else _shape(node, operator.past_keys, probe)
     seen += past[-2] if past is not None and len(past) == 4 else 0
     return rows * seen * (_width(node, query, key, out) + out[-1])
-
-
-_PAST = {
-    ("Attention", ""): 4,
-    ("Attention", "ai.onnx"): 4,
-    ("GroupQueryAttention", "com.microsoft"): 3,
-    ("MultiHeadAttention", "com.microsoft"): 6,
-}
-"""Keys of earlier calls, in front of the operator's own."""
 
 
 def _width(node: ir.Node, query: tuple[int, ...], key: tuple[int, ...] | None, out: tuple[int, ...]) -> int:

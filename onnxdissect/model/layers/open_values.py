@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import onnx_ir as ir
 
 from onnxdissect.model.graph import name_of
-from onnxdissect.model.operators import SPATIAL
+from onnxdissect.model.operators.lookup import operator_of
+from onnxdissect.model.operators.rules import Axes
 from onnxdissect.model.reading.shape_probe import Probe
 
 __all__ = ["count_open", "lost_values"]
@@ -85,7 +86,7 @@ def _severed(graph: ir.Graph, lost: Mapping[str, str]) -> set[str]:
     severed: set[str] = set()
     for node in reversed(graph):
         outputs = [name_of(value) for value in node.outputs]
-        anew = node.op_type in SPATIAL and outputs[0] not in lost
+        anew = operator_of(node).axes is Axes.SPATIAL and outputs[0] not in lost
         if anew or not severed.isdisjoint(outputs):
             operands = node.inputs[:1] if anew else node.inputs
             severed.update(name_of(value) for value in operands if value is not None and value.name in lost)

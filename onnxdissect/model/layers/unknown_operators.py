@@ -6,23 +6,13 @@ from collections.abc import Mapping
 
 import onnx_ir as ir
 
-from onnxdissect.model import operators
 from onnxdissect.model.graph import name_of
+from onnxdissect.model.operators.lookup import is_followed, operator_of
+from onnxdissect.model.operators.rules import Axes
 from onnxdissect.model.reading.shape_probe import Probe
 
 __all__ = ["unknown_operators"]
 
-_TABLE = frozenset().union(
-    operators.POINTWISE,
-    operators.FIRST_INPUT,
-    operators.CONCATENATIONS,
-    operators.SPATIAL,
-    operators.REDUCTIONS,
-    operators.RESHAPES,
-    operators.MATRIX_PRODUCTS,
-    operators.LOOKUPS,
-    ("Einsum", "Split", "Transpose"),
-)
 _FLOATS = ("float32", "float16", "float64")
 
 
@@ -47,7 +37,7 @@ def unknown_operators(graph: ir.Graph, axes: Mapping[str, str], probe: Probe) ->
     found: dict[str, str] = {}
     for node in graph:
         domain = "" if node.domain == "ai.onnx" else node.domain
-        if not domain or (domain == "com.microsoft" and node.op_type in _TABLE):
+        if not domain or (is_followed(node) and operator_of(node).axes is not Axes.OPEN):
             continue
         # operators of one's own take part from the image on; what they get may be open itself
         for value in node.outputs:

@@ -9,13 +9,15 @@ import onnx_ir as ir
 
 from onnxdissect.model.graph import name_of
 from onnxdissect.model.layers.records import Layer
+from onnxdissect.model.operators.lookup import operator_of
+from onnxdissect.model.operators.rules import Axes, Places
 
 __all__ = ["unrolled_steps"]
 
 _FEWEST = 3
 """Picks from one sequence; a class token and one for distillation are two."""
 
-_PICKING = frozenset({"Gather", "Slice", "Split"})
+_PICKING = (Places.GATHER, Places.SLICE, Places.SPLIT)
 
 
 def unrolled_steps(graph: ir.Graph, axes: Mapping[str, str], layers: Mapping[str, Layer]) -> set[str]:
@@ -38,7 +40,7 @@ def unrolled_steps(graph: ir.Graph, axes: Mapping[str, str], layers: Mapping[str
     """
     picked: dict[str, list[str]] = {}
     for node in graph:
-        if node.op_type in _PICKING and node.inputs and node.inputs[0] is not None:
+        if operator_of(node).places in _PICKING and node.inputs and node.inputs[0] is not None:
             source = name_of(node.inputs[0])
             if source in axes:
                 picked.setdefault(source, []).extend(_picks(node, axes[source], axes))
@@ -68,7 +70,7 @@ def _picks(node: ir.Node, source: str, axes: Mapping[str, str]) -> list[str]:
     for value in node.outputs:
         name = name_of(value)
         users = [user for user, _ in value.uses()]
-        if len(users) == 1 and users[0].op_type in ("Reshape", "Squeeze"):
+        if len(users) == 1 and operator_of(users[0]).axes in (Axes.RESHAPED, Axes.SQUEEZED):
             name = name_of(users[0].outputs[0])
         if len(axes.get(name, "")) == 2 and axes[name][0] == "N":
             found.append(name)

@@ -29,25 +29,15 @@ from onnxdissect.model.layout.reduced import reduced_axes
 from onnxdissect.model.layout.regroup import regroup
 from onnxdissect.model.layout.tokens import Tokens, convolve_tokens, cut_tokens, join_tokens, token_taps
 from onnxdissect.model.layout.undone import Rearrangements
-from onnxdissect.model.operators import (
-    CONCATENATIONS,
-    CONVOLUTIONS,
-    FIRST_INPUT,
-    MATRIX_PRODUCTS,
-    POINTWISE,
-    REDUCTIONS,
-    RESHAPES,
-    SKIPPING,
-    SPATIAL,
-)
+from onnxdissect.model.operators.lookup import is_followed, joined_operands, operator_of
+from onnxdissect.model.operators.rules import Axes, Cost, Places
 from onnxdissect.model.reading.shape_probe import Probe
 from onnxdissect.model.receptive_field.crop_pad import gathers_blocks
 from onnxdissect.model.receptive_field.window_shape import channels_last, kernel_shape
 
 __all__ = ["AxisLabels", "LayoutOverrides", "follow_axes"]
 
-_DOMAINS = ("", "ai.onnx", "com.microsoft")
-_CUTS = frozenset({"Gather", "Pad", "Slice", "Split"})
+_CUTS = (Places.GATHER, Places.PAD, Places.SLICE, Places.SPLIT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +106,7 @@ def follow_axes(
     rearranged, digits = Rearrangements(), Digits()
     for node in graph:
         _follow(node, known, probe, stated, rearranged)
-        if node.domain in _DOMAINS and node.outputs:
+        if is_followed(node) and node.outputs:
             _put_in_order(node, digits, known, probe, stated)
         for name in map(name_of, node.outputs):
             if name in known.axes:
@@ -131,7 +121,7 @@ def _follow(
     stated: Mapping[str, LayoutOverrides],
     rearranged: Rearrangements,
 ) -> None:
-    followable = node.domain in _DOMAINS
+    followable = is_followed(node)
     previous = rearranged.follow(node, probe) if followable else ()
     if previous and name_of(node.outputs[0]) not in stated and _restore(node, previous, known):
         return
@@ -192,45 +182,47 @@ def _name(node: ir.Node, index: int, name: str, letters: str, known: AxisLabels,
 
 
 def _node_tokens(node: ir.Node, index: int, letters: str, known: AxisLabels, probe: Probe) -> Tokens | None:
-    op = node.op_type
+    operator = operator_of(node)
+    joins = operator.axes is Axes.CONCATENATED
     first = name_of(node.inputs[0]) if node.inputs and node.inputs[0] is not None else ""
-    if op in CONCATENATIONS:
-        parts = node.inputs[2::3] if op == "QLinearConcat" else node.inputs
+    if joins:
+        parts = joined_operands(node)
         axis = int(attribute(node, "axis", 1)) % len(letters)
         if letters[axis] == "T":
             length = probe.shapes[name_of(node.outputs[0])][axis]
             return join_tokens(parts, axis, length, known.tokens, probe)
-    if op in MATRIX_PRODUCTS:
+    if operator.axes is Axes.PRODUCT:
         return product_tokens(node, letters, known.tokens)
-    if op == "Einsum":
+    if operator.axes is Axes.CONTRACTED:
         found_tokens = einsum_axes(node, known.axes, known.tokens, probe)
         return None if found_tokens is None else found_tokens[1]
-    if op in CONCATENATIONS or op in POINTWISE:
+    if joins or operator.axes is Axes.POINTWISE:
         found = {known.tokens[name_of(v)] for v in node.inputs if v is not None and v.name in known.tokens}
         return found.pop() if len(found) == 1 else None
-    if op in RESHAPES and "T" not in known.axes.get(first, ""):
+    if operator.reshapes and "T" not in known.axes.get(first, ""):
         names = known.axes[first]
         h, w = (probe.shapes[first][names.index(letter)] for letter in "HW")
         return Tokens(0, (h, w), 0)
     if first not in known.axes:
         return known.tokens.get(table_rows(node))
     tokens = known.tokens.get(first)
-    if tokens is not None and op in CONVOLUTIONS and letters == "NCT":
+    convolution = operator.cost is Cost.CONVOLUTION
+    if tokens is not None and convolution and letters == "NCT":
         return convolve_tokens(node, probe.shapes[name_of(node.outputs[0])][2], tokens)
-    if tokens is None or op not in _CUTS:
+    if tokens is None or operator.places not in _CUTS:
         return tokens
     return cut_tokens(node, index, known.axes[first].index("T"), tokens, probe)
 
 
 def _reason(node: ir.Node, letters: str, known: AxisLabels) -> str:
     """Say which operator decided, in a few words."""
-    op = node.op_type
+    op, axes = node.op_type, operator_of(node).axes
     before = next((name_of(v) for v in node.inputs if v is not None and v.name in known.axes), "")
-    if op in SPATIAL:
+    if axes is Axes.SPATIAL:
         return f"{op} works on {letters}"
-    if op == "Transpose":
-        return f"Transpose of {known.axes[before]}"
-    if op in MATRIX_PRODUCTS:
+    if axes is Axes.TRANSPOSED:
+        return f"{op} of {known.axes[before]}"
+    if axes is Axes.PRODUCT:
         return f"last axis of {op}"
     if known.axes.get(before) != letters and before:
         return f"{op} of {known.axes[before]}"
@@ -238,47 +230,49 @@ def _reason(node: ir.Node, letters: str, known: AxisLabels) -> str:
 
 
 def _tensor_outputs(node: ir.Node) -> Sequence[ir.Value]:
-    if node.op_type in SKIPPING:
-        return [*node.outputs[:1], *node.outputs[SKIPPING[node.op_type] :][:1]]
-    return node.outputs if node.op_type == "Split" else node.outputs[:1]
+    operator = operator_of(node)
+    if operator.sum_result is not None:
+        return [*node.outputs[:1], *node.outputs[operator.sum_result :][:1]]
+    return node.outputs if operator.axes is Axes.SPLIT else node.outputs[:1]
 
 
 def _node_axes(node: ir.Node, known: AxisLabels, probe: Probe) -> str | None:
-    op, axes = node.op_type, known.axes
+    operator, axes = operator_of(node), known.axes
+    rule = operator.axes
     operands = [name_of(value) for value in node.inputs if value is not None and value.name in axes]
     first = name_of(node.inputs[0]) if node.inputs and node.inputs[0] is not None else ""
     out = probe.shapes.get(name_of(node.outputs[0]))
     if out is None:
         return None
-    if op in CONVOLUTIONS and first not in axes:
+    if operator.cost is Cost.CONVOLUTION and first not in axes:
         # behind an If, a Loop or an operator of one's own, a convolution still says what its axes are
         whole = len(out) == 4 and out[0] == probe.batch and first in probe.shapes
         return ("NHWC" if channels_last(node) else "NCHW") if whole else None
     if not operands:
         return None
-    if op in POINTWISE:
+    if rule is Axes.POINTWISE:
         return _broadcast([(axes[name], probe.shapes[name]) for name in operands], out)
-    if op in CONCATENATIONS:
+    if rule is Axes.CONCATENATED:
         return _agree([axes[name] for name in operands])
-    if op in MATRIX_PRODUCTS:
+    if rule is Axes.PRODUCT:
         return product_axes(node, axes, known.tokens, probe)
-    if op == "Einsum" and len(node.inputs) > 1:
+    if rule is Axes.CONTRACTED and len(node.inputs) > 1:
         contracted = einsum_axes(node, axes, known.tokens, probe)
         return None if contracted is None else contracted[0]
     if first not in axes:
         rows = table_rows(node)
         return axes[rows] + "C" if rows in axes else None
     source = axes[first]
-    if op in FIRST_INPUT or op == "Split":
+    if operator.keeps_axes or rule is Axes.SPLIT:
         return source
-    handler = _HANDLERS.get(op)
+    handler = _HANDLERS.get(rule)
     if handler is not None:
         return handler(node, source, probe)
-    if op in SPATIAL:
+    if rule is Axes.SPATIAL:
         return _spatial(node, source, probe.shapes[first])
-    if op in RESHAPES:
+    if operator.reshapes:
         tokens = known.tokens.get(first)
-        named = _squeeze(node, source, out, probe, tokens) if op in ("Squeeze", "Unsqueeze") else None
+        named = _squeeze(node, source, out, probe, tokens) if rule in _NAMING_AXES else None
         return named or regroup(source, probe.shapes[first], out, tokens)
     return None
 
@@ -289,18 +283,19 @@ def _spatial(node: ir.Node, source: str, shape: tuple[int, ...]) -> str | None:
     # one picture of one channel has two axes of length one, which a reshape does not tell apart
     if source in ("NCHW", "N?HW", "NcHW") or (source in ("?NHW", "CNHW", "??HW") and shape[:2] == (1, 1)):
         return "NCHW"
-    if source == "T???" and node.op_type in CONVOLUTIONS:
+    convolution = operator_of(node).cost is Cost.CONVOLUTION
+    if source == "T???" and convolution:
         # each patch is a picture of its own
         return "TC??"
     if source in ("NCWH", "N?WH", "NcWH"):
         return "NCWH"
-    if len(source) == 3 and node.op_type in CONVOLUTIONS and token_taps(node) is not None:
+    if len(source) == 3 and convolution and token_taps(node) is not None:
         # along a row of tokens, or over tokens for units
         over = source in ("NTC", "N?C") and kernel_shape(node) == (1,)
         return source if source == "NCT" else "N?C" if over else None
     if len(source) != 4 or source[0] != "N" or source[1] not in "C?":
         return None
-    if node.op_type in CONVOLUTIONS and kernel_shape(node) == (1, 1) and not _strided(node):
+    if convolution and kernel_shape(node) == (1, 1) and not _strided(node):
         # a product over the units, whatever the other axes are: patches and the cells within each
         return "NC" + source[2:]
     return None
@@ -319,7 +314,7 @@ def _squeeze(
     listed = reduced_axes(node, rank, probe)
     if listed is None or len(listed) != abs(len(source) - len(out)):
         return None
-    if node.op_type == "Squeeze":
+    if operator_of(node).axes is Axes.SQUEEZED:
         kept = "".join(letter for i, letter in enumerate(source) if i not in listed)
         left = set("HW") & set(kept)
         if set("NHW") <= set(source) and len(kept) == 3 and len(left) == 1:
@@ -363,19 +358,21 @@ def _gather(node: ir.Node, source: str, probe: Probe) -> str | None:
     return source[:axis] + (source[axis] if rank == 1 else "?" * rank) + source[axis + 1 :]
 
 
-def _compress(node: ir.Node, source: str, probe: Probe) -> str | None:
+def _select(node: ir.Node, source: str, probe: Probe) -> str | None:
     # without an axis it takes numbers out of a row of all of them
     return source if "axis" in node.attributes else None
 
 
-_HANDLERS: dict[str, Callable[[ir.Node, str, Probe], str | None]] = {
-    "Compress": _compress,
-    "Einsum": einsum,
-    "Gather": _gather,
-    "GatherElements": gather_elements,
-    "Transpose": _transpose,
-    **dict.fromkeys(REDUCTIONS, _reduce),
+_HANDLERS: dict[Axes, Callable[[ir.Node, str, Probe], str | None]] = {
+    Axes.CONTRACTED: einsum,
+    Axes.GATHERED: _gather,
+    Axes.PICKED: gather_elements,
+    Axes.SELECTED: _select,
+    Axes.TRANSPOSED: _transpose,
+    Axes.REDUCED: _reduce,
+    Axes.REDUCED_ALONG: _reduce,
 }
+_NAMING_AXES = (Axes.SQUEEZED, Axes.UNSQUEEZED)
 
 
 def _broadcast(operands: list[tuple[str, tuple[int, ...]]], out: tuple[int, ...]) -> str:

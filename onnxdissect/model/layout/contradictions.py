@@ -11,32 +11,11 @@ from onnxdissect.model.graph import attribute, computed_values, name_of
 from onnxdissect.model.layers.listing import Listing
 from onnxdissect.model.layers.records import LAYOUTS
 from onnxdissect.model.layout.axes import LayoutOverrides
-from onnxdissect.model.operators import CONVOLUTIONS, GLOBAL_POOLS
+from onnxdissect.model.operators.lookup import operator_of
+from onnxdissect.model.operators.rules import Units
 from onnxdissect.model.receptive_field.window_shape import channels_last
 
 __all__ = ["refuse_contradictions"]
-
-_PER_UNIT = (CONVOLUTIONS | GLOBAL_POOLS) | {
-    "AveragePool",
-    "BatchNormalization",
-    "GroupNormalization",
-    "InstanceNormalization",
-    "MaxPool",
-    "NhwcMaxPool",
-    "QLinearAveragePool",
-}
-"""Operators that ONNX defines by which axis holds the units: the second one, or the last."""
-
-_OVER_LAST = frozenset(
-    {
-        "LayerNormalization",
-        "RMSNormalization",
-        "SimplifiedLayerNormalization",
-        "SkipLayerNormalization",
-        "SkipSimplifiedLayerNormalization",
-    }
-)
-"""Operators that normalise over the units, which are the last axis then."""
 
 
 def refuse_contradictions(
@@ -98,9 +77,10 @@ def _what(read: ir.Value, origin: str) -> str:
 
 def _units_axis(node: ir.Node, rank: int) -> int | None:
     """Axis along which an operator has its units; None where it does not tell."""
-    if node.op_type in _PER_UNIT and rank in (3, 4):
+    units = operator_of(node).units
+    if units is Units.SECOND and rank in (3, 4):
         return rank - 1 if channels_last(node) else 1
-    if node.op_type in _OVER_LAST and int(attribute(node, "axis", -1)) in (-1, rank - 1):
+    if units is Units.LAST and int(attribute(node, "axis", -1)) in (-1, rank - 1):
         return rank - 1
     return None
 

@@ -19,8 +19,8 @@ import onnx_ir as ir
 from onnxdissect.model.graph import attribute, name_of
 from onnxdissect.model.layout.reduced import reduced_axes
 from onnxdissect.model.layout.tokens import Tokens
-from onnxdissect.model.layout.undone import MOVING
-from onnxdissect.model.operators import FIRST_INPUT, MATRIX_PRODUCTS, POINTWISE, REDUCTIONS, RESHAPES
+from onnxdissect.model.operators.lookup import operator_of
+from onnxdissect.model.operators.rules import Axes, Places
 from onnxdissect.model.reading.shape_probe import Probe
 
 __all__ = ["CellOrder", "Digits"]
@@ -140,23 +140,24 @@ class Digits:
         if shape is None:
             return None
         found = self._known.get(first)
-        if node.op_type in POINTWISE:
+        operator = operator_of(node)
+        if operator.axes is Axes.POINTWISE:
             found = self._together(node, shape, probe)
-        elif node.op_type in MATRIX_PRODUCTS:
+        elif operator.axes is Axes.PRODUCT:
             found = self._product(node, shape)
         elif found is None:
             return None
-        elif node.op_type == "Transpose":
+        elif operator.axes is Axes.TRANSPOSED:
             perm = attribute(node, "perm", tuple(reversed(range(len(shape)))))
             found = replace(found, axes=tuple(found.axes[int(i)] for i in perm))
-        elif node.op_type in RESHAPES:
+        elif operator.reshapes:
             axes = _reshaped(found.axes, shape)
             found = None if axes is None else replace(found, axes=axes)
-        elif node.op_type in ("Gather", "Slice", "Split"):
+        elif operator.places in (Places.GATHER, Places.SLICE, Places.SPLIT):
             return self._pick(node, found, probe)
-        elif node.op_type in REDUCTIONS:
+        elif operator.places is Places.REDUCED:
             found = _reduced(node, found, probe)
-        elif node.op_type not in FIRST_INPUT - MOVING or probe.shapes.get(first) != shape:
+        elif operator.axes is not Axes.FIRST or probe.shapes.get(first) != shape:
             return None
         if found is not None and tuple(prod(d.length for d in axis) for axis in found.axes) == shape:
             self._known[out] = found
@@ -194,7 +195,8 @@ class Digits:
             over_units = all(digit.letter == "C" for digit in rows.axes[-1])
             units: _Axis = (_Digit("C", 1, shape[-1]),) if shape[-1] > 1 else ()
             return replace(rows, axes=(*rows.axes[:-1], units)) if over_units else None
-        if node.op_type != "MatMul" or len(columns.axes) != len(shape) or rows.pooled != columns.pooled:
+        plain = operator_of(node).places is Places.MATRIX
+        if not plain or len(columns.axes) != len(shape) or rows.pooled != columns.pooled:
             return None
         if rows.axes[:-2] != columns.axes[:-2] or rows.axes[-1] != columns.axes[-2]:
             return None
@@ -204,16 +206,17 @@ class Digits:
 
 def _picked(node: ir.Node, axes: Sequence[_Axis], shape: tuple[int, ...]) -> tuple[_Axis, ...] | None:
     before = [prod(digit.length for digit in axis) for axis in axes]
+    places = operator_of(node).places
     if len(shape) == len(axes):
         changed = [i for i, length in enumerate(shape) if length != before[i]]
-        if node.op_type == "Gather" and changed != [int(attribute(node, "axis", 0)) % len(axes)]:
+        if places is Places.GATHER and changed != [int(attribute(node, "axis", 0)) % len(axes)]:
             # as many as before may be in another order
             return None
-        if node.op_type == "Slice" and not changed:
+        if places is Places.SLICE and not changed:
             return None
     else:
         changed = [int(attribute(node, "axis", 0)) % len(axes)]
-        if node.op_type != "Gather" or tuple(before[: changed[0]] + before[changed[0] + 1 :]) != shape:
+        if places is not Places.GATHER or tuple(before[: changed[0]] + before[changed[0] + 1 :]) != shape:
             return None
     if any(digit.letter != "C" for i in changed for digit in axes[i]):
         return None
@@ -266,7 +269,7 @@ def _joined(digits: Sequence[_Digit]) -> _Axis:
 def _reduced(node: ir.Node, order: CellOrder, probe: Probe) -> CellOrder | None:
     """Take the least significant digits of rows and columns away, as a pooling over blocks does."""
     gone = reduced_axes(node, len(order.axes), probe)
-    if gone is None or node.op_type.startswith("Arg"):
+    if gone is None or operator_of(node).axes is Axes.REDUCED_ALONG:
         return None
     pooled = {"H": 1, "W": 1}
     for digit in sorted((d for i in gone for d in order.axes[i]), key=lambda d: d.weight):

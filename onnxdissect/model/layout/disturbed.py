@@ -8,7 +8,7 @@ takes the disorder back ends it: then the cells have known places again.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import onnx_ir as ir
 
@@ -16,59 +16,23 @@ from onnxdissect.model.graph import name_of
 from onnxdissect.model.layers.cost import Cost
 from onnxdissect.model.layout.axes import AxisLabels
 from onnxdissect.model.layout.order import disorder
-from onnxdissect.model.operators import (
-    CONCATENATIONS,
-    FIRST_INPUT,
-    MATRIX_PRODUCTS,
-    POINTWISE,
-    RESHAPES,
-    SPATIAL,
-)
+from onnxdissect.model.operators.lookup import is_followed, operator_of
+from onnxdissect.model.operators.operator import Operator
+from onnxdissect.model.operators.rules import Arithmetic, Axes, Numbers, Order, Places, Regions
 from onnxdissect.model.reading.shape_probe import Probe
 from onnxdissect.model.receptive_field.axis_geometry import Unplaced
 from onnxdissect.model.receptive_field.geometry import Pair
 
 __all__ = ["Disturbance", "LeftOut", "count_left_out", "follow_order"]
 
-_DOMAINS = ("", "ai.onnx", "com.microsoft")
-_OPAQUE = frozenset({"If", "Loop", "Scan"})
 _WORTH_SAYING = 0.01
 """Share of compute below which maps left out are of no consequence: drawing boxes, turning an output."""
 
-_REGIONS = frozenset({"MaxRoiAlign", "MaxRoiPool", "RoiAlign"})
-"""Their results are regions, counted along the batch: no maps of the picture anyway."""
-
-_MOVING = CONCATENATIONS | {
-    "Compress",
-    "Einsum",
-    "Gather",
-    "GatherElements",
-    "GatherND",
-    "GridSample",
-    "MatMul",
-    "ReverseSequence",
-    "Scatter",
-    "ScatterElements",
-    "ScatterND",
-    "Tile",
-    "TopK",
-    "Transpose",
-}
-"""Operators behind which a layout settles nothing: it says which axis is which, not where cells lie."""
-
-_SHIFTING = (
-    frozenset({"Gather", "GatherElements", "GridSample", "MatMul", "ReverseSequence", "Tile"})
-    | CONCATENATIONS
-)
-"""Whose cells lie in another order where they are said to have no known place; others only lose the place."""
+_CHANGING = frozenset(Order) - {Order.KEPT, Order.PREPARED}
+"""Behind such operators a layout settles nothing: it says which axis is which, not where cells lie."""
 
 _COUNTING = ("bool", "int64")
 """Types of sizes, indices and conditions, which hold no cells that could be out of order."""
-
-_PARTS = frozenset(
-    {"Cast", "Flatten", "Identity", "Pad", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze"}
-)
-"""Preparations for a disorder: a person is shown what lies before them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +49,20 @@ class Disturbance:
         The last value on the way there whose cells are in order.
     known : bool
         Whether the order is known to be another one; else the graph leaves it open.
+    operator : Operator
+        What the operator means.
     """
 
     op: str
     value: str
     before: str
     known: bool
+    operator: Operator = field(compare=False, repr=False)
 
     @property
     def statable(self) -> bool:
         """Whether a person may know better, and state a layout."""
-        return not self.known and self.op not in _MOVING
+        return not self.known and self.operator.order not in _CHANGING
 
     @property
     def sampled(self) -> bool:
@@ -103,12 +70,12 @@ class Disturbance:
 
         Decoders that align what they spread out by a flow that they compute sample near the even places.
         """
-        return not self.known and self.op == "GridSample"
+        return not self.known and self.operator.places is Places.SAMPLE
 
     @property
     def moved(self) -> bool:
         """Whether cells were put elsewhere, rather than mixed as by a product with learned weights."""
-        return self.known or self.op in _MOVING - {"Einsum", "MatMul", "Transpose"}
+        return self.known or self.operator.order in (Order.SHIFTED, Order.PICKED)
 
     def reason(self) -> str:
         """Say why a value behind it cannot be dissected.
@@ -179,22 +146,25 @@ def _disturbance(
         return None
     if inherited:
         return inherited[0]
-    if node.op_type in _OPAQUE or node.domain not in _DOMAINS or node.op_type in _REGIONS:
+    operator = operator_of(node)
+    # regions are counted along the batch: no maps of the picture anyway
+    if operator.subgraphs or not is_followed(node) or operator.regions is Regions.POOLED:
         return None
     ordered = [
         name_of(v) for v in node.inputs if v is not None and _holds_cells(name_of(v), probe, known, positions)
     ]
     if not ordered:
         # the pieces may be too small to be told from vectors; what is put together of them is out of order
-        return Disturbance(node.op_type, name, "", True) if state is False else None
+        return Disturbance(node.op_type, name, "", True, operator) if state is False else None
     if state is None and name in known.axes and _only_unplaced(node, name, known):
         return None
-    return Disturbance(node.op_type, name, _before(ordered, node, probe, known, positions), state is False)
+    before = _before(ordered, node, probe, known, positions)
+    return Disturbance(node.op_type, name, before, state is False, operator)
 
 
 def _mixes_in(node: ir.Node) -> bool:
     """Whether a branch out of order spoils what it is added to or laid beside."""
-    return node.op_type in POINTWISE or node.op_type in CONCATENATIONS
+    return operator_of(node).axes in (Axes.POINTWISE, Axes.CONCATENATED)
 
 
 def _spoilt(
@@ -228,11 +198,17 @@ def _spoilt(
 def _is_score(value: ir.Value, probe: Probe) -> bool:
     """Whether a value is a product of what the image makes of queries and of keys, scaled or not."""
     node = value.producer()
-    while node is not None and node.op_type in ("Mul", "Div"):
+    while node is not None and _scales(node):
         node = next((v.producer() for v in node.inputs if v is not None and v.name in probe.shapes), None)
-    if node is None or node.op_type not in MATRIX_PRODUCTS | {"Einsum"}:
+    if node is None or operator_of(node).axes not in (Axes.PRODUCT, Axes.CONTRACTED):
         return False
     return sum(v is not None and v.name in probe.shapes for v in node.inputs) > 1
+
+
+def _scales(node: ir.Node) -> bool:
+    operator = operator_of(node)
+    scales = operator.arithmetic in (Arithmetic.PRODUCT, Arithmetic.QUOTIENT)
+    return scales and operator.numbers is Numbers.LINEAR
 
 
 def _has_cells(name: str, probe: Probe, known: AxisLabels) -> bool:
@@ -269,7 +245,9 @@ def _holds_cells(name: str, probe: Probe, known: AxisLabels, positions: Mapping[
 def _only_unplaced(node: ir.Node, name: str, known: AxisLabels) -> bool:
     """Whether an operator leaves open where cells lie, but not in which order: a crop computed on the way."""
     letters = known.axes[name]
-    return ({"H", "W"} <= set(letters) or "T" in letters) and node.op_type not in _SHIFTING | RESHAPES
+    operator = operator_of(node)
+    shifting = operator.order in (Order.SHIFTED, Order.MULTIPLIED)
+    return ({"H", "W"} <= set(letters) or "T" in letters) and not shifting and not operator.reshapes
 
 
 def _sources(node: ir.Node, name: str, probe: Probe, known: AxisLabels) -> Sequence[str]:
@@ -277,9 +255,10 @@ def _sources(node: ir.Node, name: str, probe: Probe, known: AxisLabels) -> Seque
     if name in known.restored:
         return known.restored[name]
     names = [name_of(value) for value in node.inputs if value is not None and value.name in probe.shapes]
-    if node.op_type in FIRST_INPUT or node.op_type in SPATIAL:
+    operator = operator_of(node)
+    if operator.keeps_axes or operator.axes is Axes.SPATIAL:
         return names[:1]
-    if node.op_type in POINTWISE:
+    if operator.axes is Axes.POINTWISE:
         # a gate of one cell, or a vector of units, brings no order with it
         out = probe.shapes[name]
         return [each for each in names if _as_wide(probe.shapes[each], out)]
@@ -301,12 +280,17 @@ def _before(
     value = next(v for v in node.inputs if v is not None and v.name == name)
     while True:
         producer = value.producer()
-        if producer is None or producer.op_type not in _PARTS or not producer.inputs:
+        if producer is None or not _prepares(producer) or not producer.inputs:
             return name
         source = producer.inputs[0]
         if source is None or not _holds_cells(name_of(source), probe, known, positions):
             return name
         name, value = name_of(source), source
+
+
+def _prepares(node: ir.Node) -> bool:
+    """Whether a node is a preparation for a disorder: a person is shown what lies before it."""
+    return operator_of(node).order in (Order.PREPARED, Order.TURNED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,7 +347,7 @@ def count_left_out(
             returned.update(name_of(v) for v in node.inputs if v is not None and v.name in disturbed)
     behind: dict[Disturbance, list[str]] = {}
     for name, disturbance in disturbed.items():
-        opened = len(probe.shapes[name]) == 3 and disturbance.op == "Gather"
+        opened = len(probe.shapes[name]) == 3 and disturbance.operator.axes is Axes.GATHERED
         if name not in returned and (_is_map(name, axes, probe) or opened):
             behind.setdefault(disturbance, []).append(name)
     whole = max(costs.all_macs, 1)

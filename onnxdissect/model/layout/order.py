@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from onnxdissect.model.operators.lookup import operator_of
+from onnxdissect.model.operators.rules import Axes
 from onnxdissect.model.receptive_field.axis_geometry import (
     AxisGeometry,
     Lengths,
@@ -86,7 +88,7 @@ def permuted(parts: Sequence[tuple[Position, int]]) -> Position | None:
 
 
 def move_scattered(
-    step: Step, axis: int, at: Scattered, move: Callable[[str, Step, int, AxisGeometry], Position]
+    step: Step, axis: int, at: Scattered, move: Callable[[Step, int, AxisGeometry], Position]
 ) -> Position:
     """Follow an operator that works on cells out of their order.
 
@@ -110,12 +112,12 @@ def move_scattered(
     if lengths is None:
         # laid in a row, cells are in whatever order they were in
         return at if step.keeps_tokens else Unplaced.DISORDERED
-    if step.node.op_type == "Reshape" and len(at.cells) in (*lengths, max(lengths)):
+    if operator_of(step.node).axes is Axes.RESHAPED and len(at.cells) in (*lengths, max(lengths)):
         # cut into blocks, each a row of cells, or put together again
         return at if max(lengths) % min(lengths) == 0 else Unplaced.DISORDERED
     if lengths[0] != len(at.cells):
         return at if lengths[0] == lengths[1] else Unplaced.DISORDERED
-    moved = move(step.node.op_type, step, axis, _INDICES)
+    moved = move(step, axis, _INDICES)
     if isinstance(moved, Scattered) and moved.extent.size == 1:
         picked = [moved.extent.offset + cell * moved.extent.stride for cell in moved.cells]
     elif isinstance(moved, AxisGeometry) and moved.size == 1:

@@ -14,7 +14,8 @@ import onnx_ir as ir
 
 from onnxdissect.model.graph import attribute, name_of
 from onnxdissect.model.layout.tokens import slice_numbers
-from onnxdissect.model.operators import CONCATENATIONS, FIRST_INPUT, POINTWISE
+from onnxdissect.model.operators.lookup import joined_operands, operator_of
+from onnxdissect.model.operators.rules import Axes, Places
 from onnxdissect.model.reading.shape_probe import Probe
 
 __all__ = ["Pieces"]
@@ -44,16 +45,9 @@ class _Piece:
 
 
 class Pieces:
-    """Which values are pieces of which others, followed node by node.
+    """Which values are pieces of which others, followed node by node."""
 
-    Parameters
-    ----------
-    moving : collection of str
-        Operators that keep a value's shape and put its numbers elsewhere.
-    """
-
-    def __init__(self, moving: Collection[str]) -> None:
-        self._moving = frozenset(moving)
+    def __init__(self) -> None:
         self._pieces: dict[str, _Piece] = {}
 
     def follow(self, node: ir.Node, probe: Probe) -> str | None:
@@ -76,24 +70,25 @@ class Pieces:
         shape = probe.shapes.get(out)
         if shape is None:
             return None
-        if node.op_type in CONCATENATIONS:
+        operator = operator_of(node)
+        if operator.axes is Axes.CONCATENATED:
             return self._joined(node, len(shape), probe)
         found: _Piece | None = None
-        if node.op_type == "Split" and first in probe.shapes:
+        if operator.axes is Axes.SPLIT and first in probe.shapes:
             self._split(node, first, probe)
             return None
-        if node.op_type in ("Gather", "Slice") and first in probe.shapes:
+        if operator.places in (Places.GATHER, Places.SLICE) and first in probe.shapes:
             found = _cut(node, first, probe)
-        elif node.op_type in POINTWISE:
+        elif operator.axes is Axes.POINTWISE:
             same = {
                 self._pieces.get(name_of(value))
                 for value in node.inputs
                 if value is not None and probe.shapes.get(name_of(value)) == shape
             }
             found = same.pop() if len(same) == 1 else None
-        elif node.op_type in FIRST_INPUT - self._moving and probe.shapes.get(first) == shape:
+        elif operator.axes is Axes.FIRST and probe.shapes.get(first) == shape:
             found = self._pieces.get(first)
-        elif node.op_type == "Unsqueeze" and first in self._pieces:
+        elif operator.axes is Axes.UNSQUEEZED and first in self._pieces:
             piece = self._pieces[first]
             before = probe.shapes[first]
             if piece.gone and shape == (*before[: piece.axis], 1, *before[piece.axis :]):
@@ -128,7 +123,7 @@ class Pieces:
             first += shape[axis]
 
     def _joined(self, node: ir.Node, rank: int, probe: Probe) -> str | None:
-        parts = node.inputs[2::3] if node.op_type == "QLinearConcat" else node.inputs
+        parts = joined_operands(node)
         axis = int(attribute(node, "axis", 1)) % rank
         pieces = [self._pieces.get(name_of(value)) for value in parts if value is not None]
         whole = next((piece.whole for piece in pieces if piece is not None), None)
@@ -148,7 +143,7 @@ class Pieces:
 
 def _cut(node: ir.Node, source: str, probe: Probe) -> _Piece | None:
     shape = probe.shapes[source]
-    if node.op_type == "Slice":
+    if operator_of(node).places is Places.SLICE:
         spans = slice_numbers(node, len(shape), probe)
         if spans is None or len(spans) != 1:
             return None

@@ -13,31 +13,13 @@ import onnx_ir as ir
 from onnx_ir import passes
 
 from onnxdissect.model.graph import attribute, constant, name_of, stored_size
-from onnxdissect.model.operators import COPIES, FUSED, MOVES
+from onnxdissect.model.operators.lookup import operator_of
+from onnxdissect.model.operators.rules import Axes, Numbers
 
 __all__ = ["DEQUANTISED", "AddDequantised", "has_scales", "is_rectified"]
 
 DEQUANTISED = "/dequantised"
 """Ending of the twin's name."""
-
-# index of the result's scale among the inputs; its zero point follows
-_SCALES = {
-    "QGemm": 7,
-    "QLinearAdd": 6,
-    "QLinearAveragePool": 3,
-    "QLinearConcat": 0,
-    "QLinearConv": 6,
-    "QLinearGlobalAveragePool": 3,
-    "QLinearLeakyRelu": 3,
-    "QLinearMatMul": 6,
-    "QLinearMul": 6,
-    "QLinearSigmoid": 3,
-    "QLinearSoftmax": 3,
-    "QLinearWhere": 7,
-    "QuantizeLinear": 1,
-}
-
-_CARRIERS = COPIES | MOVES
 
 _Meaning = tuple[ir.Value, ir.Value | None]
 """Scale and zero point."""
@@ -68,7 +50,7 @@ class AddDequantised(passes.FunctionalPass):
             value.name
             for node in model.graph
             for value in node.outputs
-            if name_of(value).endswith(DEQUANTISED) and node.op_type == "DequantizeLinear" and value.uses()
+            if name_of(value).endswith(DEQUANTISED) and _dequantises(node) and value.uses()
         ]
         if read:
             raise passes.PostconditionError(f"something reads {read}")
@@ -87,7 +69,8 @@ def has_scales(model: ir.Model) -> bool:
     bool
     """
     graph = model.graph
-    return graph.opset_imports.get("", 0) >= 10 and any(node.op_type in _SCALES for node in graph)
+    stated = any(operator_of(node).result_scale is not None for node in graph)
+    return graph.opset_imports.get("", 0) >= 10 and stated
 
 
 def _add_twins(graph: ir.Graph) -> int:
@@ -100,14 +83,15 @@ def _add_twins(graph: ir.Graph) -> int:
         meaning = _meaning(node, meanings)
         if meaning is None or stored_size(meaning[0]) != 1:
             continue
+        operator = operator_of(node)
         # further results of a pool are indices
-        for value in node.outputs if node.op_type == "Split" else node.outputs[:1]:
+        for value in node.outputs if operator.axes is Axes.SPLIT else node.outputs[:1]:
             name = name_of(value)
             if not name:
                 continue
             meanings[name] = meaning
             twin = name + DEQUANTISED
-            if node.op_type in COPIES or twin in taken or _is_dequantised(value):
+            if operator.numbers is Numbers.COPIED or twin in taken or _is_dequantised(value):
                 continue
             # onnxruntime insists that nodes have different names
             dequantise = ir.node("DequantizeLinear", [value, *meaning], name=twin if name in nodes else name)
@@ -130,24 +114,27 @@ def is_rectified(node: ir.Node) -> bool:
     bool
         True where it says so, or where its result is stored in integers that stand for no negative number.
     """
-    if node.op_type in FUSED:
+    operator = operator_of(node)
+    if operator.fused:
         return bool(attribute(node, "activation", ""))
-    if not node.op_type.startswith("QLinear") or node.op_type not in _SCALES:
+    computed = operator.rounds and operator.numbers is not Numbers.QUANTISED
+    if operator.result_scale is None or not computed:
         return False
-    index = _SCALES[node.op_type] + 1
+    index = operator.result_scale + 1
     zero = constant(node.inputs[index]) if index < len(node.inputs) else None
     return zero is not None and zero.size == 1 and int(zero.ravel()[0]) == np.iinfo(zero.dtype).min
 
 
 def _meaning(node: ir.Node, meanings: dict[str, _Meaning]) -> _Meaning | None:
-    index = _SCALES.get(node.op_type)
+    operator = operator_of(node)
+    index = operator.result_scale
     if index is not None and index < len(node.inputs):
         scale = node.inputs[index]
         zero = node.inputs[index + 1] if index + 1 < len(node.inputs) else None
         return None if scale is None else (scale, zero)
-    if node.op_type in _CARRIERS:
+    if operator.numbers in (Numbers.COPIED, Numbers.CARRIED, Numbers.MOVED):
         return _known(node.inputs[:1], meanings)
-    if node.op_type == "Concat":
+    if operator.axes is Axes.CONCATENATED:
         return _known(node.inputs, meanings)
     return None
 
@@ -159,4 +146,8 @@ def _known(values: Iterable[ir.Value | None], meanings: dict[str, _Meaning]) -> 
 
 
 def _is_dequantised(value: ir.Value) -> bool:
-    return any(user.op_type == "DequantizeLinear" for user, _ in value.uses())
+    return any(_dequantises(user) for user, _ in value.uses())
+
+
+def _dequantises(node: ir.Node) -> bool:
+    return operator_of(node).numbers is Numbers.DEQUANTISED

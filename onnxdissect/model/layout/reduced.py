@@ -5,6 +5,8 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from onnxdissect.model.graph import attribute
+from onnxdissect.model.operators.lookup import operator_of
+from onnxdissect.model.operators.rules import Axes
 from onnxdissect.model.reading.shape_probe import Probe
 
 __all__ = ["reduced_axes"]
@@ -27,7 +29,7 @@ def reduced_axes(node: ir.Node, rank: int, probe: Probe) -> frozenset[int] | Non
     frozenset of int or None
         None where it cannot be told.
     """
-    if node.op_type.startswith("Arg"):
+    if operator_of(node).axes is Axes.REDUCED_ALONG:
         return frozenset({int(attribute(node, "axis", 0)) % rank})
     listed = attribute(node, "axes", None)
     if listed is None and len(node.inputs) > 1 and node.inputs[1] is not None:

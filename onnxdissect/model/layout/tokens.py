@@ -14,7 +14,8 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxdissect.model.graph import attribute, name_of, stored_shape
-from onnxdissect.model.operators import TRANSPOSED
+from onnxdissect.model.operators.lookup import operator_of
+from onnxdissect.model.operators.rules import Places
 from onnxdissect.model.reading.shape_probe import Probe
 from onnxdissect.model.receptive_field.window_shape import kernel_shape
 
@@ -137,9 +138,10 @@ def cut_tokens(node: ir.Node, index: int, axis: int, tokens: Tokens, probe: Prob
         None where the grid is not whole, or not in its order.
     """
     rank = len(probe.shapes[name_of(node.inputs[0])]) if node.inputs[0] is not None else 0
-    if node.op_type == "Slice":
+    places = operator_of(node).places
+    if places is Places.SLICE:
         return _slice(node, rank, axis, tokens, probe)
-    if node.op_type == "Split":
+    if places is Places.SPLIT:
         if int(attribute(node, "axis", 0)) % rank != axis:
             return tokens
         lengths = [probe.shapes[name_of(value)][axis] for value in node.outputs if value.name in probe.shapes]
@@ -147,7 +149,7 @@ def cut_tokens(node: ir.Node, index: int, axis: int, tokens: Tokens, probe: Prob
             return None
         first = sum(lengths[:index])
         return tokens.within(first, first + lengths[index])
-    if node.op_type == "Gather":
+    if places is Places.GATHER:
         if int(attribute(node, "axis", 0)) % rank != axis:
             return tokens
         listed = probe.number(node, 1)
@@ -275,7 +277,7 @@ def token_taps(node: ir.Node) -> tuple[int, int] | None:
         where it has other than one spatial axis, skips tokens, or is transposed.
     """
     kernel = kernel_shape(node)
-    if kernel is None or len(kernel) != 1 or node.op_type in TRANSPOSED:
+    if kernel is None or len(kernel) != 1 or operator_of(node).places is Places.SPREAD:
         return None
     if any(int(n) != 1 for n in attribute(node, "strides", ())):
         return None

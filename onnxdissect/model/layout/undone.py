@@ -13,20 +13,11 @@ import onnx_ir as ir
 
 from onnxdissect.model.graph import attribute, name_of
 from onnxdissect.model.layout.pieces import Pieces
-from onnxdissect.model.operators import FIRST_INPUT, POINTWISE, RESHAPES
+from onnxdissect.model.operators.lookup import operator_of
+from onnxdissect.model.operators.rules import Axes
 from onnxdissect.model.reading.shape_probe import Probe
 
-__all__ = ["MOVING", "Rearranged", "Rearrangements"]
-
-MOVING = frozenset({"CenterCropPad", "Crop", "CumProd", "CumSum", "Pad", "Resize", "ReverseSequence"}) | {
-    "Attention",
-    "MultiHeadAttention",
-    "Slice",
-    "Tile",
-    "Trilu",
-    "Upsample",
-}
-"""Operators whose result has the operand's axes, but not its numbers at their places."""
+__all__ = ["Rearranged", "Rearrangements"]
 
 _DEEPEST = 8
 """Rearrangements that are remembered for a value."""
@@ -56,7 +47,7 @@ class Rearrangements:
 
     def __init__(self) -> None:
         self._before: dict[str, tuple[Rearranged, ...]] = {}
-        self._pieces = Pieces(MOVING)
+        self._pieces = Pieces()
 
     def follow(self, node: ir.Node, probe: Probe) -> tuple[str, ...]:
         """Note what a node does; to be called in topological order.
@@ -82,13 +73,14 @@ class Rearrangements:
         if whole is not None:
             self._before[out] = self._before.get(whole, ())
             return ()
-        if node.op_type in RESHAPES or node.op_type == "Transpose":
+        operator = operator_of(node)
+        if operator.reshapes or operator.axes is Axes.TRANSPOSED:
             restored = self._rearrange(node, first, out, shape, probe)
             self._pieces.restore(out, restored)
             return restored
-        if node.op_type in POINTWISE:
+        if operator.axes is Axes.POINTWISE:
             self._before[out] = self._together(node, shape, probe)
-        elif node.op_type in FIRST_INPUT - MOVING and probe.shapes.get(first) == shape:
+        elif operator.axes is Axes.FIRST and probe.shapes.get(first) == shape:
             self._before[out] = self._before.get(first, ())
         return ()
 
@@ -99,7 +91,7 @@ class Rearrangements:
             return ()
         past = self._before.get(first, ())
         perm: tuple[int, ...] | None = None
-        if node.op_type == "Transpose":
+        if operator_of(node).axes is Axes.TRANSPOSED:
             source = probe.shapes[first]
             perm = tuple(int(i) for i in attribute(node, "perm", tuple(reversed(range(len(source))))))
             if past and past[-1].perm is not None and _undoes(perm, past[-1].perm):

@@ -14,7 +14,9 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from onnxdissect.model.graph import attribute, constant
+from onnxdissect.model.graph import attribute, constant, users_of_pixels
+from onnxdissect.model.operators.lookup import operator_of
+from onnxdissect.model.operators.rules import Axes, Pixels
 
 __all__ = ["Affine", "Channels", "axis_behind", "rejoin"]
 
@@ -64,22 +66,24 @@ def axis_behind(node: ir.Node, axis: int | None) -> int | None:
     """
     if axis is None:
         return None
-    if node.op_type == "Transpose":
+    operator = operator_of(node)
+    if operator.axes is Axes.TRANSPOSED:
         perm = attribute(node, "perm", None)
         return None if perm is None else [int(p) for p in perm].index(axis)
-    if node.op_type in ("Squeeze", "Unsqueeze"):
+    if operator.axes in (Axes.SQUEEZED, Axes.UNSQUEEZED):
         listed = _axes(node)
         if listed is None or any(one < 0 for one in listed):
             return None
-        if node.op_type == "Squeeze":
+        if operator.axes is Axes.SQUEEZED:
             return None if axis in listed else axis - sum(one < axis for one in listed)
         for one in sorted(listed):
             axis += one <= axis
         return axis
-    if node.op_type == "Gather":
+    if operator.axes is Axes.GATHERED:
         indices = constant(node.inputs[1])
         return None if indices is None else axis - 1 + indices.ndim
-    if node.op_type == "SplitToSequence" and not attribute(node, "keepdims", 1) and len(node.inputs) < 2:
+    listed_one_by_one = not attribute(node, "keepdims", 1) and len(node.inputs) < 2
+    if operator.pixels is Pixels.LISTED and listed_one_by_one:
         return axis - 1
     return axis
 
@@ -104,19 +108,19 @@ def rejoin(value: ir.Value, before: Channels) -> tuple[ir.Value, Channels] | Non
     if graph is None or before.axis is None or len(before.factor) != _CHANNELS:
         return None
     known = {value: before}
-    waiting = {node for node, _ in value.uses() if node.op_type != "Shape"}
+    waiting = set(users_of_pixels(value))
     for _ in range(_WIDEST):
         ready = [node for node in waiting if _complete(node, known)]
         if not ready:
             return None
         node = ready[0]
         waiting.discard(node)
-        rule = _RULES.get(node.op_type)
+        rule = _RULES.get(operator_of(node).pixels)
         found = None if rule is None else rule(node, known)
         if found is None:
             return None
         for out, channels in zip(node.outputs, found, strict=True):
-            users = {user for user, _ in out.uses() if user.op_type != "Shape"}
+            users = set(users_of_pixels(out))
             if not waiting and len(node.outputs) == 1 and _whole(channels):
                 return out, channels
             known[out] = channels
@@ -150,20 +154,20 @@ def _axes(node: ir.Node) -> list[int] | None:
 
 
 def _kept(node: ir.Node, known: dict[ir.Value, Channels]) -> list[Channels] | None:
-    source = _first(node, known)
+    source, axes = _first(node, known), operator_of(node).axes
     if source is None:
         return None
     if source.axis is not None:
         moved = axis_behind(node, source.axis)
-        gone = node.op_type == "Squeeze" and source.axis in (_axes(node) or ())
+        gone = axes is Axes.SQUEEZED and source.axis in (_axes(node) or ())
         return (
             [replace(source, axis=moved)] if moved is not None or (gone and len(source.factor) == 1) else None
         )
-    listed = _axes(node) if node.op_type == "Unsqueeze" else None
+    listed = _axes(node) if axes is Axes.UNSQUEEZED else None
     if listed is not None:
         # the one channel gets an axis again
         return [replace(source, axis=listed[0])] if len(listed) == 1 and listed[0] >= 0 else None
-    return [source] if node.op_type not in ("Squeeze", "Transpose") else None
+    return [source] if axes not in (Axes.SQUEEZED, Axes.TRANSPOSED) else None
 
 
 def _split(node: ir.Node, known: dict[ir.Value, Channels]) -> list[Channels] | None:
@@ -232,22 +236,26 @@ def _arithmetic(node: ir.Node, known: dict[ir.Value, Channels]) -> list[Channels
     if numbers.size not in (1, len(source.factor)):
         return None
     by = numbers.astype(np.float64).ravel()
-    op, backwards = node.op_type, left is None
-    if (backwards and op == "Div") or (op == "Div" and not np.all(by)):
+    means, backwards = operator_of(node).pixels, left is None
+    divides, subtracts = means is Pixels.DIVIDED, means is Pixels.SUBTRACTED
+    if divides and (backwards or not np.all(by)):
         return None
-    if op in ("Mul", "Div"):
-        by = by if op == "Mul" else 1 / by
+    if divides or means is Pixels.SCALED:
+        by = 1 / by if divides else by
         return [replace(source, factor=source.factor * by, summand=source.summand * by)]
-    sign = -1.0 if op == "Sub" and backwards else 1.0
-    shift = -by if op == "Sub" and not backwards else by
+    sign = -1.0 if subtracts and backwards else 1.0
+    shift = -by if subtracts and not backwards else by
     return [replace(source, factor=sign * source.factor, summand=sign * source.summand + shift)]
 
 
-_RULES: dict[str, _Rule] = {
-    **dict.fromkeys(("Add", "Div", "Mul", "Sub"), _arithmetic),
-    **dict.fromkeys(("Cast", "Dropout", "Identity", "Squeeze", "Transpose", "Unsqueeze"), _kept),
-    "Concat": _joined,
-    "Gather": _gather,
-    "Slice": _slice,
-    "Split": _split,
+_RULES: dict[Pixels, _Rule] = {
+    Pixels.DIVIDED: _arithmetic,
+    Pixels.JOINED: _joined,
+    Pixels.PASSED: _kept,
+    Pixels.SCALED: _arithmetic,
+    Pixels.SHIFTED: _arithmetic,
+    Pixels.SLICED: _slice,
+    Pixels.SPLIT: _split,
+    Pixels.SUBTRACTED: _arithmetic,
+    Pixels.TAKEN: _gather,
 }

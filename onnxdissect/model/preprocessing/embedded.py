@@ -8,14 +8,15 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from onnxdissect.model.graph import attribute, constant
+from onnxdissect.model.graph import attribute, constant, users_of_pixels
 from onnxdissect.model.layers.records import ImageInput
-from onnxdissect.model.operators import COPIES
+from onnxdissect.model.operators.lookup import operator_of
+from onnxdissect.model.operators.rules import Pixels
 from onnxdissect.model.preprocessing.channelwise import Affine, Channels, axis_behind, rejoin
 
 __all__ = ["pixels_inside"]
 
-_PASSED = COPIES | {"Resize", "SequenceAt", "Squeeze", "Unsqueeze"}
+_PASSED = (Pixels.PASSED, Pixels.FRAMED, Pixels.RESIZED, Pixels.UNLISTED)
 _DEPTH = 32
 """Operators looked at before giving up; exporters put a handful there."""
 
@@ -40,15 +41,16 @@ def pixels_inside(graph: ir.Graph, image: ImageInput) -> str | None:
     axis: int | None = image.layout.index("C")
     touched = False
     for _ in range(_DEPTH):
-        users = [] if value is None else [node for node, _ in value.uses() if node.op_type != "Shape"]
+        users = [] if value is None else users_of_pixels(value)
         if value is None or not users:
             break
-        apart = len(users) > 1 or (users[0].op_type == "Split" and len(users[0].outputs) > 1)
+        means = operator_of(users[0]).pixels
+        apart = len(users) > 1 or (means is Pixels.SPLIT and len(users[0].outputs) > 1)
         node = None if apart or not users[0].outputs else users[0]
-        if node is not None and (node.op_type in _PASSED or _takes_one_picture(node)):
+        if node is not None and (means in _PASSED or _takes_one_picture(node, means)):
             value, axis = node.outputs[0], axis_behind(node, axis)
             continue
-        step = None if node is None else _STEPS.get(node.op_type)
+        step = None if node is None else _STEPS.get(means)
         after = None if step is None or node is None else step(node, value, affine)
         if after is not None and node is not None:
             value, affine, touched = node.outputs[0], after, True
@@ -68,13 +70,12 @@ def pixels_inside(graph: ir.Graph, image: ImageInput) -> str | None:
     return _preset(affine) if touched else None
 
 
-def _takes_one_picture(node: ir.Node) -> bool:
+def _takes_one_picture(node: ir.Node, means: Pixels) -> bool:
     """Whether a graph for one picture takes it out of its batch."""
-    if node.op_type == "Slice":
+    if means is Pixels.SLICED:
         axes = [constant(operand) for operand in node.inputs[1:4]]
         return len(axes) == 3 and all(a is not None and a.size == 1 for a in axes) and _first(axes)
-    taken = node.op_type in ("Gather", "SplitToSequence")
-    taken = taken or (node.op_type == "Split" and len(node.outputs) == 1)
+    taken = means in (Pixels.TAKEN, Pixels.LISTED) or (means is Pixels.SPLIT and len(node.outputs) == 1)
     return taken and int(attribute(node, "axis", 0)) == 0
 
 
@@ -132,17 +133,26 @@ def _binary(node: ir.Node, value: ir.Value) -> tuple[NDArray[np.float64], bool] 
 
 def _scaled(node: ir.Node, value: ir.Value, affine: Affine) -> Affine | None:
     found = _binary(node, value)
-    if found is None or (node.op_type == "Div" and (not found[1] or not np.all(found[0]))):
+    return None if found is None else (affine[0] * found[0], affine[1] * found[0])
+
+
+def _divided(node: ir.Node, value: ir.Value, affine: Affine) -> Affine | None:
+    found = _binary(node, value)
+    if found is None or not found[1] or not np.all(found[0]):
         return None
-    by = 1 / found[0] if node.op_type == "Div" else found[0]
+    # times the inverse, as a factor is taken
+    by = 1 / found[0]
     return affine[0] * by, affine[1] * by
 
 
 def _shifted(node: ir.Node, value: ir.Value, affine: Affine) -> Affine | None:
     found = _binary(node, value)
-    if found is None or (node.op_type == "Sub" and not found[1]):
-        return None
-    return affine[0], affine[1] + (-found[0] if node.op_type == "Sub" else found[0])
+    return None if found is None else (affine[0], affine[1] + found[0])
+
+
+def _subtracted(node: ir.Node, value: ir.Value, affine: Affine) -> Affine | None:
+    found = _binary(node, value)
+    return None if found is None or not found[1] else (affine[0], affine[1] - found[0])
 
 
 def _normalised(node: ir.Node, value: ir.Value, affine: Affine) -> Affine | None:
@@ -154,12 +164,12 @@ def _normalised(node: ir.Node, value: ir.Value, affine: Affine) -> Affine | None
     return affine[0] * by, (affine[1] - mean) * by + bias
 
 
-_STEPS: dict[str, Callable[[ir.Node, ir.Value, Affine], Affine | None]] = {
-    "Add": _shifted,
-    "BatchNormalization": _normalised,
-    "Clip": _clipped,
-    "Conv": _convolved,
-    "Div": _scaled,
-    "Mul": _scaled,
-    "Sub": _shifted,
+_STEPS: dict[Pixels, Callable[[ir.Node, ir.Value, Affine], Affine | None]] = {
+    Pixels.CLIPPED: _clipped,
+    Pixels.CONVOLVED: _convolved,
+    Pixels.DIVIDED: _divided,
+    Pixels.NORMALISED: _normalised,
+    Pixels.SCALED: _scaled,
+    Pixels.SHIFTED: _shifted,
+    Pixels.SUBTRACTED: _subtracted,
 }

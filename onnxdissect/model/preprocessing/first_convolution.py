@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from onnxdissect.model.graph import attribute, constant
-from onnxdissect.model.operators import CONVOLUTIONS, COPIES, LINEAR, QUANTISERS
+from onnxdissect.model.graph import attribute, constant, users_of_pixels
+from onnxdissect.model.operators.lookup import operator_of
+from onnxdissect.model.operators.rules import Axes, Cost, Numbers, Pixels
 from onnxdissect.model.receptive_field.window_shape import channels_last, weight_shape
 
 __all__ = ["trace_channels"]
 
-_BEFORE_CONV = COPIES | QUANTISERS | LINEAR | {"BatchNormalization", "Clip", "Resize", "Squeeze", "Unsqueeze"}
-"""What exporters put between the input and its first convolution."""
+_PREPARING = (Pixels.CLIPPED, Pixels.NORMALISED, Pixels.RESIZED)
+_ONES = (Axes.SQUEEZED, Axes.UNSQUEEZED)
 
 _DEPTH = 64
 
@@ -35,15 +36,15 @@ def trace_channels(image: ir.Value, rank: int) -> tuple[int, int] | None:
     axes: list[int | None] = list(range(rank))
     value = image
     for _ in range(_DEPTH):
-        users = [node for node, _ in value.uses() if node.op_type != "Shape"]
-        conv = next((n for n in users if n.op_type in CONVOLUTIONS and n.inputs[0] is value), None)
+        users = users_of_pixels(value)
+        conv = next((n for n in users if _convolves(n) and n.inputs[0] is value), None)
         if conv is not None:
             shape = weight_shape(conv)
             if shape is None or len(axes) != 4:
                 return None
             axis = axes[3 if channels_last(conv) else 1]
             return None if axis is None else (axis, shape[1] * int(attribute(conv, "group", 1)))
-        following = next((n for n in users if n.op_type in _BEFORE_CONV), None)
+        following = next((n for n in users if _comes_before(n)), None)
         if following is None or not following.outputs:
             return None
         moved = _behind(following, axes)
@@ -54,22 +55,34 @@ def trace_channels(image: ir.Value, rank: int) -> tuple[int, int] | None:
     return None
 
 
+def _convolves(node: ir.Node) -> bool:
+    return operator_of(node).cost is Cost.CONVOLUTION
+
+
+def _comes_before(node: ir.Node) -> bool:
+    """Whether exporters put an operator between the image and its first convolution."""
+    operator = operator_of(node)
+    scales = operator.repeats or operator.numbers is Numbers.LINEAR
+    return scales or operator.pixels in _PREPARING or operator.axes in _ONES
+
+
 def _behind(node: ir.Node, axes: list[int | None]) -> list[int | None] | None:
     """Which axis of the input each axis of an operator's result is; None for added ones."""
-    if node.op_type == "Transpose":
+    rule = operator_of(node).axes
+    if rule is Axes.TRANSPOSED:
         perm = attribute(node, "perm", tuple(reversed(range(len(axes)))))
         return [axes[int(i)] for i in perm] if len(perm) == len(axes) else None
-    if node.op_type not in ("Squeeze", "Unsqueeze"):
+    if rule not in _ONES:
         return axes
     listed = attribute(node, "axes", None)
     if listed is None:
         stored = constant(node.inputs[1]) if len(node.inputs) > 1 else None
         listed = () if stored is None else tuple(stored.ravel())
-    rank = len(axes) + (len(listed) if node.op_type == "Unsqueeze" else 0)
+    rank = len(axes) + (len(listed) if rule is Axes.UNSQUEEZED else 0)
     chosen = {int(i) % rank for i in listed} if rank else set()
     if not chosen:
         return None
-    if node.op_type == "Squeeze":
+    if rule is Axes.SQUEEZED:
         return [axis for i, axis in enumerate(axes) if i not in chosen]
     rest = iter(axes)
     return [None if i in chosen else next(rest) for i in range(rank)]

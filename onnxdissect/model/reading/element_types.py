@@ -8,6 +8,7 @@ import onnx
 import onnx_ir as ir
 
 from onnxdissect.model.graph import attribute, is_stored, name_of, stored_tensor
+from onnxdissect.model.operators.lookup import operator_of
 from onnxdissect.model.runtime.inference import DTYPES
 
 __all__ = ["follow_types"]
@@ -59,7 +60,7 @@ def _result(node: ir.Node, index: int, schema: onnx.defs.OpSchema, types: dict[s
     formal = _formal(schema.outputs, index)
     if formal is None:
         return None
-    if node.op_type == "Cast":
+    if operator_of(node).converts:
         return _named(ir.DataType(int(attribute(node, "to", 0))))
     if len(formal.types) == 1:
         return DTYPES.get(next(iter(formal.types)))

@@ -7,14 +7,11 @@ from collections.abc import Collection, Iterable
 import onnx_ir as ir
 
 from onnxdissect.model.graph import attribute, constant, name_of, opset_of
+from onnxdissect.model.operators.lookup import is_followed, operator_of
+from onnxdissect.model.operators.rules import Axes
 
 __all__ = ["batch_statistics", "describe_draws", "describe_statistics", "random_nodes"]
 
-_DRAWING = frozenset(
-    {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
-)
-_DROPOUTS = frozenset({"BiasDropout", "BitmaskBiasDropout", "BitmaskDropout", "Dropout"})
-_TRAINING_INPUT = {"BiasDropout": 4, "BitmaskBiasDropout": 4}
 _SHOWN = 3
 
 
@@ -86,8 +83,8 @@ def describe_draws(nodes: Iterable[ir.Node]) -> tuple[str, str]:
         Empty, both, where there is no such node.
     """
     nodes = list(nodes)
-    training = [node for node in nodes if node.op_type in _DROPOUTS]
-    drawing = [node for node in nodes if node.op_type not in _DROPOUTS]
+    training = [node for node in nodes if _drops(node)]
+    drawing = [node for node in nodes if not _drops(node)]
     said = []
     if training:
         said.append(f"{_named(training)} {'is' if len(training) == 1 else 'are'} in training mode")
@@ -106,15 +103,16 @@ def _named(nodes: list[ir.Node]) -> str:
 
 
 def _draws(node: ir.Node) -> bool:
-    if node.op_type in _DRAWING:
-        return node.domain in ("", "ai.onnx")
-    if node.op_type not in _DROPOUTS:
+    operator = operator_of(node)
+    if operator.draws:
+        return is_followed(node)
+    index = operator.training_input
+    if index is None:
         return False
     version = opset_of(node)
     if node.domain in ("", "ai.onnx") and version is not None and version < 12:
         # before there was an input for it, onnxruntime never drops
         return False
-    index = _TRAINING_INPUT.get(node.op_type, 2)
     mode = node.inputs[index] if index < len(node.inputs) else None
     if mode is None or _is_zero(node.inputs[index - 1]):
         return False
@@ -122,8 +120,12 @@ def _draws(node: ir.Node) -> bool:
     return stored is None or bool(stored.any())
 
 
+def _drops(node: ir.Node) -> bool:
+    return operator_of(node).training_input is not None
+
+
 def _trains(node: ir.Node) -> bool:
-    if node.op_type != "BatchNormalization" or node.domain not in ("", "ai.onnx"):
+    if not operator_of(node).training_mode or not is_followed(node):
         return False
     version = opset_of(node)
     if version is not None and version < 14:
@@ -136,10 +138,14 @@ def _each_by_itself(node: ir.Node) -> bool:
     operand = node.inputs[0]
     producer = None if operand is None else operand.producer()
     users = [user for user, _ in node.outputs[0].uses()]
-    if producer is None or producer.op_type != "Reshape" or not users:
+    if producer is None or not _reshapes(producer) or not users:
         return False
     target = constant(producer.inputs[1])
-    return target is not None and int(target.flat[0]) == 1 and all(one.op_type == "Reshape" for one in users)
+    return target is not None and int(target.flat[0]) == 1 and all(map(_reshapes, users))
+
+
+def _reshapes(node: ir.Node) -> bool:
+    return operator_of(node).axes is Axes.RESHAPED
 
 
 def _is_zero(ratio: ir.Value | None) -> bool:

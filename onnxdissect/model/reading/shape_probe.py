@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from onnxdissect.errors import ModelRuntimeError
 from onnxdissect.model.graph import constant, downstream, is_stored, name_of
 from onnxdissect.model.layers.records import ImageInput
-from onnxdissect.model.operators import NO_TENSORS
+from onnxdissect.model.operators.lookup import operator_of
+from onnxdissect.model.operators.rules import Order
 from onnxdissect.model.reading.element_types import follow_types
 from onnxdissect.model.runtime.inference import open_runtime, random_images
 from onnxdissect.model.stored import store
@@ -25,36 +26,6 @@ from onnxdissect.model.stored import store
 __all__ = ["Probe", "probe"]
 
 _PREFIX = "onnxdissect/probe/"
-
-# Inputs that say where things go rather than what they are: small, and geometry needs their numbers.
-_SHAPING = {
-    "Compress": (1,),
-    "ConvTransposeWithDynamicPads": (2,),
-    "Expand": (1,),
-    "Gather": (1,),
-    "GridSample": (1,),
-    "Pad": (1, 3),
-    "ReduceL1": (1,),
-    "ReduceL2": (1,),
-    "ReduceLogSum": (1,),
-    "ReduceLogSumExp": (1,),
-    "ReduceMax": (1,),
-    "ReduceMean": (1,),
-    "ReduceMin": (1,),
-    "ReduceProd": (1,),
-    "ReduceSum": (1,),
-    "ReduceSumSquare": (1,),
-    "Reshape": (1,),
-    "Resize": (1, 2, 3),
-    "Slice": (1, 2, 3, 4),
-    "Split": (1,),
-    "Squeeze": (1,),
-    "Unsqueeze": (1,),
-    "Upsample": (1,),
-}
-
-_WHICH = frozenset({"Compress", "Gather", "GridSample"})
-"""Those of them whose numbers say which cells; chosen by the picture they are another in every one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +100,7 @@ def probe(model: ir.Model, folder: Path, image: ImageInput, size: tuple[int, int
     values = [
         name_of(value)
         for node in model.graph
-        if node.op_type not in NO_TENSORS
+        if operator_of(node).tensors
         for value in node.outputs
         if value in reached and value.name and (value.type is None or isinstance(value.type, ir.TensorType))
     ]
@@ -170,16 +141,18 @@ def _shaping_values(model: ir.Model) -> list[str]:
     # chosen by the picture, not by its size
     pictured = set(outputs)
     for node in model.graph:
-        if node.op_type in ("If", "Loop", "Scan") or (
-            node.op_type not in ("Shape", "Size")
-            and any(v is not None and v.name in pictured for v in node.inputs)
+        operator = operator_of(node)
+        if operator.subgraphs or (
+            not operator.sizes_only and any(v is not None and v.name in pictured for v in node.inputs)
         ):
             pictured.update(name_of(value) for value in node.outputs)
-        for index in _SHAPING.get(node.op_type, ()):
+        for index in operator.shaping:
             value = node.inputs[index] if index < len(node.inputs) else None
             if value is None or not value.name or is_stored(value) or value.name in outputs:
                 continue
-            if node.op_type not in _WHICH or value.name not in pictured:
+            # chosen by the picture, the numbers that say which cells are others in every one
+            which = operator.order in (Order.SHIFTED, Order.PICKED)
+            if not which or value.name not in pictured:
                 names[value.name] = None
     return list(names)
 

@@ -29,19 +29,8 @@ from onnxdissect.model.layout.digits import CellOrder
 from onnxdissect.model.layout.products.matrices import einsum_operands, table_rows
 from onnxdissect.model.layout.reduced import reduced_axes
 from onnxdissect.model.layout.tokens import Tokens
-from onnxdissect.model.operators import (
-    ATTENTIONS,
-    CONCATENATIONS,
-    CONVOLUTIONS,
-    FIRST_INPUT,
-    GLOBAL_POOLS,
-    MATRIX_PRODUCTS,
-    POINTWISE,
-    REDUCTIONS,
-    RESHAPES,
-    SPATIAL,
-    TRANSPOSED,
-)
+from onnxdissect.model.operators.lookup import joined_operands, operator_of
+from onnxdissect.model.operators.rules import Axes, Cost, Places
 from onnxdissect.model.reading.shape_probe import Probe
 from onnxdissect.model.receptive_field import crop_pad as frames
 from onnxdissect.model.receptive_field import resampling, units_apart, windows
@@ -165,11 +154,13 @@ def _place(
     axes: dict[str, str],
     tokens: Mapping[str, Tokens],
 ) -> Pair:
-    op = node.op_type
+    operator = operator_of(node)
+    rule = operator.axes
     out = name_of(node.outputs[index])
     operands = [name_of(value) for value in node.inputs if value is not None and value.name in positions]
-    if op in POINTWISE or op in CONCATENATIONS:
-        joined = axes[out][int(attribute(node, "axis", 1)) % len(axes[out])] if op in CONCATENATIONS else ""
+    if rule in (Axes.POINTWISE, Axes.CONCATENATED):
+        joins = rule is Axes.CONCATENATED
+        joined = axes[out][int(attribute(node, "axis", 1)) % len(axes[out])] if joins else ""
         merged = [
             _join(letter, node, positions, probe, axes)
             if letter == joined
@@ -182,12 +173,12 @@ def _place(
                 for letter, place in zip("HW", merged, strict=True)
             ]
         return merged[0], merged[1]
-    if op in MATRIX_PRODUCTS and len(operands) > 1:
+    if rule is Axes.PRODUCT and len(operands) > 1:
         return _attend(out, operands, positions, axes)
-    if op == "Einsum" and len(node.inputs) > 1:
+    if rule is Axes.CONTRACTED and len(node.inputs) > 1:
         return _contract(node, positions, probe, axes)
     source = name_of(node.inputs[0]) if node.inputs and node.inputs[0] is not None else ""
-    if op in MATRIX_PRODUCTS and operands:
+    if rule is Axes.PRODUCT and operands:
         source = operands[0]
     if source not in positions or source not in axes:
         return positions.get(table_rows(node), _UNKNOWN)
@@ -195,19 +186,19 @@ def _place(
     beside = [tokens[name].before if name in tokens else 0 for name in (source, out)]
     shapes = probe.shapes[source], probe.shapes[out]
     step = Step(node, index, axes[source], axes[out], *shapes, probe, (beside[0], beside[1]))
-    moved = [_follow(op, step, axis, position) for axis, position in enumerate(pair)]
-    if op in ATTENTIONS:
+    moved = [_follow(step, axis, position) for axis, position in enumerate(pair)]
+    if operator.cost is Cost.ATTENTION:
         return order.unbounded(moved[0]), order.unbounded(moved[1])
     return moved[0], moved[1]
 
 
-def _follow(op: str, step: Step, axis: int, position: Position) -> Position:
+def _follow(step: Step, axis: int, position: Position) -> Position:
     if isinstance(position, Scattered):
         return order.move_scattered(step, axis, position, _move)
     if isinstance(position, Unplaced):
         return position
     rolled = isinstance(position, Rolled)
-    moved: Position = _move(op, step, axis, position.extent if isinstance(position, Rolled) else position)
+    moved: Position = _move(step, axis, position.extent if isinstance(position, Rolled) else position)
     if isinstance(moved, AxisGeometry) and moved.apart and units_apart.mixes_units(step):
         moved = replace(moved, apart=0.0)
     lengths = step.lengths(axis)
@@ -258,7 +249,7 @@ def _join(
     """Operands lie behind each other along the axis itself."""
     names = axes[name_of(node.outputs[0])]
     parts: list[tuple[Position, int]] = []
-    for value in node.inputs[2::3] if node.op_type == "QLinearConcat" else node.inputs:
+    for value in joined_operands(node):
         name = name_of(value) if value is not None else ""
         shape = probe.shapes.get(name) or stored_shape(value)
         if shape is None:
@@ -325,28 +316,37 @@ def _merge(
     return together.unbounded if mixed else together
 
 
-def _move(op: str, step: Step, axis: int, at: AxisGeometry) -> Position:
+def _move(step: Step, axis: int, at: AxisGeometry) -> Position:
     lengths = step.lengths(axis)
+    operator = operator_of(step.node)
     if lengths is None:
-        if op in RESHAPES and "T" in step.source_axes and "HW"[axis] in step.out_axes:
+        if operator.reshapes and "T" in step.source_axes and "HW"[axis] in step.out_axes:
             return resampling.cut_from_tokens(step, axis, at)
-        if op in CONVOLUTIONS and step.source_axes == "NCT":
+        if operator.cost is Cost.CONVOLUTION and step.source_axes == "NCT":
             return windows.along_tokens(step, axis, at)
         return at if step.keeps_tokens else Unplaced.UNIFORM
-    mover = _MOVERS.get(op)
-    if mover is not None:
-        return mover(step, axis, at, lengths)
-    if op in SPATIAL:
-        return windows.slide(step, axis, at, lengths)
-    if op in REDUCTIONS:
-        return _reduce(step, axis, at, lengths)
-    if lengths[0] == 1 and lengths[1] > 1:
+    return _MOVERS[operator.places](step, axis, at, lengths)
+
+
+def _keep(step: Step, axis: int, at: AxisGeometry, lengths: Lengths) -> Position:
+    return Unplaced.UNIFORM if _stretched(lengths) else at
+
+
+def _keep_length(step: Step, axis: int, at: AxisGeometry, lengths: Lengths) -> Position:
+    """Follow an operator that nothing is known of: an axis that keeps its length keeps its cells."""
+    if _stretched(lengths):
         return Unplaced.UNIFORM
-    if op in FIRST_INPUT - {"Tile"} or lengths[0] == lengths[1]:
-        return at
-    if op in RESHAPES:
-        return resampling.regroup(step, axis, at, lengths)
-    return Unplaced.UNKNOWN
+    return at if lengths[0] == lengths[1] else Unplaced.UNKNOWN
+
+
+def _regroup(step: Step, axis: int, at: AxisGeometry, lengths: Lengths) -> Position:
+    if _stretched(lengths):
+        return Unplaced.UNIFORM
+    return at if lengths[0] == lengths[1] else resampling.regroup(step, axis, at, lengths)
+
+
+def _stretched(lengths: Lengths) -> bool:
+    return lengths[0] == 1 and lengths[1] > 1
 
 
 def _reduce(step: Step, axis: int, at: AxisGeometry, lengths: Lengths) -> Position:
@@ -356,22 +356,26 @@ def _reduce(step: Step, axis: int, at: AxisGeometry, lengths: Lengths) -> Positi
     return Unplaced.UNIFORM if step.where(axis) in reduced else at
 
 
-_MOVERS: dict[str, Callable[[Step, int, AxisGeometry, Lengths], Position]] = {
-    **dict.fromkeys(GLOBAL_POOLS, windows.whole),
-    **dict.fromkeys(TRANSPOSED, windows.spread),
-    "CenterCropPad": frames.crop_or_pad,
-    "Compress": frames.compress,
-    "Crop": frames.crop,
-    "DepthToSpace": resampling.depth_to_space,
-    "Gather": frames.gather,
-    "GatherElements": frames.gather_elements,
-    "GridSample": frames.sample,
-    "MatMul": frames.product,
-    "Pad": frames.pad,
-    "Resize": resampling.resize,
-    "ReverseSequence": frames.reverse,
-    "Slice": frames.slice_,
-    "SpaceToDepth": resampling.space_to_depth,
-    "Split": frames.split,
-    "Upsample": resampling.resize,
+_MOVERS: dict[Places, Callable[[Step, int, AxisGeometry, Lengths], Position]] = {
+    Places.COMPRESS: frames.compress,
+    Places.CROP: frames.crop,
+    Places.CROP_OR_PAD: frames.crop_or_pad,
+    Places.DEPTH_TO_SPACE: resampling.depth_to_space,
+    Places.GATHER: frames.gather,
+    Places.GATHER_ELEMENTS: frames.gather_elements,
+    Places.KEPT: _keep,
+    Places.MATRIX: frames.product,
+    Places.PAD: frames.pad,
+    Places.REDUCED: _reduce,
+    Places.REGROUPED: _regroup,
+    Places.RESIZE: resampling.resize,
+    Places.REVERSE: frames.reverse,
+    Places.SAMPLE: frames.sample,
+    Places.SLICE: frames.slice_,
+    Places.SPACE_TO_DEPTH: resampling.space_to_depth,
+    Places.SPLIT: frames.split,
+    Places.SPREAD: windows.spread,
+    Places.UNKNOWN: _keep_length,
+    Places.WHOLE: windows.whole,
+    Places.WINDOW: windows.slide,
 }

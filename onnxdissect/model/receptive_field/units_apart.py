@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from onnxdissect.model.graph import attribute
-from onnxdissect.model.operators import CONVOLUTIONS, MATRIX_PRODUCTS
+from onnxdissect.model.operators.lookup import operator_of
+from onnxdissect.model.operators.rules import Cost
 from onnxdissect.model.reading.shape_probe import Probe
 from onnxdissect.model.receptive_field.axis_geometry import AxisGeometry, Position, Step
 
@@ -75,14 +76,14 @@ def mixes_units(step: Step) -> bool:
     -------
     bool
     """
-    op = step.node.op_type
+    cost = operator_of(step.node).cost
     counts = [
         shape[names.index("C")]
         for names, shape in ((step.source_axes, step.source_shape), (step.out_axes, step.out_shape))
         if "C" in names
     ]
     depthwise = int(attribute(step.node, "group", 1)) == counts[0] if counts else False
-    mixes = op in MATRIX_PRODUCTS or (op in CONVOLUTIONS and not depthwise)
+    mixes = cost is Cost.PRODUCT or (cost is Cost.CONVOLUTION and not depthwise)
     return mixes or len(set(counts)) != 1
 
 

@@ -6,18 +6,10 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxdissect.model.graph import attribute, constant, stored_shape
-from onnxdissect.model.operators import (
-    CHANNELS_LAST,
-    CONVOLUTIONS,
-    FIRST_INPUT,
-    POINTWISE,
-    TRANSPOSED,
-    right_operand,
-)
+from onnxdissect.model.operators.lookup import operator_of
+from onnxdissect.model.operators.rules import Axes, Cost, Places
 
 __all__ = ["begin_pads", "channels_last", "kernel_shape", "weight_shape"]
-
-_RESHAPING = frozenset({"CenterCropPad", "Crop", "Pad", "Resize", "Slice", "Tile", "Upsample"})
 
 
 def weight_shape(node: ir.Node) -> tuple[int, ...] | None:
@@ -34,12 +26,12 @@ def weight_shape(node: ir.Node) -> tuple[int, ...] | None:
     tuple of int or None
         None where the graph does not tell.
     """
-    index = right_operand(node.op_type)
+    operator = operator_of(node)
+    index = operator.weights
     shape = _shape(node.inputs[index]) if index < len(node.inputs) else None
     if shape is None or len(shape) < 2:
         return None
-    # this one has its weights as (out, kernel height, kernel width, in)
-    return (shape[0], shape[-1], *shape[1:-1]) if node.op_type == "NhwcConv" else shape
+    return (shape[0], shape[-1], *shape[1:-1]) if operator.kernel_before_units else shape
 
 
 def _shape(value: ir.Value | None) -> tuple[int, ...] | None:
@@ -48,17 +40,18 @@ def _shape(value: ir.Value | None) -> tuple[int, ...] | None:
     producer = value.producer() if value is not None else None
     if stored is not None or producer is None:
         return stored
-    op = producer.op_type
+    operator = operator_of(producer)
     first = producer.inputs[0] if producer.inputs else None
-    if op in POINTWISE - {"Expand"}:
+    if operator.states_shape is not None:
+        target = constant(producer.inputs[operator.states_shape])
+        return None if target is None or (target < 1).any() else tuple(int(n) for n in target)
+    if operator.axes is Axes.POINTWISE:
         # what is not known is a statistic of what is, as in weights that are standardised
         known = [shape for shape in map(_shape, producer.inputs) if shape is not None]
         return np.broadcast_shapes(*known) if known else None
-    if op in ("ConstantOfShape", "Expand", "Reshape"):
-        target = constant(first if op == "ConstantOfShape" else producer.inputs[1])
-        return None if target is None or (target < 1).any() else tuple(int(n) for n in target)
-    shape = _shape(first) if op in FIRST_INPUT - _RESHAPING or op == "Transpose" else None
-    if shape is None or op != "Transpose":
+    turned = operator.axes is Axes.TRANSPOSED
+    shape = _shape(first) if operator.axes in (Axes.FIRST, Axes.MIXED) or turned else None
+    if shape is None or not turned:
         return shape
     return tuple(shape[int(i)] for i in attribute(producer, "perm", tuple(reversed(range(len(shape))))))
 
@@ -76,7 +69,7 @@ def channels_last(node: ir.Node) -> bool:
     bool
         Some of onnxruntime's own operators always do, some where an attribute says so.
     """
-    return node.op_type in CHANNELS_LAST or bool(attribute(node, "channels_last", 0))
+    return operator_of(node).channels_last or bool(attribute(node, "channels_last", 0))
 
 
 def kernel_shape(node: ir.Node) -> tuple[int, ...] | None:
@@ -95,7 +88,7 @@ def kernel_shape(node: ir.Node) -> tuple[int, ...] | None:
     listed = attribute(node, "kernel_shape", None)
     if listed is not None:
         return tuple(int(n) for n in listed)
-    shape = weight_shape(node) if node.op_type in CONVOLUTIONS else None
+    shape = weight_shape(node) if operator_of(node).cost is Cost.CONVOLUTION else None
     return None if shape is None else shape[2:]
 
 
@@ -123,7 +116,8 @@ def begin_pads(
     """
     before, after = lengths
     mode = attribute(node, "auto_pad", "NOTSET")
-    if node.op_type in TRANSPOSED:
+    operator = operator_of(node)
+    if operator.places is Places.SPREAD:
         if mode in ("SAME_UPPER", "SAME_LOWER") or "output_shape" in node.attributes:
             extra = int((attribute(node, "output_padding", None) or (0, 0))[axis])
             total = max(stride * (before - 1) + extra + (kernel - 1) * dilation + 1 - after, 0)
@@ -132,7 +126,7 @@ def begin_pads(
     elif mode in ("SAME_UPPER", "SAME_LOWER"):
         # onnxruntime leaves dilation out, and cuts where windows lie further apart than they are wide
         total = ((before + stride - 1) // stride - 1) * stride + kernel - before
-        if total < 0 and node.op_type in CONVOLUTIONS:
+        if total < 0 and operator.cost is Cost.CONVOLUTION:
             total += 1
         return int((total + (mode == "SAME_LOWER")) / 2)
     if mode == "VALID":

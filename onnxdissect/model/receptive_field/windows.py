@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from onnxdissect.model.graph import attribute
 from onnxdissect.model.layout.tokens import token_taps
+from onnxdissect.model.operators.lookup import operator_of
 from onnxdissect.model.receptive_field.axis_geometry import AxisGeometry, Lengths, Position, Step, Unplaced
 from onnxdissect.model.receptive_field.window_shape import begin_pads, kernel_shape
 
@@ -91,8 +92,9 @@ def spread(step: Step, axis: int, at: AxisGeometry, lengths: Lengths) -> Positio
         return Unplaced.UNKNOWN
     own = step.spatial(axis)
     stride, dilation = _pair(step, "strides")[own], _pair(step, "dilations")[own]
-    if step.node.op_type == "ConvTransposeWithDynamicPads":
-        pads = step.probe.number(step.node, 2)
+    stated = operator_of(step.node).states_pads
+    if stated is not None:
+        pads = step.probe.number(step.node, stated)
         if pads is None:
             return Unplaced.UNKNOWN
         begin = int(pads[own])

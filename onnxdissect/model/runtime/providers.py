@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from onnxdissect.errors import InstallationError
-from onnxdissect.model.operators import CONVOLUTIONS, MATRIX_PRODUCTS
+from onnxdissect.model.operators.table import BUILT_IN
 
 __all__ = [
     "PROVIDERS",
@@ -198,7 +198,7 @@ def left_to_cpu(placed: dict[str, dict[str, int]]) -> str | None:
     str or None
         None where it has taken all of them.
     """
-    costly = CONVOLUTIONS | MATRIX_PRODUCTS
+    costly = {op for operators in placed.values() for op in operators if BUILT_IN.find(op).multiplies}
     elsewhere = {op: n for op, n in placed.get(_CPU[0], {}).items() if op in costly}
     if not elsewhere:
         return None

@@ -17,6 +17,7 @@ from onnxdissect.model.layers.basis import file_value
 from onnxdissect.model.layers.records import Layer
 from onnxdissect.model.layout.to_nchw import run_layers
 from onnxdissect.model.network import Network
+from onnxdissect.model.operators.lookup import operator_of
 from onnxdissect.model.reading.batch_axis import PICTURE
 from onnxdissect.model.reading.bfloat16 import WIDENED
 from onnxdissect.model.reading.frame_axis import FRAME
@@ -212,13 +213,7 @@ def tolerance(network: Network) -> float:
         Tight for float32. Where the graph rounds to integers or to float16 a sum taken in another order may
         land on the neighbouring step, and the difference grows from layer to layer.
     """
-    operators = {node.op_type for node in network.model.graph}
-    if any(op.startswith("QLinear") for op in operators) or operators & {
-        "ConvInteger",
-        "DynamicQuantizeLinear",
-        "MatMulInteger",
-        "QuantizeLinear",
-    }:
+    if any(operator_of(node).rounds for node in network.model.graph):
         return _QUANTISED
     halves = any(
         network.listing.dtypes.get(name_of(value)) == "float16"
@@ -242,7 +237,6 @@ def batch_tolerance(network: Network) -> float:
         As `tolerance`, but tight where integers are scaled by the largest value of the whole batch: there
         any difference comes from the other images.
     """
-    dynamic = {"DynamicQuantizeLSTM", "DynamicQuantizeLinear", "DynamicQuantizeMatMul"}
-    if dynamic & {node.op_type for node in network.model.graph}:
+    if any(operator_of(node).scaled_by_batch for node in network.model.graph):
         return ROUNDING
     return tolerance(network)

@@ -15,13 +15,11 @@ import onnx_ir as ir
 
 from onnxdissect.model.graph import name_of, stored_size
 from onnxdissect.model.layout.quantised import is_rectified
-from onnxdissect.model.operators import CARRIERS, COPIES, GATES, LINEAR, NONLINEAR, QUANTISERS
+from onnxdissect.model.operators.lookup import operator_of
+from onnxdissect.model.operators.rules import Arithmetic, Axes, Numbers
 from onnxdissect.model.stages.power_mean import averaged_powers
 
 __all__ = ["Activated", "activated_values"]
-
-_SAME = COPIES | QUANTISERS
-_BENT_BY_CONSTANT = ("Max", "Min", "Pow")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +83,16 @@ def activated_values(graph: ir.Graph, spatial: Iterable[str]) -> Activated:
                 handed_on.add(name)
                 if _leaves(value, regions, outputs) and not _is_gate(node, value):
                     found.append(name)
-            elif (node.op_type in CARRIERS | _SAME or node.op_type == "Concat") and handed_on.issuperset(
-                operands
-            ):
+            elif (_carries(node) or _joins(node)) and handed_on.issuperset(operands):
                 handed_on.add(name)
-                if node.op_type == "Concat" and len(operands) > 1:
+                if _joins(node) and len(operands) > 1:
                     found.append(name)
     roots = {name: region.root for name, region in regions.items()}
     return Activated(dict.fromkeys(found), roots, averaged)
 
 
 def _region(node: ir.Node, name: str, regions: dict[str, _Region], known: set[str]) -> _Region:
-    op = node.op_type
+    operator = operator_of(node)
     operands = [value for value in node.inputs if value is not None]
     moving = [regions[name_of(v)] for v in operands if v.name in known]
     roots = {region.root for region in moving}
@@ -105,17 +101,29 @@ def _region(node: ir.Node, name: str, regions: dict[str, _Region], known: set[st
     if len(roots) != 1:
         return own
     root = roots.pop()
-    if op in _SAME:
+    if operator.repeats:
         return _Region(root, nonlinear)
-    if op in NONLINEAR:
+    if operator.numbers is Numbers.NONLINEAR:
         return _Region(root, True)
-    if op in LINEAR or op in _BENT_BY_CONSTANT:
+    by_constant = operator.numbers is Numbers.NONLINEAR_BY_CONSTANT
+    if operator.numbers is Numbers.LINEAR or by_constant:
         # a weight per channel (a folded normalisation) starts anew: it is the next layer's business
         if any(stored_size(v) != 1 for v in operands if v.name not in known):
             return own
-        multiplied = op in ("Mul", "Div") and len(moving) > 1
-        return _Region(root, nonlinear or multiplied or op in _BENT_BY_CONSTANT)
+        multiplied = operator.arithmetic in (Arithmetic.PRODUCT, Arithmetic.QUOTIENT) and len(moving) > 1
+        return _Region(root, nonlinear or multiplied or by_constant)
     return own
+
+
+def _carries(node: ir.Node) -> bool:
+    operator = operator_of(node)
+    return operator.repeats or operator.numbers is Numbers.CARRIED
+
+
+def _joins(node: ir.Node) -> bool:
+    """Whether an operator concatenates; one of integers has a twin that says what they stand for."""
+    operator = operator_of(node)
+    return operator.axes is Axes.CONCATENATED and operator.result_scale is None
 
 
 def _leaves(value: ir.Value, regions: dict[str, _Region], outputs: set[str]) -> bool:
@@ -128,10 +136,15 @@ def _leaves(value: ir.Value, regions: dict[str, _Region], outputs: set[str]) -> 
         for out in node.outputs[:1]:
             kept = out.name in regions and regions[name_of(out)].root == root
             # a copy may be no layer, such as tokens that are turned before they are averaged
-            inside.append(kept and not (node.op_type in _SAME and _leaves(out, regions, outputs)))
+            inside.append(kept and not (operator_of(node).repeats and _leaves(out, regions, outputs)))
     return not inside or not all(inside)
 
 
 def _is_gate(node: ir.Node, value: ir.Value) -> bool:
     users = [user for user, _ in value.uses()]
-    return node.op_type in GATES and bool(users) and all(user.op_type == "Mul" for user in users)
+    return operator_of(node).gate and bool(users) and all(map(_weighs, users))
+
+
+def _weighs(node: ir.Node) -> bool:
+    operator = operator_of(node)
+    return operator.arithmetic is Arithmetic.PRODUCT and operator.numbers is Numbers.LINEAR

@@ -14,15 +14,14 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from onnxdissect.model.graph import attribute
-from onnxdissect.model.operators import CONVOLUTIONS
+from onnxdissect.model.operators.lookup import operator_of
+from onnxdissect.model.operators.rules import Cost
 from onnxdissect.model.receptive_field.window_shape import weight_shape
 from onnxdissect.model.stages.flow import Flow, Grid
 from onnxdissect.model.stages.products import has_weights, is_depthwise, is_pointwise
 from onnxdissect.model.stages.trunk import Trunk
 
-__all__ = ["CONCATENATIONS", "Block", "Style", "find_outputs", "split_blocks", "style_of"]
-
-CONCATENATIONS = frozenset({"Concat", "QLinearConcat"})
+__all__ = ["Block", "Style", "find_outputs", "split_blocks", "style_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +79,11 @@ def _begins(flow: Flow, number: int, first: int) -> bool:
 
 
 def _kind(flow: Flow, number: int) -> str:
-    node = flow.nodes[number]
     if has_weights(flow, number):
         return "weights"
     if flow.is_sum(number):
         return "sum"
-    if node is not None and node.op_type in CONCATENATIONS and len(flow.before[number]) > 1:
+    if flow.is_concatenation(number):
         return "concat"
     return "other"
 
@@ -187,7 +185,8 @@ def _projects(flow: Flow, block: Block, after: Block) -> bool:
 def _widening(flow: Flow, number: int) -> float:
     """Units that a convolution makes, in relation to those that it reads; 1 for anything else."""
     node = flow.nodes[number]
-    shape = None if node is None or node.op_type not in CONVOLUTIONS else weight_shape(node)
+    convolves = node is not None and operator_of(node).cost is Cost.CONVOLUTION
+    shape = weight_shape(node) if node is not None and convolves else None
     if node is None or shape is None:
         return 1.0
     return shape[0] / (shape[1] * int(attribute(node, "group", 1)))

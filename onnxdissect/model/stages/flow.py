@@ -13,22 +13,14 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from onnxdissect.model.graph import name_of
-from onnxdissect.model.operators import CONVOLUTIONS, COPIES, MATRIX_PRODUCTS, QUANTISERS, RESHAPES, SKIPPING
+from onnxdissect.model.operators.lookup import operator_of
+from onnxdissect.model.operators.rules import Arithmetic, Axes, Numbers, Places
 
 __all__ = ["Flow", "Grid", "Maps", "follow_flow", "is_coarser"]
 
 Grid = tuple[int, int]
 
-_SIZES_ONLY = frozenset({"Shape", "Size"})
-# These make a map larger without making it finer.
-_NEVER_UP = frozenset({"Concat", "Pad", "QLinearConcat"})
-_TOKENS_JOINED = frozenset({"Concat", "QLinearConcat"})
 _UP = 1.5
-_RESIZED = frozenset({"Resize", "Upsample"})
-_JOINED = frozenset({"Add", "BiasAdd", "QLinearAdd", "Sum"} | SKIPPING.keys())
-_WEIGHED = frozenset({"Mul", "QLinearMul"})
-_PRODUCTS = CONVOLUTIONS | MATRIX_PRODUCTS
-_SAME = COPIES | QUANTISERS | RESHAPES
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +82,7 @@ class Flow:
     def source(self, number: int) -> int:
         """Value that a copy, a rounded value or a reshaped value repeats."""
         node = self.nodes[number]
-        while node is not None and node.op_type in _SAME and self.before[number]:
+        while node is not None and _repeats(node) and self.before[number]:
             number = self.before[number][0]
             node = self.nodes[number]
         return number
@@ -98,16 +90,23 @@ class Flow:
     def is_sum(self, number: int) -> bool:
         """Whether a value adds up several maps of its own grid, not one and the same weighed."""
         node, operands = self.nodes[number], self.before[number]
-        if node is None or node.op_type not in _JOINED or len(operands) < 2:
+        if node is None or not _adds(node) or len(operands) < 2:
             return False
         if any(self.is_weighed(operand, other) for operand in operands for other in operands):
             return False
         return all(self.grids[operand] == self.grids[number] for operand in operands)
 
+    def is_concatenation(self, number: int) -> bool:
+        """Whether a value holds several others, one behind the other."""
+        node = self.nodes[number]
+        return (
+            node is not None and operator_of(node).axes is Axes.CONCATENATED and len(self.before[number]) > 1
+        )
+
     def is_weighed(self, number: int, other: int) -> bool:
         """Whether a value is another times something."""
         node = self.nodes[number]
-        return node is not None and node.op_type in _WEIGHED and other in self.before[number]
+        return node is not None and _weighs(node) and other in self.before[number]
 
     def returns(self, number: int) -> bool:
         """Whether a value ends a detour over finer and coarser grids, inside one block.
@@ -118,10 +117,10 @@ class Flow:
         node, start = self.nodes[number], self.dominators[number]
         if node is None or self.grids[number] != self.grids[start]:
             return False
-        if node.op_type in _WEIGHED:
+        if _weighs(node):
             return True
         operands = {self.source(operand) for operand in self.before[number]}
-        return node.op_type in _JOINED and self.source(start) in operands
+        return _adds(node) and self.source(start) in operands
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +165,8 @@ def follow_flow(graph: ir.Graph, image: str, grid: Callable[[str], Grid | None])
     # what resizes the image itself is its preprocessing
     seen: set[int] = set()
     for node in graph:
-        if node.op_type in _SIZES_ONLY:
+        operator = operator_of(node)
+        if operator.sizes_only:
             continue
         operands = list(
             dict.fromkeys(
@@ -177,15 +177,15 @@ def follow_flow(graph: ir.Graph, image: str, grid: Callable[[str], Grid | None])
             continue
         # a class token that is put back beside its picture's tokens tells nothing of where those come from
         pictured = [operand for operand in operands if mapped[operand]]
-        joins = node.op_type in _TOKENS_JOINED and pictured
+        joins = operator.axes is Axes.CONCATENATED and pictured
         dominator, rose = _meet(flow, depth, pictured if joins else operands)
         for value in _results(node):
             if not value.name:
                 continue
             number = len(flow.names)
-            if node.op_type in SKIPPING and flow.nodes[-1] is node:
+            if operator.sum_result is not None and flow.nodes[-1] is node:
                 operands, dominator, rose = [number - 1], number - 1, False
-            if node.op_type in _PRODUCTS or not seen.isdisjoint(operands):
+            if operator.multiplies or not seen.isdisjoint(operands):
                 seen.add(number)
             own = grid(value.name)
             up = own is not None and number in seen and _is_up(node, own, flow, operands)
@@ -206,13 +206,27 @@ def follow_flow(graph: ir.Graph, image: str, grid: Callable[[str], Grid | None])
 
 
 def _results(node: ir.Node) -> Sequence[ir.Value]:
-    if node.op_type == "DynamicQuantizeLinear":
+    operator = operator_of(node)
+    if operator.numbers is Numbers.QUANTISED_BY_RANGE:
         # scale and zero point of integers say nothing about the picture that the integers do not
         return node.outputs[:1]
-    if node.op_type in SKIPPING:
+    if operator.sum_result is not None:
         # the normalisation is one of the sum, which is what goes on to the next shortcut
-        return [*node.outputs[SKIPPING[node.op_type] :][:1], *node.outputs[:1]]
+        return [*node.outputs[operator.sum_result :][:1], *node.outputs[:1]]
     return node.outputs
+
+
+def _adds(node: ir.Node) -> bool:
+    return operator_of(node).arithmetic is Arithmetic.SUM
+
+
+def _weighs(node: ir.Node) -> bool:
+    return operator_of(node).arithmetic is Arithmetic.PRODUCT
+
+
+def _repeats(node: ir.Node) -> bool:
+    operator = operator_of(node)
+    return operator.repeats or operator.reshapes
 
 
 def is_coarser(grid: Grid, other: Grid) -> bool:
@@ -235,10 +249,12 @@ def _meet(flow: Flow, depth: list[int], operands: list[int]) -> tuple[int, bool]
 
 
 def _is_up(node: ir.Node, grid: Grid, flow: Flow, operands: list[int]) -> bool:
-    if node.op_type in _NEVER_UP:
+    operator = operator_of(node)
+    if operator.axes is Axes.CONCATENATED or operator.places is Places.PAD:
+        # a map that is larger, but no finer
         return False
     # a pyramid over two levels of one resolution holds a resize to the size that is there
-    kept = node.op_type in _RESIZED and grid == flow.grids[operands[0]]
+    kept = operator.places is Places.RESIZE and grid == flow.grids[operands[0]]
     return kept or _finer(grid, flow, operands)
 
 

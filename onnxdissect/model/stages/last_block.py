@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from onnxdissect.model.operators.lookup import operator_of
+from onnxdissect.model.operators.rules import Axes, Units
 from onnxdissect.model.stages.blocks import Block, Style
 from onnxdissect.model.stages.flow import Flow
 from onnxdissect.model.stages.products import has_weights, is_depthwise, is_pointwise, weights_follow
 from onnxdissect.model.stages.trunk import Trunk
 
 __all__ = ["bare_features"]
-
-_NORMALISATIONS = frozenset({"BatchNormalization", "GroupNormalization", "InstanceNormalization"})
 
 
 def bare_features(
@@ -67,7 +67,10 @@ def bare_features(
 
 def _is_normalisation(flow: Flow, number: int) -> bool:
     node = flow.nodes[number]
-    return node is not None and node.op_type in _NORMALISATIONS
+    if node is None:
+        return False
+    operator = operator_of(node)
+    return operator.axes is Axes.FIRST and operator.units is Units.SECOND
 
 
 def _keeps_units(units: Mapping[int, int], before: Block | None, block: Block) -> bool:

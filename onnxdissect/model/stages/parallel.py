@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection
 
-from onnxdissect.model.stages.blocks import CONCATENATIONS, Block
+from onnxdissect.model.stages.blocks import Block
 from onnxdissect.model.stages.flow import Flow, is_coarser
 from onnxdissect.model.stages.trunk import Trunk
 
@@ -48,6 +48,4 @@ def parallel_ends(flow: Flow, trunk: Trunk, layers: Collection[int]) -> list[tup
 
 
 def _joins(flow: Flow, number: int) -> bool:
-    node = flow.nodes[number]
-    joins = node is not None and node.op_type in CONCATENATIONS and len(flow.before[number]) > 1
-    return joins or flow.is_sum(number)
+    return flow.is_concatenation(number) or flow.is_sum(number)

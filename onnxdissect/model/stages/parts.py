@@ -9,6 +9,8 @@ import onnx_ir as ir
 
 from onnxdissect.model.graph import name_of
 from onnxdissect.model.layers.records import Layer
+from onnxdissect.model.operators.lookup import operator_of
+from onnxdissect.model.operators.rules import Numbers
 from onnxdissect.model.reading.shape_probe import Probe
 from onnxdissect.model.stages.activated import Activated
 from onnxdissect.model.stages.flow import Flow, Maps, follow_flow
@@ -21,8 +23,6 @@ __all__ = ["Parts", "find_parts"]
 
 _MAPS = ("NCHW", "NHWC")
 _TOKENS = ("NTC", "TNC")
-# What stands between a product of integers and the numbers that they mean.
-_RESCALED = frozenset({"Cast", "ConvInteger", "MatMulInteger"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +133,15 @@ def _stand_in(
         return representative[name]
     for user in flow.after[number]:
         node = flow.nodes[user]
-        if node is not None and node.op_type == "DequantizeLinear" and flow.names[user] in layers:
+        means = node is not None and operator_of(node).numbers is Numbers.DEQUANTISED
+        if means and flow.names[user] in layers:
             return representative[flow.names[user]]
     node, users = flow.nodes[number], flow.after[number]
-    if node is not None and node.op_type in _RESCALED and len(users) == 1:
-        return _stand_in(flow, users[0], layers, representative)
+    if node is not None and len(users) == 1:
+        operator = operator_of(node)
+        if operator.sums_integers or operator.converts:
+            # what stands between a product of integers and the numbers that they mean
+            return _stand_in(flow, users[0], layers, representative)
     return None
 
 

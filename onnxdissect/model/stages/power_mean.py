@@ -11,14 +11,13 @@ from collections.abc import Collection, Iterator
 import onnx_ir as ir
 
 from onnxdissect.model.graph import constant, name_of, stored_size
-from onnxdissect.model.operators import COPIES, GLOBAL_POOLS, LINEAR, QUANTISERS, REDUCTIONS, RESHAPES
+from onnxdissect.model.operators.lookup import operator_of
+from onnxdissect.model.operators.rules import Arithmetic, Numbers, Places
 
 __all__ = ["averaged_powers"]
 
-_SAME = COPIES | QUANTISERS
-_MEANS = GLOBAL_POOLS | REDUCTIONS | {"AveragePool", "QLinearAveragePool"}
-_POWERS = frozenset({"Exp", "Pow"})
-_ROOTS = frozenset({"Log", "Pow", "Reciprocal", "Sqrt"})
+_POWERS = (Arithmetic.EXPONENTIAL, Arithmetic.POWER)
+_ROOTS = (Arithmetic.LOGARITHM, Arithmetic.POWER, Arithmetic.RECIPROCAL, Arithmetic.ROOT)
 
 
 def averaged_powers(graph: ir.Graph, spatial: Collection[str]) -> set[str]:
@@ -49,7 +48,7 @@ def averaged_powers(graph: ir.Graph, spatial: Collection[str]) -> set[str]:
             found.add(name_of(value))
     for node in nodes:
         source = node.inputs[0] if node.inputs else None
-        if node.op_type in _SAME and source is not None and source.name in found:
+        if operator_of(node).repeats and source is not None and source.name in found:
             found.add(name_of(node.outputs[0]))
     return found
 
@@ -57,37 +56,44 @@ def averaged_powers(graph: ir.Graph, spatial: Collection[str]) -> set[str]:
 def _readers(value: ir.Value) -> Iterator[ir.Node]:
     """Nodes that read a value, or a copy of it."""
     for node, _ in value.uses():
-        if node.op_type in _SAME:
+        if operator_of(node).repeats:
             yield from _readers(node.outputs[0])
         else:
             yield node
 
 
 def _is_square(node: ir.Node) -> bool:
-    return node.op_type == "Pow" or (node.op_type == "Mul" and node.inputs[0] is node.inputs[1])
+    arithmetic = operator_of(node).arithmetic
+    times = arithmetic is Arithmetic.PRODUCT
+    return arithmetic is Arithmetic.POWER or (times and node.inputs[0] is node.inputs[1])
 
 
 def _is_power(node: ir.Node) -> bool:
-    return node.op_type in _POWERS or _is_square(node)
+    return operator_of(node).arithmetic in _POWERS or _is_square(node)
 
 
 def _is_guard(node: ir.Node) -> bool:
     """Whether a node keeps numbers positive without cutting them at zero, as a rectifier would."""
-    if node.op_type == "Abs":
+    operator = operator_of(node)
+    clips = operator.arithmetic is Arithmetic.BOUNDS
+    adds = operator.arithmetic is Arithmetic.SUM and operator.numbers is Numbers.LINEAR
+    if operator.arithmetic is Arithmetic.ABSOLUTE:
         return True
-    if node.op_type not in ("Add", "Clip", "Max"):
+    if not (adds or clips or operator.arithmetic is Arithmetic.MAXIMUM):
         return False
-    bounds = [constant(value) for value in list(node.inputs)[1 : 2 if node.op_type == "Clip" else None]]
-    bounds += [constant(node.inputs[0])] if node.op_type != "Clip" else []
+    bounds = [constant(value) for value in list(node.inputs)[1 : 2 if clips else None]]
+    bounds += [] if clips else [constant(node.inputs[0])]
     stored = [bound for bound in bounds if bound is not None]
     return len(stored) == 1 and stored[0].size == 1 and float(stored[0].reshape(())) > 0
 
 
 def _averages(node: ir.Node, squared: bool) -> bool:
     """Whether a node takes the mean of powers: of squares any, of others one that is bent back behind."""
-    if node.op_type not in _MEANS:
+    operator = operator_of(node)
+    reduces = operator.places is Places.REDUCED
+    if not reduces and operator.places is not Places.WHOLE and operator.arithmetic is not Arithmetic.MEAN:
         return False
-    return (squared and node.op_type in REDUCTIONS) or _is_bent_back(node.outputs[0])
+    return (squared and reduces) or _is_bent_back(node.outputs[0])
 
 
 def _is_bent_back(value: ir.Value) -> bool:
@@ -95,7 +101,8 @@ def _is_bent_back(value: ir.Value) -> bool:
     if len(readers) != 1:
         return False
     node = readers[0]
-    if node.op_type in _ROOTS:
+    operator = operator_of(node)
+    if operator.arithmetic in _ROOTS:
         return True
-    scaled = node.op_type in LINEAR and any(stored_size(operand) == 1 for operand in node.inputs)
-    return (scaled or node.op_type in RESHAPES) and _is_bent_back(node.outputs[0])
+    scaled = operator.numbers is Numbers.LINEAR and any(stored_size(operand) == 1 for operand in node.inputs)
+    return (scaled or operator.reshapes) and _is_bent_back(node.outputs[0])

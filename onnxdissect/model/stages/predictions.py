@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from onnxdissect.model.operators import CONVOLUTIONS
+from onnxdissect.model.operators.lookup import operator_of
+from onnxdissect.model.operators.rules import Cost
 from onnxdissect.model.stages.flow import Flow, Maps
-from onnxdissect.model.stages.products import REGIONS, has_weights
+from onnxdissect.model.stages.products import chooses_regions, has_weights
 
 __all__ = ["last_products", "predictions"]
 
@@ -36,8 +37,9 @@ def last_products(flow: Flow, maps: Maps) -> list[int]:
         for user in flow.after[number]:
             follow[number] |= follow[user] or (user in maps.cells and has_weights(flow, user))
             node = flow.nodes[user]
-            if node is not None and node.op_type not in REGIONS:
-                leads[number] |= leads[user] or (flow.grids[user] == (1, 1) and node.op_type in CONVOLUTIONS)
+            if node is not None and not chooses_regions(node):
+                convolved = operator_of(node).cost is Cost.CONVOLUTION
+                leads[number] |= leads[user] or (flow.grids[user] == (1, 1) and convolved)
         if not (follow[number] or leads[number]) and number in maps.cells and has_weights(flow, number):
             found.append(number)
     return found[::-1]
@@ -63,6 +65,6 @@ def predictions(flow: Flow, maps: Maps) -> list[int]:
     for number in reversed(range(len(flow.names))):
         for user in flow.after[number]:
             node = flow.nodes[user]
-            if node is not None and node.op_type not in REGIONS:
+            if node is not None and not chooses_regions(node):
                 behind[number] = max(behind[number], behind[user] + has_weights(flow, user))
     return [number for number in last_products(flow, maps) if behind[number] <= _DECODED]

@@ -7,12 +7,13 @@ from collections.abc import Collection
 import onnx_ir as ir
 
 from onnxdissect.model.graph import attribute
-from onnxdissect.model.operators import CONVOLUTIONS, MATRIX_PRODUCTS, right_operand
+from onnxdissect.model.operators.lookup import operator_of
+from onnxdissect.model.operators.rules import Cost, Regions
 from onnxdissect.model.receptive_field.window_shape import kernel_shape, weight_shape
 from onnxdissect.model.stages.flow import Flow
 
 __all__ = [
-    "REGIONS",
+    "chooses_regions",
     "has_weights",
     "is_depthwise",
     "is_pointwise",
@@ -20,8 +21,10 @@ __all__ = [
     "weights_follow",
 ]
 
-REGIONS = frozenset({"MaxRoiAlign", "MaxRoiPool", "NonMaxSuppression", "NonZero", "RoiAlign", "TopK"})
-"""Operators that choose regions of the picture, or cut them out."""
+
+def chooses_regions(node: ir.Node) -> bool:
+    """Whether an operator chooses regions or single places of the picture, or cuts them out."""
+    return operator_of(node).regions is not Regions.NONE
 
 
 def has_weights(flow: Flow, number: int) -> bool:
@@ -29,9 +32,10 @@ def has_weights(flow: Flow, number: int) -> bool:
     node = flow.nodes[number]
     if node is None:
         return False
-    if node.op_type in CONVOLUTIONS:
+    cost = operator_of(node).cost
+    if cost is Cost.CONVOLUTION:
         return True
-    if node.op_type not in MATRIX_PRODUCTS and node.op_type != "Einsum":
+    if cost not in (Cost.PRODUCT, Cost.EINSUM):
         return False
     return any(v is not None and v.name not in flow.numbers and _is_matrix(v, node) for v in node.inputs)
 
@@ -41,13 +45,13 @@ def is_pointwise(flow: Flow, number: int) -> bool:
     node = flow.nodes[number]
     if node is None or not has_weights(flow, number):
         return False
-    return node.op_type not in CONVOLUTIONS or set(kernel_shape(node) or (0,)) == {1}
+    return operator_of(node).cost is not Cost.CONVOLUTION or set(kernel_shape(node) or (0,)) == {1}
 
 
 def is_depthwise(flow: Flow, number: int) -> bool:
     """Whether a value is a convolution of each unit by itself."""
     node = flow.nodes[number]
-    if node is None or node.op_type not in CONVOLUTIONS:
+    if node is None or operator_of(node).cost is not Cost.CONVOLUTION:
         return False
     shape = weight_shape(node)
     return shape is not None and shape[1] == 1 and shape[0] > 1 and not is_pointwise(flow, number)
@@ -74,4 +78,5 @@ def weights_follow(flow: Flow, among: Collection[int] | None = None) -> list[boo
 def _is_matrix(value: ir.Value, node: ir.Node) -> bool:
     """Whether an operand of a product that does not depend on the image is its weights, not a scale."""
     index = next(i for i, v in enumerate(node.inputs) if v is value)
-    return node.op_type == "Einsum" or index in (0, right_operand(node.op_type))
+    operator = operator_of(node)
+    return operator.cost is Cost.EINSUM or index in (0, operator.weights)

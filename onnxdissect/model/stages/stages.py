@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from onnxdissect.model.operators import GATES
+from onnxdissect.model.operators.lookup import operator_of
 from onnxdissect.model.receptive_field.window_shape import kernel_shape
 from onnxdissect.model.stages.blocks import Block, Style, find_outputs, split_blocks, style_of
 from onnxdissect.model.stages.flow import Flow, Grid, Maps, is_coarser
@@ -169,7 +169,7 @@ def _without_head(
 def _is_probability(flow: Flow, block: Block) -> bool:
     """Whether a block ends in a sigmoid or a softmax that weighs nothing."""
     node = None if block.activated is None else flow.nodes[flow.source(block.activated)]
-    return node is not None and node.op_type in GATES
+    return node is not None and operator_of(node).gate
 
 
 def _filters(flow: Flow, before: int, number: int) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from onnxdissect.model.stages.flow import Flow, Maps, is_coarser
 from onnxdissect.model.stages.predictions import last_products, predictions
-from onnxdissect.model.stages.products import REGIONS, has_weights, weights_follow
+from onnxdissect.model.stages.products import chooses_regions, has_weights, weights_follow
 
 __all__ = ["Trunk", "find_trunk"]
 
@@ -70,7 +70,7 @@ def find_trunk(flow: Flow, outputs: Collection[int], maps: Maps, describes_image
     """
     if not maps.cells:
         return None
-    whole = describes_image and not any(n is not None and n.op_type in REGIONS for n in flow.nodes)
+    whole = describes_image and not any(n is not None and chooses_regions(n) for n in flow.nodes)
     up = False
     if whole:
         end = _end_of_classifier(flow, outputs, maps)

@@ -8,6 +8,8 @@ import onnx_ir as ir
 from onnx_ir import passes
 
 from onnxdissect.model.graph import computed_values, name_of
+from onnxdissect.model.operators.lookup import operator_of
+from onnxdissect.model.operators.rules import Numbers
 
 __all__ = ["Requantise", "is_twin"]
 
@@ -26,7 +28,7 @@ def is_twin(value: ir.Value) -> bool:
         True for those that `onnxdissect.model.layout.quantised.AddDequantised` added.
     """
     node = value.producer()
-    if node is None or node.op_type != "DequantizeLinear":
+    if node is None or operator_of(node).numbers is not Numbers.DEQUANTISED:
         return False
     return not value.uses() and not value.is_graph_output()
 

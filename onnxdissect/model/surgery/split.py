@@ -11,6 +11,7 @@ from onnxdissect.errors import LayerCutError, LayerNotFoundError, ParameterError
 from onnxdissect.model.graph import computed_values, name_of, values_read
 from onnxdissect.model.layers.records import Layer
 from onnxdissect.model.network import Network
+from onnxdissect.model.operators.lookup import operator_of
 from onnxdissect.model.surgery.requantise import Requantise, is_twin
 
 __all__ = ["split_network"]
@@ -87,9 +88,7 @@ def _pictured(network: Network) -> set[str]:
     """Names of the values that depend on what is in the image, not on its shape alone."""
     found = {network.input.name}
     for node in network.model.graph:
-        if node.op_type not in ("Shape", "Size") and any(
-            name_of(value) in found for value in values_read(node)
-        ):
+        if not operator_of(node).sizes_only and any(name_of(value) in found for value in values_read(node)):
             found.update(name_of(value) for value in node.outputs)
     return found
 

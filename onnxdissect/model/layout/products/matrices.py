@@ -11,7 +11,8 @@ from onnxdissect.model.layout.products.contracted import product_from_left
 from onnxdissect.model.layout.products.einsum import Equation, parse_equation
 from onnxdissect.model.layout.products.picked import product_places
 from onnxdissect.model.layout.tokens import Tokens
-from onnxdissect.model.operators import LOOKUPS, right_operand
+from onnxdissect.model.operators.lookup import operator_of
+from onnxdissect.model.operators.rules import Places
 from onnxdissect.model.reading.shape_probe import Probe
 
 __all__ = ["agree", "einsum_axes", "einsum_operands", "product_axes", "product_tokens", "table_rows"]
@@ -58,7 +59,8 @@ def product_axes(
         None where an operand is not followed, or turned round.
     """
     first = name_of(node.inputs[0]) if node.inputs and node.inputs[0] is not None else ""
-    if first not in axes and node.op_type == "MatMul":
+    operator = operator_of(node)
+    if first not in axes and operator.places is Places.MATRIX:
         return product_from_left(node, axes, probe)
     if first not in axes or any(
         attribute(node, name, 0) for name in ("transA", "transBatchA", "transBatchB")
@@ -69,7 +71,7 @@ def product_axes(
     if right in axes:
         other = axes[right]
         # queries by keys, or weights by values: rows of the one, columns of the other
-        if "Gemm" in node.op_type or len(other) != len(source) or len(source) < 2:
+        if operator.two_axes or len(other) != len(source) or len(source) < 2:
             return None
         ends = source[-2] + other[-2 if attribute(node, "transB", 0) else -1]
         if ends == "TT" and tokens.get(first) != tokens.get(right):
@@ -108,7 +110,7 @@ def product_tokens(node: ir.Node, letters: str, tokens: Mapping[str, Tokens]) ->
 
 
 def _right(node: ir.Node) -> str:
-    index = right_operand(node.op_type)
+    index = operator_of(node).weights
     value = node.inputs[index] if index < len(node.inputs) else None
     return "" if value is None else name_of(value)
 
@@ -126,10 +128,11 @@ def table_rows(node: ir.Node) -> str:
     str
         Empty where the node is no such lookup.
     """
-    if node.op_type not in LOOKUPS or len(node.inputs) < 2 or node.inputs[1] is None:
+    table_axis = operator_of(node).table_axis
+    if not table_axis or len(node.inputs) < 2 or node.inputs[1] is None:
         return ""
     shape = stored_shape(node.inputs[0])
-    axis = attribute(node, "gather_axis" if node.op_type == "GatherBlockQuantized" else "axis", 0)
+    axis = attribute(node, table_axis, 0)
     return name_of(node.inputs[1]) if shape is not None and len(shape) == 2 and int(axis) in (0, -2) else ""
 
 

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from onnxdissect.model.graph import attribute
 from onnxdissect.model.layout.order import scatter
+from onnxdissect.model.operators.lookup import operator_of
+from onnxdissect.model.operators.rules import Places
 from onnxdissect.model.reading.shape_probe import Probe
 from onnxdissect.model.receptive_field.axis_geometry import AxisGeometry, Position, Unplaced
 
@@ -64,7 +66,7 @@ def product_places(node: ir.Node, side: int, probe: Probe) -> NDArray[np.float64
         For each cell of the result the centre of what it weighs; None where it weighs more than neighbours,
         as learned matrices do.
     """
-    matrix = probe.number(node, side) if node.op_type == "MatMul" else None
+    matrix = probe.number(node, side) if operator_of(node).places is Places.MATRIX else None
     if matrix is None or matrix.ndim != 2 or matrix.dtype.kind != "f":
         return None
     weights = np.abs((matrix if side else matrix.T).astype(np.float64))
