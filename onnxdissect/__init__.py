@@ -2,7 +2,8 @@
 
 The method is that of Bau, Zhou, Khosla, Oliva and Torralba (CVPR 2017; Zhou et al., arXiv 1711.05611).
 
-`dissect` runs it, `load` reads a finished run; both give a `Dissection`.
+`dissect` runs it, `load` reads a finished run; both give a `Dissection`. `register_operator` says what an
+`Operator` of your own means.
 """
 
 from __future__ import annotations
@@ -13,17 +14,28 @@ from typing import TYPE_CHECKING
 from onnxdissect.errors import OnnxDissectError
 
 if TYPE_CHECKING:
+    from onnxdissect.model import Operator, register_operator
     from onnxdissect.pipeline.dissect import dissect
     from onnxdissect.results import Dissection, load
 
-__all__ = ["Dissection", "OnnxDissectError", "__version__", "dissect", "load"]
+__all__ = [
+    "Dissection",
+    "OnnxDissectError",
+    "Operator",
+    "__version__",
+    "dissect",
+    "load",
+    "register_operator",
+]
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Dissection": "onnxdissect.results",
+    "Operator": "onnxdissect.model",
     "dissect": "onnxdissect.pipeline.dissect",
     "load": "onnxdissect.results",
+    "register_operator": "onnxdissect.model",
 }
 
 

@@ -37,7 +37,7 @@ from onnxdissect.storage.files import write_text
 __all__ = ["ModelOptions", "check_model"]
 
 # What `ModelOptions` and the keywords of `dissect` have in common.
-_READING = ("image_size", "bind", "layouts", "custom_ops")
+_READING = ("image_size", "bind", "layouts", "custom_ops", "operators")
 _PREPROCESSING = ("mean", "std", "scale", "channels")
 
 
@@ -128,6 +128,7 @@ def check_model(
                 bind=options.bind,
                 layouts=options.layouts,
                 custom_ops=options.custom_ops,
+                operators=options.operators,
             )
             snapshot = snapshot_of(made)
         else:

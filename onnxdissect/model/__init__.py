@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from onnxdissect.model.layers.records import ImageInput, Layer, ReceptiveField
     from onnxdissect.model.network import Network, load_network
+    from onnxdissect.model.operators.installed import installed_operators, register_operator
+    from onnxdissect.model.operators.operator import Operator
+    from onnxdissect.model.operators.table import OperatorTable
     from onnxdissect.model.preprocessing.choice import PRESETS, Preprocessing, choose_preprocessing
     from onnxdissect.model.preprocessing.preparer import Preparer
     from onnxdissect.model.receptive_field.effective import (
@@ -37,6 +40,8 @@ __all__ = [
     "ImageInput",
     "Layer",
     "Network",
+    "Operator",
+    "OperatorTable",
     "Preparer",
     "Preprocessing",
     "ProviderState",
@@ -44,12 +49,14 @@ __all__ = [
     "Session",
     "choose_preprocessing",
     "contradicts",
+    "installed_operators",
     "installed_wheels",
     "load_network",
     "measure_centres",
     "nearer_to_rule",
     "open_session",
     "provider_states",
+    "register_operator",
     "rule_distance",
 ]
 
@@ -58,6 +65,8 @@ _HOMES = {
     "ImageInput": "layers.records",
     "Layer": "layers.records",
     "Network": "network",
+    "Operator": "operators.operator",
+    "OperatorTable": "operators.table",
     "PRESETS": "preprocessing.choice",
     "PROBE_IMAGES": "receptive_field.effective",
     "PROVIDERS": "runtime.providers",
@@ -68,12 +77,14 @@ _HOMES = {
     "Session": "runtime.session",
     "choose_preprocessing": "preprocessing.choice",
     "contradicts": "receptive_field.effective",
+    "installed_operators": "operators.installed",
     "installed_wheels": "runtime.providers",
     "load_network": "network",
     "measure_centres": "receptive_field.effective",
     "nearer_to_rule": "receptive_field.effective",
     "open_session": "runtime.session",
     "provider_states": "runtime.providers",
+    "register_operator": "operators.installed",
     "rule_distance": "receptive_field.effective",
 }
 

@@ -17,6 +17,8 @@ from onnxdissect.model.layers.records import ImageInput, Layer
 from onnxdissect.model.layers.selection import select_layers
 from onnxdissect.model.layout.contradictions import refuse_contradictions
 from onnxdissect.model.layout.layout_overrides import read_layouts
+from onnxdissect.model.operators.lookup import added_operators
+from onnxdissect.model.operators.table import OperatorTable
 from onnxdissect.model.preprocessing.image_input import find_image_input, known_size
 from onnxdissect.model.reading.batch_axis import AddBatchAxis, find_picture
 from onnxdissect.model.reading.bound_inputs import BindInputs, binding_json, read_bindings
@@ -97,12 +99,15 @@ class Network:
         Returns
         -------
         dict
-            ``bind``, ``layouts`` and ``custom_ops``, each empty where nothing was.
+            ``bind``, ``layouts`` and ``custom_ops``, each empty where nothing was, and ``operators`` where
+            the graph holds some that were registered.
         """
+        added = {operator.label: operator.to_json() for operator in added_operators(self.model.graph)}
         return {
             "bind": {name: binding_json(array) for name, array in sorted(self.bindings.items())},
             "layouts": dict(sorted(self.layouts.items())),
             "custom_ops": [library.name for library in self.custom_ops],
+            **({"operators": added} if added else {}),
         }
 
     def select(self, selectors: Sequence[str]) -> tuple[Layer, ...]:
@@ -139,6 +144,7 @@ def load_network(
     bind: Mapping[str, ArrayLike | str] | None = None,
     layouts: Mapping[str, str] | None = None,
     custom_ops: Sequence[str | Path] = (),
+    operators: OperatorTable | None = None,
 ) -> Network:
     """Read and inspect an ONNX file.
 
@@ -158,6 +164,9 @@ def load_network(
         `onnxdissect.model.layout.layout_overrides.read_layouts`.
     custom_ops : sequence of str or Path
         Shared libraries of operators that onnxruntime lacks.
+    operators : OperatorTable, optional
+        What operators mean, where some are added by `onnxdissect.register_operator`; by default what is built
+        in and what installed packages register.
 
     Returns
     -------
@@ -173,6 +182,8 @@ def load_network(
         If onnxruntime cannot load or run it; an operator it lacks is named.
     ImageInputError
         If it has no input that images fit, or insists on another size than `image_size`.
+    InstallationError
+        If what a package registers for an operator of the graph does not load.
     ParameterError
         If `image_size` is not positive, a value does not fit the input it is bound to, a layout cannot be
         understood, or there is no such library.
@@ -182,7 +193,7 @@ def load_network(
     """
     if image_size is not None and min(image_size) < 1:
         raise ParameterError(f"an image size is positive, got {image_size[0]} x {image_size[1]}")
-    file = read_model(path)
+    file = read_model(path, operators)
     model = file.model
     libraries = tuple(_library(library) for library in custom_ops)
     if libraries:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from onnxdissect.core.progress import Progress
 from onnxdissect.data import Dataset
 from onnxdissect.data.sources import DEFAULT_DATA
+from onnxdissect.model import OperatorTable
 from onnxdissect.pipeline.options import (
     DataOptions,
     ExecutionOptions,
@@ -58,6 +59,7 @@ def dissect(
     bind: Mapping[str, ArrayLike | str] | None = None,
     layouts: Mapping[str, str] | None = None,
     custom_ops: Sequence[str | Path] = (),
+    operators: OperatorTable | None = None,
     save_every: float = 30.0,
     progress: Progress | None = None,
     notify: Callable[[str], None] | None = None,
@@ -134,6 +136,8 @@ def dissect(
         Layouts of values that the graph leaves open, such as ``{"tokens": "NTC:1:14x14"}``.
     custom_ops : sequence of str or Path
         Shared libraries of operators that onnxruntime lacks.
+    operators : OperatorTable, optional
+        What operators mean, where some are added by `onnxdissect.register_operator`.
     save_every : float
         Seconds between two saves of an unfinished run, from which the same call goes on.
     progress : Progress, optional
@@ -157,7 +161,7 @@ def dissect(
         RunOptions(
             model=Path(model),
             data=data,
-            reading=ModelOptions(image_size, bind or {}, layouts or {}, custom_ops),
+            reading=ModelOptions(image_size, bind or {}, layouts or {}, custom_ops, operators),
             images=DataOptions(split, limit, groups),
             method=MethodOptions(
                 layers=(layers,) if isinstance(layers, str) else tuple(layers),

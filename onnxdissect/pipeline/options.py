@@ -10,6 +10,7 @@ from typing import Any, Literal
 from onnxdissect.data import Dataset
 from onnxdissect.data.sources import DEFAULT_DATA
 from onnxdissect.errors import ParameterError
+from onnxdissect.model import OperatorTable
 
 __all__ = [
     "DataOptions",
@@ -36,12 +37,15 @@ class ModelOptions:
         Layouts of values that the graph leaves open, such as ``{"tokens": "NTC:1:14x14"}``.
     custom_ops : sequence of str or Path
         Shared libraries of operators that onnxruntime lacks.
+    operators : OperatorTable or None
+        What operators mean, where some are added by `onnxdissect.register_operator`.
     """
 
     image_size: tuple[int, int] | None = None
     bind: Mapping[str, Any] = field(default_factory=dict)
     layouts: Mapping[str, str] = field(default_factory=dict)
     custom_ops: Sequence[str | Path] = ()
+    operators: OperatorTable | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,7 @@ def open_request(options: RunOptions, progress: Progress) -> Request:
         bind=reading.bind,
         layouts=reading.layouts,
         custom_ops=reading.custom_ops,
+        operators=reading.operators,
     )
     layers = network.select(parameters.layers)
     preprocessing = choose_preprocessing(network, **asdict(options.preprocessing))

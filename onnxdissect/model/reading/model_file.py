@@ -11,6 +11,9 @@ from onnx_ir.passes import common as passes
 
 from onnxdissect.errors import ModelFormatError, ModelNotFoundError, nearest
 from onnxdissect.model.layout.quantised import AddDequantised, has_scales
+from onnxdissect.model.operators.installed import installed_operators
+from onnxdissect.model.operators.lookup import attach_operators
+from onnxdissect.model.operators.table import BUILT_IN, OperatorTable
 from onnxdissect.model.reading.bfloat16 import WidenBfloat16, has_bfloat16
 from onnxdissect.model.reading.external_data import settle_external_data
 from onnxdissect.model.reading.repair import load_repaired
@@ -43,13 +46,15 @@ class ModelFile:
     model: ir.Model
 
 
-def read_model(path: str | Path) -> ModelFile:
+def read_model(path: str | Path, operators: OperatorTable | None = None) -> ModelFile:
     """Read an ONNX file.
 
     Parameters
     ----------
     path : str or Path
         The file.
+    operators : OperatorTable, optional
+        What operators mean; by default what is built in and what installed packages register.
 
     Returns
     -------
@@ -96,6 +101,10 @@ def read_model(path: str | Path) -> ModelFile:
     if model.functions:
         # a value inside a function has no name that could be asked for
         model = passes.InlinePass()(model).model
+    domains = {node.domain for node in model.graph.all_nodes()}
+    table = installed_operators(domains) if operators is None else operators
+    if table is not BUILT_IN:
+        attach_operators(model.graph, table)
     if has_bfloat16(model):
         model = WidenBfloat16()(model).model
     if has_scales(model):

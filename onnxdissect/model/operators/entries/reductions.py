@@ -8,8 +8,8 @@ from onnxdissect.model.operators.rules import Arithmetic, Axes
 __all__ = ["OPERATORS"]
 
 OPERATORS = (
-    Operator("ArgMax", axes=Axes.REDUCED_ALONG, no_weights=(1,)),
-    Operator("ArgMin", axes=Axes.REDUCED_ALONG, no_weights=(1,)),
+    Operator("ArgMax", axes=Axes.REDUCED_ALONG),
+    Operator("ArgMin", axes=Axes.REDUCED_ALONG),
     Operator("ReduceL1", axes=Axes.REDUCED, no_weights=(1,), shaping=(1,)),
     Operator("ReduceL2", axes=Axes.REDUCED, no_weights=(1,), shaping=(1,)),
     Operator("ReduceLogSum", axes=Axes.REDUCED, no_weights=(1,), shaping=(1,)),
