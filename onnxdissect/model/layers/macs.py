@@ -10,7 +10,7 @@ from onnxdissect.model.graph import attribute, name_of, stored_shape
 from onnxdissect.model.layout.products.einsum import parse_equation
 from onnxdissect.model.operators.lookup import operator_of
 from onnxdissect.model.operators.operator import Operator
-from onnxdissect.model.operators.rules import Cost, Places
+from onnxdissect.model.operators.rules import Compute, Places
 from onnxdissect.model.reading.shape_probe import Probe
 from onnxdissect.model.receptive_field.window_shape import channels_last, kernel_shape, weight_shape
 
@@ -37,17 +37,17 @@ def multiply_accumulates(node: ir.Node, probe: Probe) -> int:
     if out is None:
         return 0
     operator = operator_of(node)
-    if operator.cost is Cost.EINSUM:
+    if operator.compute is Compute.EINSUM:
         return _einsum(node, probe)
     source = _shape(node, 0, probe)
-    if operator.cost is Cost.ATTENTION:
+    if operator.compute is Compute.ATTENTION:
         return _attention(node, operator, probe, out)
     if source is None:
         return 0
-    if operator.cost is Cost.CONVOLUTION:
+    if operator.compute is Compute.CONVOLUTION:
         spread = operator.places is Places.SPREAD
         return prod(source if spread else out) * _taps(node, out if spread else source)
-    if operator.cost is Cost.PRODUCT:
+    if operator.compute is Compute.PRODUCT:
         transposed = node.attributes.get("transA")
         return prod(out) * source[-2 if transposed is not None and transposed.value else -1]
     return 0

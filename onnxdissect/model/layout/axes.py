@@ -30,7 +30,7 @@ from onnxdissect.model.layout.regroup import regroup
 from onnxdissect.model.layout.tokens import Tokens, convolve_tokens, cut_tokens, join_tokens, token_taps
 from onnxdissect.model.layout.undone import Rearrangements
 from onnxdissect.model.operators.lookup import is_followed, joined_operands, operator_of
-from onnxdissect.model.operators.rules import Axes, Cost, Places
+from onnxdissect.model.operators.rules import Axes, Compute, Places
 from onnxdissect.model.reading.shape_probe import Probe
 from onnxdissect.model.receptive_field.crop_pad import gathers_blocks
 from onnxdissect.model.receptive_field.window_shape import channels_last, kernel_shape
@@ -206,7 +206,7 @@ def _node_tokens(node: ir.Node, index: int, letters: str, known: AxisLabels, pro
     if first not in known.axes:
         return known.tokens.get(table_rows(node))
     tokens = known.tokens.get(first)
-    convolution = operator.cost is Cost.CONVOLUTION
+    convolution = operator.compute is Compute.CONVOLUTION
     if tokens is not None and convolution and letters == "NCT":
         return convolve_tokens(node, probe.shapes[name_of(node.outputs[0])][2], tokens)
     if tokens is None or operator.places not in _CUTS:
@@ -244,7 +244,7 @@ def _node_axes(node: ir.Node, known: AxisLabels, probe: Probe) -> str | None:
     out = probe.shapes.get(name_of(node.outputs[0]))
     if out is None:
         return None
-    if operator.cost is Cost.CONVOLUTION and first not in axes:
+    if operator.compute is Compute.CONVOLUTION and first not in axes:
         # behind an If, a Loop or an operator of one's own, a convolution still says what its axes are
         whole = len(out) == 4 and out[0] == probe.batch and first in probe.shapes
         return ("NHWC" if channels_last(node) else "NCHW") if whole else None
@@ -283,7 +283,7 @@ def _spatial(node: ir.Node, source: str, shape: tuple[int, ...]) -> str | None:
     # one picture of one channel has two axes of length one, which a reshape does not tell apart
     if source in ("NCHW", "N?HW", "NcHW") or (source in ("?NHW", "CNHW", "??HW") and shape[:2] == (1, 1)):
         return "NCHW"
-    convolution = operator_of(node).cost is Cost.CONVOLUTION
+    convolution = operator_of(node).compute is Compute.CONVOLUTION
     if source == "T???" and convolution:
         # each patch is a picture of its own
         return "TC??"

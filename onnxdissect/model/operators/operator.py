@@ -10,7 +10,7 @@ from onnxdissect.errors import ParameterError, nearest
 from onnxdissect.model.operators.rules import (
     Arithmetic,
     Axes,
-    Cost,
+    Compute,
     Numbers,
     Order,
     Packing,
@@ -39,7 +39,7 @@ _KINDS: dict[str, type[StrEnum]] = {
     "numbers": Numbers,
     "arithmetic": Arithmetic,
     "order": Order,
-    "cost": Cost,
+    "compute": Compute,
     "packing": Packing,
     "regions": Regions,
     "pixels": Pixels,
@@ -73,7 +73,7 @@ class Operator:
         Along which axis it has its units.
     fused : bool
         Whether attribute ``activation`` names a nonlinearity behind it.
-    cost : Cost
+    compute : Compute
         Which multiply-accumulates it takes.
     weights : int
         Which input of a convolution or a product is its second operand: the weights, where they are stored.
@@ -147,7 +147,7 @@ class Operator:
     gate: bool = False
     units: Units = Units.OPEN
     fused: bool = False
-    cost: Cost = Cost.NONE
+    compute: Compute = Compute.NONE
     weights: int = 1
     no_weights: tuple[int, ...] = ()
     packing: Packing = Packing.NONE
@@ -204,7 +204,7 @@ class Operator:
     @property
     def multiplies(self) -> bool:
         """Whether it is a convolution or a matrix product."""
-        return self.cost in (Cost.CONVOLUTION, Cost.PRODUCT)
+        return self.compute in (Compute.CONVOLUTION, Compute.PRODUCT)
 
     @property
     def repeats(self) -> bool:

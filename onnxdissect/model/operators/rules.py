@@ -7,7 +7,7 @@ from enum import StrEnum
 __all__ = [
     "Arithmetic",
     "Axes",
-    "Cost",
+    "Compute",
     "Numbers",
     "Order",
     "Packing",
@@ -168,7 +168,7 @@ class Order(StrEnum):
     """By a matrix, which may put them elsewhere."""
 
 
-class Cost(StrEnum):
+class Compute(StrEnum):
     """Which multiply-accumulates an operator takes; counted by `onnxdissect.model.layers.macs`."""
 
     NONE = "none"

@@ -64,7 +64,7 @@ class OperatorTable:
         -------
         Operator
             That of the operator; or else that of ONNX's or onnxruntime's operator of that name, which others
-            are called after: it counts for weights and cost, while axes are followed only where `follows`
+            are called after: it counts for weights and compute, while axes are followed only where `follows`
             says so. One that knows nothing if there is none either.
         """
         found = self._exact.get((name, domain))

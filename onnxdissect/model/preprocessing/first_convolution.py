@@ -6,7 +6,7 @@ import onnx_ir as ir
 
 from onnxdissect.model.graph import attribute, constant, users_of_pixels
 from onnxdissect.model.operators.lookup import operator_of
-from onnxdissect.model.operators.rules import Axes, Cost, Numbers, Pixels
+from onnxdissect.model.operators.rules import Axes, Compute, Numbers, Pixels
 from onnxdissect.model.receptive_field.window_shape import channels_last, weight_shape
 
 __all__ = ["trace_channels"]
@@ -56,7 +56,7 @@ def trace_channels(image: ir.Value, rank: int) -> tuple[int, int] | None:
 
 
 def _convolves(node: ir.Node) -> bool:
-    return operator_of(node).cost is Cost.CONVOLUTION
+    return operator_of(node).compute is Compute.CONVOLUTION
 
 
 def _comes_before(node: ir.Node) -> bool:

@@ -30,7 +30,7 @@ from onnxdissect.model.layout.products.matrices import einsum_operands, table_ro
 from onnxdissect.model.layout.reduced import reduced_axes
 from onnxdissect.model.layout.tokens import Tokens
 from onnxdissect.model.operators.lookup import joined_operands, operator_of
-from onnxdissect.model.operators.rules import Axes, Cost, Places
+from onnxdissect.model.operators.rules import Axes, Compute, Places
 from onnxdissect.model.reading.shape_probe import Probe
 from onnxdissect.model.receptive_field import crop_pad as frames
 from onnxdissect.model.receptive_field import resampling, units_apart, windows
@@ -187,7 +187,7 @@ def _place(
     shapes = probe.shapes[source], probe.shapes[out]
     step = Step(node, index, axes[source], axes[out], *shapes, probe, (beside[0], beside[1]))
     moved = [_follow(step, axis, position) for axis, position in enumerate(pair)]
-    if operator.cost is Cost.ATTENTION:
+    if operator.compute is Compute.ATTENTION:
         return order.unbounded(moved[0]), order.unbounded(moved[1])
     return moved[0], moved[1]
 
@@ -322,7 +322,7 @@ def _move(step: Step, axis: int, at: AxisGeometry) -> Position:
     if lengths is None:
         if operator.reshapes and "T" in step.source_axes and "HW"[axis] in step.out_axes:
             return resampling.cut_from_tokens(step, axis, at)
-        if operator.cost is Cost.CONVOLUTION and step.source_axes == "NCT":
+        if operator.compute is Compute.CONVOLUTION and step.source_axes == "NCT":
             return windows.along_tokens(step, axis, at)
         return at if step.keeps_tokens else Unplaced.UNIFORM
     return _MOVERS[operator.places](step, axis, at, lengths)

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from onnxdissect.model.graph import attribute
 from onnxdissect.model.operators.lookup import operator_of
-from onnxdissect.model.operators.rules import Cost
+from onnxdissect.model.operators.rules import Compute
 from onnxdissect.model.reading.shape_probe import Probe
 from onnxdissect.model.receptive_field.axis_geometry import AxisGeometry, Position, Step
 
@@ -76,14 +76,14 @@ def mixes_units(step: Step) -> bool:
     -------
     bool
     """
-    cost = operator_of(step.node).cost
+    cost = operator_of(step.node).compute
     counts = [
         shape[names.index("C")]
         for names, shape in ((step.source_axes, step.source_shape), (step.out_axes, step.out_shape))
         if "C" in names
     ]
     depthwise = int(attribute(step.node, "group", 1)) == counts[0] if counts else False
-    mixes = cost is Cost.PRODUCT or (cost is Cost.CONVOLUTION and not depthwise)
+    mixes = cost is Compute.PRODUCT or (cost is Compute.CONVOLUTION and not depthwise)
     return mixes or len(set(counts)) != 1
 
 

@@ -7,7 +7,7 @@ import onnx_ir as ir
 
 from onnxdissect.model.graph import attribute, constant, stored_shape
 from onnxdissect.model.operators.lookup import operator_of
-from onnxdissect.model.operators.rules import Axes, Cost, Places
+from onnxdissect.model.operators.rules import Axes, Compute, Places
 
 __all__ = ["begin_pads", "channels_last", "kernel_shape", "weight_shape"]
 
@@ -88,7 +88,7 @@ def kernel_shape(node: ir.Node) -> tuple[int, ...] | None:
     listed = attribute(node, "kernel_shape", None)
     if listed is not None:
         return tuple(int(n) for n in listed)
-    shape = weight_shape(node) if operator_of(node).cost is Cost.CONVOLUTION else None
+    shape = weight_shape(node) if operator_of(node).compute is Compute.CONVOLUTION else None
     return None if shape is None else shape[2:]
 
 
@@ -126,7 +126,7 @@ def begin_pads(
     elif mode in ("SAME_UPPER", "SAME_LOWER"):
         # onnxruntime leaves dilation out, and cuts where windows lie further apart than they are wide
         total = ((before + stride - 1) // stride - 1) * stride + kernel - before
-        if total < 0 and operator.cost is Cost.CONVOLUTION:
+        if total < 0 and operator.compute is Compute.CONVOLUTION:
             total += 1
         return int((total + (mode == "SAME_LOWER")) / 2)
     if mode == "VALID":

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from onnxdissect.model.graph import attribute
 from onnxdissect.model.operators.lookup import operator_of
-from onnxdissect.model.operators.rules import Cost
+from onnxdissect.model.operators.rules import Compute
 from onnxdissect.model.receptive_field.window_shape import weight_shape
 from onnxdissect.model.stages.flow import Flow, Grid
 from onnxdissect.model.stages.products import has_weights, is_depthwise, is_pointwise
@@ -185,7 +185,7 @@ def _projects(flow: Flow, block: Block, after: Block) -> bool:
 def _widening(flow: Flow, number: int) -> float:
     """Units that a convolution makes, in relation to those that it reads; 1 for anything else."""
     node = flow.nodes[number]
-    convolves = node is not None and operator_of(node).cost is Cost.CONVOLUTION
+    convolves = node is not None and operator_of(node).compute is Compute.CONVOLUTION
     shape = weight_shape(node) if node is not None and convolves else None
     if node is None or shape is None:
         return 1.0

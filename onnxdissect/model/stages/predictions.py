@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from onnxdissect.model.operators.lookup import operator_of
-from onnxdissect.model.operators.rules import Cost
+from onnxdissect.model.operators.rules import Compute
 from onnxdissect.model.stages.flow import Flow, Maps
 from onnxdissect.model.stages.products import chooses_regions, has_weights
 
@@ -38,7 +38,7 @@ def last_products(flow: Flow, maps: Maps) -> list[int]:
             follow[number] |= follow[user] or (user in maps.cells and has_weights(flow, user))
             node = flow.nodes[user]
             if node is not None and not chooses_regions(node):
-                convolved = operator_of(node).cost is Cost.CONVOLUTION
+                convolved = operator_of(node).compute is Compute.CONVOLUTION
                 leads[number] |= leads[user] or (flow.grids[user] == (1, 1) and convolved)
         if not (follow[number] or leads[number]) and number in maps.cells and has_weights(flow, number):
             found.append(number)

@@ -8,7 +8,7 @@ import onnx_ir as ir
 
 from onnxdissect.model.graph import attribute
 from onnxdissect.model.operators.lookup import operator_of
-from onnxdissect.model.operators.rules import Cost, Regions
+from onnxdissect.model.operators.rules import Compute, Regions
 from onnxdissect.model.receptive_field.window_shape import kernel_shape, weight_shape
 from onnxdissect.model.stages.flow import Flow
 
@@ -32,10 +32,10 @@ def has_weights(flow: Flow, number: int) -> bool:
     node = flow.nodes[number]
     if node is None:
         return False
-    cost = operator_of(node).cost
-    if cost is Cost.CONVOLUTION:
+    cost = operator_of(node).compute
+    if cost is Compute.CONVOLUTION:
         return True
-    if cost not in (Cost.PRODUCT, Cost.EINSUM):
+    if cost not in (Compute.PRODUCT, Compute.EINSUM):
         return False
     return any(v is not None and v.name not in flow.numbers and _is_matrix(v, node) for v in node.inputs)
 
@@ -45,13 +45,13 @@ def is_pointwise(flow: Flow, number: int) -> bool:
     node = flow.nodes[number]
     if node is None or not has_weights(flow, number):
         return False
-    return operator_of(node).cost is not Cost.CONVOLUTION or set(kernel_shape(node) or (0,)) == {1}
+    return operator_of(node).compute is not Compute.CONVOLUTION or set(kernel_shape(node) or (0,)) == {1}
 
 
 def is_depthwise(flow: Flow, number: int) -> bool:
     """Whether a value is a convolution of each unit by itself."""
     node = flow.nodes[number]
-    if node is None or operator_of(node).cost is not Cost.CONVOLUTION:
+    if node is None or operator_of(node).compute is not Compute.CONVOLUTION:
         return False
     shape = weight_shape(node)
     return shape is not None and shape[1] == 1 and shape[0] > 1 and not is_pointwise(flow, number)
@@ -79,4 +79,4 @@ def _is_matrix(value: ir.Value, node: ir.Node) -> bool:
     """Whether an operand of a product that does not depend on the image is its weights, not a scale."""
     index = next(i for i, v in enumerate(node.inputs) if v is value)
     operator = operator_of(node)
-    return operator.cost is Cost.EINSUM or index in (0, operator.weights)
+    return operator.compute is Compute.EINSUM or index in (0, operator.weights)

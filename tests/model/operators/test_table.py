@@ -13,7 +13,7 @@ import pytest
 from onnxdissect.errors import ParameterError
 from onnxdissect.model.operators.lookup import attach_operators, is_followed, operator_of
 from onnxdissect.model.operators.operator import Operator
-from onnxdissect.model.operators.rules import Arithmetic, Axes, Cost, Numbers, Places
+from onnxdissect.model.operators.rules import Arithmetic, Axes, Compute, Numbers, Places
 from onnxdissect.model.operators.table import BUILT_IN, OperatorTable
 from onnxdissect.model.receptive_field.geometry import _MOVERS
 
@@ -98,16 +98,16 @@ def test_every_rule_of_places_is_followed() -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("Relu", (Axes.FIRST, Places.KEPT, Numbers.NONLINEAR, Arithmetic.NONE, Cost.NONE)),
-        ("Add", (Axes.POINTWISE, Places.UNKNOWN, Numbers.LINEAR, Arithmetic.SUM, Cost.NONE)),
-        ("Conv", (Axes.SPATIAL, Places.WINDOW, Numbers.NEW, Arithmetic.NONE, Cost.CONVOLUTION)),
-        ("GlobalMaxPool", (Axes.SPATIAL, Places.WHOLE, Numbers.NEW, Arithmetic.NONE, Cost.NONE)),
-        ("Tile", (Axes.FRAMED, Places.UNKNOWN, Numbers.NEW, Arithmetic.NONE, Cost.NONE)),
+        ("Relu", (Axes.FIRST, Places.KEPT, Numbers.NONLINEAR, Arithmetic.NONE, Compute.NONE)),
+        ("Add", (Axes.POINTWISE, Places.UNKNOWN, Numbers.LINEAR, Arithmetic.SUM, Compute.NONE)),
+        ("Conv", (Axes.SPATIAL, Places.WINDOW, Numbers.NEW, Arithmetic.NONE, Compute.CONVOLUTION)),
+        ("GlobalMaxPool", (Axes.SPATIAL, Places.WHOLE, Numbers.NEW, Arithmetic.NONE, Compute.NONE)),
+        ("Tile", (Axes.FRAMED, Places.UNKNOWN, Numbers.NEW, Arithmetic.NONE, Compute.NONE)),
     ],
 )
 def test_what_an_entry_leaves_out_is_by_default(name: str, said: tuple[object, ...]) -> None:
     (entry,) = entries(name)
-    assert (entry.axes, entry.places, entry.numbers, entry.arithmetic, entry.cost) == said
+    assert (entry.axes, entry.places, entry.numbers, entry.arithmetic, entry.compute) == said
 
 
 # ---------------------------------------------------------------------------------------- finding
@@ -123,7 +123,7 @@ def test_domains() -> None:
     assert BUILT_IN.find("Relu", "com.microsoft").name == "Relu"
     assert BUILT_IN.find("QuickGelu").name == "QuickGelu"
     # an operator called after one of ONNX's costs what that does, but its axes are not believed
-    assert BUILT_IN.find("Conv", "acme").cost is Cost.CONVOLUTION
+    assert BUILT_IN.find("Conv", "acme").compute is Compute.CONVOLUTION
     assert not BUILT_IN.follows("Conv", "acme")
     assert all(BUILT_IN.follows("Conv", domain) for domain in ("", "ai.onnx", "com.microsoft"))
     assert BUILT_IN.find("Twirl", "acme").axes is Axes.OPEN

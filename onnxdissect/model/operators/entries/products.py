@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from onnxdissect.model.operators.operator import Operator
-from onnxdissect.model.operators.rules import Axes, Cost, Order, Packing, Places
+from onnxdissect.model.operators.rules import Axes, Compute, Order, Packing, Places
 
 __all__ = ["OPERATORS"]
 
 OPERATORS = (
-    Operator("Attention", axes=Axes.MIXED, cost=Cost.ATTENTION, past_keys=4),
-    Operator("Attention", "com.microsoft", axes=Axes.MIXED, cost=Cost.ATTENTION, projects=True),
+    Operator("Attention", axes=Axes.MIXED, compute=Compute.ATTENTION, past_keys=4),
+    Operator("Attention", "com.microsoft", axes=Axes.MIXED, compute=Compute.ATTENTION, projects=True),
     Operator(
         "DynamicQuantizeMatMul",
         "com.microsoft",
         axes=Axes.PRODUCT,
-        cost=Cost.PRODUCT,
+        compute=Compute.PRODUCT,
         no_weights=(2, 3),
         scaled_by_batch=True,
     ),
-    Operator("Einsum", axes=Axes.CONTRACTED, order=Order.CONTRACTED, cost=Cost.EINSUM),
-    Operator("FusedGemm", "com.microsoft", axes=Axes.PRODUCT, fused=True, cost=Cost.PRODUCT, two_axes=True),
-    Operator("FusedMatMul", "com.microsoft", axes=Axes.PRODUCT, cost=Cost.PRODUCT),
+    Operator("Einsum", axes=Axes.CONTRACTED, order=Order.CONTRACTED, compute=Compute.EINSUM),
+    Operator(
+        "FusedGemm", "com.microsoft", axes=Axes.PRODUCT, fused=True, compute=Compute.PRODUCT, two_axes=True
+    ),
+    Operator("FusedMatMul", "com.microsoft", axes=Axes.PRODUCT, compute=Compute.PRODUCT),
     Operator(
         "GatherBlockQuantized",
         "com.microsoft",
@@ -29,21 +31,23 @@ OPERATORS = (
         packing=Packing.BITS,
         table_axis="gather_axis",
     ),
-    Operator("Gemm", axes=Axes.PRODUCT, cost=Cost.PRODUCT, two_axes=True),
+    Operator("Gemm", axes=Axes.PRODUCT, compute=Compute.PRODUCT, two_axes=True),
     Operator(
         "GroupQueryAttention",
         "com.microsoft",
         axes=Axes.FIRST,
-        cost=Cost.ATTENTION,
+        compute=Compute.ATTENTION,
         no_weights=(5, 6, 7, 8, 9),
         past_keys=3,
     ),
-    Operator("MatMul", axes=Axes.PRODUCT, places=Places.MATRIX, order=Order.MULTIPLIED, cost=Cost.PRODUCT),
+    Operator(
+        "MatMul", axes=Axes.PRODUCT, places=Places.MATRIX, order=Order.MULTIPLIED, compute=Compute.PRODUCT
+    ),
     Operator(
         "MatMulBnb4",
         "com.microsoft",
         axes=Axes.PRODUCT,
-        cost=Cost.PRODUCT,
+        compute=Compute.PRODUCT,
         no_weights=(2,),
         packing=Packing.ROWS_AND_COLUMNS,
     ),
@@ -51,35 +55,39 @@ OPERATORS = (
         "MatMulFpQ4",
         "com.microsoft",
         axes=Axes.PRODUCT,
-        cost=Cost.PRODUCT,
+        compute=Compute.PRODUCT,
         no_weights=(2,),
         packing=Packing.SHAPE,
     ),
     Operator(
         "MatMulInteger",
         axes=Axes.PRODUCT,
-        cost=Cost.PRODUCT,
+        compute=Compute.PRODUCT,
         no_weights=(2, 3),
         rounds=True,
         sums_integers=True,
     ),
     Operator(
-        "MatMulIntegerToFloat", "com.microsoft", axes=Axes.PRODUCT, cost=Cost.PRODUCT, no_weights=(2, 3, 4, 5)
+        "MatMulIntegerToFloat",
+        "com.microsoft",
+        axes=Axes.PRODUCT,
+        compute=Compute.PRODUCT,
+        no_weights=(2, 3, 4, 5),
     ),
     Operator(
         "MatMulNBits",
         "com.microsoft",
         axes=Axes.PRODUCT,
-        cost=Cost.PRODUCT,
+        compute=Compute.PRODUCT,
         no_weights=(2, 3, 4),
         packing=Packing.ROWS_AND_COLUMNS,
     ),
-    Operator("MultiHeadAttention", "com.microsoft", axes=Axes.MIXED, cost=Cost.ATTENTION, past_keys=6),
+    Operator("MultiHeadAttention", "com.microsoft", axes=Axes.MIXED, compute=Compute.ATTENTION, past_keys=6),
     Operator(
         "QAttention",
         "com.microsoft",
         axes=Axes.FIRST,
-        cost=Cost.ATTENTION,
+        compute=Compute.ATTENTION,
         no_weights=(3, 4, 5, 6, 7),
         projects=True,
     ),
@@ -87,7 +95,7 @@ OPERATORS = (
         "QGemm",
         "com.microsoft",
         axes=Axes.PRODUCT,
-        cost=Cost.PRODUCT,
+        compute=Compute.PRODUCT,
         weights=3,
         no_weights=(1, 2, 4, 5, 7, 8),
         two_axes=True,
@@ -96,11 +104,11 @@ OPERATORS = (
     Operator(
         "QLinearMatMul",
         axes=Axes.PRODUCT,
-        cost=Cost.PRODUCT,
+        compute=Compute.PRODUCT,
         weights=3,
         no_weights=(1, 2, 4, 5, 6, 7),
         result_scale=6,
         rounds=True,
     ),
-    Operator("TransposeMatMul", "com.microsoft", axes=Axes.PRODUCT, cost=Cost.PRODUCT),
+    Operator("TransposeMatMul", "com.microsoft", axes=Axes.PRODUCT, compute=Compute.PRODUCT),
 )

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from onnxdissect.model.operators.operator import Operator
-from onnxdissect.model.operators.rules import Arithmetic, Axes, Cost, Numbers, Order, Pixels, Places, Units
+from onnxdissect.model.operators.rules import Arithmetic, Axes, Compute, Numbers, Order, Pixels, Places, Units
 
 __all__ = ["OPERATORS"]
 
 OPERATORS = (
     Operator("AveragePool", axes=Axes.SPATIAL, units=Units.SECOND, arithmetic=Arithmetic.MEAN),
-    Operator("Conv", axes=Axes.SPATIAL, units=Units.SECOND, cost=Cost.CONVOLUTION, pixels=Pixels.CONVOLVED),
+    Operator(
+        "Conv", axes=Axes.SPATIAL, units=Units.SECOND, compute=Compute.CONVOLUTION, pixels=Pixels.CONVOLVED
+    ),
     Operator(
         "ConvInteger",
         axes=Axes.SPATIAL,
         units=Units.SECOND,
-        cost=Cost.CONVOLUTION,
+        compute=Compute.CONVOLUTION,
         no_weights=(2, 3),
         rounds=True,
         sums_integers=True,
     ),
     Operator(
-        "ConvTranspose", axes=Axes.SPATIAL, places=Places.SPREAD, units=Units.SECOND, cost=Cost.CONVOLUTION
+        "ConvTranspose",
+        axes=Axes.SPATIAL,
+        places=Places.SPREAD,
+        units=Units.SECOND,
+        compute=Compute.CONVOLUTION,
     ),
     Operator(
         "ConvTransposeWithDynamicPads",
@@ -28,15 +34,20 @@ OPERATORS = (
         axes=Axes.SPATIAL,
         places=Places.SPREAD,
         units=Units.SECOND,
-        cost=Cost.CONVOLUTION,
+        compute=Compute.CONVOLUTION,
         no_weights=(2,),
         shaping=(2,),
         states_pads=2,
     ),
-    Operator("DeformConv", axes=Axes.SPATIAL, units=Units.SECOND, cost=Cost.CONVOLUTION),
+    Operator("DeformConv", axes=Axes.SPATIAL, units=Units.SECOND, compute=Compute.CONVOLUTION),
     Operator("DepthToSpace", axes=Axes.SPATIAL, places=Places.DEPTH_TO_SPACE, numbers=Numbers.MOVED),
     Operator(
-        "FusedConv", "com.microsoft", axes=Axes.SPATIAL, units=Units.SECOND, fused=True, cost=Cost.CONVOLUTION
+        "FusedConv",
+        "com.microsoft",
+        axes=Axes.SPATIAL,
+        units=Units.SECOND,
+        fused=True,
+        compute=Compute.CONVOLUTION,
     ),
     Operator(
         "GlobalAveragePool",
@@ -57,7 +68,7 @@ OPERATORS = (
         "com.microsoft",
         axes=Axes.SPATIAL,
         units=Units.SECOND,
-        cost=Cost.CONVOLUTION,
+        compute=Compute.CONVOLUTION,
         channels_last=True,
         kernel_before_units=True,
     ),
@@ -67,7 +78,7 @@ OPERATORS = (
         axes=Axes.SPATIAL,
         units=Units.SECOND,
         fused=True,
-        cost=Cost.CONVOLUTION,
+        compute=Compute.CONVOLUTION,
         channels_last=True,
     ),
     Operator(
@@ -92,7 +103,7 @@ OPERATORS = (
         "QLinearConv",
         axes=Axes.SPATIAL,
         units=Units.SECOND,
-        cost=Cost.CONVOLUTION,
+        compute=Compute.CONVOLUTION,
         weights=3,
         no_weights=(1, 2, 4, 5, 6, 7),
         result_scale=6,
