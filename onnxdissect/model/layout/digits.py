@@ -144,7 +144,7 @@ class Digits:
         if operator.axes is Axes.POINTWISE:
             found = self._together(node, shape, probe)
         elif operator.axes is Axes.PRODUCT:
-            found = self._product(node, shape)
+            found = self._product(node, shape, probe)
         elif found is None:
             return None
         elif operator.axes is Axes.TRANSPOSED:
@@ -185,10 +185,13 @@ class Digits:
                 self._known[name_of(value)] = replace(order, axes=axes)
         return self._known.get(name_of(node.outputs[0]))
 
-    def _product(self, node: ir.Node, shape: tuple[int, ...]) -> CellOrder | None:
+    def _product(self, node: ir.Node, shape: tuple[int, ...], probe: Probe) -> CellOrder | None:
         names = [name_of(value) if value is not None else "" for value in node.inputs]
-        rows = self._known.get(names[0])
-        columns = self._known.get(names[1]) if len(names) > 1 else None
+        right = operator_of(node).weights
+        second = names[right] if right < len(names) else ""
+        rows, columns = self._known.get(names[0]), self._known.get(second)
+        if (columns is None and second in probe.shapes) or attribute(node, "transA", 0):
+            return None
         if rows is None or len(rows.axes) != len(shape):
             return None
         if columns is None:

@@ -189,3 +189,16 @@ def test_blocks_of_unequal_sides_come_back(tmp_path: Path, grid: tuple[int, int]
     assert (layer.receptive_field.size is None) == attends
     with pytest.raises(LayerLayoutError, match="not in the order of the picture"):
         network.select(["block"])
+
+
+@pytest.mark.parametrize("op", ["MatMul", "FusedMatMul"])
+def test_a_product_with_what_is_computed_has_no_units_along_its_columns(tmp_path: Path, op: str) -> None:
+    """Scores of queries by keys that are not followed: columns are keys, not units."""
+    b, x = patches(4, 6)
+    keys = b.node("CumSum", reshaped(b, x, 1, UNITS, 24), b.constant(1, np.int64))
+    b.node(op, x, keys, name="scores", **({} if op == "MatMul" else {"domain": "com.microsoft"}))
+    model = b.model("scores", domains=[("com.microsoft", 1)])
+    network = load_network(save(model, tmp_path / "m.onnx"))
+    assert network.listing.axes["scores"] == "NT?"
+    with pytest.raises(LayerLayoutError):
+        network.select(["scores"])
