@@ -28,6 +28,9 @@ __all__ = ["Disturbance", "LeftOut", "count_left_out", "follow_order"]
 _WORTH_SAYING = 0.01
 """Share of compute below which maps left out are of no consequence: drawing boxes, turning an output."""
 
+_MOST = 0.5
+"""Share of compute from which on blocks are worth a word that are put together again behind it."""
+
 _CHANGING = frozenset(Order) - {Order.KEPT, Order.PREPARED}
 """Behind such operators a layout settles nothing: it says which axis is which, not where cells lie."""
 
@@ -338,7 +341,7 @@ def count_left_out(
     -------
     tuple of LeftOut
         One per operator with compute behind it; maps that lead to others in order, as shifted windows do, are
-        not counted.
+        not counted, nor are blocks of cells that do, unless most of the network lies between.
     """
     returned: set[str] = set()
     for node in reversed(graph):
@@ -350,13 +353,23 @@ def count_left_out(
         opened = len(probe.shapes[name]) == 3 and disturbance.operator.axes is Axes.GATHERED
         if name not in returned and (_is_map(name, axes, probe) or opened):
             behind.setdefault(disturbance, []).append(name)
+    blocks: dict[Disturbance, list[str]] = {}
+    for name, disturbance in disturbed.items():
+        # units along one axis, all cells in blocks along the others: whole stages may work so (Hiera)
+        if disturbance not in behind and _in_blocks(axes.get(name, "")) and name in returned:
+            blocks.setdefault(disturbance, []).append(name)
     whole = max(costs.all_macs, 1)
-    found = (
-        LeftOut(each, len(names), (max(map(costs.macs, names)) - costs.macs(each.before)) / whole)
-        for each, names in behind.items()
+    found = [
+        (LeftOut(each, len(names), (max(map(costs.macs, names)) - costs.macs(each.before)) / whole), least)
+        for counted, least in ((behind, _WORTH_SAYING), (blocks, _MOST))
+        for each, names in counted.items()
         if each.before
-    )
-    return tuple(each for each in found if each.share > _WORTH_SAYING)
+    ]
+    return tuple(each for each, least in found if each.share > least)
+
+
+def _in_blocks(letters: str) -> bool:
+    return "C" in letters and bool(set(letters) & set("xt")) and set(letters) <= set("NCT?xt")
 
 
 def _is_map(name: str, axes: Mapping[str, str], probe: Probe) -> bool:

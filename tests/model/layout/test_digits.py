@@ -13,6 +13,7 @@ from support.models import Builder, images, run_whole, save
 
 from onnxdissect.errors import LayerLayoutError
 from onnxdissect.model import load_network, open_session
+from onnxdissect.model.layers.coverage_warnings import order_warnings
 
 UNITS = 8
 
@@ -146,6 +147,21 @@ def test_attention_within_mask_units_leaves_cells_in_their_places(tmp_path: Path
         assert field is not None
         assert (layer.grid, field.size) == ((8 // block, 12 // block), None)
         assert field.offset == ((4 * block - 1) / 2,) * 2
+    # most of the network works on blocks, and that is said
+    (warning,) = order_warnings(network.listing)
+    assert "since operator Reshape ('unrolled'); 'tokens', before it, has them in order" in warning
+
+
+def test_windows_that_each_block_puts_back_are_not_worth_a_word(tmp_path: Path) -> None:
+    b, x = patches(8, 8)
+    for i in range(4):
+        y = b.node("Transpose", reshaped(b, x, 1, 2, 4, 2, 4, UNITS), perm=WINDOWS)
+        y = perceptron(b, reshaped(b, y, 4, 16, UNITS), f"windows{i}")
+        y = b.node("Transpose", reshaped(b, y, 1, 2, 2, 4, 4, UNITS), perm=WINDOWS)
+        x = perceptron(b, b.node("Add", x, reshaped(b, y, 1, 64, UNITS)), f"sum{i}")
+    network = load_network(save(b.model(x), tmp_path / "m.onnx"))
+    assert network.select(["sum3"])[0].grid == (8, 8)
+    assert order_warnings(network.listing) == []
 
 
 @pytest.mark.parametrize("last", [(0, 1, 4, 2, 3, 5), (0, 3, 1, 2, 4, 5), (0, 3, 1, 4, 2, 5)])
