@@ -20,7 +20,7 @@ from onnxdissect.model.receptive_field.axis_geometry import (
     Unplaced,
     unite,
 )
-from onnxdissect.model.receptive_field.wrapped import continued, repeated
+from onnxdissect.model.receptive_field.wrapped import continued, frame_of_indices, repeated
 
 __all__ = [
     "compress",
@@ -115,7 +115,8 @@ def gather(step: Step, axis: int, at: AxisGeometry, lengths: Lengths) -> Positio
     if listed is None or listed.ndim != 1 or len(listed) < 2:
         return Unplaced.UNKNOWN
     indices = np.where(listed < 0, listed + lengths[0], listed).astype(float)
-    return take(at, indices)
+    framed = frame_of_indices(at, indices, lengths[0])
+    return take(at, indices) if framed is None else framed
 
 
 def compress(step: Step, axis: int, at: AxisGeometry, lengths: Lengths) -> Position:

@@ -11,9 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from onnxdissect.model.receptive_field.axis_geometry import AxisGeometry, Period, Position, Rolled, Unplaced
 
-__all__ = ["continued", "merge_rolled", "repeated", "rolled_on", "settle"]
+__all__ = ["continued", "frame_of_indices", "merge_rolled", "repeated", "rolled_on", "settle"]
 
 _EXACT = 1e-6
 """Cells by which computed places may differ."""
@@ -39,6 +42,31 @@ def continued(at: AxisGeometry, cells: int) -> Period | None:
     if at.period is None or abs(at.period.length - period.length) < _EXACT * period.cell:
         return at.period or period
     return None
+
+
+def frame_of_indices(at: AxisGeometry, indices: NDArray[np.float64], cells: int) -> AxisGeometry | None:
+    """Place cells that indices take round and round the map, some of them several times.
+
+    Parameters
+    ----------
+    at : AxisGeometry
+        The map.
+    indices : ndarray of float64
+        Which of its cells lies where.
+    cells : int
+        How many it has.
+
+    Returns
+    -------
+    AxisGeometry or None
+        None where they do not follow each other, or none is repeated: that is a crop, or another order.
+    """
+    straight = np.unwrap(indices, period=cells)
+    period = continued(at, cells)
+    if len(set(indices)) == len(indices) or period is None or not np.all(np.diff(straight) == 1):
+        return None
+    turns = np.round((straight.mean() - (cells - 1) / 2) / cells)
+    return replace(at, period=period).resampled(float(straight[0] - turns * cells), 1)
 
 
 def repeated(parts: Sequence[tuple[Position, int]], which: int) -> Period | None:

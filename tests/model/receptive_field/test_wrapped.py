@@ -26,8 +26,12 @@ def cut(b: Builder, x: str, first: int, last: int, axis: int = 3, name: str | No
     return b.node("Slice", x, ints(b, first), ints(b, last), ints(b, axis), name=name)
 
 
-def framed(b: Builder, x: str, before: int, behind: int, way: str, name: str | None = None) -> str:
+def framed(
+    b: Builder, x: str, before: int, behind: int, way: str, name: str | None = None, cells: int = CELLS
+) -> str:
     """Lay so many columns of the other side before and behind a map."""
+    if way == "Gather":
+        return b.node("Gather", x, ints(b, *np.arange(-before, cells + behind) % cells), axis=3, name=name)
     if way == "Pad":
         return b.node("Pad", x, ints(b, 0, 0, 0, before, 0, 0, 0, behind), mode="wrap", name=name)
     left = [cut(b, x, -before, 2**40)] if before else []
@@ -62,7 +66,7 @@ def columns(model: onnx.ModelProto, name: str) -> NDArray[np.int64]:
     return np.array(found)
 
 
-@pytest.mark.parametrize("way", ["Pad", "Concat"])
+@pytest.mark.parametrize("way", ["Pad", "Concat", "Gather"])
 @pytest.mark.parametrize("by", [1, 3, -2, 7])
 def test_a_frame_cut_off_at_another_place_is_a_roll(way: str, by: int) -> None:
     b, x = start()
@@ -85,7 +89,7 @@ BACK: dict[str, Callable[[Builder, str], str]] = {
 }
 
 
-@pytest.mark.parametrize("there", ["Pad", "Concat", "swapped"])
+@pytest.mark.parametrize("there", ["Pad", "Concat", "Gather", "swapped"])
 @pytest.mark.parametrize("back", list(BACK))
 def test_rolled_back_it_is_a_map_again(there: str, back: str) -> None:
     b, x = start()
@@ -120,12 +124,12 @@ def test_sums_of_maps_that_were_rolled() -> None:
         assert "not in the order of the picture" in refusal(model, name), name
 
 
-@pytest.mark.parametrize("way", ["Pad", "Concat"])
+@pytest.mark.parametrize("way", ["Pad", "Concat", "Gather"])
 @pytest.mark.parametrize("stride", [1, 2])
 def test_circular_padding_is_no_roll(way: str, stride: int) -> None:
     b, x = start()
     y = b.conv(framed(b, x, 1, 1, way), 4, stride=stride, pads=(1, 0, 1, 0), name="seen")
-    y = b.conv(framed(b, y, 2, 2, way), 4, 5, pads=(2, 0, 2, 0), name="again")
+    y = b.conv(framed(b, y, 2, 2, way, cells=CELLS // stride), 4, 5, pads=(2, 0, 2, 0), name="again")
     model = b.model(b.relu(y, name="out"))
     for name, size in (("seen", 6.0), ("out", 6.0 + 8.0 * stride)):
         field = ReceptiveField((0.5, 0.5), (2.0 * stride,) * 2, (size, size))
