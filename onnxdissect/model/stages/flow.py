@@ -16,7 +16,7 @@ from onnxdissect.model.graph import name_of
 from onnxdissect.model.operators.lookup import operator_of
 from onnxdissect.model.operators.rules import Arithmetic, Axes, Numbers, Places
 
-__all__ = ["Flow", "Grid", "Maps", "follow_flow", "is_coarser"]
+__all__ = ["Flow", "Grid", "Maps", "follow_flow", "is_coarser", "is_finer"]
 
 Grid = tuple[int, int]
 
@@ -234,6 +234,11 @@ def is_coarser(grid: Grid, other: Grid) -> bool:
     return grid != other and grid[0] <= other[0] and grid[1] <= other[1]
 
 
+def is_finer(grid: Grid, other: Grid) -> bool:
+    """Whether a grid has so many more cells than another along an axis that something went up."""
+    return max(grid[0] / max(other[0], 1), grid[1] / max(other[1], 1)) >= _UP
+
+
 def _meet(flow: Flow, depth: list[int], operands: list[int]) -> tuple[int, bool]:
     """Nearest common dominator, and whether something rises on the way from there to the operands."""
     heads = list(operands)
@@ -255,14 +260,7 @@ def _is_up(node: ir.Node, grid: Grid, flow: Flow, operands: list[int]) -> bool:
         return False
     # a pyramid over two levels of one resolution holds a resize to the size that is there
     kept = operator.places is Places.RESIZE and grid == flow.grids[operands[0]]
-    return kept or _finer(grid, flow, operands)
-
-
-def _finer(grid: Grid, flow: Flow, operands: list[int]) -> bool:
-    return all(
-        max(grid[0] / max(flow.grids[operand][0], 1), grid[1] / max(flow.grids[operand][1], 1)) >= _UP
-        for operand in operands
-    )
+    return kept or all(is_finer(grid, flow.grids[operand]) for operand in operands)
 
 
 def _reached(edges: list[list[int]], number: int) -> set[int]:

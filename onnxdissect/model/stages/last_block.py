@@ -12,7 +12,7 @@ from onnxdissect.model.operators.lookup import operator_of
 from onnxdissect.model.operators.rules import Axes, Units
 from onnxdissect.model.stages.blocks import Block, Style
 from onnxdissect.model.stages.flow import Flow
-from onnxdissect.model.stages.products import has_weights, is_depthwise, is_pointwise, weights_follow
+from onnxdissect.model.stages.products import is_depthwise, is_pointwise, weights_follow
 from onnxdissect.model.stages.trunk import Trunk
 
 __all__ = ["bare_features"]
@@ -40,8 +40,8 @@ def bare_features(
     -------
     Block or None
         Where products with weights follow, such a block makes a resolution of its own and looks around. Where
-        it is an output, the trunk has other outputs too, or the block is normalised, looks around and keeps
-        at least as many units as it reads, or ends an inverted bottleneck that does not narrow the stream.
+        it is an output, it is normalised, or keeps at least as many units as it reads (in an inverted
+        bottleneck, as the stream has) and looks around, or the trunk has other outputs too.
     """
     last = next((i for i in reversed(range(len(blocks))) if blocks[i].kind != "other"), None)
     if last is None or any(block.activated is not None for block in blocks[last:]):
@@ -58,11 +58,12 @@ def bare_features(
     if style.linear and before is not None:
         # the stream that enters the block; the first convolution where the block is the first
         stream = [b for b in blocks[: blocks.index(before)] if b.activated is None and b.kind != "other"]
-        return block if filtered and _keeps_units(units, stream[-1] if stream else None, block) else None
-    if trunk.extracts or any(_is_normalisation(flow, number) for number in block.members):
+        told = filtered or trunk.extracts
+        return block if told and _keeps_units(units, stream[-1] if stream else None, block) else None
+    if any(_is_normalisation(flow, number) for number in block.members):
         return block
-    looks = (has_weights(flow, first) and not is_pointwise(flow, first)) or filtered
-    return block if looks and before is not None and _keeps_units(units, before, block) else None
+    told = trunk.extracts or filtered or not is_pointwise(flow, first)
+    return block if told and before is not None and _keeps_units(units, before, block) else None
 
 
 def _is_normalisation(flow: Flow, number: int) -> bool:

@@ -29,6 +29,7 @@ __all__ = ["Candidates", "choose_stages", "find_stages"]
 _DEPTHS = 4
 _EXTRA_STAGES = 3
 _COARSER = 1.5
+_RECTIFIERS = frozenset({"Clip", "Max", "Relu"})
 
 _T = TypeVar("_T")
 _Ends = list[tuple[int, Block]]
@@ -89,7 +90,7 @@ def find_stages(
             style, blocks, ends = _ends_of_blocks(flow, trunk, maps, candidates, directly)
     ends = _without_head(flow, trunk, maps, candidates, blocks, ends, style)
     ends = without_patches(flow, blocks, ends, style)
-    if not trunk.whole:
+    if not (trunk.whole or trunk.extracts):
         ends = _without_towers(flow, ends, style)
     if not ends:
         path = [n for n in trunk.chain if n in candidates.listed and n in maps.cells]
@@ -146,6 +147,7 @@ def _without_head(
         alone = is_convolution(flow, block) and flow.grids[kept[-2][0]] == flow.grids[number]
         # tokens that are averaged describe the image; maps of classes are made by a convolution
         makes = is_pointwise(flow, first) and not follow[number] and number not in maps.tokens
+        makes = makes and _may_be_classes(flow, block)
         if not trunk.whole:
             activated = block.activated is not None
             makes = first in predicted and (_is_probability(flow, block) if activated else makes)
@@ -164,6 +166,20 @@ def _without_head(
             break
         kept.pop()
     return kept
+
+
+def _may_be_classes(flow: Flow, block: Block) -> bool:
+    """Whether a block could be maps of classes: at most rectified, and not the second half of a filter."""
+    first = block.members[0]
+    if any(is_depthwise(flow, flow.source(operand)) for operand in flow.before[first]):
+        return False
+    if block.activated is None:
+        return True
+    source = flow.source(block.activated)
+    node = flow.nodes[source]
+    if node is None:
+        return False
+    return node.op_type in _RECTIFIERS or operator_of(node).gate or has_weights(flow, source)
 
 
 def _is_probability(flow: Flow, block: Block) -> bool:

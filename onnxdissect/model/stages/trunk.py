@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from onnxdissect.model.stages.flow import Flow, Maps, is_coarser
+from onnxdissect.model.operators.lookup import operator_of
+from onnxdissect.model.operators.rules import Axes
+from onnxdissect.model.stages.flow import Flow, Maps, is_finer
 from onnxdissect.model.stages.predictions import last_products, predictions
 from onnxdissect.model.stages.products import chooses_regions, has_weights, weights_follow
 
@@ -43,10 +45,16 @@ class Trunk:
 
 
 def _made(flow: Flow, number: int) -> int:
-    """Product or sum that a value is a normalised, activated or resized form of."""
-    while number and not has_weights(flow, number) and not flow.is_sum(number):
+    """Product, sum or concatenation that a value is a normalised, activated or resized form of."""
+    while number and not (has_weights(flow, number) or flow.is_sum(number) or _is_joined(flow, number)):
         number = flow.dominators[number]
     return number
+
+
+def _is_joined(flow: Flow, number: int) -> bool:
+    node = flow.nodes[number]
+    joins = node is not None and operator_of(node).axes is Axes.CONCATENATED
+    return joins and len(flow.before[number]) > 1
 
 
 def find_trunk(flow: Flow, outputs: Collection[int], maps: Maps, describes_image: bool) -> Trunk | None:
@@ -114,8 +122,9 @@ def _first_rise(flow: Flow, maps: Maps) -> int | None:
     """Coarsest map on a way down, without detours, from which the graph goes up."""
     straight = _straight(flow)
     ends: dict[int, None] = {}
+    inside = _inside_detours(flow)
     for number, rises in enumerate(flow.is_up):
-        if not rises:
+        if not rises or number in inside:
             continue
         for operand in flow.before[number]:
             last = next((n for n in reversed(flow.chain(operand)) if straight[n] and n in maps.cells), None)
@@ -127,12 +136,22 @@ def _first_rise(flow: Flow, maps: Maps) -> int | None:
     return max(n for n in ends if flow.grids[n][0] * flow.grids[n][1] == coarsest)
 
 
+def _inside_detours(flow: Flow) -> set[int]:
+    """Values on detours over other grids that end in the block where they began, as windows do."""
+    inside: set[int] = set()
+    for number, start in enumerate(flow.dominators):
+        if number and flow.rose[number] and flow.returns(number):
+            inside |= flow.ancestors(number) - flow.ancestors(start) - {number}
+    return inside
+
+
 def _straight(flow: Flow) -> list[bool]:
     """For each value whether its dominators only get coarser, with detours inside single blocks at most."""
     straight = [True] * len(flow.names)
     for number in range(1, len(flow.names)):
         start = flow.dominators[number]
-        fits = flow.grids[number] == flow.grids[start] or is_coarser(flow.grids[number], flow.grids[start])
+        # a border that is put around a map makes it larger, but no finer
+        fits = not is_finer(flow.grids[number], flow.grids[start])
         straight[number] = (
             straight[start] and (fits or start == 0) and (not flow.rose[number] or flow.returns(number))
         )

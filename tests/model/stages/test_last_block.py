@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.families import Model, chosen, depthwise
+from support.families import Model, chosen, depthwise, up
 from support.models import Builder, save
 
 from onnxdissect.errors import LayerNotFoundError
@@ -107,7 +107,70 @@ def test_predictions_for_each_cell_are_heads(tmp_path: Path, bend: str, kernel: 
     assert chosen(network, "heads") == ["classes"]
 
 
-def test_a_bottleneck_that_narrows_the_stream_predicts(tmp_path: Path) -> None:
-    network = load_network(save(extractor(bottlenecks, 3, "last"), tmp_path / "model.onnx"))
+@pytest.mark.parametrize("outputs", ["last", "all"])
+def test_a_bottleneck_that_narrows_the_stream_predicts(tmp_path: Path, outputs: str) -> None:
+    network = load_network(save(extractor(bottlenecks, 3, outputs), tmp_path / "model.onnx"))
     assert chosen(network, "last") == ["stage3"]
     assert chosen(network, "heads") == ["final"]
+
+
+def padded(b: Builder, outputs: list[str]) -> None:
+    """Borders added by an operator of their own, on two sides only, as TensorFlow does."""
+    x = b.image
+    for stage, units in enumerate((4, 6, 8), 1):
+        x = b.node("Pad", x, b.constant((0, 0, 0, 0, 0, 0, 1, 1), np.int64))
+        x = b.relu(b.conv(x, units, stride=2, pads=(0,) * 4), name=f"stage{stage}")
+        outputs.append(x)
+
+
+def concatenated(b: Builder, outputs: list[str]) -> None:
+    x = b.image
+    for stage, units in enumerate((4, 6, 8), 1):
+        parts = [b.relu(b.conv(x, units, kernel, stride=2)) for kernel in (3, 5)]
+        x = b.node("Concat", *parts, axis=1, name=f"stage{stage}")
+        b.units[x] = 2 * units
+        outputs.append(x)
+
+
+def returning(b: Builder, outputs: list[str]) -> None:
+    """Blocks that look at a coarser map and add what they see, as windows of attention go and come back."""
+    x = b.image
+    for stage, units in enumerate((4, 6, 8), 1):
+        x = b.relu(b.conv(x, units, stride=2))
+        y = b.conv(up(b, b.relu(b.conv(x, units, stride=2))), units)
+        x = b.node("Add", x, y, name=f"stage{stage}")
+        b.units[x] = units
+        outputs.append(x)
+
+
+@pytest.mark.parametrize("body", [padded, concatenated, returning])
+@pytest.mark.parametrize("several", [False, True])
+def test_whatever_the_blocks_are_made_of(tmp_path: Path, body: Any, several: bool) -> None:
+    b = Builder(("N", 3, 64, 64))
+    levels: list[str] = []
+    body(b, levels)
+    network = load_network(save(b.model(*(levels if several else levels[-1:])), tmp_path / "model.onnx"))
+    assert chosen(network, "stages") == ["stage1", "stage2", "stage3"]
+
+
+@pytest.mark.parametrize("kind", ["swish", "separable"])
+def test_an_embedding_is_made_of_features_not_of_classes(tmp_path: Path, kind: str) -> None:
+    b = Builder(("N", 3, 64, 64))
+    x = b.relu(b.conv(b.image, 4, stride=2), name="stem")
+    x = b.relu(b.conv(x, 6, stride=2), name="stage1")
+    if kind == "swish":
+        x = b.conv(x, 12, 1)
+        x = b.node("Mul", x, b.node("Sigmoid", x), name="features")
+    else:
+        x = b.relu(b.conv(b.conv(x, 6, group=6), 12, 1), name="features")
+    network = load_network(save(b.model(b.node("GlobalAveragePool", x)), tmp_path / "model.onnx"))
+    assert chosen(network, "last") == ["features"]
+
+
+def test_classes_beside_features_are_a_head(tmp_path: Path) -> None:
+    b = Builder(("N", 3, 64, 64))
+    fine = b.relu(b.conv(b.image, 4, stride=2), name="stem")
+    coarse = b.relu(b.conv(fine, 8, stride=2), name="stage1")
+    network = load_network(save(b.model(fine, b.conv(coarse, 3, 1, name="classes")), tmp_path / "model.onnx"))
+    assert chosen(network, "last") == ["stage1"]
+    assert chosen(network, "heads") == ["classes"]
