@@ -30,6 +30,8 @@ _DEPTHS = 4
 _EXTRA_STAGES = 3
 _COARSER = 1.5
 _RECTIFIERS = frozenset({"Clip", "Max", "Relu"})
+# others may only keep a norm from zero
+_HIDDEN = frozenset({"HardSwish", "Relu"})
 
 _T = TypeVar("_T")
 _Ends = list[tuple[int, Block]]
@@ -202,13 +204,20 @@ def _way(flow: Flow, before: int, number: int) -> set[int]:
 
 
 def _layers_behind(flow: Flow, number: int) -> int:
-    """Products with weights in a row behind a value, up to the end."""
+    """Products with weights in a row behind a value, up to the end.
+
+    A rectified one at the end counts twice: it is a hidden layer, whose classifier was cut off.
+    """
     most = {number: 0}
+    hidden = 0
     for other in range(number + 1, len(flow.names)):
         depths = [most[operand] for operand in flow.before[other] if operand in most]
         if depths:
+            node = flow.nodes[other]
+            rectified = node is not None and node.op_type in _HIDDEN
             most[other] = max(depths) + has_weights(flow, other)
-    return max(most.values())
+            hidden = max(hidden, most[other] + (rectified and most[other] > 0))
+    return hidden
 
 
 def _without_towers(flow: Flow, ends: _Ends, style: Style) -> _Ends:
@@ -234,7 +243,8 @@ def _without_extras(flow: Flow, trunk: Trunk, maps: Maps, numbers: list[int], ch
     while len(kept) > _EXTRA_STAGES:
         before, last = kept[-2:]
         inside = [n for n in _way(flow, before, last) if _looks_around(flow, n)]
-        chains = [flow.chain(leaf) for leaf in leaves if leaf not in flow.ancestors(last)]
+        made_of = flow.ancestors(last)
+        chains = [flow.chain(leaf) for leaf in leaves if leaf not in made_of]
         passing = {n for chain in chains if last not in chain for n in chain}
         tapped = [n for n in numbers if flow.grids[n] == flow.grids[before] and n in passing]
         if len(inside) != 1 or not tapped:

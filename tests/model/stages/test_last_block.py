@@ -174,3 +174,20 @@ def test_classes_beside_features_are_a_head(tmp_path: Path) -> None:
     network = load_network(save(b.model(fine, b.conv(coarse, 3, 1, name="classes")), tmp_path / "model.onnx"))
     assert chosen(network, "last") == ["stage1"]
     assert chosen(network, "heads") == ["classes"]
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_hidden_layer_whose_classifier_is_gone_is_one_still(tmp_path: Path, hidden: bool) -> None:
+    """MobileNetV3 as an embedding has the last expansion among its stages, MobileNetV2 has not."""
+    b = Builder(("N", 3, 64, 64))
+    x = b.relu(b.conv(b.image, 4, stride=2), name="stem")
+    for stage, units in enumerate((6, 8), 1):
+        for block in range(2):
+            y = depthwise(b, b.relu(b.conv(x, 3 * b.units[x], 1)), stride=1 if block else 2)
+            y = b.conv(y, units, 1)
+            x = b.node("Add", x, y, name=f"stage{stage}") if block else y
+    x = b.node("GlobalAveragePool", b.relu(b.conv(x, 24, 1), name="wide"))
+    x = b.conv(x, 16, 1)
+    x = b.relu(x) if hidden else b.node("Div", x, b.node("Clip", b.node("ReduceL2", x), b.constant(1e-6)))
+    network = load_network(save(b.model(x), tmp_path / "model.onnx"))
+    assert chosen(network, "last") == ["wide" if hidden else "stage2"]
