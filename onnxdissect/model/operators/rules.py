@@ -129,7 +129,7 @@ class Numbers(StrEnum):
 
 
 class Arithmetic(StrEnum):
-    """What an operator computes; residual sums, gates and power means are found by it."""
+    """What an operator computes; residual sums, power means and maps of classes are found by it."""
 
     NONE = "none"
     """Something else."""
@@ -146,6 +146,8 @@ class Arithmetic(StrEnum):
     """Of several operands."""
     BOUNDS = "bounds"
     """Cut off below and above."""
+    RECTIFIER = "rectifier"
+    """Cut off below zero."""
     MEAN = "mean"
     """Of cells."""
 

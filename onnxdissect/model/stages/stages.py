@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from onnxdissect.model.operators.lookup import operator_of
+from onnxdissect.model.operators.rules import Arithmetic, Numbers
 from onnxdissect.model.receptive_field.window_shape import kernel_shape
 from onnxdissect.model.stages.blocks import Block, Style, find_outputs, split_blocks, style_of
 from onnxdissect.model.stages.flow import Flow, Grid, Maps, is_coarser
@@ -29,9 +30,7 @@ __all__ = ["Candidates", "choose_stages", "find_stages"]
 _DEPTHS = 4
 _EXTRA_STAGES = 3
 _COARSER = 1.5
-_RECTIFIERS = frozenset({"Clip", "Max", "Relu"})
-# others may only keep a norm from zero
-_HIDDEN = frozenset({"HardSwish", "Relu"})
+_CUT_OFF = (Arithmetic.BOUNDS, Arithmetic.MAXIMUM, Arithmetic.RECTIFIER)
 
 _T = TypeVar("_T")
 _Ends = list[tuple[int, Block]]
@@ -181,7 +180,8 @@ def _may_be_classes(flow: Flow, block: Block) -> bool:
     node = flow.nodes[source]
     if node is None:
         return False
-    return node.op_type in _RECTIFIERS or operator_of(node).gate or has_weights(flow, source)
+    operator = operator_of(node)
+    return operator.arithmetic in _CUT_OFF or operator.gate or has_weights(flow, source)
 
 
 def _is_probability(flow: Flow, block: Block) -> bool:
@@ -203,20 +203,28 @@ def _way(flow: Flow, before: int, number: int) -> set[int]:
     return flow.ancestors(number) - flow.ancestors(before)
 
 
+def _activates(flow: Flow, number: int) -> bool:
+    """Whether a value is an activation: not a probability, a root or a bound, as a norm has them."""
+    node = flow.nodes[number]
+    if node is None:
+        return False
+    operator = operator_of(node)
+    curved = operator.numbers is Numbers.NONLINEAR and not operator.gate
+    return curved and operator.arithmetic in (Arithmetic.NONE, Arithmetic.RECTIFIER)
+
+
 def _layers_behind(flow: Flow, number: int) -> int:
     """Products with weights in a row behind a value, up to the end.
 
-    A rectified one at the end counts twice: it is a hidden layer, whose classifier was cut off.
+    An activated one at the end counts twice: it is a hidden layer, whose classifier was cut off.
     """
     most = {number: 0}
     hidden = 0
     for other in range(number + 1, len(flow.names)):
         depths = [most[operand] for operand in flow.before[other] if operand in most]
         if depths:
-            node = flow.nodes[other]
-            rectified = node is not None and node.op_type in _HIDDEN
             most[other] = max(depths) + has_weights(flow, other)
-            hidden = max(hidden, most[other] + (rectified and most[other] > 0))
+            hidden = max(hidden, most[other] + (most[other] > 0 and _activates(flow, other)))
     return hidden
 
 

@@ -98,7 +98,7 @@ def test_every_rule_of_places_is_followed() -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("Relu", (Axes.FIRST, Places.KEPT, Numbers.NONLINEAR, Arithmetic.NONE, Compute.NONE)),
+        ("Tanh", (Axes.FIRST, Places.KEPT, Numbers.NONLINEAR, Arithmetic.NONE, Compute.NONE)),
         ("Add", (Axes.POINTWISE, Places.UNKNOWN, Numbers.LINEAR, Arithmetic.SUM, Compute.NONE)),
         ("Conv", (Axes.SPATIAL, Places.WINDOW, Numbers.NEW, Arithmetic.NONE, Compute.CONVOLUTION)),
         ("GlobalMaxPool", (Axes.SPATIAL, Places.WHOLE, Numbers.NEW, Arithmetic.NONE, Compute.NONE)),

@@ -123,7 +123,7 @@ OPERATORS = (
     ),
     Operator("QuickGelu", "com.microsoft", axes=Axes.FIRST, numbers=Numbers.NONLINEAR),
     Operator("Reciprocal", axes=Axes.FIRST, arithmetic=Arithmetic.RECIPROCAL),
-    Operator("Relu", axes=Axes.FIRST, numbers=Numbers.NONLINEAR),
+    Operator("Relu", axes=Axes.FIRST, numbers=Numbers.NONLINEAR, arithmetic=Arithmetic.RECTIFIER),
     Operator("RMSNormalization", axes=Axes.FIRST, units=Units.LAST),
     Operator("RotaryEmbedding", axes=Axes.FIRST, no_weights=(1, 2, 3)),
     Operator("Round", axes=Axes.FIRST),
