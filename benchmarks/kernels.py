@@ -24,7 +24,7 @@ from onnxdissect.core.state.pass_state import PassState
 from onnxdissect.data import open_dataset
 from onnxdissect.data.decoding.stream import Batch
 from onnxdissect.model import Preparer, choose_preprocessing, load_network, open_session
-from onnxdissect.pipeline.image_pass import run_pass
+from onnxdissect.pipeline.execution.image_pass import run_pass
 from onnxdissect.pipeline.tally import tally
 
 TAU = 0.005

@@ -42,7 +42,7 @@ from onnxdissect.model import (
     open_session,
 )
 from onnxdissect.model.receptive_field.effective import PROBE_IMAGES, even_spread, measure_centres
-from onnxdissect.pipeline.image_pass import run_pass
+from onnxdissect.pipeline.execution.image_pass import run_pass
 from onnxdissect.pipeline.tally import tally
 from onnxdissect.tiny import ensure_tiny
 

@@ -19,7 +19,7 @@ from onnxdissect.model.layers.coverage import Coverage, measure_coverage
 from onnxdissect.model.layers.coverage_warnings import coverage_warnings, listing_warnings
 from onnxdissect.model.receptive_field.probe import drawn_images
 from onnxdissect.model.surgery.free_size import size_warnings
-from onnxdissect.pipeline.batching import GPU_WORKERS, batch_size_of, block_size
+from onnxdissect.pipeline.execution.batching import GPU_WORKERS, batch_size_of, block_size
 from onnxdissect.pipeline.placement import Placement, place_layers
 from onnxdissect.pipeline.request import Request
 

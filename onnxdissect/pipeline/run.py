@@ -10,7 +10,8 @@ from typing import Any
 from onnxdissect.core.plateaus import plateau_warnings
 from onnxdissect.core.progress import Clock, Progress, Silent
 from onnxdissect.core.state.pass_state import PassResult, PassState
-from onnxdissect.pipeline.executor import Executor, LocalExecutor, PassTask, pass_tag
+from onnxdissect.pipeline.execution.executor import Executor, LocalExecutor, PassTask, pass_tag
+from onnxdissect.pipeline.execution.warmup import kernels_warming
 from onnxdissect.pipeline.keep_masks import (
     check_space,
     expect_kept_masks,
@@ -23,7 +24,6 @@ from onnxdissect.pipeline.prepare import Prepared, prepare
 from onnxdissect.pipeline.request import open_request
 from onnxdissect.pipeline.run_directory import RunDirectory, claim_directory
 from onnxdissect.pipeline.tally import tally
-from onnxdissect.pipeline.warmup import kernels_warming
 from onnxdissect.pipeline.write_run import Findings, tool_versions, write_run
 from onnxdissect.results import Dissection, load
 from onnxdissect.statistics.per_image_collector import PerImageCollector

@@ -89,7 +89,7 @@ def test_a_state_of_another_version_is_not_taken_up(world: Path, monkeypatch: py
 
     with pytest.raises(StopError):
         dissect(world, progress=Impatient(), save_every=0)
-    monkeypatch.setattr("onnxdissect.pipeline.executor.STATE_FORMAT", -1)
+    monkeypatch.setattr("onnxdissect.pipeline.execution.executor.STATE_FORMAT", -1)
     said: list[str] = []
     run = dissect(world, notify=said.append)
     assert any("starting over" in line for line in said)

@@ -27,7 +27,7 @@ from onnxdissect.core.upsampling import Field
 from onnxdissect.data.annotation import Annotation
 from onnxdissect.data.decoding.stream import Batch
 from onnxdissect.data.vocabulary import Concept, Vocabulary
-from onnxdissect.pipeline.image_pass import run_pass
+from onnxdissect.pipeline.execution.image_pass import run_pass
 from onnxdissect.pipeline.tally import tally
 from onnxdissect.statistics.per_image_collector import PerImageCollector
 from onnxdissect.statistics.permutation_null import PermutationNull

@@ -13,7 +13,7 @@ from pathlib import Path
 from onnxdissect.core.progress import Silent
 from onnxdissect.core.state.image_ranges import ImageRanges
 from onnxdissect.core.state.pass_state import PassState
-from onnxdissect.pipeline.executor import LocalExecutor, PassTask, cut
+from onnxdissect.pipeline.execution.executor import LocalExecutor, PassTask, cut
 from onnxdissect.pipeline.options import RunOptions
 from onnxdissect.pipeline.prepare import prepare
 from onnxdissect.pipeline.request import open_request

@@ -32,7 +32,7 @@ from onnxdissect.model.layers.basis import BasisLayer, basis_layers
 from onnxdissect.model.surgery.change_basis import ChangeBasis
 from onnxdissect.model.surgery.describe import surgery_steps
 from onnxdissect.model.surgery.layer_outputs import expose_layers
-from onnxdissect.pipeline.image_pass import run_pass
+from onnxdissect.pipeline.execution.image_pass import run_pass
 from onnxdissect.pipeline.options import ExecutionOptions, MethodOptions, PreprocessingOptions, RunOptions
 from onnxdissect.pipeline.prepare import prepare
 from onnxdissect.pipeline.request import open_request

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from support.small_runs import Convolution, broden, network
 
-from onnxdissect.pipeline.warmup import kernels_warming
+from onnxdissect.pipeline.execution.warmup import kernels_warming
 
 SCRIPT = """
 import sys
-from onnxdissect.pipeline import warmup
+from onnxdissect.pipeline.execution import warmup
 from support.compiled import compiled
 from support.small_runs import dissect
 from threading import Event
@@ -40,7 +40,7 @@ def test_a_run_compiles_nothing_that_was_not_compiled_ahead(tmp_path: Path) -> N
 MESSAGES = """
 import sys
 from threading import Event
-from onnxdissect.pipeline import warmup
+from onnxdissect.pipeline.execution import warmup
 
 warmup._warm(print, Event())
 """

@@ -15,7 +15,7 @@ from support.processes import SpawnedProcesses
 from support.small_runs import Convolution, broden, contents, network
 
 from onnxdissect.core.state.image_ranges import ImageRanges
-from onnxdissect.pipeline.executor import cut
+from onnxdissect.pipeline.execution.executor import cut
 from onnxdissect.pipeline.options import (
     ExecutionOptions,
     MethodOptions,

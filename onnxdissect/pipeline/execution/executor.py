@@ -12,9 +12,9 @@ from onnxdissect.core.state.image_ranges import ImageRanges
 from onnxdissect.core.state.intake import Intake
 from onnxdissect.core.state.pass_state import STATE_FORMAT, PassState
 from onnxdissect.data import batches
-from onnxdissect.pipeline.image_pass import run_pass
+from onnxdissect.pipeline.execution.image_pass import run_pass
+from onnxdissect.pipeline.execution.stopping import stop_request
 from onnxdissect.pipeline.prepare import Prepared
-from onnxdissect.pipeline.stopping import stop_request
 
 __all__ = ["Executor", "LocalExecutor", "PassTask", "cut", "pass_tag"]
 
