@@ -204,7 +204,17 @@ class Digits:
         if rows.axes[:-2] != columns.axes[:-2] or rows.axes[-1] != columns.axes[-2]:
             return None
         origins = tuple(dict.fromkeys((*rows.origins, *columns.origins)))
-        return CellOrder(origins, (*rows.axes[:-1], columns.axes[-1]), rows.pooled, mixed=True)
+        axes = (*rows.axes[:-1], columns.axes[-1])
+        # keys and values of fewer cells (PVT) are summed over: cells lie where the queries' do
+        cells = _cells(axes) * prod(rows.pooled)
+        left = tuple(
+            name for name in origins if name in self._known and _cells(self._known[name].axes) == cells
+        )
+        return CellOrder(left or origins, axes, rows.pooled, mixed=True)
+
+
+def _cells(axes: Sequence[_Axis]) -> int:
+    return prod(digit.length for axis in axes for digit in axis if digit.letter in "HW")
 
 
 def _picked(node: ir.Node, axes: Sequence[_Axis], shape: tuple[int, ...]) -> tuple[_Axis, ...] | None:

@@ -218,3 +218,25 @@ def test_a_product_with_what_is_computed_has_no_units_along_its_columns(tmp_path
     assert network.listing.axes["scores"] == "NT?"
     with pytest.raises(LayerLayoutError):
         network.select(["scores"])
+
+
+def test_cells_of_reduced_keys_do_not_move_those_of_the_queries(tmp_path: Path) -> None:
+    """Attention of one head whose keys and values come from a coarser map (PVT)."""
+    b = Builder((1, 3, 64, 64))
+    fine = b.conv(b.image, UNITS, 4, stride=4, pads=(0,) * 4)
+    coarse = b.conv(fine, UNITS, 4, stride=4, pads=(0,) * 4)
+    tokens = b.node("Transpose", reshaped(b, fine, 1, UNITS, 256), perm=(0, 2, 1))
+    heard = b.node("Transpose", reshaped(b, coarse, 1, UNITS, 16), perm=(0, 2, 1))
+    query = b.node("MatMul", tokens, b.weight((UNITS, UNITS)))
+    query = b.node("Transpose", reshaped(b, query, 1, 256, 1, UNITS), perm=(0, 2, 1, 3))
+    both = reshaped(b, b.node("MatMul", heard, b.weight((UNITS, 2 * UNITS))), 1, 16, 2, 1, UNITS)
+    both = b.node("Transpose", both, perm=(2, 0, 3, 1, 4))
+    key, value = (b.node("Gather", both, b.constant(i, np.int64), axis=0) for i in range(2))
+    weights = b.node("Softmax", b.node("MatMul", query, b.node("Transpose", key, perm=(0, 1, 3, 2))))
+    y = b.node("Transpose", b.node("MatMul", weights, value), perm=(0, 2, 1, 3))
+    y = b.node("Add", tokens, reshaped(b, y, 1, 256, UNITS), name="stream")
+    network = load_network(save(b.model(b.node("ReduceMean", y, axes=[1])), tmp_path / "model.onnx"))
+    (layer,) = network.select(["stream"])
+    assert layer.grid == (16, 16)
+    assert layer.receptive_field is not None
+    assert (layer.receptive_field.offset, layer.receptive_field.stride) == ((1.5, 1.5), (4.0, 4.0))
