@@ -17,6 +17,7 @@ __all__ = [
     "constant",
     "downstream",
     "is_stored",
+    "live_values",
     "name_of",
     "opset_of",
     "stored_shape",
@@ -84,6 +85,26 @@ def values_read(node: ir.Node) -> list[ir.Value]:
             for inner in graph:
                 read.extend(values_read(inner))
     return read
+
+
+def live_values(graph: ir.Graph) -> set[str]:
+    """Values that an output of the graph is computed from.
+
+    Parameters
+    ----------
+    graph : onnx_ir.Graph
+        In topological order.
+
+    Returns
+    -------
+    set of str
+        Names, those of the outputs included.
+    """
+    live = {name_of(value) for value in graph.outputs}
+    for node in reversed(graph):
+        if any(value.name in live for value in node.outputs):
+            live.update(name_of(value) for value in values_read(node))
+    return live
 
 
 def attribute(node: ir.Node, name: str, default: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from onnxdissect.model.layers.coverage import Coverage
 from onnxdissect.model.layers.listing import Listing
+from onnxdissect.model.layers.records import Layer
 from onnxdissect.model.layout.disturbed import LeftOut
 
 __all__ = ["coverage_warnings", "listing_warnings", "open_values", "order_warnings"]
@@ -100,9 +101,13 @@ def listing_warnings(listing: Listing) -> list[str]:
     return [*order_warnings(listing), *_early_end(listing)]
 
 
+def _stage(layer: Layer) -> int:
+    return layer.stage or 0
+
+
 def _early_end(listing: Listing) -> list[str]:
     """Warn of a classifier whose maps go up again, so that most of its compute is behind the last stage."""
-    stages = [layer for layer in listing.layers if layer.stage is not None]
+    stages = sorted((layer for layer in listing.layers if layer.stage is not None), key=_stage)
     classified = any(layer.layout == "NC" and layer.share > _ALL for layer in listing.layers)
     if not stages or not classified or stages[-1].share >= _LEAST_TRUNK:
         return []
@@ -110,7 +115,8 @@ def _early_end(listing: Listing) -> list[str]:
     behind = [
         layer
         for layer in listing.layers[listing.layers.index(last) + 1 :]
-        if layer.part != "trunk" and layer.grid[0] * layer.grid[1] > last.grid[0] * last.grid[1]
+        if layer.part not in ("trunk", "unused")
+        and layer.grid[0] * layer.grid[1] > last.grid[0] * last.grid[1]
     ]
     if not behind:
         return []

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import onnx_ir as ir
 
-from onnxdissect.model.graph import name_of
+from onnxdissect.model.graph import live_values, name_of
 from onnxdissect.model.layers.cost import Cost, follow_costs
 from onnxdissect.model.layers.open_values import count_open, lost_values
 from onnxdissect.model.layers.records import LAYOUTS, ImageInput, Layer, make_alias, make_slug
@@ -150,8 +150,9 @@ def list_layers(
         path = [name for name in listed if name in {representative.get(n) for n in activated.values}]
         parts = replace(parts, stages=choose_stages((n, described[n].grid) for n in path or listed))
     numbers = {name: i for i, name in enumerate(parts.stages, 1)}
+    live = live_values(graph)
     staged = {
-        name: replace(layer, stage=numbers.get(name), part=parts.of.get(name, "head"))
+        name: replace(layer, stage=numbers.get(name), part=_part(name, parts, live))
         for name, layer in aliased.items()
     }
     return Listing(
@@ -179,6 +180,10 @@ def _turned(
         for each in disturbed.values()
         if each.operator.order is Order.TURNED and each.before in described
     }
+
+
+def _part(name: str, parts: Parts, live: Collection[str]) -> str:
+    return parts.of.get(name, "head") if name in live else "unused"
 
 
 def _straight(letters: str) -> str:

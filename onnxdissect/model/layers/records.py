@@ -79,7 +79,7 @@ class Layer:
     share : float
         Multiply-accumulates up to and including it, as a share of the whole network's, in 0..1.
     part : str
-        "trunk", "neck" or "head".
+        "trunk", "neck" or "head", "unused" where no output of the network is computed from it.
     """
 
     name: str

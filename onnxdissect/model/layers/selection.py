@@ -84,7 +84,8 @@ def _match(listing: Listing, known: list[Layer], selector: str, hint: str) -> li
         return list(listing.layers)
     if selector in ("stages", "last"):
         stages = [layer for layer in listing.layers if layer.stage is not None]
-        return stages if selector == "stages" else stages[-1:]
+        # a file may hold branches in any order
+        return stages if selector == "stages" else sorted(stages, key=_stage)[-1:]
     if selector in ("neck", "heads"):
         return _part(listing, selector, hint)
     found = named
@@ -98,6 +99,10 @@ def _match(listing: Listing, known: list[Layer], selector: str, hint: str) -> li
             hint=hint,
         )
     return found
+
+
+def _stage(layer: Layer) -> int:
+    return layer.stage or 0
 
 
 def _part(listing: Listing, part: str, hint: str) -> list[Layer]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from onnxdissect.model.graph import name_of, stored_size
+from onnxdissect.model.graph import live_values, name_of, stored_size
 from onnxdissect.model.layout.quantised import is_rectified
 from onnxdissect.model.operators.lookup import operator_of
 from onnxdissect.model.operators.rules import Arithmetic, Axes, Numbers
@@ -61,9 +61,10 @@ def activated_values(graph: ir.Graph, spatial: Iterable[str]) -> Activated:
     -------
     Activated
         With concatenations of such values, which are one layer to what follows; without gates, that is
-        sigmoids that only weigh other values.
+        sigmoids that only weigh other values, and without what no output is computed from.
     """
-    known = set(spatial)
+    live = live_values(graph)
+    known = live.intersection(spatial)
     regions = {name: _Region(name, False) for name in known}
     handed_on: set[str] = set()
     found: list[str] = []
@@ -81,7 +82,7 @@ def activated_values(graph: ir.Graph, spatial: Iterable[str]) -> Activated:
                 continue
             if regions[name].nonlinear:
                 handed_on.add(name)
-                if _leaves(value, regions, outputs) and not _is_gate(node, value):
+                if _leaves(value, regions, outputs, live) and not _is_gate(node, value):
                     found.append(name)
             elif (_carries(node) or _joins(node)) and handed_on.issuperset(operands):
                 handed_on.add(name)
@@ -126,7 +127,7 @@ def _joins(node: ir.Node) -> bool:
     return operator.axes is Axes.CONCATENATED and operator.result_scale is None
 
 
-def _leaves(value: ir.Value, regions: dict[str, _Region], outputs: set[str]) -> bool:
+def _leaves(value: ir.Value, regions: dict[str, _Region], outputs: set[str], live: set[str]) -> bool:
     """Whether something other than the rest of the nonlinearity reads a value, or a copy of it."""
     root = regions[name_of(value)].root
     if name_of(value) in outputs:
@@ -134,9 +135,11 @@ def _leaves(value: ir.Value, regions: dict[str, _Region], outputs: set[str]) -> 
     inside: list[bool] = []
     for node, _ in value.uses():
         for out in node.outputs[:1]:
+            if not any(result.name in live for result in node.outputs):
+                continue
             kept = out.name in regions and regions[name_of(out)].root == root
             # a copy may be no layer, such as tokens that are turned before they are averaged
-            inside.append(kept and not (operator_of(node).repeats and _leaves(out, regions, outputs)))
+            inside.append(kept and not (operator_of(node).repeats and _leaves(out, regions, outputs, live)))
     return not inside or not all(inside)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from onnxdissect.model.graph import name_of
+from onnxdissect.model.graph import live_values, name_of
 from onnxdissect.model.operators.lookup import operator_of
 from onnxdissect.model.operators.rules import Arithmetic, Axes, Numbers, Places
 
@@ -25,7 +25,10 @@ _UP = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Values that depend on the image's pixels, by number in topological order; the image is 0.
+    """Values that depend on the image's pixels and reach an output, by number; the image is 0.
+
+    Numbers grow with depth: values behind more products come later, and so does what is computed from a
+    value. Files may write the branches of a network in any order, and say nothing about it by that.
 
     Attributes
     ----------
@@ -157,24 +160,20 @@ def follow_flow(graph: ir.Graph, image: str, grid: Callable[[str], Grid | None])
     Returns
     -------
     Flow
-        Values that depend on the image's size alone are left out.
+        Values that depend on the image's size alone are left out, and those that no output depends on.
     """
     flow = Flow([image], {image: 0}, [None], [[]], [[]], [0], [grid(image) or (0, 0)], [False], [False])
     depth = [0]
     mapped = [True]
     # what resizes the image itself is its preprocessing
     seen: set[int] = set()
-    for node in graph:
+    for node in _by_depth(graph, image, grid):
         operator = operator_of(node)
-        if operator.sizes_only:
-            continue
         operands = list(
             dict.fromkeys(
                 flow.numbers[name_of(v)] for v in node.inputs if v is not None and v.name in flow.numbers
             )
         )
-        if not operands:
-            continue
         # a class token that is put back beside its picture's tokens tells nothing of where those come from
         pictured = [operand for operand in operands if mapped[operand]]
         joins = operator.axes is Axes.CONCATENATED and pictured
@@ -203,6 +202,30 @@ def follow_flow(graph: ir.Graph, image: str, grid: Callable[[str], Grid | None])
             for operand in operands:
                 flow.after[operand].append(number)
     return flow
+
+
+def _by_depth(graph: ir.Graph, image: str, grid: Callable[[str], Grid | None]) -> list[ir.Node]:
+    """Nodes on ways from the image to an output, by products and then by nodes on the longest way.
+
+    Among equals the finer map comes first, then the shorter name, which counts up where names do.
+    """
+    live = live_values(graph)
+    depths: dict[str, tuple[int, int]] = {image: (0, 0)}
+    keys: list[tuple[tuple[int, int], int, int, str]] = []
+    nodes: list[ir.Node] = []
+    for node in graph:
+        operator = operator_of(node)
+        reached = [depths[name_of(v)] for v in node.inputs if v is not None and v.name in depths]
+        names = [name_of(value) for value in node.outputs if value.name in live]
+        if operator.sizes_only or not reached or not names:
+            continue
+        products, nodes_before = (max(each) for each in zip(*reached, strict=True))
+        depth = products + operator.multiplies, nodes_before + 1
+        depths.update(dict.fromkeys((name_of(value) for value in _results(node)), depth))
+        height, width = grid(names[0]) or (0, 0)
+        keys.append((depth, -height * width, len(names[0]), names[0]))
+        nodes.append(node)
+    return [nodes[i] for i in sorted(range(len(nodes)), key=keys.__getitem__)]
 
 
 def _results(node: ir.Node) -> Sequence[ir.Value]:
