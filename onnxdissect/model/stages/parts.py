@@ -14,7 +14,7 @@ from onnxdissect.model.operators.rules import Numbers
 from onnxdissect.model.reading.shape_probe import Probe
 from onnxdissect.model.stages.activated import Activated
 from onnxdissect.model.stages.flow import Flow, Maps, follow_flow
-from onnxdissect.model.stages.predictions import last_products, predictions
+from onnxdissect.model.stages.predictions import ends_of_heads, last_products
 from onnxdissect.model.stages.products import has_weights
 from onnxdissect.model.stages.stages import Candidates, find_stages
 from onnxdissect.model.stages.trunk import Trunk, find_trunk
@@ -105,10 +105,11 @@ def find_parts(
     )
     stages = find_stages(flow, trunk, maps, candidates, _directly(flow, activated))
     of = _mark(flow, trunk, maps, stages, candidates)
+    behind = {n for n in listed if of[n] == "head"}
     return Parts(
         stages=list(dict.fromkeys(listed[n] for n in stages)),
         neck=_ends_of_neck(flow, candidates, maps, of),
-        heads=_ends_of_heads(flow, trunk, maps, listed, of),
+        heads=list(dict.fromkeys(listed[n] for n in ends_of_heads(flow, maps, outputs, behind, trunk.whole))),
         of={flow.names[n]: part for n, part in of.items()} | {listed[n]: of[n] for n in listed},
     )
 
@@ -212,12 +213,3 @@ def _ends_of_neck(flow: Flow, candidates: Candidates, maps: Maps, of: dict[int, 
     for number in sorted(layers, key=lambda n: (n in candidates.activated, n)):
         ends[flow.grids[number]] = number
     return list(dict.fromkeys(candidates.listed[n] for n in sorted(ends.values())))
-
-
-def _ends_of_heads(
-    flow: Flow, trunk: Trunk, maps: Maps, listed: Mapping[int, str], of: dict[int, str]
-) -> list[str]:
-    if trunk.whole or not last_products(flow, maps):
-        rest = [n for n in listed if of[n] == "head"]
-        return [listed[max(rest)]] if rest else []
-    return list(dict.fromkeys(listed[n] for n in predictions(flow, maps) if of[n] == "head"))
