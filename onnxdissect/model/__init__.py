@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from onnxdissect.model.operators.installed import installed_operators, register_operator
     from onnxdissect.model.operators.operator import Operator
     from onnxdissect.model.operators.table import OperatorTable
-    from onnxdissect.model.preprocessing.choice import PRESETS, Preprocessing, choose_preprocessing
+    from onnxdissect.model.preprocessing.choice import choose_preprocessing
     from onnxdissect.model.preprocessing.preparer import Preparer
+    from onnxdissect.model.preprocessing.presets import PRESETS, Preprocessing
     from onnxdissect.model.receptive_field.effective import (
         PROBE_IMAGES,
         EffectiveCentre,
@@ -67,11 +68,11 @@ _HOMES = {
     "Network": "network",
     "Operator": "operators.operator",
     "OperatorTable": "operators.table",
-    "PRESETS": "preprocessing.choice",
+    "PRESETS": "preprocessing.presets",
     "PROBE_IMAGES": "receptive_field.effective",
     "PROVIDERS": "runtime.providers",
     "Preparer": "preprocessing.preparer",
-    "Preprocessing": "preprocessing.choice",
+    "Preprocessing": "preprocessing.presets",
     "ProviderState": "runtime.providers",
     "ReceptiveField": "layers.records",
     "Session": "runtime.session",

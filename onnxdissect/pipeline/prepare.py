@@ -111,7 +111,9 @@ def prepare(request: Request, notify: Callable[[str], None]) -> Prepared:
     plan = _plan(request, places, block_size(batch_size, len(dataset), workers))
     coverage = measure_coverage(network.listing)
     asked_size = request.options.reading.image_size
+    remark = request.preprocessing.remark
     warnings = [
+        *([remark] if remark else []),
         *coverage_warnings(coverage, network.listing),
         *listing_warnings(network.listing),
         *session.warnings,

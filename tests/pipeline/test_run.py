@@ -166,6 +166,20 @@ def test_the_stated_memory_does_not_grow_with_the_images(world: Path) -> None:
     assert 0 < few["tally"] < 2**30
 
 
+def test_pixels_that_a_graph_scales_in_a_way_of_its_own_are_warned_of(world: Path) -> None:
+    model = onnx.load(world / "net.onnx")
+    (first,) = [node for node in model.graph.node if "image" in node.input]
+    first.input[0] = "doubled"
+    model.graph.initializer.append(numpy_helper.from_array(np.float32(2), "two"))
+    model.graph.node.insert(0, onnx.helper.make_node("Mul", ["image", "two"], ["doubled"]))
+    onnx.save(model, world / "net.onnx")
+    said: list[str] = []
+    run = dissect(world, preset=None, notify=said.append)
+    (warning,) = [line for line in run.manifest["warnings"] if "x * 2 on its pixels" in line]
+    assert f"warning: {warning}" in said and "--preset" in warning
+    assert not any("its pixels" in line for line in dissect(world, fresh=True).manifest["warnings"])
+
+
 def test_limit_and_split_choose_the_images(world: Path) -> None:
     assert len(dissect(world, limit=3).images) == 3
     assert len(dissect(world, split="train", out=world / "train").images) == 7

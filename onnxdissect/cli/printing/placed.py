@@ -58,6 +58,8 @@ def print_probe(
         f"{network.path.name}: {network.size[0]}x{network.size[1]} pixels; {preprocessing.describe()}",
         markup=False,
     )
+    if preprocessing.remark:
+        log().print(f"warning: {preprocessing.remark}", markup=False)
     rows = [_row(layer, record) for layer, record in zip(layers, records, strict=True)]
     if sys.stdout.isatty():
         console.print(plain_table(None, _COLUMNS, rows))

@@ -38,15 +38,19 @@ class Channels:
         One per channel.
     axis : int or None
         Along which they lie; None for one channel whose axis was taken away.
+    origin : ndarray of int64
+        Which channel of the image each one is.
     """
 
     factor: NDArray[np.float64]
     summand: NDArray[np.float64]
     axis: int | None
+    origin: NDArray[np.int64]
 
     def picked(self, which: NDArray[np.integer] | list[int]) -> Channels:
         """Take some of the channels, in the order given."""
-        return replace(self, factor=self.factor[which], summand=self.summand[which])
+        factor, summand, origin = self.factor[which], self.summand[which], self.origin[which]
+        return Channels(factor, summand, self.axis, origin)
 
 
 def axis_behind(node: ir.Node, axis: int | None) -> int | None:
@@ -223,8 +227,10 @@ def _joined(node: ir.Node, known: dict[ir.Value, Channels]) -> list[Channels] | 
     if any(part is None or part.axis != axis for part in parts):
         return None
     whole = [part for part in parts if part is not None]
-    factor = np.concatenate([part.factor for part in whole])
-    return [Channels(factor, np.concatenate([part.summand for part in whole]), axis)]
+    factor, summand, origin = (
+        np.concatenate([getattr(part, name) for part in whole]) for name in ("factor", "summand", "origin")
+    )
+    return [Channels(factor, summand, axis, origin)]
 
 
 def _arithmetic(node: ir.Node, known: dict[ir.Value, Channels]) -> list[Channels] | None:

@@ -5,115 +5,21 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from onnxdissect.errors import ModelFormatError, ParameterError, nearest
 from onnxdissect.model.layers.records import ImageInput
+from onnxdissect.model.preprocessing.presets import PRESETS, Preprocessing, numbers
 
 if TYPE_CHECKING:
     from onnxdissect.model.network import Network
 
-__all__ = ["METADATA_KEY", "PRESETS", "Preprocessing", "choose_preprocessing"]
+__all__ = ["METADATA_KEY", "choose_preprocessing"]
 
 METADATA_KEY = "onnxdissect.preprocessing"
 """Metadata property that holds ``{"mean", "std", "scale", "channels"}`` as JSON."""
 
-
-@dataclass(frozen=True, slots=True)
-class Preprocessing:
-    """``x = (pixel * scale - mean) / std`` per channel, pixels in 0..255.
-
-    Attributes
-    ----------
-    name : str
-        "imagenet", "caffe", "tf", "unit", "raw", "clip" or "custom".
-    mean, std : tuple of float
-        One per channel, in the order in which the network takes them.
-    scale : float
-        Factor on the pixel.
-    channels : str
-        "rgb" or "bgr"; of no meaning for grey-scale.
-    source : str
-        Why these: "asked for", "model metadata", "read off the graph" or "assumed".
-    """
-
-    name: str
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    scale: float
-    channels: str
-    source: str
-
-    def describe(self) -> str:
-        """Say it in one line.
-
-        Returns
-        -------
-        str
-            Such as ``imagenet, assumed: rgb, x = (pixel / 255 - (0.485, 0.456, 0.406)) / (...)``.
-        """
-        colour = "grey" if len(self.mean) == 1 else self.channels
-        return f"{self.name}, {self.source}: {colour}, x = {self._formula()}"
-
-    def _formula(self) -> str:
-        inverse = 1 / self.scale
-        if self.scale == 1:
-            pixel = "pixel"
-        elif math.isclose(inverse, round(inverse, 3), rel_tol=1e-9):
-            pixel = f"pixel / {round(inverse, 3):g}"
-        else:
-            pixel = f"pixel * {self.scale:g}"
-        if any(self.mean):
-            pixel = f"{pixel} - {_numbers(self.mean)}"
-        if any(s != 1 for s in self.std):
-            pixel = f"({pixel}) / {_numbers(self.std)}"
-        return pixel
-
-    def to_json(self) -> dict[str, object]:
-        """Give the fields as JSON types.
-
-        Returns
-        -------
-        dict
-        """
-        return {
-            "name": self.name,
-            "mean": list(self.mean),
-            "std": list(self.std),
-            "scale": self.scale,
-            "channels": self.channels,
-            "source": self.source,
-        }
-
-
-def _numbers(values: tuple[float, ...]) -> str:
-    if len(set(values)) == 1:
-        return f"{values[0]:g}"
-    return "(" + ", ".join(f"{value:g}" for value in values) + ")"
-
-
-_ZERO, _ONE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-
-PRESETS: dict[str, Preprocessing] = {
-    p.name: p
-    for p in (
-        Preprocessing("imagenet", (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), 1 / 255, "rgb", "asked for"),
-        Preprocessing("caffe", (103.939, 116.779, 123.68), _ONE, 1.0, "bgr", "asked for"),
-        Preprocessing("tf", _ONE, _ONE, 1 / 127.5, "rgb", "asked for"),
-        Preprocessing("unit", _ZERO, _ONE, 1 / 255, "rgb", "asked for"),
-        Preprocessing("raw", _ZERO, _ONE, 1.0, "rgb", "asked for"),
-        Preprocessing(
-            "clip",
-            (0.48145466, 0.4578275, 0.40821073),
-            (0.26862954, 0.26130258, 0.27577711),
-            1 / 255,
-            "rgb",
-            "asked for",
-        ),
-    )
-}
-"""Preprocessings that many networks share. Never changed."""
 
 _FEWEST_LEVELS = 128
 """Values of an integer input that pixels must be told apart by: half of them."""
@@ -124,7 +30,9 @@ _PIXEL_RANGES = {
     "NominalRange_0_255": PRESETS["raw"],
     "Normalized_0_1": PRESETS["unit"],
     "Normalized_1_1": PRESETS["tf"],
-    "NominalRange_16_235": Preprocessing("custom", (-16.0,) * 3, _ONE, 219 / 255, "rgb", "model metadata"),
+    "NominalRange_16_235": Preprocessing(
+        "custom", (-16.0,) * 3, (1.0,) * 3, 219 / 255, "rgb", "model metadata"
+    ),
 }
 
 
@@ -194,16 +102,28 @@ def choose_preprocessing(
     if found is not None:
         return _fit(found, network.input, channels)
     # the command line names the presets without loading onnx
-    from onnxdissect.model.preprocessing.embedded import pixels_inside
+    from onnxdissect.model.preprocessing.embedded import preprocessing_inside
 
-    inside = pixels_inside(network.model.graph, network.input)
-    if inside is not None and network.input.dtype.startswith("float"):
-        return _fit(replace(PRESETS[inside], source="read off the graph"), network.input, channels)
-    assumed = PRESETS["imagenet" if network.input.dtype.startswith("float") else "raw"]
+    floats = network.input.dtype.startswith("float")
+    inside = preprocessing_inside(network.model.graph, network.input) if floats else None
+    if inside is not None and inside.preset is not None:
+        found = replace(PRESETS[inside.preset], source="read off the graph")
+        return _fit(found, network.input, channels or inside.channels)
+    assumed = PRESETS["imagenet" if floats else "raw"]
+    if inside is not None:
+        assumed = replace(assumed, remark=_unknown(inside.formula))
     if network.input.dtype == "int8":
         assumed = replace(assumed, name="custom", mean=(128.0,) * 3)
     order = channels or _PIXEL_FORMATS.get(network.metadata.get("Image.BitmapPixelFormat", ""))
     return _fit(replace(assumed, source="assumed"), network.input, order)
+
+
+def _unknown(formula: str) -> str:
+    return (
+        f"the graph begins with {formula} on its pixels, which turns none of the known preprocessings into "
+        "another, so what it takes is not known: imagenet is a guess; --preset, or --mean, --std and --scale "
+        "state what it was trained on"
+    )
 
 
 def _fit(preprocessing: Preprocessing, image: ImageInput, channels: str | None) -> Preprocessing:
@@ -248,7 +168,7 @@ def _custom(
     means = _per_channel("mean", 0.0 if mean is None else mean, count)
     stds = _per_channel("std", 1.0 if std is None else std, count)
     if any(value <= 0 for value in stds):
-        raise ParameterError(f"a standard deviation is positive, got {_numbers(stds)}")
+        raise ParameterError(f"a standard deviation is positive, got {numbers(stds)}")
     if scale is None:
         scale = 1.0 if any(abs(m) > 2 for m in means) or any(s > 2 for s in stds) else 1 / 255
     if not math.isfinite(scale) or scale <= 0:
@@ -261,7 +181,7 @@ def _per_channel(name: str, values: Sequence[float] | float, count: int) -> tupl
     if len(listed) not in (1, count):
         raise ParameterError(f"{name} has {len(listed)} values, the network has {count} channels")
     if not all(math.isfinite(value) for value in listed):
-        raise ParameterError(f"{name} must be finite, got {_numbers(tuple(listed))}")
+        raise ParameterError(f"{name} must be finite, got {numbers(tuple(listed))}")
     return tuple(listed) * (count if len(listed) == 1 else 1)
 
 

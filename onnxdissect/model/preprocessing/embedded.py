@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import onnx_ir as ir
@@ -13,16 +14,40 @@ from onnxdissect.model.layers.records import ImageInput
 from onnxdissect.model.operators.lookup import operator_of
 from onnxdissect.model.operators.rules import Pixels
 from onnxdissect.model.preprocessing.channelwise import Affine, Channels, axis_behind, rejoin
+from onnxdissect.model.preprocessing.presets import numbers
+from onnxdissect.model.preprocessing.trained_ranges import preset_before, preset_within
 
-__all__ = ["pixels_inside"]
+__all__ = ["PreprocessingInside", "preprocessing_inside"]
+
+Bounds = tuple[float, float]
+"""The lowest and the highest value that is left."""
 
 _PASSED = (Pixels.PASSED, Pixels.FRAMED, Pixels.RESIZED, Pixels.UNLISTED)
 _DEPTH = 32
 """Operators looked at before giving up; exporters put a handful there."""
 
 
-def pixels_inside(graph: ir.Graph, image: ImageInput) -> str | None:
-    """Tell which pixels a graph takes that normalises them itself.
+@dataclass(frozen=True, slots=True)
+class PreprocessingInside:
+    """What a graph does to its pixels itself.
+
+    Attributes
+    ----------
+    preset : str or None
+        The preset whose pixels it takes; None where its numbers fit none.
+    channels : str
+        Their order, "rgb" or "bgr", as far as the numbers of the channels tell; "rgb" where they do not.
+    formula : str
+        What it computes, such as ``x * 2 + 0.5``.
+    """
+
+    preset: str | None
+    channels: str
+    formula: str
+
+
+def preprocessing_inside(graph: ir.Graph, image: ImageInput) -> PreprocessingInside | None:
+    """Tell which pixels a graph takes that scales and shifts them itself.
 
     Parameters
     ----------
@@ -33,13 +58,14 @@ def pixels_inside(graph: ir.Graph, image: ImageInput) -> str | None:
 
     Returns
     -------
-    str or None
-        The preset "raw" for 0..255, or "unit" for 0..1; None where the first operators do not tell.
+    PreprocessingInside or None
+        None where the graph leaves its pixels as they are.
     """
     value: ir.Value | None = next((v for v in graph.inputs if v.name == image.name), None)
     affine: Affine = (np.ones(1), np.zeros(1))
+    origin = np.arange(image.channels)
+    bounds: Bounds | None = None
     axis: int | None = image.layout.index("C")
-    touched = False
     for _ in range(_DEPTH):
         users = [] if value is None else users_of_pixels(value)
         if value is None or not users:
@@ -50,24 +76,53 @@ def pixels_inside(graph: ir.Graph, image: ImageInput) -> str | None:
         if node is not None and (means in _PASSED or _takes_one_picture(node, means)):
             value, axis = node.outputs[0], axis_behind(node, axis)
             continue
+        if node is not None and means is Pixels.CLIPPED:
+            bounds = bounds or _bounds(node, affine)
+            value = node.outputs[0]
+            continue
         step = None if node is None else _STEPS.get(means)
         after = None if step is None or node is None else step(node, value, affine)
         if after is not None and node is not None:
-            value, affine, touched = node.outputs[0], after, True
+            value, affine = node.outputs[0], after
             continue
         if image.channels == 1:
             break
         factor, summand = (np.broadcast_to(numbers, image.channels) for numbers in affine)
-        together = rejoin(value, Channels(factor, summand, axis))
+        together = rejoin(value, Channels(factor, summand, axis, origin))
         if together is None:
             break
-        value, axis = together[0], together[1].axis
-        # another order alone is no normalisation
-        touched |= sorted(together[1].factor) != sorted(factor) or sorted(together[1].summand) != sorted(
-            summand
-        )
-        affine = together[1].factor, together[1].summand
-    return _preset(affine) if touched else None
+        value, channels = together
+        axis, affine, origin = channels.axis, (channels.factor, channels.summand), channels.origin
+    return _told(affine, origin, bounds, image.channels)
+
+
+def _told(
+    affine: Affine, origin: NDArray[np.int64], bounds: Bounds | None, channels: int
+) -> PreprocessingInside | None:
+    factor, summand = (np.array(numbers) for numbers in np.broadcast_arrays(*affine))
+    untouched = np.allclose(factor, 1) and np.allclose(summand, 0)
+    if untouched and bounds is None:
+        return None
+    formula = _formula(factor, summand)
+    found: tuple[str, str] | None = None
+    if channels == 1 or factor.size == 1:
+        found = preset_before(factor, summand, channels)
+    elif sorted(origin) == list(range(channels)):
+        # by the image's channels, not in the order that the graph brings them into
+        found = preset_before(factor[np.argsort(origin)], summand[np.argsort(origin)], channels)
+    if found is None and bounds is not None:
+        cut = preset_within(*bounds)
+        found = None if cut is None else (cut, "rgb")
+        formula = f"bounds of {bounds[0]:g} and {bounds[1]:g}" if untouched else formula
+    preset, order = found or (None, "rgb")
+    return PreprocessingInside(preset, order, formula)
+
+
+def _formula(factor: NDArray[np.float64], summand: NDArray[np.float64]) -> str:
+    by, add = (
+        numbers(tuple(float(f"{n:.4g}") for n in np.atleast_1d(channel))) for channel in (factor, summand)
+    )
+    return f"x * {by} + {add}" if np.any(summand) else f"x * {by}"
 
 
 def _takes_one_picture(node: ir.Node, means: Pixels) -> bool:
@@ -84,13 +139,16 @@ def _first(span: list[NDArray[np.generic] | None]) -> bool:
     return (start, stop, axis) == (0, 1, 0)
 
 
-def _clipped(node: ir.Node, value: ir.Value, affine: Affine) -> Affine | None:
-    """Pass over bounds that hold all pixels there are."""
-    bounds = [constant(operand) for operand in node.inputs[1:3]]
-    if len(bounds) < 2 or any(bound is None or bound.size != 1 for bound in bounds):
+def _bounds(node: ir.Node, affine: Affine) -> Bounds | None:
+    """Give the bounds of a graph's own clipping, in terms of what it is given."""
+    stored = [constant(operand) for operand in node.inputs[1:3]]
+    low, high = attribute(node, "min", None), attribute(node, "max", None)
+    if len(stored) == 2 and all(bound is not None and bound.size == 1 for bound in stored):
+        low, high = (float(np.asarray(bound).item()) for bound in stored)
+    factor, summand = (float(np.mean(numbers)) for numbers in affine)
+    if low is None or high is None or factor <= 0:
         return None
-    low, high = (float(np.asarray(bound).item()) for bound in bounds)
-    return affine if low <= 0 and high >= 1 else None
+    return (low - summand) / factor, (high - summand) / factor
 
 
 def _convolved(node: ir.Node, value: ir.Value, affine: Affine) -> Affine | None:
@@ -106,19 +164,6 @@ def _convolved(node: ir.Node, value: ir.Value, affine: Affine) -> Affine | None:
     if bias is None:
         return None
     return affine[0] * by, affine[1] * by + np.asarray(bias, np.float64).ravel()
-
-
-def _preset(affine: Affine) -> str | None:
-    """Tell the range whose pixels come out around zero."""
-    factor, summand = affine
-    if not np.all(factor):
-        return None
-    mean, spread = (float(np.mean(numbers)) for numbers in np.broadcast_arrays(-summand / factor, 1 / factor))
-    if mean > 2 or spread > 2:
-        return "raw"
-    if 0.3 <= mean <= 0.7 and 0.15 <= spread <= 0.6:
-        return "unit"
-    return None
 
 
 def _binary(node: ir.Node, value: ir.Value) -> tuple[NDArray[np.float64], bool] | None:
@@ -165,7 +210,6 @@ def _normalised(node: ir.Node, value: ir.Value, affine: Affine) -> Affine | None
 
 
 _STEPS: dict[Pixels, Callable[[ir.Node, ir.Value, Affine], Affine | None]] = {
-    Pixels.CLIPPED: _clipped,
     Pixels.CONVOLVED: _convolved,
     Pixels.DIVIDED: _divided,
     Pixels.NORMALISED: _normalised,

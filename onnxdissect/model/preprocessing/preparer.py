@@ -11,7 +11,7 @@ from onnxdissect.errors import import_cv2
 from onnxdissect.model.layers.records import ImageInput
 
 if TYPE_CHECKING:
-    from onnxdissect.model.preprocessing.choice import Preprocessing
+    from onnxdissect.model.preprocessing.presets import Preprocessing
 
 __all__ = ["Preparer"]
 

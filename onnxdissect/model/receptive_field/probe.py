@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from onnxdissect.model.layers.records import Layer
 from onnxdissect.model.network import Network
-from onnxdissect.model.preprocessing.choice import Preprocessing
 from onnxdissect.model.preprocessing.preparer import Preparer
+from onnxdissect.model.preprocessing.presets import Preprocessing
 from onnxdissect.model.receptive_field.effective import PROBE_IMAGES, EffectiveCentre, measure_centres
 from onnxdissect.model.runtime.session import open_session
 
