@@ -265,7 +265,7 @@ def _dissect(
         quantiles=parameters["quantiles"],
         iou_threshold=baseline.iou_threshold,
         upsample=parameters["upsample"],
-        # As in the baseline: if it were decided anew, rounding alone could make it another map.
+        # As in the baseline: a check of the rule on the candidate could decide otherwise by rounding alone.
         layer_upsample={m.after: maps[m.before] for m in matches if m.before in maps},
         **preprocessing,
         split=baseline.data["split"],

@@ -1,1 +1,4 @@
-"""The method: kernels, thresholds, spool, tally, scoring and the pass that joins them."""
+"""The method of the paper: kernels, upsampling, thresholds, spool, counts and scores.
+
+The stages of a run that call it are in `onnxdissect.pipeline`.
+"""

@@ -26,7 +26,7 @@ class LayerPlan:
     shape : tuple of int
         (h, w) of an activation map.
     field : tuple of (offset, stride) or None
-        Receptive-field geometry in input pixels; ``None``: upsample with the `resize` map.
+        Receptive-field geometry in input pixels; ``None``: upsample by `resize`.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Where a label pixel lies among a layer's cells: the two coordinate maps of bilinear upsampling."""
+"""Where a label pixel lies among a layer's cells: rows and columns of bilinear upsampling."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["UPSAMPLE_MAPS", "Field", "InterpolationTable", "interpolation", "sampling"]
+__all__ = ["UPSAMPLINGS", "Field", "InterpolationTable", "interpolation", "sampling"]
 
-UPSAMPLE_MAPS = ("auto", "receptive-field", "effective", "resize")
-"""What can be asked for; which of the last three a layer is given under `auto` is settled layer by layer."""
+UPSAMPLINGS = ("auto", "receptive-field", "effective", "resize")
+"""What can be asked for. Under `auto`, one of the last three is chosen layer by layer."""
 
 Field = tuple[tuple[float, float], tuple[float, float]]
 
@@ -104,7 +104,7 @@ def sampling(
         (height, width) of the network's input.
     field : tuple of (offset, stride) or None
         Receptive-field geometry as ((vertical, horizontal) offset, (vertical, horizontal) stride) in input
-        pixels; ``None`` for the `resize` map.
+        pixels; ``None`` for `resize`.
 
     Returns
     -------

@@ -87,7 +87,7 @@ def dissect(
         a cell elsewhere and nearer to that. Where a layer cannot be given its map it takes another one. What
         it was given is recorded.
     layer_upsample : mapping of str to str, optional
-        Maps of single layers, by value name, in place of `upsample`: those of a run to compare with.
+        Upsampling of single layers, by value name, in place of `upsample`: those of a run to compare with.
     preset : str, optional
         Preprocessing by name; see `onnxdissect.model.choose_preprocessing`.
     mean, std : sequence of float, optional

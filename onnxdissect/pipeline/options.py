@@ -80,9 +80,9 @@ class MethodOptions:
     iou_threshold : float
         A unit whose best IoU exceeds it is a detector.
     upsample : str
-        Coordinate map from cells to labels.
+        How layers are upsampled to the label grid: one of `onnxdissect.core.upsampling.UPSAMPLINGS`.
     layer_upsample : mapping of str to str
-        Maps of single layers, by value name, in place of `upsample`.
+        Upsampling of single layers, by value name, in place of `upsample`.
     top : int
         Top images kept per unit.
     min_images : int

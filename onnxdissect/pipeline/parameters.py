@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from onnxdissect.core.candidates import check_min_images
 from onnxdissect.core.quantiles import check_quantiles
 from onnxdissect.core.scoring import check_iou_threshold
-from onnxdissect.core.upsampling import UPSAMPLE_MAPS
+from onnxdissect.core.upsampling import UPSAMPLINGS
 from onnxdissect.errors import ParameterError, nearest
 from onnxdissect.pipeline.options import RunOptions, StatisticsOptions
 
@@ -79,10 +79,10 @@ class Parameters:
         method, execution, statistics = options.method, options.execution, options.statistics
         if not method.layers:
             raise ParameterError("no layer was asked for", hint="--layer stages")
-        if method.upsample not in UPSAMPLE_MAPS:
+        if method.upsample not in UPSAMPLINGS:
             raise ParameterError(
                 f"there is no upsampling called {method.upsample!r}",
-                candidates=nearest(method.upsample, UPSAMPLE_MAPS) or UPSAMPLE_MAPS,
+                candidates=nearest(method.upsample, UPSAMPLINGS) or UPSAMPLINGS,
             )
         if method.top < 0:
             raise ParameterError(f"the number of top images cannot be {method.top}", hint="--top 15")

@@ -23,7 +23,7 @@ from onnxdissect.model import (
 )
 from onnxdissect.model.receptive_field.effective import MOST_APART
 
-__all__ = ["CHECK_IMAGES", "Placement", "place_layers", "settle"]
+__all__ = ["CHECK_IMAGES", "Placement", "auto_placement", "place_layers"]
 
 CHECK_IMAGES = 2
 """Images that a rule is checked with when a run starts: 18 forward passes. Where these do not clearly agree
@@ -37,7 +37,7 @@ class Placement:
     Attributes
     ----------
     upsample : str
-        The map the layer is really given: ``"receptive-field"``, ``"effective"`` or ``"resize"``.
+        How the layer is upsampled: ``"receptive-field"``, ``"effective"`` or ``"resize"``.
     field : tuple of (offset, stride) or None
         Anchors in input pixels; None for ``"resize"``.
     measured : EffectiveCentre or None
@@ -79,10 +79,10 @@ def place_layers(
         measures on `onnxdissect.model.PROBE_IMAGES`; rules are checked on `CHECK_IMAGES`, and on as many
         where these do not clearly agree.
     upsample : str
-        The map that was asked for. ``"auto"`` is ``"receptive-field"`` where the check does not contradict
-        it; asked for by name, it is kept, with a warning.
+        The upsampling that was asked for. ``"auto"`` is ``"receptive-field"`` where the check does not
+        contradict it; where ``"receptive-field"`` itself was asked for it is kept, with a warning.
     by_layer : mapping of str to str, optional
-        Maps of single layers, by value name, in place of `upsample`.
+        Upsampling of single layers, by value name, in place of `upsample`.
     drawn_images : callable, optional
         Gives so many drawn images, prepared. Photographs may hold so little where a layer looks that its
         cells seem to lie elsewhere: what contradicts the graph must do so on drawn images too.
@@ -103,14 +103,15 @@ def place_layers(
     for name in by_layer or {}:
         if name not in names:
             raise ParameterError(
-                f"a map is asked for layer {name!r}, which is not dissected", candidates=nearest(name, names)
+                f"an upsampling is asked for layer {name!r}, which is not dissected",
+                candidates=nearest(name, names),
             )
     asked = [(by_layer or {}).get(layer.name, upsample) for layer in layers]
-    # without a rule there is no place to check, but an order: what the graph hides shows in the cells
+    # where there is no rule to check, the order of the cells is: an evenly spread layer may be out of order
     by_rule = [
-        (map_ in ("auto", "receptive-field") and layer.receptive_field is not None)
-        or (map_ in ("auto", "resize") and layer.grid != (1, 1))
-        for map_, layer in zip(asked, layers, strict=True)
+        (way in ("auto", "receptive-field") and layer.receptive_field is not None)
+        or (way in ("auto", "resize") and layer.grid != (1, 1))
+        for way, layer in zip(asked, layers, strict=True)
     ]
     nothing: list[EffectiveCentre | None] = [None] * len(layers)
     measured, checked = nothing, nothing
@@ -119,19 +120,19 @@ def place_layers(
     if any(by_rule):
         checked = _check(session, network, layers, by_rule, first_images, drawn_images)
     places = []
-    for layer, map_, rule, precise, quick in zip(layers, asked, by_rule, measured, checked, strict=True):
-        if map_ == "effective" and precise is not None:
+    for layer, way, rule, precise, quick in zip(layers, asked, by_rule, measured, checked, strict=True):
+        if way == "effective" and precise is not None:
             places.append(_by_measurement(layer, precise))
-        elif rule and quick is not None and map_ != "resize":
-            auto = map_ == "auto"
-            places.append(settle(layer, network.size, quick) if auto else _as_asked(layer, quick))
-        elif map_ == "receptive-field" and layer.grid != (1, 1):
+        elif rule and quick is not None and way != "resize":
+            auto = way == "auto"
+            places.append(auto_placement(layer, network.size, quick) if auto else _as_asked(layer, quick))
+        elif way == "receptive-field" and layer.grid != (1, 1):
             said = (
                 f"the graph does not tell where layer {layer.name!r} has its cells; it is upsampled by resize"
             )
             places.append(replace(_EVEN, warning=said))
         elif rule and quick is not None and quick.disordered:
-            # the order of cells does not depend on the map that is asked for
+            # the order of cells does not depend on how they are upsampled
             places.append(replace(_EVEN, warning=_out_of_order(layer, quick)))
         else:
             places.append(_EVEN)
@@ -146,7 +147,7 @@ def _check(
     first_images: Callable[[int], NDArray[Any]],
     drawn_images: Callable[[int], NDArray[Any]] | None,
 ) -> list[EffectiveCentre | None]:
-    """Measure where cells respond, on more images where a few do not settle it."""
+    """Measure where cells respond, on more images where a few leave it open."""
     quick = measure_centres(session, layers, network.input, first_images(CHECK_IMAGES))
     if not any(
         rule and not _agrees(layer, centre)
@@ -170,7 +171,7 @@ def _check(
     return [*checked]
 
 
-def settle(layer: Layer, pixels: tuple[int, int], centre: EffectiveCentre) -> Placement:
+def auto_placement(layer: Layer, pixels: tuple[int, int], centre: EffectiveCentre) -> Placement:
     """Decide what ``"auto"`` gives a layer.
 
     Parameters
@@ -224,7 +225,7 @@ def _by_measurement(layer: Layer, centre: EffectiveCentre) -> Placement:
         return Placement("effective", (centre.offset, centre.stride), centre)
     other = _by_rule(layer)
     if layer.grid == (1, 1):
-        # one cell covers the image, whatever the map
+        # one cell covers the image, however it is upsampled
         return replace(other, measured=centre)
     said = (
         f"the centre of layer {layer.name!r} cannot be measured: {centre.reason}; "

@@ -45,7 +45,8 @@ class Findings:
     collector : PerImageCollector or None
         Counts of single images and masks, if intervals were asked for.
     null : sequence of Null, or None
-        What the units score with their own and with shuffled labels, one per layer, if that was asked for.
+        What the units score with the images' annotations and with shuffled ones, one per layer, if that was
+        asked for.
     nbytes : int
         Memory that the counting held at most.
     """

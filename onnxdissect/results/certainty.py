@@ -88,7 +88,7 @@ class Assessor:
         per_image : iterable of PerImageCountsPart, or None
             Counts by image, all of the layer.
         null : Null or None
-            What the units score with their own and with shuffled labels.
+            What the units score with the images' annotations and with shuffled ones.
 
         Returns
         -------

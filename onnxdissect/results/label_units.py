@@ -101,7 +101,7 @@ def label_units(
     counts : LayerCounts
         Its counts.
     scores : Scores
-        What follows from them.
+        The IoU of each unit's best concept, overall and by category, as computed from the counts.
     concepts : sequence of Concept
         In order of their numbers.
     categories : sequence of str

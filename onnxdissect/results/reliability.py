@@ -40,7 +40,8 @@ def with_reliability(
     -------
     units : list of Unit
     summary : LayerSummary
-        Without a bootstrap only its rare labels are counted: nothing is known to be reliable, or not to be.
+        Without a bootstrap its rare labels are counted, and nothing else is changed: whether a unit is
+        reliable is not known.
     """
     detectors = np.array([unit.detector for unit in units], np.bool_)
     named = labels[detectors]
@@ -76,7 +77,7 @@ def label_positions(units: Iterable[Unit], concepts: Sequence[Concept]) -> NDArr
     ndarray of int64
         Their positions, one per unit; -1 for none.
     """
-    # The first of a name counts, as it does in a tie.
+    # Two concepts may have the same name and category; the first is meant, as it also wins a tie of IoUs.
     position = {(concept.name, concept.category): c for c, concept in reversed(list(enumerate(concepts)))}
     return np.array([position.get((unit.label, unit.category), -1) for unit in units], np.int64)
 

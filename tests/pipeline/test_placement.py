@@ -35,7 +35,7 @@ from onnxdissect.model import (
     rule_distance,
 )
 from onnxdissect.model.receptive_field.probe import drawn_images
-from onnxdissect.pipeline.placement import Placement, place_layers, settle
+from onnxdissect.pipeline.placement import Placement, auto_placement, place_layers
 
 
 def corner_network(path: Path, kernel: int) -> None:
@@ -224,18 +224,18 @@ def test_rule_and_measurement(
 ) -> None:
     layer = layer_at(rule, 1, 224) if rule < 0 else layer_at(rule)
     centre = centre_at(measured, 1 if rule < 0 else 8, error)
-    placed = settle(layer, (224, 224), centre)
+    placed = auto_placement(layer, (224, 224), centre)
     assert (placed.upsample, placed.warning is not None) == (upsample, warned)
 
 
 def test_without_a_rule_or_an_order() -> None:
     unmeasured = EffectiveCentre(None, None, None, None, 8, "each of its cells responds to most of the image")
-    assert settle(layer_at(0), (224, 224), unmeasured).upsample == "receptive-field"
+    assert auto_placement(layer_at(0), (224, 224), unmeasured).upsample == "receptive-field"
     for reason in ("its cells go on beyond the image's edge: rolled, or in another order",):
-        placed = settle(layer_at(0), (224, 224), replace(unmeasured, reason=reason))
+        placed = auto_placement(layer_at(0), (224, 224), replace(unmeasured, reason=reason))
         assert placed.upsample == "resize"
         assert placed.warning is not None and reason in placed.warning
-    placed = settle(replace(layer_at(0), receptive_field=None), (224, 224), centre_at(20))
+    placed = auto_placement(replace(layer_at(0), receptive_field=None), (224, 224), centre_at(20))
     assert (placed.upsample, placed.warning) == ("resize", None)
 
 
@@ -383,7 +383,7 @@ def test_other_images_do_not_change_the_verdict(tmp_path: Path, seed: int) -> No
     parts = [pictures[i : i + 8] for i in range(0, 40, 8)]
     quick = {
         tuple(
-            settle(layer, network.size, centre).warning is None
+            auto_placement(layer, network.size, centre).warning is None
             for layer, centre in zip(layers, centres, strict=True)
         )
         for centres in (measure_centres(session, layers, network.input, part[:2]) for part in parts)

@@ -42,12 +42,12 @@ def print_probe(
     """
     from onnxdissect.model import choose_preprocessing
     from onnxdissect.model.receptive_field.probe import measure_layers
-    from onnxdissect.pipeline.placement import settle
+    from onnxdissect.pipeline.placement import auto_placement
 
     preprocessing = choose_preprocessing(network, preset=preset)
     centres = measure_layers(network, layers, preprocessing, None if data is None else _images(data))
     records = [
-        _record(layer, centre, settle(layer, network.size, centre).upsample)
+        _record(layer, centre, auto_placement(layer, network.size, centre).upsample)
         for layer, centre in zip(layers, centres, strict=True)
     ]
     if as_json:

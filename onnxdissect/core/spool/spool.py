@@ -42,7 +42,7 @@ class Spool:
     """
 
     def __init__(self, folder: Path, budget: int) -> None:
-        self._segments = SpoolFiles(folder)
+        self._files = SpoolFiles(folder)
         self.budget = budget
         self._held: list[Chunk] = []
         self.nbytes = 0
@@ -110,22 +110,22 @@ class Spool:
             _refilter(full, range(len(full)), bounds)
         if sum(chunk.nbytes for chunk in full) <= self.budget * 3 // 4:
             return full
-        self._segments.write(full)
+        self._files.write(full)
         full.clear()
-        self._segments.refilter(partial(_filtered, bounds, Arena()))
+        self._files.refilter(partial(_filtered, bounds, Arena()))
         return full
 
     def __iter__(self) -> Iterator[Chunk]:
         """All chunks, in no particular order."""
-        yield from self._segments
+        yield from self._files
         yield from self._held
 
     def in_order(self) -> Iterator[Chunk]:
         """All chunks, by their images; one on disk is read when its turn comes."""
         held = {chunk.start: chunk for chunk in self._held}
-        stored = self._segments.places()
+        stored = self._files.places()
         for start in sorted(held.keys() | stored.keys()):
-            yield held[start] if start in held else self._segments.read(*stored[start])
+            yield held[start] if start in held else self._files.read(*stored[start])
 
     def flush(self, bounds: Sequence[NDArray[np.float32]]) -> None:
         """Bring everything to disk, while nobody appends.
@@ -142,16 +142,16 @@ class Spool:
         """
         if self._held:
             _refilter(self._held, range(len(self._held)), bounds)
-            self._segments.write(self._held)
+            self._files.write(self._held)
         self.release()
 
     def spool_files(self) -> list[tuple[int, int]]:
         """Give the number and the size in bytes of each file."""
-        return self._segments.names()
+        return self._files.names()
 
     def saved(self) -> None:
-        """Be told that a state has been saved that names these segments, so that others may go."""
-        self._segments.named()
+        """Note that a state with these `spool_files` has been saved: files they replaced may be removed."""
+        self._files.named()
 
     def restore(self, spool_files: Sequence[tuple[int, int]]) -> bool:
         """Take up the files of an interrupted pass, and remove what it wrote after they were counted.
@@ -166,7 +166,7 @@ class Spool:
         bool
             Whether all of them are there, whole.
         """
-        return self._segments.restore(spool_files)
+        return self._files.restore(spool_files)
 
 
 class SpoolAppender:

@@ -12,7 +12,8 @@ from onnxdissect.core.kernels.activations.top import insert
 
 __all__ = ["TopImages"]
 
-# Of all maps of a layer together; they are for looking at, and half the rows and columns do as well.
+# The maps of a layer are stored with half the rows and columns, or a quarter, until they take no more than
+# this. They are only drawn in the report, where a coarser map is good enough.
 _MAP_BYTES = 16 * 2**20
 
 
@@ -39,6 +40,8 @@ class TopImages:
     def __init__(self, units: int, count: int, shape: tuple[int, int]) -> None:
         self.images: NDArray[np.int64] = np.full((units, count), np.iinfo(np.int64).max, np.int64)
         self.values: NDArray[np.float32] = np.full((units, count), -np.inf, np.float32)
+        # Where in `_maps` and `_ranges` the map of each image is. When an image moves to another rank, only
+        # its slot is moved, not its map.
         self._slots = np.tile(np.arange(count, dtype=np.int64), (units, 1))
         step = 1
         while units * count * -(-shape[0] // step) * -(-shape[1] // step) > _MAP_BYTES:
@@ -128,7 +131,8 @@ class TopImages:
         self._slots, self._maps, self._ranges = state["top_slots"], state["top_maps"], state["top_ranges"]
 
     def __getstate__(self) -> dict[str, Any]:
-        # In the order of the images, so that equal ones are equal in every byte.
+        # Maps are put in the order of their images. Otherwise two objects with the same content could pickle
+        # to different bytes, as the slots depend on the order in which images came.
         maps, low, high = self.maps()
         return {
             "top_images": self.images,

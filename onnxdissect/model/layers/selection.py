@@ -56,7 +56,8 @@ def _match(listing: Listing, known: list[Layer], selector: str, hint: str) -> li
     exact = [layer for layer in known if layer.name == selector]
     if exact:
         return exact
-    # An alias may be the name of a stored weight; then it stands for the layer, as a node's name would.
+    # An alias can equal the name of a stored weight, which is refused as a layer. Then the alias is meant;
+    # likewise the name of a node.
     named = [layer for layer in known if layer.node == selector and selector][:1]
     named = named or [layer for layer in known if layer.alias == selector]
     if selector in listing.refusals and not named:

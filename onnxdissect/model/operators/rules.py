@@ -111,9 +111,11 @@ class Numbers(StrEnum):
     COPIED = "copied"
     """The same in another order, type or frame."""
     CARRIED = "carried"
-    """Some of the same in other places: what left a nonlinearity before has left it after."""
+    """Each is one of the operand's; others may be left out, as by slicing or taking the largest. If the
+    operand is the output of a nonlinearity, so is the result."""
     MOVED = "moved"
-    """The same or between the same, in other places: integers keep their scale."""
+    """Each is one of the operand's or lies between several, in another shape or size. Integers keep their
+    scale; the result does not count as the output of a nonlinearity."""
     QUANTISED = "quantised"
     """Rounded to integers of a stated scale."""
     QUANTISED_BY_RANGE = "quantised-by-range"

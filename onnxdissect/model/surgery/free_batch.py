@@ -20,10 +20,10 @@ _BATCH = "onnxdissect_batch"
 class FreeBatch(passes.FunctionalPass):
     """Let the batch have any size.
 
-    Frees the first dimension of the image input, drops the recorded shapes that repeat it, and frees it in
-    the targets of reshapes that keep the batch axis, and repeats what is stored once and concatenated to each
-    image's own. Whether that was all there was to free only a run can
-    show.
+    Frees the first dimension of the image input and in the targets of reshapes that keep the batch axis, and
+    drops the recorded shapes that repeat it. What is stored once and concatenated to the values of each
+    image, as a class token is, is repeated for every image. Other places may still hold the number; only a
+    run of the freed graph shows whether they do.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
 """Images of another size than the file declares: possible where the graph does not need what it declares.
 
 Exporters write the size of their example image into the input, though a fully convolutional network takes
-any. The declaration is taken away from a clone, which has to give the file's own outputs at the declared
-size, run at the wanted one, and let its maps follow: a size that is stored further inside would cut or
-stretch them silently.
+any. The declaration is removed from a clone, which is then tested. At the declared size its outputs must be
+those of the file. At the wanted size it must run, and the grids of its layers must grow or shrink as the
+images do: if they do not, a size is stored further inside, which would silently cut or stretch the maps.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ def size_warnings(
 ) -> list[str]:
     """Say where images are shrunk to a size that the file declares and hardly any cell is left.
 
-    Exporters write the size of their example into the input, and some examples are no images.
+    Exporters write the size of the example they were given into the input. Where that was not a real image
+    but a tiny dummy array, the declared size is far too small.
 
     Parameters
     ----------

@@ -76,7 +76,7 @@ def save_layer(
     per_image : (ndarray of int64 of shape (Q*K + 1,), iterable of PerImageCountsPart), optional
         Its counts by image: where each unit's begin, and the parts in order.
     null : Null, optional
-        What its units score at sample points, observed and with shuffled labels.
+        What its units score at sample points, with the images' annotations and with shuffled ones.
 
     Raises
     ------

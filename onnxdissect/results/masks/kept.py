@@ -210,8 +210,8 @@ class KeptMasks:
     def _ranked(self, units: range, size: int) -> NDArray[np.float32]:
         """Find the (size + 1)-th largest activation of some units of one chunk.
 
-        Where fewer exceed the lowest threshold, it is that threshold: with the run's own m + 1 >= size + 1
-        values down to it, the ones between are ties.
+        The lowest threshold of the run is the (m + 1)-th largest activation, with m >= size. If at most
+        `size` activations exceed it, the activations at ranks size + 1 to m + 1 are all equal to it.
         """
         largest: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(units)
         block = units[0] // self._layout.chunk[1]

@@ -73,7 +73,7 @@ class MasksLayout:
     pixels : (int, int)
         (height, width) of the network's input.
     field : tuple of (offset, stride) or None
-        Where cells lie, in input pixels; None for the `resize` map.
+        Where cells lie, in input pixels; None for `resize`.
     lowest : ndarray of float32, shape (units,)
         Lowest threshold of each unit: that of the run's largest quantile. What exceeds it is stored.
     """

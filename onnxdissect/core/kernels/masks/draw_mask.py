@@ -31,8 +31,8 @@ def draw_mask(
     Parameters
     ----------
     cells : ndarray of uint16 or uint32, shape (E,)
-        Flat index ``row * w + column`` of each kept cell, ascending. Every cell above the threshold is in it,
-        and the eight around it.
+        Flat index ``row * w + column`` of each kept cell, ascending. Among them must be every cell above the
+        threshold, and the four cells that each pixel of the mask is interpolated from.
     values : ndarray of float32, shape (E,)
         Activation of each of them.
     shape : tuple of int

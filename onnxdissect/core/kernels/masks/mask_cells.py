@@ -25,9 +25,10 @@ def mask_cells(
 ) -> SparseMaps:
     """Reduce maps to the cells above the thresholds and the four around each pixel of a mask.
 
-    A pixel of a mask at a higher threshold is one at this threshold, too, so its four cells are there. A
-    pixel that lacks one of its four is in neither mask. So masks at every threshold from these on are those
-    of the whole maps; and as all cells above the threshold are there, so is the rank of each of them.
+    The reduced maps have the same masks as the whole ones at these thresholds and at all higher ones. A mask
+    at a higher threshold is a part of the mask at this one, so the four cells of each of its pixels are kept;
+    a pixel of which one of the four cells is not kept is in no such mask. All activations above the threshold
+    are kept as well, so thresholds T_k of smaller quantiles can be found among them.
 
     Parameters
     ----------

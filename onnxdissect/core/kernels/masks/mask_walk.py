@@ -59,7 +59,9 @@ def walk_mask(buffer, rows, threshold, table, width, points):
         for j in range(begin, end):
             a = buffer.grid[above, j]
             b = buffer.grid[below, j]
-            # A cell that was not kept has no neighbour above the bound: what it takes part in is below, too.
+            # No pixel of the mask is interpolated from a cell that was not kept. Maps in the spool hold the
+            # eight neighbours of each cell above the bound, kept masks the four cells around each of their
+            # pixels.
             if a == missing or b == missing:
                 line[j] = missing
             else:

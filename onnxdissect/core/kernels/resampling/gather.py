@@ -1,4 +1,7 @@
-"""From counts of masks, chunk of images by chunk, to those of each unit, over all images."""
+"""Each unit's top concepts, and the counts of its masks over all images.
+
+Counts are made chunk of images by chunk, with the masks of all units mixed; here they are sorted by unit.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is followed by no rule of axes: choices, lists, loops, shapes, random numbers."""
+"""Operators whose axes no rule follows: choices of places, lists, loops, shapes, random numbers."""
 
 from __future__ import annotations
 
