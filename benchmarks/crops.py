@@ -81,8 +81,8 @@ class Tally:
     def _single(self, comparison: Comparison) -> NDArray[np.float64]:
         tested = []
         for pair in comparison.pairs:
-            assert pair.sampled is not None
-            before, after = pair.sampled
+            assert pair.resamples is not None
+            before, after = pair.resamples
             p = loss_p_values(before.iou, after.iou, before.images, self.config.iou_margin)
             tested.append(p[comparison.baseline.detectors(pair.before)])
         return np.concatenate(tested)

@@ -36,8 +36,8 @@ from onnxdissect.storage.files import write_text
 
 __all__ = ["ModelOptions", "check_model"]
 
-# What `ModelOptions` and the keywords of `dissect` have in common.
-_READING = ("image_size", "bind", "layouts", "custom_ops", "operators")
+# Fields of `ModelOptions`, which are keywords of `dissect` and `load_network` as well.
+_MODEL_OPTIONS = ("image_size", "bind", "layouts", "custom_ops", "operators")
 _PREPROCESSING = ("mean", "std", "scale", "channels")
 
 
@@ -55,7 +55,7 @@ def check_model(
     progress: Progress | None = None,
     notify: Callable[[str], None] | None = None,
 ) -> Verdict:
-    """Hold a model against a baseline.
+    """Check a model against a baseline.
 
     Parameters
     ----------
@@ -70,14 +70,14 @@ def check_model(
         Where the baseline's data lies on this machine, or the data set itself; by default where the rules
         say, or where it lay.
     options : ModelOptions, optional
-        How the candidate's file is to be read; one that is compared against is read alike.
+        How the candidate's file is to be read. If the baseline is a model, its file is read likewise.
     layers : sequence of str
-        Of a model that is compared against: which to dissect, by default its stages.
+        Only if the baseline is a model: which of its layers to dissect, by default its stages.
     limit : int, optional
-        Likewise: only the first so many images.
+        Only if the baseline is a model: dissect only the first so many images.
     preset : str, optional
-        How images are prepared for the candidate, and for a model that is compared against; by default
-        as for the baseline, unless the candidate takes whole numbers where the baseline took others.
+        How images are prepared for the candidate, and for the baseline if that is a model. By default as they
+        were for the baseline, unless the candidate takes whole numbers where the baseline took others.
     page : Path, optional
         Where to write a page of the verdict, with the units that changed before and after.
     progress : Progress, optional
@@ -135,10 +135,10 @@ def check_model(
             snapshot = open_baseline(Path(baseline))
         config = check_names(config, snapshot)
         if source == "":
-            source = _recorded(snapshot)
-        dataset = _same_data(snapshot, source, told=bool(data is not None or config.data))
+            source = _recorded_spec(snapshot)
+        dataset = _open_same_data(snapshot, source, told=bool(data is not None or config.data))
         try:
-            reading = {name: getattr(options, name) for name in _READING}
+            reading = {name: getattr(options, name) for name in _MODEL_OPTIONS}
             out = Path(work) / "candidate"
             candidate = _dissect(
                 path, snapshot, config, source, dataset.image_size, reading, preset, out, progress, notify
@@ -146,7 +146,7 @@ def check_model(
             drift: tuple[LayerDrift, ...] = ()
             parity: tuple[Finding, ...] = ()
             if against is not None and config.on("parity"):
-                drift = _drift(snapshot, against, path, candidate, dataset, config, reading)
+                drift = _measure_layers(snapshot, against, path, candidate, dataset, config, reading)
                 parity = parity_findings(snapshot, drift, config)
         except ModelError as error:
             broken = Finding("runnable", "error", "failed", "", error.message, _evidence(error))
@@ -157,7 +157,11 @@ def check_model(
         comparison = make_comparison(snapshot, candidate.snapshot, config, candidate.refusals)
     ran = Finding("runnable", "error", "passed", "", f"valid, and runs on provider {candidate.provider}")
     findings = (ran, *apply_rules(comparison), *parity)
-    statements = (*candidate.statements, *_renamed(candidate.matches), *_resized(comparison))
+    statements = (
+        *candidate.statements,
+        *_rename_statements(candidate.matches),
+        *_grid_statements(comparison),
+    )
     verdict = Verdict(str(path), str(baseline), findings, changed_units(comparison), drift, statements)
     if page is not None:
         write_text(page, render_check(verdict, snapshot, candidate.snapshot, dataset))
@@ -166,7 +170,7 @@ def check_model(
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """The candidate's snapshot, its layers called as the baseline's, and how it came to be."""
+    """The candidate's snapshot, its layers named as the baseline's are, and what is to be said of its run."""
 
     snapshot: Snapshot
     matches: tuple[LayerMatch, ...]
@@ -180,13 +184,13 @@ def _evidence(error: ModelError) -> tuple[str, ...]:
     return (*candidates, *((f"hint: {error.hint}",) if error.hint else ()))
 
 
-def _renamed(matches: Sequence[LayerMatch]) -> Iterator[str]:
+def _rename_statements(matches: Sequence[LayerMatch]) -> Iterator[str]:
     for match in matches:
         if match.reason:
             yield f"layer {match.before} is taken to be {match.after}: {match.reason}"
 
 
-def _resized(comparison: Comparison) -> Iterator[str]:
+def _grid_statements(comparison: Comparison) -> Iterator[str]:
     for pair in comparison.pairs:
         if pair.after is not None and pair.after.shape != pair.before.shape:
             had, has = ("x".join(map(str, side.shape)) for side in (pair.before, pair.after))
@@ -194,7 +198,7 @@ def _resized(comparison: Comparison) -> Iterator[str]:
             yield f"{place}: another image size or stride"
 
 
-def _recorded(snapshot: Snapshot) -> str:
+def _recorded_spec(snapshot: Snapshot) -> str:
     spec = recorded_spec(snapshot.data)
     if spec is None:
         raise DataNotFoundError(
@@ -204,15 +208,15 @@ def _recorded(snapshot: Snapshot) -> str:
     return spec
 
 
-def _groups(snapshot: Snapshot) -> str:
-    """Say what groups images: both runs are resampled alike, as the baseline was."""
+def _grouping(snapshot: Snapshot) -> str:
+    """Give the baseline's grouping of images: the candidate's images are grouped in the same way."""
     return str(snapshot.data.get("groups") or NO_GROUPS)
 
 
-def _same_data(snapshot: Snapshot, source: str | Path | Dataset, *, told: bool) -> Dataset:
-    """Open the data, and refuse other data than the baseline's before the candidate is run over it."""
+def _open_same_data(snapshot: Snapshot, source: str | Path | Dataset, *, told: bool) -> Dataset:
+    """Open the data, and refuse it if it is not the baseline's, before any time is spent on the candidate."""
     try:
-        dataset = open_data(source, groups=_groups(snapshot))
+        dataset = open_data(source, groups=_grouping(snapshot))
     except DataNotFoundError as error:
         if told:
             raise
@@ -248,13 +252,13 @@ def _dissect(
     matches = match_layers(baseline.layers, network.layers)
     parameters = baseline.parameters
     maps = parameters.get("layer_upsample", {})
-    preprocessing, statements = _prepared(baseline, network, preset)
+    preprocessing, statements = _choose_preprocessing(baseline, network, preset)
     try:
         choose_preprocessing(network, **preprocessing)
     except ParameterError as error:
         if preset is not None:
             raise
-        # Nothing was asked for: it is the model that does not take what the baseline's took.
+        # No preset was asked for, so the request is right, and the model cannot take the baseline's images.
         raise ImageInputError(
             f"the model does not take images prepared as the baseline's: {error.message}"
         ) from error
@@ -270,11 +274,11 @@ def _dissect(
         **preprocessing,
         split=baseline.data["split"],
         limit=baseline.data["limit"],
-        groups=_groups(baseline),
+        groups=_grouping(baseline),
         top=parameters["top"],
         min_images=parameters.get("min_images", 1),
-        # With any bootstrap the run keeps its counts by image, which the check resamples by itself. It asks
-        # for no shuffles.
+        # The check resamples by itself and needs only the counts by image, which a run with any bootstrap
+        # keeps. Shuffles are not needed.
         bootstrap=1 if config.on("iou-loss") or config.on("unique-loss") else 0,
         null=0,
         provider=config.provider,
@@ -293,17 +297,17 @@ def _dissect(
     return _Candidate(replace(snapshot, layers=layers), matches, provider, refusals, statements)
 
 
-def _prepared(
+def _choose_preprocessing(
     baseline: Snapshot, network: Network, preset: str | None
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Decide how images are prepared for a candidate, and say so where it is not as for the baseline."""
-    stated = _stated(baseline)
+    """Decide how images are prepared for a candidate; statements tell what differs from the baseline."""
+    stated = _preprocessing_arguments(baseline)
     if network.input.channels == 1:
         del stated["channels"]
     if preset is not None:
         return {"preset": preset}, (f"images are prepared for the candidate by the preset {preset}",)
     dtype = network.input.dtype
-    if dtype.startswith("float") or _whole(stated):
+    if dtype.startswith("float") or _gives_whole_numbers(stated):
         return stated, ()
     own = choose_preprocessing(network)
     return (
@@ -316,15 +320,15 @@ def _prepared(
     )
 
 
-def _whole(stated: Mapping[str, Any]) -> bool:
-    """Whether bytes prepared so are whole numbers."""
+def _gives_whole_numbers(stated: Mapping[str, Any]) -> bool:
+    """Whether pixels of 0..255 are whole numbers after this preprocessing."""
     return float(stated["scale"]) == 1 and all(
         float(value).is_integer() and float(spread) == 1
         for value, spread in zip(stated["mean"], stated["std"], strict=True)
     )
 
 
-def _drift(
+def _measure_layers(
     baseline: Snapshot,
     against: Path,
     model: Path,
@@ -333,7 +337,7 @@ def _drift(
     config: Config,
     reading: Mapping[str, Any],
 ) -> tuple[LayerDrift, ...]:
-    """Run both models on the layers whose activations can be laid over each other."""
+    """Compare the activations of those layers that have as many units and the same grid in both models."""
     shapes = [
         {layer.name: (layer.units, *layer.shape) for layer in s.layers}
         for s in (baseline, candidate.snapshot)
@@ -343,8 +347,8 @@ def _drift(
         return ()
     sides = []
     for path, names, stated in (
-        (against, [match.before for match in matches], _stated(baseline)),
-        (model, [match.after for match in matches], _stated(candidate.snapshot)),
+        (against, [match.before for match in matches], _preprocessing_arguments(baseline)),
+        (model, [match.after for match in matches], _preprocessing_arguments(candidate.snapshot)),
     ):
         network = load_network(path, default_size=dataset.image_size, **reading)
         layers = [network.select([name])[0] for name in names]
@@ -352,6 +356,6 @@ def _drift(
     return measure_drift(sides[0], sides[1], dataset, config.parity_images, config.provider)
 
 
-def _stated(snapshot: Snapshot) -> dict[str, Any]:
-    """Give preprocessing as arguments."""
+def _preprocessing_arguments(snapshot: Snapshot) -> dict[str, Any]:
+    """Give a run's preprocessing as keywords of `choose_preprocessing`."""
     return {name: snapshot.preprocessing[name] for name in _PREPROCESSING}

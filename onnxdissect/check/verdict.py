@@ -21,7 +21,7 @@ class Finding:
     rule : str
         Name of the rule.
     level : str
-        ``error`` or ``warning``: what it is if the rule is not met, or cannot be tested.
+        ``error`` or ``warning``: how serious it is if the rule is not met, or cannot be tested.
     status : str
         ``passed``, ``failed``, or ``untested`` where what it needs is not there.
     layer : str
@@ -63,7 +63,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class ChangedUnit:
-    """A unit that no longer does what it did.
+    """A detector of the baseline that lost IoU or has another label now.
 
     Attributes
     ----------
@@ -93,16 +93,16 @@ class ChangedUnit:
 
 @dataclass(frozen=True, slots=True)
 class LayerDrift:
-    """How far the numbers of two models' layers lie apart, on the same images.
+    """How much the activations of a layer differ between two models, on the same images.
 
     Attributes
     ----------
     layer : str
         Name in the model compared against.
     images : int
-        On how many images.
+        How many images both were run on.
     relative_rms : float
-        Root of the summed squared differences over that of the summed squares of the first.
+        Root mean square of the differences, divided by the root mean square of the first model's activations.
     cosine : float
         Of the two layers' activations taken as one long vector each; 1 if both are zero.
     largest : float
@@ -112,7 +112,7 @@ class LayerDrift:
     worst_unit : int
         The unit of the largest relative RMS of its own.
     worst_rms : float
-        That unit's.
+        Relative RMS of that unit.
     """
 
     layer: str
@@ -134,7 +134,7 @@ class Verdict:
     model : str
         The candidate.
     baseline : str
-        What it was held against.
+        What it was compared with.
     findings : tuple of Finding
         In order of the rules.
     changed : tuple of ChangedUnit
@@ -164,12 +164,12 @@ class Verdict:
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
-        """The same of level ``warning``, which does not."""
+        """Rules of level ``warning`` that are not met, or not tested; they do not make the check fail."""
         return self._of("warning")
 
     @property
-    def kept(self) -> tuple[Finding, ...]:
-        """What was tested and met."""
+    def passed_findings(self) -> tuple[Finding, ...]:
+        """Rules that were tested and met."""
         return tuple(f for f in self.findings if f.status == "passed")
 
     @property
@@ -177,7 +177,7 @@ class Verdict:
         """The verdict and how many findings are behind it, without names."""
         return (
             f"check {'passed' if self.passed else 'failed'}: {_counted(len(self.errors), 'error')}, "
-            f"{_counted(len(self.warnings), 'warning')}, {len(self.kept)} passed"
+            f"{_counted(len(self.warnings), 'warning')}, {len(self.passed_findings)} passed"
         )
 
     @property
@@ -191,8 +191,8 @@ class Verdict:
         Returns
         -------
         dict
-            What JSON does not have is replaced: numbers that are not finite by None, bytes of file names that
-            are no text by question marks.
+            Numbers that are not finite become None. Bytes of file names that are no valid text become
+            question marks.
         """
         head = {"format_version": 1, "passed": self.passed, "headline": self.headline}
         values: dict[str, Any] = _plain(head | asdict(self))

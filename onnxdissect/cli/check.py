@@ -95,7 +95,7 @@ def check(
                 **{"--config": None if init else config, "--json": as_json or None},
             }
             given = [*asked, *(option for option, value in idle.items() if value is not None)]
-            _refuse_check(models, given, write_baseline, init)
+            _refuse_models(models, given, write_baseline, init)
             if baseline is None:
                 raise ParameterError(
                     f"{'--init' if init else '--write-baseline'} takes its figures from --baseline",
@@ -125,8 +125,8 @@ def check(
         )
         how: dict[str, Any] = {"data": data, "options": reading, "layers": layer or ()}
         how |= {"limit": limit, "preset": preset}
-        rules = _rules(config)
-        verdicts = [_checked(file, reference, rules, how, asked, as_json) for file in models]
+        rules = _read_rules(config)
+        verdicts = [_check_one(file, reference, rules, how, asked, as_json) for file in models]
     except OnnxDissectError as error:
         annotate_error(error)
         raise
@@ -154,7 +154,7 @@ def _reference(baseline: Path | None, against: Path | None) -> Path:
     return against
 
 
-def _refuse_check(models: Sequence[Path], asked: Sequence[str], target: Path | None, init: bool) -> None:
+def _refuse_models(models: Sequence[Path], asked: Sequence[str], target: Path | None, init: bool) -> None:
     if target is not None and init:
         raise ParameterError("--write-baseline and --init are two commands", hint="one after the other")
     if models or asked:
@@ -196,7 +196,7 @@ def _write_rules(baseline: Path, config: Path | None) -> None:
     log().print(f"wrote {target}", markup=False)
 
 
-def _rules(config: Path | None) -> Config:
+def _read_rules(config: Path | None) -> Config:
     from onnxdissect.check.rules.config import find_config, read_config
 
     path = config or find_config()
@@ -224,7 +224,7 @@ def _refuse_outputs(asked: Mapping[str, Path], inputs: Mapping[str, Path | None]
             raise OutputError(f"{option}: the folder {path.parent} cannot be written")
 
 
-def _checked(
+def _check_one(
     model: Path,
     reference: Path,
     rules: Config,
@@ -233,7 +233,8 @@ def _checked(
     as_json: bool,
 ) -> Verdict:
     from onnxdissect.check.gate import check_model
-    from onnxdissect.check.outputs.formats import harmless, junit
+    from onnxdissect.check.outputs.github import escape_commands
+    from onnxdissect.check.outputs.junit import junit
     from onnxdissect.check.outputs.markdown import markdown
     from onnxdissect.check.outputs.sarif import sarif
     from onnxdissect.cli.printing.progress import open_progress
@@ -243,7 +244,7 @@ def _checked(
     console = log()
 
     def say(line: str) -> None:
-        console.print(harmless(line), markup=False)
+        console.print(escape_commands(line), markup=False)
 
     progress = open_progress(console)
     try:

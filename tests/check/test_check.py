@@ -28,7 +28,7 @@ from onnxdissect.check.gate import check_model
 from onnxdissect.check.rules.config import Config, LayerMinimum, parse_config, read_config
 from onnxdissect.check.rules.init import first_config
 from onnxdissect.check.rules.rules import apply_rules
-from onnxdissect.check.rules.wording import losses
+from onnxdissect.check.rules.wording import loss_sentence
 from onnxdissect.check.verdict import ChangedUnit, Finding, Verdict
 from onnxdissect.errors import ParameterError, RunFormatError, RunMismatchError
 from onnxdissect.statistics.reliability import STABLE
@@ -79,7 +79,7 @@ UNSEEN = "seen in too few images to notice even a complete loss"
 def test_losses_in_words(counts: tuple[int, int, int], said: str) -> None:
     share = "more than 10% of {} IoU beyond chance (error rate 0.05 for all units together)"
     wanted = said.format(its=share.format("its"), their=share.format("their"))
-    assert losses(*counts, margin=0.1, significance=0.05) == wanted
+    assert loss_sentence(*counts, margin=0.1, significance=0.05) == wanted
 
 
 def test_rules_name_layers_by_value_node_or_alias(run: Path, baseline: Path) -> None:
@@ -161,7 +161,7 @@ def test_reliable_detectors_are_those_of_the_run(run: Path, baseline: Path, tmp_
         sealed = {"format_version": 1, "sha256": _checksum(body), **body}
         (tmp_path / "older.json").write_text(json.dumps(sealed), encoding="utf-8")
         read = open_baseline(tmp_path / "older.json")
-        assert read.layers[0].trust == "stability"
+        assert read.layers[0].certainty == "stability"
         assert (read.reliable(read.layers[0]) == stable).all()
 
 

@@ -16,7 +16,8 @@ from support.report_formats import junit_faults, sarif_faults
 from support.verdicts import NASTY, VERDICTS
 
 from onnxdissect.check.outputs.characters import printable
-from onnxdissect.check.outputs.formats import github, harmless, junit
+from onnxdissect.check.outputs.github import escape_commands, github
+from onnxdissect.check.outputs.junit import junit
 from onnxdissect.check.outputs.markdown import markdown
 from onnxdissect.check.outputs.sarif import sarif
 from onnxdissect.check.rules.config import RULES, Config
@@ -190,10 +191,10 @@ def test_annotations_are_one_line_each() -> None:
 
 
 def test_printed_names_are_no_commands() -> None:
-    for line in harmless(f"::set-output name=a::b\n  ::x\nfine: a::b\n{NASTY}").split("\n"):
+    for line in escape_commands(f"::set-output name=a::b\n  ::x\nfine: a::b\n{NASTY}").split("\n"):
         assert not line.lstrip().startswith("::")
         assert "##[" not in line
-    assert harmless("fine: a::b") == "fine: a::b"
+    assert escape_commands("fine: a::b") == "fine: a::b"
 
 
 def test_printable_leaves_what_can_be_printed() -> None:

@@ -1,4 +1,7 @@
-"""``baseline.json``: a snapshot small enough to commit, and refused when it was edited or cut short."""
+"""``baseline.json``: a snapshot as a file that is small enough to commit.
+
+A checksum tells when it was edited or cut short; it is then refused.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +57,7 @@ _LAYER_SCHEMA = Schema(
 _LAYER_ARRAYS = tuple(_LAYER_SCHEMA.required())
 _ENDS = ("low", "high")
 _NAMES = ("alias", "node")
-# Precise enough for a rule on drift, which is in per cents.
+# float32 is precise enough: the rule on drift compares per cents of a spread.
 _LEVELS_KIND = np.float32
 
 
@@ -182,7 +185,7 @@ def _per_image_arrays(prefix: str, per_image: PerImageCounts) -> dict[str, NDArr
     arrays = {
         f"{prefix}/{_ARRAYS.get(f.name, f.name)}": getattr(per_image, f.name) for f in fields(per_image)
     }
-    # Images ascend within a unit: steps are smaller than numbers.
+    # Images ascend within a unit. Differences are smaller than image numbers, and compress better.
     arrays[f"{prefix}/image"] = np.diff(per_image.image, prepend=per_image.image.dtype.type(0))
     return arrays
 

@@ -1,4 +1,7 @@
-"""Arrays of counts as a short text: bytes of the same weight are put side by side, then compressed."""
+"""Arrays of counts as a short text.
+
+The first bytes of all numbers are put side by side, then the second bytes and so on; then all is compressed.
+"""
 
 from __future__ import annotations
 

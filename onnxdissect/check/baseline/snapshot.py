@@ -96,8 +96,8 @@ class LayerSnapshot:
         return len(self.label)
 
     @property
-    def trust(self) -> Literal["interval", "stability", "unknown"]:
-        """What is known of the certainty of its labels."""
+    def certainty(self) -> Literal["interval", "stability", "unknown"]:
+        """How the certainty of its labels is known: by intervals, by stability alone, or not at all."""
         if not np.isfinite(self.stability).any():
             return "unknown"
         return "interval" if np.isfinite(self.low + self.high).any() else "stability"
@@ -111,24 +111,23 @@ class LayerSnapshot:
 
     @property
     def dead(self) -> NDArray[np.bool_]:
-        """Which units say nothing: `silent`, by the layer's own kind."""
+        """Which units are silent, judged by whether this layer itself is rectified."""
         return self.silent(self.rectified)
 
     def silent(self, rectified: bool | None) -> NDArray[np.bool_]:
-        """Tell which units say nothing about an image.
+        """Tell which units are silent: their activations tell no images apart.
 
         Parameters
         ----------
         rectified : bool or None
-            Whether no activation is below zero. If so, a unit that is never above zero is zero everywhere,
-            and silent. If not, as behind SiLU or GELU or on a residual stream, a unit may be negative
-            everywhere and still tell images apart; there a unit is silent if it has the same value
-            everywhere.
+            Whether no activation of the layer is below zero. If so, a unit is silent if it is never above
+            zero. If not, as behind SiLU or GELU or on a residual stream, a unit may be negative everywhere
+            and still tell images apart; there it is silent if it has the same value everywhere.
 
         Returns
         -------
         ndarray of bool, shape (K,)
-            All False where that cannot be told without samples, and none were kept.
+            All False where samples of the activations would be needed and the run kept none.
         """
         if rectified:
             return self.highest <= 0
@@ -141,20 +140,20 @@ class LayerSnapshot:
 
     @property
     def copies(self) -> NDArray[np.bool_]:
-        """Which units do what one before them does."""
+        """Which units have the same non-empty counts and top images as a unit before them."""
         return np.not_equal(self.twin, np.arange(len(self.twin)))
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A run without its images.
+    """What a check compares of a run.
 
     Attributes
     ----------
     source : str
         The run or file it is from.
     data, parameters, preprocessing : dict
-        As in the manifest; the parameters with the map that each layer was given, ``layer_upsample``.
+        As in the manifest. ``layer_upsample`` of the parameters is the upsampling that each layer was given.
     categories : tuple of str
         The axis G of arrays.
     concepts : tuple of str
@@ -168,8 +167,8 @@ class Snapshot:
     layers : tuple of LayerSnapshot
         In the order of the graph.
     truth : TruthCounts or None
-        Pixels of each concept in each image; None if the run kept none, or it was read from a file: the
-        candidate is dissected on the same images, and has it.
+        Pixels of each concept in each image; None if the run kept none, or in a snapshot that was read from a
+        file. There the candidate's are taken, which is dissected on the same images.
     """
 
     source: str
@@ -210,17 +209,17 @@ class Snapshot:
         Returns
         -------
         ndarray of bool, shape (K,)
-            Detectors of known stability where no interval is known, as in files of earlier versions, and all
-            detectors where nothing is: `LayerSnapshot.trust` says which.
+            Where no interval is known, as in files of earlier versions, the detectors of high stability;
+            where no stability is known either, all detectors. `LayerSnapshot.certainty` says which.
         """
         found = self.detectors(layer)
-        if layer.trust == "unknown":
+        if layer.certainty == "unknown":
             return found
-        if layer.trust == "stability":
+        if layer.certainty == "stability":
             return found & (layer.stability > stable)
         return found & reliable(layer.iou, layer.low, layer.high, layer.stability, self.iou_threshold, stable)
 
-    def detected(self, layer: LayerSnapshot) -> set[int]:
+    def detected_concepts(self, layer: LayerSnapshot) -> set[int]:
         """Give the concepts that a layer's detectors are labelled with.
 
         Parameters

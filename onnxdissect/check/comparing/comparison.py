@@ -1,4 +1,4 @@
-"""A candidate's snapshot beside the baseline's: layers paired, images resampled for both alike."""
+"""The baseline's and the candidate's snapshot: layers paired, and scored in the same resamples of images."""
 
 from __future__ import annotations
 
@@ -37,24 +37,24 @@ class LayerPair:
     before : LayerSnapshot
     after : LayerSnapshot or None
         None if the candidate has no such layer.
-    sampled : tuple of LayerResamples or None
-        Of either run, from the same draws of images; None where counts by image are missing.
+    resamples : tuple of LayerResamples or None
+        IoU of either run in the same resamples of the images; None where counts by image are missing.
     p_values : dict of int to float
-        Per detector of the baseline, that it lost IoU, adjusted for all detectors of all layers; empty where
-        the units were not compared.
+        For each detector of the baseline, of the test whether it lost IoU; adjusted for all detectors of all
+        layers. Empty where the units were not compared.
     noticeable : frozenset of int
-        Those of these detectors that are seen in enough images for the loss of all their IoU to be noticed.
-    deaths : dict of int to float
-        Per unit that was alive and is never above zero now, how likely that is by chance, adjusted for all
+        The detectors that are seen in enough images: if they lost all their IoU, the test would notice.
+    dead_p_values : dict of int to float
+        For each unit that is silent in the candidate only, how likely that is by chance; adjusted for all
         units of all layers.
     """
 
     before: LayerSnapshot
     after: LayerSnapshot | None
-    sampled: tuple[LayerResamples, LayerResamples] | None
+    resamples: tuple[LayerResamples, LayerResamples] | None
     p_values: dict[int, float]
     noticeable: frozenset[int] = frozenset()
-    deaths: dict[int, float] = field(default_factory=dict)
+    dead_p_values: dict[int, float] = field(default_factory=dict)
 
     @property
     def units_agree(self) -> bool:
@@ -125,8 +125,8 @@ def make_comparison(
     after = {layer.name: layer for layer in candidate.layers}
     pairs = [LayerPair(layer, after.get(layer.name), None, {}) for layer in baseline.layers]
     if config.on("iou-loss") or config.on("unique-loss"):
-        pairs = _resampled(pairs, baseline, candidate, config)
-    pairs = _with_deaths(pairs)
+        pairs = _resample_pairs(pairs, baseline, candidate, config)
+    pairs = _with_dead_p_values(pairs)
     return Comparison(baseline, candidate, config, tuple(pairs), refusals or {})
 
 
@@ -149,7 +149,7 @@ def check_names(config: Config, baseline: Snapshot) -> Config:
     ParameterError
         Naming the nearest.
     """
-    config = _by_value_names(config, baseline)
+    config = _with_value_names(config, baseline)
     for kind, names, known in (
         ("concept", (*config.required, *config.forbidden), baseline.concepts),
         ("category", tuple(config.categories), baseline.categories),
@@ -196,9 +196,9 @@ def _layer_names(baseline: Snapshot) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for names in kinds for name in names if name))
 
 
-def _by_value_names(config: Config, baseline: Snapshot) -> Config:
+def _with_value_names(config: Config, baseline: Snapshot) -> Config:
     values: dict[str, str] = {}
-    # What a report calls a layer comes before what the file calls a node.
+    # Where several layers could be meant, a value name goes before an alias, and an alias before a node name.
     for kind in ("name", "alias", "node"):
         for layer in baseline.layers:
             values.setdefault(getattr(layer, kind), layer.name)
@@ -211,7 +211,7 @@ def _by_value_names(config: Config, baseline: Snapshot) -> Config:
     return replace(config, layers=minima)
 
 
-def _resampled(
+def _resample_pairs(
     pairs: list[LayerPair], baseline: Snapshot, candidate: Snapshot, config: Config
 ) -> list[LayerPair]:
     """Score both sides in the same resamples, and test the baseline's detectors for a loss of IoU."""
@@ -241,8 +241,8 @@ def _resampled(
     for (at, k, _), p_value in zip(raw, adjusted, strict=True):
         sampled[at].p_values[k] = p_value
     for at, p in gone.items():
-        # Could the loss of all its IoU be told from chance, if the unit were the only one that lost any? Then
-        # Holm's correction multiplies its p-value by the number of all tests.
+        # The p-value that a unit would have if it lost all its IoU, and no other unit lost any. In that case
+        # Holm's correction multiplies it by the number of all tests.
         units = np.array(list(sampled[at].p_values), np.int64)
         noticed = frozenset(units[p * len(raw) <= config.significance].tolist())
         sampled[at] = replace(sampled[at], noticeable=noticed)
@@ -263,21 +263,21 @@ def _resamples(baseline: Snapshot, candidate: Snapshot, config: Config) -> tuple
     return one, one if truths[1] is truths[0] else draw(truths[1])
 
 
-def _with_deaths(pairs: list[LayerPair]) -> list[LayerPair]:
-    """Test the units that were alive for having become silent."""
+def _with_dead_p_values(pairs: list[LayerPair]) -> list[LayerPair]:
+    """Test each unit that is not silent in the baseline for having become silent."""
     raw: list[tuple[int, int, float]] = []
     for at, pair in enumerate(pairs):
         if pair.after is not None and pair.units_agree:
-            p = _death_p_values(pair.before, pair.after)
+            p = _dead_p_values(pair.before, pair.after)
             raw += [(at, int(k), float(p[k])) for k in np.flatnonzero(~pair.before.dead)]
-    deaths: list[dict[int, float]] = [{} for _ in pairs]
+    dead_p_values: list[dict[int, float]] = [{} for _ in pairs]
     for (at, k, p_value), adjusted in zip(raw, holm([p for _, _, p in raw]).tolist(), strict=True):
         if p_value < 1:
-            deaths[at][k] = adjusted
-    return [replace(pair, deaths=found) for pair, found in zip(pairs, deaths, strict=True)]
+            dead_p_values[at][k] = adjusted
+    return [replace(pair, dead_p_values=found) for pair, found in zip(pairs, dead_p_values, strict=True)]
 
 
-def _death_p_values(before: LayerSnapshot, after: LayerSnapshot) -> NDArray[np.float64]:
+def _dead_p_values(before: LayerSnapshot, after: LayerSnapshot) -> NDArray[np.float64]:
     """Test each unit for having become silent: 1 where it has not.
 
     A unit that fires in a few images of very many may fire in none of them once the network has been exported

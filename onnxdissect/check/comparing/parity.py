@@ -1,4 +1,4 @@
-"""How far the numbers of two models lie apart: their activations on the same images."""
+"""How much two models' activations differ on the same images."""
 
 from __future__ import annotations
 

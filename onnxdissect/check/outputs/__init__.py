@@ -1,4 +1,5 @@
-"""A verdict for others: as Markdown, SARIF, JUnit, workflow annotations, and a page.
+"""A verdict in the formats that others read, a module for each.
 
-One module for each, fed with a `Verdict`. ``characters`` and ``location`` are what they share.
+``markdown``, ``sarif``, ``junit``, ``github`` (annotations of a workflow) and ``page`` (HTML). Each is given
+a `Verdict`. They share ``characters`` and ``location``.
 """

@@ -54,8 +54,8 @@ def markdown(verdict: Verdict) -> str:
         parts.append(_folded("Evidence", _evidence(shown)))
     if verdict.changed:
         parts.append(_folded(f"Changed units ({len(verdict.changed)})", _units(verdict.changed)))
-    if verdict.kept:
-        lines = [f"{f.rule}: {f.place}: {f.message}" for f in verdict.kept]
+    if verdict.passed_findings:
+        lines = [f"{f.rule}: {f.place}: {f.message}" for f in verdict.passed_findings]
         parts.append(_folded(f"Passed ({len(lines)})", _block(lines)))
     if verdict.statements:
         parts.append("\n".join(f"- {_cell(statement)}" for statement in verdict.statements) + "\n")

@@ -1,4 +1,4 @@
-"""Rules of a check, from ``onnxdissect.toml`` or ``[tool.onnxdissect.check]`` of ``pyproject.toml``."""
+"""Settings of the rules, from ``onnxdissect.toml`` or ``[tool.onnxdissect.check]`` of ``pyproject.toml``."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ RULES = (
 """Names of the rules that have a level."""
 
 _LEVELS = ("error", "warning", "off")
-_SOFT = ("duplicates", "drift", "parity")
+_WARNINGS = ("duplicates", "drift", "parity")  # a warning unless the rules say otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class LayerMinimum:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What a check holds a candidate to.
+    """Settings of a check's rules.
 
     Attributes
     ----------
@@ -63,11 +63,11 @@ class Config:
     data : str
         Where the baseline's data lies; empty for where it lay.
     significance : float
-        Chance of a false alarm that each paired rule may have, all its tests together (Holm).
+        Largest chance of even one false alarm that each paired rule may have, over all its tests (Holm).
     resamples, seed : int
         Of the paired bootstrap.
     iou_margin, unique_margin : float
-        Share of a unit's IoU, or of a layer's unique detectors, that may go.
+        Share of a unit's IoU, or of a layer's unique detectors, that may be lost.
     labels_kept : float
         Share of the baseline's reliable detectors that must keep their label.
     stable : float
@@ -81,7 +81,7 @@ class Config:
     required, forbidden : tuple of str
         Concepts that must, and must not, have a detector.
     new_dead, new_duplicates : int
-        How many more units per layer than in the baseline may be so.
+        How many units of a layer may be dead, or copies of others, that were not so in the baseline.
     drift : float
         How far the median unit's activations may move, as a share of their spread.
     parity : float
@@ -91,7 +91,7 @@ class Config:
     """
 
     levels: Mapping[str, str] = field(
-        default_factory=lambda: {rule: "warning" if rule in _SOFT else "error" for rule in RULES}
+        default_factory=lambda: {rule: "warning" if rule in _WARNINGS else "error" for rule in RULES}
     )
     provider: str = "auto"
     data: str = ""

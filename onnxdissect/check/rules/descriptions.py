@@ -61,7 +61,7 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
         "labels": Description(
             "Enough of the baseline's reliable detectors keep their label.",
             "Units that all kept their IoU at other places were reordered, which is harmless if the next "
-            "layer was reordered alike. Otherwise the network was trained on, or computes something else.",
+            "layer was reordered alike. Otherwise the network was trained anew, or computes something else.",
         ),
         "iou-loss": Description(
             "No detector lost more of its IoU than the margin, beyond chance.",

@@ -1,4 +1,4 @@
-"""How a rule says what it finds."""
+"""Findings of rules: how they are made, and sentences that several rules share."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from collections.abc import Sequence
 
 from onnxdissect.check.baseline.snapshot import LayerSnapshot, Snapshot
 from onnxdissect.check.comparing.comparison import Comparison, LayerPair
-from onnxdissect.check.rules.wording import some
+from onnxdissect.check.rules.wording import list_names
 from onnxdissect.check.verdict import Finding, Level, Status
 
-__all__ = ["SHOWN", "TRUSTED", "count_detectors", "lost_concepts", "say", "untestable"]
+__all__ = ["DETECTOR_NAMES", "SHOWN", "count_detectors", "lost_concepts", "make_finding", "why_untested"]
 
 SHOWN = 8
-"""Lines of evidence at most."""
+"""How many lines of evidence a finding has at most."""
 
-TRUSTED = {
+DETECTOR_NAMES = {
     "interval": "reliable detectors",
     "stability": "stable detectors",
     "unknown": "detectors (stability unknown)",
 }
-"""What the detectors that must keep their label are called, by what is known of their certainty."""
+"""What the detectors that must keep their label are called in messages, by `LayerSnapshot.certainty`."""
 
 
-def say(
+def make_finding(
     comparison: Comparison,
     rule: str,
     ok: bool | None,
@@ -56,7 +56,7 @@ def say(
     return Finding(rule, level, status, layer, message, tuple(evidence), subject)
 
 
-def untestable(pair: LayerPair, *, by_unit: bool = True) -> str:
+def why_untested(pair: LayerPair, *, by_unit: bool = True) -> str:
     """Say why a rule on a pair of layers cannot be tested; empty if it can.
 
     Parameters
@@ -89,7 +89,11 @@ def count_detectors(baseline: Snapshot, layer: LayerSnapshot) -> str:
     str
     """
     said = f"the baseline has {baseline.detectors(layer).sum()} detectors"
-    return said if layer.trust != "interval" else f"{said}, {baseline.reliable(layer).sum()} of them reliable"
+    return (
+        said
+        if layer.certainty != "interval"
+        else f"{said}, {baseline.reliable(layer).sum()} of them reliable"
+    )
 
 
 def lost_concepts(comparison: Comparison, concepts: set[int]) -> list[str]:
@@ -107,4 +111,4 @@ def lost_concepts(comparison: Comparison, concepts: set[int]) -> list[str]:
         Empty if there are none.
     """
     names = [comparison.baseline.concepts[concept] for concept in sorted(concepts)]
-    return [f"without a detector now: {some(names)}"] if names else []
+    return [f"without a detector now: {list_names(names)}"] if names else []

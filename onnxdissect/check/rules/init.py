@@ -11,6 +11,7 @@ from onnxdissect.check.rules.descriptions import DESCRIPTIONS
 
 __all__ = ["first_config"]
 
+# How many concepts are required, and which share of the baseline's numbers the minima are.
 _REQUIRED = 3
 _KEPT = 0.9
 _KEPT_OF_CATEGORY = 0.8
@@ -38,7 +39,7 @@ def _settings(baseline: Snapshot) -> Iterator[str]:
     strongest = [baseline.concepts[c] for c in sorted(best, key=lambda c: -best[c])[:_REQUIRED]]
     there = f"{detectors} detectors of {len(best)} concepts in {len(baseline.layers)} layers"
     yield f"# Rules of `onnxdissect check`, from a baseline with {there}."
-    if any(layer.trust == "interval" for layer in baseline.layers):
+    if any(layer.certainty == "interval" for layer in baseline.layers):
         reliable = sum(int(baseline.reliable(layer).sum()) for layer in baseline.layers)
         yield f"# {reliable} of the detectors are reliable."
     yield "# A setting behind a # has the value shown; take the # away to change it."
@@ -78,7 +79,7 @@ def _tables(baseline: Snapshot) -> Iterator[str]:
     yield ""
     yield "# Least number of detectors, and of distinct concepts, of single layers."
     for layer in baseline.layers:
-        units, concepts = int(baseline.detectors(layer).sum()), len(baseline.detected(layer))
+        units, concepts = int(baseline.detectors(layer).sum()), len(baseline.detected_concepts(layer))
         yield f"#[layers.{_toml(layer.name)}]  # has {units} detectors of {concepts} concepts"
         yield f"#minimum-detectors = {int(_KEPT * units)}"
         yield f"#minimum-unique = {int(_KEPT * concepts)}"
@@ -93,12 +94,12 @@ def _best(baseline: Snapshot) -> dict[int, float]:
     """Give the highest IoU of each concept that has a detector."""
     best: dict[int, float] = {}
     for layer in baseline.layers:
-        for label, iou in _detected(baseline, layer):
+        for label, iou in _detector_ious(baseline, layer):
             best[label] = max(iou, best.get(label, 0.0))
     return best
 
 
-def _detected(baseline: Snapshot, layer: LayerSnapshot) -> Iterator[tuple[int, float]]:
+def _detector_ious(baseline: Snapshot, layer: LayerSnapshot) -> Iterator[tuple[int, float]]:
     there = baseline.detectors(layer)
     yield from zip(layer.label[there].tolist(), layer.iou[there].tolist(), strict=True)
 

@@ -1,4 +1,4 @@
-"""The rule `labels`: reliable detectors keep what they detect."""
+"""The rule `labels`: reliable detectors keep their label."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 
 from onnxdissect.check.baseline.snapshot import LayerSnapshot
 from onnxdissect.check.comparing.comparison import Comparison
-from onnxdissect.check.rules.findings import SHOWN, TRUSTED, say, untestable
+from onnxdissect.check.rules.findings import DETECTOR_NAMES, SHOWN, make_finding, why_untested
 from onnxdissect.check.verdict import Finding
 
 __all__ = ["labels_rule"]
 
 
-# A layer is called reordered if this share of the reliable detectors is found at other places.
+# A layer is called reordered if this share of its reliable detectors has moved to units of other numbers.
 _REORDERED = 0.5
 
-# Where no detector is reliable: labels that win in more than this share of the resamples are held to.
+# Where no detector is reliable, labels that win in more than this share of the resamples must be kept.
 _STABLE_AT_LEAST = 0.9
 
 
@@ -37,15 +37,15 @@ def labels_rule(c: Comparison) -> Iterator[Finding]:
     least = c.config.labels_kept
     for pair in c.pairs:
         old, new = pair.before, pair.after
-        why = untestable(pair)
+        why = why_untested(pair)
         if why or new is None:
-            yield say(c, "labels", None, old.name, why)
+            yield make_finding(c, "labels", None, old.name, why)
             continue
         stable = c.baseline.reliable(old, c.config.stable)
         kept = stable & (old.label == new.label)
         total, have = int(stable.sum()), int(kept.sum())
-        what = TRUSTED[old.trust]
-        if not total and old.trust == "interval":
+        what = DETECTOR_NAMES[old.certainty]
+        if not total and old.certainty == "interval":
             # With few images no interval is narrow enough, and the rule would be met whatever had changed.
             detectors = c.baseline.detectors(old)
             stable = detectors & (old.stability > min(c.config.stable, _STABLE_AT_LEAST))
@@ -54,7 +54,7 @@ def labels_rule(c: Comparison) -> Iterator[Finding]:
             what = "stable detectors (none is reliable)"
             if not total and detectors.any():
                 why = f"none of {int(detectors.sum())} detectors is stable, so that no label can be held to"
-                yield say(c, "labels", True, old.name, f"{why}; more images would tell")
+                yield make_finding(c, "labels", True, old.name, f"{why}; more images would tell")
                 continue
         message = f"{have} of {total} {what} keep their label, {least:.0%} must"
         lost = np.flatnonzero(stable & ~kept)
@@ -65,11 +65,13 @@ def labels_rule(c: Comparison) -> Iterator[Finding]:
             for k in lost[np.argsort(-old.iou[lost], kind="stable")][:SHOWN]
         ]
         ok = have >= least * total
-        yield say(c, "labels", ok, old.name, message, ([] if ok else _reordered(old, new, stable)) + lines)
+        yield make_finding(
+            c, "labels", ok, old.name, message, ([] if ok else _reordered(old, new, stable)) + lines
+        )
 
 
 def _reordered(old: LayerSnapshot, new: LayerSnapshot, stable: NDArray[np.bool_]) -> list[str]:
-    """Say so if the units are there, but at other places."""
+    """Say so if the units have the same labels and IoUs as before, but other numbers."""
     places = {
         (int(c), round(float(v), 9)): k for k, (c, v) in enumerate(zip(new.label, new.iou, strict=True))
     }

@@ -1,4 +1,4 @@
-"""Rules with numbers of their own: how many detectors, and of which concepts, there must be."""
+"""Rules that need no comparison: how many detectors, and of which concepts, there must be at least."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from onnxdissect.check.baseline.snapshot import LayerSnapshot, Snapshot
 from onnxdissect.check.comparing.comparison import Comparison
 from onnxdissect.check.rules.config import LayerMinimum
-from onnxdissect.check.rules.findings import SHOWN, lost_concepts, say
+from onnxdissect.check.rules.findings import SHOWN, lost_concepts, make_finding
 from onnxdissect.check.verdict import Finding
 
 __all__ = ["concepts_rule", "minima_rule"]
@@ -33,13 +33,15 @@ def minima_rule(c: Comparison) -> Iterator[Finding]:
     for name, minimum in c.config.layers.items():
         sides = (tuple(layer for layer in side if layer.name == name) for side in (before, after))
         yield from _minimum(c, name, minimum, *sides)
-    labels = _detected(c.candidate, after)
+    labels = _detected_concepts(c.candidate, after)
     for name, least in c.config.categories.items():
         g = c.baseline.categories.index(name)
         have = sum(int(c.baseline.category_of[k]) == g for k in labels)
         message = f"distinct concepts of {name} in all layers: {have}, at least {least} asked for"
-        gone = {k for k in _detected(c.baseline, before) - labels if int(c.baseline.category_of[k]) == g}
-        yield say(c, "categories", have >= least, "", message, lost_concepts(c, gone), name)
+        gone = {
+            k for k in _detected_concepts(c.baseline, before) - labels if int(c.baseline.category_of[k]) == g
+        }
+        yield make_finding(c, "categories", have >= least, "", message, lost_concepts(c, gone), name)
 
 
 def _minimum(
@@ -58,16 +60,16 @@ def _minimum(
         have = sum(has.values())
         message = f"detectors{where}: {have}, at least {minimum.detectors} asked for"
         evidence = [f"{layer}: {has.get(layer, 0)}, the baseline has {had[layer]}" for layer in had]
-        yield say(c, "detectors", have >= minimum.detectors, name, message, evidence[:SHOWN])
+        yield make_finding(c, "detectors", have >= minimum.detectors, name, message, evidence[:SHOWN])
     if minimum.unique:
-        labels = _detected(c.candidate, after)
+        labels = _detected_concepts(c.candidate, after)
         message = f"distinct concepts{where}: {len(labels)}, at least {minimum.unique} asked for"
-        evidence = lost_concepts(c, _detected(c.baseline, before) - labels)
-        yield say(c, "unique", len(labels) >= minimum.unique, name, message, evidence)
+        evidence = lost_concepts(c, _detected_concepts(c.baseline, before) - labels)
+        yield make_finding(c, "unique", len(labels) >= minimum.unique, name, message, evidence)
 
 
-def _detected(side: Snapshot, layers: Sequence[LayerSnapshot]) -> set[int]:
-    return set().union(*(side.detected(layer) for layer in layers))
+def _detected_concepts(side: Snapshot, layers: Sequence[LayerSnapshot]) -> set[int]:
+    return set().union(*(side.detected_concepts(layer) for layer in layers))
 
 
 def concepts_rule(c: Comparison) -> Iterator[Finding]:
@@ -92,7 +94,7 @@ def concepts_rule(c: Comparison) -> Iterator[Finding]:
             if not found and not closest and rule == "required":
                 evidence = ["no unit's masks overlap it anywhere"]
             ok = bool(found) == (rule == "required")
-            yield say(c, rule, ok, "", message, evidence[:SHOWN], name)
+            yield make_finding(c, rule, ok, "", message, evidence[:SHOWN], name)
 
 
 def _best(c: Comparison, concept: int, *, detectors: bool) -> list[str]:

@@ -1,4 +1,4 @@
-"""The rules: each looks at a comparison and says what it finds, place by place."""
+"""The rules: functions from a comparison to findings, one for each layer or concept that a rule is about."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from onnxdissect.check.baseline.snapshot import LayerSnapshot
 from onnxdissect.check.comparing.comparison import Comparison, LayerPair
-from onnxdissect.check.rules.findings import SHOWN, count_detectors, lost_concepts, say, untestable
+from onnxdissect.check.rules.findings import SHOWN, count_detectors, lost_concepts, make_finding, why_untested
 from onnxdissect.check.rules.labels import labels_rule
 from onnxdissect.check.rules.minima import concepts_rule, minima_rule
-from onnxdissect.check.rules.wording import losses, some
+from onnxdissect.check.rules.wording import list_names, loss_sentence
 from onnxdissect.check.verdict import Finding
 from onnxdissect.statistics.corrections import holm
 from onnxdissect.statistics.drift import quantile_shift
@@ -33,7 +33,7 @@ def apply_rules(comparison: Comparison) -> tuple[Finding, ...]:
     tuple of Finding
         At least one for each rule and place that the rule is about: passed, failed or untested.
     """
-    # What the network detects comes before how its units changed.
+    # In this order they are printed: what the network detects, then how its units changed.
     rules: tuple[Callable[[Comparison], Iterator[Finding]], ...] = (
         _layers,
         minima_rule,
@@ -64,11 +64,13 @@ def _layers(c: Comparison) -> Iterator[Finding]:
             if name in c.refusals:
                 message = "the candidate has a value of this name, which is no layer"
                 evidence = [c.refusals[name], *evidence]
-            yield say(c, "layers", False, name, message, evidence)
+            yield make_finding(c, "layers", False, name, message, evidence)
             continue
         has = pair.after.units
         message = f"{has} units" if had == has else f"{has} units, where the baseline has {had}"
-        yield say(c, "layers", had == has, name, f"{message}; {count_detectors(c.baseline, pair.before)}")
+        yield make_finding(
+            c, "layers", had == has, name, f"{message}; {count_detectors(c.baseline, pair.before)}"
+        )
 
 
 _COUNTS = (
@@ -81,11 +83,11 @@ def _iou_loss(c: Comparison) -> Iterator[Finding]:
     """Ask that no detector lost more of its IoU than the margin, beyond chance."""
     for pair in c.pairs:
         old = pair.before
-        why = untestable(pair) or ("" if pair.sampled else _COUNTS)
-        if why or pair.sampled is None or pair.after is None:
-            yield say(c, "iou-loss", None, old.name, why)
+        why = why_untested(pair) or ("" if pair.resamples else _COUNTS)
+        if why or pair.resamples is None or pair.after is None:
+            yield make_finding(c, "iou-loss", None, old.name, why)
             continue
-        one, two = pair.sampled
+        one, two = pair.resamples
         labels = c.baseline.names(old.label)
         lost = [k for k, p in pair.p_values.items() if p <= c.config.significance]
         now = {k: _iou(pair.after, k, int(old.label[k]), float(two.iou[k, 0])) for k in lost}
@@ -96,8 +98,8 @@ def _iou_loss(c: Comparison) -> Iterator[Finding]:
         ]
         unseen = pair.p_values.keys() - pair.noticeable - set(lost)
         margin, rate = c.config.iou_margin, c.config.significance
-        message = losses(len(pair.p_values), len(lost), len(unseen), margin=margin, significance=rate)
-        yield say(c, "iou-loss", not lost, old.name, message, lines)
+        message = loss_sentence(len(pair.p_values), len(lost), len(unseen), margin=margin, significance=rate)
+        yield make_finding(c, "iou-loss", not lost, old.name, message, lines)
 
 
 def _iou(layer: LayerSnapshot, unit: int, concept: int, otherwise: float) -> float:
@@ -114,57 +116,57 @@ def _p(value: float) -> str:
 
 def _unique_loss(c: Comparison) -> Iterator[Finding]:
     """Ask that no layer lost more of its unique detectors than the margin, beyond chance."""
-    tested = [pair.sampled for pair in c.pairs if pair.sampled is not None]
+    tested = [pair.resamples for pair in c.pairs if pair.resamples is not None]
     raw = [unique_loss_p_value(one.unique, two.unique, c.config.unique_margin) for one, two in tested]
     adjusted = iter(holm(raw).tolist())
     for pair in c.pairs:
-        why = untestable(pair, by_unit=False) or ("" if pair.sampled else _COUNTS)
-        if why or pair.sampled is None:
-            yield say(c, "unique-loss", None, pair.before.name, why)
+        why = why_untested(pair, by_unit=False) or ("" if pair.resamples else _COUNTS)
+        if why or pair.resamples is None:
+            yield make_finding(c, "unique-loss", None, pair.before.name, why)
             continue
         p = next(adjusted)
-        had, has = (int(side.unique[0]) for side in pair.sampled)
+        had, has = (int(side.unique[0]) for side in pair.resamples)
         message = (
             f"{had} unique detectors became {has}; that more than {c.config.unique_margin:.0%} were lost "
             f"has p {_p(p)} (Holm, all layers together)"
         )
-        lost = c.baseline.detected(pair.before)
-        lost -= set() if pair.after is None else c.candidate.detected(pair.after)
+        lost = c.baseline.detected_concepts(pair.before)
+        lost -= set() if pair.after is None else c.candidate.detected_concepts(pair.after)
         lines = lost_concepts(c, lost)
-        yield say(c, "unique-loss", p > c.config.significance, pair.before.name, message, lines)
+        yield make_finding(c, "unique-loss", p > c.config.significance, pair.before.name, message, lines)
 
 
 def _dead(c: Comparison) -> Iterator[Finding]:
-    """Ask that no more units than may be have become silent, beyond chance."""
+    """Ask that no more units have become silent than are allowed, beyond chance."""
     for pair in c.pairs:
-        name, why = pair.before.name, untestable(pair)
+        name, why = pair.before.name, why_untested(pair)
         if why or pair.after is None:
-            yield say(c, "dead", None, name, why)
+            yield make_finding(c, "dead", None, name, why)
             continue
         if np.isnan(pair.before.highest).any() or np.isnan(pair.after.highest).any():
-            yield say(c, "dead", None, name, "not tested: a run without top images (--top 0)")
+            yield make_finding(c, "dead", None, name, "not tested: a run without top images (--top 0)")
             continue
         if pair.before.rectified is None or (pair.after.levels is None and not pair.before.rectified):
-            yield say(c, "dead", None, name, "not tested: a run without samples of the activations")
+            yield make_finding(c, "dead", None, name, "not tested: a run without samples of the activations")
             continue
         what = "never above zero" if pair.before.rectified else "the same everywhere"
-        new = np.array([k for k, p in pair.deaths.items() if p <= c.config.significance], np.int64)
+        new = np.array([k for k, p in pair.dead_p_values.items() if p <= c.config.significance], np.int64)
         message = (
             f"{pair.after.silent(pair.before.rectified).sum()} of {pair.after.units} units are {what}, "
             f"{len(new)} of them "
             f"newly so, {c.config.new_dead} may be"
         )
-        if len(pair.deaths) > len(new):
-            message += f"; {len(pair.deaths) - len(new)} more fired in too few images before to tell"
-        yield say(c, "dead", len(new) <= c.config.new_dead, name, message, _listed(new))
+        if len(pair.dead_p_values) > len(new):
+            message += f"; {len(pair.dead_p_values) - len(new)} more fired in too few images before to tell"
+        yield make_finding(c, "dead", len(new) <= c.config.new_dead, name, message, _listed(new))
 
 
 def _duplicates(c: Comparison) -> Iterator[Finding]:
-    """Ask that no more units than may be have become copies of others."""
+    """Ask that no more units have become copies of others than are allowed."""
     for pair in c.pairs:
-        name, why = pair.before.name, untestable(pair)
+        name, why = pair.before.name, why_untested(pair)
         if why or pair.after is None:
-            yield say(c, "duplicates", None, name, why)
+            yield make_finding(c, "duplicates", None, name, why)
             continue
         new = np.flatnonzero(pair.after.copies & ~pair.before.copies)
         message = (
@@ -172,22 +174,22 @@ def _duplicates(c: Comparison) -> Iterator[Finding]:
             f"newly so, {c.config.new_duplicates} may be"
         )
         lines = [f"unit {k} like unit {pair.after.twin[k]}" for k in new[:SHOWN]]
-        yield say(c, "duplicates", len(new) <= c.config.new_duplicates, name, message, lines)
+        yield make_finding(c, "duplicates", len(new) <= c.config.new_duplicates, name, message, lines)
 
 
 def _listed(units: NDArray[np.int64]) -> list[str]:
-    return [f"units {some([str(k) for k in units])}"] if len(units) else []
+    return [f"units {list_names([str(k) for k in units])}"] if len(units) else []
 
 
 def _drift(c: Comparison) -> Iterator[Finding]:
     """Ask that the activations of the median unit keep their distribution."""
     for pair in c.pairs:
-        name, why = pair.before.name, untestable(pair)
+        name, why = pair.before.name, why_untested(pair)
         old, new = pair.before.levels, None if pair.after is None else pair.after.levels
         if not why and (old is None or new is None):
             why = "not tested: a run without samples of the activations"
         if why or old is None or new is None:
-            yield say(c, "drift", None, name, why)
+            yield make_finding(c, "drift", None, name, why)
             continue
         shift = quantile_shift(old, new)
         alive = np.flatnonzero(np.isfinite(shift))
@@ -202,7 +204,7 @@ def _drift(c: Comparison) -> Iterator[Finding]:
             f"the median unit's activations moved by {middle:.1%} of their spread, "
             f"{c.config.drift:.1%} may be"
         )
-        yield say(c, "drift", ok, name, message, [] if ok else lines)
+        yield make_finding(c, "drift", ok, name, message, [] if ok else lines)
 
 
 def _threshold(pair: LayerPair, unit: int) -> float:

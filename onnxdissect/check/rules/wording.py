@@ -1,16 +1,16 @@
-"""Sentences of a verdict that have several forms."""
+"""Sentences of a verdict that depend on several numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["losses", "some"]
+__all__ = ["list_names", "loss_sentence"]
 
 _SHOWN = 16
 
 
-def losses(tested: int, lost: int, unseen: int, *, margin: float, significance: float) -> str:
-    """Say how many detectors of a layer lost IoU, and of how many of the others it could not be told.
+def loss_sentence(tested: int, lost: int, unseen: int, *, margin: float, significance: float) -> str:
+    """Say how many detectors of a layer lost IoU, and for how many others there are too few images to tell.
 
     Parameters
     ----------
@@ -19,9 +19,9 @@ def losses(tested: int, lost: int, unseen: int, *, margin: float, significance: 
     lost : int
         Those of them that lost more than the margin.
     unseen : int
-        Those of the others that so few images show that even the loss of all their IoU could be chance.
+        Those of the others that are seen in so few images that even a loss of all their IoU could be chance.
     margin : float
-        Share of the IoU that may go.
+        Share of the IoU that may be lost.
     significance : float
         Error rate of all tests together.
 
@@ -52,7 +52,7 @@ def losses(tested: int, lost: int, unseen: int, *, margin: float, significance: 
     return f"{said}; {those} seen in too few images to notice even a complete loss"
 
 
-def some(names: Sequence[str]) -> str:
+def list_names(names: Sequence[str]) -> str:
     """List names, and how many more there are than can be listed.
 
     Parameters

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from onnxdissect.check.outputs.characters import printable
-from onnxdissect.check.outputs.formats import github, harmless
+from onnxdissect.check.outputs.github import escape_commands, github
 from onnxdissect.check.outputs.location import path_within
 from onnxdissect.check.outputs.markdown import markdown
 from onnxdissect.cli.printing.console import complain, output, print_json
@@ -44,13 +44,13 @@ def show_verdict(verdict: Verdict, *, as_json: bool) -> None:
         text = printed.get()
         if not sys.stdout.isatty():
             text = "".join(f"{line.rstrip()}\n" for line in text.splitlines())
-        print(harmless(text) if in_workflow else text, end="", flush=True)
+        print(escape_commands(text) if in_workflow else text, end="", flush=True)
     if in_workflow:
         # The runner reads commands from both streams; with --json, stdout is for the JSON alone.
         stream = sys.stderr if as_json else sys.stdout
         for line in github(verdict, path_within(Path(verdict.model), repository())):
             print(line, file=stream, flush=True)
-    _summarise(verdict)
+    _write_step_summary(verdict)
 
 
 def annotate_error(error: OnnxDissectError) -> None:
@@ -65,19 +65,19 @@ def _table(verdict: Verdict) -> Table:
     table = Table(box=None, pad_edge=False)
     for column in ("outcome", "rule", "reason"):
         table.add_column(column, overflow="fold")
-    for finding in (*verdict.kept, *verdict.warnings, *verdict.errors):
+    for finding in (*verdict.passed_findings, *verdict.warnings, *verdict.errors):
         passed = finding.status == "passed"
         style = _STYLES["passed" if passed else finding.level]
-        text = _told(finding) if passed else "\n- ".join([_told(finding), *finding.evidence])
+        text = _reason(finding) if passed else "\n- ".join([_reason(finding), *finding.evidence])
         table.add_row(Text(finding.outcome, style=style), finding.rule, Text(printable(text)))
     return table
 
 
-def _told(finding: Finding) -> str:
+def _reason(finding: Finding) -> str:
     return f"{finding.layer}: {finding.message}" if finding.layer else finding.message
 
 
-def _summarise(verdict: Verdict) -> None:
+def _write_step_summary(verdict: Verdict) -> None:
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if not summary:
         return

@@ -1,4 +1,4 @@
-"""A verdict as test reporters and workflow logs read it."""
+"""A verdict as JUnit XML, as test reporters read it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 from onnxdissect.check.outputs.characters import printable
 from onnxdissect.check.verdict import Finding, Verdict
 
-__all__ = ["github", "harmless", "junit"]
+__all__ = ["junit"]
 
 _SUITE = "onnxdissect"
 
@@ -72,50 +72,6 @@ def junit(verdict: Verdict, when: datetime | None = None) -> str:
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, "unicode") + "\n"
 
 
-def github(verdict: Verdict, file: str = "") -> list[str]:
-    """Give GitHub workflow commands, one for each rule and place that was not met or not tested.
-
-    Parameters
-    ----------
-    verdict : Verdict
-    file : str
-        What they are shown at, from the repository's root; empty for nothing.
-
-    Returns
-    -------
-    list of str
-        To be printed at the beginning of lines of their own.
-    """
-    lines = []
-    for f in (*verdict.errors, *verdict.warnings):
-        properties = {"file": file} if file else {}
-        properties["title"] = f"onnxdissect {f.rule}: {f.place}"
-        told = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
-        lines.append(f"::{f.level} {told}::{_data(f.text)}")
-    return lines
-
-
-def harmless(text: str) -> str:
-    """Keep a workflow's log from taking what is printed for a command.
-
-    Parameters
-    ----------
-    text : str
-        Any number of lines.
-
-    Returns
-    -------
-    str
-        With a space of no width inside what would have been a command.
-    """
-    gap = "\N{ZERO WIDTH SPACE}"
-    lines = [
-        line.replace("::", f":{gap}:", 1) if line.lstrip().startswith("::") else line
-        for line in text.replace("##[", f"##{gap}[").split("\n")
-    ]
-    return "\n".join(lines)
-
-
 def _names(findings: tuple[Finding, ...]) -> list[str]:
     """Name cases by their places; a reporter tells them apart by name, so equal ones are numbered."""
     seen: Counter[tuple[str, str]] = Counter()
@@ -131,15 +87,3 @@ def _names(findings: tuple[Finding, ...]) -> list[str]:
 def _attribute(text: str) -> str:
     # Attributes are tokens: readers make one space of any run of them.
     return " ".join(printable(text).split()) or "-"
-
-
-def _data(text: str) -> str:
-    for bad, good in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A")):
-        text = text.replace(bad, good)
-    return printable(text)
-
-
-def _property(text: str) -> str:
-    for bad, good in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A"), (":", "%3A"), (",", "%2C")):
-        text = text.replace(bad, good)
-    return printable(text)
