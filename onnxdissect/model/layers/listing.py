@@ -105,7 +105,9 @@ def list_layers(
     """
     known = follow_axes(graph, image, probe, given)
     axes = known.axes
-    positions = follow_positions(graph, image, probe, axes, known.restored, known.tokens, known.orders)
+    positions = follow_positions(
+        graph, image, probe, axes, known.restored, known.tokens, known.orders, known.rows
+    )
     costs = follow_costs(graph, probe)
     disturbed = follow_order(graph, probe, known, positions, given or ())
     refusals = _stored_values(graph)

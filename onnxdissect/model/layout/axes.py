@@ -27,6 +27,7 @@ from onnxdissect.model.layout.products.matrices import (
 )
 from onnxdissect.model.layout.reduced import reduced_axes
 from onnxdissect.model.layout.regroup import regroup
+from onnxdissect.model.layout.token_order import TokenRow, TokenRows
 from onnxdissect.model.layout.tokens import Tokens, convolve_tokens, cut_tokens, join_tokens, token_taps
 from onnxdissect.model.layout.undone import Rearrangements
 from onnxdissect.model.operators.lookup import is_followed, joined_operands, operator_of
@@ -72,6 +73,8 @@ class AxisLabels:
         Values that take a rearrangement back, and those before it, whose cells they have again.
     orders : dict of str to CellOrder
         Those of them whose cells were put in order again digit by digit.
+    rows : dict of str to TokenRow
+        Values that have the cells of a row of tokens along an axis, some of them or in another order.
     """
 
     axes: dict[str, str]
@@ -79,6 +82,7 @@ class AxisLabels:
     reasons: dict[str, str]
     restored: dict[str, tuple[str, ...]] = field(default_factory=dict)
     orders: dict[str, CellOrder] = field(default_factory=dict)
+    rows: dict[str, TokenRow] = field(default_factory=dict)
 
 
 def follow_axes(
@@ -103,11 +107,12 @@ def follow_axes(
     """
     stated = given or {}
     known = AxisLabels({image.name: image.layout}, {}, {image.name: "the image input"})
-    rearranged, digits = Rearrangements(), Digits()
+    rearranged, digits, rows = Rearrangements(), Digits(), TokenRows()
     for node in graph:
         _follow(node, known, probe, stated, rearranged)
         if is_followed(node) and node.outputs:
             _put_in_order(node, digits, known, probe, stated)
+        known.rows.update(rows.name(node, known.axes, known.tokens, probe, {*stated, *known.restored}))
         for name in map(name_of, node.outputs):
             if name in known.axes:
                 digits.start(name, known.axes[name], probe.shapes[name], known.tokens.get(name))
@@ -292,7 +297,7 @@ def _spatial(node: ir.Node, source: str, shape: tuple[int, ...]) -> str | None:
     if len(source) == 3 and convolution and token_taps(node) is not None:
         # along a row of tokens, or over tokens for units
         over = source in ("NTC", "N?C") and kernel_shape(node) == (1,)
-        return source if source == "NCT" else "N?C" if over else None
+        return source if source in ("NCT", "NC?") else "N?C" if over else None
     if len(source) != 4 or source[0] != "N" or source[1] not in "C?":
         return None
     if convolution and kernel_shape(node) == (1, 1) and not _strided(node):

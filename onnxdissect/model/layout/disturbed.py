@@ -147,9 +147,12 @@ def _disturbance(
         return _spoilt(node, name, probe, known, positions, found)
     if stated and state is None:
         return None
+    operator = operator_of(node)
+    if inherited and state is False and not inherited[0].moved:
+        # pieces were cut out in order before, and are in another order only now
+        return Disturbance(node.op_type, name, inherited[0].before, True, operator)
     if inherited:
         return inherited[0]
-    operator = operator_of(node)
     # regions are counted along the batch: no maps of the picture anyway
     if operator.subgraphs or not is_followed(node) or operator.regions is Regions.POOLED:
         return None
@@ -181,7 +184,9 @@ def _spoilt(
     """Find what is out of order in a sum whose place comes from its other branches alone, or behind one."""
     if not _has_cells(name, probe, known):
         return None
-    sources = _sources(node, name, probe, known)
+    # tokens that were put in order again are out of order no more, whatever they come from
+    again = known.rows[name].origins if name in known.rows else None
+    sources = again or _sources(node, name, probe, known)
     # what is added to the scores of attention says which cells are heard, not where the listening ones are
     if known.axes.get(name, "").count("T") > 1 and any(
         name_of(v) not in found and _is_score(v, probe) for v in node.inputs if v is not None
@@ -225,7 +230,7 @@ def _state(name: str, probe: Probe, known: AxisLabels, positions: Mapping[str, P
     letters = known.axes.get(name)
     if letters is None:
         return None
-    if _swapped(letters) or "x" in letters:
+    if _swapped(letters) or "x" in letters or (name in known.rows and _lost(name, letters, known)):
         return False
     pair = positions.get(name, ())
     if any(map(disorder, pair)):
@@ -235,6 +240,12 @@ def _state(name: str, probe: Probe, known: AxisLabels, positions: Mapping[str, P
     wide = {letter for letter, n in zip(letters, probe.shapes[name], strict=True) if n > 1}
     whole = {"H", "W"} <= set(letters) or "T" in letters
     return True if whole or "?" not in wide else None
+
+
+def _lost(name: str, letters: str, known: AxisLabels) -> bool:
+    """Whether a row holds tokens in another order than the grid's; where lines were moved, places tell."""
+    row = known.rows[name]
+    return letters[row.axis] != "T" and row.disordered
 
 
 def _swapped(letters: str) -> bool:

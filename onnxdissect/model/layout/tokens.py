@@ -19,7 +19,15 @@ from onnxdissect.model.operators.rules import Places
 from onnxdissect.model.reading.shape_probe import Probe
 from onnxdissect.model.receptive_field.window_shape import kernel_shape
 
-__all__ = ["Tokens", "convolve_tokens", "cut_tokens", "join_tokens", "slice_numbers", "token_taps"]
+__all__ = [
+    "Tokens",
+    "convolve_tokens",
+    "cut_tokens",
+    "join_tokens",
+    "pad_numbers",
+    "slice_numbers",
+    "token_taps",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,22 +219,43 @@ def _bounded(index: int, length: int) -> int:
     return min(max(index + length if index < 0 else index, 0), length)
 
 
-def _pad(node: ir.Node, axis: int, tokens: Tokens, probe: Probe) -> Tokens | None:
-    """Count the tokens that a Pad puts before and behind, or cuts off where its numbers are negative."""
-    shape = probe.shapes.get(name_of(node.outputs[0]))
-    if shape is None or axis >= len(shape):
-        return None
+def pad_numbers(node: ir.Node, rank: int, probe: Probe) -> dict[int, tuple[int, int]] | None:
+    """Read off how many cells a Pad puts before and behind along which axes.
+
+    Parameters
+    ----------
+    node : onnx_ir.Node
+        A Pad.
+    rank : int
+        Axes of its operand.
+    probe : Probe
+        Numbers of computed inputs.
+
+    Returns
+    -------
+    dict of int to (int, int) or None
+        By axis; negative where it cuts off. None where they are not known.
+    """
     pads = attribute(node, "pads", None)
     if pads is None:
         numbers = probe.number(node, 1)
         pads = None if numbers is None else numbers.ravel().tolist()
     listed = probe.number(node, 3)
-    order = list(range(len(shape))) if listed is None else [int(a) % len(shape) for a in listed.tolist()]
+    order = list(range(rank)) if listed is None else [int(a) % rank for a in listed.tolist()]
     if pads is None or len(pads) != 2 * len(order):
+        return None
+    return {axis: (int(pads[i]), int(pads[i + len(order)])) for i, axis in enumerate(order)}
+
+
+def _pad(node: ir.Node, axis: int, tokens: Tokens, probe: Probe) -> Tokens | None:
+    """Count the tokens that a Pad puts before and behind, or cuts off where its numbers are negative."""
+    shape = probe.shapes.get(name_of(node.outputs[0]))
+    if shape is None or axis >= len(shape):
+        return None
+    frame = pad_numbers(node, len(shape), probe)
+    if frame is None:
         return tokens if shape[axis] == tokens.length else None
-    if axis not in order:
-        return tokens
-    before, after = (int(pads[order.index(axis) + side]) for side in (0, len(order)))
+    before, after = frame.get(axis, (0, 0))
     # one more before and one less behind keep the length, and shift what lies there
     kept = tokens.within(max(-before, 0), tokens.length - max(-after, 0))
     if kept is None:

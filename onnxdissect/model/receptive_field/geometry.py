@@ -28,12 +28,13 @@ from onnxdissect.model.layout import order
 from onnxdissect.model.layout.digits import CellOrder
 from onnxdissect.model.layout.products.matrices import einsum_operands, table_rows
 from onnxdissect.model.layout.reduced import reduced_axes
+from onnxdissect.model.layout.token_order import TokenRow
 from onnxdissect.model.layout.tokens import Tokens
 from onnxdissect.model.operators.lookup import joined_operands, operator_of
 from onnxdissect.model.operators.rules import Axes, Compute, Places
 from onnxdissect.model.reading.shape_probe import Probe
 from onnxdissect.model.receptive_field import crop_pad as frames
-from onnxdissect.model.receptive_field import resampling, units_apart, windows
+from onnxdissect.model.receptive_field import resampling, token_places, units_apart, windows
 from onnxdissect.model.receptive_field.axis_geometry import (
     AxisGeometry,
     Lengths,
@@ -62,6 +63,7 @@ def follow_positions(
     restored: Mapping[str, tuple[str, ...]] | None = None,
     tokens: Mapping[str, Tokens] | None = None,
     orders: Mapping[str, CellOrder] | None = None,
+    rows: Mapping[str, TokenRow] | None = None,
 ) -> dict[str, Pair]:
     """Place the cells of every value that has spatial axes.
 
@@ -81,6 +83,8 @@ def follow_positions(
         What lies along the token axes.
     orders : mapping of str to CellOrder, optional
         Values whose cells were put in order again; see `onnxdissect.model.layout.digits`.
+    rows : mapping of str to TokenRow, optional
+        Cells of values that have some of a row of tokens, or in another order.
 
     Returns
     -------
@@ -101,7 +105,10 @@ def follow_positions(
                 places = [_merge(letter, name, "", again[name], positions, probe, axes) for letter in "HW"]
                 positions[name] = places[0], places[1]
             elif name in axes:
-                positions[name] = _place(node, index, positions, probe, axes, tokens or {})
+                pair = _place(node, index, positions, probe, axes, tokens or {})
+                if rows:
+                    pair = token_places.heed_order(node, name, pair, positions, axes, tokens or {}, rows)
+                positions[name] = pair
     return positions
 
 
