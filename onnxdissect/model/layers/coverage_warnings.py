@@ -74,8 +74,12 @@ def order_warnings(listing: Listing) -> list[str]:
     """
     return [
         f"{out.values} map{'s' * (out.values > 1)} with {out.share:.0%} of the compute "
-        f"{'are' if out.values > 1 else 'is'} left out: {_order_of(out)}; "
-        f"--layer {out.disturbance.before} dissects it"
+        f"{'are' if out.values > 1 else 'is'} left out: {_order_of(out)}"
+        + (
+            f"; --layer {out.disturbance.before} dissects it"
+            if out.disturbance.before in listing.order
+            else ""
+        )
         + (
             f", or --layout {out.disturbance.value}=NCHW states that they are spread over the picture evenly"
             if out.disturbance.sampled

@@ -246,6 +246,8 @@ def _refuse(
         return f"{said} in the order {names}, which is none of {', '.join(LAYOUTS)}"
     if 0 in shape:
         return f"{said}: it is empty"
+    if shape[names.index("N")] != probe.batch:
+        return f"{said} for a batch of {probe.batch}: it holds other than one map for each image"
     if costs.macs(name) == 0:
         return "no weight comes before it: it is the image itself"
     return None

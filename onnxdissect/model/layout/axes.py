@@ -27,7 +27,8 @@ from onnxdissect.model.layout.products.matrices import (
 )
 from onnxdissect.model.layout.reduced import reduced_axes
 from onnxdissect.model.layout.regroup import regroup
-from onnxdissect.model.layout.token_order import TokenRow, TokenRows
+from onnxdissect.model.layout.token_order import TokenRows
+from onnxdissect.model.layout.token_row import TokenRow
 from onnxdissect.model.layout.tokens import Tokens, convolve_tokens, cut_tokens, join_tokens, token_taps
 from onnxdissect.model.layout.undone import Rearrangements
 from onnxdissect.model.operators.lookup import is_followed, joined_operands, operator_of
@@ -225,11 +226,9 @@ def _reason(node: ir.Node, letters: str, known: AxisLabels) -> str:
     before = next((name_of(v) for v in node.inputs if v is not None and v.name in known.axes), "")
     if axes is Axes.SPATIAL:
         return f"{op} works on {letters}"
-    if axes is Axes.TRANSPOSED:
-        return f"{op} of {known.axes[before]}"
     if axes is Axes.PRODUCT:
         return f"last axis of {op}"
-    if known.axes.get(before) != letters and before:
+    if axes is Axes.TRANSPOSED or (before and known.axes.get(before) != letters):
         return f"{op} of {known.axes[before]}"
     return known.reasons.get(before, f"{op}")
 
@@ -358,8 +357,9 @@ def _reduce(node: ir.Node, source: str, probe: Probe) -> str | None:
 def _gather(node: ir.Node, source: str, probe: Probe) -> str | None:
     axis = int(attribute(node, "axis", 0)) % len(source)
     rank = len(probe.shapes.get(name_of(node.outputs[0]), ())) - len(source) + 1
-    if source[axis] in "HW" and gathers_blocks(node, probe) is not None:
-        return source[:axis] + source[axis].lower() + source[axis:]
+    blocks = gathers_blocks(node, probe) if source[axis] in "HW" else None
+    if blocks is not None:
+        return source[:axis] + blocks.letters(source[axis]) + source[axis + 1 :]
     return source[:axis] + (source[axis] if rank == 1 else "?" * rank) + source[axis + 1 :]
 
 

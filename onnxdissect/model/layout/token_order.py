@@ -9,7 +9,7 @@ moved, the value is a row of tokens; in any other order it is not.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -19,18 +19,14 @@ from numpy.typing import NDArray
 from onnxdissect.model.graph import attribute, name_of, stored_shape
 from onnxdissect.model.layout.products.picked import element_places, product_places
 from onnxdissect.model.layout.reduced import reduced_axes
+from onnxdissect.model.layout.token_row import OTHER, SEVERAL, TokenRow
 from onnxdissect.model.layout.tokens import Tokens, pad_numbers, slice_numbers
 from onnxdissect.model.operators.lookup import is_followed, joined_operands, operator_of
 from onnxdissect.model.operators.operator import Operator
 from onnxdissect.model.operators.rules import Axes, Compute, Places
 from onnxdissect.model.reading.shape_probe import Probe
 
-__all__ = ["TokenRow", "TokenRows"]
-
-_OTHER = -1
-"""At a place that holds no cell: a class token, padding."""
-_SEVERAL = -2
-"""At a place where several cells were put together."""
+__all__ = ["TokenRows"]
 
 _PICKING = (
     Places.COMPRESS,
@@ -40,93 +36,6 @@ _PICKING = (
     Places.REVERSE,
     Places.SLICE,
 )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TokenRow:
-    """The cells that lie along one axis of a value.
-
-    Attributes
-    ----------
-    origins : tuple of str
-        Rows of tokens whose cells they are.
-    grid : (int, int)
-        (h, w) of their grid.
-    axis : int
-        Along which axis of the value.
-    cells : ndarray of int64
-        By place, the number of the cell, row by row; below zero where there is none, or several at once.
-    mixed : bool
-        Whether cells have heard others since, as attention lets them.
-    """
-
-    origins: tuple[str, ...]
-    grid: tuple[int, int]
-    axis: int
-    cells: NDArray[np.int64]
-    mixed: bool = False
-
-    @property
-    def disordered(self) -> bool:
-        """Whether cells are known to lie in another order than the grid's."""
-        held = self.cells[self.cells != _OTHER]
-        return bool(np.any(held == _SEVERAL) or np.any(np.diff(held) <= 0))
-
-    def lines(self) -> tuple[Tokens, NDArray[np.int64], NDArray[np.int64]] | None:
-        """Read the list as a grid whose rows and columns were moved as a whole.
-
-        Returns
-        -------
-        tokens : Tokens
-            What lies along the axis.
-        rows, columns : ndarray of int64
-            Which row and which column of the origin lies where.
-
-            All of it None where cells are missing, or were moved in another way.
-        """
-        held = np.flatnonzero(self.cells != _OTHER)
-        h, w = self.grid
-        if len(held) != h * w or held[-1] - held[0] != h * w - 1:
-            return None
-        laid = self.cells[held].reshape(h, w)
-        rows, columns = laid[:, 0] // w, laid[0] % w
-        if laid.min() < 0 or not np.array_equal(laid, rows[:, None] * w + columns):
-            return None
-        if len(set(rows.tolist())) < h or len(set(columns.tolist())) < w:
-            return None
-        first = int(held[0])
-        return Tokens(first, self.grid, len(self.cells) - first - h * w), rows, columns
-
-    def shift(self, tokens: Tokens) -> tuple[int, int] | None:
-        """Tell how far cells lie behind those of a row that has them in order.
-
-        Parameters
-        ----------
-        tokens : Tokens
-            What lies along the other row.
-
-        Returns
-        -------
-        (int, int) or None
-            Rows and columns. None where not all lie equally far, or so far along a row that many come to
-            lie in the next.
-        """
-        if tokens.length != len(self.cells) or tokens.grid != self.grid or np.any(self.cells == _SEVERAL):
-            return None
-        other = _numbers(tokens)
-        both = (self.cells >= 0) & (other >= 0)
-        far = set((other[both] - self.cells[both]).tolist())
-        if len(far) != 1:
-            return None
-        w = self.grid[1]
-        rows, columns = divmod(far.pop() + w // 2, w)
-        columns -= w // 2
-        return (rows, columns) if abs(columns) <= max(w // 4, 1) else None
-
-
-def _numbers(tokens: Tokens) -> NDArray[np.int64]:
-    beside = np.full(tokens.before, _OTHER), np.full(tokens.after, _OTHER)
-    return np.concatenate([beside[0], np.arange(tokens.cells), beside[1]]).astype(np.int64)
 
 
 class TokenRows:
@@ -179,9 +88,10 @@ class TokenRows:
             found[name] = row
         for name in map(name_of, node.outputs):
             letters = axes.get(name, "")
-            if letters.count("T") == 1 and name in tokens:
-                grid = tokens[name].grid
-                self._known[name] = TokenRow((name,), grid, letters.index("T"), _numbers(tokens[name]))
+            # parts of a grid stay parts of it: what they are put together with may be the others
+            part = name in self._known and not self._known[name].complete
+            if letters.count("T") == 1 and name in tokens and not part:
+                self._known[name] = TokenRow.of(name, letters.index("T"), tokens[name])
         return found
 
     def _follow(self, node: ir.Node, probe: Probe) -> dict[str, TokenRow]:
@@ -198,7 +108,7 @@ class TokenRows:
             row = None if shape is None else self._row(node, operator, index, shape, probe)
             if shape is None or row is None or row.axis >= len(shape):
                 continue
-            if shape[row.axis] == len(row.cells) and np.any(row.cells != _OTHER):
+            if shape[row.axis] == len(row.cells) and np.any(row.cells != OTHER):
                 found[name_of(value)] = row
         self._known |= found
         return found
@@ -254,7 +164,7 @@ class TokenRows:
             return None
         cells = rows[0].cells
         for row in rows[1:]:
-            cells = np.where((cells == row.cells) | (row.cells == _OTHER), cells, _over(cells, row.cells))
+            cells = np.where((cells == row.cells) | (row.cells == OTHER), cells, _over(cells, row.cells))
         return TokenRow(_origins(rows), rows[0].grid, rows[0].axis, cells, any(row.mixed for row in rows))
 
     def _concatenated(self, node: ir.Node, shape: tuple[int, ...], probe: Probe) -> TokenRow | None:
@@ -274,7 +184,7 @@ class TokenRows:
             if own is None:
                 return None
             row = self._known.get(name_of(value))
-            laid.append(np.full(own[along], _OTHER) if row is None else row.cells)
+            laid.append(np.full(own[along], OTHER) if row is None else row.cells)
         cells = np.concatenate(laid)
         held = cells[cells >= 0]
         if len(np.unique(held)) < len(held):
@@ -326,7 +236,7 @@ def _named(
 
 def _over(one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
     """Cells of either where the other has none; else several at once."""
-    return np.where(one == _OTHER, other, _SEVERAL).astype(np.int64)
+    return np.where(one == OTHER, other, SEVERAL).astype(np.int64)
 
 
 def _origins(rows: Sequence[TokenRow]) -> tuple[str, ...]:
@@ -374,7 +284,7 @@ def _picked(
         kept = row.cells[max(-before, 0) : length - max(-after, 0)]
         if max(before, after) > 0 and attribute(node, "mode", "constant") != "constant":
             return None
-        return replace(row, cells=np.pad(kept, (max(before, 0), max(after, 0)), constant_values=_OTHER))
+        return replace(row, cells=np.pad(kept, (max(before, 0), max(after, 0)), constant_values=OTHER))
     if places is Places.REVERSE:
         turned = probe.number(node, 1)
         if int(attribute(node, "time_axis", 0)) != row.axis or turned is None:

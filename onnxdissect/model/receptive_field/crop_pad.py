@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx_ir as ir
@@ -23,6 +23,7 @@ from onnxdissect.model.receptive_field.axis_geometry import (
 from onnxdissect.model.receptive_field.wrapped import continued, frame_of_indices, repeated
 
 __all__ = [
+    "Blocks",
     "compress",
     "crop",
     "crop_or_pad",
@@ -108,9 +109,9 @@ def gather(step: Step, axis: int, at: AxisGeometry, lengths: Lengths) -> Positio
     where = step.where(axis)
     if int(attribute(step.node, "axis", 0)) % len(step.source_axes) != where:
         return at
-    block = gathers_blocks(step.node, step.probe)
-    if block is not None:
-        return at.windowed(block, block, 0)
+    blocks = gathers_blocks(step.node, step.probe)
+    if blocks is not None:
+        return at.windowed((blocks.cells - 1) * blocks.apart + 1, blocks.step, -blocks.first)
     listed = step.probe.number(step.node, 1)
     if listed is None or listed.ndim != 1 or len(listed) < 2:
         return Unplaced.UNKNOWN
@@ -131,8 +132,44 @@ def compress(step: Step, axis: int, at: AxisGeometry, lengths: Lengths) -> Posit
     return take(at, places.astype(float)) if len(places) > 1 else Unplaced.UNKNOWN
 
 
-def gathers_blocks(node: ir.Node, probe: Probe) -> int | None:
-    """Recognise a Gather that lays the rows within all blocks before the blocks, as `unfold` is exported.
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """How a table of indices cuts an axis into blocks.
+
+    Attributes
+    ----------
+    first : int
+        The first cell of the first block.
+    cells : int
+        Cells of a block.
+    apart : int
+        Distance of the cells of a block.
+    step : int
+        Distance of neighbouring blocks.
+    within_first : bool
+        Whether the cells within all blocks lie before the blocks.
+    """
+
+    first: int
+    cells: int
+    apart: int
+    step: int
+    within_first: bool
+
+    @property
+    def whole(self) -> bool:
+        """Whether the blocks, one behind the other, are the axis again."""
+        return self.apart == 1 and self.step == self.cells and self.first == 0
+
+    def letters(self, letter: str) -> str:
+        """Name the two axes that rows, or columns, are cut into."""
+        # cells of overlapping blocks, laid behind each other again, are not the map
+        within = letter.lower() if self.whole else "x"
+        return within + letter if self.within_first else letter + within
+
+
+def gathers_blocks(node: ir.Node, probe: Probe) -> Blocks | None:
+    """Recognise a Gather that cuts an axis into blocks, overlapping or not, as `unfold` is exported.
 
     Parameters
     ----------
@@ -143,15 +180,21 @@ def gathers_blocks(node: ir.Node, probe: Probe) -> int | None:
 
     Returns
     -------
-    int or None
-        Rows in a block; None where the indices are others.
+    Blocks or None
+        None where the indices are others.
     """
     listed = probe.number(node, 1)
-    if listed is None or listed.ndim != 2:
+    if listed is None or listed.ndim != 2 or min(listed.shape) < 2:
         return None
-    within, blocks = listed.shape
-    straight = np.array_equal(listed, np.arange(within)[:, None] + within * np.arange(blocks))
-    return int(within) if straight and within > 0 else None
+    first, down, right = (int(n) for n in (listed[0, 0], listed[1, 0], listed[0, 1]))
+    down, right = down - first, right - first
+    table = first + down * np.arange(listed.shape[0])[:, None] + right * np.arange(listed.shape[1])
+    if min(first, down - 1, right - 1) < 0 or not np.array_equal(listed, table):
+        return None
+    above = Blocks(first, listed.shape[0], down, right, True)
+    below = Blocks(first, listed.shape[1], right, down, False)
+    # the same table can be read both ways; windows are such that each cell is in as few of them as can be
+    return min(above, below, key=lambda blocks: blocks.cells / blocks.step)
 
 
 def gather_elements(step: Step, axis: int, at: AxisGeometry, lengths: Lengths) -> Position:

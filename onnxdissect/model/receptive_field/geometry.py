@@ -28,7 +28,7 @@ from onnxdissect.model.layout import order
 from onnxdissect.model.layout.digits import CellOrder
 from onnxdissect.model.layout.products.matrices import einsum_operands, table_rows
 from onnxdissect.model.layout.reduced import reduced_axes
-from onnxdissect.model.layout.token_order import TokenRow
+from onnxdissect.model.layout.token_row import TokenRow
 from onnxdissect.model.layout.tokens import Tokens
 from onnxdissect.model.operators.lookup import joined_operands, operator_of
 from onnxdissect.model.operators.rules import Axes, Compute, Places

@@ -432,3 +432,17 @@ def test_axes_after_a_reshape(
     names: str, shape: tuple[int, ...], out: tuple[int, ...], expected: str
 ) -> None:
     assert regroup(names, shape, out) == expected
+
+
+def test_branches_laid_along_the_batch_are_no_layers(tmp_path: Path) -> None:
+    b = Builder((1, 3, 8, 8))
+    x = b.conv("image", 4, name="c1")
+    both = b.node("Concat", x, b.relu(x), axis=0, name="both")
+    b.units[both] = 4
+    first, second = b.nodes("Split", b.conv(both, 4, name="shared"), names=("first", "second"), axis=0)
+    listing = load_network(
+        save(b.model(b.node("Add", first, second, name="sum")), tmp_path / "m.onnx")
+    ).listing
+    for name in ("both", "shared"):
+        assert "[2, 4, 8, 8] for a batch of 1: it holds other than one map" in listing.refusals[name]
+    assert {"c1", "first", "second", "sum"} <= {layer.name for layer in listing.layers}

@@ -244,3 +244,47 @@ def test_attention_that_hears_tokens_in_another_order() -> None:
     field = inspect(model, "out").receptive_field
     assert field is not None and field.offset == (1.5, 1.5) and field.size is None
     assert "not in the order of the picture" in refusal(model, "wrong")
+
+
+def parts(b: Builder, x: str, *, columns_first: bool = False) -> list[str]:
+    """Every second row and column, from each of four corners: patches merged by lists of tokens."""
+    found = []
+    for row in (0, 1):
+        for column in (0, 1):
+            cells = CELLS[row::2, column::2]
+            listed = (cells.T if columns_first else cells).ravel()
+            found.append(b.node("Gather", x, b.constant(listed, np.int64), axis=1))
+    return found
+
+
+@pytest.mark.parametrize("together", ["units", "sum"])
+def test_patches_merged_by_lists_of_tokens(together: str) -> None:
+    b = builder()
+    four = parts(b, tokens(b))
+    if together == "units":
+        y = b.node("MatMul", b.node("Concat", *four, axis=2), b.weight((4 * UNITS, UNITS)))
+    else:
+        y = b.node("Sum", *four)
+    model = b.model(b.relu(y, name="out"))
+    layer = inspect(model, "out")
+    assert (layer.layout, layer.grid) == ("NTC", (2, 3))
+    assert layer.receptive_field is not None
+    assert layer.receptive_field.offset == (3.5, 3.5) and layer.receptive_field.stride == (8.0, 8.0)
+    merged = CELLS // GRID[1] // 2 * 3 + CELLS % GRID[1] // 2
+    np.testing.assert_array_equal(values(model, "out").argmax(axis=1), merged.ravel())
+
+
+def test_patches_merged_column_by_column() -> None:
+    b = builder()
+    four = parts(b, tokens(b), columns_first=True)
+    y = b.node("MatMul", b.node("Concat", *four, axis=2), b.weight((4 * UNITS, UNITS)), name="out")
+    assert "not in the order of the picture" in refusal(b.model(y), "out")
+
+
+def test_parts_of_a_grid_laid_behind_each_other_are_not_the_grid() -> None:
+    b = builder()
+    x = tokens(b)
+    y = b.node("Concat", *(b.relu(part) for part in parts(b, x)), axis=1, name="blocks")
+    model = b.model(b.relu(b.node("Add", x, y), name="out"))
+    for name in ("blocks", "out"):
+        assert "not in the order of the picture" in refusal(model, name)
