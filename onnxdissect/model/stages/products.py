@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import onnx_ir as ir
 
@@ -13,6 +13,7 @@ from onnxdissect.model.receptive_field.window_shape import kernel_shape, weight_
 from onnxdissect.model.stages.flow import Flow
 
 __all__ = [
+    "attended_sums",
     "chooses_regions",
     "has_weights",
     "is_depthwise",
@@ -73,6 +74,46 @@ def weights_follow(flow: Flow, among: Collection[int] | None = None) -> list[boo
             for user in flow.after[number]
         )
     return follow
+
+
+def attended_sums(flow: Flow, chain: Sequence[int]) -> list[int]:
+    """Find the sums of a stream to which attention adds what each cell asks all others for.
+
+    Parameters
+    ----------
+    flow : Flow
+        The graph.
+    chain : sequence of int
+        Values that everything behind has to pass, as `Flow.chain` gives them.
+
+    Returns
+    -------
+    list of int
+        Those that end a shortcut round a product of two maps, at the resolution where it begins.
+    """
+    passed = set(chain)
+    starts: set[int] = set()
+    for number in range(1, len(flow.names)):
+        if _hears(flow, number):
+            above = flow.dominators[number]
+            while above not in passed:
+                above = flow.dominators[above]
+            starts.add(above)
+    return [
+        n
+        for n in chain
+        if flow.dominators[n] in starts and flow.is_sum(n) and flow.grids[n] == flow.grids[flow.dominators[n]]
+    ]
+
+
+def _hears(flow: Flow, number: int) -> bool:
+    """Whether a value is a product of two maps, or attention as one operator."""
+    node = flow.nodes[number]
+    if node is None:
+        return False
+    compute = operator_of(node).compute
+    both = compute in (Compute.PRODUCT, Compute.EINSUM) and len(flow.before[number]) > 1
+    return compute is Compute.ATTENTION or (both and not has_weights(flow, number))
 
 
 def _is_matrix(value: ir.Value, node: ir.Node) -> bool:

@@ -16,6 +16,7 @@ from onnxdissect.model.stages.neck import first_projection, first_skip
 from onnxdissect.model.stages.parallel import parallel_ends
 from onnxdissect.model.stages.predictions import predictions
 from onnxdissect.model.stages.products import (
+    attended_sums,
     has_weights,
     is_depthwise,
     is_pointwise,
@@ -97,7 +98,10 @@ def find_stages(
         path = [n for n in trunk.chain if n in candidates.listed and n in maps.cells]
         return _last_of_each(path, flow, 1)
     deep = _depths(flow, trunk, maps, candidates, ends)
-    numbers = [n for n, _ in ends]
+    sums = [n for n, block in ends if block.kind == "sum"]
+    level = len({flow.grids[n] for n, _ in ends}) == 1
+    # at one resolution residual blocks are counted, not the convolutions in front of and behind them
+    numbers = [n for n, _ in ends if not (level and len(sums) >= _DEPTHS) or n in sums or n == ends[-1][0]]
     if deep:
         finer = [n for n in numbers if is_coarser(flow.grids[deep[-1]], flow.grids[n])]
         return sorted({*_last_of_each(finer, flow, 1), *deep})
@@ -270,6 +274,9 @@ def _depths(flow: Flow, trunk: Trunk, maps: Maps, candidates: Candidates, ends: 
     """Where a transformer keeps one resolution: MLP activations and residual stream at four depths."""
     grids = {flow.grids[n] for n in trunk.chain if n in maps.tokens}
     end = ends[-1][0]
+    if not grids and len({flow.grids[n] for n, _ in ends}) == 1:
+        # between windows and norms, a transformer may keep its cells in rows and columns
+        grids = {flow.grids[n] for n in attended_sums(flow, trunk.chain)}
     if len(grids) != 1 or flow.grids[end] not in grids:
         return []
     grid = flow.grids[end]

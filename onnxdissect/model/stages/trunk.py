@@ -7,14 +7,21 @@ where it falls apart into heads. What comes back to a coarse grid later is a nec
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from onnxdissect.model.operators.lookup import operator_of
-from onnxdissect.model.operators.rules import Axes
+from onnxdissect.model.operators.rules import Axes, Places
 from onnxdissect.model.stages.flow import Flow, Maps, is_finer
 from onnxdissect.model.stages.predictions import last_products, predictions
-from onnxdissect.model.stages.products import chooses_regions, has_weights, weights_follow
+from onnxdissect.model.stages.products import (
+    attended_sums,
+    chooses_regions,
+    has_weights,
+    is_pointwise,
+    weights_follow,
+)
 
 __all__ = ["Trunk", "find_trunk"]
 
@@ -29,7 +36,8 @@ class Trunk:
     Attributes
     ----------
     chain : list of int
-        Values that everything behind has to pass, from the image to the trunk's end.
+        Values that everything behind has to pass, from the image to the trunk's end, and those that a single
+        shortcut goes round with most of the network.
     whole : bool
         Whether all outputs describe the image as a whole.
     up : bool
@@ -92,6 +100,8 @@ def find_trunk(flow: Flow, outputs: Collection[int], maps: Maps, describes_image
     chain = flow.chain(end)
     if not whole:
         chain = _without_encoder(flow, chain, maps)
+        chain = _without_reassembly(flow, chain, maps)
+    chain = _round_long_shortcuts(flow, chain, maps)
     follow = weights_follow(flow)
     extracts = any(_made(flow, out) in chain and follow[_made(flow, out)] for out in outputs)
     return Trunk(chain, whole, up, extracts)
@@ -121,19 +131,49 @@ def _macs(flow: Flow, number: int, maps: Maps) -> int:
 def _first_rise(flow: Flow, maps: Maps) -> int | None:
     """Coarsest map on a way down, without detours, from which the graph goes up."""
     straight = _straight(flow)
-    ends: dict[int, None] = {}
+    pooled: dict[int, bool] = {}
     inside = _inside_detours(flow)
     for number, rises in enumerate(flow.is_up):
         if not rises or number in inside:
             continue
         for operand in flow.before[number]:
-            last = next((n for n in reversed(flow.chain(operand)) if straight[n] and n in maps.cells), None)
+            before = _before_pools(flow, number, operand)
+            start = _before_cells(flow, number, operand) if before is None else before
+            last = next((n for n in reversed(flow.chain(start)) if straight[n] and n in maps.cells), None)
             if last is not None:
-                ends[last] = None
-    if not ends:
+                pooled[last] = pooled.get(last, False) or before is not None
+    if not pooled:
         return None
-    coarsest = min(flow.grids[n][0] * flow.grids[n][1] for n in ends)
-    return max(n for n in ends if flow.grids[n][0] * flow.grids[n][1] == coarsest)
+    cells = {n: flow.grids[n][0] * flow.grids[n][1] for n in pooled}
+    coarsest = [n for n in pooled if cells[n] == min(cells.values())]
+    # what a pyramid of pools is made of ends the trunk, wherever the graph goes up behind it
+    return min((n for n in coarsest if pooled[n]), default=max(coarsest))
+
+
+def _before_pools(flow: Flow, number: int, operand: int) -> int | None:
+    """Find what a value is pooled from, and looked at cell by cell, before it is resized back (PSPNet)."""
+    first = operand
+    while first and is_finer(flow.grids[number], flow.grids[first]):
+        if has_weights(flow, first) and not is_pointwise(flow, first):
+            return None
+        first = flow.dominators[first]
+    if not first or flow.grids[first] != flow.grids[number]:
+        return None
+    between = flow.ancestors(operand) - flow.ancestors(first)
+    looks = any(has_weights(flow, n) and not is_pointwise(flow, n) for n in between)
+    return None if looks else first
+
+
+def _before_cells(flow: Flow, number: int, operand: int) -> int:
+    """Find the map that sub-pixels are made of, which then become cells: they are no units of a map."""
+    node = flow.nodes[number]
+    if node is None:
+        return operand
+    operator = operator_of(node)
+    if not (operator.reshapes or operator.places in (Places.DEPTH_TO_SPACE, Places.REGROUPED)):
+        return operand
+    made = _made(flow, operand)
+    return flow.dominators[made] if has_weights(flow, made) else operand
 
 
 def _inside_detours(flow: Flow) -> set[int]:
@@ -201,3 +241,42 @@ def _without_encoder(flow: Flow, chain: list[int], maps: Maps) -> list[int]:
     if len(before) < enough or len(behind | {flow.grids[chain[first]]}) > 1:
         return chain
     return chain[:first]
+
+
+def _without_reassembly(flow: Flow, chain: list[int], maps: Maps) -> list[int]:
+    """Cut off what makes maps of several resolutions, or an embedding, out of a transformer of one.
+
+    Such a network is known by most of its compute: blocks of attention at one resolution, whose stream ends
+    with the last of them, or with the block of products cell by cell behind it.
+    """
+    stream = [n for n in attended_sums(flow, chain) if n in maps.cells]
+    grids = {flow.grids[n] for n in chain if n in stream or n in maps.tokens}
+    if len(grids) != 1 or not stream:
+        return chain
+    last = stream[-1]
+    if 2 * _macs(flow, flow.dominators[stream[0]], maps) > _macs(flow, last, maps):
+        return chain
+    behind = chain[chain.index(last) + 1 :]
+    after = next((n for n in behind if flow.is_sum(n)), None)
+    if after is not None and flow.grids[after] in grids:
+        products = [n for n in flow.ancestors(after) - flow.ancestors(last) if has_weights(flow, n)]
+        last = after if products and all(is_pointwise(flow, n) for n in products) else last
+    behind = chain[chain.index(last) + 1 :]
+    makes = any(has_weights(flow, n) or flow.grids[n] not in grids for n in behind)
+    return chain[: chain.index(last) + 1] if makes else chain
+
+
+def _round_long_shortcuts(flow: Flow, chain: list[int], maps: Maps) -> list[int]:
+    """Take in blocks of one resolution that a shortcut goes round with most of the network (EDSR)."""
+    whole = _macs(flow, chain[-1], maps)
+    found = chain[:1]
+    for start, number in itertools.pairwise(chain):
+        inside: list[int] = []
+        if flow.is_sum(number) and 2 * (maps.macs.get(number, 0) - _macs(flow, start, maps)) > whole:
+            for operand in flow.before[number]:
+                way = [n for n in flow.chain(operand) if n > start]
+                blocks = sum(flow.is_sum(n) for n in way)
+                kept = all(flow.grids[n] == flow.grids[number] and not flow.rose[n] for n in way)
+                inside = way if kept and blocks > 1 else inside
+        found += [*inside, number]
+    return found
