@@ -1,4 +1,4 @@
-"""Where the trunk ends in networks that predict for each cell: before pools, sub-pixels and reassembled maps."""
+"""Where the trunk ends in networks that predict for each cell: before pools, sub-pixels, reassembled maps."""
 
 from __future__ import annotations
 
