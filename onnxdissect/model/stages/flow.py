@@ -82,6 +82,10 @@ class Flow:
         """Values that a value is computed from, and itself."""
         return _reached(self.before, number)
 
+    def descendants(self, number: int) -> set[int]:
+        """Values that are computed from a value, and itself."""
+        return _reached(self.after, number)
+
     def source(self, number: int) -> int:
         """Value that a copy, a rounded value or a reshaped value repeats."""
         node = self.nodes[number]

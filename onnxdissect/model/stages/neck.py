@@ -1,14 +1,14 @@
-"""Where a pyramid or a decoder begins, before it goes up for the first time."""
+"""Where a pyramid or a decoder begins, before it goes up for the first time, and what it ends in."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from onnxdissect.model.stages.blocks import Block
-from onnxdissect.model.stages.flow import Flow
+from onnxdissect.model.stages.flow import Flow, Grid, is_finer
 from onnxdissect.model.stages.products import is_depthwise, is_pointwise
 
-__all__ = ["first_projection", "first_skip"]
+__all__ = ["ends_of_neck", "first_projection", "first_skip"]
 
 
 def first_projection(
@@ -96,3 +96,57 @@ def first_skip(
         if behind and max(behind) < widest > units.get(start, widest):
             return deepest if flow.grids[deepest] == block.grid else None
     return None
+
+
+def ends_of_neck(
+    flow: Flow, layers: Collection[int], read: Collection[int], activated: Collection[int]
+) -> list[int]:
+    """Find what a neck hands on at each resolution.
+
+    Parameters
+    ----------
+    flow : Flow
+        The graph.
+    layers : collection of int
+        Values of the neck that are layers with a map.
+    read : collection of int
+        Values that heads read.
+    activated : collection of int
+        Values that leave a nonlinearity.
+
+    Returns
+    -------
+    list of int
+        In topological order, of each resolution the last value that heads read. Where they read none, the
+        last value that the graph goes up from, or the activation before it; where it does not, the last
+        activation, and without one the last value.
+    """
+    handed = {_layer_of(flow, number, layers) for number in read}
+    ends: list[int] = []
+    for level in _levels(flow, layers):
+        found = max(level.intersection(handed), default=None)
+        if found is None:
+            raised = [n for n in level if any(flow.is_up[user] for user in flow.after[n])]
+            path = level.intersection(flow.chain(max(raised))) if raised else level
+            found = max(path, key=lambda n: (n in activated, n))
+        ends.append(found)
+    return sorted(ends)
+
+
+def _layer_of(flow: Flow, number: int, layers: Collection[int]) -> int | None:
+    """Layer of the neck that a value repeats, or is computed from."""
+    return next((n for n in reversed(flow.chain(number)) if n in layers), None)
+
+
+def _levels(flow: Flow, layers: Collection[int]) -> list[set[int]]:
+    """Sort layers by resolution; maps that lost their borders to convolutions without padding keep theirs."""
+    levels: list[tuple[Grid, set[int]]] = []
+    for number in sorted(layers, key=lambda n: (flow.grids[n][0] * flow.grids[n][1], flow.grids[n], n)):
+        grid = flow.grids[number]
+        alike = (level for least, level in levels if not (is_finer(grid, least) or is_finer(least, grid)))
+        level = next(alike, None)
+        if level is None:
+            levels.append((grid, {number}))
+        else:
+            level.add(number)
+    return [level for _, level in levels]

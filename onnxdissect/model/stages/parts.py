@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import onnx_ir as ir
@@ -14,6 +14,8 @@ from onnxdissect.model.operators.rules import Numbers
 from onnxdissect.model.reading.shape_probe import Probe
 from onnxdissect.model.stages.activated import Activated
 from onnxdissect.model.stages.flow import Flow, Maps, follow_flow
+from onnxdissect.model.stages.heads import find_heads
+from onnxdissect.model.stages.neck import ends_of_neck
 from onnxdissect.model.stages.predictions import ends_of_heads, last_products
 from onnxdissect.model.stages.products import has_weights
 from onnxdissect.model.stages.stages import Candidates, find_stages
@@ -104,14 +106,20 @@ def find_parts(
         {n: layers[name].units for n, name in listed.items()},
     )
     stages = find_stages(flow, trunk, maps, candidates, _directly(flow, activated))
-    of = _mark(flow, trunk, maps, stages, candidates)
+    of, read = _mark(flow, trunk, maps, stages, candidates.activated)
+    between = {n for n in maps.cells if of[n] == "neck"}
     behind = {n for n in listed if of[n] == "head"}
     return Parts(
-        stages=list(dict.fromkeys(listed[n] for n in stages)),
-        neck=_ends_of_neck(flow, candidates, maps, of),
-        heads=list(dict.fromkeys(listed[n] for n in ends_of_heads(flow, maps, outputs, behind, trunk.whole))),
+        stages=_names(listed, stages),
+        neck=_names(listed, ends_of_neck(flow, between, read, candidates.activated)),
+        heads=_names(listed, ends_of_heads(flow, maps, outputs, behind, trunk.whole)),
         of={flow.names[n]: part for n, part in of.items()} | {listed[n]: of[n] for n in listed},
     )
+
+
+def _names(listed: Mapping[int, str], numbers: Iterable[int]) -> list[str]:
+    """Layers that are listed for values, each once."""
+    return list(dict.fromkeys(listed[number] for number in numbers))
 
 
 def _grid(
@@ -158,22 +166,20 @@ def _directly(flow: Flow, activated: Activated) -> Callable[[int, int], bool]:
     return directly
 
 
-def _mark(flow: Flow, trunk: Trunk, maps: Maps, stages: list[int], candidates: Candidates) -> dict[int, str]:
-    """Tell the part of every value."""
+def _mark(
+    flow: Flow, trunk: Trunk, maps: Maps, stages: list[int], activated: Collection[int]
+) -> tuple[dict[int, str], set[int]]:
+    """Tell the part of every value, and what heads read."""
     inside = flow.ancestors(stages[-1]) if stages else set(trunk.chain)
     of = {n: "trunk" if n in inside else "head" for n in range(len(flow.names))}
     if trunk.whole:
-        return of
+        return of, set()
     leaves = [n for n in last_products(flow, maps) if n not in inside]
-    below: dict[int, int] = {}
-    for leaf in leaves:
-        for number in flow.chain(leaf):
-            below[number] = below.get(number, 0) + 1
-    roots = {_root_of_head(flow, leaf, below, inside, candidates) for leaf in leaves}
+    heads = find_heads(flow, leaves, inside, activated)
     in_head = [False] * len(flow.names)
     leads = [False] * len(flow.names)
     for number in range(1, len(flow.names)):
-        in_head[number] = number in roots or in_head[flow.dominators[number]]
+        in_head[number] = number in heads.first or in_head[flow.dominators[number]]
     marked = set(leaves)
     for number in reversed(range(len(flow.names))):
         leads[number] = number in marked or any(leads[user] for user in flow.after[number])
@@ -184,32 +190,4 @@ def _mark(flow: Flow, trunk: Trunk, maps: Maps, stages: list[int], candidates: C
         handed = of[number] == "head" and not leads[number] and not has_weights(flow, number)
         if handed and all(of[operand] == "trunk" for operand in operands):
             of[number] = "trunk"
-    return of
-
-
-def _root_of_head(
-    flow: Flow, leaf: int, below: dict[int, int], inside: set[int], candidates: Candidates
-) -> int:
-    """First value of the head that ends in a prediction."""
-    path = [leaf]
-    while True:
-        above = flow.dominators[path[-1]]
-        if above in inside or below[above] > 1:
-            return path[-1] if above not in inside or below[above] > 1 else _last_layer(path, candidates)
-        if len(flow.before[above]) > 1 and (flow.rose[above] or flow.dominators[above] in inside):
-            return _last_layer(path, candidates)
-        path.append(above)
-
-
-def _last_layer(path: list[int], candidates: Candidates) -> int:
-    """Where nothing else parts neck and head, the prediction alone, behind the last activation."""
-    return next((path[i - 1] for i, n in enumerate(path) if i and n in candidates.activated), path[-1])
-
-
-def _ends_of_neck(flow: Flow, candidates: Candidates, maps: Maps, of: dict[int, str]) -> list[str]:
-    """Last activation of each resolution, or the last layer where none is activated."""
-    ends: dict[tuple[int, int], int] = {}
-    layers = [n for n in maps.cells if of[n] == "neck"]
-    for number in sorted(layers, key=lambda n: (n in candidates.activated, n)):
-        ends[flow.grids[number]] = number
-    return list(dict.fromkeys(candidates.listed[n] for n in sorted(ends.values())))
+    return of, heads.read

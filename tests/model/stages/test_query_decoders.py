@@ -30,10 +30,15 @@ def attention(b: Builder, queries: str, memory: str) -> str:
 
 def mixed(b: Builder, x: str, name: str | None = None) -> str:
     """The perceptron of a transformer's layer, with its shortcut."""
-    y = linear(b, b.relu(linear(b, x, 2 * UNITS), name=name), UNITS, 2 * UNITS)
-    y = b.node("Add", x, y)
+    y = linear(b, b.relu(linear(b, x, 2 * UNITS)), UNITS, 2 * UNITS)
+    y = b.node("Add", x, y, name=name)
     b.units[y] = UNITS
     return y
+
+
+def normalised(b: Builder, x: str, name: str | None = None) -> str:
+    scale, shift = b.constant(np.ones(UNITS)), b.constant(np.zeros(UNITS))
+    return b.node("LayerNormalization", x, scale, shift, axis=-1, name=name)
 
 
 def tokens(b: Builder, x: str) -> str:
@@ -63,12 +68,15 @@ def decoder(b: Builder, memory: str, layers: int) -> Model:
     return b.model(linear(b, x, 3, name="classes"), boxes)
 
 
-def transformer_detector(stages: int, layers: int) -> Model:
-    """DETR: a projection, an encoder over its cells, and a decoder of queries."""
+def transformer_detector(stages: int, layers: int, norm: bool = False) -> Model:
+    """DETR: a projection, an encoder over its cells, and a decoder of queries that reads what it gives."""
     b = Builder((1, 3, 64, 64))
     x = tokens(b, b.conv(backbone(b, stages)[-1], UNITS, 1, name="projection"))
-    x = mixed(b, attention(b, x, x), name="encoder")
-    b.units[x] = UNITS
+    for last in (False, True):
+        x = mixed(b, attention(b, x, x), name="memory" if last and not norm else None)
+        if norm:
+            x = normalised(b, x, name="memory" if last else None)
+        b.units[x] = UNITS
     return decoder(b, x, layers)
 
 
@@ -84,14 +92,17 @@ def levels_detector() -> Model:
     return decoder(b, linear(b, b.node("Concat", *parts, axis=1), UNITS), 2)
 
 
+@pytest.mark.parametrize("norm", [False, True])
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("stages", [1, 2, 3])
-def test_the_backbone_is_the_trunk_and_the_encoder_the_neck(tmp_path: Path, stages: int, layers: int) -> None:
-    network = load_network(save(transformer_detector(stages, layers), tmp_path / "model.onnx"))
+def test_the_backbone_is_the_trunk_and_the_encoder_the_neck(
+    tmp_path: Path, stages: int, layers: int, norm: bool
+) -> None:
+    network = load_network(save(transformer_detector(stages, layers, norm), tmp_path / "model.onnx"))
     expected = ["stem", *(f"stage{n}" for n in range(1, stages + 1))]
     assert chosen(network, "stages") == expected
     assert chosen(network, "last") == expected[-1:]
-    assert chosen(network, "neck") == ["encoder"]
+    assert chosen(network, "neck") == ["memory"]
     with pytest.raises(LayerNotFoundError, match="no heads that are layers"):
         chosen(network, "heads")
 

@@ -1,0 +1,155 @@
+"""Where heads begin: what reads the features of one resolution and makes predictions of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from onnxdissect.model.stages.flow import Flow
+from onnxdissect.model.stages.products import has_weights, is_depthwise
+
+__all__ = ["Heads", "find_heads"]
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """Where heads begin.
+
+    Attributes
+    ----------
+    first : set of int
+        First values of each head, which dominate the rest of it.
+    read : set of int
+        Values that heads read.
+    """
+
+    first: set[int]
+    read: set[int]
+
+
+def find_heads(flow: Flow, leaves: list[int], inside: Collection[int], activated: Collection[int]) -> Heads:
+    """Find where the heads begin that end in some products.
+
+    Parameters
+    ----------
+    flow : Flow
+        The graph.
+    leaves : list of int
+        Products that no other one is computed from, and that lie outside of the trunk.
+    inside : collection of int
+        Values of the trunk.
+    activated : collection of int
+        Values that leave a nonlinearity.
+
+    Returns
+    -------
+    Heads
+        The predictions of a resolution may share their first layers (region proposals, decoupled heads). So a
+        head begins behind the last value that predictions of other resolutions are made of too, or behind a
+        product that stays linear though another one follows, as the last one of a pyramid. Heads of one
+        network are built alike: where neither tells, a head has as many products as most others have.
+    """
+    below: dict[int, int] = {}
+    for leaf in leaves:
+        for number in flow.chain(leaf):
+            below[number] = below.get(number, 0) + 1
+    groups: dict[int, list[int]] = {}
+    for leaf in leaves:
+        first = _first_of_head(flow, leaf, below, inside, activated)
+        groups.setdefault(flow.dominators[first], []).append(leaf)
+    groups = _joined(flow, groups, inside)
+    begun = {
+        start: _shared_end(flow, start, group, leaves, inside, activated) for start, group in groups.items()
+    }
+    told = {start: end for start, end in begun.items() if end is not None and end not in inside}
+    lengths = Counter(len(_products(flow, start, end)) for start, end in told.items())
+    usual = min(lengths, key=lambda length: (-lengths[length], length), default=0)
+    heads = Heads(set(), set())
+    for start, group in groups.items():
+        end = begun[start]
+        read = _products_above(flow, start, usual, inside) if end is None else end
+        heads.read.add(read)
+        for leaf in group:
+            chain = flow.chain(leaf)
+            heads.first.add(chain[chain.index(read) + 1])
+    return heads
+
+
+def _first_of_head(
+    flow: Flow, leaf: int, below: dict[int, int], inside: Collection[int], activated: Collection[int]
+) -> int:
+    """First value that serves the prediction alone, or where nothing tells, the last behind an activation."""
+    path = [leaf]
+    while True:
+        above = flow.dominators[path[-1]]
+        if below[above] > 1:
+            return path[-1]
+        risen = flow.rose[above] or flow.dominators[above] in inside
+        if above in inside or (len(flow.before[above]) > 1 and risen):
+            return next((path[i - 1] for i, n in enumerate(path) if i and n in activated), path[-1])
+        path.append(above)
+
+
+def _upwards(flow: Flow, start: int, inside: Collection[int]) -> Iterator[int]:
+    """Give a value and its dominators behind the trunk, up to where the resolution was last left."""
+    number = start
+    while number not in inside:
+        yield number
+        above = flow.dominators[number]
+        if flow.rose[number] or flow.grids[above] != flow.grids[number]:
+            return
+        number = above
+
+
+def _joined(flow: Flow, groups: dict[int, list[int]], inside: Collection[int]) -> dict[int, list[int]]:
+    """Join predictions with those of the same resolution that branch off earlier."""
+    joined: dict[int, list[int]] = {}
+    for start in sorted(groups):
+        earlier = next((n for n in _upwards(flow, start, inside) if n in joined), start)
+        joined.setdefault(earlier, []).extend(groups[start])
+    return joined
+
+
+def _shared_end(
+    flow: Flow,
+    start: int,
+    group: list[int],
+    leaves: list[int],
+    inside: Collection[int],
+    activated: Collection[int],
+) -> int | None:
+    """Last value that is more than the head's own; None where nothing tells."""
+    if start in inside:
+        return start
+    others = set(leaves).difference(group)
+    if len(leaves) == 1:
+        return None
+    end, linear = start, True
+    for number in _upwards(flow, start, inside):
+        if not others.isdisjoint(flow.descendants(number)):
+            return number
+        linear = linear and number not in activated
+        if has_weights(flow, number):
+            if linear and not is_depthwise(flow, number):
+                return end
+            end, linear = flow.dominators[number], True
+    return None
+
+
+def _products(flow: Flow, start: int, end: int) -> list[int]:
+    """Products with weights that lead from a dominator to a value."""
+    chain = flow.chain(start)
+    return [n for n in chain[chain.index(end) + 1 :] if has_weights(flow, n)]
+
+
+def _products_above(flow: Flow, start: int, count: int, inside: Collection[int]) -> int:
+    """Find what the first of so many products reads that end in a value; itself where there are fewer."""
+    found = 0
+    for number in _upwards(flow, start, inside):
+        if found == count:
+            return number
+        found += has_weights(flow, number)
+        if found == count and flow.dominators[number] in inside:
+            return flow.dominators[number]
+    return start
