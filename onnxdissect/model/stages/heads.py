@@ -48,7 +48,8 @@ def find_heads(flow: Flow, leaves: list[int], inside: Collection[int], activated
         The predictions of a resolution may share their first layers (region proposals, decoupled heads). So a
         head begins behind the last value that predictions of other resolutions are made of too, or behind a
         product that stays linear though another one follows, as the last one of a pyramid. Heads of one
-        network are built alike: where neither tells, a head has as many products as most others have.
+        network are built alike: where neither tells, or would make a head longer than most, it has as many
+        products as most have.
     """
     below: dict[int, int] = {}
     for leaf in leaves:
@@ -59,16 +60,18 @@ def find_heads(flow: Flow, leaves: list[int], inside: Collection[int], activated
         first = _first_of_head(flow, leaf, below, inside, activated)
         groups.setdefault(flow.dominators[first], []).append(leaf)
     groups = _joined(flow, groups, inside)
-    begun = {
+    ends = {
         start: _shared_end(flow, start, group, leaves, inside, activated) for start, group in groups.items()
     }
-    told = {start: end for start, end in begun.items() if end is not None and end not in inside}
-    lengths = Counter(len(_products(flow, start, end)) for start, end in told.items())
+    lengths = Counter(
+        _length(flow, start, end) for start, end in ends.items() if end is not None and end not in inside
+    )
     usual = min(lengths, key=lambda length: (-lengths[length], length), default=0)
     heads = Heads(set(), set())
     for start, group in groups.items():
-        end = begun[start]
-        read = _products_above(flow, start, usual, inside) if end is None else end
+        read = ends[start]
+        if read is None or _length(flow, start, read) > usual:
+            read = _products_above(flow, start, usual, inside)
         heads.read.add(read)
         for leaf in group:
             chain = flow.chain(leaf)
@@ -125,22 +128,24 @@ def _shared_end(
     others = set(leaves).difference(group)
     if len(leaves) == 1:
         return None
-    end, linear = start, True
+    end, before, linear = start, start, True
     for number in _upwards(flow, start, inside):
         if not others.isdisjoint(flow.descendants(number)):
-            return number
+            # what joins levels of a pyramid is followed by one more of the pyramid's own products
+            joins = flow.is_sum(number) or flow.is_concatenation(number)
+            return before if joins and flow.rose[number] else number
         linear = linear and number not in activated
         if has_weights(flow, number):
             if linear and not is_depthwise(flow, number):
                 return end
-            end, linear = flow.dominators[number], True
+            end, before, linear = flow.dominators[number], end, True
     return None
 
 
-def _products(flow: Flow, start: int, end: int) -> list[int]:
-    """Products with weights that lead from a dominator to a value."""
+def _length(flow: Flow, start: int, end: int) -> int:
+    """Count the products with weights that lead from a dominator to a value."""
     chain = flow.chain(start)
-    return [n for n in chain[chain.index(end) + 1 :] if has_weights(flow, n)]
+    return sum(has_weights(flow, n) for n in chain[chain.index(end) + 1 :])
 
 
 def _products_above(flow: Flow, start: int, count: int, inside: Collection[int]) -> int:

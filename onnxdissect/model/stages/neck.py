@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 from onnxdissect.model.stages.blocks import Block
 from onnxdissect.model.stages.flow import Flow, Grid, is_finer
-from onnxdissect.model.stages.products import is_depthwise, is_pointwise
+from onnxdissect.model.stages.products import has_weights, is_depthwise, is_pointwise
 
 __all__ = ["ends_of_neck", "first_projection", "first_skip"]
 
@@ -118,15 +118,16 @@ def ends_of_neck(
     -------
     list of int
         In topological order, of each resolution the last value that heads read. Where they read none, the
-        last value that the graph goes up from, or the activation before it; where it does not, the last
-        activation, and without one the last value.
+        last value that the graph goes up from, but no resized one, or the activation before it; where it does
+        not go up, the last activation, and without one the last value.
     """
     handed = {_layer_of(flow, number, layers) for number in read}
     ends: list[int] = []
     for level in _levels(flow, layers):
         found = max(level.intersection(handed), default=None)
         if found is None:
-            raised = [n for n in level if any(flow.is_up[user] for user in flow.after[n])]
+            made = [n for n in level if has_weights(flow, n) or not flow.is_up[n]]
+            raised = [n for n in made if any(flow.is_up[user] for user in flow.after[n])]
             path = level.intersection(flow.chain(max(raised))) if raised else level
             found = max(path, key=lambda n: (n in activated, n))
         ends.append(found)

@@ -23,8 +23,8 @@ def trunk(b: Builder, levels: int = 3) -> list[str]:
     return found
 
 
-def add(b: Builder, x: str, y: str, name: str | None = None) -> str:
-    z = b.node("Add", x, y, name=name)
+def add(b: Builder, x: str, y: str) -> str:
+    z = b.node("Add", x, y)
     b.units[z] = b.units[x]
     return z
 
@@ -33,29 +33,29 @@ def swish(b: Builder, x: str, name: str | None = None) -> str:
     return grow(b, b.node("Mul", x, b.node("Sigmoid", x), name=name), x)
 
 
-def pyramid(b: Builder, levels: list[str], smooth: bool = True) -> list[str]:
-    """Linear laterals, added from the coarsest down, each smoothed by one more linear convolution."""
+def pyramid(b: Builder, levels: list[str], activated: bool) -> list[str]:
+    """Linear laterals, added from the coarsest down, each smoothed by one more convolution."""
     found: list[str] = []
     above = ""
     for number, level in reversed(list(enumerate(levels, 2))):
         x = b.conv(level, UNITS, 1)
-        x = add(b, x, up(b, above), name=f"t{number}") if above else x
-        above = x
-        found.append(b.conv(x, UNITS, name=f"p{number}") if smooth else x)
+        above = add(b, x, up(b, above)) if above else x
+        name = f"p{number}"
+        found.append(b.relu(b.conv(above, UNITS), name) if activated else b.conv(above, UNITS, name=name))
     return found[::-1]
 
 
 def proposals(b: Builder, x: str, towers: int = 1) -> list[str]:
-    """Objects and boxes of each cell, of layers that both share."""
+    """Objects and boxes of each cell, made of layers that both share."""
     for _ in range(towers):
         x = b.relu(b.conv(x, UNITS))
     return [b.conv(x, 3, 1, name=f"{kind}_{x}") for kind in ("object", "box")]
 
 
-def regions(pooled: bool, towers: int) -> Model:
+def regions(pooled: bool, towers: int, activated: bool = False) -> Model:
     """A pyramid whose predictions share their hidden layers, with or without a level that is pooled."""
     b = Builder((1, 3, 64, 64))
-    levels = pyramid(b, trunk(b))
+    levels = pyramid(b, trunk(b), activated)
     if pooled:
         x = b.node("MaxPool", levels[-1], kernel_shape=(1, 1), strides=(2, 2), name="p5")
         levels.append(grow(b, x, levels[-2]))
@@ -157,6 +157,11 @@ FAMILIES: dict[str, tuple[Callable[[], Model], list[str]]] = {
     "region proposals": (lambda: regions(False, 1), ["p2", "p3", "p4"]),
     "region proposals, deeper": (lambda: regions(False, 3), ["p2", "p3", "p4"]),
     "region proposals, pooled level": (lambda: regions(True, 1), ["p2", "p3", "p4", "p5"]),
+    "activated pyramid": (lambda: regions(False, 0, activated=True), ["p2", "p3", "p4"]),
+    "proposals on an activated pyramid": (
+        lambda: regions(False, 1, activated=True),
+        ["p2", "p3", "p4"],
+    ),
     "decoupled heads": (decoupled, ["n2", "n3", "n4"]),
     "weighed both ways": (weighed_both_ways, ["n2", "n3", "n4"]),
     "stacked hourglasses": (stacked, ["glass1", "inner1", "deep1"]),
