@@ -1,4 +1,7 @@
-"""The report: static pages that show what each unit sees."""
+"""The report: static pages that show what each unit detects, with its top images.
+
+``data`` gathers the content, ``figures`` lays out the charts, ``pages`` and ``templates`` write the files.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,12 @@ from onnxdissect.report.data.annotations import gather_annotations, wanted_annot
 from onnxdissect.report.data.images import RunImages, run_images
 from onnxdissect.report.data.photos import gather_photos, needed_images
 from onnxdissect.report.data.previous_report import DATA, open_previous_report
-from onnxdissect.report.data.report_data import describe
+from onnxdissect.report.data.report_data import gather_report
 from onnxdissect.report.data.units import layer_units, unit_top_maps
 from onnxdissect.report.figures.plots import draw_figures
-from onnxdissect.report.pages.pages import copy_assets, render_concepts, render_index, render_layer
+from onnxdissect.report.pages.data_files import concept_entries, data_json, run_record, write_json
+from onnxdissect.report.pages.rendering import copy_assets, render_concepts, render_index, render_layer
 from onnxdissect.report.pages.scripts import write_script
-from onnxdissect.report.pages.site import concept_finders, data_json, run_record, write_json
 
 if TYPE_CHECKING:
     from onnxdissect.data import Dataset
@@ -40,16 +43,15 @@ def build(
 ) -> Path:
     """Write the report of a finished run into its directory.
 
-    An older report is replaced when the new one is whole; until then it stays as it is, and the pictures and
-    annotations in it are used again. If there are none and the images of the run are no longer where they
-    were, the report is made without pictures and says so.
+    An older report stays until the new one is complete. Its pictures and annotations are used again. If there
+    is none, and the images of the run are no longer where they were, the report has no pictures and says so.
 
     Parameters
     ----------
     dissection : Dissection
     data : str, Path or Dataset, optional
-        The data set that the run was made on, or where it lies now; by default where the run says. A run on
-        images in memory does not store them: without the data set its report has no pictures.
+        The data set of the run, or where it lies now; by default where the manifest says. A run on images in
+        memory does not store them, so its report has no pictures unless the data set is given.
     progress : Progress, optional
         Told of one phase, ``report``, that counts images and units.
 
@@ -95,7 +97,7 @@ def _fill(
     images, note = found
     photos = gather_photos(images, note, needed, folder, previous, advance)
     annotations = gather_annotations(images, wanted_annotations(dissection), previous)
-    report = describe(dissection, photos)
+    report = gather_report(dissection, photos)
     units = {info.slug: layer_units(dissection, info) for info in dissection.layers}
     for info in dissection.layers:
         write_script(folder / "data" / f"{info.slug}.js", "dissect.layer", (info.slug, units[info.slug]))
@@ -103,16 +105,16 @@ def _fill(
             path = folder / "units" / info.slug / f"{unit}.js"
             write_script(path, "dissect.unit", (info.slug, unit, top_maps))
             advance(1)
-    finders = concept_finders(dissection)
+    entries = concept_entries(dissection)
     write_script(folder / "data" / "run.js", "dissect.run", (run_record(report),))
-    write_script(folder / "data" / "concepts.js", "dissect.concepts", (finders,))
+    write_script(folder / "data" / "concepts.js", "dissect.concepts", (entries,))
     write_json(folder / DATA, data_json(report, dissection, units))
     draw_figures(report, folder)
     copy_assets(folder)
     (folder / "layers").mkdir()
     pages = {
         "index.html": render_index(report),
-        "concepts.html": render_concepts(report, finders),
+        "concepts.html": render_concepts(report, entries),
         **{f"layers/{layer.info.slug}.html": render_layer(report, layer) for layer in report.layers},
     }
     for name, text in pages.items():
@@ -121,7 +123,7 @@ def _fill(
 
 @contextlib.contextmanager
 def _replacing_folder(target: Path) -> Iterator[Path]:
-    """Fill a folder that appears under its name only when it is whole."""
+    """Fill a temporary folder, and rename it to `target` when all is written."""
     for leftover in target.parent.glob(f"{target.name}.*{_PARTIAL}"):
         _remove(leftover)
     token = secrets.token_hex(4)

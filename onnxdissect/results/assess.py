@@ -56,7 +56,7 @@ def assess(run: StoredRun) -> tuple[tuple[Unit, ...], tuple[LayerSummary, ...]]:
     summaries: list[LayerSummary] = []
     for info in run.layers:
         scores = run.scores(info.name)
-        judged = label_units(
+        records = label_units(
             info,
             run.counts(info.name),
             scores,
@@ -67,7 +67,7 @@ def assess(run: StoredRun) -> tuple[tuple[Unit, ...], tuple[LayerSummary, ...]]:
         )
         sizes = Sizes.of(run.quantiles, info.units, run.concepts, run.categories, grids)
         more_units, more_summaries = assessor.assess(
-            *judged,
+            *records,
             scores.concept,
             run.per_image_parts(info.name) if assessor.resamples else None,
             # Shuffles were scored with other candidates for labels otherwise, and say nothing of these.

@@ -39,7 +39,7 @@ class Dissection(StoredMasks):
         In order of their numbers.
     images : tuple of ImageInfo
         In the order they were run in.
-    judged : (tuple of Unit, tuple of LayerSummary), optional
+    records : (tuple of Unit, tuple of LayerSummary), optional
         Units and summaries; made from the counts if they are not given.
 
     Attributes
@@ -77,10 +77,10 @@ class Dissection(StoredMasks):
         header: Header,
         concepts: tuple[Concept, ...],
         images: tuple[ImageInfo, ...],
-        judged: tuple[tuple[Unit, ...], tuple[LayerSummary, ...]] | None = None,
+        records: tuple[tuple[Unit, ...], tuple[LayerSummary, ...]] | None = None,
     ) -> None:
         super().__init__(path, manifest, header, concepts, images)
-        self._units, self._summaries = assess(self) if judged is None else judged
+        self._units, self._summaries = assess(self) if records is None else records
 
     def __repr__(self) -> str:
         detectors = sum(summary.detectors for summary in self._summaries)

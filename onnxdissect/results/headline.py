@@ -1,4 +1,4 @@
-"""What people read first: how many units detect a concept, and how many of them reliably."""
+"""The one-line summary of a run: how many units detect a concept, and how many of them reliably."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from onnxdissect.statistics.reliability import RARE
 if TYPE_CHECKING:
     from onnxdissect.results.dissection import Dissection
 
-__all__ = ["advice", "best_layer", "headline", "left_out", "reliably"]
+__all__ = ["advice", "best_layer", "headline", "left_out", "reliable_phrase"]
 
 # Below the first share of reliable detectors a run gives advice; below the second it says that some of the
 # reliable ones are luck too.
@@ -34,10 +34,10 @@ def headline(summary: LayerSummary) -> str:
     """
     verb = "detects" if summary.detectors == 1 else "detect"
     said = f"{summary.detectors:,} of {summary.units:,} units {verb} a concept"
-    return ", ".join(filter(None, (said, reliably(summary))))
+    return ", ".join(filter(None, (said, reliable_phrase(summary))))
 
 
-def reliably(summary: LayerSummary) -> str:
+def reliable_phrase(summary: LayerSummary) -> str:
     """Say how many of a layer's detectors are reliable.
 
     Parameters

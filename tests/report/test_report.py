@@ -23,10 +23,10 @@ from onnxdissect.errors import OutputError, RunFormatError
 from onnxdissect.report import build
 from onnxdissect.report.data import photos as photographs
 from onnxdissect.report.data.photos import Photos, photo_path
-from onnxdissect.report.data.report_data import Bar, Group, Report, describe
+from onnxdissect.report.data.report_data import Bar, CategoryBars, Report, gather_report
 from onnxdissect.report.data.rle import mask_of_text, text_of_mask
+from onnxdissect.report.figures.bars import BarChart, bar_chart
 from onnxdissect.report.figures.depth import depth_chart
-from onnxdissect.report.figures.figures import BarChart, bar_chart
 from onnxdissect.report.pages.scripts import read_script, rounded
 from onnxdissect.results import Dissection, LayerInfo, load
 
@@ -232,17 +232,17 @@ def test_layer_table_repeats_the_summary(run: FakeRun, tmp_path: Path) -> None:
 
 def test_bars_agree_with_the_summary(run: FakeRun, tmp_path: Path) -> None:
     dissection = run.save(tmp_path / "run")
-    report = describe(dissection, Photos())
+    report = gather_report(dissection, Photos())
     views = [view for layer in report.layers for view in layer.views]
     assert len(views) == len(dissection.summary()) == 4
     for view, summary in zip(views, dissection.summary(), strict=True):
         units = dissection.units(summary.layer, summary.quantile)
         assert view.summary == summary
-        assert {group.category: group.unique for group in view.groups} == dict(summary.unique)
-        assert sum(len(bar.units) for group in view.groups for bar in group.bars) == summary.detectors
+        assert {group.category: group.unique for group in view.category_bars} == dict(summary.unique)
+        assert sum(len(bar.units) for group in view.category_bars for bar in group.bars) == summary.detectors
         assert [unit.iou for unit in view.best] == sorted((u.iou for u in view.best), reverse=True)
         assert len({unit.label for unit in view.best}) == len(view.best) == summary.unique_detectors
-        for group in view.groups:
+        for group in view.category_bars:
             sizes = [len(bar.units) for bar in group.bars]
             assert sizes == sorted(sizes, reverse=True)
             for bar in group.bars:
@@ -342,7 +342,7 @@ def test_categories_of_ones_own_have_colours(tmp_path: Path) -> None:
         categories=tuple(own.values()),
         concepts=tuple(replace(c, category=own[c.category]) for c in plain.concepts),
     )
-    report = describe(run.save(tmp_path / "run"), Photos())
+    report = gather_report(run.save(tmp_path / "run"), Photos())
     assert [name for name, _ in report.categories] == list(own.values())
     assert {colour for _, colour in report.categories} <= set(range(10))
 
@@ -605,13 +605,13 @@ def test_progress_counts_units(run: FakeRun, tmp_path: Path) -> None:
 # The bar chart
 
 
-def groups_of(*counts: int) -> list[Group]:
+def groups_of(*counts: int) -> list[CategoryBars]:
     def bars(category: int, count: int) -> Iterator[Bar]:
         for i in range(count):
             units = tuple(range(1 + (count - i) // 2))
             yield Bar(f"concept {category}-{i}", units, f"layer-{units[0]}-q0")
 
-    return [Group(f"category {c}", c, tuple(bars(c, count))) for c, count in enumerate(counts)]
+    return [CategoryBars(f"category {c}", c, tuple(bars(c, count))) for c, count in enumerate(counts)]
 
 
 def test_empty_chart() -> None:
@@ -649,7 +649,7 @@ def test_chart_is_legible(counts: tuple[int, ...]) -> None:
 
 def test_long_names_are_shortened_in_the_chart_only() -> None:
     name = "a concept with a name that goes on and on"
-    chart: BarChart = bar_chart([Group("object", 0, (Bar(name, (3, 4), "x"),))])
+    chart: BarChart = bar_chart([CategoryBars("object", 0, (Bar(name, (3, 4), "x"),))])
     bar = chart.panels[0].bars[0]
     assert bar.text == "a concept with a name tha…"
     assert bar.title == f"{name} (object): 2 units, 3, 4"
@@ -657,13 +657,13 @@ def test_long_names_are_shortened_in_the_chart_only() -> None:
 
 def test_report_is_data(tmp_path: Path) -> None:
     dissection = fake_run().save(tmp_path / "run")
-    assert describe(dissection, Photos()) == describe(dissection, Photos())
-    assert isinstance(describe(dissection, Photos()), Report)
+    assert gather_report(dissection, Photos()) == gather_report(dissection, Photos())
+    assert isinstance(gather_report(dissection, Photos()), Report)
 
 
 def test_depth_chart_agrees_with_the_summary(run: FakeRun, tmp_path: Path) -> None:
     dissection = run.save(tmp_path / "run")
-    report = describe(dissection, Photos())
+    report = gather_report(dissection, Photos())
     for q, quantile in enumerate(dissection.quantiles):
         chart = depth_chart(report.layers, q)
         summaries = [s for s in dissection.summary() if s.quantile == quantile]

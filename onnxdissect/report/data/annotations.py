@@ -1,4 +1,4 @@
-"""L_c(x) of the images on show: where the annotators saw what a unit is labelled with."""
+"""The annotations L_c(x) that a report shows: of each unit's label c, in its top images x."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from onnxdissect.report.data.previous_report import PreviousReport
     from onnxdissect.results import Dissection
 
-__all__ = ["Shown", "gather_annotations", "wanted_annotations"]
+__all__ = ["ImageConcept", "gather_annotations", "wanted_annotations"]
 
-Shown = tuple[int, int]
-"""An image of the run and the number of a concept."""
+ImageConcept = tuple[int, int]
+"""Number of an image of the run, and number of a concept."""
 
 
-def wanted_annotations(dissection: Dissection) -> set[Shown]:
+def wanted_annotations(dissection: Dissection) -> set[ImageConcept]:
     """Find which concept is to be shown in which image: each unit's label in its top images.
 
     Parameters
@@ -36,7 +36,7 @@ def wanted_annotations(dissection: Dissection) -> set[Shown]:
     set of (int, int)
         Image of the run, number of the concept.
     """
-    wanted: set[Shown] = set()
+    wanted: set[ImageConcept] = set()
     for info in dissection.layers:
         top_images = dissection.counts(info.name).top_images.tolist()
         for labels in dissection.scores(info.name).concept.tolist():
@@ -48,14 +48,14 @@ def wanted_annotations(dissection: Dissection) -> set[Shown]:
 
 
 def gather_annotations(
-    images: RunImages | None, wanted: Collection[Shown], previous: PreviousReport | None
-) -> dict[Shown, str]:
+    images: RunImages | None, wanted: Collection[ImageConcept], previous: PreviousReport | None
+) -> dict[ImageConcept, str]:
     """Collect annotations, from an earlier report where it has them, otherwise from the data set.
 
     Parameters
     ----------
     images : RunImages or None
-        Of the run; None if they are nowhere.
+        Of the run; None if they cannot be found.
     wanted : collection of (int, int)
         Image of the run, number of the concept.
     previous : PreviousReport or None
@@ -64,8 +64,8 @@ def gather_annotations(
     Returns
     -------
     dict of (int, int) to str
-        Texts of masks on the label grids; what can be read nowhere is left out, as is all of a data set that
-        has changed so much that its tables no longer fit.
+        The pixels that hold the concept, as texts of `onnxdissect.report.data.rle`. Annotations that cannot
+        be read are left out; all of them, if the data set's tables have changed so that they no longer fit.
     """
     found = (
         {key: previous.annotations[key] for key in wanted if key in previous.annotations} if previous else {}
@@ -77,7 +77,7 @@ def gather_annotations(
     if annotations is None:
         return found
 
-    def read(image: int) -> list[tuple[Shown, str]]:
+    def read(image: int) -> list[tuple[ImageConcept, str]]:
         try:
             return [((image, number), text) for number, text in _texts(annotations, image, missing[image])]
         except DataError:
@@ -95,7 +95,7 @@ def _texts(annotations: RunAnnotations, image: int, numbers: Iterable[int]) -> I
         return
     lookup = annotations.vocabulary.lookup
     for number in numbers:
-        # The run's vocabulary, of which the data set may have lost something since.
+        # The number is the run's; the data set may have lost the concept since.
         concept = int(lookup[number]) - 1 if number < len(lookup) else -1
         if concept >= 0:
             covered = (annotation.planes == concept + 1).any(axis=0)

@@ -1,4 +1,4 @@
-"""What a run was made with, in words."""
+"""How a run was made, as short texts for the overview and the pages of layers."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["Fact", "layer_facts", "model_name", "run_facts", "section"]
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing the run was made with.
+    """One line of the overview's table of how the run was made.
 
     Attributes
     ----------
     name : str
     value : str
     detail : str
-        What only some readers need; may be empty.
+        Further text in small print; may be empty.
     """
 
     name: str
@@ -38,7 +38,7 @@ def section(manifest: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     Parameters
     ----------
     manifest : mapping
-        As the run has it; runs from other tools say less.
+        The run's; those written by other tools may lack sections.
     name : str
         A key of it.
 
@@ -67,7 +67,7 @@ def model_name(manifest: Mapping[str, Any]) -> str:
 
 
 def run_facts(dissection: Dissection) -> Iterator[Fact]:
-    """Say what a run was made with.
+    """List how a run was made: model, data, quantiles, preprocessing, provider.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def run_facts(dissection: Dissection) -> Iterator[Fact]:
 
 
 def layer_facts(info: LayerInfo) -> Iterator[str]:
-    """Say what a layer looks like.
+    """List the size of a layer, what its units see and how it was upsampled.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The images of a run and their annotations, from wherever they can still be had."""
+"""The images of a run and their annotations: from a given data set, a folder or a source."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class RunImages(Protocol):
         """Read an image, RGB (ih, iw, 3), or raise `DataError`."""
 
     def annotations(self) -> RunAnnotations | None:
-        """Open its annotations; None where there are none to be had."""
+        """Open its annotations; None where they cannot be read."""
 
 
 class RunAnnotations:
@@ -78,7 +78,7 @@ class RunAnnotations:
         return self._dataset.read_annotation(place)
 
 
-class _OfDataset:
+class _DatasetImages:
     """Images of an open data set."""
 
     def __init__(self, dissection: Dissection, dataset: Dataset) -> None:
@@ -96,7 +96,7 @@ class _OfDataset:
         return RunAnnotations(self._dissection, self._dataset)
 
 
-class _OfFolder:
+class _FolderImages:
     """Images of a folder, whose tables are read only where annotations are asked for."""
 
     def __init__(self, dissection: Dissection, folder: Path, groups: str | None) -> None:
@@ -146,15 +146,15 @@ def run_images(
     record = section(dissection.manifest, "data")
     groups = None if record.get("groups") is None else str(record["groups"])
     if data is not None:
-        return _OfDataset(dissection, _same(record, data, groups)), ""
+        return _DatasetImages(dissection, _open_same_data(record, data, groups)), ""
     if record.get("folder"):
         folder = Path(str(record["folder"]))
         if not (folder / "images").is_dir():
             return None, f"There are no pictures: the images are no longer in {folder}."
-        return _OfFolder(dissection, folder, groups), ""
+        return _FolderImages(dissection, folder, groups), ""
     if record.get("spec"):
         try:
-            return _OfDataset(dissection, _same(record, str(record["spec"]), groups)), ""
+            return _DatasetImages(dissection, _open_same_data(record, str(record["spec"]), groups)), ""
         except OnnxDissectError as error:
             return None, f"There are no pictures: {error.message}."
     return None, (
@@ -163,7 +163,7 @@ def run_images(
     )
 
 
-def _same(record: Mapping[str, Any], data: str | Path | Dataset, groups: str | None) -> Dataset:
+def _open_same_data(record: Mapping[str, Any], data: str | Path | Dataset, groups: str | None) -> Dataset:
     """Open a data set, and make sure that it is the run's."""
     dataset = open_data(data, groups=groups)
     dataset = dataset.subset(split=record.get("split"), limit=record.get("limit"))

@@ -1,4 +1,4 @@
-"""The photographs of a report: each image that some unit is strongest in, once, small, as WebP."""
+"""The photographs of a report: every image that is a top image of some unit, once, as a small WebP file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PHOTOS = "photos"  # their folder, beside the pages
 
 _SIDES = (256, 224, 192, 160, 128, 112, 96, 80, 64)
 _BUDGET = 28 << 20  # bytes that all photographs of a report may take
-_TRIED = 32  # images that the size is chosen by
+_TRIED = 32  # images that are encoded to choose the size
 _QUALITY = 76
 
 
@@ -46,7 +46,7 @@ class Photos:
     note: str = ""
 
     @property
-    def drawn(self) -> bool:
+    def available(self) -> bool:
         """Whether there are photographs at all."""
         return bool(self.sizes)
 
@@ -68,7 +68,7 @@ def photo_path(image: int) -> str:
 
 
 def needed_images(dissection: Dissection) -> list[int]:
-    """Find the images that some unit of the run is strongest in.
+    """Find the images that are top images of some unit.
 
     Parameters
     ----------
@@ -99,9 +99,9 @@ def gather_photos(
     Parameters
     ----------
     images : RunImages or None
-        Of the run; None if they are nowhere.
+        Of the run; None if they cannot be found.
     note : str
-        Why they are nowhere.
+        Why they cannot be found.
     needed : sequence of int
         Numbers of the images.
     folder : Path
@@ -152,7 +152,7 @@ def _shrink_all(
 
     with ThreadPoolExecutor(min(cores(), 8)) as pool:
         tried = list(needed)[:: max(1, len(needed) // _TRIED)][:_TRIED]
-        side = _fitting([pixels for pixels in pool.map(read, tried) if pixels is not None], len(needed))
+        side = _longest_side([pixels for pixels in pool.map(read, tried) if pixels is not None], len(needed))
         (folder / PHOTOS).mkdir()
         for _ in pool.map(write, needed):
             advance(1)
@@ -169,8 +169,8 @@ def _shrink_all(
     return Photos({image: sizes[image] for image in sorted(sizes)}, note)
 
 
-def _fitting(tried: Sequence[NDArray[np.uint8]], images: int) -> int:
-    """Largest side with which so many images like those tried fit the budget."""
+def _longest_side(tried: Sequence[NDArray[np.uint8]], images: int) -> int:
+    """Largest side at which `images` files, as large on average as those tried, fit the budget."""
     for side in _SIDES[:-1]:
         mean = sum(len(_encode(shrink(pixels, side))) for pixels in tried) / max(len(tried), 1)
         if mean * images <= _BUDGET:
@@ -179,7 +179,7 @@ def _fitting(tried: Sequence[NDArray[np.uint8]], images: int) -> int:
 
 
 def shrink(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """Make an image small, never larger.
+    """Shrink an image to a longest side; smaller images stay as they are.
 
     Parameters
     ----------

@@ -1,4 +1,7 @@
-"""What of an earlier report of the same run can be used again, so that the data set is not needed twice."""
+"""Photographs and annotations of an earlier report of the same run.
+
+A new report takes them from there, so that the data set need not be present any more.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,7 @@ class PreviousReport:
 
 
 def open_previous_report(dissection: Dissection, folder: Path) -> PreviousReport | None:
-    """Look at the report that lies in a run directory.
+    """Open the report that a run directory already has.
 
     Parameters
     ----------

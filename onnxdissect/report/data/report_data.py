@@ -1,4 +1,4 @@
-"""What the report says, gathered before any page is written."""
+"""The content of a report: records that the templates write pages from."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from onnxdissect.report.data.facts import Fact, layer_facts, model_name, run_facts, section
-from onnxdissect.results.headline import advice, reliably
+from onnxdissect.results.headline import advice, reliable_phrase
 from onnxdissect.statistics.reliability import RARE
 
 if TYPE_CHECKING:
     from onnxdissect.report.data.photos import Photos
     from onnxdissect.results import Dissection, LayerInfo, LayerSummary, Unit
 
-__all__ = ["Bar", "Group", "LayerReport", "Report", "View", "describe"]
+__all__ = ["Bar", "CategoryBars", "LayerReport", "Report", "View", "gather_report"]
 
-# NetDissect's categories keep their colour from report to report; a user's own take what is left.
+# NetDissect's six categories have the same colour in every report; other categories take the remaining ones.
 _COLOURS = {"object": 0, "part": 1, "scene": 2, "material": 3, "texture": 4, "color": 5}
 _SPARE_COLOURS = range(6, 10)
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A concept that a layer detects.
+    """A concept that a layer detects: a bar of the paper's figure.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class Bar:
     units : tuple of int
         Its detectors, by falling IoU; never empty.
     anchor : str
-        What follows the ``#`` in the address that shows them on the layer's page.
+        The part of the address behind ``#`` that makes the layer's page show these detectors.
     """
 
     concept: str
@@ -42,8 +42,8 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """The detected concepts of a category.
+class CategoryBars:
+    """The detected concepts of a category: neighbouring bars of one colour.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ class View:
         Position of the quantile in the run.
     summary : LayerSummary
         Units, detectors and unique detectors, as in ``layers.csv``.
-    groups : tuple of Group
+    category_bars : tuple of CategoryBars
         One per category of the run in its order, also those without a detector.
     best : tuple of Unit
         The strongest detector of each concept, reliable ones first, by falling IoU.
@@ -86,7 +86,7 @@ class View:
     quantile: float
     index: int
     summary: LayerSummary
-    groups: tuple[Group, ...]
+    category_bars: tuple[CategoryBars, ...]
     best: tuple[Unit, ...]
     nearest: Unit | None
 
@@ -97,8 +97,8 @@ class View:
 
     @property
     def reliable(self) -> str:
-        """How many of the detectors are reliable, in words; empty if that is not known, or there are none."""
-        return reliably(self.summary)
+        """How many detectors are reliable, in words; empty without a bootstrap or without detectors."""
+        return reliable_phrase(self.summary)
 
     @property
     def rare(self) -> str:
@@ -137,7 +137,7 @@ class LayerReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything the pages say, but for single units.
+    """The content of all pages, except what they show of single units.
 
     Attributes
     ----------
@@ -147,7 +147,7 @@ class Report:
         Name of the data set, may be empty.
     facts : tuple of Fact
     warnings : tuple of str
-        What the run had to say about itself.
+        Warnings of the run, as in its manifest.
     advice : tuple of str
         Where few of its detectors are reliable, and what would help.
     categories : tuple of (str, int)
@@ -180,14 +180,14 @@ class Report:
     version: str
 
     @property
-    def judged(self) -> bool:
+    def has_reliability(self) -> bool:
         """Whether it is known which detectors are reliable."""
         views = (view for layer in self.layers for view in layer.views)
         return any(view.summary.reliable_detectors is not None for view in views)
 
 
-def describe(dissection: Dissection, photos: Photos) -> Report:
-    """Gather what the report says.
+def gather_report(dissection: Dissection, photos: Photos) -> Report:
+    """Gather the content of a report.
 
     Parameters
     ----------
@@ -242,7 +242,7 @@ def _layer(
     for q, quantile in enumerate(dissection.quantiles):
         units = sorted(dissection.units(info.name, quantile), key=lambda unit: (-unit.iou, unit.unit))
         strongest: dict[str, Unit] = {}
-        # Chance makes high scores of rare concepts: what is shown first should be there on other images too.
+        # High IoUs with rare concepts are often chance. What is shown first should hold on other images too.
         for unit in sorted(units, key=lambda unit: not unit.reliable):
             if unit.detector:
                 strongest.setdefault(unit.label, unit)
@@ -251,7 +251,7 @@ def _layer(
                 quantile=quantile,
                 index=q,
                 summary=summaries[info.name, quantile],
-                groups=_groups(units, colours, q),
+                category_bars=_category_bars(units, colours, q),
                 best=tuple(strongest.values()),
                 nearest=units[0] if units and not strongest and units[0].label else None,
             )
@@ -267,14 +267,16 @@ def _headlines(layers: Sequence[LayerReport], quantiles: int) -> Iterable[tuple[
         yield layer, layer.views[q]
 
 
-def _groups(units: Sequence[Unit], colours: Mapping[str, int], quantile: int) -> tuple[Group, ...]:
-    """Bars of the paper's figure from units sorted by falling IoU."""
+def _category_bars(
+    units: Sequence[Unit], colours: Mapping[str, int], quantile: int
+) -> tuple[CategoryBars, ...]:
+    """Group the detectors by concept and category, from units sorted by falling IoU."""
     members: dict[str, dict[str, list[int]]] = {category: defaultdict(list) for category in colours}
     for unit in units:
         if unit.detector:
             members[unit.category][unit.label].append(unit.unit)
     return tuple(
-        Group(
+        CategoryBars(
             category,
             colours[category],
             tuple(
@@ -287,6 +289,6 @@ def _groups(units: Sequence[Unit], colours: Mapping[str, int], quantile: int) ->
 
 
 def _anchor(concept: str, quantile: int) -> str:
-    # between quotes the name is meant whole
+    # in quotes the page's search takes the name as a whole
     found = "find=" + quote(f'"{concept}"', safe="")
     return f"q={quantile}&{found}" if quantile else found

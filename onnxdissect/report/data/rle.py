@@ -1,4 +1,4 @@
-"""Masks as text: how many pixels in a row are out, in, out, in ..."""
+"""Masks as text, run-length encoded: numbers of pixels outside, inside, outside, and so on."""
 
 from __future__ import annotations
 

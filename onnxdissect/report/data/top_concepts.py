@@ -1,4 +1,4 @@
-"""Why this label and not the runner-up: a unit's ten best concepts, and how certain the IoU of each is."""
+"""A unit's ten best concepts, and how certain the IoU of each is: why this label and not the next one."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class TopConcepts:
 def find_top_concepts(dissection: Dissection, layer: str) -> TopConcepts:
     """Rank the concepts of every unit of a layer.
 
-    Intervals are made from the same resamples as those of the labels, for the concepts that the run followed
-    image by image.
+    Intervals come from the same resamples as those of the labels. Only concepts whose counts the run kept
+    image by image have one.
 
     Parameters
     ----------

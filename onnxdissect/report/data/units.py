@@ -1,4 +1,4 @@
-"""Everything the report shows of single units, as records that become JSON."""
+"""What the report shows of single units, as records that become JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.report.data.annotations import Shown
+from onnxdissect.report.data.annotations import ImageConcept
 from onnxdissect.report.data.facts import section
 from onnxdissect.report.data.photos import Photos
 from onnxdissect.report.data.rle import text_of_mask
@@ -22,24 +22,25 @@ if TYPE_CHECKING:
     from onnxdissect.results import Dissection, LayerInfo
     from onnxdissect.results.formats.top_maps import TopMaps
 
-__all__ = ["Heat", "heat_of", "layer_units", "unit_top_maps"]
+__all__ = ["HeatMaps", "heat_maps", "layer_units", "unit_top_maps"]
 
 _BINS = 48
 _MAP_BYTES = 3 << 20  # of a layer's activation maps
 
 
 @dataclass(frozen=True, slots=True)
-class Heat:
-    """Activation maps to be drawn over images.
+class HeatMaps:
+    """A layer's activation maps of the top images, and how they lie over the images.
 
     Attributes
     ----------
     maps : ndarray of uint8, shape (K, N, h, w)
         The activation is ``low + maps / 255 * (high - low)``.
     low, high : ndarray of float32, shape (K, N)
+        Smallest and largest activation of each map.
     rows, columns : tuple of (float, float)
-        (a, b): the fraction t of an image's height (or width) from its upper (or left) edge lies at
-        a * t + b in rows (or columns) of the map, clamped to the outermost centres.
+        (a, b) of a line: what lies at the fraction t of the image's height (or width) is at row (or column)
+        a * t + b of the map. Results beyond the outermost cells are clamped to these.
     """
 
     maps: NDArray[np.uint8]
@@ -49,8 +50,8 @@ class Heat:
     columns: tuple[float, float]
 
 
-def heat_of(dissection: Dissection, info: LayerInfo) -> Heat | None:
-    """Give a layer's maps in a size fit for a page.
+def heat_maps(dissection: Dissection, info: LayerInfo) -> HeatMaps | None:
+    """Give a layer's activation maps, made coarser until a page can hold them.
 
     Parameters
     ----------
@@ -59,7 +60,7 @@ def heat_of(dissection: Dissection, info: LayerInfo) -> Heat | None:
 
     Returns
     -------
-    Heat or None
+    HeatMaps or None
         None if the run keeps no maps.
     """
     kept: TopMaps | None = dissection.top_maps(info.name)
@@ -72,7 +73,7 @@ def heat_of(dissection: Dissection, info: LayerInfo) -> Heat | None:
     axes = []
     for axis in range(2):
         cells, left = info.shape[axis], maps.shape[2 + axis]
-        # cells were merged two by two, so that 7 became 4
+        # Maps are halved with rounding up, 7 cells to 4. So many cells of the layer were merged into one.
         merged = 2 ** round(math.log2(cells / left)) if left else 1
         anchors: Mapping[str, Any] | None = None
         if info.upsample != "resize":
@@ -83,7 +84,7 @@ def heat_of(dissection: Dissection, info: LayerInfo) -> Heat | None:
         else:
             a, b = float(cells), -0.5
         axes.append((a / merged, (b - (merged - 1) / 2) / merged))
-    return Heat(maps, kept.low, kept.high, axes[0], axes[1])
+    return HeatMaps(maps, kept.low, kept.high, axes[0], axes[1])
 
 
 def _halved(maps: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -97,7 +98,7 @@ def _halved(maps: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def layer_units(dissection: Dissection, info: LayerInfo) -> list[list[dict[str, Any]]]:
-    """Describe the units of a layer by what the tables say of them.
+    """Describe the units of a layer: labels, IoUs and their certainty, as in ``units.csv``.
 
     Parameters
     ----------
@@ -142,9 +143,9 @@ def layer_units(dissection: Dissection, info: LayerInfo) -> list[list[dict[str, 
 
 
 def unit_top_maps(
-    dissection: Dissection, info: LayerInfo, photos: Photos, annotations: Mapping[Shown, str]
+    dissection: Dissection, info: LayerInfo, photos: Photos, annotations: Mapping[ImageConcept, str]
 ) -> Iterator[dict[str, Any]]:
-    """Describe what a closer look at each unit of a layer shows.
+    """Describe what the dialog of each unit shows: top images, masks, maps, best concepts, activations.
 
     Parameters
     ----------
@@ -160,7 +161,7 @@ def unit_top_maps(
     """
     counts = dissection.counts(info.name)
     top_concepts = find_top_concepts(dissection, info.name)
-    heat = heat_of(dissection, info)
+    heat = heat_maps(dissection, info)
     samples = dissection.samples(info.name)
     for unit in range(info.units):
         images = counts.top_images[unit].tolist()
@@ -193,7 +194,7 @@ def _view(
     q: int,
     images: list[int],
     top_concepts: TopConcepts,
-    annotations: Mapping[Shown, str],
+    annotations: Mapping[ImageConcept, str],
 ) -> dict[str, Any]:
     concepts = dissection.concepts
     ranked = [
@@ -226,7 +227,7 @@ def _view(
     }
 
 
-def _maps(heat: Heat, unit: int) -> dict[str, Any]:
+def _maps(heat: HeatMaps, unit: int) -> dict[str, Any]:
     return {
         "size": list(heat.maps.shape[2:]),
         "rows": list(map(rounded, heat.rows)),
@@ -238,7 +239,7 @@ def _maps(heat: Heat, unit: int) -> dict[str, Any]:
 
 
 def _histogram(samples: NDArray[np.float32], marks: list[float]) -> dict[str, Any] | None:
-    """Count activations in bins that reach as far as whatever is marked."""
+    """Count activations in equal bins that span all samples and all marks (thresholds, the largest value)."""
     seen = np.concatenate((samples, marks)).astype(np.float64)
     if seen.size == 0 or not np.isfinite(seen).all():
         return None

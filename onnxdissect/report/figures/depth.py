@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from onnxdissect.report.data.report_data import LayerReport
-from onnxdissect.report.figures.figures import Tick, axis_counts
+from onnxdissect.report.figures.bars import Tick, axis_counts
 
 __all__ = ["Column", "DepthChart", "Line", "Spot", "depth_chart"]
 
@@ -36,7 +36,7 @@ class Line:
     colour : int
         Number of its colour in the style sheet.
     shape : int
-        Number of the marks' shape, so that colour is not needed.
+        Number of the markers' shape: lines can be told apart without colour.
     spots : tuple of Spot
         One per layer.
     name_y : float
@@ -102,7 +102,7 @@ def depth_chart(layers: Sequence[LayerReport], quantile: int) -> DepthChart:
     DepthChart
     """
     left, right, baseline = float(_LEFT), float(_WIDTH - _RIGHT), float(_HEIGHT - _BELOW)
-    rows = [layer.views[quantile].groups for layer in layers]
+    rows = [layer.views[quantile].category_bars for layer in layers]
     highest = max((group.unique for row in rows for group in row), default=0)
     scale = (baseline - _ABOVE) / max(highest, 1)
     step = (right - left) / max(len(layers) - 1, 1)
@@ -141,7 +141,7 @@ def shortened(text: str) -> str:
 
 
 def _spread(lines: Sequence[Line], baseline: float) -> tuple[Line, ...]:
-    """Move the names at the ends of the lines apart."""
+    """Set the heights of the names at the lines' ends so that they do not overlap."""
     ordered = sorted(lines, key=lambda line: -line.spots[-1].y)
     heights: list[float] = []
     lowest = baseline + 4
@@ -149,7 +149,7 @@ def _spread(lines: Sequence[Line], baseline: float) -> tuple[Line, ...]:
         lowest = min(line.spots[-1].y, lowest)
         heights.append(lowest)
         lowest -= _APART
-    # where that leads over the upper edge, all of them go down again
+    # if the topmost name is now above the chart, all names move down
     down = max(_ABOVE - 4 - min(heights, default=_ABOVE), 0.0)
     named = {
         line.category: Line(line.category, line.colour, line.shape, line.spots, height + down)

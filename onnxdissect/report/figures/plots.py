@@ -1,4 +1,4 @@
-"""The figures once more, as files for a paper."""
+"""The charts as SVG, PDF and PNG files for a paper, drawn with matplotlib."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onnxdissect.report.data.report_data import Group, LayerReport, Report
+from onnxdissect.report.data.report_data import CategoryBars, LayerReport, Report
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,7 +24,7 @@ _COLOURS = (
     *("#846a00", "#10707a", "#7a5230", "#5f6673", "#4d7517"),
 )
 _MARKERS = "osD^vP"
-# Dates and names of programs would tell equal figures apart.
+# Without dates and program names, equal figures are equal files.
 _METADATA: dict[str, dict[str, Any]] = {
     "svg": {"Date": None, "Creator": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
@@ -95,7 +95,7 @@ def draw_figures(report: Report, folder: Path) -> None:
                 _save(_depth(report.layers, q), folder / depth_name(q))
             for layer in report.layers:
                 if layer.views[q].unique:
-                    _save(_bars(layer.views[q].groups), folder / bars_name(layer, q))
+                    _save(_bars(layer.views[q].category_bars), folder / bars_name(layer, q))
 
 
 def _save(figure: Figure, path: Path) -> None:
@@ -103,7 +103,7 @@ def _save(figure: Figure, path: Path) -> None:
         figure.savefig(path.with_name(f"{path.name}.{form}"), format=form, dpi=_DPI, metadata=_METADATA[form])
 
 
-def _bars(groups: Sequence[Group]) -> Figure:
+def _bars(groups: Sequence[CategoryBars]) -> Figure:
     """Draw one bar per detected concept, the paper's figure."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
@@ -146,7 +146,7 @@ def _depth(layers: Sequence[LayerReport], quantile: int) -> Figure:
 
     figure = Figure(figsize=(max(0.5 * len(layers) + 1.6, 4.2), 2.6), layout="constrained")
     axes = figure.add_subplot()
-    rows = [layer.views[quantile].groups for layer in layers]
+    rows = [layer.views[quantile].category_bars for layer in layers]
     for g, group in enumerate(rows[0]):
         counts = [row[g].unique for row in rows]
         if any(counts):

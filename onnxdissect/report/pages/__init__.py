@@ -1,4 +1,4 @@
 """Pages from report data: HTML by templates, and the data files that their script reads.
 
-``pages`` renders, ``site`` and ``scripts`` write the data files.
+``rendering`` writes HTML, ``data_files`` and ``scripts`` the data files.
 """

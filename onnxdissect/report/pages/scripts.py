@@ -1,4 +1,4 @@
-"""Data as script files: a page opened from disk may run them, and may not fetch anything else."""
+"""Data as script files. A page that is opened from disk may run scripts, but not fetch other files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DIGITS = 6
 
 
 def rounded(value: float | None) -> float | None:
-    """Keep as many digits of a number as a reader may want to see.
+    """Round a number to six significant digits.
 
     Parameters
     ----------
@@ -25,13 +25,13 @@ def rounded(value: float | None) -> float | None:
     Returns
     -------
     float or None
-        Six significant digits of it; None for what is no number.
+        None for None, NaN and infinity.
     """
     return None if value is None or not math.isfinite(value) else float(f"{value:.{_DIGITS}g}")
 
 
 def to_json(content: Any) -> str:
-    """Write JSON that is harmless wherever it is put.
+    """Write JSON that can stand inside a script element.
 
     Parameters
     ----------

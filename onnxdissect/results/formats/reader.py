@@ -57,7 +57,7 @@ def open_run(
     folder: Path,
     manifest: dict[str, Any],
     header: Header,
-    judged: tuple[tuple[Unit, ...], tuple[LayerSummary, ...]] | None,
+    records: tuple[tuple[Unit, ...], tuple[LayerSummary, ...]] | None,
 ) -> Dissection:
     """Open a run directory whose manifest has been read.
 
@@ -69,7 +69,7 @@ def open_run(
         Its manifest.
     header : Header
         The part of it that is used.
-    judged : (tuple of Unit, tuple of LayerSummary) or None
+    records : (tuple of Unit, tuple of LayerSummary) or None
         Units and summaries; None makes them from the counts.
 
     Returns
@@ -96,7 +96,7 @@ def open_run(
             path = folder / "layers" / info.slug / name
             if not path.is_file():
                 raise RunFormatError(f"{path} is missing", hint="dissect again with --fresh")
-    return Dissection(folder, manifest, header, concepts, tables.read_images(folder), judged)
+    return Dissection(folder, manifest, header, concepts, tables.read_images(folder), records)
 
 
 def _with_reliability(

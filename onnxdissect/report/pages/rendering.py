@@ -1,4 +1,4 @@
-"""Pages from report data."""
+"""The pages of a report, written from its content by templates."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from onnxdissect.report.data.report_data import LayerReport, Report
+from onnxdissect.report.figures.bars import bar_chart
 from onnxdissect.report.figures.depth import depth_chart
-from onnxdissect.report.figures.figures import bar_chart
 from onnxdissect.report.figures.plots import FORMATS, bars_name, depth_name
 from onnxdissect.statistics.reliability import FALSE_RELIABLE, STABLE
 from onnxdissect.templates import render
@@ -17,7 +17,7 @@ from onnxdissect.templates import render
 __all__ = ["ASSETS", "copy_assets", "render_concepts", "render_index", "render_layer"]
 
 ASSETS = ("report.css", "report.js")
-"""What lies beside the pages as it is in the package."""
+"""Files that are copied from the package to the report's folder."""
 
 
 def copy_assets(folder: Path) -> None:
@@ -70,26 +70,26 @@ def render_layer(report: Report, layer: LayerReport) -> str:
     return _render("layer.html.j2", report=report, root="../", layer=layer, **around)
 
 
-def render_concepts(report: Report, finders: Sequence[Sequence[dict[str, Any]]]) -> str:
+def render_concepts(report: Report, entries: Sequence[Sequence[dict[str, Any]]]) -> str:
     """Write the page of the concepts.
 
     Parameters
     ----------
     report : Report
-    finders : sequence of sequence of dict
-        Of `onnxdissect.report.pages.site.concept_finders`.
+    entries : sequence of sequence of dict
+        Of `onnxdissect.report.pages.data_files.concept_entries`.
 
     Returns
     -------
     str
-        HTML: an index of all concepts that some unit detects, and room for one of them.
+        HTML: an index of all concepts that some unit detects. A script fills in the one that is chosen.
     """
-    return _render("concepts.html.j2", report=report, root="", finders=finders)
+    return _render("concepts.html.j2", report=report, root="", entries=entries)
 
 
 def _render(name: str, **content: Any) -> str:
     report: Report = content["report"]
-    content |= {"several": len(report.quantiles) > 1, "judged": report.judged}
+    content |= {"several": len(report.quantiles) > 1, "has_reliability": report.has_reliability}
     content |= {"stable": STABLE, "false_reliable": FALSE_RELIABLE}
     content |= {"bar_chart": bar_chart, "bars_name": bars_name, "depth_name": depth_name, "formats": FORMATS}
     return render("onnxdissect.report", name, content)

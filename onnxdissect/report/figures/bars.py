@@ -1,4 +1,4 @@
-"""Geometry of the report's figures, in pixels; a template writes it as SVG."""
+"""Geometry of the bar chart of unique detectors, in pixels; a template writes it as SVG."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from onnxdissect.report.data.report_data import Bar, Group
+from onnxdissect.report.data.report_data import Bar, CategoryBars
 
 __all__ = ["BarChart", "BarMark", "Heading", "Panel", "Tick", "axis_counts", "bar_chart"]
 
@@ -48,7 +48,7 @@ class BarMark:
     count : int
         Units.
     title : str
-        All there is to say about it.
+        Tooltip: concept, category and units.
     href : str
         Anchor of the concept's best unit.
     colour : int
@@ -111,12 +111,12 @@ class BarChart:
     panels: tuple[Panel, ...]
 
 
-def bar_chart(groups: Sequence[Group]) -> BarChart:
+def bar_chart(groups: Sequence[CategoryBars]) -> BarChart:
     """Lay out a bar per detected concept, as high as there are units with that label.
 
     Parameters
     ----------
-    groups : sequence of Group
+    groups : sequence of CategoryBars
 
     Returns
     -------
@@ -135,14 +135,14 @@ def bar_chart(groups: Sequence[Group]) -> BarChart:
     )
 
 
-def _wrap(groups: Sequence[Group]) -> list[list[Group]]:
+def _wrap(groups: Sequence[CategoryBars]) -> list[list[CategoryBars]]:
     """Split the bars into rows of about equal length, each category as often as needed."""
     capacity = int((_WIDTH - _MARGIN) / _SLOT[0])
     bars = sum(len(group.bars) for group in groups)
     # every row may open with one heading more
     fewest = math.ceil(bars / (capacity - _HEADING * (len(groups) + 1))) if bars else 0
     share = math.ceil(bars / fewest) if fewest else 0
-    rows: list[list[Group]] = []
+    rows: list[list[CategoryBars]] = []
     room = 0
     for group in groups:
         bars_left = group.bars
@@ -151,12 +151,12 @@ def _wrap(groups: Sequence[Group]) -> list[list[Group]]:
                 rows.append([])
                 room = share
             taken, bars_left = bars_left[:room], bars_left[room:]
-            rows[-1].append(Group(group.category, group.colour, taken))
+            rows[-1].append(CategoryBars(group.category, group.colour, taken))
             room -= len(taken)
     return rows
 
 
-def _panel(groups: Sequence[Group], slot: float, highest: int, baseline: float) -> Panel:
+def _panel(groups: Sequence[CategoryBars], slot: float, highest: int, baseline: float) -> Panel:
     scale = _PLOT / highest
     headings, bars = [], []
     x = float(_MARGIN)

@@ -19,13 +19,13 @@ from onnxdissect.statistics.reliability import STABLE
 if TYPE_CHECKING:
     from onnxdissect.results import Dissection
 
-__all__ = ["concept_finders", "data_json", "run_record", "write_json"]
+__all__ = ["concept_entries", "data_json", "run_record", "write_json"]
 
-Finder = dict[str, Any]
+ConceptEntry = dict[str, Any]
 
 
 def run_record(report: Report) -> dict[str, Any]:
-    """Give what every page's script needs to know of the run.
+    """Give what the script of every page needs of the run.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def run_record(report: Report) -> dict[str, Any]:
         "quantiles": list(report.quantiles),
         "iou_threshold": report.iou_threshold,
         "stable": STABLE,
-        "pictures": report.photos.drawn,
+        "pictures": report.photos.available,
         "aspect": rounded(_aspect(report)),
         "categories": [{"name": name, "colour": colour} for name, colour in report.categories],
         "layers": [
@@ -62,8 +62,8 @@ def _aspect(report: Report) -> float:
     return min(max(shapes.most_common(1)[0][0], 0.5), 2.0) if shapes else 1.0
 
 
-def concept_finders(dissection: Dissection) -> list[list[Finder]]:
-    """Find the units that know each concept.
+def concept_entries(dissection: Dissection) -> list[list[ConceptEntry]]:
+    """List, for each concept, the units whose IoU with it exceeds the threshold.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def concept_finders(dissection: Dissection) -> list[list[Finder]]:
         of the units labelled with it, by falling IoU), ``reliable`` (how many of them are; None where that is
         not known) and ``others`` (likewise those with another label).
     """
-    entries: list[dict[int, Finder]] = [{} for _ in dissection.quantiles]
+    entries: list[dict[int, ConceptEntry]] = [{} for _ in dissection.quantiles]
     for position, info in enumerate(dissection.layers):
         scores = dissection.iou(info.name)
         labels = dissection.scores(info.name).concept
@@ -176,7 +176,7 @@ def _layer(layer: LayerReport, units: list[list[dict[str, Any]]]) -> dict[str, A
                 "unique": dict(view.summary.unique),
                 "bars": [
                     {"concept": bar.concept, "category": group.category, "units": list(bar.units)}
-                    for group in view.groups
+                    for group in view.category_bars
                     for bar in group.bars
                 ],
                 "unit_records": rows,
