@@ -12,8 +12,8 @@
     │   ├── ImageInputError       no input that an image fits
     │   ├── LayerNotFoundError    a selector matches no layer
     │   ├── LayerLayoutError      the value exists but has no units to dissect
-    │   ├── LayerCutError         a way from the image to an output goes around the layers
-    │   ├── ProviderError         the execution provider asked for is not to be had
+    │   ├── LayerCutError         a path from the image to an output avoids the layers
+    │   ├── ProviderError         the execution provider asked for is not available
     │   └── NonFiniteError        a layer produced NaN or infinity
     ├── DataError
     │   ├── DataNotFoundError     no folder, or not a Broden folder
@@ -27,10 +27,10 @@
         ├── RunMismatchError      the directory holds a run with other inputs
         ├── MasksNotKeptError     the run does not keep the mask that was asked for
         ├── ImagesOverlapError    parts of a pass that are to be merged hold the same images
-        └── OutputError           the output folder cannot be written or is not ours
+        └── OutputError           the output folder cannot be written, or holds files of others
 
-Each carries what was asked and what was found in its message, the candidates where there are any, and
-the next thing to type as a hint.
+The message of each says what was asked and what was found. Where there are any, `candidates` are what could
+have been asked for instead, and `hint` is the next thing to type.
 """
 
 from __future__ import annotations
@@ -146,11 +146,11 @@ class LayerLayoutError(ModelError):
 
 
 class LayerCutError(ModelError):
-    """A way from the image to an output goes around the layers that a network is to be split at."""
+    """A path from the image to an output avoids the layers that a network is to be split at."""
 
 
 class ProviderError(ModelError):
-    """The execution provider asked for is not to be had here."""
+    """The execution provider asked for is not available here."""
 
 
 class NonFiniteError(ModelError):
@@ -206,7 +206,7 @@ class ImagesOverlapError(RunError):
 
 
 class OutputError(RunError):
-    """The output folder cannot be written, or holds something that is not ours."""
+    """The output folder cannot be written, or holds files that this package did not write."""
 
 
 def nearest(name: str, known: Iterable[str], count: int = 5) -> tuple[str, ...]:
@@ -224,7 +224,7 @@ def nearest(name: str, known: Iterable[str], count: int = 5) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        Best first; case is ignored, and a name that contains the one asked for counts as near.
+        Best first. Case is ignored, and names that contain the one asked for count as similar.
     """
     names = list(dict.fromkeys(known))
     lowered = name.lower()

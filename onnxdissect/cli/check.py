@@ -74,7 +74,7 @@ def check(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Test whether a model has kept what its baseline knew; exit code 1 if it has not."""
+    """Test whether a model still detects what its baseline detected; exit code 1 if it does not."""
     from onnxdissect.check.gate import ModelOptions
     from onnxdissect.cli.printing.verdicts import annotate_error
 
@@ -108,7 +108,8 @@ def check(
             return
         if not models:
             raise ParameterError(
-                "which model is to be checked?", hint="onnxdissect check MODEL --baseline ..."
+                "check takes the model to be checked, and none was given",
+                hint="onnxdissect check MODEL --baseline ...",
             )
         if len(models) > 1 and (asked or as_json):
             raise ParameterError(
@@ -135,7 +136,7 @@ def check(
 
 
 def _reference(baseline: Path | None, against: Path | None) -> Path:
-    """Give what the models are held against."""
+    """Give what the models are compared with."""
     if baseline is not None and against is not None:
         raise ParameterError("a check takes --baseline or --against, not both")
     if baseline is not None:
@@ -207,7 +208,7 @@ def _read_rules(config: Path | None) -> Config:
 
 
 def _refuse_outputs(asked: Mapping[str, Path], inputs: Mapping[str, Path | None]) -> None:
-    """Refuse files that could not be written, before a model is run for them."""
+    """Refuse output files that cannot be written, before any model is run."""
     from onnxdissect.storage.files import make_folder
 
     taken = {path.resolve(): name for name, path in inputs.items() if path is not None}

@@ -112,7 +112,7 @@ def check(folder: _Folder, groups: options.Groups = None, as_json: _Json = False
 
 
 def _broden(spec: str, groups: str | None) -> BrodenDataset:
-    """Open a data set that lies in a Broden folder: of others there are no tables to look at."""
+    """Open a data set, and refuse one that is not a Broden folder: it has no tables to look at."""
     from onnxdissect.data import BrodenDataset, open_data
 
     progress = open_progress(log())

@@ -67,7 +67,7 @@ def layers(
         return
     chosen = network.select(layer) if layer else network.layers
     if probe:
-        from onnxdissect.cli.printing.placed import print_probe
+        from onnxdissect.cli.printing.probe import print_probe
 
         print_probe(network, chosen, data, preset, as_json=as_json)
         return

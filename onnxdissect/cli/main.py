@@ -11,7 +11,7 @@ import typer
 
 from onnxdissect import __version__
 from onnxdissect.cli import check, data, doctor, layers, report, rescore, run
-from onnxdissect.cli.printing.console import complain
+from onnxdissect.cli.printing.console import print_problem
 from onnxdissect.errors import OnnxDissectError
 
 __all__ = ["app", "main"]
@@ -57,12 +57,12 @@ def main() -> None:
     try:
         app()
     except OnnxDissectError as error:
-        complain("error", error.message, error.candidates, error.hint)
+        print_problem("error", error.message, error.candidates, error.hint)
         sys.exit(_WRONG_REQUEST)
-    except Exception as error:  # whatever it is, it is ours
+    except Exception as error:  # anything that is not the user's error is a bug of this package
         if os.environ.get("ONNXDISSECT_TRACEBACK"):
             traceback.print_exc()
-        complain(
+        print_problem(
             "bug",
             f"{type(error).__name__}: {error}",
             hint="this is not your fault; ONNXDISSECT_TRACEBACK=1 shows where it happened",

@@ -16,9 +16,11 @@ __all__ = ["rescore"]
 def rescore(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.", show_default=False)],
     scoring: Annotated[
-        str | None, typer.Option(metavar="paper|lite|pnas", help="Which published denominator.")
+        str | None, typer.Option(metavar="paper|lite|pnas", help="Denominator of the IoU, as published.")
     ] = None,
-    iou_threshold: Annotated[float | None, typer.Option(help="A detector's IoU exceeds this.")] = None,
+    iou_threshold: Annotated[
+        float | None, typer.Option(help="A unit is a detector if its IoU exceeds this.")
+    ] = None,
     min_images: Annotated[
         int | None,
         typer.Option(metavar="N", help="Concepts held by fewer images are no candidates for labels."),

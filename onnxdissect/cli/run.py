@@ -34,7 +34,9 @@ def run(
         list[float] | None,
         typer.Option(metavar="TAU", help="Share of activations above T_k, 0.005 by default; repeatable."),
     ] = None,
-    iou_threshold: Annotated[float, typer.Option(help="A detector's IoU exceeds this.")] = 0.04,
+    iou_threshold: Annotated[
+        float, typer.Option(help="A unit is a detector if its IoU exceeds this.")
+    ] = 0.04,
     upsample: Annotated[
         str,
         typer.Option(
@@ -60,10 +62,8 @@ def run(
     workers: Annotated[int | None, typer.Option(help="Threads that decode images.")] = None,
     top: Annotated[int, typer.Option(help="Top images kept per unit.")] = 15,
     bootstrap: Annotated[int, typer.Option(help="Resamples of the images for intervals; 0 for none.")] = 1000,
-    null: Annotated[int, typer.Option(help="Shuffles of the labels for p-values; 0 for none.")] = 10,
-    seed: Annotated[
-        int | None, typer.Option(help="What resamples and shuffles are drawn by; 0 by default.")
-    ] = None,
+    null: Annotated[int, typer.Option(help="Shuffles of the annotations for p-values; 0 for none.")] = 10,
+    seed: Annotated[int | None, typer.Option(help="Seed of resamples and shuffles; 0 by default.")] = None,
     min_images: options.MinImages = 1,
     image_size: options.ImageSize = None,
     bind: options.Bind = None,
@@ -75,7 +75,7 @@ def run(
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over, whatever is in --out.")] = False,
     keep_masks: Annotated[
         bool,
-        typer.Option("--keep-masks", help="Keep what makes the masks of all images; the size is said first."),
+        typer.Option("--keep-masks", help="Keep the masks of all images; their size is printed first."),
     ] = False,
     no_report: Annotated[bool, typer.Option("--no-report", help="Leave out the pages.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,

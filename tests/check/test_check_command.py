@@ -163,7 +163,7 @@ def test_folders_of_outputs_are_made_and_no_file_tells_of_no_check(home: Path, t
     [
         ((), "a check takes --baseline or --against"),
         (("good.onnx",), "a check takes --baseline or --against"),
-        (("--baseline", "run"), "which model is to be checked?"),
+        (("--baseline", "run"), "check takes the model to be checked"),
         (("good.onnx", "--baseline", "run", "--against", "good.onnx"), "not both"),
         (("good.onnx", "--baseline", "zeroed.onnx"), "hint: --against zeroed.onnx"),
         (("good.onnx", "--against", "run"), "hint: --baseline run"),

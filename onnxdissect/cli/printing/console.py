@@ -1,4 +1,4 @@
-"""Where things are said: data on stdout, everything else on stderr."""
+"""The two consoles: data goes to stdout, everything else to stderr."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import sys
 
 from rich.console import Console
 
-__all__ = ["complain", "log", "output", "print_json"]
+__all__ = ["log", "output", "print_json", "print_problem"]
 
-# Wide enough that no table of ours is cut when it goes to a file.
+# Wide enough that no table is cut when it goes to a file.
 _WIDTH_OF_A_PIPE = 140
 
 
@@ -28,8 +28,8 @@ def log() -> Console:
     )
 
 
-def complain(kind: str, message: str, candidates: tuple[str, ...] = (), hint: str | None = None) -> None:
-    """Say what is wrong, what could have been meant, and what to type next."""
+def print_problem(kind: str, message: str, candidates: tuple[str, ...] = (), hint: str | None = None) -> None:
+    """Print an error, a warning or a bug: the message, the candidates, and what to type next."""
     console = log()
     console.print(f"[bold red]{kind}:[/]", end=" ")
     console.print(message, markup=False)

@@ -1,4 +1,4 @@
-"""``onnxdissect layers --probe``: where layers have their cells by the graph, and where they respond."""
+"""``onnxdissect layers --probe``: where cells lie by the graph, and where they are measured to respond."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["print_probe"]
 
 _COLUMNS = (
     *("stage", "alias", "value", ">cells", ">stride", ">offset", ">responds at", ">error", ">spread"),
-    *(">apart", "map", "why"),
+    *(">apart", "upsampling", "why"),
 )
 
 
@@ -34,9 +34,9 @@ def print_probe(
     network : Network
     layers : sequence of Layer
     data : str or None
-        As for `run`; None for images drawn for it.
+        As for `run`; None for generated images.
     preset : str or None
-        Preprocessing by name; None for what the model says, or lets assume.
+        Preprocessing by name; None to take the model's own, or what is assumed for it.
     as_json : bool
         Print records in place of a table.
     """

@@ -1,4 +1,4 @@
-"""How far a long command is: bars on a terminal, a line now and then elsewhere."""
+"""Progress of long commands: bars on a terminal, a line every few seconds elsewhere."""
 
 from __future__ import annotations
 
@@ -54,16 +54,16 @@ class BarProgress:
         )
 
     def advance(self, images: int) -> None:
-        """Move it on."""
+        """Count images as done."""
         assert self._task is not None
         self._bars.advance(self._task, images)
 
     def finish(self) -> None:
-        """Leave it standing."""
+        """End the phase; its bar stays on the screen."""
         self.close()
 
     def close(self) -> None:
-        """Give the terminal back."""
+        """Stop updating the terminal."""
         self._bars.stop()
 
 
@@ -83,7 +83,7 @@ class LineProgress:
         self._began = self._said = time.monotonic()
 
     def advance(self, images: int) -> None:
-        """Say something every few seconds."""
+        """Count images as done; print a line every few seconds."""
         self._done += images
         now = time.monotonic()
         if now - self._said >= _SECONDS_BETWEEN_LINES and self._done < self._total:
@@ -95,20 +95,20 @@ class LineProgress:
             )
 
     def finish(self) -> None:
-        """Say how long it took."""
+        """End the phase, and print how long it took."""
         seconds = time.monotonic() - self._began
         rate = self._done / seconds if seconds else 0.0
         self._say(f"{self._done} {self._noun} in {seconds:.1f} s, {rate:,.0f} {self._noun}/s")
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Do nothing: a terminal is not used."""
 
     def _say(self, text: str) -> None:
         self._console.print(f"{self._phase}: {text}", markup=False)
 
 
 def open_progress(console: Console) -> BarProgress | LineProgress:
-    """Choose bars or lines by whether somebody is watching.
+    """Choose bars on a terminal, lines elsewhere.
 
     Parameters
     ----------

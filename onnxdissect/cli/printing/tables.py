@@ -115,7 +115,7 @@ def summary_table(dissection: Dissection) -> Table:
 
 
 def headlines(dissection: Dissection) -> list[str]:
-    """Sum a run up: its best layer at each quantile, and what to be careful about.
+    """Summarise a run: its best layer at each quantile, and advice where few detectors are reliable.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def best_units(dissection: Dissection, count: int = 5) -> Table:
     """
     units = dissection.units()
     resampled = any(unit.iou_low is not None for unit in units)
-    judged = any(unit.reliable is not None for unit in units)
+    has_reliability = any(unit.reliable is not None for unit in units)
     rows: list[list[object]] = []
     for layer in dissection.layers:
         concepts: dict[str, Unit] = {}
@@ -172,17 +172,17 @@ def best_units(dissection: Dissection, count: int = 5) -> Table:
                 unit.category,
                 f"{unit.iou:.3f}",
                 *([_span(unit.iou_low, unit.iou_high, ".3f")] if resampled else []),
-                *(["yes" if unit.reliable else "no"] if judged else []),
+                *(["yes" if unit.reliable else "no"] if has_reliability else []),
             ]
             for unit in list(concepts.values())[:count]
         ]
     columns = ["layer", ">unit", "label", "category", ">IoU", *([">95 %"] if resampled else [])]
-    columns += ["reliable"] if judged else []
+    columns += ["reliable"] if has_reliability else []
     return plain_table("Best detectors", columns, rows)
 
 
 def summary_json(dissection: Dissection) -> dict[str, object]:
-    """Give the same facts as JSON values.
+    """Give the summary of a run as JSON values.
 
     Parameters
     ----------

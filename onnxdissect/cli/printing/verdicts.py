@@ -14,7 +14,7 @@ from onnxdissect.check.outputs.characters import printable
 from onnxdissect.check.outputs.github import escape_commands, github
 from onnxdissect.check.outputs.location import path_within
 from onnxdissect.check.outputs.markdown import markdown
-from onnxdissect.cli.printing.console import complain, output, print_json
+from onnxdissect.cli.printing.console import output, print_json, print_problem
 
 if TYPE_CHECKING:
     from onnxdissect.check.verdict import Finding, Verdict
@@ -26,12 +26,12 @@ _STYLES = {"error": "bold red", "warning": "yellow", "passed": "green"}
 
 
 def repository() -> Path:
-    """Give the root that files of the working directory are named from."""
+    """Give the folder that paths in annotations are relative to."""
     return Path(os.environ.get("GITHUB_WORKSPACE") or ".")
 
 
 def show_verdict(verdict: Verdict, *, as_json: bool) -> None:
-    """Print a verdict, and tell it to GitHub where a workflow is running."""
+    """Print a verdict; in a GitHub workflow also as annotations and step summary."""
     in_workflow = bool(os.environ.get("GITHUB_ACTIONS"))
     if as_json:
         print_json(verdict.to_json())
@@ -61,7 +61,7 @@ def annotate_error(error: OnnxDissectError) -> None:
 
 
 def _table(verdict: Verdict) -> Table:
-    """List findings; what failed stands last, where a log ends, and what passed needs no evidence."""
+    """List findings, those that failed last, where a log ends; those that passed without evidence."""
     table = Table(box=None, pad_edge=False)
     for column in ("outcome", "rule", "reason"):
         table.add_column(column, overflow="fold")
@@ -86,4 +86,4 @@ def _write_step_summary(verdict: Verdict) -> None:
             file.write(markdown(verdict) + "\n")
     except OSError as error:
         # The runner named the file, not the user: the verdict stands without it.
-        complain("warning", f"the step summary {summary} cannot be written: {error.strerror or error}")
+        print_problem("warning", f"the step summary {summary} cannot be written: {error.strerror or error}")
