@@ -1,10 +1,9 @@
-"""`tiny`: the embedded data set, a procedurally drawn Broden of all six categories.
+"""`tiny`: a data set drawn by program, in the Broden layout, with concepts of all six categories.
 
-`concepts` names what is drawn; `canvas`, `polygons` and `paints` draw; `nature`, `vehicles`, `buildings`,
-`outdoors`, `furniture` and `appliances` hold the things; `casts` says what occurs in which scene, `scenes`
-places it, `textures` fills whole images; `bump_maps` and `light` finish the picture, `colors` names its
-colours; `broden` writes one image and the tables, `generate` all of it, with `worker` processes; `source`
-makes it known to `onnxdissect.data.open_data`.
+`concepts` names what is drawn. `scene_objects` says what occurs in which scene, `scenes` places it, `things`
+draws each object and `painting` provides canvas, textures and light. `drawing` makes one image with its label
+maps, `broden` writes it, `generate` makes the whole data set with `worker` processes, and `source` makes it
+known to `onnxdissect.data.open_data`.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ __all__ = [
     "texture_of",
 ]
 
-_HOMES = {
+_MODULES = {
     "SCENES": "concepts",
     "SOURCE": "source",
     "Drawing": "drawing",
@@ -50,6 +49,6 @@ _HOMES = {
 
 def __getattr__(name: str) -> object:
     # a tab completion or `--help` must not wait for numpy
-    if name in _HOMES:
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    if name in _MODULES:
+        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -58,7 +58,7 @@ def write_drawing(folder: Path, index: int, drawing: Drawing) -> ImageRecord:
         f"{'textures' if drawing.scene is None else 'scenes'}/{index:05d}.png",
         drawing.image,
         annotations,
-        # the drawing's own rule puts textures apart; five is prime to the period of scenes and textures
+        # five has no factor in common with the period of scenes and textures, so each is in both splits
         split="val" if index % _VAL_EVERY == _VAL_EVERY - 1 else "train",
         grid=(GRID, GRID),
     )

@@ -1,4 +1,4 @@
-"""One image of the data set: the picture and its label maps, from a seed and an index."""
+"""One image of the data set with its label maps, drawn from a seed and an index."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from onnxdissect.tiny.concepts import SCENES, TEXTURES
 from onnxdissect.tiny.painting.bump_maps import BumpMaps
 from onnxdissect.tiny.painting.canvas import GRID, SIZE
 from onnxdissect.tiny.painting.colors import color_codes
-from onnxdissect.tiny.painting.light import halve, lit
+from onnxdissect.tiny.painting.light import halve, light_image
 from onnxdissect.tiny.painting.textures import draw_texture
 from onnxdissect.tiny.scene_objects import INDOORS
 from onnxdissect.tiny.scenes import compose
@@ -78,13 +78,13 @@ def draw(seed: int, index: int, bump_maps: BumpMaps) -> Drawing:
     scene, texture = scene_of(index), texture_of(index)
     dark = np.zeros((SIZE, SIZE), np.uint8)
     if texture is not None:
-        image = lit(halve(draw_texture(texture, rng)), dark, rng, indoors=True)
+        image = light_image(halve(draw_texture(texture, rng)), dark, rng, indoors=True)
         return Drawing(image, None, texture, {"color": color_codes(halve(image))})
     assert scene is not None
     canvas = compose(scene, rng)
     paint = bump_maps.apply(canvas.paint[:, :, :3], canvas.marks[:, :, 2], rng)
     glow = halve(canvas.marks[:, :, 3:])[:, :, 0]
-    image = lit(halve(paint), glow, rng, SCENES[scene] in INDOORS)
+    image = light_image(halve(paint), glow, rng, SCENES[scene] in INDOORS)
     step = slice(1, None, 2 * SIZE // GRID)
     marks = canvas.marks[step, step]
     planes = {

@@ -1,4 +1,4 @@
-"""The making of the data set: worker processes, a folder renamed into place when whole, the user's cache."""
+"""Making the whole data set: with worker processes, in a folder of the user's or in the cache."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def make_tiny(
     """Make the data set in a folder, in the Broden layout.
 
     The same seed gives the same pixels on every machine, whatever the number of workers. The folder
-    appears when it is complete: an interrupted making leaves nothing behind.
+    appears under its name when it is complete; if drawing is interrupted, nothing is left.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def _already_made(folder: Path, marker: dict[str, int]) -> bool:
         found = json.loads((folder / _MARKER).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise OutputError(
-            f"{folder} is not empty and is no data set of ours (it has no {_MARKER}); nothing was written",
+            f"{folder} is not empty and is no data set tiny (it has no {_MARKER}); nothing was written",
             hint="choose a new or an empty folder",
         ) from error
     except (OSError, ValueError) as error:

@@ -1,7 +1,6 @@
-"""Scenes: how sky, ground and walls are drawn and the cast is placed.
+"""Scenes: sky, ground and walls are drawn, and the objects of the scene placed.
 
-Surroundings and light are drawn alike for all scenes, so that it is the things in them that tell one scene
-from another.
+Surroundings and light are drawn alike for all scenes, so that only its objects tell one scene from another.
 """
 
 from __future__ import annotations
@@ -13,7 +12,13 @@ from numpy.random import RandomState
 from onnxdissect.tiny.concepts import SCENES
 from onnxdissect.tiny.painting.canvas import SIDE, Canvas, Color, Pen
 from onnxdissect.tiny.painting.paints import between, chance, mix, pastel, pick, shade, tint, vivid, wood
-from onnxdissect.tiny.scene_objects import INDOOR_EXTRAS, INDOORS, KEYS, OUTDOOR_EXTRAS, Item
+from onnxdissect.tiny.scene_objects import (
+    INDOOR_OBJECTS,
+    INDOORS,
+    OUTDOOR_OBJECTS,
+    SCENE_OBJECTS,
+    SceneObject,
+)
 from onnxdissect.tiny.things import furniture, nature, vehicles
 
 __all__ = ["compose"]
@@ -33,14 +38,14 @@ def _ground_color(material: str, rng: RandomState) -> Color:
     return between(rng, (70, 70, 76), (128, 126, 124))
 
 
-def _chosen(items: tuple[Item, ...], rng: RandomState, least: int) -> list[Item]:
+def _draw_objects(items: tuple[SceneObject, ...], rng: RandomState, least: int) -> list[SceneObject]:
     while True:
         found = [item for item in items if chance(rng, item.percent)]
         if len(found) >= least:
             return [item for item in found for _ in range(pick(rng, 1, item.most))]
 
 
-def _place(canvas: Canvas, rng: RandomState, item: Item, x: int, y: int, size: int) -> None:
+def _place(canvas: Canvas, rng: RandomState, item: SceneObject, x: int, y: int, size: int) -> None:
     item.draw(canvas, rng, x, y, size)
     if item.tops and chance(rng, 85):
         top = item.tops[pick(rng, 0, len(item.tops) - 1)]
@@ -48,26 +53,27 @@ def _place(canvas: Canvas, rng: RandomState, item: Item, x: int, y: int, size: i
         top.draw(canvas, rng, x, y - size * item.height // 100, pick(rng, *top.sizes))
 
 
-def _spread(rng: RandomState, count: int) -> list[int]:
-    # shuffled places across the picture, so that things seldom hide each other wholly
+def _columns(rng: RandomState, count: int) -> list[int]:
+    # columns spread evenly over the picture, in random order, so that objects seldom hide each other wholly
     step = SIDE // max(count, 1)
     places = [step * i + step // 2 + pick(rng, -step // 3, step // 3) for i in range(count)]
     order = rng.permutation(count).tolist()
     return [places[i] for i in order]
 
 
-def _stand(
+def _place_row(
     canvas: Canvas,
     rng: RandomState,
-    items: Sequence[Item],
+    items: Sequence[SceneObject],
     low: int,
     high: int,
     ground: Ground | None,
 ) -> None:
-    # feet between two rows, those behind first; the shadow is the ground's own, darker
+    # the feet of objects lie between two rows; those further back are drawn first. A shadow is an ellipse of
+    # the ground's own colour, darker
     feet = sorted(pick(rng, low, high) for _ in items)
     order = rng.permutation(len(items)).tolist()
-    for which, y, x in zip(order, feet, _spread(rng, len(items)), strict=True):
+    for which, y, x in zip(order, feet, _columns(rng, len(items)), strict=True):
         item = items[which]
         size = pick(rng, *item.sizes)
         if ground is not None and item.draw is not furniture.rug:
@@ -84,7 +90,7 @@ def _sky(canvas: Canvas, rng: RandomState, horizon: int) -> Color:
     return sky
 
 
-def _distance(canvas: Canvas, rng: RandomState, items: Sequence[Item], horizon: int) -> None:
+def _distance(canvas: Canvas, rng: RandomState, items: Sequence[SceneObject], horizon: int) -> None:
     if chance(rng, 25):
         nature.sun(canvas, rng, pick(rng, 10, SIDE - 10), pick(rng, 30, horizon), pick(rng, 16, 34))
     for item in items:
@@ -95,14 +101,16 @@ def _distance(canvas: Canvas, rng: RandomState, items: Sequence[Item], horizon: 
             nature.hill(canvas, rng, pick(rng, 0, SIDE), horizon, pick(rng, 90, 220))
 
 
-def _sea(canvas: Canvas, rng: RandomState, scene: str, horizon: int, sky: Color) -> tuple[int, list[Item]]:
+def _sea(
+    canvas: Canvas, rng: RandomState, scene: str, horizon: int, sky: Color
+) -> tuple[int, list[SceneObject]]:
     # the row where the land begins again, and a boat that may have come along
     if scene != "harbour" and not chance(rng, 75 if scene == "beach" else 14):
         return horizon, []
     shore = horizon + (pick(rng, 44, 70) if scene == "harbour" else pick(rng, 16, 44))
     sea = tint(pick(rng, 170, 235), pick(rng, 50, 200), pick(rng, 90, 220))
     canvas.rows(horizon + 6, shore, mix(sea, sky, 40), sea, "sea", "water")
-    boat = Item(vehicles.sailing_boat, 30 if scene != "harbour" else 10, (36, 60), "water")
+    boat = SceneObject(vehicles.sailing_boat, 30 if scene != "harbour" else 10, (36, 60), "water")
     return shore, [boat] if chance(rng, boat.percent) else []
 
 
@@ -124,7 +132,7 @@ def _track(canvas: Canvas, rng: RandomState, y: int) -> None:
 def _outdoors(canvas: Canvas, scene: str, rng: RandomState) -> None:
     horizon = pick(rng, 84, 128)
     sky = _sky(canvas, rng, horizon)
-    items = _chosen(KEYS[scene], rng, 2) + _chosen(OUTDOOR_EXTRAS, rng, 0)
+    items = _draw_objects(SCENE_OBJECTS[scene], rng, 2) + _draw_objects(OUTDOOR_OBJECTS, rng, 0)
     _distance(canvas, rng, items, horizon)
     material = _GROUNDS[pick(rng, 0, 5)]
     if scene == "beach" and chance(rng, 50):
@@ -132,12 +140,12 @@ def _outdoors(canvas: Canvas, scene: str, rng: RandomState) -> None:
     color = _ground_color(material, rng)
     canvas.rows(horizon, SIDE, shade(color, 88), shade(color, 108), "ground", material)
     back = [item for item in items if item.zone == "back"]
-    for item, x in zip(back, _spread(rng, len(back)), strict=True):
+    for item, x in zip(back, _columns(rng, len(back)), strict=True):
         item.draw(canvas, rng, x, horizon + pick(rng, 2, 8), pick(rng, *item.sizes))
     shore, boats = _sea(canvas, rng, scene, horizon, sky)
     afloat = [item for item in items if item.zone == "water"] + boats
     rows = sorted(pick(rng, min(horizon + 22, shore - 4), shore - 2) for _ in afloat)
-    for item, y, x in zip(afloat, rows, _spread(rng, len(afloat)), strict=True):
+    for item, y, x in zip(afloat, rows, _columns(rng, len(afloat)), strict=True):
         item.draw(canvas, rng, x, y, pick(rng, *item.sizes))
     road = chance(rng, 60 if scene == "street" else 25)
     if road:
@@ -146,7 +154,7 @@ def _outdoors(canvas: Canvas, scene: str, rng: RandomState) -> None:
         _track(canvas, rng, pick(rng, min(shore + 20, SIDE - 20), SIDE - 14))
     standing = [item for item in items if item.zone == "ground"]
     ground = None if road else ("ground", material, color)
-    _stand(canvas, rng, standing, min(shore + 14, SIDE - 12), SIDE - 4, ground)
+    _place_row(canvas, rng, standing, min(shore + 14, SIDE - 12), SIDE - 4, ground)
 
 
 def _indoors(canvas: Canvas, scene: str, rng: RandomState) -> None:
@@ -163,13 +171,13 @@ def _indoors(canvas: Canvas, scene: str, rng: RandomState) -> None:
     board = wood(rng) if cloth == "wood" else pastel(rng)
     canvas.rows(skirting, SIDE, shade(board, 85), shade(board, 108), "floor", cloth)
     canvas.rows(skirting - 5, skirting, shade(paint, 60), shade(paint, 60), "wall", "wood")
-    items = _chosen(KEYS[scene], rng, 2) + _chosen(INDOOR_EXTRAS, rng, 0)
+    items = _draw_objects(SCENE_OBJECTS[scene], rng, 2) + _draw_objects(INDOOR_OBJECTS, rng, 0)
     hung = [item for item in items if item.zone == "wall"]
-    for item, x in zip(hung, _spread(rng, len(hung)), strict=True):
+    for item, x in zip(hung, _columns(rng, len(hung)), strict=True):
         item.draw(canvas, rng, x, pick(rng, 80, 108), pick(rng, *item.sizes))
     for zone, low, high in (("floor", skirting + 3, skirting + 18), ("front", skirting + 22, SIDE - 4)):
         standing = [item for item in items if item.zone == zone]
-        _stand(canvas, rng, standing, low, high, ("floor", cloth, board))
+        _place_row(canvas, rng, standing, low, high, ("floor", cloth, board))
 
 
 def compose(scene: int, rng: RandomState) -> Canvas:
@@ -185,7 +193,7 @@ def compose(scene: int, rng: RandomState) -> Canvas:
     Returns
     -------
     Canvas
-        Flat paint and marks; reliefs and light come later.
+        Flat colours and labels; bump maps and light are applied later.
     """
     canvas = Canvas()
     name = SCENES[scene]

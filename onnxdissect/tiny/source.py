@@ -49,4 +49,4 @@ def _recognise(record: Mapping[str, Any]) -> str | None:
 
 
 SOURCE = Source(open_tiny, _recognise)
-"""What the entry point names."""
+"""What the entry point ``tiny`` of the group ``onnxdissect.data`` refers to."""

@@ -1,8 +1,8 @@
-"""A worker process of the making: ``python -m onnxdissect.tiny.worker FOLDER SEED START STOP STEP``.
+"""A process that draws some of the images: ``python -m onnxdissect.tiny.worker FOLDER SEED START STOP STEP``.
 
-Draws the images of a range and writes one line of JSON to standard output for each. The last line of a
-worker that could not write says why. Separate programs rather than `multiprocessing`, because the latter
-would run a caller's own script again unless it is guarded.
+It writes a line of JSON to standard output for each image. A worker that cannot write a file says why in its
+last line. Workers are programs of their own, since `multiprocessing` would import the caller's main script
+again, which runs it unless it is guarded.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def main(arguments: list[str]) -> int:
     int
         Exit code: 0, or 1 after a file could not be written.
     """
-    # Ctrl-C reaches every process of the terminal; the maker alone decides, and ends its workers.
+    # Ctrl-C reaches every process of the terminal. Only the parent reacts to it, and ends its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     folder = Path(arguments[0])
     seed, start, stop, step = map(int, arguments[1:])
@@ -72,7 +72,7 @@ def main(arguments: list[str]) -> int:
             line = {"index": index, "record": record.to_json()}
             print(json.dumps(line, separators=(",", ":")), flush=True)
     except BrokenPipeError:
-        # the maker is gone: nobody wants the rest, and flushing at exit would fail again
+        # the parent process has ended: the rest is not needed, and flushing at exit would fail again
         os._exit(1)
     except OutputError as error:
         print(json.dumps({"error": error.message}), flush=True)

@@ -22,8 +22,16 @@ from numpy.typing import NDArray
 
 from onnxdissect.data import open_dataset
 from onnxdissect.errors import OutputError, ParameterError
-from onnxdissect.tiny import BumpMaps, cache_folder, draw, ensure_tiny, make_tiny, scene_of, texture_of
-from onnxdissect.tiny import generate as making
+from onnxdissect.tiny import (
+    BumpMaps,
+    cache_folder,
+    draw,
+    ensure_tiny,
+    generate,
+    make_tiny,
+    scene_of,
+    texture_of,
+)
 from onnxdissect.tiny.concepts import (
     CATEGORIES,
     COLORS,
@@ -342,7 +350,7 @@ def test_the_reader_gives_back_what_was_drawn(made: Path, bump_maps: BumpMaps) -
         assert {names[i]: int(n) for i, n in enumerate(truth.tolist()) if n} == dict(expected)
 
 
-# ---------------------------------------------------------------------------------------- the making
+# ---------------------------------------------------------------------------------------- generate
 
 
 def test_pixels_are_the_same_on_every_machine(made: Path) -> None:
@@ -353,12 +361,12 @@ def test_pixels_are_the_same_on_every_machine(made: Path) -> None:
             for entry in filter(None, row[category].split(";")):
                 if not entry.isdigit():
                     digest.update(decoded(made / "images" / entry).tobytes())
-    # a change here means another data set: raise making.VERSION and train the shipped networks again
+    # a change here means another data set: raise generate.VERSION and train the shipped networks again
     assert digest.hexdigest() == "d7a53968aed23d8ea8d24b351363c5f961cbc7f928283e63a56d807b801db6b6"
 
 
 def test_the_number_of_workers_changes_nothing(tmp_path: Path) -> None:
-    images = 2 * making._WORTH_A_WORKER
+    images = 2 * generate._WORTH_A_WORKER
     seen: list[tuple[int, int]] = []
     make_tiny(tmp_path / "one", images=images, seed=1, workers=1)
     make_tiny(tmp_path / "two", images=images, seed=1, workers=2, progress=lambda *at: seen.append(at))
@@ -381,18 +389,18 @@ def test_an_interrupted_making_leaves_nothing(tmp_path: Path, workers: int) -> N
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        make_tiny(tmp_path / "tiny", images=2 * making._WORTH_A_WORKER, workers=workers, progress=interrupt)
+        make_tiny(tmp_path / "tiny", images=2 * generate._WORTH_A_WORKER, workers=workers, progress=interrupt)
     assert list(tmp_path.iterdir()) == []
 
 
 ENSURE = (
-    "import sys; from pathlib import Path; from onnxdissect.tiny import generate as making; "
-    "making.IMAGES = int(sys.argv[2]); print(making.ensure_tiny(Path(sys.argv[1])))"
+    "import sys; from pathlib import Path; from onnxdissect.tiny import generate; "
+    "generate.IMAGES = int(sys.argv[2]); print(generate.ensure_tiny(Path(sys.argv[1])))"
 )
 
 
 def test_the_cache_is_filled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(making, "IMAGES", 16)
+    monkeypatch.setattr(generate, "IMAGES", 16)
     seen: list[tuple[int, int]] = []
     folder = ensure_tiny(tmp_path / "cache", progress=lambda *at: seen.append(at))
     assert folder == tmp_path / "cache" / "tiny-v1"
@@ -413,7 +421,7 @@ def test_what_a_killed_making_left_is_swept(tmp_path: Path, monkeypatch: pytest.
     killed.wait()
     assert list(tmp_path.glob("*.partial"))
     assert not (tmp_path / "tiny-v1").exists()
-    monkeypatch.setattr(making, "IMAGES", 8)
+    monkeypatch.setattr(generate, "IMAGES", 8)
     assert len(table(ensure_tiny(tmp_path) / "index.csv")) == 8
     assert {path.name for path in tmp_path.iterdir()} == {"tiny-v1", "tiny-v1.lock"}
 
@@ -440,7 +448,7 @@ def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
 
 def test_what_is_not_ours_is_left_alone(tmp_path: Path, made: Path) -> None:
     (tmp_path / "diary.txt").write_text("dear diary")
-    with pytest.raises(OutputError, match="is no data set of ours"):
+    with pytest.raises(OutputError, match="is no data set tiny"):
         make_tiny(tmp_path, images=3)
     assert [path.name for path in tmp_path.iterdir()] == ["diary.txt"]
     with pytest.raises(OutputError, match="it is a file"):

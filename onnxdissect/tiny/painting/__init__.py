@@ -1,5 +1,5 @@
-"""How `tiny` paints: the canvas, colours, light, textures and the fine structure of materials.
+"""Painting: the canvas, colours, light, textures and the fine structure of materials.
 
-``canvas`` draws picture and labels by the same strokes; ``polygons`` fills them alike on every machine.
-Only `onnxdissect.tiny` draws with these.
+``canvas`` draws picture and labels with the same strokes; ``polygons`` fills them with the same pixels on
+every machine. Only `onnxdissect.tiny` uses them.
 """

@@ -1,4 +1,4 @@
-"""Reliefs: the fine structure of each material, laid over the flat paint."""
+"""Bump maps: the fine structure of each material, which brightens and darkens the flat colour."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from onnxdissect.tiny.painting.polygons import filler
 __all__ = ["VARIANTS", "BumpMaps"]
 
 VARIANTS = 3
-"""Each material comes in so many sizes and patterns."""
+"""Number of bump maps of each material, of different sizes and patterns."""
 
 _PERIOD = 256
 
@@ -130,13 +130,13 @@ def _bump_map(material: str, variant: int, rng: RandomState) -> NDArray[np.int32
 
 
 class BumpMaps:
-    """The reliefs of all materials in all variants, drawn once and then looked up.
+    """The bump maps of all materials in all variants, drawn once and then looked up.
 
     Attributes
     ----------
     field : ndarray of int16, shape ((materials + 1) * VARIANTS, 256, 256)
-        How much brighter than the paint, in 256ths; periodic in both directions. The first
-        variants are those of no material and zero.
+        How much brighter than the flat colour, in 256ths; periodic in both directions. The first VARIANTS
+        are for pixels without material, and zero.
     """
 
     __slots__ = ("field",)
@@ -152,7 +152,7 @@ class BumpMaps:
     def apply(
         self, paint: NDArray[np.uint8], material: NDArray[np.uint8], rng: RandomState
     ) -> NDArray[np.uint8]:
-        """Lay a random variant of each material over its paint.
+        """Apply a random bump map of each material to its pixels.
 
         Parameters
         ----------

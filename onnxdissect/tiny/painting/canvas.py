@@ -79,11 +79,11 @@ class Canvas:
         thing : str
             Name of the object.
         part : str
-            Name of one of the object's parts, or empty. A nested part is written with the part that holds it.
+            Name of one of the object's parts, or empty. A nested part is written with the part it belongs to.
         material : str
             Name of the material, or empty.
         glow : bool
-            Whether the colour is left alone by the lighting.
+            Whether the colour stays as it is when the picture is lit.
         """
         outer, inner = 0, 0
         if part:

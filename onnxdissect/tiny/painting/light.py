@@ -1,4 +1,4 @@
-"""Light: time of day, shadow across the picture, noise; and the shrinking to the finished size."""
+"""Light: time of day, a shadow across the picture and noise; and shrinking to the final size."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from onnxdissect.tiny.painting.canvas import SIZE
 from onnxdissect.tiny.painting.paints import pick
 
-__all__ = ["halve", "lit"]
+__all__ = ["halve", "light_image"]
 
 
 def halve(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -29,7 +29,7 @@ def halve(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return ((rows[:, 0::2] + rows[:, 1::2] + 2) >> 2).astype(np.uint8)
 
 
-def lit(
+def light_image(
     image: NDArray[np.uint8], glow: NDArray[np.uint8], rng: RandomState, indoors: bool
 ) -> NDArray[np.uint8]:
     """Light the picture and add noise.

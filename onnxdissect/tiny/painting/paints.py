@@ -1,4 +1,4 @@
-"""Paints: random colours that are right for a thing without giving it away."""
+"""Random colours: plausible for an object, but too varied for the object to be told by its colour."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def pick(rng: RandomState, low: int, high: int) -> int:
 
 
 def chance(rng: RandomState, percent: int) -> bool:
-    """Say yes in so many cases of a hundred."""
+    """Draw True with a probability in per cent."""
     return int(rng.randint(100)) < percent
 
 
@@ -43,7 +43,7 @@ def shade(color: Color, percent: int) -> Color:
 
 
 def mix(color: Color, other: Color, percent: int) -> Color:
-    """Go the way from one colour to another, in per cent."""
+    """Mix two colours; 0 gives the first, 100 the other."""
     red, green, blue = (a + (b - a) * percent // 100 for a, b in zip(color, other, strict=True))
     return red, green, blue
 

@@ -130,12 +130,12 @@ def _share(name: str, rng: RandomState) -> Field:
         return np.where(reach > 190, 255, reach // 2).astype(np.int32)
     elif name == "honeycombed":
         high = wide * 887 // 1024
-        label_sample = [
+        centres = [
             (i * wide + (j % 2) * wide // 2, j * high)
             for i in range(-1, SIDE // wide + 2)
             for j in range(-1, SIDE // high + 2)
         ]
-        turned = np.array(label_sample, np.int32)
+        turned = np.array(centres, np.int32)
         if chance(rng, 50):
             turned = turned[:, ::-1]
         return _border(rng, turned, max(3, wide // 6)) * 255
