@@ -170,7 +170,7 @@ def test_pixels_that_a_graph_scales_in_a_way_of_its_own_are_warned_of(world: Pat
     model = onnx.load(world / "net.onnx")
     (first,) = [node for node in model.graph.node if "image" in node.input]
     first.input[0] = "doubled"
-    model.graph.initializer.append(numpy_helper.from_array(np.float32(2), "two"))
+    model.graph.initializer.append(numpy_helper.from_array(np.array(2, np.float32), "two"))
     model.graph.node.insert(0, onnx.helper.make_node("Mul", ["image", "two"], ["doubled"]))
     onnx.save(model, world / "net.onnx")
     said: list[str] = []
