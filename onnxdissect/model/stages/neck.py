@@ -35,15 +35,9 @@ def first_projection(
         First value of the pyramid.
     """
     home = {number: block for block in blocks for number in block.members}
-    if len(blocks) > 1 and blocks[-1].activated is None and is_pointwise(flow, blocks[-1].members[0]):
-        wide = blocks[-2]
-        # no bottleneck filters nothing between expansion and projection
-        if (
-            wide.activated is not None
-            and is_pointwise(flow, wide.members[0])
-            and wide.grid == blocks[-1].grid
-        ):
-            return blocks[-1].members[0]
+    doubled = _second_projection(flow, blocks, units)
+    if doubled is not None and doubled.activated is None:
+        return doubled.members[0]
     for i in range(1, len(ends)):
         first = ends[i][1].members[0]
         before = ends[i - 1][0]
@@ -57,7 +51,22 @@ def first_projection(
             and all(units[n] < units[before] for n, _ in ends[i:])
         ):
             return first
-    return None
+    return None if doubled is None else doubled.members[0]
+
+
+def _second_projection(flow: Flow, blocks: list[Block], units: Mapping[int, int]) -> Block | None:
+    """Last block, if it is a second pointwise product in a row; where it is activated, no wider one.
+
+    No bottleneck filters nothing between expansion and projection, and no block ends in two such products.
+    """
+    if len(blocks) < 2:
+        return None
+    before, last = blocks[-2:]
+    pointwise = is_pointwise(flow, before.members[0]) and is_pointwise(flow, last.members[0])
+    if not pointwise or before.activated is None or before.grid != last.grid:
+        return None
+    made, read = (next((units[n] for n in block.members if n in units), 0) for block in (last, before))
+    return last if last.activated is None or 0 < made <= read else None
 
 
 def first_skip(

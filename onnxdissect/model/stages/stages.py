@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from onnxdissect.model.operators.lookup import operator_of
-from onnxdissect.model.operators.rules import Arithmetic, Numbers
+from onnxdissect.model.operators.rules import Arithmetic, Numbers, Places
 from onnxdissect.model.receptive_field.window_shape import kernel_shape
 from onnxdissect.model.stages.blocks import Block, Style, find_outputs, split_blocks, style_of
 from onnxdissect.model.stages.flow import Flow, Grid, Maps, is_coarser
@@ -31,6 +31,7 @@ __all__ = ["Candidates", "choose_stages", "find_stages"]
 _DEPTHS = 4
 _EXTRA_STAGES = 3
 _COARSER = 1.5
+_PARTS = (Places.SPLIT, Places.SLICE, Places.GATHER)
 _CUT_OFF = (Arithmetic.BOUNDS, Arithmetic.MAXIMUM, Arithmetic.RECTIFIER)
 
 _T = TypeVar("_T")
@@ -165,12 +166,27 @@ def _without_head(
             and not _filters(flow, kept[-2][0], number)
             and _layers_behind(flow, number) < 2
         )
-        # behind resolutions side by side, the join is what is handed on
-        gathers = trunk.whole and is_pointwise(flow, first) and kept[-2][1].kind == "sum" and joined
+        # behind resolutions side by side, the join is what is handed on; behind blocks whose shortcuts carry
+        # a part of the units (ShuffleNet), their concatenation
+        side_by_side = kept[-2][1].kind == "sum" and joined
+        in_parts = (
+            depthwise
+            and block.activated is not None
+            and _takes_in_parts(flow, kept[-2][1])
+            and _layers_behind(flow, number) < 2
+        )
+        gathers = trunk.whole and is_pointwise(flow, first) and (side_by_side or in_parts)
         if not (alone and (makes or prepares or gathers)):
             break
         kept.pop()
     return kept
+
+
+def _takes_in_parts(flow: Flow, block: Block) -> bool:
+    """Whether a block concatenates units that it was given, as they are, to others that it has made."""
+    first = block.members[0]
+    nodes = [flow.nodes[flow.source(operand)] for operand in flow.before[first]]
+    return block.kind == "concat" and any(n is not None and operator_of(n).places in _PARTS for n in nodes)
 
 
 def _may_be_classes(flow: Flow, block: Block) -> bool:

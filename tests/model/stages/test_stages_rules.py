@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -115,6 +116,62 @@ def skipping_decoder(activated: bool = False, dense: bool = False) -> Model:
     return b.model(b.conv(x, 2, 1, name="text"))
 
 
+def halves(b: Builder, x: str, way: str) -> list[str]:
+    units = b.units[x] // 2
+    if way == "split":
+        parts = b.nodes("Split", x, names=[f"{x}_left", f"{x}_right"], axis=1)
+    elif way == "slice":
+        parts = [
+            b.node("Slice", x, *(b.constant((n,), np.int64) for n in (start, start + units, 1)))
+            for start in (0, units)
+        ]
+    else:
+        pairs = [b.constant(np.arange(units) * 2 + side, np.int64) for side in (0, 1)]
+        parts = [b.node("Gather", x, pair, axis=1) for pair in pairs]
+    for part in parts:
+        b.units[part] = units
+    return parts
+
+
+def in_parts(way: str, blocks: int = 3, hidden: bool = False) -> Model:
+    """ShuffleNet: blocks that work on half of the units, and a wide convolution in front of the pooling."""
+    b = Builder((1, 3, 64, 64))
+    x = b.relu(b.conv(b.image, 8, stride=2), name="stem")
+    for stage in (1, 2):
+        for block in range(blocks):
+            stride = 1 if block else 2
+            left, right = halves(b, x, way) if block else [x, x]
+            units = b.units[x] // (2 if block else 1)
+            if not block:
+                left = b.relu(b.conv(b.conv(x, units, stride=2, group=units), units, 1))
+            right = b.conv(b.relu(b.conv(right, units, 1)), units, stride=stride, group=units)
+            right = b.relu(b.conv(right, units, 1))
+            x = grow(b, b.node("Concat", left, right, axis=1, name=f"stage{stage}_{block}"), left, right)
+    x = b.relu(b.conv(x, 64, 1), name="wide")
+    if hidden:
+        x = b.relu(b.conv(b.node("GlobalAveragePool", x), 16, 1))
+    return b.model(b.head(x))
+
+
+def path_aggregation(lateral: int, bent: bool) -> Model:
+    """A detector whose last block ends in a pointwise convolution, and whose neck begins with another."""
+    b = Builder(("N", 3, 64, 64))
+    x, levels = b.image, []
+    for level, units in enumerate((4, 8, 12), 1):
+        x = b.relu(b.conv(x, units, stride=2))
+        left, right = b.relu(b.conv(x, units, 1)), b.relu(b.conv(x, units))
+        x = grow(b, b.node("Concat", left, right, axis=1), left, right)
+        x = b.relu(b.conv(x, units, 1), name=f"c{level}")
+        levels.append(x)
+    top = b.conv(x, lateral, 1, name="lateral")
+    top = b.relu(top, name="lateral_bent") if bent else top
+    middle = grow(b, b.node("Concat", up(b, top), levels[1], axis=1), top, levels[1])
+    middle = b.relu(b.conv(middle, 8))
+    down = b.relu(b.conv(middle, 8, stride=2))
+    low = b.relu(b.conv(grow(b, b.node("Concat", down, top, axis=1), down, top), 12))
+    return b.model(*(b.conv(x, 5, 1, name=f"box{i}") for i, x in enumerate((middle, low))))
+
+
 FAMILIES: dict[str, tuple[Callable[[], Model], list[str]]] = {
     "patch embedding in steps": (patches, ["stage1_block1", "stage2_block1"]),
     "last expansion that filters": (lambda: patches(widening=2), ["stage1_block1", "stage2_block1"]),
@@ -132,6 +189,25 @@ FAMILIES: dict[str, tuple[Callable[[], Model], list[str]]] = {
         lambda: skipping_decoder(activated=True, dense=True),
         ["c1", "c2", "joined"],
     ),
+    **{
+        f"half of the units, {way}": (
+            functools.partial(in_parts, way),
+            ["stem", "stage1_2", "stage2_2"],
+        )
+        for way in ("split", "slice", "gather")
+    },
+    "half of the units, hidden layer": (
+        lambda: in_parts("split", hidden=True),
+        ["stem", "stage1_2", "wide"],
+    ),
+    **{
+        f"path aggregation, lateral of {lateral}{', bent' * bent}": (
+            functools.partial(path_aggregation, lateral, bent),
+            ["c1", "c2", "c3"],
+        )
+        for lateral in (6, 12)
+        for bent in (False, True)
+    },
     "pyramid of one resolution": (level_pyramid, ["c1", "c2", "wide"]),
     "image resized before": (lambda: level_pyramid(resized=True), ["c1", "c2", "wide"]),
     "single shot of bottlenecks": (
