@@ -51,10 +51,10 @@ def find_heads(flow: Flow, leaves: list[int], inside: Collection[int], activated
         network are built alike: where neither tells, or would make a head longer than most, it has as many
         products as most have.
     """
-    below: dict[int, int] = {}
+    below: dict[int, list[int]] = {}
     for leaf in leaves:
         for number in flow.chain(leaf):
-            below[number] = below.get(number, 0) + 1
+            below.setdefault(number, []).append(leaf)
     groups: dict[int, list[int]] = {}
     for leaf in leaves:
         first = _first_of_head(flow, leaf, below, inside, activated)
@@ -80,18 +80,24 @@ def find_heads(flow: Flow, leaves: list[int], inside: Collection[int], activated
 
 
 def _first_of_head(
-    flow: Flow, leaf: int, below: dict[int, int], inside: Collection[int], activated: Collection[int]
+    flow: Flow, leaf: int, below: dict[int, list[int]], inside: Collection[int], activated: Collection[int]
 ) -> int:
     """First value that serves the prediction alone, or where nothing tells, the last behind an activation."""
     path = [leaf]
     while True:
         above = flow.dominators[path[-1]]
-        if below[above] > 1:
-            return path[-1]
+        if len(below[above]) > 1:
+            levels = {flow.grids[other] for other in below[above]}
+            if len(levels) == 1:
+                return path[-1]
+            # predictions of several resolutions: what brings the map to this one is no part of the head
+            path = [n for n in path if flow.grids[n] == flow.grids[leaf]]
+            return next((path[i - 1] for i, n in enumerate(path) if i and n in activated), leaf)
         risen = flow.rose[above] or flow.dominators[above] in inside
         if above in inside or (len(flow.before[above]) > 1 and risen):
-            return next((path[i - 1] for i, n in enumerate(path) if i and n in activated), path[-1])
+            break
         path.append(above)
+    return next((path[i - 1] for i, n in enumerate(path) if i and n in activated), path[-1])
 
 
 def _upwards(flow: Flow, start: int, inside: Collection[int]) -> Iterator[int]:
@@ -139,7 +145,7 @@ def _shared_end(
             if linear and not is_depthwise(flow, number):
                 return end
             end, before, linear = flow.dominators[number], end, True
-    return None
+    return end if end in inside and not others.isdisjoint(flow.descendants(end)) else None
 
 
 def _length(flow: Flow, start: int, end: int) -> int:

@@ -106,7 +106,9 @@ def find_parts(
         {n: layers[name].units for n, name in listed.items()},
     )
     stages = find_stages(flow, trunk, maps, candidates, _directly(flow, activated))
-    of, read = _mark(flow, trunk, maps, stages, candidates.activated)
+    # a layer may be laid out anew before it is read on
+    ends = [n for n in listed if stages and listed[n] == listed[stages[-1]]]
+    of, read = _mark(flow, trunk, maps, ends, candidates.activated)
     between = {n for n in maps.cells if of[n] == "neck"}
     behind = {n for n in listed if of[n] == "head"}
     return Parts(
@@ -167,10 +169,10 @@ def _directly(flow: Flow, activated: Activated) -> Callable[[int, int], bool]:
 
 
 def _mark(
-    flow: Flow, trunk: Trunk, maps: Maps, stages: list[int], activated: Collection[int]
+    flow: Flow, trunk: Trunk, maps: Maps, ends: list[int], activated: Collection[int]
 ) -> tuple[dict[int, str], set[int]]:
     """Tell the part of every value, and what heads read."""
-    inside = flow.ancestors(stages[-1]) if stages else set(trunk.chain)
+    inside = set(trunk.chain) if not ends else set().union(*map(flow.ancestors, ends))
     of = {n: "trunk" if n in inside else "head" for n in range(len(flow.names))}
     if trunk.whole:
         return of, set()

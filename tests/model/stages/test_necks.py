@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from support.families import Model, chosen, grow, up
 from support.models import Builder, save
+from support.node_order import reordered
 
 from onnxdissect.model import load_network
 
@@ -153,6 +154,20 @@ def unpadded() -> Model:
     return b.model(b.conv(x, 2, 1))
 
 
+def levels_of_one_map() -> Model:
+    """ViTDet: the last map spread, kept and pooled, each level smoothed and read by one prediction."""
+    b = Builder((1, 3, 64, 64))
+    x = trunk(b)[-1]
+    fine = b.node("ConvTranspose", x, b.weight((b.units[x], 6, 2, 2)), kernel_shape=(2, 2), strides=(2, 2))
+    b.units[fine] = 6
+    coarse = grow(b, b.node("MaxPool", x, kernel_shape=(2, 2), strides=(2, 2)), x)
+    smooth = [
+        b.conv(b.conv(level, UNITS, 1), UNITS, name=f"p{number}")
+        for number, level in enumerate((fine, x, coarse), 3)
+    ]
+    return b.model(*(b.conv(b.relu(b.conv(level, UNITS)), 3, 1) for level in smooth))
+
+
 FAMILIES: dict[str, tuple[Callable[[], Model], list[str]]] = {
     "region proposals": (lambda: regions(False, 1), ["p2", "p3", "p4"]),
     "region proposals, deeper": (lambda: regions(False, 3), ["p2", "p3", "p4"]),
@@ -162,6 +177,7 @@ FAMILIES: dict[str, tuple[Callable[[], Model], list[str]]] = {
         lambda: regions(False, 1, activated=True),
         ["p2", "p3", "p4"],
     ),
+    "levels of one map": (levels_of_one_map, ["p3", "p4", "p5"]),
     "decoupled heads": (decoupled, ["n2", "n3", "n4"]),
     "weighed both ways": (weighed_both_ways, ["n2", "n3", "n4"]),
     "stacked hourglasses": (stacked, ["glass1", "inner1", "deep1"]),
@@ -170,8 +186,10 @@ FAMILIES: dict[str, tuple[Callable[[], Model], list[str]]] = {
 }
 
 
+@pytest.mark.parametrize("seed", [None, 0, 1])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_necks_end_where_heads_begin(tmp_path: Path, family: str) -> None:
+def test_necks_end_where_heads_begin(tmp_path: Path, family: str, seed: int | None) -> None:
     build, neck = FAMILIES[family]
-    network = load_network(save(build(), tmp_path / "model.onnx"))
+    model = build() if seed is None else reordered(build(), seed)
+    network = load_network(save(model, tmp_path / "model.onnx"))
     assert sorted(chosen(network, "neck")) == sorted(neck)
