@@ -85,6 +85,7 @@ def run(
     A run that was interrupted goes on when the same command is typed again.
     """
     from onnxdissect.pipeline.dissect import dissect
+    from onnxdissect.statistics.reliability import fewest_resamples
 
     if not bootstrap and not null:
         idle = ["--seed"] if seed is not None else []
@@ -95,6 +96,12 @@ def run(
                 hint=f"leave {' and '.join(idle)} out",
             )
     console = log()
+    if 0 < bootstrap < fewest_resamples():
+        console.print(
+            f"warning: of {bootstrap} resamples no detector can be told to be reliable: that takes "
+            f"{fewest_resamples()} at the least; --bootstrap 1000",
+            markup=False,
+        )
     progress = open_progress(console)
     try:
         dissection = dissect(

@@ -15,6 +15,7 @@ __all__ = [
     "GROUP_COLUMN",
     "NO_GROUPS",
     "GroupOf",
+    "equal_groups",
     "group_rule",
     "group_warnings",
     "number_groups",
@@ -25,7 +26,7 @@ GROUP_COLUMN = "group"
 NO_GROUPS = "none"
 """What is asked for so that each image is a group of its own."""
 FEW_GROUPS = 20
-"""With fewer groups, intervals from resampling them are rough."""
+"""With fewer groups, or images that stand for themselves, intervals from resampling them are rough."""
 
 _PREFIX = "prefix:"
 
@@ -107,6 +108,23 @@ def number_groups(names: Sequence[str]) -> NDArray[np.int64]:
     return np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
 
 
+def equal_groups(groups: NDArray[np.int64]) -> float:
+    """Tell how many groups of equal size would make estimates as uncertain as these groups do.
+
+    Parameters
+    ----------
+    groups : ndarray of int64, shape (images,)
+        Group of each image, from 0.
+
+    Returns
+    -------
+    float
+        As many as there are images where each is a group of its own.
+    """
+    sizes = np.bincount(groups)
+    return float(groups.size**2 / np.square(sizes, dtype=np.float64).sum())
+
+
 def group_warnings(groups: NDArray[np.int64] | None) -> list[str]:
     """Say where groups are too few, or too unequal, to be resampled well.
 
@@ -123,13 +141,12 @@ def group_warnings(groups: NDArray[np.int64] | None) -> list[str]:
     if groups is None:
         return []
     sizes = np.bincount(groups)
-    # So many groups of equal size would make estimates as uncertain as these groups do.
-    worth = float(groups.size**2 / np.square(sizes, dtype=np.float64).sum())
+    worth = equal_groups(groups)
     if worth >= FEW_GROUPS:
         return []
     if sizes.size == 1:
         return [f"all {groups.size} images are of one group: there is nothing to resample, and no interval"]
     return [
         f"{groups.size} images are of {sizes.size} groups, worth {worth:.1f} of equal size: with fewer than "
-        f"{FEW_GROUPS} intervals are rough, and rather too narrow"
+        f"{FEW_GROUPS} intervals are rough and rather too narrow, and no detector counts as reliable"
     ]

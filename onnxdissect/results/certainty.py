@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from onnxdissect.core.per_image_counts import Null, PerImageCountsPart, TruthCounts
 from onnxdissect.results.records import LayerSummary, Unit
-from onnxdissect.results.reliability import with_reliability
+from onnxdissect.results.reliability import sample_size, with_reliability
 from onnxdissect.statistics.bootstrap import Certainty, certainty
 from onnxdissect.statistics.corrections import false_discovery_rates
+from onnxdissect.statistics.reliability import SampleSize
 from onnxdissect.statistics.resamples import Resamples
 from onnxdissect.statistics.significance import GumbelNull, pooled_p_values
 
@@ -62,6 +63,7 @@ class Assessor:
         self._resamples = (
             Resamples(truth, category_of, resamples, seed) if truth is not None and self.resamples else None
         )
+        self._size = SampleSize(0, 0) if truth is None else sample_size(truth, self.resamples)
         self._scoring = scoring
         self._iou_threshold = iou_threshold
         self._concept_images = concept_images
@@ -116,7 +118,9 @@ class Assessor:
         counted: list[LayerSummary] = []
         for summary, of_units in zip(summaries, labels, strict=True):
             rows = units[len(told) : len(told) + of_units.size]
-            more, known = with_reliability(rows, summary, of_units, self._concept_images, self._iou_threshold)
+            more, known = with_reliability(
+                rows, summary, of_units, self._concept_images, self._iou_threshold, self._size
+            )
             told += more
             counted.append(known)
         return told, counted

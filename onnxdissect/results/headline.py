@@ -78,7 +78,7 @@ def best_layer(run: Dissection, quantile: float) -> LayerSummary | None:
 
 
 def advice(run: Dissection) -> list[str]:
-    """Say where fewer than half of a run's detectors are reliable, and what would help.
+    """Say where fewer than half of a run's detectors are reliable, or none can be, and what would help.
 
     Parameters
     ----------
@@ -87,10 +87,15 @@ def advice(run: Dissection) -> list[str]:
     Returns
     -------
     list of str
-        A statement for each quantile of which that is so.
+        A statement for each quantile of which that is so; one for all where the run has too few resamples,
+        images or groups to tell.
     """
     aliases = {layer.name: layer.alias for layer in run.layers}
     said: list[str] = []
+    lack = run.sample_size().lack()
+    if lack:
+        judged = any(s.reliable_detectors is not None and s.detectors for s in run.summary())
+        return [f"no detector counts as reliable: {lack}"] if judged else []
     for quantile in run.quantiles:
         summaries = [summary for summary in run.summary() if summary.quantile == quantile]
         known = [s.reliable_detectors for s in summaries if s.reliable_detectors is not None]

@@ -8,10 +8,31 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxdissect.core.per_image_counts import TruthCounts
+from onnxdissect.data.groups import equal_groups
 from onnxdissect.results.records import Concept, LayerSummary, Unit
-from onnxdissect.statistics.reliability import RARE, reliable
+from onnxdissect.statistics.reliability import RARE, SampleSize, reliable
 
-__all__ = ["label_positions", "with_reliability"]
+__all__ = ["label_positions", "sample_size", "with_reliability"]
+
+
+def sample_size(truth: TruthCounts, resamples: int) -> SampleSize:
+    """Tell what the images of a run are worth, drawn as often as it drew them.
+
+    Parameters
+    ----------
+    truth : TruthCounts
+        Of the run.
+    resamples : int
+        How many it drew.
+
+    Returns
+    -------
+    SampleSize
+    """
+    if truth.groups is None:
+        return SampleSize(resamples, truth.categories.shape[0])
+    return SampleSize(resamples, equal_groups(truth.groups), grouped=True)
 
 
 def with_reliability(
@@ -20,6 +41,7 @@ def with_reliability(
     labels: NDArray[np.int64],
     concept_images: NDArray[np.int64],
     iou_threshold: float,
+    size: SampleSize,
 ) -> tuple[list[Unit], LayerSummary]:
     """Tell which units of a layer are reliable at one quantile, and count them.
 
@@ -35,6 +57,8 @@ def with_reliability(
         How many images hold each concept.
     iou_threshold : float
         As for detectors.
+    size : SampleSize
+        What was resampled how often.
 
     Returns
     -------
@@ -52,7 +76,7 @@ def with_reliability(
         (unit.iou, _number(unit.iou_low), _number(unit.iou_high), _number(unit.stability)) for unit in units
     ]
     iou, low, high, stability = np.array(known, np.float64).reshape(-1, 4).T
-    found = reliable(iou, low, high, stability, iou_threshold)
+    found = reliable(iou, low, high, stability, iou_threshold, size=size)
     return (
         [replace(unit, reliable=bool(held)) for unit, held in zip(units, found.tolist(), strict=True)],
         replace(

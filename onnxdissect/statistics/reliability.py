@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxdissect.data.groups import FEW_GROUPS
 from onnxdissect.statistics.corrections import false_discovery_rates
 
-__all__ = ["FALSE_RELIABLE", "RARE", "STABLE", "reliable"]
+__all__ = ["FALSE_RELIABLE", "RARE", "STABLE", "SampleSize", "fewest_resamples", "reliable"]
 
 STABLE = 0.99
 """A label is stable if it wins in more than this share of the resamples.
@@ -28,6 +32,79 @@ RARE = 10
 # Between the ends of a 95 % interval of a normal distribution.
 _DEVIATIONS = 2 * 1.96
 
+# An end of a 95 % interval is passed by one resample in forty.
+_FOR_AN_INTERVAL = 40
+
+
+@dataclass(frozen=True, slots=True)
+class SampleSize:
+    """How much resampling had to go by.
+
+    Attributes
+    ----------
+    resamples : int
+        How many were drawn.
+    drawn_from : float
+        How many images each is drawn from; where whole groups are drawn, how many groups of equal size would
+        be as good.
+    grouped : bool
+        Whether groups were drawn.
+    """
+
+    resamples: int
+    drawn_from: float
+    grouped: bool = False
+
+    def lack(self, stable: float = STABLE) -> str:
+        """Say what there is too little of for any detector to be reliable.
+
+        Parameters
+        ----------
+        stable : float
+            What stabilities must exceed.
+
+        Returns
+        -------
+        str
+            With what would help; empty if there is enough.
+        """
+        if self.drawn_from < FEW_GROUPS:
+            what = (
+                f"groups worth {self.drawn_from:.3g} of equal size cannot show what other groups"
+                if self.grouped
+                else f"{self.drawn_from:.0f} images cannot show what others"
+            )
+            more = "groups" if self.grouped else "images"
+            return f"{what} would give, and it takes {FEW_GROUPS}: more {more} would help"
+        if self.resamples < fewest_resamples(stable):
+            return (
+                f"a label that wins in less than {100 * stable:.4g} % of many resamples can win in all of "
+                f"{self.resamples:,} by luck, and it takes {fewest_resamples(stable)}: --bootstrap 1000 tells"
+            )
+        return ""
+
+
+def fewest_resamples(stable: float = STABLE) -> int:
+    """Tell how many resamples show that a label is stable.
+
+    If a label won in the share `stable` of all possible resamples, it would win in all of B with the
+    probability ``stable ** B``. With fewer than so many that this is 5 %, not even a label that always wins
+    is known to be stable. And the ends of a 95 % interval take 40.
+
+    Parameters
+    ----------
+    stable : float
+        What stabilities must exceed.
+
+    Returns
+    -------
+    int
+        299 for 0.99.
+    """
+    if not 0 < stable < 1:
+        return _FOR_AN_INTERVAL
+    return max(_FOR_AN_INTERVAL, math.ceil(math.log(0.05) / math.log(stable)))
+
 
 def reliable(
     iou: NDArray[np.float64],
@@ -36,6 +113,8 @@ def reliable(
     stability: NDArray[np.float64],
     iou_threshold: float,
     stable: float = STABLE,
+    *,
+    size: SampleSize,
 ) -> NDArray[np.bool_]:
     """Tell which units of a layer are reliable detectors.
 
@@ -57,12 +136,17 @@ def reliable(
         What the IoU and the lower end must exceed.
     stable : float
         What the stability must exceed.
+    size : SampleSize
+        What intervals and stabilities were made of. Of too few images, groups or resamples they are better
+        than they should be, so that then nothing is reliable.
 
     Returns
     -------
     ndarray of bool, shape (K,)
         False where something is not known.
     """
+    if size.lack(stable):
+        return np.zeros(iou.shape, np.bool_)
     detectors = iou > iou_threshold
     rates = np.ones(iou.shape)
     rates[detectors] = false_discovery_rates(

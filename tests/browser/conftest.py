@@ -78,7 +78,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Dissection:
         ["relu4", "relu6"],
         quantiles=[0.005, 0.02],
         limit=150,
-        bootstrap=100,
+        bootstrap=300,
         null=2,
         out=folder / "run",
     )

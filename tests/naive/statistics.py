@@ -211,12 +211,19 @@ def reliable(
     threshold: float,
     stable: float = 0.99,
     level: float = 0.05,
+    resamples: int = 1000,
+    images: float = 100,
 ) -> list[bool]:
     """Of a layer's units (IoU, lower and upper end, stability) those that are reliable.
+
+    None of too few images, or of so few resamples that one which loses more often than it may wins in all of
+    them by luck once in twenty times.
 
     Detectors whose interval lies above the threshold and whose label nearly always wins, and whose p-value is
     among those that Benjamini and Hochberg reject of all detectors of the layer.
     """
+    if images < 20 or resamples < 40 or stable**resamples > 0.05:
+        return [False] * len(units)
     p_of = {k: _exceeds(*unit[:3], threshold) for k, unit in enumerate(units) if unit[0] > threshold}
     ordered = sorted(p_of.values())
     rejected = [p for rank, p in enumerate(ordered, 1) if p <= level * rank / len(ordered)]

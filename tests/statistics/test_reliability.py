@@ -14,7 +14,7 @@ from statistics import NormalDist
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive import statistics as naive_statistics
 from support.small_runs import Convolution, broden, dissect, network
@@ -23,12 +23,13 @@ import onnxdissect
 from onnxdissect.results import headline, rescore
 from onnxdissect.results.records import Concept, LayerSummary, Unit
 from onnxdissect.results.reliability import label_positions, with_reliability
-from onnxdissect.statistics.reliability import STABLE, reliable
+from onnxdissect.statistics.reliability import STABLE, SampleSize, fewest_resamples, reliable
 
 CONCEPTS = tuple(
     Concept(number, name, "object", 100, images)
     for number, (name, images) in enumerate([("sky", 9), ("car", 10), ("train", 500)], 1)
 )
+ENOUGH = SampleSize(1000, 100)
 # Around the limits, and the limits themselves.
 SHARES = st.sampled_from([0.0, 0.03, 0.04, 0.05, 0.9, 0.98, 0.99, 0.991, 1.0])
 # Closer around the threshold too, since the tests weigh how wide an interval is.
@@ -70,18 +71,24 @@ def seen(unit: Unit) -> tuple[float, float | None, float | None, float | None]:
     return unit.iou, unit.iou_low, unit.iou_high, unit.stability
 
 
-@given(layers())
-def test_reliable_equals_the_twin(layer: tuple[list[Unit], LayerSummary]) -> None:
+@settings(deadline=None)
+@given(layers(), st.sampled_from([1, 298, 299, 1000]), st.sampled_from([2.0, 19.9, 20.0, 100.0]))
+def test_reliable_equals_the_twin(
+    layer: tuple[list[Unit], LayerSummary], resamples: int, drawn_from: float
+) -> None:
     units, summary = layer
+    size = SampleSize(resamples, drawn_from)
     images = np.array([concept.images for concept in CONCEPTS])
-    told, counted = with_reliability(units, summary, label_positions(units, CONCEPTS), images, 0.04)
+    told, counted = with_reliability(units, summary, label_positions(units, CONCEPTS), images, 0.04, size)
     held = {concept.name: concept.images for concept in CONCEPTS}
     assert counted.rare_labels == sum(unit.detector and held[unit.label] < 10 for unit in units)
     if summary.unique_low is None:
         assert told == units
         assert counted.reliable_detectors is None and counted.unique_reliable is None
         return
-    assert [unit.reliable for unit in told] == naive_statistics.reliable([seen(u) for u in units], 0.04)
+    rows = [seen(unit) for unit in units]
+    twin = naive_statistics.reliable(rows, 0.04, resamples=resamples, images=drawn_from)
+    assert [unit.reliable for unit in told] == twin
     assert all(unit.detector or not unit.reliable for unit in told)
     assert counted.reliable_detectors == sum(bool(unit.reliable) for unit in told) <= summary.detectors
     assert counted.unique_reliable == len({unit.label for unit in told if unit.reliable})
@@ -102,7 +109,7 @@ def test_the_rule_equals_the_twin(
 
 def judged(units: Sequence[tuple[float, ...]], threshold: float = 0.04, stable: float = STABLE) -> list[bool]:
     iou, low, high, stability = np.array(units, np.float64).reshape(-1, 4).T
-    return [bool(held) for held in reliable(iou, low, high, stability, threshold, stable)]
+    return [bool(held) for held in reliable(iou, low, high, stability, threshold, stable, size=ENOUGH)]
 
 
 def test_limits_must_be_exceeded() -> None:
@@ -112,6 +119,32 @@ def test_limits_must_be_exceeded() -> None:
         unknown = (*sure[:position], np.nan, *sure[position + 1 :])
         assert judged([unknown, sure]) == [False, True]
     assert judged([(0.1, 0.04, 0.13, 1.0), (0.1, 0.08, 0.13, 0.99), (0.04, 0.04, 0.04, 1.0)]) == [False] * 3
+
+
+def test_too_few_resamples_images_or_groups_leave_nothing_reliable() -> None:
+    row = (0.1, 0.08, 0.13, 1.0)
+
+    def held(size: SampleSize, stable: float = STABLE) -> bool:
+        iou, low, high, stability = np.array([row]).T
+        return bool(reliable(iou, low, high, stability, 0.04, stable, size=size)[0])
+
+    for n in (1, 2, 5, 50, 298):
+        assert not held(SampleSize(n, 500)) and "--bootstrap 1000" in SampleSize(n, 500).lack()
+    assert held(SampleSize(299, 500)) and not SampleSize(299, 500).lack()
+    for n in (1, 2, 5, 19):
+        assert not held(SampleSize(1000, n)) and "more images" in SampleSize(1000, n).lack()
+    assert held(SampleSize(1000, 20))
+    assert not held(SampleSize(1000, 1.4, grouped=True))
+    assert "groups worth 1.4 of equal size cannot" in SampleSize(1000, 1.4, grouped=True).lack()
+    # A label that may lose more often shows in fewer; the ends of an interval take some all the same.
+    assert held(SampleSize(40, 500), 0.9) and not held(SampleSize(39, 500), 0.9)
+    assert not held(SampleSize(39, 500), 0.0)
+
+
+def test_how_many_resamples_it_takes() -> None:
+    # A label that wins in 99 % of all wins in every one of so many in less than one case of twenty.
+    assert STABLE**299 < 0.05 < STABLE**298
+    assert [fewest_resamples(stable) for stable in (0.99, 0.999, 0.9, 0.0, 1.0)] == [299, 2995, 40, 40, 40]
 
 
 def test_a_stable_label_wins_in_nine_of_ten_other_samples() -> None:
@@ -207,6 +240,38 @@ def test_the_command_says_it_first_and_says_what_would_help(world: Path) -> None
     for name in ("reliable_detectors", "unique_reliable", "rare_labels"):
         assert layer[name] == getattr(summary, name)
     assert (told["min_images"], told["left_out"], told["advice"]) == (frequent, left, headline.advice(run))
+
+
+def test_fewer_resamples_or_images_never_make_more_reliable(tmp_path: Path) -> None:
+    network(tmp_path / "net.onnx", [Convolution(5, (3, 3), (2, 2), (1, 1, 1, 1))], pool=False, seed=1)
+    broden(tmp_path / "data", 30, seed=2)
+    most = max(concept.images for concept in dissect(tmp_path).concepts)
+    enough = rescore(tmp_path / "run", min_images=most, iou_threshold=0.0).summary()[0].reliable_detectors
+    assert enough, "nothing here is reliable: the test shows nothing"
+    for n in (1, 5, 298):
+        run = dissect(tmp_path, bootstrap=n, iou_threshold=0.0, min_images=most, fresh=True)
+        assert run.summary()[0].reliable_detectors == 0
+        assert {unit.reliable for unit in run.units()} == {False}
+        (said,) = headline.advice(run)
+        assert said.startswith("no detector counts as reliable: ") and "it takes 299: --bootstrap" in said
+    run = dissect(tmp_path, limit=10, iou_threshold=0.0, fresh=True)
+    assert run.summary()[0].reliable_detectors == 0
+    (said,) = headline.advice(run)
+    assert "10 images cannot show" in said and "it takes 20: more images would help" in said
+    run = dissect(tmp_path, groups="prefix:1", iou_threshold=0.0, fresh=True)
+    assert run.summary()[0].reliable_detectors == 0
+    (said,) = headline.advice(run)
+    assert "of equal size cannot show" in said and "more groups would help" in said
+
+
+def test_the_command_says_beforehand_that_resamples_are_too_few(world: Path) -> None:
+    asked = ("run", world / "net.onnx", "--data", world / "data", "--preset", "raw", "--no-report")
+    for n, warned in ((20, True), (299, False)):
+        words = [*map(str, asked), "--bootstrap", str(n), "--out", str(world / f"run{n}")]
+        done = subprocess.run(
+            [sys.executable, "-m", "onnxdissect", *words], capture_output=True, text=True, check=True
+        )
+        assert ("no detector can be told to be reliable" in done.stderr) == warned
 
 
 def summed(

@@ -84,6 +84,9 @@ def write_baseline(path: Path, snapshot: Snapshot) -> int:
     body["source"] = Path(snapshot.source).name
     body["categories"] = list(snapshot.categories)
     body["concepts"] = list(snapshot.concepts)
+    if snapshot.drawn_from != snapshot.data["images"]:
+        # of groups; files of earlier versions do not tell them apart from images
+        body["drawn_from"] = snapshot.drawn_from
     body["layers"] = []
     arrays: dict[str, NDArray[Any]] = {"category_of": snapshot.category_of}
     for i, layer in enumerate(snapshot.layers):
@@ -147,6 +150,7 @@ def open_baseline(path: Path) -> Snapshot:
             category_of=arrays["category_of"],
             layers=tuple(_layer(item, arrays, str(i)) for i, item in enumerate(body["layers"])),
             truth=None,
+            drawn_from=float(body.get("drawn_from", body["data"]["images"])),
             **{name: body[name] for name in _PLAIN},
         )
     except (KeyError, TypeError, ValueError, lzma.LZMAError, EOFError) as error:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnxdissect.core.per_image_counts import PerImageCounts, TruthCounts
 from onnxdissect.results import Dissection, LayerInfo
 from onnxdissect.results.label_units import primary_categories
-from onnxdissect.statistics.reliability import STABLE, reliable
+from onnxdissect.statistics.reliability import STABLE, SampleSize, reliable
 
 __all__ = ["SHOWN_IMAGES", "LayerSnapshot", "Snapshot", "snapshot_of"]
 
@@ -169,6 +169,8 @@ class Snapshot:
     truth : TruthCounts or None
         Pixels of each concept in each image; None if the run kept none, or in a snapshot that was read from a
         file. There the candidate's are taken, which is dissected on the same images.
+    drawn_from : float
+        How many images resamples are drawn from, or how many groups of equal size are as good as the run's.
     """
 
     source: str
@@ -182,6 +184,7 @@ class Snapshot:
     scoring: str
     layers: tuple[LayerSnapshot, ...]
     truth: TruthCounts | None
+    drawn_from: float
 
     def detectors(self, layer: LayerSnapshot) -> NDArray[np.bool_]:
         """Tell which units of a layer are detectors.
@@ -217,7 +220,9 @@ class Snapshot:
             return found
         if layer.certainty == "stability":
             return found & (layer.stability > stable)
-        return found & reliable(layer.iou, layer.low, layer.high, layer.stability, self.iou_threshold, stable)
+        size = SampleSize(int(self.parameters["bootstrap"]), self.drawn_from)
+        known = layer.iou, layer.low, layer.high, layer.stability
+        return found & reliable(*known, self.iou_threshold, stable, size=size)
 
     def detected_concepts(self, layer: LayerSnapshot) -> set[int]:
         """Give the concepts that a layer's detectors are labelled with.
@@ -280,6 +285,7 @@ def snapshot_of(run: Dissection) -> Snapshot:
         scoring=run.scoring,
         layers=tuple(_layer(run, info) for info in run.layers),
         truth=run.truth_counts(),
+        drawn_from=run.sample_size().drawn_from,
     )
 
 

@@ -13,8 +13,10 @@ from onnxdissect.errors import RunFormatError
 from onnxdissect.results.dissection import Dissection
 from onnxdissect.results.formats import arrays, tables
 from onnxdissect.results.formats.manifest import MANIFEST, Header, parse, read_manifest
+from onnxdissect.results.formats.per_image_counts import read_truth
 from onnxdissect.results.records import Concept, LayerSummary, Unit
-from onnxdissect.results.reliability import label_positions, with_reliability
+from onnxdissect.results.reliability import label_positions, sample_size, with_reliability
+from onnxdissect.statistics.reliability import SampleSize
 
 __all__ = ["load", "open_run"]
 
@@ -49,7 +51,11 @@ def load(run: str | Path) -> Dissection:
     if any(summary.reliable_detectors is None for summary in summaries):
         # Written by a version that did not tell which detectors are reliable, or without a bootstrap.
         concepts = tables.read_concepts(folder)
-        units, summaries = _with_reliability(units, summaries, concepts, header.iou_threshold)
+        resamples = int(manifest["parameters"].get("bootstrap", 0))
+        images = len(tables.read_images(folder)) if resamples else 0
+        truth = read_truth(folder, len(concepts), len(header.categories), images) if resamples else None
+        size = SampleSize(resamples, images) if truth is None else sample_size(truth, resamples)
+        units, summaries = _with_reliability(units, summaries, concepts, header.iou_threshold, size)
     return open_run(folder, manifest, header, (units, summaries))
 
 
@@ -104,6 +110,7 @@ def _with_reliability(
     summaries: Sequence[LayerSummary],
     concepts: Sequence[Concept],
     iou_threshold: float,
+    size: SampleSize,
 ) -> tuple[tuple[Unit, ...], tuple[LayerSummary, ...]]:
     images = np.array([concept.images for concept in concepts], np.int64)
     told: list[Unit] = []
@@ -111,7 +118,7 @@ def _with_reliability(
     for summary in summaries:
         rows = units[len(told) : len(told) + summary.units]
         labels = label_positions(rows, concepts)
-        more, known = with_reliability(rows, summary, labels, images, iou_threshold)
+        more, known = with_reliability(rows, summary, labels, images, iou_threshold, size)
         told += more
         counted.append(known)
     return tuple(told), tuple(counted)

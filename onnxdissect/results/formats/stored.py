@@ -26,6 +26,8 @@ from onnxdissect.results.formats.per_image_counts import (
 from onnxdissect.results.formats.top_maps import TopMaps, read_samples, read_top_maps
 from onnxdissect.results.label_units import layer_iou, primary_categories
 from onnxdissect.results.records import Concept, ImageInfo, LayerCounts, LayerInfo
+from onnxdissect.results.reliability import sample_size
+from onnxdissect.statistics.reliability import SampleSize
 
 __all__ = ["StoredRun"]
 
@@ -243,6 +245,24 @@ class StoredRun:
             If the file is damaged.
         """
         return read_truth(self.path, len(self.concepts), len(self.categories), len(self.images))
+
+    def sample_size(self) -> SampleSize:
+        """Tell how much the run's intervals and stabilities had to go by.
+
+        Returns
+        -------
+        SampleSize
+            Of no resamples if the run was made without a bootstrap.
+
+        Raises
+        ------
+        RunFormatError
+            If the file of groups is damaged.
+        """
+        resamples = int(self.manifest["parameters"].get("bootstrap", 0))
+        # the images of a run that groups none are counted without reading a file
+        truth = self.truth_counts() if resamples and self.manifest["data"].get("groups") else None
+        return SampleSize(resamples, len(self.images)) if truth is None else sample_size(truth, resamples)
 
     def top_maps(self, layer: str) -> TopMaps | None:
         """Read the activation maps of a layer's top images.
