@@ -8,7 +8,7 @@ from onnxdissect.core.candidates import check_min_images
 from onnxdissect.core.quantiles import check_quantiles
 from onnxdissect.core.scoring import check_iou_threshold
 from onnxdissect.core.upsampling import UPSAMPLINGS
-from onnxdissect.errors import ParameterError, nearest
+from onnxdissect.errors import ParameterError
 from onnxdissect.pipeline.options import RunOptions, StatisticsOptions
 
 __all__ = ["Parameters"]
@@ -82,7 +82,7 @@ class Parameters:
         if method.upsample not in UPSAMPLINGS:
             raise ParameterError(
                 f"there is no upsampling called {method.upsample!r}",
-                candidates=nearest(method.upsample, UPSAMPLINGS) or UPSAMPLINGS,
+                candidates=UPSAMPLINGS,
             )
         if method.top < 0:
             raise ParameterError(f"the number of top images cannot be {method.top}", hint="--top 15")

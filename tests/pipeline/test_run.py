@@ -21,7 +21,7 @@ from onnx import numpy_helper
 from support.small_runs import SIZE, Convolution, broden, contents, convolutions, dissect, geometry, network
 
 import onnxdissect
-from onnxdissect.errors import NonFiniteError, RunIncompleteError, RunMismatchError
+from onnxdissect.errors import NonFiniteError, ParameterError, RunIncompleteError, RunMismatchError
 
 
 @given(
@@ -178,6 +178,13 @@ def test_pixels_that_a_graph_scales_in_a_way_of_its_own_are_warned_of(world: Pat
     (warning,) = [line for line in run.manifest["warnings"] if "x * 2 on its pixels" in line]
     assert f"warning: {warning}" in said and "--preset" in warning
     assert not any("its pixels" in line for line in dissect(world, fresh=True).manifest["warnings"])
+
+
+@pytest.mark.parametrize("asked", ["nearest", "resized", "bilinear"])
+def test_all_maps_are_candidates_for_one_that_there_is_not(world: Path, asked: str) -> None:
+    with pytest.raises(ParameterError) as found:
+        dissect(world, upsample=asked)
+    assert found.value.candidates == ("auto", "receptive-field", "effective", "resize")
 
 
 def test_limit_and_split_choose_the_images(world: Path) -> None:

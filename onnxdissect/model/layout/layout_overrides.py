@@ -11,7 +11,7 @@ import onnx_ir as ir
 from onnxdissect.errors import LayerLayoutError, LayerNotFoundError, ParameterError, nearest
 from onnxdissect.model.graph import name_of
 from onnxdissect.model.layers.listing import Listing
-from onnxdissect.model.layers.records import LAYOUTS
+from onnxdissect.model.layers.records import LAYOUTS, Layer
 from onnxdissect.model.layout.axes import LayoutOverrides
 from onnxdissect.model.layout.tokens import Tokens
 
@@ -61,6 +61,7 @@ def read_layouts(asked: Mapping[str, str], graph: ir.Graph, listing: Listing) ->
             raise LayerNotFoundError(
                 f"a layout is stated for {name!r}, and the network computes no such value",
                 candidates=nearest(name, names),
+                hint="onnxdissect layers MODEL lists its values and their aliases",
             )
         value = names[name]
         before = next((other for other in asked if names.get(other) == value), name)
@@ -70,6 +71,7 @@ def read_layouts(asked: Mapping[str, str], graph: ir.Graph, listing: Listing) ->
                 hint="leave one of them out",
             )
         given[value] = _given(name, text, listing.shapes[value], listing)
+        _refuse_other_grid(name, text, given[value], listing.layers, value)
         disturbance = listing.disturbed.get(value)
         if disturbance is None or (disturbance.sampled and disturbance.value == value):
             continue
@@ -85,9 +87,10 @@ def read_layouts(asked: Mapping[str, str], graph: ir.Graph, listing: Listing) ->
 def _given(name: str, text: str, shape: tuple[int, ...], listing: Listing) -> LayoutOverrides:
     layout, *rest = text.split(":")
     layout = layout.upper()
+    example = _example(name, layout, shape, listing)
     if layout not in LAYOUTS or (rest and "T" not in layout) or len(rest) > 2:
         raise ParameterError(
-            f"{text!r} is no layout", candidates=LAYOUTS, hint=f"--layout {name}=NTC:1:14x14 for tokens"
+            f"{text!r} is no layout", candidates=LAYOUTS, hint=f"{example} for tokens" if example else None
         )
     if len(layout) != len(shape):
         raise LayerLayoutError(
@@ -97,28 +100,62 @@ def _given(name: str, text: str, shape: tuple[int, ...], listing: Listing) -> La
     if "T" not in layout:
         return LayoutOverrides(layout, None)
     length = shape[layout.index("T")]
-    before = _count(name, rest[0]) if rest else None
+    before = _count(rest[0], example) if rest else None
     if len(rest) > 1:
-        fitting = _fitting(length, before, [_grid(name, rest[1])], length)
+        fitting = _fitting(length, before, [_grid(rest[1], example)], length)
     else:
         # a grid that no map of the network has is only believed where all tokens fill it
         fitting = _fitting(length, before, _known_grids(listing), _MOST_BESIDE) or _fitting(
             length, before, _square(length, before), 0 if before is not None else _MOST_BESIDE
         )
     if not fitting:
-        known = sorted(set(_known_grids(listing)), key=lambda grid: -grid[0] * grid[1])
-        behind = [(length - h * w, h, w) for h, w in known if 0 <= length - h * w <= _MOST_BESIDE]
-        others = tuple(f"{layout}:{beside}:{h}x{w}" for beside, h, w in behind)
-        counted = f"{length} tokens" + (
+        others = _layouts_that_fit(layout, shape, listing)
+        counted = f"{length} token{'s' if length != 1 else ''}" + (
             f", {length - before} of them behind the first {before}" if before else ""
         )
         raise LayerLayoutError(
             f"{name!r} has {counted}, which fill no grid that the network has",
             candidates=others,
-            hint="state the tokens before the grid, and the grid: "
-            f"--layout {name}={others[0] if others else f'{layout}:1:14x14'}",
+            hint=f"state the tokens before the grid, and the grid: {example}" if example else None,
         )
     return LayoutOverrides(layout, min(fitting, key=lambda t: t.before + t.after))
+
+
+def _refuse_other_grid(
+    name: str, text: str, given: LayoutOverrides, layers: Iterable[Layer], value: str
+) -> None:
+    """Refuse another grid than the one that the graph has tokens on."""
+    own = next((layer for layer in layers if layer.name == value and "T" in layer.layout), None)
+    if given.tokens is None or own is None or own.grid in ((1, 1), given.tokens.grid):
+        return
+    (h, w), (before, _) = own.grid, own.skipped
+    fits = f"{own.layout}:{before}:{h}x{w}"
+    raise LayerLayoutError(
+        f"{text} is stated for {name!r}, and the graph has its tokens on a grid of {h}x{w}",
+        candidates=(fits,),
+        hint=f"leave the --layout of {name} out, or --layout {name}={fits}",
+    )
+
+
+def _layouts_that_fit(layout: str, shape: tuple[int, ...], listing: Listing) -> tuple[str, ...]:
+    """Layouts by which tokens fill a grid that the network has: as asked for first, then of other axes."""
+    known = sorted(set(_known_grids(listing)), key=lambda grid: -grid[0] * grid[1])
+    orders = [one for one in LAYOUTS if "T" in one and len(one) == len(shape)]
+    found = []
+    for order in sorted(orders, key=lambda one: one != layout):
+        length = shape[order.index("T")]
+        behind = [(length - h * w, h, w) for h, w in known if 0 <= length - h * w <= _MOST_BESIDE]
+        found += [f"{order}:{beside}:{h}x{w}" for beside, h, w in behind]
+    return tuple(found)
+
+
+def _example(name: str, layout: str, shape: tuple[int, ...], listing: Listing) -> str:
+    """Spell a layout of tokens that fits; empty for a value that has no axis for them."""
+    if len(shape) != len("NTC"):
+        return ""
+    fitting = _layouts_that_fit(layout, shape, listing)
+    order = layout if layout in LAYOUTS and "T" in layout else "NTC"
+    return f"--layout {name}={fitting[0] if fitting else f'{order}:BEFORE:HEIGHTxWIDTH'}"
 
 
 def _fitting(length: int, before: int | None, grids: Iterable[tuple[int, int]], beside: int) -> list[Tokens]:
@@ -141,14 +178,14 @@ def _square(length: int, before: int | None) -> Iterable[tuple[int, int]]:
     return [(side, side)] if side > 1 else []
 
 
-def _count(name: str, text: str) -> int:
+def _count(text: str, example: str) -> int:
     if not text.isdigit():
-        raise ParameterError(f"{text!r} is no number of tokens", hint=f"--layout {name}=NTC:1:14x14")
+        raise ParameterError(f"{text!r} is no number of tokens", hint=example or None)
     return int(text)
 
 
-def _grid(name: str, text: str) -> tuple[int, int]:
+def _grid(text: str, example: str) -> tuple[int, int]:
     found = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
     if found is None:
-        raise ParameterError(f"{text!r} is no grid", hint=f"--layout {name}=NTC:1:14x14")
+        raise ParameterError(f"{text!r} is no grid", hint=example or None)
     return int(found[1]), int(found[2])

@@ -60,6 +60,15 @@ def test_noise_is_named(tmp_path: Path) -> None:
         verify(noise("trunk"), tmp_path, "r2")
 
 
+def test_cells_that_are_drawn_stay_in_order_and_are_refused_for_being_drawn(tmp_path: Path) -> None:
+    b = Builder()
+    x = b.node("Bernoulli", b.node("Sigmoid", b.conv("image", 8)), name="drawn", dtype=1)
+    b.units[x] = 8
+    model = b.model(b.head(b.relu(b.conv(x, 8), name="r2")))
+    with pytest.raises(ModelRuntimeError, match=r"Bernoulli \(drawn/node\) draws numbers"):
+        verify(model, tmp_path, "r2")
+
+
 @pytest.mark.parametrize(("where", "layer"), [("trunk", "r1"), ("head", "r2")])
 def test_layers_before_the_noise_are_dissected(tmp_path: Path, where: str, layer: str) -> None:
     verify(noise(where), tmp_path, layer)

@@ -23,6 +23,7 @@ OPERATORS = (
         training_mode=True,
         pixels=Pixels.NORMALISED,
     ),
+    Operator("Bernoulli", axes=Axes.FIRST, draws=True),
     Operator("BiasDropout", "com.microsoft", axes=Axes.FIRST, training_input=4),
     Operator("BiasSoftmax", "com.microsoft", axes=Axes.FIRST),
     Operator("BiasSplitGelu", "com.microsoft", axes=Axes.FIRST, numbers=Numbers.NONLINEAR),

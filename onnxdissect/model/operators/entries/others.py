@@ -8,7 +8,6 @@ from onnxdissect.model.operators.rules import Order, Pixels, Regions
 __all__ = ["OPERATORS"]
 
 OPERATORS = (
-    Operator("Bernoulli", draws=True),
     Operator("BitmaskBiasDropout", "com.microsoft", training_input=4),
     Operator("BitmaskDropout", "com.microsoft", training_input=2),
     Operator("ConstantOfShape", states_shape=0),
