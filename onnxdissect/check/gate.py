@@ -12,9 +12,10 @@ from onnxdissect.check.baseline.file import open_baseline
 from onnxdissect.check.baseline.snapshot import Snapshot, snapshot_of
 from onnxdissect.check.comparing.comparison import Comparison, changed_units, check_names, make_comparison
 from onnxdissect.check.comparing.matching import LayerMatch, match_layers
-from onnxdissect.check.comparing.parity import Side, measure_drift, parity_findings
+from onnxdissect.check.comparing.parity import Side, measure_drift
 from onnxdissect.check.outputs.page import render_check
 from onnxdissect.check.rules.config import Config
+from onnxdissect.check.rules.entries.parity import parity_findings
 from onnxdissect.check.rules.rules import apply_rules
 from onnxdissect.check.verdict import Finding, LayerDrift, Verdict
 from onnxdissect.core.progress import Progress

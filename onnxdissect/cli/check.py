@@ -180,7 +180,7 @@ def _write_baseline(run: Path, target: Path) -> None:
 
 def _write_rules(baseline: Path, config: Path | None) -> None:
     from onnxdissect.check.baseline.file import open_baseline
-    from onnxdissect.check.rules.config import find_config
+    from onnxdissect.check.rules.config_file import find_config
     from onnxdissect.check.rules.init import first_config
     from onnxdissect.storage.files import write_text
 
@@ -198,7 +198,7 @@ def _write_rules(baseline: Path, config: Path | None) -> None:
 
 
 def _read_rules(config: Path | None) -> Config:
-    from onnxdissect.check.rules.config import find_config, read_config
+    from onnxdissect.check.rules.config_file import find_config, read_config
 
     path = config or find_config()
     rules = read_config(path)

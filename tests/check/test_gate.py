@@ -25,7 +25,8 @@ from onnxdissect.check.baseline.packing import pack, unpack
 from onnxdissect.check.baseline.snapshot import Snapshot, snapshot_of
 from onnxdissect.check.comparing.comparison import changed_units, make_comparison
 from onnxdissect.check.gate import check_model
-from onnxdissect.check.rules.config import Config, LayerMinimum, parse_config, read_config
+from onnxdissect.check.rules.config import Config, LayerMinimum
+from onnxdissect.check.rules.config_file import parse_config, read_config
 from onnxdissect.check.rules.init import first_config
 from onnxdissect.check.rules.rules import apply_rules
 from onnxdissect.check.rules.wording import loss_sentence
@@ -295,7 +296,7 @@ def test_what_cannot_be_tested_does_not_pass(tmp_path: Path) -> None:
     assert untested(verdict) == {"iou-loss", "unique-loss"}
     assert not verdict.passed
     assert "--bootstrap 0" in verdict.errors[0].message
-    soft = Config(levels={**Config().levels, "iou-loss": "warning", "unique-loss": "off"})
+    soft = Config(levels={"iou-loss": "warning", "unique-loss": "off"})
     verdict = check_model(MODEL, run.path, soft)
     assert verdict.passed
     assert [finding.rule for finding in verdict.warnings] == ["iou-loss"]
@@ -344,7 +345,7 @@ def test_death_is_told_from_chance(run: Path) -> None:
         assert ("too few images" in found.message) == (status == "passed")
     uncounted = replace(one, layers=(replace(layer, per_image=None),))
     after = replace(one, layers=(replace(layer, highest=highest, per_image=None),))
-    findings, _ = compare(uncounted, after, Config(levels={**Config().levels, "iou-loss": "off"}))
+    findings, _ = compare(uncounted, after, Config(levels={"iou-loss": "off"}))
     assert [finding.status for finding in findings if finding.rule == "dead"] == ["failed"]
 
 

@@ -8,14 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.check.baseline.snapshot import Snapshot
-from onnxdissect.check.rules.config import Config
-from onnxdissect.check.verdict import Finding, LayerDrift, Level, Status
+from onnxdissect.check.verdict import LayerDrift
 from onnxdissect.data import Dataset
 from onnxdissect.model import Layer, Network, Preparer, Preprocessing, open_session
 from onnxdissect.statistics.drift import ActivationSums
 
-__all__ = ["Side", "measure_drift", "parity_findings"]
+__all__ = ["Side", "measure_drift"]
 
 _BATCH = 4
 
@@ -94,44 +92,6 @@ def _drift(layer: str, images: int, sums: ActivationSums) -> LayerDrift:
         worst_unit=worst,
         worst_rms=float(of_units[worst]),
     )
-
-
-def parity_findings(baseline: Snapshot, drift: Sequence[LayerDrift], config: Config) -> tuple[Finding, ...]:
-    """Apply the rule on parity.
-
-    Parameters
-    ----------
-    baseline : Snapshot
-        Of the model compared against.
-    drift : sequence of LayerDrift
-        Of the layers that could be compared.
-    config : Config
-
-    Returns
-    -------
-    tuple of Finding
-        One per layer of the baseline.
-    """
-    level: Level = "warning" if config.levels["parity"] == "warning" else "error"
-    measured = {layer.layer: layer for layer in drift}
-    found = []
-    for name in (layer.name for layer in baseline.layers):
-        layer = measured.get(name)
-        if layer is None:
-            reason = "not tested: the candidate has no layer of as many units and the same grid"
-            found.append(Finding("parity", level, "untested", name, reason))
-            continue
-        message = (
-            f"activations differ by {layer.relative_rms:.2%} (RMS, of {layer.images} images), "
-            f"{config.parity:.2%} may be"
-        )
-        evidence = (
-            f"cosine {layer.cosine:.6f}, largest difference {layer.largest:.4g} of {layer.highest:.4g}",
-            f"worst unit {layer.worst_unit}: {layer.worst_rms:.2%}",
-        )
-        status: Status = "passed" if layer.relative_rms <= config.parity else "failed"
-        found.append(Finding("parity", level, status, name, message, evidence))
-    return tuple(found)
 
 
 class _Forward:

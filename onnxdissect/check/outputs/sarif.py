@@ -11,8 +11,7 @@ from typing import Any
 from onnxdissect import __version__
 from onnxdissect.check.outputs.characters import printable
 from onnxdissect.check.outputs.location import location_uri
-from onnxdissect.check.rules.config import Config
-from onnxdissect.check.rules.descriptions import DESCRIPTIONS
+from onnxdissect.check.rules.rules import rule_named
 from onnxdissect.check.verdict import Finding, Verdict
 
 __all__ = ["sarif"]
@@ -50,16 +49,15 @@ def sarif(verdict: Verdict, root: Path | None = None) -> str:
     return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
 
 
-def _rule(rule: str) -> dict[str, Any]:
-    description = DESCRIPTIONS[rule]
-    level = Config().levels.get(rule, "error")
+def _rule(name: str) -> dict[str, Any]:
+    rule = rule_named(name)
     return {
-        "id": rule,
-        "name": "".join(word.capitalize() for word in rule.split("-")),
-        "shortDescription": {"text": description.asks},
-        "fullDescription": {"text": description.asks},
-        "help": {"text": description.remedy, "markdown": description.remedy},
-        "defaultConfiguration": {"level": level},
+        "id": name,
+        "name": "".join(word.capitalize() for word in name.split("-")),
+        "shortDescription": {"text": rule.asks},
+        "fullDescription": {"text": rule.asks},
+        "help": {"text": rule.remedy, "markdown": rule.remedy},
+        "defaultConfiguration": {"level": rule.level},
         "properties": {"tags": ["model", "network-dissection"]},
     }
 

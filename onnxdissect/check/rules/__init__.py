@@ -1,5 +1,6 @@
 """The rules of a check: what each asks for, how it is configured, and what it finds.
 
-``rules`` holds them, ``config`` reads ``onnxdissect.toml``, ``descriptions`` says what each means,
-``init`` writes a first file of rules, ``findings`` and ``wording`` make findings and their sentences.
+``entries`` has a file for each, ``rules`` their order; ``config`` holds settings, ``config_file`` reads
+``onnxdissect.toml``, ``init`` writes a first one; ``findings`` and ``wording`` make findings and their
+sentences.
 """

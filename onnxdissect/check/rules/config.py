@@ -1,39 +1,13 @@
-"""Settings of the rules, from ``onnxdissect.toml`` or ``[tool.onnxdissect.check]`` of ``pyproject.toml``."""
+"""Settings of the rules."""
 
 from __future__ import annotations
 
-import math
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field
 
-from onnxdissect.errors import ParameterError, nearest
-from onnxdissect.model import PROVIDERS
 from onnxdissect.statistics.reliability import STABLE
 
-__all__ = ["RULES", "Config", "LayerMinimum", "find_config", "parse_config", "read_config"]
-
-RULES = (
-    "layers",
-    "detectors",
-    "unique",
-    "categories",
-    "required",
-    "forbidden",
-    "labels",
-    "iou-loss",
-    "unique-loss",
-    "dead",
-    "duplicates",
-    "drift",
-    "parity",
-)
-"""Names of the rules that have a level."""
-
-_LEVELS = ("error", "warning", "off")
-_WARNINGS = ("duplicates", "drift", "parity")  # a warning unless the rules say otherwise
+__all__ = ["Config", "LayerMinimum"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +31,7 @@ class Config:
     Attributes
     ----------
     levels : mapping of str to str
-        Per rule of `RULES`: ``error``, ``warning`` or ``off``.
+        Per rule whose level is stated: ``error``, ``warning`` or ``off``. The others have their own.
     provider : str
         Execution provider the candidate must run on.
     data : str
@@ -90,9 +64,7 @@ class Config:
         On how many images.
     """
 
-    levels: Mapping[str, str] = field(
-        default_factory=lambda: {rule: "warning" if rule in _WARNINGS else "error" for rule in RULES}
-    )
+    levels: Mapping[str, str] = field(default_factory=dict)
     provider: str = "auto"
     data: str = ""
     significance: float = 0.05
@@ -120,213 +92,10 @@ class Config:
         Parameters
         ----------
         rule : str
-            One of `RULES`.
+            Its name.
 
         Returns
         -------
         bool
         """
-        return self.levels[rule] != "off"
-
-
-_PROJECT = "pyproject.toml"
-_TABLE = ("tool", "onnxdissect", "check")
-_TABLES = ("levels", "categories", "layers")
-_LEAST = {"resamples": 100, "parity_images": 1}
-_MINIMA = {"minimum-detectors": "detectors", "minimum-unique": "unique"}
-_LISTS = ("required", "forbidden")
-_SHARES = ("significance", "iou_margin", "unique_margin", "labels_kept", "stable")
-
-
-def find_config() -> Path | None:
-    """Find the rules of the working directory.
-
-    Returns
-    -------
-    Path or None
-        ``onnxdissect.toml``, else ``pyproject.toml`` if it has the table; None if there are no rules.
-
-    Raises
-    ------
-    ParameterError
-        If ``pyproject.toml`` cannot be read.
-    """
-    own, project = Path("onnxdissect.toml"), Path(_PROJECT)
-    if own.exists():
-        return own
-    return project if project.exists() and _project_table(_read_toml(project), project) is not None else None
-
-
-def read_config(path: Path | None = None) -> Config:
-    """Read the rules.
-
-    Parameters
-    ----------
-    path : Path, optional
-        A TOML file; by default what `find_config` finds, else the defaults.
-
-    Returns
-    -------
-    Config
-
-    Raises
-    ------
-    ParameterError
-        If the file cannot be read, or a key or value will not do.
-    """
-    path = path or find_config()
-    if path is None:
-        return Config()
-    table = _read_toml(path)
-    if path.name != _PROJECT:
-        return parse_config(table, str(path))
-    rules = _project_table(table, path)
-    if rules is None:
-        raise ParameterError(f"{path} has no table [{'.'.join(_TABLE)}]", hint="check --init writes rules")
-    return parse_config(rules, str(path))
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise ParameterError(f"there is no file of rules at {path}", hint="check --init writes one")
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ParameterError(f"{path} cannot be read as TOML: {error}") from error
-
-
-def _project_table(table: Any, path: Path) -> dict[str, Any] | None:
-    for depth, key in enumerate(_TABLE, 1):
-        # Keys of other tools are passed over; a misspelt one of this tool is refused.
-        if depth == len(_TABLE) and key not in table and table:
-            raise ParameterError(
-                f"{path}: [{'.'.join(_TABLE[:-1])}] has no setting {next(iter(table))!r}",
-                candidates=(".".join(_TABLE),),
-            )
-        if key not in table:
-            return None
-        table = table[key]
-        if not isinstance(table, dict):
-            raise ParameterError(f"{path}: {'.'.join(_TABLE[:depth])} takes a table, not {table!r}")
-    found: dict[str, Any] = table
-    return found
-
-
-def parse_config(table: Mapping[str, Any], source: str) -> Config:
-    """Make rules of TOML values; keys are the fields of `Config` with hyphens.
-
-    Parameters
-    ----------
-    table : mapping
-        As parsed.
-    source : str
-        Named in messages.
-
-    Returns
-    -------
-    Config
-
-    Raises
-    ------
-    ParameterError
-        If a key is unknown, a value is out of range, or two rules contradict each other.
-    """
-    defaults = Config()
-    known = {item.name.replace("_", "-"): item.name for item in fields(Config)}
-    values: dict[str, Any] = {}
-    for key, value in table.items():
-        if key not in known:
-            raise ParameterError(f"{source}: there is no setting {key!r}", candidates=nearest(key, known))
-        name = known[key]
-        values[name] = _value(name, key, value, getattr(defaults, name), source)
-    config = Config(**values)
-    _refuse_contradictions(config, source)
-    return config
-
-
-def _refuse_contradictions(config: Config, source: str) -> None:
-    both = sorted(set(config.required) & set(config.forbidden))
-    if both:
-        raise ParameterError(f"{source}: {', '.join(both)} is both required and forbidden")
-    totals = ("", LayerMinimum(config.minimum_detectors, config.minimum_unique))
-    for name, minimum in (totals, *config.layers.items()):
-        if minimum.unique > minimum.detectors > 0:
-            place = f"layers.{name}: " if name else ""
-            raise ParameterError(
-                f"{source}: {place}minimum-unique {minimum.unique} contradicts "
-                f"minimum-detectors {minimum.detectors}: every unique detector is a detector"
-            )
-
-
-def _value(name: str, key: str, value: Any, default: Any, source: str) -> Any:
-    def wrong(wanted: str) -> ParameterError:
-        return ParameterError(f"{source}: {key} takes {wanted}, not {value!r}")
-
-    if name in _LISTS:
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise wrong("a list of names")
-        return tuple(dict.fromkeys(value))
-    if name in _TABLES:
-        if not isinstance(value, dict):
-            raise wrong("a table")
-        if name == "levels":
-            return _levels(value, default, source)
-        return _minima(value, source) if name == "categories" else _layers(value, source)
-    if isinstance(default, str):
-        if not isinstance(value, str):
-            raise wrong("a text")
-        if name == "provider" and value not in PROVIDERS:
-            raise ParameterError(f"{source}: there is no provider {value!r}", candidates=PROVIDERS)
-        return value
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise wrong("a number")
-    if isinstance(default, int):
-        least = _LEAST.get(name, 0)
-        if not isinstance(value, int) or value < least:
-            raise wrong(f"a whole number from {least}")
-        return value
-    if not 0 <= value < math.inf or (name in _SHARES and value > 1):
-        raise wrong("a share in 0..1" if name in _SHARES else "a number from 0")
-    if name == "significance" and value in (0, 1):
-        raise wrong("a share between 0 and 1: with either, the figures do not matter")
-    if name == "stable" and value == 1:
-        raise wrong("a share below 1: no label wins in more than all resamples")
-    return float(value)
-
-
-def _levels(table: Mapping[str, Any], default: Mapping[str, str], source: str) -> dict[str, str]:
-    for rule, level in table.items():
-        if rule == "runnable":
-            raise ParameterError(
-                f"{source}: the rule runnable is always an error: nothing else can be tested"
-            )
-        if rule not in RULES:
-            raise ParameterError(f"{source}: there is no rule {rule!r}", candidates=nearest(rule, RULES))
-        if level not in _LEVELS:
-            raise ParameterError(f"{source}: a level is not {level!r}", candidates=_LEVELS)
-    return dict(default) | dict(table)
-
-
-def _layers(table: Mapping[str, Any], source: str) -> dict[str, LayerMinimum]:
-    found = {}
-    for layer, minima in table.items():
-        if not isinstance(minima, dict):
-            raise ParameterError(f"{source}: layers.{layer} takes a table, not {minima!r}")
-        for key, value in minima.items():
-            if key not in _MINIMA:
-                raise ParameterError(
-                    f"{source}: layers.{layer} has no setting {key!r}", candidates=nearest(key, _MINIMA)
-                )
-            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-                raise ParameterError(
-                    f"{source}: layers.{layer}.{key} takes a whole number from 0, not {value!r}"
-                )
-        found[layer] = LayerMinimum(**{_MINIMA[key]: value for key, value in minima.items()})
-    return found
-
-
-def _minima(table: Mapping[str, Any], source: str) -> dict[str, int]:
-    for name, value in table.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise ParameterError(f"{source}: categories.{name} takes a whole number from 0, not {value!r}")
-    return dict(table)
+        return self.levels.get(rule) != "off"

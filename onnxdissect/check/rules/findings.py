@@ -6,10 +6,19 @@ from collections.abc import Sequence
 
 from onnxdissect.check.baseline.snapshot import LayerSnapshot, Snapshot
 from onnxdissect.check.comparing.comparison import Comparison, LayerPair
+from onnxdissect.check.rules.rule import Rule
 from onnxdissect.check.rules.wording import list_names
-from onnxdissect.check.verdict import Finding, Level, Status
+from onnxdissect.check.verdict import Finding, Status
 
-__all__ = ["DETECTOR_NAMES", "SHOWN", "count_detectors", "lost_concepts", "make_finding", "why_untested"]
+__all__ = [
+    "DETECTOR_NAMES",
+    "NO_COUNTS",
+    "SHOWN",
+    "count_detectors",
+    "lost_concepts",
+    "make_finding",
+    "why_untested",
+]
 
 SHOWN = 8
 """How many lines of evidence a finding has at most."""
@@ -21,10 +30,16 @@ DETECTOR_NAMES = {
 }
 """What the detectors that must keep their label are called in messages, by `LayerSnapshot.certainty`."""
 
+NO_COUNTS = (
+    "not tested: counts by image are missing (a run or baseline made with --bootstrap 0), or all images are "
+    "of one group, so that there is nothing to resample"
+)
+"""Why a rule that resamples images cannot be tested."""
+
 
 def make_finding(
     comparison: Comparison,
-    rule: str,
+    rule: Rule,
     ok: bool | None,
     layer: str,
     message: str,
@@ -36,7 +51,7 @@ def make_finding(
     Parameters
     ----------
     comparison : Comparison
-    rule : str
+    rule : Rule
     ok : bool or None
         Whether the rule is met; None if that could not be tested.
     layer : str
@@ -51,9 +66,9 @@ def make_finding(
     -------
     Finding
     """
-    level: Level = "warning" if comparison.config.levels[rule] == "warning" else "error"
     status: Status = "untested" if ok is None else "passed" if ok else "failed"
-    return Finding(rule, level, status, layer, message, tuple(evidence), subject)
+    level = rule.finding_level(comparison.config)
+    return Finding(rule.name, level, status, layer, message, tuple(evidence), subject)
 
 
 def why_untested(pair: LayerPair, *, by_unit: bool = True) -> str:

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 
 from onnxdissect.check.baseline.snapshot import LayerSnapshot, Snapshot
-from onnxdissect.check.rules.config import RULES, Config
-from onnxdissect.check.rules.descriptions import DESCRIPTIONS
+from onnxdissect.check.rules.config import Config
+from onnxdissect.check.rules.rules import RULES
 
 __all__ = ["first_config"]
 
@@ -69,7 +69,7 @@ def _settings(baseline: Snapshot) -> Iterator[str]:
 
 
 def _tables(baseline: Snapshot) -> Iterator[str]:
-    best, levels = _best(baseline), Config().levels
+    best = _best(baseline)
     yield "# Least number of distinct concepts of a category, over all layers."
     yield "[categories]"
     for g, name in enumerate(baseline.categories):
@@ -87,7 +87,8 @@ def _tables(baseline: Snapshot) -> Iterator[str]:
     yield "# error: the check fails; warning: it is said; off: it is not tested."
     yield "[levels]"
     for rule in RULES:
-        yield f'{rule} = "{levels[rule]}"  # {DESCRIPTIONS[rule].asks}'
+        if not rule.fixed:
+            yield f'{rule.name} = "{rule.level}"  # {rule.asks}'
 
 
 def _best(baseline: Snapshot) -> dict[int, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["list_names", "loss_sentence"]
+__all__ = ["list_names", "loss_sentence", "p_value_text"]
 
 _SHOWN = 16
 
@@ -65,3 +65,17 @@ def list_names(names: Sequence[str]) -> str:
     """
     more = "" if len(names) <= _SHOWN else f" and {len(names) - _SHOWN} more"
     return ", ".join(names[:_SHOWN]) + more
+
+
+def p_value_text(value: float) -> str:
+    """Say a p-value with the sign before it.
+
+    Parameters
+    ----------
+    value : float
+
+    Returns
+    -------
+    str
+    """
+    return f"= {value:.2g}" if value >= 1e-6 else "< 1e-6"

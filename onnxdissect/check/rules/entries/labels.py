@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from onnxdissect.check.baseline.snapshot import LayerSnapshot
 from onnxdissect.check.comparing.comparison import Comparison
 from onnxdissect.check.rules.findings import DETECTOR_NAMES, SHOWN, make_finding, why_untested
+from onnxdissect.check.rules.rule import Rule
 from onnxdissect.check.verdict import Finding
 
-__all__ = ["labels_rule"]
-
+__all__ = ["LABELS"]
 
 # A layer is called reordered if this share of its reliable detectors has moved to units of other numbers.
 _REORDERED = 0.5
@@ -22,24 +22,14 @@ _REORDERED = 0.5
 _STABLE_AT_LEAST = 0.9
 
 
-def labels_rule(c: Comparison) -> Iterator[Finding]:
-    """Count the reliable detectors that keep their label.
-
-    Parameters
-    ----------
-    c : Comparison
-
-    Yields
-    ------
-    Finding
-        One per layer of the baseline.
-    """
+def _labels(c: Comparison) -> Iterator[Finding]:
+    """Count the reliable detectors that keep their label."""
     least = c.config.labels_kept
     for pair in c.pairs:
         old, new = pair.before, pair.after
         why = why_untested(pair)
         if why or new is None:
-            yield make_finding(c, "labels", None, old.name, why)
+            yield make_finding(c, LABELS, None, old.name, why)
             continue
         stable = c.baseline.reliable(old, c.config.stable)
         kept = stable & (old.label == new.label)
@@ -54,7 +44,7 @@ def labels_rule(c: Comparison) -> Iterator[Finding]:
             what = "stable detectors (none is reliable)"
             if not total and detectors.any():
                 why = f"none of {int(detectors.sum())} detectors is stable, so that no label can be held to"
-                yield make_finding(c, "labels", True, old.name, f"{why}; more images would tell")
+                yield make_finding(c, LABELS, True, old.name, f"{why}; more images would tell")
                 continue
         message = f"{have} of {total} {what} keep their label, {least:.0%} must"
         lost = np.flatnonzero(stable & ~kept)
@@ -66,7 +56,7 @@ def labels_rule(c: Comparison) -> Iterator[Finding]:
         ]
         ok = have >= least * total
         yield make_finding(
-            c, "labels", ok, old.name, message, ([] if ok else _reordered(old, new, stable)) + lines
+            c, LABELS, ok, old.name, message, ([] if ok else _reordered(old, new, stable)) + lines
         )
 
 
@@ -87,3 +77,14 @@ def _reordered(old: LayerSnapshot, new: LayerSnapshot, stable: NDArray[np.bool_]
         f"the units were reordered: {len(moved)} of {int(stable.sum())} reliable detectors are at another "
         f"place with the same IoU, unit {one} at {place}"
     ]
+
+
+LABELS = Rule(
+    "labels",
+    level="error",
+    asks="Enough of the baseline's reliable detectors keep their label.",
+    remedy="Units that all kept their IoU at other places were reordered, which is harmless if the next "
+    "layer was reordered alike. Otherwise the network was trained anew, or computes something else.",
+    settings=("labels-kept", "stable"),
+    find=_labels,
+)
