@@ -69,6 +69,9 @@ class Operator:
         What is computed.
     gate : bool
         Whether results are weights between 0 and 1.
+    weighs_by : int or None
+        Input that the others are multiplied by, in an operator that does more than multiply; None for those
+        whose `arithmetic` says it all.
     units : Units
         Along which axis it has its units.
     fused : bool
@@ -145,6 +148,7 @@ class Operator:
     numbers: Numbers = Numbers.NEW
     arithmetic: Arithmetic = Arithmetic.NONE
     gate: bool = False
+    weighs_by: int | None = None
     units: Units = Units.OPEN
     fused: bool = False
     compute: Compute = Compute.NONE

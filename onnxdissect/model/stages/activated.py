@@ -144,10 +144,13 @@ def _leaves(value: ir.Value, regions: dict[str, _Region], outputs: set[str], liv
 
 
 def _is_gate(node: ir.Node, value: ir.Value) -> bool:
-    users = [user for user, _ in value.uses()]
-    return operator_of(node).gate and bool(users) and all(map(_weighs, users))
+    uses = value.uses()
+    return operator_of(node).gate and bool(uses) and all(_weighs(user, number) for user, number in uses)
 
 
-def _weighs(node: ir.Node) -> bool:
+def _weighs(node: ir.Node, number: int) -> bool:
+    """Tell whether an operator does no more with an input than weigh another by it."""
     operator = operator_of(node)
+    if operator.weighs_by is not None:
+        return number == operator.weighs_by
     return operator.arithmetic is Arithmetic.PRODUCT and operator.numbers is Numbers.LINEAR

@@ -125,6 +125,25 @@ def test_a_registered_window_has_its_offset(tmp_path: Path, op: str) -> None:
     assert [summary(layer) for layer in known.layers] == [summary(layer) for layer in built_in.layers]
 
 
+@pytest.mark.parametrize(("weighs_by", "last"), [(None, "gate"), (0, "gate"), (1, "y")])
+def test_a_gate_that_a_registered_operator_weighs_by_is_no_stage(
+    tmp_path: Path, weighs_by: int | None, last: str
+) -> None:
+    """A product taken out of the table and registered as an operator of which only the gate is known."""
+    b = Builder()
+    x = b.relu(b.conv("image", 4, stride=2), name="x")
+    b.units[x] = 4
+    gate = b.node("Sigmoid", b.conv(x, 4, stride=2), name="gate")
+    b.units[y := b.node("Mul", b.weight((1, 4, 1, 1)), gate, name="y")] = 4
+    path = save(b.model(b.head(y)), tmp_path / "net.onnx")
+    lacking = OperatorTable(tuple(entry for entry in BUILT_IN.entries if entry.name != "Mul"))
+    table = register_operator(Operator("Mul", axes=Axes.POINTWISE, weighs_by=weighs_by), lacking)
+    stages = [layer.name for layer in load_network(path, operators=table).select(["stages"])]
+    assert stages == ["x", last]
+    # as the table has it, a product weighs by either of its operands
+    assert [layer.name for layer in load_network(path).select(["stages"])] == ["x", "y"]
+
+
 def test_strings_name_rules_too(tmp_path: Path) -> None:
     table = register_operator(Operator("Binarizer", DOMAIN, axes="first", numbers="nonlinear"))  # type: ignore[arg-type]
     assert table.added() == (BINARIZER,)

@@ -568,13 +568,14 @@ def test_upsample_by_attribute() -> None:
 
 
 def test_every_operator_over_a_window_is_tried_here() -> None:
+    """An entry of the table whose cells see a window is named in a test above, which calls it."""
     here = Path(__file__).read_text(encoding="utf-8")
-    # on GPUs alone, or in half precision on ARM; a window that the image moves; a single cell, see
-    # test_model_geometry.py
+    # The first two run on GPUs alone, or in half precision on ARM. Where the third looks, the image decides.
+    # The last takes integers, see ../stages/test_stages.py; those of a single cell are in test_geometry.py.
     exempt = {"NhwcConv", "NhwcFusedConv", "DeformConv", "ConvInteger"}
     spatial = [entry for entry in BUILT_IN.entries if entry.axes is Axes.SPATIAL]
     tried = [entry.name for entry in spatial if entry.places is not Places.WHOLE and entry.name not in exempt]
-    assert [name for name in tried if f'"{name}"' not in here] == []
+    assert [name for name in tried if f'"{name}"' not in here] == [], "test their receptive fields here"
     assert len(tried) > 10
 
 
