@@ -24,8 +24,9 @@
         ├── RunNotFoundError      no run directory at the path
         ├── RunIncompleteError    the run was not finished
         ├── RunFormatError        written by another format version, or damaged
-        ├── RunMismatchError      the directory holds a run with other inputs
+        ├── RunMismatchError      a run, or a part of one, is of other inputs
         ├── MasksNotKeptError     the run does not keep the mask that was asked for
+        ├── ImagesMissingError    parts of a pass together lack images
         ├── ImagesOverlapError    parts of a pass that are to be merged hold the same images
         └── OutputError           the output folder cannot be written, or holds files of others
 
@@ -46,6 +47,7 @@ __all__ = [
     "EmptyDataError",
     "ImageFileError",
     "ImageInputError",
+    "ImagesMissingError",
     "ImagesOverlapError",
     "InstallationError",
     "LayerCutError",
@@ -194,11 +196,15 @@ class RunFormatError(RunError):
 
 
 class RunMismatchError(RunError):
-    """The directory holds a run of other inputs."""
+    """The directory holds a run of other inputs, or parts that are to be merged are of different runs."""
 
 
 class MasksNotKeptError(RunError):
     """The run does not keep the mask that was asked for."""
+
+
+class ImagesMissingError(RunError):
+    """Parts of a pass that are all there is lack images."""
 
 
 class ImagesOverlapError(RunError):

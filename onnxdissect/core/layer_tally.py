@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxdissect.core.fingerprint import Fingerprint
 from onnxdissect.core.sparse_maps import Counts
 from onnxdissect.core.state.image_ranges import ImageRanges
 from onnxdissect.core.state.top_images import TopImages
@@ -40,10 +41,13 @@ class Tally:
         Whose masks were counted.
     layers : tuple of LayerTally
         One per layer.
+    fingerprint : Fingerprint
+        That of the plan, the thresholds and the top images.
     """
 
     images: ImageRanges
     layers: tuple[LayerTally, ...]
+    fingerprint: Fingerprint
 
     def merge(self, other: Tally) -> None:
         """Add what was counted in other images.
@@ -55,12 +59,12 @@ class Tally:
 
         Raises
         ------
+        RunMismatchError
+            If the other was counted with something else, naming what differs. Nothing is changed then.
         ImagesOverlapError
             If both counted the same images, naming them. Nothing is changed then.
         """
-        for ours, theirs in zip(self.layers, other.layers, strict=True):
-            if not np.array_equal(ours.thresholds, theirs.thresholds):
-                raise ValueError("counts of masks above different thresholds cannot be added")
+        self.fingerprint.expect(other.fingerprint)
         self.images |= other.images
         for ours, theirs in zip(self.layers, other.layers, strict=True):
             ours.counts.add(theirs.counts)

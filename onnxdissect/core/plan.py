@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxdissect.core.fingerprint import Fingerprint
 from onnxdissect.core.upsampling import Field
 from onnxdissect.data.vocabulary import Vocabulary
 
@@ -63,6 +65,8 @@ class Plan:
         Concepts held by fewer images are no candidates for labels; see `onnxdissect.core.candidates`.
     groups : ndarray of int64, shape (images,), or None
         Group of each image, such as the film it is from; None if each image stands for itself.
+    inputs : mapping of str to object
+        What decides the activations beside all this, by name: the model's file, the images, the batch size.
     """
 
     layers: tuple[LayerPlan, ...]
@@ -77,6 +81,35 @@ class Plan:
     spool_bytes: int
     min_images: int = 1
     groups: NDArray[np.int64] | None = None
+    inputs: Mapping[str, object] = field(default_factory=dict)
+
+    def fingerprint(self) -> Fingerprint:
+        """Give what decides the results: not how they are computed, such as the number of threads.
+
+        Returns
+        -------
+        Fingerprint
+        """
+        layers: dict[str, object] = {}
+        for i, layer in enumerate(self.layers):
+            layers |= {
+                f"layer {i}": (layer.name, layer.units, layer.shape),
+                f"field of layer {i}": layer.field,
+            }
+        return Fingerprint.of(
+            {
+                **layers,
+                "quantiles": self.quantiles,
+                "images": self.images,
+                "pixels": self.pixels,
+                "grids": self.grids,
+                "vocabulary": (self.vocabulary.categories, self.vocabulary.concepts),
+                "top": self.top,
+                "min_images": self.min_images,
+                "groups": self.groups,
+                **self.inputs,
+            }
+        )
 
     def shares(self) -> list[tuple[int, slice]]:
         """Layers and slices of their units: the work of each layer in equal shares, one for each thread."""

@@ -108,7 +108,8 @@ def prepare(request: Request, notify: Callable[[str], None]) -> Prepared:
         request.options.method.layer_upsample,
         partial(_drawn_images, network.size, preparer),
     )
-    plan = _plan(request, places, block_size(batch_size, len(dataset), workers))
+    block = block_size(batch_size, len(dataset), workers)
+    plan = _plan(request, places, block, batch_size, session.provider)
     coverage = measure_coverage(network.listing)
     asked_size = request.options.reading.image_size
     remark = request.preprocessing.remark
@@ -144,7 +145,7 @@ def _drawn_images(size: tuple[int, int], preparer: Preparer, count: int) -> NDAr
     return batch
 
 
-def _plan(request: Request, places: Sequence[Placement], block: int) -> Plan:
+def _plan(request: Request, places: Sequence[Placement], block: int, batch_size: int, provider: str) -> Plan:
     dataset = request.dataset
     return Plan(
         layers=tuple(
@@ -162,6 +163,7 @@ def _plan(request: Request, places: Sequence[Placement], block: int) -> Plan:
         spool_bytes=_SPOOL_BYTES,
         min_images=request.parameters.min_images,
         groups=dataset.groups(),
+        inputs={**request.decisive(), "provider": provider, "batch size": batch_size},
     )
 
 

@@ -15,7 +15,10 @@ from onnxdissect.model import Layer, Network, Preprocessing, choose_preprocessin
 from onnxdissect.pipeline.options import RunOptions
 from onnxdissect.pipeline.parameters import Parameters
 
-__all__ = ["Request", "open_request"]
+__all__ = ["PLACES", "Request", "open_request"]
+
+PLACES = {("model", "path"), ("data", "folder"), ("data", "spec")}
+"""Sections and keys of a run's identity that say where files lie, which does not change what they say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,21 @@ class Request:
     preprocessing: Preprocessing
     target: Path
     identity: dict[str, Any]
+
+    def decisive(self) -> dict[str, object]:
+        """Give what of the identity decides the results, by the names of its sections and their keys.
+
+        Returns
+        -------
+        dict of str to object
+            Without the places where the same files may lie.
+        """
+        return {
+            f"{section}.{key}": value
+            for section, told in self.identity.items()
+            for key, value in told.items()
+            if (section, key) not in PLACES
+        }
 
 
 def open_request(options: RunOptions, progress: Progress) -> Request:

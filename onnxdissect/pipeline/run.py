@@ -11,6 +11,7 @@ from onnxdissect.core.plateaus import plateau_warnings
 from onnxdissect.core.progress import Clock, Progress, Silent
 from onnxdissect.core.state.pass_state import PassResult, PassState
 from onnxdissect.pipeline.execution.executor import Executor, LocalExecutor, PassTask, pass_tag
+from onnxdissect.pipeline.execution.gathering import gather_states
 from onnxdissect.pipeline.execution.warmup import kernels_warming
 from onnxdissect.pipeline.keep_masks import (
     check_space,
@@ -114,9 +115,7 @@ def _pass(
             "what the interrupted run left cannot be taken up (another version, provider or batch "
             "size, or damaged files): starting over"
         )
-    for more in executor.run(PassTask(prepared, state, progress), state.images.missing(images)):
-        if more is not state:
-            state.merge(more)
+    gather_states(executor, PassTask(prepared, state, progress), state.images.missing(images))
     return state
 
 

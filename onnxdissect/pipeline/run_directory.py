@@ -13,6 +13,7 @@ from typing import Any
 
 from onnxdissect.core.state.pass_state import STATE_FILE
 from onnxdissect.errors import OutputError, RunFormatError, RunMismatchError
+from onnxdissect.pipeline.request import PLACES
 from onnxdissect.results import FORMAT_VERSION, write_manifest
 from onnxdissect.storage.files import make_folder, sweep_partial
 from onnxdissect.storage.locks import locked
@@ -24,8 +25,6 @@ _MANIFEST = "manifest.json"
 _TABLES = ("units.csv", "layers.csv", "concepts.csv", "images.csv", "truth.npz")
 _FOLDERS = ("layers", "report")
 _WORK = "work"
-# Where the same files lie does not change what they say.
-_PLACES = {("model", "path"), ("data", "folder")}
 # What runs of earlier versions, which do not say it, were made with.
 _EARLIER = {("parameters", "min_images"): 1}
 
@@ -190,5 +189,5 @@ def _differences(former: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterato
             continue
         for key, value in here.items():
             former_value = there.get(key, _EARLIER.get((section, key)))
-            if (section, key) not in _PLACES and former_value != value:
+            if (section, key) not in PLACES and former_value != value:
                 yield f"{section}.{key}", former_value, value

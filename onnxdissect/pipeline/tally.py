@@ -90,4 +90,12 @@ def tally(
             images.append((chunk.start, chunk.start + len(chunk)))
             progress.advance(len(annotations))
     progress.finish()
-    return Tally(ImageRanges.of(*images), tuple(map(LayerTally, passed.thresholds, counts, passed.top)))
+    told: dict[str, object] = {
+        f"thresholds of layer {i}": thresholds for i, thresholds in enumerate(passed.thresholds)
+    }
+    told |= {f"top images of layer {i}": top.images for i, top in enumerate(passed.top)}
+    return Tally(
+        ImageRanges.of(*images),
+        tuple(map(LayerTally, passed.thresholds, counts, passed.top)),
+        plan.fingerprint().plus(told),
+    )

@@ -51,6 +51,8 @@ class PerImageCollector:
         Bytes of them held at most, from one chunk to the next.
     images : ImageRanges
         Which images have been seen.
+    fingerprint : Fingerprint
+        That of the plan, of what is kept, and of the null.
     permutation_null : PermutationNull or None
     """
 
@@ -71,6 +73,8 @@ class PerImageCollector:
         self._groups = plan.groups
         self.permutation_null = permutation_null
         self.images = ImageRanges()
+        base = plan.fingerprint() if permutation_null is None else permutation_null.fingerprint
+        self.fingerprint = base.plus({"masks": masks})
         self._spills = [
             SpillBuffer(folder / f"masks-{i:04d}.bin", memory // layers, len(plan.quantiles), layer.units)
             for i, layer in enumerate(plan.layers)
@@ -127,11 +131,14 @@ class PerImageCollector:
 
         Raises
         ------
+        RunMismatchError
+            If the other was made with other parameters, naming them. Nothing is changed then.
         ImagesOverlapError
             If both have seen the same images, naming them. Nothing is changed then.
         OutputError
             If the disk does not take what does not fit in memory.
         """
+        self.fingerprint.expect(other.fingerprint)
         self.images |= other.images
         for spill, more in zip(self._spills, other._spills, strict=True):
             spill.merge(more)

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.core.candidates import candidates
+from onnxdissect.core.fingerprint import Fingerprint
 from onnxdissect.core.kernels.labels.label_sample import SIDE, sample_labels
 from onnxdissect.core.kernels.resampling.permute import CELLS, ShuffledCounts, best_scores, shuffle
 from onnxdissect.core.per_image_counts import LabelSample, Null
@@ -66,6 +67,8 @@ class PermutationNull:
         How far it is moved on for each unit of a layer; not at all at first.
     images : ImageRanges
         Which images have been seen.
+    fingerprint : Fingerprint
+        That of the plan, of the number of shuffles and of the seed.
     """
 
     def __init__(self, plan: Plan, count: int, seed: int) -> None:
@@ -88,6 +91,7 @@ class PermutationNull:
         self.shifts = np.concatenate([np.zeros((1, units)), moved]).astype(np.int32)
         self._seen: dict[int, LabelSample] = {}
         self.images = ImageRanges()
+        self.fingerprint = plan.fingerprint().plus({"null": count, "seed": seed})
 
     def see(self, start: int, annotations: Annotations) -> None:
         """Take in what a chunk of images shows; chunks may come in any order.
@@ -117,9 +121,12 @@ class PermutationNull:
 
         Raises
         ------
+        RunMismatchError
+            If the other was made with other parameters, naming them. Nothing is changed then.
         ImagesOverlapError
             If both have seen the same images, naming them. Nothing is changed then.
         """
+        self.fingerprint.expect(other.fingerprint)
         self.images |= other.images
         self._seen |= other._seen
 
@@ -207,7 +214,9 @@ class PermutationNull:
                 list(pool.map(partial(add, chunk), counted))
                 images.append((chunk.start, chunk.start + len(chunk)))
                 progress.advance(len(chunk))
-        return NullCounts(ImageRanges.of(*images), counted)
+        thresholds = np.concatenate([of_layer.ravel() for of_layer in passed.thresholds])
+        counted_with = {"shares": list(shares), "thresholds": thresholds}
+        return NullCounts(ImageRanges.of(*images), counted, self.fingerprint.plus(counted_with))
 
     def score(
         self, passed: PassResult, label_sample: LabelSample, rounds: Iterable[NullCounts]
@@ -276,10 +285,13 @@ class NullCounts:
         Whose masks were counted.
     shares : tuple
         Counts of each share of units.
+    fingerprint : Fingerprint
+        That of the null and of the round.
     """
 
     images: ImageRanges
     shares: tuple[_Share, ...]
+    fingerprint: Fingerprint
 
     def merge(self, other: NullCounts) -> None:
         """Add the counts of other images.
@@ -291,9 +303,12 @@ class NullCounts:
 
         Raises
         ------
+        RunMismatchError
+            If the other is of another round or another null, naming what differs. Nothing is changed then.
         ImagesOverlapError
             If both counted the same images, naming them. Nothing is changed then.
         """
+        self.fingerprint.expect(other.fingerprint)
         self.images |= other.images
         for ours, theirs in zip(self.shares, other.shares, strict=True):
             for name, counted in ours.counts._asdict().items():

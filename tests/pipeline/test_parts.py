@@ -25,7 +25,7 @@ from onnxdissect.core.state.deciding_bins import count_bins, narrowed
 from onnxdissect.core.state.image_ranges import ImageRanges
 from onnxdissect.core.state.intake import Intake
 from onnxdissect.core.state.pass_state import PassResult, PassState
-from onnxdissect.errors import ImagesOverlapError
+from onnxdissect.errors import ImagesMissingError, ImagesOverlapError, RunMismatchError
 from onnxdissect.pipeline.tally import tally
 from onnxdissect.statistics.per_image_collector import PerImageCollector
 from onnxdissect.statistics.permutation_null import PermutationNull
@@ -154,3 +154,52 @@ def test_the_same_images_are_never_added_twice(world: World) -> None:
             with pytest.raises(ImagesOverlapError, match=r"images 0\b"):
                 value.merge(travelled(value))
             np.testing.assert_array_equal(looked_at(value), before)
+
+
+@given(worlds())
+@settings(max_examples=5, deadline=None)
+def test_counts_of_other_runs_are_never_added(world: World) -> None:
+    plan = world.plan(threads=1)
+    others = {
+        "top": replace(plan, top=plan.top + 1),
+        "quantiles": replace(plan, quantiles=(*plan.quantiles[:-1], 0.37)),
+        "model": replace(plan, inputs={"model": "another file"}),
+        "null": plan,
+        "seed": plan,
+    }
+    with tempfile.TemporaryDirectory() as name:
+
+        def values(plan: Plan, shuffles: int = 2, seed: int = 0) -> list[Any]:
+            state = a_pass(world, plan, Path(name))
+            passed = state.settle()
+            null = PermutationNull(plan, shuffles, seed)
+            collector = PerImageCollector(Path(name), plan, masks=True, permutation_null=null)
+            counted = tally(plan, passed, Silent(), collector)
+            shuffled = null.count(passed, null.label_sample(), null.rounds()[0], Silent())
+            bins = count_bins(plan, state.deciding_bins(), state.spool)
+            return [collector, null, shuffled, state, counted, bins]
+
+        ours = values(plan)
+        for part, other in others.items():
+            theirs = values(other, 2 + (part == "null"), int(part == "seed"))
+            for one, more in zip(ours[: 3 if part in ("null", "seed") else None], theirs, strict=False):
+                before = pickle.dumps(one.images)
+                with pytest.raises(RunMismatchError, match=rf"differ in .*\b{part}: "):
+                    one.merge(travelled(more))
+                assert pickle.dumps(one.images) == before
+        # Bins that another walk has narrowed are others, even of the same pass.
+        state = a_pass(world, plan, Path(name))
+        bins = state.deciding_bins()
+        later = narrowed(bins, count_bins(plan, bins, state.spool))
+        with pytest.raises(RunMismatchError, match="bins of layer 0"):
+            count_bins(plan, bins, []).merge(count_bins(plan, later, state.spool))
+
+
+@given(worlds())
+@settings(max_examples=5, deadline=None)
+def test_a_pass_that_lacks_images_is_not_settled(world: World) -> None:
+    plan = replace(world.plan(threads=1), images=len(world.annotations) + 2)
+    with tempfile.TemporaryDirectory() as name:
+        state = a_pass(world, plan, Path(name))
+        with pytest.raises(ImagesMissingError, match=f"2 have not .* {plan.images - 2} to {plan.images - 1}"):
+            state.settle()

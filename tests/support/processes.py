@@ -1,4 +1,4 @@
-"""A pass divided among processes: chunks out of order, one process killed, states merged in a tree."""
+"""A pass divided into chunks: among processes, out of order, killed, merged in a tree."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import multiprocessing
 import os
 import pickle
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from onnxdissect.pipeline.execution.executor import LocalExecutor, PassTask, cut
 from onnxdissect.pipeline.options import RunOptions
 from onnxdissect.pipeline.prepare import prepare
 from onnxdissect.pipeline.request import open_request
+from onnxdissect.pipeline.run import run
 
 
 @dataclass
@@ -92,3 +94,36 @@ def _work(
         partial = folder / f"{start}.partial"
         partial.write_bytes(pickle.dumps(state))
         partial.rename(folder / f"{start}-{stop}.pickle")
+
+
+@dataclass
+class Chunks:
+    """Runs chunks of 8 images, each into a state of its own, and gives back what `given` makes of them."""
+
+    folder: Path
+    given: Callable[[list[PassState]], Iterator[object]]
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    asked: list[ImageRanges] = field(default_factory=list)
+
+    def run(self, task: PassTask, images: ImageRanges) -> Iterator[PassState]:
+        self.asked.append(images)
+        yield from self.given(states_of(task, images, self.folder))  # type: ignore[misc]
+
+
+def states_of(task: PassTask, images: ImageRanges, folder: Path) -> list[PassState]:
+    states = []
+    for chunk in cut(images, 8, task.prepared.plan.block):
+        own = Path(tempfile.mkdtemp(dir=folder))
+        one = PassTask(task.prepared, PassState(task.prepared.plan, own), Silent())
+        states += list(LocalExecutor().run(one, ImageRanges.of(chunk)))
+    return states
+
+
+def run_and_die(options: RunOptions, folder: Path) -> None:
+    """Kill this process once two chunks have been given back."""
+
+    def given(states: list[PassState]) -> Iterator[PassState]:
+        yield from states[:2]
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    run(options, executor=Chunks(folder, given))

@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxdissect.core.fingerprint import Fingerprint
 from onnxdissect.core.kernels.activations.rank import refine
 from onnxdissect.core.plan import Plan
 from onnxdissect.core.sparse_maps import SparseMaps
@@ -50,6 +51,11 @@ class DecidingBins:
     def settled(self) -> bool:
         """Whether each bin holds a single value: the threshold."""
         return self.known == 32
+
+    @property
+    def key(self) -> tuple[int, bytes]:
+        """What tells these bins from others of the layer."""
+        return self.known, self.prefixes.tobytes()
 
     def zeros(self) -> NDArray[np.int64]:
         """Make counts for `count`, shape (quantiles, units, bins within a bin)."""
@@ -117,10 +123,13 @@ class BinCounts:
         Whose values were counted.
     layers : tuple of ndarray of int64
         As `DecidingBins.zeros` made them, one per layer.
+    fingerprint : Fingerprint
+        That of the plan and of the bins.
     """
 
     images: ImageRanges
     layers: tuple[NDArray[np.int64], ...]
+    fingerprint: Fingerprint
 
     def merge(self, other: BinCounts) -> None:
         """Add the counts of other images.
@@ -132,9 +141,12 @@ class BinCounts:
 
         Raises
         ------
+        RunMismatchError
+            If the other was counted in other bins or of another plan. Nothing is changed then.
         ImagesOverlapError
             If both counted the same images. Nothing is changed then.
         """
+        self.fingerprint.expect(other.fingerprint)
         self.images |= other.images
         for counts, more in zip(self.layers, other.layers, strict=True):
             counts += more
@@ -169,7 +181,8 @@ def count_bins(plan: Plan, layers: Sequence[DecidingBins], chunks: Iterable[Chun
         for chunk in chunks if shares else ():
             list(pool.map(partial(add, chunk), shares))
             images.append((chunk.start, chunk.start + len(chunk)))
-    return BinCounts(ImageRanges.of(*images), counts)
+    fingerprint = plan.fingerprint().plus({f"bins of layer {i}": bins.key for i, bins in enumerate(layers)})
+    return BinCounts(ImageRanges.of(*images), counts, fingerprint)
 
 
 def narrowed(layers: Sequence[DecidingBins], counts: BinCounts) -> tuple[DecidingBins, ...]:

@@ -47,12 +47,16 @@ class ImageRanges:
         """
         joined, twice = _joined((start, stop) for start, stop in ranges if start < stop)
         if twice:
-            named = ", ".join(_named(*_joined(twice)[0]))
+            images = cls(tuple(_joined(twice)[0]))
             raise ImagesOverlapError(
-                f"images {named} were taken in twice; counts of the same images cannot be added",
+                f"images {images} were taken in twice; counts of the same images cannot be added",
                 hint="give each image to one part of the pass only",
             )
         return cls(tuple(joined))
+
+    def __str__(self) -> str:
+        """Numbers for a message: the first ranges, and how many images are in the others."""
+        return ", ".join(_named(*self.ranges))
 
     def __len__(self) -> int:
         """How many images."""

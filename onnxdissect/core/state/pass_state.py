@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from onnxdissect.core.state.deciding_bins import DecidingBins, count_bins, narro
 from onnxdissect.core.state.image_ranges import ImageRanges
 from onnxdissect.core.state.layer_state import LayerState
 from onnxdissect.core.state.top_images import TopImages
-from onnxdissect.errors import RunFormatError
+from onnxdissect.errors import ImagesMissingError, RunFormatError
 from onnxdissect.storage.archive_reader import read_archive
 from onnxdissect.storage.archive_writer import write_archive
 from onnxdissect.storage.schema import ArraySpec, Schema
@@ -75,6 +75,8 @@ class PassState:
     Attributes
     ----------
     plan : Plan
+    fingerprint : Fingerprint
+        That of the plan.
     images : ImageRanges
         Which images have been taken in.
     layers : tuple of LayerState
@@ -86,6 +88,7 @@ class PassState:
 
     def __init__(self, plan: Plan, folder: Path) -> None:
         self.plan = plan
+        self.fingerprint = plan.fingerprint()
         self._folder = folder
         self.images = ImageRanges()
         self.layers = tuple(LayerState(layer, plan) for layer in plan.layers)
@@ -113,11 +116,14 @@ class PassState:
 
         Raises
         ------
+        RunMismatchError
+            If the other is of another plan, naming what differs. Nothing is changed then.
         ImagesOverlapError
             If both have taken in the same images, naming them. Nothing is changed then.
         OutputError
             If the disk does not take what does not fit in memory.
         """
+        self.fingerprint.expect(other.fingerprint)
         self.images |= other.images
         for layer, more in zip(self.layers, other.layers, strict=True):
             layer.merge(more)
@@ -127,6 +133,30 @@ class PassState:
         for chunk in other.spool:
             self.spool.append(chunk, bounds)
 
+    def expect_complete(self, image_name: Callable[[int], str] = str) -> None:
+        """Refuse to go on to the thresholds before all images have been taken in.
+
+        Parameters
+        ----------
+        image_name : callable
+            Name of an image, for the message.
+
+        Raises
+        ------
+        ImagesMissingError
+            If some are missing, naming them; or if there are images that the plan does not have.
+        """
+        images = self.plan.images
+        missing = self.images.missing(images)
+        if missing:
+            raise ImagesMissingError(
+                f"of {images} images {len(missing)} have not been taken in: numbers {missing}, "
+                f"beginning with {image_name(next(iter(missing)))}",
+                hint="start the run again: what was taken in and saved is not done again",
+            )
+        if len(self.images) > images:
+            raise ImagesMissingError(f"the pass has {images} images, and images {self.images} were taken in")
+
     def deciding_bins(self) -> tuple[DecidingBins, ...]:
         """Give the bins that hold the thresholds, once all images have been taken in.
 
@@ -134,7 +164,13 @@ class PassState:
         -------
         tuple of DecidingBins
             One per layer; see `onnxdissect.core.state.deciding_bins.count_bins`.
+
+        Raises
+        ------
+        ImagesMissingError
+            If images are missing.
         """
+        self.expect_complete()
         return tuple(layer.thresholds.deciding_bins() for layer in self.layers)
 
     def settle(self) -> PassResult:
@@ -143,6 +179,11 @@ class PassState:
         Returns
         -------
         PassResult
+
+        Raises
+        ------
+        ImagesMissingError
+            If images are missing.
         """
         bins = self.deciding_bins()
         while not all(layer.settled for layer in bins):

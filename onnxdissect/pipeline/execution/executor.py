@@ -59,7 +59,8 @@ class Executor(Protocol):
         ------
         PassState
             Each of other images, all of these together; or ``task.state`` itself, when images have been
-            added to it.
+            added to it. An executor that yields other states leaves ``task.state`` alone: they are merged
+            into it as they come, and it is saved from time to time and when the executor fails.
 
         Raises
         ------
