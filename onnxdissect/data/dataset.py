@@ -57,7 +57,7 @@ class Dataset(Protocol):
         ...
 
     def image_name(self, i: int) -> str:
-        """Name of an image, by which it is found again: no two of a data set should have the same.
+        """Name of an image, by which it is found again: no two of a data set have the same.
 
         Parameters
         ----------

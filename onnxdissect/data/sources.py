@@ -20,7 +20,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from onnxdissect.data.groups import NO_GROUPS
-from onnxdissect.errors import DataNotFoundError, InstallationError, ParameterError, nearest
+from onnxdissect.errors import (
+    DataError,
+    DataNotFoundError,
+    InstallationError,
+    OnnxDissectError,
+    ParameterError,
+    nearest,
+)
 
 if TYPE_CHECKING:
     from onnxdissect.data.dataset import Dataset
@@ -205,7 +212,8 @@ def open_data(
     ----------
     data : str, Path or Dataset
         A SPEC: a folder in the Broden layout, or the name of a source, perhaps with a colon and an argument.
-        A folder that is called like a source is meant by ``./NAME``. A data set is given back as it is.
+        A folder that is called like a source is meant by ``./NAME``. A data set is given back as it is; one
+        of a class of one's own is looked at first, and its images whenever they are read.
     groups : str, optional
         What groups images that belong together; see `open_dataset`. A data set that is open already has its
         own, and can only be asked for these.
@@ -240,7 +248,7 @@ def open_data(
         except DataNotFoundError as error:
             raise _not_found(error, spec, sources) from error
     name, argument = asked
-    opened = sources.load(name).open(argument, groups=groups, progress=progress)
+    opened = _asked(sources, name, argument, groups, progress)
     lacking = _lacking(opened)
     if lacking:
         raise InstallationError(
@@ -248,7 +256,7 @@ def open_data(
             f"it lacks {lacking}",
             hint="mend or remove the package that registers it",
         )
-    return opened
+    return _checked(opened)
 
 
 def recorded_spec(record: Mapping[str, Any], sources: Sources | None = None) -> str | None:
@@ -297,7 +305,36 @@ def _opened(dataset: Dataset, groups: str | None) -> Dataset:
             f"{dataset.name} is open already, with images grouped by {own}, not by {groups}",
             hint=f"open it with groups={groups!r}",
         )
-    return dataset
+    return _checked(dataset)
+
+
+def _checked(dataset: Dataset) -> Dataset:
+    """Hold a data set of a class that is not ours to the protocol."""
+    from onnxdissect.data.arrays import ArrayDataset
+    from onnxdissect.data.broden.reader import BrodenDataset
+    from onnxdissect.data.checked_dataset import CheckedDataset
+
+    if type(dataset) in (ArrayDataset, BrodenDataset, CheckedDataset):
+        return dataset
+    return CheckedDataset(dataset)
+
+
+def _asked(
+    sources: Sources, name: str, argument: str, groups: str | None, progress: Advance | None
+) -> Dataset:
+    """Ask a source for a data set, and name it where it fails."""
+    source = sources.load(name)
+    try:
+        return source.open(argument, groups=groups, progress=progress)
+    except (OnnxDissectError, MemoryError):
+        raise
+    except Exception as error:  # whatever a foreign function does
+        found = sources.known[name]
+        where = f" ({found.value})" if isinstance(found, EntryPoint) else ""
+        raise DataError(
+            f"the data source {name!r}{where} cannot open {argument!r}: {type(error).__name__}: {error}",
+            hint="if what was asked for is right, mend or remove the package that registers it",
+        ) from error
 
 
 def _lacking(dataset: object) -> str:
