@@ -145,7 +145,8 @@ class TokenRows:
             # a convolution along the row goes from each token to its neighbours
             return replace(row, mixed=True) if row.axis > 1 and len(shape) == len(source) else None
         if operator.keeps_axes and len(shape) == len(source):
-            return replace(row, mixed=row.mixed or operator.compute is Compute.ATTENTION)
+            hears = operator.compute is Compute.ATTENTION or operator.places is Places.ACCUMULATED
+            return replace(row, mixed=row.mixed or hears)
         return None
 
     def _together(

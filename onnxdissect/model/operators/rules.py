@@ -82,6 +82,8 @@ class Places(StrEnum):
     """One cell from all."""
     REDUCED = "reduced"
     """One cell from all along some axes."""
+    ACCUMULATED = "accumulated"
+    """Each hears all before it along the axis that the second input states."""
     REGROUPED = "regrouped"
     """A reshape cuts or joins axes."""
     COMPRESS = "compress"

@@ -24,6 +24,7 @@ from onnxdissect.model.receptive_field.wrapped import continued, frame_of_indice
 
 __all__ = [
     "Blocks",
+    "accumulate",
     "compress",
     "crop",
     "crop_or_pad",
@@ -208,6 +209,13 @@ def gather_elements(step: Step, axis: int, at: AxisGeometry, lengths: Lengths) -
         return Unplaced.UNKNOWN
     places = element_places(listed, where, lengths[0])
     return Unplaced.DISORDERED if places is None or len(places) < 2 else take(at, places)
+
+
+def accumulate(step: Step, axis: int, at: AxisGeometry, lengths: Lengths) -> Position:
+    """Place the results of a running sum: how much each has heard depends on where it lies."""
+    along = step.probe.number(step.node, 1)
+    here = along is None or int(along.flat[0]) % len(step.source_axes) == step.where(axis)
+    return at.unbounded if here else at
 
 
 def sample(step: Step, axis: int, at: AxisGeometry, lengths: Lengths) -> Position:

@@ -45,13 +45,14 @@ from onnxdissect.model.receptive_field.axis_geometry import (
     Unplaced,
     unite,
 )
-from onnxdissect.model.receptive_field.wrapped import merge_rolled, rolled_on, settle
+from onnxdissect.model.receptive_field.wrapped import laid_again, merge_rolled, rolled_on, settle
 
 __all__ = ["AxisGeometry", "Pair", "Position", "Unplaced", "follow_positions", "receptive_field"]
 
 Pair = tuple[Position, Position]
 """Vertical and horizontal."""
 
+_CUTTING = (Places.CROP, Places.CROP_OR_PAD, Places.GATHER, Places.PAD, Places.SLICE, Places.SPLIT)
 _UNKNOWN: Pair = (Unplaced.UNKNOWN, Unplaced.UNKNOWN)
 
 
@@ -209,7 +210,8 @@ def _follow(step: Step, axis: int, position: Position) -> Position:
     if isinstance(moved, AxisGeometry) and moved.apart and units_apart.mixes_units(step):
         moved = replace(moved, apart=0.0)
     lengths = step.lengths(axis)
-    if lengths is not None:
+    # of a rolled map only cuts and frames can make a straight one
+    if lengths is not None and (not rolled or operator_of(step.node).places in _CUTTING):
         return settle(moved, lengths[1])
     return Rolled(moved) if rolled and isinstance(moved, AxisGeometry) else moved
 
@@ -264,7 +266,8 @@ def _join(
         placed = name in positions and letter in axes.get(name, "")
         position = positions[name]["HW".index(letter)] if placed else Unplaced.UNIFORM
         parts.append((position, shape[names.index(letter)]))
-    return settle(rolled_on(parts) or frames.join(parts), sum(length for _, length in parts))
+    again = laid_again(parts) if len(set(joined_operands(node))) == 1 else None
+    return again or settle(rolled_on(parts) or frames.join(parts), sum(length for _, length in parts))
 
 
 def _length(name: str, letter: str, probe: Probe, axes: dict[str, str]) -> int:
@@ -331,6 +334,8 @@ def _move(step: Step, axis: int, at: AxisGeometry) -> Position:
             return resampling.cut_from_tokens(step, axis, at)
         if operator.compute is Compute.CONVOLUTION and step.source_axes == "NCT":
             return windows.along_tokens(step, axis, at)
+        if operator.places is Places.ACCUMULATED:
+            return at.unbounded
         return at if step.keeps_tokens else Unplaced.UNIFORM
     return _MOVERS[operator.places](step, axis, at, lengths)
 
@@ -364,6 +369,7 @@ def _reduce(step: Step, axis: int, at: AxisGeometry, lengths: Lengths) -> Positi
 
 
 _MOVERS: dict[Places, Callable[[Step, int, AxisGeometry, Lengths], Position]] = {
+    Places.ACCUMULATED: frames.accumulate,
     Places.COMPRESS: frames.compress,
     Places.CROP: frames.crop,
     Places.CROP_OR_PAD: frames.crop_or_pad,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from onnxdissect.model.receptive_field.axis_geometry import AxisGeometry, Period, Position, Rolled, Unplaced
 
-__all__ = ["continued", "frame_of_indices", "merge_rolled", "repeated", "rolled_on", "settle"]
+__all__ = ["continued", "frame_of_indices", "laid_again", "merge_rolled", "repeated", "rolled_on", "settle"]
 
 _EXACT = 1e-6
 """Cells by which computed places may differ."""
@@ -99,6 +99,26 @@ def repeated(parts: Sequence[tuple[Position, int]], which: int) -> Period | None
         if abs(abs(off) - period.length) > _EXACT * period.cell:
             return None
     return period
+
+
+def laid_again(parts: Sequence[tuple[Position, int]]) -> Rolled | None:
+    """Place a map that is laid behind itself, out of which a roll is cut.
+
+    Parameters
+    ----------
+    parts : sequence of (Position, int)
+        Place and length of each operand, all of them the same map.
+
+    Returns
+    -------
+    Rolled or None
+        None where it is laid once only, or was in no order.
+    """
+    place, cells = parts[0]
+    period = continued(place, cells) if isinstance(place, AxisGeometry) and len(parts) > 1 else None
+    if period is None or not isinstance(place, AxisGeometry) or place.period is not None:
+        return None
+    return Rolled(replace(place, period=period))
 
 
 def rolled_on(parts: Sequence[tuple[Position, int]]) -> AxisGeometry | None:

@@ -206,3 +206,10 @@ def test_a_graph_and_its_clones_are_read_by_the_table_attached_to_it() -> None:
         assert is_followed(each)
     alone = ir.node("Twirl", [x], domain="acme")
     assert not is_followed(alone)
+
+
+def test_all_attention_mixes_cells() -> None:
+    """What an attention computes at a place is made of others too: no reshape around it is undone."""
+    attention = {entry.label: entry.axes for entry in BUILT_IN.entries if entry.compute is Compute.ATTENTION}
+    assert {"Attention", "com.microsoft::QAttention"} <= set(attention)
+    assert set(attention.values()) == {Axes.MIXED}

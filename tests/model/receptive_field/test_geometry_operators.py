@@ -602,3 +602,20 @@ def test_cells_that_lie_exactly_between_are_rounded_as_the_operator_does(scale: 
     assert field is not None
     np.testing.assert_allclose(field.offset, [float(exact[0] + shift)] * 2, atol=1e-6)
     np.testing.assert_allclose(field.stride, [1 / scale] * 2)
+
+
+@pytest.mark.parametrize("axis", [2, 3, -1])
+def test_running_sums_hear_all_before_them(axis: int) -> None:
+    b = Builder(("n", 3, 12, 12), positive=True)
+    x = b.conv(b.image, 4, 3, stride=2, name="before")
+    y = b.node("CumSum", x, b.constant(axis, np.int64), name="out")
+    row = b.node("Reshape", x, b.constant((0, 4, 36), np.int64))
+    row = b.node("CumSum", b.node("Transpose", row, perm=(0, 2, 1)), b.constant(1, np.int64), name="tokens")
+    model = b.model(y, row)
+    before = inspect(model, "before").receptive_field
+    assert before is not None and before.size == (3.0, 3.0)
+    for name in ("out", "tokens"):
+        field = inspect(model, name).receptive_field
+        assert field == ReceptiveField(before.offset, before.stride, None)
+    # the last cell along the axis hears the first pixel, whose field ends far before it
+    assert impulses("out", model)[axis % 4 - 2][0, -1]

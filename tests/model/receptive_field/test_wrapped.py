@@ -148,3 +148,45 @@ def test_mirrored_borders_are_no_roll() -> None:
     y = b.node("Pad", x, ints(b, 0, 0, 0, 2, 0, 0, 0, 2), mode="reflect")
     model = b.model(b.conv(y, 4, 5, pads=(2, 0, 2, 0), name="out"))
     assert inspect(model, "out").receptive_field == ReceptiveField((0.5, 0.5), (2.0, 2.0), (10.0, 10.0))
+
+
+def windowed(b: Builder, x: str, name: str) -> str:
+    """Work on windows of 3 columns of (N, C, H, W), and put them together again."""
+    y = b.node("Reshape", x, ints(b, 0, 4, CELLS, CELLS // 3, 3))
+    y = b.node("Reshape", b.node("Transpose", y, perm=(0, 3, 2, 4, 1)), ints(b, -1, 3 * CELLS, 4))
+    y = b.node("MatMul", y, b.weight((4, 4)))
+    y = b.node("Reshape", y, ints(b, -1, CELLS // 3, CELLS, 3, 4))
+    y = b.node("Reshape", b.node("Transpose", y, perm=(0, 4, 2, 1, 3)), ints(b, -1, 4, CELLS, CELLS))
+    return b.node("Identity", y, name=name)
+
+
+def doubled(b: Builder, x: str, by: int, name: str | None = None) -> str:
+    """Roll to the left by a cut out of the map laid behind itself."""
+    return cut(b, b.node("Concat", x, x, axis=3), by, by + CELLS, name=name)
+
+
+def padded(b: Builder, x: str, by: int, name: str | None = None) -> str:
+    return cut(b, framed(b, x, 0, by, "Pad"), by, by + CELLS, name=name)
+
+
+@pytest.mark.parametrize("roll", [doubled, padded], ids=["doubled", "padded"])
+@pytest.mark.parametrize("by", [1, 2, 7])
+def test_windows_of_a_map_rolled_by_its_own_frame(roll: Callable[..., str], by: int) -> None:
+    b, x = start()
+    y = windowed(b, roll(b, x, by, "rolled"), "together")
+    back, wrong = roll(b, y, CELLS - by, "back"), roll(b, y, CELLS - by - 1, "wrong")
+    model = b.model(b.relu(back, name="out"), b.relu(wrong, name="off"), b.relu(y, name="away"))
+    for name in ("rolled", "together", "away", "wrong", "off"):
+        assert "not in the order of the picture" in refusal(model, name), name
+    assert inspect(model, "out").receptive_field == PLACES
+    np.testing.assert_array_equal(columns(model, "out"), np.arange(CELLS))
+    assert (columns(model, "away") != np.arange(CELLS)).all()
+
+
+def test_a_map_beside_itself_is_no_map() -> None:
+    b, x = start()
+    both = b.node("Concat", x, x, axis=3, name="both")
+    model = b.model(b.relu(both, name="out"), b.relu(cut(b, both, 0, CELLS), name="first"))
+    assert "not in the order of the picture" in refusal(model, "both")
+    assert "not in the order of the picture" in refusal(model, "out")
+    assert inspect(model, "first").receptive_field == PLACES

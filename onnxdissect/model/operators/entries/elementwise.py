@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from onnxdissect.model.operators.operator import Operator
-from onnxdissect.model.operators.rules import Arithmetic, Axes, Numbers, Order, Pixels, Units
+from onnxdissect.model.operators.rules import Arithmetic, Axes, Numbers, Order, Pixels, Places, Units
 
 __all__ = ["OPERATORS"]
 
@@ -49,8 +49,8 @@ OPERATORS = (
     ),
     Operator("Cos", axes=Axes.FIRST),
     Operator("Cosh", axes=Axes.FIRST),
-    Operator("CumProd", axes=Axes.MIXED),
-    Operator("CumSum", axes=Axes.MIXED),
+    Operator("CumProd", axes=Axes.MIXED, places=Places.ACCUMULATED, shaping=(1,)),
+    Operator("CumSum", axes=Axes.MIXED, places=Places.ACCUMULATED, shaping=(1,)),
     Operator("DequantizeLinear", axes=Axes.FIRST, numbers=Numbers.DEQUANTISED, no_weights=(1, 2)),
     Operator("Dropout", axes=Axes.FIRST, numbers=Numbers.COPIED, training_input=2, pixels=Pixels.PASSED),
     Operator(

@@ -35,7 +35,7 @@ OPERATORS = (
     Operator(
         "GroupQueryAttention",
         "com.microsoft",
-        axes=Axes.FIRST,
+        axes=Axes.MIXED,
         compute=Compute.ATTENTION,
         no_weights=(5, 6, 7, 8, 9),
         past_keys=3,
@@ -86,7 +86,7 @@ OPERATORS = (
     Operator(
         "QAttention",
         "com.microsoft",
-        axes=Axes.FIRST,
+        axes=Axes.MIXED,
         compute=Compute.ATTENTION,
         no_weights=(3, 4, 5, 6, 7),
         projects=True,
