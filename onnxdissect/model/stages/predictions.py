@@ -98,8 +98,7 @@ def ends_of_heads(
     """
     products = [] if whole else last_products(flow, maps)
     made = {out: flow.ancestors(out) for out in outputs}
-    used = set().union(*made.values())
-    found = [n for n in predictions(flow, maps) if n in layers and n in used] if products else []
+    found = [n for n in predictions(flow, maps) if n in layers] if products else []
     for out in sorted(outputs):
         if not made[out].isdisjoint(products):
             continue
