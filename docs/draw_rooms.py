@@ -1,7 +1,7 @@
 """Draw the rooms of the package into `architecture.md`: ``python docs/draw_rooms.py``.
 
-A box per room, in the order of imports, and an arrow from each room to those that its modules import. Arrows
-that follow from others are left out.
+A box per room, in the order of imports of ``tests/test_architecture.py``, and an arrow from each room to
+those that its modules import. Arrows that follow from others are left out.
 """
 
 from __future__ import annotations
@@ -12,17 +12,33 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "architecture.md"
 BEGIN, END = "<!-- rooms: drawn by docs/draw_rooms.py -->", "<!-- end of rooms -->"
-ORDER = (
-    *("errors", "storage", "model", "data", "tiny", "core", "statistics", "results", "pipeline", "check"),
-    *("report", "cli"),
-)
+PACKAGE = ROOT / "onnxdissect"
+
+
+def rooms() -> list[str]:
+    """Folders of the package, and `errors`, in the order of imports that the architecture test holds."""
+    source = (ROOT / "tests" / "test_architecture.py").read_text(encoding="utf-8")
+    values = [
+        node.value
+        for node in ast.parse(source).body
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "ORDER"
+    ]
+    order = [name for names in ast.literal_eval(values[0]) for name in names]
+    there = {"errors", *(path.parent.name for path in PACKAGE.glob("*/__init__.py"))}
+    unknown = sorted(there.difference(order))
+    if unknown:
+        raise SystemExit(f"ORDER of tests/test_architecture.py has no place for {', '.join(unknown)}")
+    return [name for name in order if name in there]
+
+
+ORDER = rooms()
 
 
 def imported() -> dict[str, set[str]]:
     """Rooms that each room's modules import."""
     found: dict[str, set[str]] = {room: set() for room in ORDER}
-    for path in sorted((ROOT / "onnxdissect").rglob("*.py")):
-        room = path.relative_to(ROOT / "onnxdissect").parts[0].removesuffix(".py")
+    for path in sorted(PACKAGE.rglob("*.py")):
+        room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
         if room not in found:
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -34,7 +34,7 @@ def check(
         Path | None, typer.Option(metavar="MODEL", help="Another ONNX file, dissected first.")
     ] = None,
     data: Annotated[
-        str | None, typer.Option(metavar="DIR|tiny", help="Where the baseline's data lies.")
+        str | None, typer.Option(metavar=options.DATA, help="Where the baseline's data lies.")
     ] = None,
     layer: Annotated[
         list[str] | None,

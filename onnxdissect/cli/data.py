@@ -25,7 +25,7 @@ _CHECK_FAILED = 1
 
 _Folder = Annotated[
     str,
-    typer.Argument(metavar="DIR|tiny", help="A Broden folder, or the name of a source.", show_default=False),
+    typer.Argument(metavar=options.DATA, help="A Broden folder, or a source: tiny.", show_default=False),
 ]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -42,7 +42,7 @@ def layers(
         bool, typer.Option("--probe", help="Measure where cells respond, and compare with what was derived.")
     ] = False,
     data: Annotated[
-        str | None, typer.Option(metavar="DIR|tiny", help="Images to probe with; drawn ones by default.")
+        str | None, typer.Option(metavar=options.DATA, help="Images to probe with; drawn ones by default.")
     ] = None,
     preset: Annotated[str | None, typer.Option(help="Preprocessing to probe with, as for `run`.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

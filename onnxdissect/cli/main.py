@@ -14,7 +14,7 @@ from onnxdissect.cli import check, data, doctor, layers, report, rescore, run
 from onnxdissect.cli.printing.console import print_problem
 from onnxdissect.errors import OnnxDissectError
 
-__all__ = ["app", "main"]
+__all__ = ["COMMANDS", "app", "main"]
 
 _WRONG_REQUEST = 2
 _BUG = 70
@@ -25,13 +25,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("run")(run.run)
-app.command("layers")(layers.layers)
-app.add_typer(data.app, name="data")
-app.command("report")(report.report)
-app.command("check")(check.check)
-app.command("rescore")(rescore.rescore)
-app.command("doctor")(doctor.doctor)
+# The commands, in the order of the help text. Each module holds a function of its own name, or an `app` of
+# several commands behind that name.
+COMMANDS = (run, layers, data, report, check, rescore, doctor)
+for _module in COMMANDS:
+    _name = _module.__name__.rpartition(".")[2]
+    if hasattr(_module, "app"):
+        app.add_typer(_module.app, name=_name)
+    else:
+        app.command(_name)(getattr(_module, _name))
 
 
 def _show_version(asked: bool) -> None:

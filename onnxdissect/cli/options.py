@@ -10,7 +10,20 @@ import typer
 
 from onnxdissect.errors import ParameterError
 
-__all__ = ["Bind", "CustomOps", "ImageSize", "Layout", "MinImages", "bindings", "image_size", "layouts"]
+__all__ = [
+    "DATA",
+    "Bind",
+    "CustomOps",
+    "ImageSize",
+    "Layout",
+    "MinImages",
+    "bindings",
+    "image_size",
+    "layouts",
+]
+
+DATA = "DIR|SOURCE"
+"""How help texts write a data set: a folder in the Broden layout, or a source such as ``tiny``."""
 
 ImageSize = Annotated[
     str | None, typer.Option(metavar="HxW", help="For graphs that take images of any size.")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from onnxdissect.cli import options
 from onnxdissect.cli.printing.console import log
 from onnxdissect.cli.printing.progress import open_progress
 
@@ -16,7 +17,7 @@ __all__ = ["report"]
 def report(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.", show_default=False)],
     data: Annotated[
-        str | None, typer.Option(metavar="DIR|SOURCE", help="Where the run's data lies, if it has moved.")
+        str | None, typer.Option(metavar=options.DATA, help="Where the run's data lies, if it has moved.")
     ] = None,
 ) -> None:
     """Build the pages of a finished run again."""

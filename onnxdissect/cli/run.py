@@ -21,7 +21,8 @@ _INTERRUPTED = 130
 def run(
     model: Annotated[Path, typer.Argument(help="An ONNX file.", show_default=False)],
     data: Annotated[
-        str, typer.Option(metavar="DIR|tiny", help="A folder in the Broden layout, or the drawn data set.")
+        str,
+        typer.Option(metavar=options.DATA, help="A Broden folder, or a source such as tiny."),
     ] = "tiny",
     layer: Annotated[
         list[str] | None,
