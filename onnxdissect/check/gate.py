@@ -21,7 +21,8 @@ from onnxdissect.check.verdict import Finding, LayerDrift, Verdict
 from onnxdissect.core.progress import Progress
 from onnxdissect.data import Dataset, open_data
 from onnxdissect.data.groups import NO_GROUPS
-from onnxdissect.data.sources import DEFAULT_DATA, recorded_spec
+from onnxdissect.data.opening import recorded_spec
+from onnxdissect.data.sources import DEFAULT_DATA
 from onnxdissect.errors import (
     DataNotFoundError,
     ImageInputError,

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from onnxdissect.data.broden.writer import ImageRecord, write_image
     from onnxdissect.data.dataset import Dataset
     from onnxdissect.data.decoding.stream import Batch, batches
-    from onnxdissect.data.sources import Source, Sources, installed_sources, open_data
+    from onnxdissect.data.opening import open_data
+    from onnxdissect.data.sources import Source, Sources, installed_sources
     from onnxdissect.data.vocabulary import Concept, Vocabulary, make_vocabulary
 
 __all__ = [
@@ -72,7 +73,7 @@ _HOMES = {
     "describe": "broden.info",
     "installed_sources": "sources",
     "make_vocabulary": "vocabulary",
-    "open_data": "sources",
+    "open_data": "opening",
     "open_dataset": "broden.reader",
     "write_image": "broden.writer",
     "write_tables": "broden.table_writer",

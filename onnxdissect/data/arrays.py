@@ -64,6 +64,9 @@ class ArrayDataset:
     names, splits, groups : sequence of str, optional
         Of each image: a name of its own, by default its number; its split, by default ``"train"``; and what
         it is one of, such as a film, empty if it stands for itself.
+    grouped_by : str
+        What `groups` was made by. A source that is asked for groups puts here what it was asked for, so that
+        the data of a run is found again with the same groups.
     name : str
         Of the data set.
 
@@ -86,6 +89,7 @@ class ArrayDataset:
         names: Sequence[str] | None = None,
         splits: Sequence[str] | None = None,
         groups: Sequence[str] | None = None,
+        grouped_by: str = GROUP_COLUMN,
         name: str = "arrays",
     ) -> None:
         if not len(images):
@@ -96,7 +100,7 @@ class ArrayDataset:
         if twice:
             raise DataFormatError(f"two images of {name} are called {twice[0]!r}")
         splits = ["train"] * count if splits is None else list(map(str, splits))
-        grouped_by = None if groups is None else GROUP_COLUMN
+        grouping = None if groups is None else grouped_by
         groups = [""] * count if groups is None else list(map(str, groups))
         maps, numbers = label_maps or {}, image_labels or {}
         for what, given in (
@@ -114,7 +118,7 @@ class ArrayDataset:
                     f"{name} has labels of the category {category!r}, which its vocabulary lacks",
                     candidates=nearest(category, vocabulary.categories) or vocabulary.categories,
                 )
-        self._whole = _Whole(name, vocabulary, tuple(dict.fromkeys(splits)), grouped_by)
+        self._whole = _Whole(name, vocabulary, tuple(dict.fromkeys(splits)), grouping)
         self._items = tuple(
             self._item(
                 images[i],
@@ -187,7 +191,7 @@ class ArrayDataset:
 
     @property
     def grouped_by(self) -> str | None:
-        """``"group"`` where groups were given."""
+        """As given, where groups were given."""
         return self._whole.grouped_by
 
     @property

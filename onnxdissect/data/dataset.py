@@ -29,7 +29,10 @@ class Dataset(Protocol):
 
     @property
     def source(self) -> Mapping[str, str]:
-        """Where it lies, as a manifest keeps it: ``{"folder": PATH}`` of a Broden folder, otherwise empty."""
+        """Where it lies, as a manifest keeps it: ``{"folder": PATH}`` of a Broden folder, otherwise empty.
+
+        A source whose SPEC holds several paths gives ``{"spec": SPEC}`` with all of them absolute.
+        """
         ...
 
     @property
@@ -49,7 +52,10 @@ class Dataset(Protocol):
 
     @property
     def grouped_by(self) -> str | None:
-        """What groups images that belong together; None if each stands for itself."""
+        """What groups images that belong together, by which a source is asked for them again.
+
+        None if each image stands for itself.
+        """
         ...
 
     def __len__(self) -> int:

@@ -45,7 +45,7 @@ def group_rule(
         A column of index.csv; ``folder``, the folder of the image's path; ``prefix:N``, the first N
         characters of its file name; ``none``; or None for the column ``group``, if there is one.
     columns : mapping of str to int
-        Columns of index.csv and their positions.
+        Columns of index.csv and their positions; empty for images that stand in no such table.
     categories : collection of str
         Of the data set; a category of the name ``group`` is not taken for one of groups.
 
@@ -74,7 +74,9 @@ def group_rule(
         length = _prefix_length(asked)
         return asked, lambda cells, image: PurePosixPath(image).name[:length]
     raise ParameterError(
-        f"index.csv has no column {asked!r} to group images by",
+        f"index.csv has no column {asked!r} to group images by"
+        if columns
+        else f"there is no table with a column {asked!r} to group images by",
         candidates=nearest(asked, columns) or tuple(columns),
         hint="--groups folder or --groups prefix:6 group them by their paths, --groups none not at all",
     )

@@ -117,7 +117,7 @@ def open_request(options: RunOptions, progress: Progress) -> Request:
         target=options.out or _target(options, dataset, sources),
         identity={
             "model": _model_identity(network),
-            "data": _data_identity(dataset, options),
+            "data": _data_identity(dataset, options, sources),
             "parameters": _parameters_identity(parameters, layers, options),
             "preprocessing": preprocessing.to_json(),
         },
@@ -151,10 +151,10 @@ def _model_identity(network: Network) -> dict[str, Any]:
     }
 
 
-def _data_identity(dataset: Dataset, options: RunOptions) -> dict[str, Any]:
+def _data_identity(dataset: Dataset, options: RunOptions, sources: Sources) -> dict[str, Any]:
     source = dict(dataset.source)
     if not source and isinstance(options.data, str | Path):
-        source["spec"] = str(options.data)
+        source["spec"] = sources.absolute(str(options.data))
     return {
         "name": dataset.name,
         **source,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -22,7 +21,9 @@ from onnxdissect.data import (
     open_data,
 )
 from onnxdissect.data import sources as module
-from onnxdissect.data.sources import GROUP, recorded_spec
+from onnxdissect.data.groups import group_rule
+from onnxdissect.data.opening import recorded_spec
+from onnxdissect.data.sources import GROUP
 from onnxdissect.errors import DataNotFoundError, InstallationError, ParameterError
 
 ROOT = Path(__file__).parents[2]
@@ -87,8 +88,6 @@ def test_what_a_run_was_made_on_is_found_again(tmp_path: Path) -> None:
 
 
 def test_tiny_registers_like_any_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"][GROUP]
-    assert declared == {entry.name: entry.value for entry in module._OWN}
     source = installed_sources().load("tiny")
     assert source.recognise({"name": "tiny-v1"}) == "tiny"
     assert source.recognise({"name": "my-tiny"}) is None
@@ -111,3 +110,53 @@ def test_nobody_else_imports_tiny() -> None:
     }
     # the table for trees that are not installed; the commands that draw it and look for its cache
     assert found == {"data/sources.py", "cli/data.py", "cli/doctor.py"}
+
+
+def test_a_spec_is_recorded_with_an_absolute_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sources = Sources().register("flat", flat)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "3").touch()
+    assert sources.absolute("flat:3") == f"flat:{tmp_path / '3'}"
+    assert sources.absolute(f"flat:{tmp_path / '3'}") == f"flat:{tmp_path / '3'}"
+    for same in ("flat:4", "flat", "flat:", "3", "other:3"):
+        assert sources.absolute(same) == same
+
+
+def test_a_source_is_asked_where_its_data_lies_now() -> None:
+    sources = Sources().register("flat", Source(flat, lambda record: f"flat:{record['images']}"))
+    assert recorded_spec({"spec": "flat:2", "images": 5}, sources) == "flat:5"
+    assert recorded_spec({"spec": "other:2", "images": 5}, sources) == "other:2"
+
+
+def test_a_source_groups_images_as_it_is_asked() -> None:
+    def grouped(argument: str, *, groups: str | None, progress: object) -> Dataset:
+        rule, group_of = group_rule(groups or "folder", {}, ())
+        names = ["a/1.png", "a/2.png", "b/1.png"]
+        return ArrayDataset(
+            np.zeros((3, 4, 4, 3), np.uint8),
+            make_vocabulary({"object": {1: "dog"}}),
+            names=names,
+            groups=[group_of((), name) for name in names] if argument != "none" else None,
+            grouped_by=("group" if argument == "wrong" else rule) or "group",
+        )
+
+    sources = Sources().register("films", grouped)
+    for asked in (None, "folder"):
+        opened = open_data("films", groups=asked, sources=sources)
+        assert opened.grouped_by == "folder"
+        assert opened.groups().tolist() == [0, 0, 1]  # type: ignore[union-attr]
+    with pytest.raises(ParameterError, match="there is no table with a column 'film'"):
+        open_data("films", groups="film", sources=sources)
+    with pytest.raises(ParameterError, match="grouped by folder, and gives them grouped by group"):
+        open_data("films:wrong", groups="folder", sources=sources)
+    with pytest.raises(ParameterError, match="gives them grouped by none"):
+        open_data("films:none", groups="folder", sources=sources)
+
+
+def test_a_name_that_two_packages_register_belongs_to_neither(monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = [EntryPoint("tiny", value, GROUP) for value in ("onnxdissect.tiny:SOURCE", "other:open")]
+    monkeypatch.setattr(module, "entry_points", lambda group: entries[:1])
+    assert installed_sources().load("tiny").recognise({"name": "tiny-v1"}) == "tiny"
+    monkeypatch.setattr(module, "entry_points", lambda group: entries)
+    with pytest.raises(InstallationError, match=r"'tiny': onnxdissect\.tiny:SOURCE, other:open"):
+        open_data("tiny")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from onnxdissect.data.decoding.pixels import read_image
-from onnxdissect.data.sources import open_data
+from onnxdissect.data.opening import open_data, recorded_spec
 from onnxdissect.errors import DataError, OnnxDissectError, ParameterError, RunMismatchError
 from onnxdissect.report.data.facts import section
 
@@ -154,7 +154,8 @@ def run_images(
         return _FolderImages(dissection, folder, groups), ""
     if record.get("spec"):
         try:
-            return _DatasetImages(dissection, _open_same_data(record, str(record["spec"]), groups)), ""
+            dataset = _open_same_data(record, recorded_spec(record) or "", groups)
+            return _DatasetImages(dissection, dataset), ""
         except OnnxDissectError as error:
             return None, f"There are no pictures: {error.message}."
     return None, (
