@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
+from numbers import Real
 
 from onnxdissect.core.plan import LayerPlan
 from onnxdissect.errors import ParameterError
@@ -33,12 +34,16 @@ def check_quantiles(quantiles: Sequence[float]) -> tuple[float, ...]:
     if not quantiles:
         raise ParameterError("no quantile was given", hint="--quantile 0.005")
     for quantile in quantiles:
-        if not 0.0 < quantile < 1.0:
+        if not _is_number(quantile) or not 0.0 < quantile < 1.0:
             raise ParameterError(
                 f"the quantile must lie strictly between 0 and 1, and {quantile!r} does not",
                 hint="--quantile 0.005 keeps the top half per cent, as the paper does",
             )
     return tuple(dict.fromkeys(float(q) for q in quantiles))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def tail_size(quantile: float, positions: int) -> int:

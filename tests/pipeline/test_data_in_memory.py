@@ -174,11 +174,19 @@ def open_noise(argument, *, groups, progress):
     vocabulary = make_vocabulary({"object": {1: "bright", 2: "dark"}})
     return ArrayDataset(images, vocabulary, {"object": 1 + (images[::, ::2, ::2, 0] < 128)}, name="noise")
 
+def open_films(argument, *, groups, progress):
+    images = np.load(argument)
+    films = [str(i // 4) for i in range(len(images))] if groups in (None, "film") else None
+    vocabulary = make_vocabulary({"object": {1: "bright", 2: "dark"}})
+    labels = {"object": 1 + (images[:, ::2, ::2, 0] < 128)}
+    return ArrayDataset(images, vocabulary, labels, name="films", groups=films, grouped_by="film")
+
 def open_nothing(argument, *, groups, progress):
     return "nothing"
 """
 ENTRIES = """[onnxdissect.data]
 noise = noisy:open_noise
+films = noisy:open_films
 nothing = noisy:open_nothing
 broken = noisy_that_is_not_there:open
 """
@@ -196,12 +204,14 @@ def installed(world: Path) -> Path:
     return place
 
 
-def command(world: Path, installed: Path | None, *words: str) -> subprocess.CompletedProcess[str]:
+def command(
+    world: Path, installed: Path | None, *words: str, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     root = str(Path(onnxdissect.__file__).parents[1])
     path = os.pathsep.join([*([] if installed is None else [str(installed)]), root])
     return subprocess.run(
         [sys.executable, "-m", "onnxdissect", *words],
-        cwd=world,
+        cwd=cwd or world,
         env={**os.environ, "PYTHONPATH": path},
         capture_output=True,
         text=True,
@@ -240,7 +250,7 @@ def test_a_package_adds_a_source(world: Path, installed: Path) -> None:
     [
         ("noise:many", "noise takes a number of images, not 'many'"),
         ("noisse:20", "no data source 'noisse'\ncandidates: noise:20"),
-        ("zzz:20", "no data source 'zzz'\nhint: installed sources: broken, noise, nothing, tiny"),
+        ("zzz:20", "no data source 'zzz'\nhint: installed sources: broken, films, noise, nothing, tiny"),
         ("nothing", "gives str, which is no data set: it lacks"),
         ("broken", "the data source 'broken' (noisy_that_is_not_there:open) does not load: ModuleNotFound"),
         ("tiny:7", "tiny takes no argument, and '7' was given"),
@@ -253,6 +263,41 @@ def test_a_spec_that_is_no_data_set(world: Path, installed: Path, spec: str, tol
         assert ran.returncode == 2, ran.stderr
         assert told in ran.stderr
         assert "Traceback" not in ran.stderr
+
+
+def test_a_file_of_groups_is_found_again_from_another_folder(
+    world: Path, installed: Path, tmp_path: Path
+) -> None:
+    random = np.random.default_rng(0)
+    np.save(world / "films.npy", random.integers(0, 256, (40, 12, 12, 3)).astype(np.uint8))
+    words = (
+        "run",
+        "net.onnx",
+        "--preset",
+        "raw",
+        "--bootstrap",
+        "20",
+        "--out",
+        "films-run",
+        "--groups",
+        "film",
+    )
+    ran = command(world, installed, *words, "--data", "films:films.npy")
+    assert ran.returncode == 0, ran.stderr
+    run = world / "films-run"
+    data = json.loads((run / "manifest.json").read_text())["data"]
+    assert (data["spec"], data["groups"]) == (f"films:{world / 'films.npy'}", "film")
+    same = command(world, installed, *words, "--data", f"films:{world / 'films.npy'}")
+    assert same.returncode == 0, same.stderr
+    assert "already holds this run" in same.stderr
+    (run / "report" / "data.json").unlink()
+    told = command(world, installed, "report", str(run), cwd=tmp_path)
+    assert told.returncode == 0, told.stderr
+    assert "There are no pictures" not in (run / "report" / "index.html").read_text(encoding="utf-8")
+    checked = command(
+        world, installed, "check", str(world / "net.onnx"), "--baseline", str(run), cwd=tmp_path
+    )
+    assert checked.returncode == 0, checked.stderr
 
 
 def test_doctor_lists_sources(world: Path, installed: Path) -> None:

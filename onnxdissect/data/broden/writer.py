@@ -18,6 +18,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxdissect.data.broden.index import COLUMNS
 from onnxdissect.data.decoding.pixels import read_image
 from onnxdissect.data.vocabulary import HIGHEST_NUMBER
 from onnxdissect.errors import DataFormatError, OutputError, import_cv2
@@ -124,7 +125,7 @@ def write_image(
     group : str
         What the image is one of; empty where it stands for itself.
     grid : (int, int), optional
-        (sh, sw), where there is no label map to tell; by default that of the image.
+        (sh, sw), where there is no label map to tell; by default that of the image. With label maps, theirs.
 
     Returns
     -------
@@ -143,6 +144,8 @@ def write_image(
     """
     path = _image_path(name)
     for text in (split, group):
+        if not isinstance(text, str) or not _is_text(text):
+            raise DataFormatError(f"{name}: the split and the group of an image are texts, not {text!r}")
         if text != text.strip():
             raise DataFormatError(f"{name}: {text!r} begins or ends with a blank, which tables do not keep")
     for category in annotations:
@@ -150,6 +153,8 @@ def write_image(
     if isinstance(image, Path):
         size = _extent(read_image(image, name))
     else:
+        if not isinstance(image, np.ndarray):
+            raise DataFormatError(f"{name}: an image is an array or the Path of a file, not {image!r:.60}")
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
             raise DataFormatError(
                 f"{name}: an image is an array of uint8 (height, width, 3), not {image.dtype} {image.shape}"
@@ -158,10 +163,10 @@ def write_image(
             raise DataFormatError(f"{name}: arrays are written as PNG", hint=f"call it {path.stem}.png")
         size = _extent(image)
     maps = {category: _maps(name, category, items) for category, items in annotations.items()}
-    grid = _grid(name, [one for found in maps.values() for one in found], grid or size)
+    grid = _grid(name, [one for found in maps.values() for one in found], grid, size)
     numbers = {category: _whole(name, items) for category, items in annotations.items()}
 
-    _write(folder, name, image.read_bytes() if isinstance(image, Path) else _png(image))
+    files = {name: image.read_bytes() if isinstance(image, Path) else _png(image)}
     cells: dict[str, str] = {}
     pixels: dict[str, dict[int, int]] = {}
     for category, found in maps.items():
@@ -169,11 +174,12 @@ def write_image(
         for ending, label_map in _endings(category, found):
             if label_map.any():
                 written.append(f"{path.with_suffix('')}_{ending}.png")
-                _write(folder, written[-1], _label_png(label_map))
+                files[written[-1]] = _label_png(label_map)
         cell = [*written, *map(str, numbers[category])]
         if cell:
             cells[category] = ";".join(cell)
             pixels[category] = _covered(found) | dict.fromkeys(numbers[category], grid[0] * grid[1])
+    _write_all(folder, files)
     return ImageRecord(name, split, size, grid, cells, pixels, group)
 
 
@@ -189,11 +195,18 @@ def check_category(name: str) -> None:
     DataFormatError
         If it is such a name.
     """
-    if not name or name != name.strip() or _IN_NO_CATEGORY.search(name):
+    if name in COLUMNS:
+        raise DataFormatError(f"{name!r} cannot be a category's name: index.csv has a column of that name")
+    if not name or name != name.strip() or _IN_NO_CATEGORY.search(name) or not _is_text(name):
         raise DataFormatError(
             f"{name!r} cannot be a category's name: it holds no slash, bracket or semicolon, and neither "
             f"begins nor ends with a blank"
         )
+
+
+def _is_text(text: str) -> bool:
+    """Whether it can be written as UTF-8: halves of surrogate pairs cannot."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _image_path(name: str) -> PurePosixPath:
@@ -207,6 +220,7 @@ def _image_path(name: str) -> PurePosixPath:
         or ".." in path.parts
         or path.as_posix() != name
         or _IN_NO_PATH.search(name)
+        or not _is_text(name)
     ):
         raise DataFormatError(
             f"{name!r} cannot be the name of an image: it is a path inside the images folder, with forward "
@@ -237,19 +251,37 @@ def _maps(name: str, category: str, items: Annotated) -> list[NDArray[np.uint16]
 
 def _whole(name: str, items: Annotated) -> list[int]:
     """Numbers that hold for a whole image, once each."""
-    numbers = [int(item) for item in items if not (isinstance(item, np.ndarray) and item.ndim)]
+    whole = [item for item in items if not (isinstance(item, np.ndarray) and item.ndim)]
+    for item in whole:
+        if isinstance(item, bool) or not np.issubdtype(np.asarray(item).dtype, np.integer) or np.ndim(item):
+            raise DataFormatError(
+                f"{name}: an annotation is a label map as an array, or a label number, not {item!r:.60}"
+            )
+    numbers = [int(item) for item in whole]
     wrong = [number for number in numbers if not 0 < number <= HIGHEST_NUMBER]
     if wrong:
         raise DataFormatError(f"{name}: {wrong[0]} is no label number; they are 1 to {HIGHEST_NUMBER}")
     return list(dict.fromkeys(numbers))
 
 
-def _grid(name: str, maps: Sequence[NDArray[np.uint16]], otherwise: tuple[int, int]) -> tuple[int, int]:
+def _grid(
+    name: str, maps: Sequence[NDArray[np.uint16]], asked: tuple[int, int] | None, size: tuple[int, int]
+) -> tuple[int, int]:
+    if asked is not None and not (
+        len(asked) == 2 and all(isinstance(extent, int | np.integer) and extent > 0 for extent in asked)
+    ):
+        raise DataFormatError(f"{name}: a grid is (height, width), whole numbers from 1, not {asked}")
     grids = {(one.shape[0], one.shape[1]) for one in maps}
     if len(grids) > 1:
         told = ", ".join(f"{height}x{width}" for height, width in sorted(grids))
         raise DataFormatError(f"{name}: its label maps are of different sizes: {told}")
-    return grids.pop() if grids else otherwise
+    if asked is not None and grids and grids != {tuple(asked)}:
+        height, width = grids.pop()
+        raise DataFormatError(
+            f"{name}: the grid {asked[0]}x{asked[1]} was asked for, and its label maps are {height}x{width}",
+            hint="leave out grid= where there are label maps",
+        )
+    return grids.pop() if grids else asked or size
 
 
 def _endings(category: str, maps: Sequence[NDArray[np.uint16]]) -> Iterable[tuple[str, NDArray[np.uint16]]]:
@@ -285,6 +317,19 @@ def _png(image: NDArray[np.uint8]) -> bytes:
     cv2 = import_cv2()
     _, content = cv2.imencode(".png", image[:, :, ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
     return cast(bytes, content.tobytes())
+
+
+def _write_all(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write the files of an image, or none of them: so that it can be written again."""
+    written: list[Path] = []
+    try:
+        for name, content in files.items():
+            _write(folder, name, content)
+            written.append(folder / _IMAGES / name)
+    except OutputError:
+        for path in written:
+            path.unlink(missing_ok=True)
+        raise
 
 
 def _write(folder: Path, name: str, content: bytes) -> None:

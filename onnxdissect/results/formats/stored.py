@@ -101,7 +101,7 @@ class StoredRun:
             for info in self.layers:
                 if getattr(info, attribute) == layer:
                     return info
-        names = [name for info in self.layers for name in (info.name, info.alias)]
+        names = list(dict.fromkeys(name for info in self.layers for name in (info.name, info.alias)))
         raise LayerNotFoundError(
             f"the run {self.path} holds no layer {layer!r}", candidates=nearest(layer, names) or names[:5]
         )

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.errors import MasksNotKeptError, ParameterError
+from onnxdissect.core.upsampling import Field
+from onnxdissect.errors import MasksNotKeptError, ParameterError, RunFormatError
 from onnxdissect.results.formats.manifest import Header
 from onnxdissect.results.formats.stored import StoredRun
 from onnxdissect.results.masks.kept import KeptMasks, image_number, unit_number
 from onnxdissect.results.masks.layout import MASKS
-from onnxdissect.results.records import Concept, ImageInfo
+from onnxdissect.results.records import Concept, ImageInfo, LayerInfo
 
 __all__ = ["StoredMasks"]
 
@@ -67,6 +68,11 @@ class StoredMasks(StoredRun):
             path = self.path / "layers" / info.slug / MASKS
             thresholds = self.counts(layer).thresholds
             kept = info.name, KeptMasks(path, info, self.images, self.quantiles, thresholds)
+            if kept[1].places != (tuple(self.manifest["model"]["size"]), _field(info)):
+                raise RunFormatError(
+                    f"{path} does not belong to this run: its cells lie elsewhere",
+                    hint="dissect again with --keep-masks --fresh",
+                )
             self._kept_masks = kept
         return kept[1]
 
@@ -166,3 +172,13 @@ class StoredMasks(StoredRun):
 
 def _keep(run: Path) -> str:
     return f"type the `onnxdissect run` command of {run} again with --keep-masks --fresh"
+
+
+def _field(layer: LayerInfo) -> Field | None:
+    """Where the cells of a layer were upsampled from, as the manifest tells it."""
+    told = {"receptive-field": layer.geometry, "effective": layer.effective}.get(layer.upsample)
+    if told is None:
+        return None
+    offset: tuple[float, float] = tuple(told["offset"] or ())
+    stride: tuple[float, float] = tuple(told["stride"] or ())
+    return offset, stride

@@ -184,6 +184,8 @@ def read_layout(path: Path) -> MasksLayout:
         raise RunFormatError(
             f"{path} is damaged: {lowest.size} thresholds of {units} units", hint=HEADER.hint
         )
+    if not np.isfinite(anchor).all() or (anchor[1:] <= 0).any():
+        raise RunFormatError(f"{path} is damaged: its anchor is {anchor.tolist()}", hint=HEADER.hint)
     field: Any = tuple(map(tuple, anchor.tolist())) or None
     return MasksLayout(images, units, chunk, shape, pixels, field, lowest)
 
@@ -240,6 +242,8 @@ def _sound(chunk: MapChunk, layout: MasksLayout) -> bool:
     if chunk.sizes.shape != (images[1] - images[0], units[1] - units[0]):
         return False
     if not chunk.starts[-1] == chunk.cells.size == chunk.values.size:
+        return False
+    if not np.isfinite(chunk.values).all():
         return False
     if chunk.cells.size == 0:
         return True

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from onnxdissect.core.kernels.masks.draw_mask import draw_mask
 from onnxdissect.core.quantiles import check_quantiles, tail_size
-from onnxdissect.core.upsampling import sampling
+from onnxdissect.core.upsampling import Field, sampling
 from onnxdissect.errors import ParameterError, RunFormatError, nearest
 from onnxdissect.results.masks.archive import MapChunk, read_chunks, read_layout
 from onnxdissect.results.records import ImageInfo, LayerInfo
@@ -82,6 +82,11 @@ class KeptMasks:
         self._sampling = sampling(layout.shape, grids, layout.pixels, layout.field)
         self._held: OrderedDict[tuple[int, int], MapChunk] = OrderedDict()
         self._stricter: dict[tuple[float, int], NDArray[np.float32]] = {}
+
+    @property
+    def places(self) -> tuple[tuple[int, int], Field | None]:
+        """(height, width) of the network's input, and where cells lie in it; None for `resize`."""
+        return self._layout.pixels, self._layout.field
 
     def mask(self, unit: int, image: int | str, quantile: float | None = None) -> NDArray[np.bool_]:
         """Give the mask of a unit in an image.
@@ -271,6 +276,10 @@ class KeptMasks:
             yield from chunks
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
 def unit_number(units: int, unit: int) -> int:
     """Check the number of a unit.
 
@@ -289,8 +298,8 @@ def unit_number(units: int, unit: int) -> int:
     ParameterError
         If there is no such unit.
     """
-    if not 0 <= unit < units:
-        raise ParameterError(f"there is no unit {unit}: the layer has units 0 to {units - 1}")
+    if not _is_number(unit) or not 0 <= unit < units:
+        raise ParameterError(f"there is no unit {unit!r}: the layer has units 0 to {units - 1}")
     return int(unit)
 
 
@@ -314,8 +323,8 @@ def image_number(images: Sequence[ImageInfo], image: int | str) -> int:
         If there is no such image, or several have that name.
     """
     if not isinstance(image, str):
-        if not 0 <= image < len(images):
-            raise ParameterError(f"there is no image {image}: the run has images 0 to {len(images) - 1}")
+        if not _is_number(image) or not 0 <= image < len(images):
+            raise ParameterError(f"there is no image {image!r}: the run has images 0 to {len(images) - 1}")
         return int(image)
     found = [number for number, known in enumerate(images) if known.name == image]
     if len(found) == 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -146,6 +147,14 @@ def test_an_image_can_be_a_file(tmp_path: Path) -> None:
         ("a.png", IMAGE, {"object": [0]}, "0 is no label number"),
         ("a.png", IMAGE, {"object": [65536]}, "65536 is no label number"),
         ("a.png", IMAGE, {"my/category": [1]}, "cannot be a category's name"),
+        ("a.png", IMAGE, {"ih": [1]}, "a column of that name"),
+        ("a.png", IMAGE, {"\ud800": [1]}, "cannot be a category's name"),
+        ("\ud800.png", IMAGE, {}, "cannot be the name of an image"),
+        ("a.png", IMAGE.tolist(), {}, "an image is an array or the Path of a file"),
+        ("a.png", IMAGE, {"object": [MAP.tolist()]}, "a label map as an array, or a label number"),
+        ("a.png", IMAGE, {"object": [1.7]}, "or a label number, not 1.7"),
+        ("a.png", IMAGE, {"object": ["1"]}, "or a label number, not '1'"),
+        ("a.png", IMAGE, {"object": [True]}, "or a label number, not True"),
     ],
 )
 def test_what_the_layout_cannot_hold_is_refused(
@@ -154,6 +163,31 @@ def test_what_the_layout_cannot_hold_is_refused(
     with pytest.raises(DataFormatError, match=told):
         write_image(tmp_path, name, image, annotations)
     assert not list(tmp_path.rglob("*.png"))
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"grid": (0, 0)}, "whole numbers from 1"),
+        ({"grid": (-1, 5)}, "whole numbers from 1"),
+        ({"grid": (7.0, 7.0)}, "whole numbers from 1"),
+        ({"grid": (7, 7)}, "7x7 was asked for, and its label maps are 2x2"),
+        ({"split": None}, "are texts, not None"),
+        ({"group": 3}, "are texts, not 3"),
+    ],
+)
+def test_what_else_cannot_be_told_is_refused(tmp_path: Path, more: dict[str, Any], told: str) -> None:
+    with pytest.raises(DataFormatError, match=told):
+        write_image(tmp_path, "a.png", IMAGE, {"object": [MAP]}, **more)
+    assert not list(tmp_path.rglob("*.png"))
+
+
+def test_an_image_whose_label_map_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    write_image(tmp_path, "a_object.png", IMAGE, {})
+    with pytest.raises(OutputError, match=r"a_object\.png"):
+        write_image(tmp_path, "a.png", IMAGE, {"object": [MAP]})
+    (tmp_path / "images" / "a_object.png").unlink()
+    write_image(tmp_path, "a.png", IMAGE, {"object": [MAP]})
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:

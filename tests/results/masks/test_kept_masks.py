@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -188,10 +189,16 @@ def test_top_masks_are_the_masks_of_their_images(world: Path) -> None:
             r"candidates: 0\.05, 0\.2\nhint:.*--quantile 0\.5 --keep-masks",
         ),
         (("relu0", 0, 0, 0.0), ParameterError, "strictly between 0 and 1"),
+        (("relu0", 0, 0, "x"), ParameterError, "strictly between 0 and 1, and 'x' does not"),
+        (("relu0", 0, 0, [0.05]), ParameterError, r"strictly between 0 and 1, and \[0\.05\] does not"),
+        (("relu0", "3", 0, None), ParameterError, "no unit '3': the layer has units 0 to 3"),
+        (("relu0", True, 0, None), ParameterError, "no unit True"),
+        (("relu0", 0, None, None), ParameterError, "no image None: the run has images 0 to 6"),
+        (("relu0", 0, True, None), ParameterError, "no image True"),
     ],
 )
 def test_what_is_not_there_is_refused(
-    world: Path, asked: tuple[str, int, int | str, float | None], kind: type[OnnxDissectError], said: str
+    world: Path, asked: tuple[Any, Any, Any, Any], kind: type[OnnxDissectError], said: str
 ) -> None:
     run = onnxdissect.load(world / "run")
     with pytest.raises(kind, match="(?s)" + said):
@@ -278,7 +285,8 @@ def test_files_of_other_versions_and_runs_are_refused(copy: Path) -> None:
     path = copy / "layers" / "relu0" / MASKS
     whole = path.read_bytes()
     with np.load(path) as archive:
-        sizes, cells, lowest = archive["0.0.sizes"], archive["0.0.cells"], archive["lowest"]
+        sizes, cells, values = (archive[f"0.0.{name}"] for name in ("sizes", "cells", "values"))
+        lowest, anchor = archive["lowest"], archive["anchor"]
     changes: list[tuple[str, dict[str, NDArray[np.generic]]]] = [
         ("is of format version 2, this version of onnxdissect reads 1", {"format_version": np.array(2)}),
         ("does not belong to this run", {"extent": np.array([8, 4])}),
@@ -289,6 +297,14 @@ def test_files_of_other_versions_and_runs_are_refused(copy: Path) -> None:
         ("does not hold maps", {"0__0__sizes": sizes + 1}),
         ("does not hold maps", {"0__0__cells": cells + 1000}),
         ("does not hold maps", {"0__0__cells": cells[::-1]}),
+        ("does not hold maps", {"0__0__values": np.where(values == values.max(), np.nan, values)}),
+        ("does not hold maps", {"0__0__values": np.where(values == values.max(), np.inf, values)}),
+        ("its cells lie elsewhere", {"input": np.array([1, 1])}),
+        ("its cells lie elsewhere", {"anchor": anchor + np.array([[1], [0]])}),
+        ("its cells lie elsewhere", {"anchor": anchor[:0]}),
+        ("is damaged: its anchor", {"anchor": anchor * [[1], [0]]}),
+        ("is damaged: its anchor", {"anchor": anchor * [[1], [-1]]}),
+        ("is damaged: its anchor", {"anchor": anchor * [[np.nan], [1]]}),
         ("is damaged", {"0__0__cells": cells.astype(np.int64)}),
     ]
     for said, arrays in changes:
