@@ -5,7 +5,7 @@ from __future__ import annotations
 from onnxdissect.model.layers.coverage import Coverage
 from onnxdissect.model.layers.listing import Listing
 from onnxdissect.model.layers.records import Layer
-from onnxdissect.model.layout.disturbed import LeftOut
+from onnxdissect.model.layout.order.disturbed import LeftOut
 
 __all__ = ["coverage_warnings", "listing_warnings", "open_values", "order_warnings"]
 

@@ -14,12 +14,12 @@ from onnxdissect.model.layers.records import LAYOUTS, ImageInput, Layer, make_al
 from onnxdissect.model.layers.unknown_operators import unknown_operators
 from onnxdissect.model.layers.unrolled import unrolled_steps
 from onnxdissect.model.layout.axes import AxisLabels, LayoutOverrides, follow_axes
-from onnxdissect.model.layout.disturbed import Disturbance, LeftOut, count_left_out, follow_order
+from onnxdissect.model.layout.order.disturbed import Disturbance, LeftOut, count_left_out, follow_order
 from onnxdissect.model.operators.lookup import operator_of
 from onnxdissect.model.operators.rules import Numbers, Order
 from onnxdissect.model.reading.shape_probe import Probe
 from onnxdissect.model.receptive_field.geometry import Pair, Unplaced, follow_positions, receptive_field
-from onnxdissect.model.stages.activated import activated_values
+from onnxdissect.model.stages.blocks.activated import activated_values
 from onnxdissect.model.stages.parts import Parts, find_parts
 from onnxdissect.model.stages.stages import choose_stages
 

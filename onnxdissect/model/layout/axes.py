@@ -16,7 +16,9 @@ import onnx_ir as ir
 
 from onnxdissect.model.graph import attribute, name_of
 from onnxdissect.model.layers.records import ImageInput
-from onnxdissect.model.layout.digits import CellOrder, Digits
+from onnxdissect.model.layout.order.digits import CellOrder, Digits
+from onnxdissect.model.layout.order.token_order import TokenRows
+from onnxdissect.model.layout.order.token_row import TokenRow
 from onnxdissect.model.layout.products.contracted import einsum, gather_elements
 from onnxdissect.model.layout.products.matrices import (
     agree,
@@ -26,11 +28,9 @@ from onnxdissect.model.layout.products.matrices import (
     table_rows,
 )
 from onnxdissect.model.layout.reduced import reduced_axes
-from onnxdissect.model.layout.regroup import regroup
-from onnxdissect.model.layout.token_order import TokenRows
-from onnxdissect.model.layout.token_row import TokenRow
+from onnxdissect.model.layout.reshapes.regroup import regroup
+from onnxdissect.model.layout.reshapes.undone import Rearrangements
 from onnxdissect.model.layout.tokens import Tokens, convolve_tokens, cut_tokens, join_tokens, token_taps
-from onnxdissect.model.layout.undone import Rearrangements
 from onnxdissect.model.operators.lookup import is_followed, joined_operands, operator_of
 from onnxdissect.model.operators.rules import Axes, Compute, Places
 from onnxdissect.model.reading.shape_probe import Probe

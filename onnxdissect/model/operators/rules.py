@@ -157,7 +157,7 @@ class Arithmetic(StrEnum):
 
 
 class Order(StrEnum):
-    """What an operator may do to the order of cells; followed by `onnxdissect.model.layout.disturbed`."""
+    """What an operator may do to the order of cells: see `onnxdissect.model.layout.order.disturbed`."""
 
     KEPT = "kept"
     PREPARED = "prepared"

@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxdissect.model.graph import attribute, name_of
-from onnxdissect.model.layout.order import disorder, permuted
+from onnxdissect.model.layout.order.scattered import disorder, permuted
 from onnxdissect.model.layout.products.picked import element_places, grid_places, product_places, take
 from onnxdissect.model.reading.shape_probe import Probe
 from onnxdissect.model.receptive_field.axis_geometry import (

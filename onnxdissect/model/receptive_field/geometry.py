@@ -24,11 +24,11 @@ import onnx_ir as ir
 
 from onnxdissect.model.graph import attribute, name_of, stored_shape
 from onnxdissect.model.layers.records import ImageInput, ReceptiveField
-from onnxdissect.model.layout import order
-from onnxdissect.model.layout.digits import CellOrder
+from onnxdissect.model.layout.order import scattered
+from onnxdissect.model.layout.order.digits import CellOrder
+from onnxdissect.model.layout.order.token_row import TokenRow
 from onnxdissect.model.layout.products.matrices import einsum_operands, table_rows
 from onnxdissect.model.layout.reduced import reduced_axes
-from onnxdissect.model.layout.token_row import TokenRow
 from onnxdissect.model.layout.tokens import Tokens
 from onnxdissect.model.operators.lookup import joined_operands, operator_of
 from onnxdissect.model.operators.rules import Axes, Compute, Places
@@ -83,7 +83,7 @@ def follow_positions(
     tokens : mapping of str to Tokens, optional
         What lies along the token axes.
     orders : mapping of str to CellOrder, optional
-        Values whose cells were put in order again; see `onnxdissect.model.layout.digits`.
+        Values whose cells were put in order again; see `onnxdissect.model.layout.order.digits`.
     rows : mapping of str to TokenRow, optional
         Cells of values that have some of a row of tokens, or in another order.
 
@@ -125,7 +125,7 @@ def _ordered(known: CellOrder, positions: Mapping[str, Pair]) -> Pair:
             place = together.windowed(block, block, 0)
         elif block > 1 and not isinstance(place, Unplaced):
             place = Unplaced.DISORDERED
-        placed.append(order.unbounded(place) if known.mixed else place)
+        placed.append(scattered.unbounded(place) if known.mixed else place)
     return placed[0], placed[1]
 
 
@@ -196,13 +196,13 @@ def _place(
     step = Step(node, index, axes[source], axes[out], *shapes, probe, (beside[0], beside[1]))
     moved = [_follow(step, axis, position) for axis, position in enumerate(pair)]
     if operator.compute is Compute.ATTENTION:
-        return order.unbounded(moved[0]), order.unbounded(moved[1])
+        return scattered.unbounded(moved[0]), scattered.unbounded(moved[1])
     return moved[0], moved[1]
 
 
 def _follow(step: Step, axis: int, position: Position) -> Position:
     if isinstance(position, Scattered):
-        return order.move_scattered(step, axis, position, _move)
+        return scattered.move_scattered(step, axis, position, _move)
     if isinstance(position, Unplaced):
         return position
     rolled = isinstance(position, Rolled)
@@ -226,7 +226,7 @@ def _attend(out: str, operands: Sequence[str], positions: dict[str, Pair], axes:
         return Unplaced.UNIFORM, Unplaced.UNIFORM
     from_first = letters.index("T") < len(letters) - 1
     pair = positions[operands[0 if from_first else 1]]
-    return order.unbounded(pair[0]), order.unbounded(pair[1])
+    return scattered.unbounded(pair[0]), scattered.unbounded(pair[1])
 
 
 def _contract(node: ir.Node, positions: dict[str, Pair], probe: Probe, axes: dict[str, str]) -> Pair:
@@ -248,7 +248,7 @@ def _contract(node: ir.Node, positions: dict[str, Pair], probe: Probe, axes: dic
         place: Position | None = unite(extents) if extents and len(extents) == len(found) else None
         if place is None:
             place = found[0] if len(set(found)) == 1 else Unplaced.UNKNOWN
-        placed.append(order.unbounded(place) if equation.mixes(known) else place)
+        placed.append(scattered.unbounded(place) if equation.mixes(known) else place)
     return placed[0], placed[1]
 
 

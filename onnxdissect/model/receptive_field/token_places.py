@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import onnx_ir as ir
 
 from onnxdissect.model.graph import name_of
-from onnxdissect.model.layout.order import scatter, unbounded
-from onnxdissect.model.layout.token_row import TokenRow
+from onnxdissect.model.layout.order.scattered import scatter, unbounded
+from onnxdissect.model.layout.order.token_row import TokenRow
 from onnxdissect.model.layout.tokens import Tokens
 from onnxdissect.model.receptive_field.axis_geometry import (
     AxisGeometry,

@@ -1,5 +1,5 @@
 """Which layers people mean by ``stages``, ``last``, ``neck`` and ``heads``.
 
-``flow`` and ``products`` read the graph; ``trunk``, ``blocks`` and ``predictions`` its structure; ``stages``
-and ``parts`` choose; each of the others knows one pattern.
+``trunk`` follows the way down, ``blocks`` finds their outputs, ``heads`` what stands behind; ``stages`` and
+``parts`` choose.
 """

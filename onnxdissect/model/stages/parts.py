@@ -12,14 +12,14 @@ from onnxdissect.model.layers.records import Layer
 from onnxdissect.model.operators.lookup import operator_of
 from onnxdissect.model.operators.rules import Numbers
 from onnxdissect.model.reading.shape_probe import Probe
-from onnxdissect.model.stages.activated import Activated
-from onnxdissect.model.stages.flow import Flow, Maps, follow_flow
-from onnxdissect.model.stages.heads import find_heads
-from onnxdissect.model.stages.neck import ends_of_neck
-from onnxdissect.model.stages.predictions import ends_of_heads, last_products
-from onnxdissect.model.stages.products import has_weights
+from onnxdissect.model.stages.blocks.activated import Activated
+from onnxdissect.model.stages.heads.heads import find_heads
+from onnxdissect.model.stages.heads.neck import ends_of_neck
+from onnxdissect.model.stages.heads.predictions import ends_of_heads, last_products
 from onnxdissect.model.stages.stages import Candidates, find_stages
-from onnxdissect.model.stages.trunk import Trunk, find_trunk
+from onnxdissect.model.stages.trunk.flow import Flow, Maps, follow_flow
+from onnxdissect.model.stages.trunk.products import has_weights
+from onnxdissect.model.stages.trunk.trunk import Trunk, find_trunk
 
 __all__ = ["Parts", "find_parts"]
 

@@ -9,13 +9,13 @@ from typing import TypeVar
 from onnxdissect.model.operators.lookup import operator_of
 from onnxdissect.model.operators.rules import Arithmetic, Numbers, Places
 from onnxdissect.model.receptive_field.window_shape import kernel_shape
-from onnxdissect.model.stages.blocks import Block, Style, find_outputs, split_blocks, style_of
-from onnxdissect.model.stages.flow import Flow, Grid, Maps, is_coarser
-from onnxdissect.model.stages.last_block import bare_features
-from onnxdissect.model.stages.neck import first_projection, first_skip
-from onnxdissect.model.stages.parallel import parallel_ends
-from onnxdissect.model.stages.predictions import predictions
-from onnxdissect.model.stages.products import (
+from onnxdissect.model.stages.blocks.blocks import Block, Style, find_outputs, split_blocks, style_of
+from onnxdissect.model.stages.blocks.last_block import bare_features
+from onnxdissect.model.stages.heads.neck import first_projection, first_skip
+from onnxdissect.model.stages.heads.predictions import predictions
+from onnxdissect.model.stages.trunk.flow import Flow, Grid, Maps, is_coarser
+from onnxdissect.model.stages.trunk.parallel import parallel_ends
+from onnxdissect.model.stages.trunk.products import (
     attended_sums,
     has_weights,
     is_depthwise,
@@ -23,8 +23,8 @@ from onnxdissect.model.stages.products import (
     multiplies,
     weights_follow,
 )
-from onnxdissect.model.stages.stem import is_convolution, without_patches
-from onnxdissect.model.stages.trunk import Trunk
+from onnxdissect.model.stages.trunk.stem import is_convolution, without_patches
+from onnxdissect.model.stages.trunk.trunk import Trunk
 
 __all__ = ["Candidates", "choose_stages", "find_stages"]
 

@@ -17,7 +17,7 @@ from support.models import Builder, save
 from onnxdissect.errors import ImageInputError, LayerLayoutError, LayerNotFoundError, ParameterError
 from onnxdissect.model import Layer, Network, load_network
 from onnxdissect.model.layers.records import make_slug
-from onnxdissect.model.layout.regroup import regroup
+from onnxdissect.model.layout.reshapes.regroup import regroup
 from onnxdissect.model.stages.stages import choose_stages
 
 

@@ -9,7 +9,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from onnxdissect.model.graph import attribute
-from onnxdissect.model.layout.order import scatter
+from onnxdissect.model.layout.order.scattered import scatter
 from onnxdissect.model.operators.lookup import operator_of
 from onnxdissect.model.operators.rules import Places
 from onnxdissect.model.reading.shape_probe import Probe

@@ -17,9 +17,9 @@ from onnxdissect.model.graph import attribute
 from onnxdissect.model.operators.lookup import operator_of
 from onnxdissect.model.operators.rules import Compute
 from onnxdissect.model.receptive_field.window_shape import weight_shape
-from onnxdissect.model.stages.flow import Flow, Grid
-from onnxdissect.model.stages.products import has_weights, is_depthwise, is_pointwise
-from onnxdissect.model.stages.trunk import Trunk
+from onnxdissect.model.stages.trunk.flow import Flow, Grid
+from onnxdissect.model.stages.trunk.products import has_weights, is_depthwise, is_pointwise
+from onnxdissect.model.stages.trunk.trunk import Trunk
 
 __all__ = ["Block", "Style", "find_outputs", "split_blocks", "style_of"]
 

@@ -10,7 +10,7 @@ from onnxdissect.model.graph import attribute
 from onnxdissect.model.operators.lookup import operator_of
 from onnxdissect.model.operators.rules import Compute, Regions
 from onnxdissect.model.receptive_field.window_shape import kernel_shape, weight_shape
-from onnxdissect.model.stages.flow import Flow
+from onnxdissect.model.stages.trunk.flow import Flow
 
 __all__ = [
     "attended_sums",

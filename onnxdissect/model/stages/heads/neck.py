@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from onnxdissect.model.stages.blocks import Block
-from onnxdissect.model.stages.flow import Flow, Grid, is_finer
-from onnxdissect.model.stages.products import has_weights, is_depthwise, is_pointwise
+from onnxdissect.model.stages.blocks.blocks import Block
+from onnxdissect.model.stages.trunk.flow import Flow, Grid, is_finer
+from onnxdissect.model.stages.trunk.products import has_weights, is_depthwise, is_pointwise
 
 __all__ = ["ends_of_neck", "first_projection", "first_skip"]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from onnxdissect.model.graph import attribute, name_of
-from onnxdissect.model.layout.pieces import Pieces
+from onnxdissect.model.layout.reshapes.pieces import Pieces
 from onnxdissect.model.operators.lookup import operator_of
 from onnxdissect.model.operators.rules import Axes
 from onnxdissect.model.reading.shape_probe import Probe

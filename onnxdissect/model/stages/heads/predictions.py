@@ -6,8 +6,8 @@ from collections.abc import Collection
 
 from onnxdissect.model.operators.lookup import operator_of
 from onnxdissect.model.operators.rules import Compute
-from onnxdissect.model.stages.flow import Flow, Maps
-from onnxdissect.model.stages.products import chooses_regions, has_weights
+from onnxdissect.model.stages.trunk.flow import Flow, Maps
+from onnxdissect.model.stages.trunk.products import chooses_regions, has_weights
 
 __all__ = ["ends_of_heads", "last_products", "predictions"]
 

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from onnxdissect.model.stages.flow import Flow
-from onnxdissect.model.stages.products import has_weights, is_depthwise
+from onnxdissect.model.stages.trunk.flow import Flow
+from onnxdissect.model.stages.trunk.products import has_weights, is_depthwise
 
 __all__ = ["Heads", "find_heads"]
 

@@ -15,7 +15,7 @@ import onnx_ir as ir
 from onnxdissect.model.graph import name_of
 from onnxdissect.model.layers.cost import Cost
 from onnxdissect.model.layout.axes import AxisLabels
-from onnxdissect.model.layout.order import disorder
+from onnxdissect.model.layout.order.scattered import disorder
 from onnxdissect.model.operators.lookup import is_followed, operator_of
 from onnxdissect.model.operators.operator import Operator
 from onnxdissect.model.operators.rules import Arithmetic, Axes, Numbers, Order, Places, Regions

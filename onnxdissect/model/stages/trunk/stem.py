@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 
-from onnxdissect.model.stages.blocks import Block, Style
-from onnxdissect.model.stages.flow import Flow, is_coarser
-from onnxdissect.model.stages.products import has_weights
+from onnxdissect.model.stages.blocks.blocks import Block, Style
+from onnxdissect.model.stages.trunk.flow import Flow, is_coarser
+from onnxdissect.model.stages.trunk.products import has_weights
 
 __all__ = ["is_convolution", "without_patches"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection
 
-from onnxdissect.model.stages.blocks import Block
-from onnxdissect.model.stages.flow import Flow, is_coarser
-from onnxdissect.model.stages.trunk import Trunk
+from onnxdissect.model.stages.blocks.blocks import Block
+from onnxdissect.model.stages.trunk.flow import Flow, is_coarser
+from onnxdissect.model.stages.trunk.trunk import Trunk
 
 __all__ = ["parallel_ends"]
 

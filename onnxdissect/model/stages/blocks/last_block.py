@@ -10,10 +10,10 @@ from collections.abc import Mapping
 
 from onnxdissect.model.operators.lookup import operator_of
 from onnxdissect.model.operators.rules import Axes, Units
-from onnxdissect.model.stages.blocks import Block, Style
-from onnxdissect.model.stages.flow import Flow
-from onnxdissect.model.stages.products import is_depthwise, is_pointwise, weights_follow
-from onnxdissect.model.stages.trunk import Trunk
+from onnxdissect.model.stages.blocks.blocks import Block, Style
+from onnxdissect.model.stages.trunk.flow import Flow
+from onnxdissect.model.stages.trunk.products import is_depthwise, is_pointwise, weights_follow
+from onnxdissect.model.stages.trunk.trunk import Trunk
 
 __all__ = ["bare_features"]
 

@@ -17,7 +17,7 @@ from onnxdissect.model.graph import live_values, name_of, stored_size
 from onnxdissect.model.layout.quantised import is_rectified
 from onnxdissect.model.operators.lookup import operator_of
 from onnxdissect.model.operators.rules import Arithmetic, Axes, Numbers
-from onnxdissect.model.stages.power_mean import averaged_powers
+from onnxdissect.model.stages.blocks.power_mean import averaged_powers
 
 __all__ = ["Activated", "activated_values"]
 
@@ -39,7 +39,7 @@ class Activated:
     roots : dict of str to str
         For each value computed cell by cell, what it is computed from.
     averaged : set of str
-        Values that are bent only to be averaged, see `onnxdissect.model.stages.power_mean`.
+        Values that are bent only to be averaged, see `onnxdissect.model.stages.blocks.power_mean`.
     """
 
     values: dict[str, None]

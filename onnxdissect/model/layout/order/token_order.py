@@ -17,9 +17,9 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from onnxdissect.model.graph import attribute, name_of, stored_shape
+from onnxdissect.model.layout.order.token_row import OTHER, SEVERAL, TokenRow
 from onnxdissect.model.layout.products.picked import element_places, product_places
 from onnxdissect.model.layout.reduced import reduced_axes
-from onnxdissect.model.layout.token_row import OTHER, SEVERAL, TokenRow
 from onnxdissect.model.layout.tokens import Tokens, pad_numbers, slice_numbers
 from onnxdissect.model.operators.lookup import is_followed, joined_operands, operator_of
 from onnxdissect.model.operators.operator import Operator

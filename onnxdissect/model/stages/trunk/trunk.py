@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 from onnxdissect.model.operators.lookup import operator_of
 from onnxdissect.model.operators.rules import Axes, Places
-from onnxdissect.model.stages.flow import Flow, Maps, is_finer
-from onnxdissect.model.stages.predictions import last_products, predictions
-from onnxdissect.model.stages.products import (
+from onnxdissect.model.stages.heads.predictions import last_products, predictions
+from onnxdissect.model.stages.trunk.flow import Flow, Maps, is_finer
+from onnxdissect.model.stages.trunk.products import (
     attended_sums,
     chooses_regions,
     has_weights,
