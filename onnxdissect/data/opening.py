@@ -119,7 +119,7 @@ def recorded_spec(record: Mapping[str, Any], sources: Sources | None = None) -> 
     for name in names:
         try:
             found = sources.load(name).recognise(record)
-        except InstallationError:
+        except Exception:  # whatever a foreign package does
             continue  # said when it is asked for; here it may have nothing to do with the run
         if found is not None:
             return found

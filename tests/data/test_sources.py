@@ -71,14 +71,18 @@ def test_what_a_run_was_made_on_is_found_again(tmp_path: Path) -> None:
     def recognise(record: Any) -> str | None:
         return "flat:9" if record.get("name") == "flat nine" else None
 
+    def fails(record: Any) -> str | None:
+        raise ValueError("not mine")
+
     broken = {"broken": EntryPoint("broken", "onnxdissect.nowhere:x", GROUP)}
-    sources = Sources(broken).register("flat", Source(flat, recognise))
+    sources = Sources(broken).register("fails", Source(flat, fails)).register("flat", Source(flat, recognise))
     here = write_broden(tmp_path / "here", random_broden(1))
     gone = str(tmp_path / "gone")
     assert recorded_spec({"name": "flat nine", "folder": str(here)}, sources) == str(here)
     assert recorded_spec({"name": "flat nine", "folder": gone}, sources) == "flat:9"
     assert recorded_spec({"name": "other", "folder": gone}, sources) == gone
     assert recorded_spec({"name": "other", "spec": "flat:2"}, sources) == "flat:2"
+    assert recorded_spec({"name": "other", "spec": "fails:2"}, sources) == "fails:2"
     assert recorded_spec({"name": "other"}, sources) is None
     with pytest.raises(InstallationError, match="does not load"):
         open_data("broken", sources=sources)
