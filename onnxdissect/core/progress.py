@@ -22,7 +22,7 @@ class Progress(Protocol):
 
 
 class Silent:
-    """Tells nobody."""
+    """Reports no progress."""
 
     def start(self, phase: str, total: int) -> None:
         """Pass over the beginning of a phase."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["UPSAMPLINGS", "Field", "InterpolationTable", "interpolation", "sampling"]
+__all__ = ["UPSAMPLINGS", "Field", "InterpolationTable", "interpolation", "interpolation_table"]
 
 UPSAMPLINGS = ("auto", "receptive-field", "effective", "resize")
 """What can be asked for. Under `auto`, one of the last three is chosen layer by layer."""
@@ -86,7 +86,7 @@ def interpolation(
     return low, high, (u - low).astype(np.float32)
 
 
-def sampling(
+def interpolation_table(
     cells: tuple[int, int],
     grids: NDArray[np.int64],
     pixels: tuple[int, int],

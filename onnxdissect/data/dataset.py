@@ -1,4 +1,4 @@
-"""What a data set is to whoever dissects with it, wherever its images come from."""
+"""The interface of a data set, wherever its images come from."""
 
 from __future__ import annotations
 

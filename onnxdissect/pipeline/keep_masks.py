@@ -20,7 +20,7 @@ from onnxdissect.core.quantiles import tail_size
 from onnxdissect.core.sparse_maps import SparseMaps
 from onnxdissect.core.spool.spool import Spool
 from onnxdissect.core.state.pass_state import PassResult
-from onnxdissect.core.upsampling import InterpolationTable, sampling
+from onnxdissect.core.upsampling import InterpolationTable, interpolation_table
 from onnxdissect.errors import OutputError, RunMismatchError
 from onnxdissect.pipeline.prepare import Prepared
 from onnxdissect.results import Dissection
@@ -179,7 +179,7 @@ def write_masks(
     OutputError
         If the disk does not take it.
     """
-    tables = [sampling(layout.shape, grids, layout.pixels, layout.field) for layout in layouts]
+    tables = [interpolation_table(layout.shape, grids, layout.pixels, layout.field) for layout in layouts]
     with ThreadPoolExecutor(threads) as pool, ExitStack() as stack:
         writers = [
             stack.enter_context(MasksWriter.opened(folder, layout))

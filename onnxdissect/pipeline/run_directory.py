@@ -31,7 +31,7 @@ _EARLIER = {("parameters", "min_images"): 1}
 
 @dataclass(frozen=True, slots=True)
 class RunDirectory:
-    """A run directory that is ours to write, or that already holds what was asked for.
+    """A run directory that this run may write to, or that already holds what was asked for.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class RunDirectory:
         )
         with locked(work / "lock", taken=taken):
             if not self.unfinished:
-                # First of all: from here on nobody may take what is left for a result.
+                # This comes first: from here on the old files must not be read as a result.
                 write_manifest(self.path, {"format_version": FORMAT_VERSION, **self.identity}, "running")
             self._clear(work)
             try:

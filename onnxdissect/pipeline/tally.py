@@ -15,7 +15,7 @@ from onnxdissect.core.sparse_maps import Annotations, Counts
 from onnxdissect.core.spool.spool import Chunk
 from onnxdissect.core.state.image_ranges import ImageRanges
 from onnxdissect.core.state.pass_state import PassResult
-from onnxdissect.core.upsampling import sampling
+from onnxdissect.core.upsampling import interpolation_table
 from onnxdissect.statistics.per_image_collector import PerImageCollector
 
 __all__ = ["tally"]
@@ -44,7 +44,9 @@ def tally(
     """
     vocabulary = plan.vocabulary
     mask_bytes = (int(plan.grids.prod(axis=1).max()) + 7) // 8
-    samplings = [sampling(layer.shape, plan.grids, plan.pixels, layer.field) for layer in plan.layers]
+    samplings = [
+        interpolation_table(layer.shape, plan.grids, plan.pixels, layer.field) for layer in plan.layers
+    ]
     counts = [
         Counts.zeros(
             len(plan.quantiles),

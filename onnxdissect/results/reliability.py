@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnxdissect.core.per_image_counts import TruthCounts
 from onnxdissect.data.groups import equal_groups
 from onnxdissect.results.records import Concept, LayerSummary, Unit
-from onnxdissect.statistics.reliability import RARE, SampleSize, reliable
+from onnxdissect.statistics.reliability import RARE, SampleSize, reliable_units
 
 __all__ = ["label_positions", "sample_size", "with_reliability"]
 
@@ -76,7 +76,7 @@ def with_reliability(
         (unit.iou, _number(unit.iou_low), _number(unit.iou_high), _number(unit.stability)) for unit in units
     ]
     iou, low, high, stability = np.array(known, np.float64).reshape(-1, 4).T
-    found = reliable(iou, low, high, stability, iou_threshold, size=size)
+    found = reliable_units(iou, low, high, stability, iou_threshold, size=size)
     return (
         [replace(unit, reliable=bool(held)) for unit, held in zip(units, found.tolist(), strict=True)],
         replace(

@@ -31,7 +31,7 @@ from onnxdissect.core.sparse_maps import Annotations
 from onnxdissect.core.spool.spool import Chunk
 from onnxdissect.core.state.image_ranges import ImageRanges
 from onnxdissect.core.state.pass_state import PassResult
-from onnxdissect.core.upsampling import sampling
+from onnxdissect.core.upsampling import interpolation_table
 from onnxdissect.statistics.overlap import Overlaps, gamma_surprise
 
 __all__ = ["NullCounts", "PermutationNull"]
@@ -188,7 +188,9 @@ class PermutationNull:
         """
         plan = self._plan
         points = np.array([[SIDE, SIDE]], np.int64)
-        samplings = [sampling(layer.shape, points, plan.pixels, layer.field) for layer in plan.layers]
+        samplings = [
+            interpolation_table(layer.shape, points, plan.pixels, layer.field) for layer in plan.layers
+        ]
         pairings = self.permutations.shape[0]
         counted = tuple(
             _Share(layer, units, _no_counts(plan, units.stop - units.start, pairings))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnxdissect.data.groups import FEW_GROUPS
 from onnxdissect.statistics.corrections import false_discovery_rates
 
-__all__ = ["FALSE_RELIABLE", "RARE", "STABLE", "SampleSize", "fewest_resamples", "reliable"]
+__all__ = ["FALSE_RELIABLE", "RARE", "STABLE", "SampleSize", "fewest_resamples", "reliable_units"]
 
 STABLE = 0.99
 """A label is stable if it wins in more than this share of the resamples.
@@ -106,7 +106,7 @@ def fewest_resamples(stable: float = STABLE) -> int:
     return max(_FOR_AN_INTERVAL, math.ceil(math.log(0.05) / math.log(stable)))
 
 
-def reliable(
+def reliable_units(
     iou: NDArray[np.float64],
     low: NDArray[np.float64],
     high: NDArray[np.float64],

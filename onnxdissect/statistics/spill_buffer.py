@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.kernels.resampling.gather import choose, place
+from onnxdissect.core.kernels.resampling.gather import choose_top_concepts, place_masks
 from onnxdissect.core.per_image_counts import (
     TOP_CONCEPTS,
     MaskCounts,
@@ -130,7 +130,7 @@ class SpillBuffer:
         for quantile, units in spans(starts, self._units, masks):
             first = quantile * self._units + units.start
             rows = starts[first : first + units.stop - units.start + 1] - starts[first]
-            top_concepts = choose(iou[quantile, units], min(TOP_CONCEPTS, iou.shape[2]))
+            top_concepts = choose_top_concepts(iou[quantile, units], min(TOP_CONCEPTS, iou.shape[2]))
             held = int(rows[-1])
             per_image = PerImageCounts(
                 top_concepts=top_concepts[None],
@@ -142,7 +142,7 @@ class SpillBuffer:
             )
             ends = rows[:-1].copy()
             for _, counts in self._blocks(units):
-                place(counts, per_image, ends, first)
+                place_masks(counts, per_image, ends, first)
             yield PerImageCountsPart(quantile, units, per_image)
 
     def _overflow(self) -> None:

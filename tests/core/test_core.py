@@ -107,7 +107,7 @@ def settled(levels: Thresholds, spooled: list[SparseMaps]) -> NDArray[np.float32
         for sparse_maps in spooled:
             for unit in range(levels.bounds.size):
                 bins.count(sparse_maps, slice(unit, unit + 1), counts)
-        bins = bins.narrowed(counts)
+        bins = bins.narrow(counts)
     return bins.thresholds()
 
 

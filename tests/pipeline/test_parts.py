@@ -21,7 +21,7 @@ from onnxdissect.core.plan import Plan
 from onnxdissect.core.progress import Silent
 from onnxdissect.core.scoring import iou
 from onnxdissect.core.spool.spool import Chunk, Spool
-from onnxdissect.core.state.deciding_bins import count_bins, narrowed
+from onnxdissect.core.state.deciding_bins import count_bins, narrow_bins
 from onnxdissect.core.state.image_ranges import ImageRanges
 from onnxdissect.core.state.intake import Intake
 from onnxdissect.core.state.pass_state import PassResult, PassState
@@ -76,7 +76,7 @@ def test_parts_add_up(world: World, data: st.DataObject, memory: int, pairwise: 
         bins = travelled(state.deciding_bins())
         while not all(layer.settled for layer in bins):
             counted = [count_bins(plan, bins, part) for part in parts]
-            bins = travelled(narrowed(bins, merged(counted, pairwise)))
+            bins = travelled(narrow_bins(bins, merged(counted, pairwise)))
         passed = state.settle()
         np.testing.assert_array_equal(state.result(bins).thresholds[0], passed.thresholds[0])
 
@@ -190,7 +190,7 @@ def test_counts_of_other_runs_are_never_added(world: World) -> None:
         # Bins that another walk has narrowed are others, even of the same pass.
         state = a_pass(world, plan, Path(name))
         bins = state.deciding_bins()
-        later = narrowed(bins, count_bins(plan, bins, state.spool))
+        later = narrow_bins(bins, count_bins(plan, bins, state.spool))
         with pytest.raises(RunMismatchError, match="bins of layer 0"):
             count_bins(plan, bins, []).merge(count_bins(plan, later, state.spool))
 

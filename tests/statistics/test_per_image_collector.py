@@ -14,7 +14,7 @@ from naive import method as naive
 from naive import statistics as naive_statistics
 from support.drawn_counts import World, annotate, joined, witnessed, worlds
 
-from onnxdissect.core.kernels.resampling.gather import choose
+from onnxdissect.core.kernels.resampling.gather import choose_top_concepts
 from onnxdissect.core.per_image_counts import TOP_CONCEPTS
 from onnxdissect.core.progress import Silent
 from onnxdissect.core.scoring import iou
@@ -95,10 +95,10 @@ def test_evidence_adds_up_whatever_the_order(world: World, order: list[int]) -> 
 @settings(deadline=None)
 def test_contenders_are_the_best_concepts(scores: list[list[float]]) -> None:
     for most in range(5):
-        chosen = choose(np.array(scores), most)
+        chosen = choose_top_concepts(np.array(scores), most)
         assert chosen.tolist() == [naive_statistics.top_concepts(row, most) for row in scores]
     with pytest.raises(ValueError, match="5 of 4"):
-        choose(np.array(scores), 5)
+        choose_top_concepts(np.array(scores), 5)
 
 
 @given(world=worlds())

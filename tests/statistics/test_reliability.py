@@ -23,7 +23,7 @@ import onnxdissect
 from onnxdissect.results import headline, rescore
 from onnxdissect.results.records import Concept, LayerSummary, Unit
 from onnxdissect.results.reliability import label_positions, with_reliability
-from onnxdissect.statistics.reliability import STABLE, SampleSize, fewest_resamples, reliable
+from onnxdissect.statistics.reliability import STABLE, SampleSize, fewest_resamples, reliable_units
 
 CONCEPTS = tuple(
     Concept(number, name, "object", 100, images)
@@ -109,7 +109,7 @@ def test_the_rule_equals_the_twin(
 
 def judged(units: Sequence[tuple[float, ...]], threshold: float = 0.04, stable: float = STABLE) -> list[bool]:
     iou, low, high, stability = np.array(units, np.float64).reshape(-1, 4).T
-    return [bool(held) for held in reliable(iou, low, high, stability, threshold, stable, size=ENOUGH)]
+    return [bool(held) for held in reliable_units(iou, low, high, stability, threshold, stable, size=ENOUGH)]
 
 
 def test_limits_must_be_exceeded() -> None:
@@ -126,7 +126,7 @@ def test_too_few_resamples_images_or_groups_leave_nothing_reliable() -> None:
 
     def held(size: SampleSize, stable: float = STABLE) -> bool:
         iou, low, high, stability = np.array([row]).T
-        return bool(reliable(iou, low, high, stability, 0.04, stable, size=size)[0])
+        return bool(reliable_units(iou, low, high, stability, 0.04, stable, size=size)[0])
 
     for n in (1, 2, 5, 50, 298):
         assert not held(SampleSize(n, 500)) and "--bootstrap 1000" in SampleSize(n, 500).lack()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnxdissect.core.per_image_counts import PerImageCounts, TruthCounts
 from onnxdissect.results import Dissection, LayerInfo
 from onnxdissect.results.label_units import primary_categories
-from onnxdissect.statistics.reliability import STABLE, SampleSize, reliable
+from onnxdissect.statistics.reliability import STABLE, SampleSize, reliable_units
 
 __all__ = ["SHOWN_IMAGES", "LayerSnapshot", "Snapshot", "snapshot_of"]
 
@@ -222,7 +222,7 @@ class Snapshot:
             return found & (layer.stability > stable)
         size = SampleSize(int(self.parameters["bootstrap"]), self.drawn_from)
         known = layer.iou, layer.low, layer.high, layer.stability
-        return found & reliable(*known, self.iou_threshold, stable, size=size)
+        return found & reliable_units(*known, self.iou_threshold, stable, size=size)
 
     def detected_concepts(self, layer: LayerSnapshot) -> set[int]:
         """Give the concepts that a layer's detectors are labelled with.

@@ -1,4 +1,4 @@
-"""How the kernels are compiled here, for whoever has to find out why they are slow."""
+"""How the kernels are compiled on this machine: what `onnxdissect doctor` prints of them."""
 
 from __future__ import annotations
 

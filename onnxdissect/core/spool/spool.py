@@ -128,7 +128,7 @@ class Spool:
             yield held[start] if start in held else self._files.read(*stored[start])
 
     def flush(self, bounds: Sequence[NDArray[np.float32]]) -> None:
-        """Bring everything to disk, while nobody appends.
+        """Write everything to disk; no other thread may append meanwhile.
 
         Parameters
         ----------

@@ -83,7 +83,7 @@ class ActivationReducer(Protocol):
         """
 
     def state(self) -> LayerState:
-        """Give everything taken in so far, while nobody takes in anything.
+        """Give everything taken in so far; no worker may take in images meanwhile.
 
         Returns
         -------

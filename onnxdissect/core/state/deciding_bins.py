@@ -17,7 +17,7 @@ from onnxdissect.core.sparse_maps import SparseMaps
 from onnxdissect.core.spool.spool import Chunk
 from onnxdissect.core.state.image_ranges import ImageRanges
 
-__all__ = ["BinCounts", "DecidingBins", "count_bins", "narrowed"]
+__all__ = ["BinCounts", "DecidingBins", "count_bins", "narrow_bins"]
 
 # Bits that one walk over the spool decides.
 _REFINING_BITS = 9
@@ -75,7 +75,7 @@ class DecidingBins:
         """
         refine(sparse_maps, self.prefixes, self.known, counts, units)
 
-    def narrowed(self, counts: NDArray[np.int64]) -> DecidingBins:
+    def narrow(self, counts: NDArray[np.int64]) -> DecidingBins:
         """Give the smaller bins that hold the thresholds.
 
         Parameters
@@ -185,7 +185,7 @@ def count_bins(plan: Plan, layers: Sequence[DecidingBins], chunks: Iterable[Chun
     return BinCounts(ImageRanges.of(*images), counts, fingerprint)
 
 
-def narrowed(layers: Sequence[DecidingBins], counts: BinCounts) -> tuple[DecidingBins, ...]:
+def narrow_bins(layers: Sequence[DecidingBins], counts: BinCounts) -> tuple[DecidingBins, ...]:
     """Give the smaller bins that hold the thresholds of every layer.
 
     Parameters
@@ -200,6 +200,6 @@ def narrowed(layers: Sequence[DecidingBins], counts: BinCounts) -> tuple[Decidin
     tuple of DecidingBins
     """
     return tuple(
-        bins if bins.settled else bins.narrowed(counted)
+        bins if bins.settled else bins.narrow(counted)
         for bins, counted in zip(layers, counts.layers, strict=True)
     )

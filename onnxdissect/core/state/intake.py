@@ -103,7 +103,7 @@ class Intake:
         self._idle.append((workers, arena))
 
     def gathered(self) -> PassState:
-        """Give the state, while nobody takes in anything.
+        """Give the state; no worker may take in images meanwhile.
 
         Returns
         -------
@@ -114,7 +114,7 @@ class Intake:
         return self._state
 
     def save(self, tag: Mapping[str, str | int]) -> None:
-        """Write the state to its folder, while nobody takes in anything; see `PassState.save`.
+        """Write the state to its folder; no worker may take in images meanwhile. See `PassState.save`.
 
         Parameters
         ----------

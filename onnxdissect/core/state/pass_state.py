@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from onnxdissect.core.plan import Plan
 from onnxdissect.core.spool.spool import Spool
-from onnxdissect.core.state.deciding_bins import DecidingBins, count_bins, narrowed
+from onnxdissect.core.state.deciding_bins import DecidingBins, count_bins, narrow_bins
 from onnxdissect.core.state.image_ranges import ImageRanges
 from onnxdissect.core.state.layer_state import LayerState
 from onnxdissect.core.state.top_images import TopImages
@@ -187,7 +187,7 @@ class PassState:
         """
         bins = self.deciding_bins()
         while not all(layer.settled for layer in bins):
-            bins = narrowed(bins, count_bins(self.plan, bins, self.spool))
+            bins = narrow_bins(bins, count_bins(self.plan, bins, self.spool))
         return self.result(bins)
 
     def result(self, bins: Sequence[DecidingBins]) -> PassResult:

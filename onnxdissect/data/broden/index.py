@@ -76,7 +76,7 @@ def read_index(
     path : Path
         The file.
     vocabulary : Vocabulary
-        What its category columns and label numbers are held against.
+        What its category columns and label numbers are checked against.
     groups : str, optional
         What groups the images; see `onnxdissect.data.groups.group_rule`.
 

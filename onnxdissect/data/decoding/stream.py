@@ -1,4 +1,4 @@
-"""Batches of prepared images with their annotations, decoded ahead of whoever consumes them."""
+"""Batches of prepared images with their annotations, decoded ahead of their use."""
 
 from __future__ import annotations
 

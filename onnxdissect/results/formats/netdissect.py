@@ -1,4 +1,4 @@
-"""A layer in the result format of the original NetDissect, so that its readers read ours.
+"""A layer in the result format of the original NetDissect, for programs that read that.
 
 Units count from 1 there. Rows come by falling score. Where a unit's mask meets no concept of a category,
 the label is empty and truth, intersection and IoU are 0.

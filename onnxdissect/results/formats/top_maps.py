@@ -1,4 +1,4 @@
-"""What of a layer is kept to be looked at: maps of the top images, and samples of the activations."""
+"""What is stored of a layer for display: maps of the top images, and samples of the activations."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from onnxdissect.core.kernels.masks.draw_mask import draw_mask
 from onnxdissect.core.quantiles import check_quantiles, tail_size
-from onnxdissect.core.upsampling import Field, sampling
+from onnxdissect.core.upsampling import Field, interpolation_table
 from onnxdissect.errors import ParameterError, RunFormatError, nearest
 from onnxdissect.results.masks.archive import MapChunk, read_chunks, read_layout
 from onnxdissect.results.records import ImageInfo, LayerInfo
@@ -79,7 +79,7 @@ class KeptMasks:
         grids = np.array(sorted({image.grid for image in images}), np.int64)
         known = {(int(sh), int(sw)): g for g, (sh, sw) in enumerate(grids)}
         self._grid_of = [known[image.grid] for image in images]
-        self._sampling = sampling(layout.shape, grids, layout.pixels, layout.field)
+        self._sampling = interpolation_table(layout.shape, grids, layout.pixels, layout.field)
         self._held: OrderedDict[tuple[int, int], MapChunk] = OrderedDict()
         self._stricter: dict[tuple[float, int], NDArray[np.float32]] = {}
 

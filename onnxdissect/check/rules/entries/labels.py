@@ -43,7 +43,7 @@ def _labels(c: Comparison) -> Iterator[Finding]:
             total, have = int(stable.sum()), int(kept.sum())
             what = "stable detectors (none is reliable)"
             if not total and detectors.any():
-                why = f"none of {int(detectors.sum())} detectors is stable, so that no label can be held to"
+                why = f"none of {int(detectors.sum())} detectors is stable, so no label can be asked for"
                 yield make_finding(c, LABELS, True, old.name, f"{why}; more images would tell")
                 continue
         message = f"{have} of {total} {what} keep their label, {least:.0%} must"

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from onnxdissect.core.per_image_counts import MaskCounts, PerImageCounts
 
-__all__ = ["choose", "place"]
+__all__ = ["choose_top_concepts", "place_masks"]
 
 
-def choose(iou: NDArray[np.float64], most: int) -> NDArray[np.int64]:
+def choose_top_concepts(iou: NDArray[np.float64], most: int) -> NDArray[np.int64]:
     """Find the concepts that each unit may be labelled with.
 
     Parameters
@@ -37,7 +37,7 @@ def choose(iou: NDArray[np.float64], most: int) -> NDArray[np.int64]:
     return chosen
 
 
-def place(counts: MaskCounts, per_image: PerImageCounts, ends: NDArray[np.int64], first: int) -> None:
+def place_masks(counts: MaskCounts, per_image: PerImageCounts, ends: NDArray[np.int64], first: int) -> None:
     """Put a block of masks behind those that each unit already has; masks of other units are passed over.
 
     Parameters
@@ -65,7 +65,7 @@ def place(counts: MaskCounts, per_image: PerImageCounts, ends: NDArray[np.int64]
 
 @njit(cache=True, nogil=True)
 def _choose(iou, chosen):
-    """Insert the concepts of each row into the best so far, in the order of their positions; see `choose`.
+    """Insert each row's concepts into the best so far, by position; see `choose_top_concepts`.
 
     ``chosen``, shape (rows, most), is -1 before.
     """
@@ -88,7 +88,7 @@ def _choose(iou, chosen):
 
 @njit(cache=True, nogil=True)
 def _place(counts, top_concepts, ends, first, per_image):
-    """Do what `place` says, with the arrays of `MaskCounts` and `PerImageCounts`.
+    """Do what `place_masks` says, with the arrays of `MaskCounts` and `PerImageCounts`.
 
     Of the concepts that a mask meets, those among the unit's top concepts are kept.
     """

@@ -11,7 +11,7 @@ from support.drawn_counts import World, worlds
 from onnxdissect.core.kernels.activations.encode import SparseEncoder
 from onnxdissect.core.kernels.masks.draw_mask import draw_mask
 from onnxdissect.core.spool.arena import Arena
-from onnxdissect.core.upsampling import sampling
+from onnxdissect.core.upsampling import interpolation_table
 
 
 @given(worlds(), st.data())
@@ -24,7 +24,7 @@ def test_masks_of_what_is_kept_are_masks_of_all(world: World, data: st.DataObjec
     encoder.add(world.activations, bounds)
     kept = encoder.drain(Arena())
     grids = world.plan().grids
-    table = sampling((h, w), grids, world.pixels, world.field)
+    table = interpolation_table((h, w), grids, world.pixels, world.field)
     for image in range(n):
         grid = world.annotations[image].grid
         at = grids.tolist().index(list(grid))

@@ -8,7 +8,7 @@ from naive import method as naive
 from support.drawn_counts import World, worlds
 
 from onnxdissect.core.kernels.masks.mask_cells import mask_cells
-from onnxdissect.core.upsampling import sampling
+from onnxdissect.core.upsampling import interpolation_table
 
 
 @given(worlds())
@@ -18,7 +18,7 @@ def test_cells_above_the_threshold_and_those_around_masks_are_kept(world: World)
     passed, counted = world.dissect(plan, batch=1)
     n, units, h, w = world.activations.shape
     lowest = counted.thresholds.min(axis=0)
-    table = sampling((h, w), plan.grids, plan.pixels, world.field)
+    table = interpolation_table((h, w), plan.grids, plan.pixels, world.field)
     seen = []
     for chunk in passed.spool.in_order():
         (maps,) = chunk.layers
