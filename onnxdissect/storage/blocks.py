@@ -1,6 +1,8 @@
 """Arrays as one block of a file to which blocks are added: a line that says what is in it, then their bytes.
 
-For what is written and read again within a run, many times and quickly. What a run leaves are archives.
+For what is written and read again within a run, many times and quickly. What a run leaves are archives. As
+kernels index with what is read, without looking, both the line and the bytes carry a checksum: the line begins
+with its own, eight hexadecimal digits, followed by that of the bytes.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from io import BufferedReader
 from itertools import accumulate
@@ -25,6 +28,7 @@ __all__ = ["read_block", "skip_block", "write_block"]
 # Kernels would be compiled anew for arrays that are not aligned.
 _ALIGNMENT = 8
 _ARRAYS = "arrays"
+_DIGITS = 8
 _HINT = "start over with --fresh"
 _DAMAGE = (OSError, ValueError, EOFError, KeyError, TypeError, MemoryError, OverflowError)
 
@@ -55,10 +59,13 @@ def write_block(
     schema.check(arrays, {})
     ordered = [np.ascontiguousarray(arrays[name]) for name in schema.arrays]
     described = [(array.dtype.str, array.shape) for array in ordered]
-    file.write(json.dumps({**(facts or {}), _ARRAYS: described}).encode() + b"\n")
-    for array in ordered:
-        file.write(array.data)
-        file.write(bytes(-array.nbytes % _ALIGNMENT))
+    content = [part for array in ordered for part in (array.data, bytes(-array.nbytes % _ALIGNMENT))]
+    checksum = 0
+    for part in content:
+        checksum = zlib.crc32(part, checksum)
+    file.write(_line({**(facts or {}), _ARRAYS: described}, checksum))
+    for part in content:
+        file.write(part)
 
 
 def read_block(
@@ -89,13 +96,13 @@ def read_block(
     Raises
     ------
     RunFormatError
-        If the block is damaged, or its arrays are not those of the schema.
+        If the block is damaged, as its checksums tell, or its arrays are not those of the schema.
     """
     try:
         line = file.readline()
         if not line:
             return None
-        facts = json.loads(line)
+        facts, checksum = _parsed(line)
         schema = schema_of(facts)
         kinds = _kinds(facts)
         lengths = Lengths({})
@@ -104,6 +111,8 @@ def read_block(
         places = _places(kinds)
         block = allocate(places[-1])
         _fill(file, block)
+        if zlib.crc32(block) != checksum:
+            raise ValueError("its arrays are not what was written, by their checksum")
         arrays = {
             name: block[at : at + dtype.itemsize * math.prod(shape)].view(dtype).reshape(shape)
             for name, at, (dtype, shape) in zip(schema.arrays, places, kinds, strict=False)
@@ -137,11 +146,26 @@ def skip_block(file: BufferedReader, path: Path) -> Facts | None:
         line = file.readline()
         if not line:
             return None
-        facts: Facts = json.loads(line)
+        facts, _ = _parsed(line)
         file.seek(_places(_kinds(facts))[-1], os.SEEK_CUR)
     except _DAMAGE as error:
         raise RunFormatError(f"{path} is damaged: {error}", hint=_HINT) from error
     return facts
+
+
+def _line(facts: Facts, checksum: int) -> bytes:
+    """Line of a block, given what it says and the checksum of the block's bytes."""
+    said = f"{checksum:0{_DIGITS}x}{json.dumps(facts)}".encode()
+    return f"{zlib.crc32(said):0{_DIGITS}x}".encode() + said + b"\n"
+
+
+def _parsed(line: bytes) -> tuple[Facts, int]:
+    """What a line says, and the checksum of the bytes behind it."""
+    said = line.removesuffix(b"\n")[_DIGITS:]
+    if line != f"{zlib.crc32(said):0{_DIGITS}x}".encode() + said + b"\n":
+        raise ValueError("a line is not what was written, by its checksum")
+    facts: Facts = json.loads(said[_DIGITS:])
+    return facts, int(said[:_DIGITS], 16)
 
 
 def _kinds(facts: Facts) -> list[tuple[np.dtype[Any], tuple[int, ...]]]:

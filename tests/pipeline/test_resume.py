@@ -130,6 +130,19 @@ def test_a_damaged_state_is_not_taken_on(world: Path) -> None:
     assert contents(dissect(world, batch_size=2).path) == whole
 
 
+@pytest.mark.parametrize("place", [0.01, 0.5, 0.99])
+def test_a_run_whose_spool_has_been_damaged_starts_over_and_says_so(world: Path, place: float) -> None:
+    whole = contents(dissect(world, batch_size=2, out=world / "whole").path)
+    strike(start(world), 7, 0.0, signal.SIGKILL)
+    damaged = sorted((world / "run" / "work").glob("spool-*.bin"))[0]
+    content = bytearray(damaged.read_bytes())
+    content[int(place * len(content))] ^= 16
+    damaged.write_bytes(content)
+    said: list[str] = []
+    assert contents(dissect(world, batch_size=2, notify=said.append).path) == whole
+    assert any("damaged files): starting over" in line for line in said)
+
+
 def test_a_full_disk_is_said_and_costs_nothing(world: Path) -> None:
     whole = contents(dissect(world, batch_size=2, out=world / "whole").path)
     limit = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,13 @@ def write(path: Path, *sizes: int) -> None:
     with path.open("wb") as file:
         for n in sizes:
             write_block(file, SCHEMA, arrays(n), {"n": n})
+
+
+def claim(path: Path, said: bytes, instead: bytes) -> None:
+    """Have the block say something else of its arrays, with checksums that fit."""
+    line, content = path.read_bytes().split(b"\n", 1)
+    line = line[8:].replace(said, instead, 1)
+    path.write_bytes(b"%08x%b\n%b" % (zlib.crc32(line), line, content))
 
 
 def read(path: Path, schema: Schema = SCHEMA) -> list[tuple[int, Arrays]]:
@@ -78,7 +86,7 @@ def test_skipping_refuses_what_says_nothing_sound(tmp_path: Path) -> None:
     path = tmp_path / "blocks"
     for shape in ("[-1]", "[-4000]", "5", "null"):
         write(path, 5)
-        path.write_bytes(path.read_bytes().replace(b"[5]", shape.encode(), 1))
+        claim(path, b"[5]", shape.encode())
         with path.open("rb") as file, pytest.raises(RunFormatError, match="blocks is damaged"):
             skip_block(file, path)
 
@@ -90,7 +98,7 @@ def test_what_is_not_in_the_schema_is_not_written(tmp_path: Path) -> None:
                 write_block(file, SCHEMA, arrays(3) | wrong)
 
 
-def test_no_cut_or_flipped_header_gives_anything_but_the_blocks_or_the_error(tmp_path: Path) -> None:
+def test_no_cut_block_gives_anything_but_the_error(tmp_path: Path) -> None:
     path = tmp_path / "blocks"
     write(path, 5)
     whole = path.read_bytes()
@@ -99,17 +107,45 @@ def test_no_cut_or_flipped_header_gives_anything_but_the_blocks_or_the_error(tmp
         with pytest.raises(RunFormatError, match=r"blocks is damaged") as caught:
             read(path)
         assert caught.value.hint is not None
-    for at in range(whole.index(b"\n")):
-        path.write_bytes(whole[:at] + b"\xf7" + whole[at + 1 :])
-        with pytest.raises(RunFormatError):
+
+
+def test_no_flipped_bit_goes_unnoticed(tmp_path: Path) -> None:
+    path = tmp_path / "blocks"
+    write(path, 5, 3)
+    whole = path.read_bytes()
+    for bit in range(8 * len(whole)):
+        flipped = bytearray(whole)
+        flipped[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(flipped)
+        with pytest.raises(RunFormatError, match="blocks is damaged"):
             read(path)
+
+
+def test_a_flipped_bit_in_a_line_is_noticed_by_who_skips_its_block(tmp_path: Path) -> None:
+    path = tmp_path / "blocks"
+    write(path, 5)
+    whole = path.read_bytes()
+    for bit in range(8 * (whole.index(b"\n") + 1)):
+        flipped = bytearray(whole)
+        flipped[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(flipped)
+        with path.open("rb") as file, pytest.raises(RunFormatError, match="blocks is damaged"):
+            skip_block(file, path)
+
+
+def test_what_is_written_is_what_the_checksum_is_of(tmp_path: Path) -> None:
+    path = tmp_path / "blocks"
+    write(path, 5)
+    line, content = path.read_bytes().split(b"\n", 1)
+    assert line[:8] == b"%08x" % zlib.crc32(line[8:])
+    assert line[8:16] == b"%08x" % zlib.crc32(content)
 
 
 def test_impossible_sizes_are_damage(tmp_path: Path) -> None:
     path = tmp_path / "blocks"
     for shape in ("[-1]", "[4000000000000000]", "[5, 1]", "5", "null"):
         write(path, 5)
-        path.write_bytes(path.read_bytes().replace(b"[5]", shape.encode(), 1))
+        claim(path, b"[5]", shape.encode())
         with pytest.raises(RunFormatError, match="blocks is damaged"):
             read(path)
 

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from onnxdissect.core.sparse_maps import PackedAnnotations, SparseMaps
 from onnxdissect.core.spool.arena import pages
-from onnxdissect.errors import OutputError
+from onnxdissect.errors import OutputError, RunFormatError
 from onnxdissect.storage.blocks import read_block, skip_block, write_block
 from onnxdissect.storage.files import replacing
 from onnxdissect.storage.schema import ArraySpec, Schema
@@ -191,11 +191,14 @@ class SpoolFiles:
         Returns
         -------
         bool
-            Whether all of them are there, whole.
+            Whether all of them are there, whole: they are read once, as a damaged one would otherwise be
+            found only in the middle of the run.
         """
         files = [self._path(number) for number, _ in names]
         sizes = [path.stat().st_size if path.exists() else -1 for path in files]
         if sizes != [size for _, size in names]:
+            return False
+        if not all(_sound(path) for path in files):
             return False
         for path in self._folder.glob("spool-*"):
             if path not in files:
@@ -269,6 +272,15 @@ def _chunks(path: Path) -> Iterator[Chunk]:
     with _opened(path) as file:
         while (chunk := _read(file, path)) is not None:
             yield chunk
+
+
+def _sound(path: Path) -> bool:
+    try:
+        for _ in _chunks(path):
+            pass
+    except (OutputError, RunFormatError):
+        return False
+    return True
 
 
 def _places(path: Path) -> Iterator[tuple[int, int]]:

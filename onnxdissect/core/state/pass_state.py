@@ -25,7 +25,7 @@ __all__ = ["STATE_FILE", "STATE_FORMAT", "PassResult", "PassState"]
 
 STATE_FILE = "state.npz"
 
-STATE_FORMAT = 3
+STATE_FORMAT = 4
 """Version of what a saved pass consists of; one of another version is not taken up."""
 
 
@@ -240,8 +240,15 @@ class PassState:
         Returns
         -------
         bool
-            Whether there was something to take up. If not, the state is as new.
+            Whether there was something to take up, undamaged. If not, the state is as new, and what was
+            saved is forgotten: files of the pass that begins now may bear the names that it knows.
         """
+        taken_up = self._restored(tag)
+        if not taken_up:
+            (self._folder / STATE_FILE).unlink(missing_ok=True)
+        return taken_up
+
+    def _restored(self, tag: Mapping[str, str | int]) -> bool:
         own = self._arrays(tag)
         try:
             arrays = read_archive(self._folder / STATE_FILE, _schema(own))

@@ -118,6 +118,19 @@ def test_a_state_whose_files_are_damaged_is_not_taken_up(tmp_path: Path) -> None
     assert not SpoolFiles(tmp_path).restore(state)
 
 
+def test_a_state_with_any_byte_of_its_files_changed_is_not_taken_up(tmp_path: Path) -> None:
+    spool_files = SpoolFiles(tmp_path)
+    spool_files.write([chunk(0, 0.99), chunk(1, 0.99)])
+    state = spool_files.names()
+    (path,) = tmp_path.iterdir()
+    whole = path.read_bytes()
+    for at in range(0, len(whole), 97):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << at % 8]) + whole[at + 1 :])
+        assert not SpoolFiles(tmp_path).restore(state), f"byte {at} of {len(whole)}"
+    path.write_bytes(whole)
+    assert SpoolFiles(tmp_path).restore(state)
+
+
 @pytest.mark.parametrize("budget", [1, 100_000, 1_000_000, 10**8])
 def test_many_threads_append_and_everything_is_there(tmp_path: Path, budget: int) -> None:
     spool = Spool(tmp_path, budget)

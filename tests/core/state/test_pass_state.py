@@ -17,7 +17,7 @@ from onnxdissect.core.progress import Silent
 from onnxdissect.core.state.image_ranges import ImageRanges
 from onnxdissect.core.state.intake import Intake
 from onnxdissect.core.state.pass_state import PassState
-from onnxdissect.errors import ImagesOverlapError
+from onnxdissect.errors import ImagesOverlapError, RunFormatError
 from onnxdissect.pipeline.tally import tally
 
 
@@ -146,3 +146,22 @@ def equal(one: PassState, other: PassState) -> None:
             assert mine.keys() == yours.keys()
             for key, value in mine.items():
                 np.testing.assert_array_equal(value, yours[key], err_msg=key)
+
+
+@given(worlds())
+@settings(max_examples=5, deadline=None)
+def test_a_merge_names_the_damaged_file_of_a_state_that_has_travelled(world: World) -> None:
+    plan = world.plan()
+    with tempfile.TemporaryDirectory() as name:
+        folders = [Path(name) / place for place in ("here", "there")]
+        for folder in folders:
+            folder.mkdir()
+        here = PassState(plan, folders[0])
+        there = part(world, plan, folders[1], list(range(len(world.annotations))))
+        there.save({})
+        (damaged,) = folders[1].glob("spool-*.bin")
+        content = bytearray(damaged.read_bytes())
+        content[-1] ^= 1
+        damaged.write_bytes(content)
+        with pytest.raises(RunFormatError, match=rf"there/{damaged.name} is damaged"):
+            here.merge(copied(there))
