@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,16 +16,22 @@ from onnxdissect.core.state.pass_state import STATE_FILE
 from onnxdissect.errors import OutputError, RunFormatError, RunMismatchError
 from onnxdissect.pipeline.request import PLACES
 from onnxdissect.results import FORMAT_VERSION, write_manifest
-from onnxdissect.storage.files import make_folder, sweep_partial
+from onnxdissect.storage.files import is_partial, make_folder, sweep_partial
 from onnxdissect.storage.locks import locked
 
 __all__ = ["RunDirectory", "claim_directory"]
 
 _MANIFEST = "manifest.json"
-# Everything a run writes; nothing else in a run directory is ever touched.
+# Everything a run writes; nothing else in a run directory is ever touched. The report and the work folder are
+# ours as a whole.
 _TABLES = ("units.csv", "layers.csv", "concepts.csv", "images.csv", "truth.npz")
-_FOLDERS = ("layers", "report")
+_LAYERS = "layers"
+_LAYER_FILES = re.compile(
+    r"(tally|top_masks|top_maps|samples|evidence|null|masks)\.npz|netdissect(-[0-9.e-]+)?\.csv"
+)
+_REPORT = "report"
 _WORK = "work"
+_LOCK = "lock"
 # What runs of earlier versions, which do not say it, were made with.
 _EARLIER = {("parameters", "min_images"): 1}
 
@@ -70,12 +77,12 @@ class RunDirectory:
             f"another process is writing the run in {self.path}",
             hint="wait for it to end, or write elsewhere with --out DIR",
         )
-        with locked(work / "lock", taken=taken):
-            if not self.unfinished:
-                # This comes first: from here on the old files must not be read as a result.
-                write_manifest(self.path, {"format_version": FORMAT_VERSION, **self.identity}, "running")
-            self._clear(work)
+        with locked(work / _LOCK, taken=taken):
             try:
+                if not self.unfinished:
+                    # First of all: from here on nobody may take what is left for a result.
+                    write_manifest(self.path, {"format_version": FORMAT_VERSION, **self.identity}, "running")
+                self._clear(work)
                 yield work
             except BaseException:
                 if not (work / STATE_FILE).exists():
@@ -87,15 +94,26 @@ class RunDirectory:
         sweep_partial(self.path)
         for table in _TABLES:
             (self.path / table).unlink(missing_ok=True)
-        for netdissect in self.path.glob("netdissect*.csv"):
-            netdissect.unlink()
-        for folder in _FOLDERS:
-            shutil.rmtree(self.path / folder, ignore_errors=True)
+        shutil.rmtree(self.path / _REPORT, ignore_errors=True)
+        self._clear_layers()
         if not self.unfinished:
             for leftover in work.iterdir():
-                if leftover.name != "lock":
+                if leftover.name != _LOCK:
                     leftover.unlink()
         sweep_partial(work)
+
+    def _clear_layers(self) -> None:
+        """Remove what runs write for layers, and the folders that nothing else is in."""
+        layers = self.path / _LAYERS
+        folders = [entry for entry in layers.glob("*") if entry.is_dir() and not entry.is_symlink()]
+        for folder in folders:
+            sweep_partial(folder)
+            for file in folder.iterdir():
+                if _LAYER_FILES.fullmatch(file.name):
+                    file.unlink()
+        for folder in (*folders, layers):
+            with contextlib.suppress(OSError):  # somebody else's files are in it
+                folder.rmdir()
 
 
 def claim_directory(path: Path, identity: Mapping[str, Any], *, fresh: bool) -> RunDirectory:
@@ -158,6 +176,8 @@ def _former(path: Path) -> dict[str, Any] | None:
             return None
         manifest = json.loads((path / _MANIFEST).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
+        if _only_begun(path):
+            return None
         raise OutputError(
             f"{path} is not empty and holds no {_MANIFEST}: it is not a run directory",
             hint="--out DIR with a new or empty folder",
@@ -169,6 +189,15 @@ def _former(path: Path) -> dict[str, Any] | None:
     if not isinstance(manifest, dict) or "format_version" not in manifest:
         raise OutputError(f"{path / _MANIFEST} is not ours", hint="--out DIR with a new or empty folder")
     return manifest
+
+
+def _only_begun(path: Path) -> bool:
+    """Tell whether a folder holds what a run leaves that was killed before it could say what it is."""
+    work = path / _WORK
+    others = [entry for entry in path.iterdir() if entry != work and not is_partial(entry)]
+    if others or work.is_symlink() or not work.is_dir():
+        return False
+    return all(entry.name == _LOCK or is_partial(entry) for entry in work.iterdir())
 
 
 def _check_writable(path: Path) -> None:

@@ -1,8 +1,8 @@
 """Arrays as one block of a file to which blocks are added: a line that says what is in it, then their bytes.
 
 For what is written and read again within a run, many times and quickly. What a run leaves are archives. As
-kernels index with what is read, without looking, both the line and the bytes carry a checksum: the line begins
-with its own, eight hexadecimal digits, followed by that of the bytes.
+kernels index with what is read, without looking, both the line and the bytes carry a checksum: the line
+begins with its own, eight hexadecimal digits, followed by that of the bytes.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def read_block(
         places = _places(kinds)
         block = allocate(places[-1])
         _fill(file, block)
-        if zlib.crc32(block) != checksum:
+        if zlib.crc32(block.data) != checksum:
             raise ValueError("its arrays are not what was written, by their checksum")
         arrays = {
             name: block[at : at + dtype.itemsize * math.prod(shape)].view(dtype).reshape(shape)
@@ -154,13 +154,13 @@ def skip_block(file: BufferedReader, path: Path) -> Facts | None:
 
 
 def _line(facts: Facts, checksum: int) -> bytes:
-    """Line of a block, given what it says and the checksum of the block's bytes."""
+    """Give the line of a block from what it says and the checksum of the block's bytes."""
     said = f"{checksum:0{_DIGITS}x}{json.dumps(facts)}".encode()
     return f"{zlib.crc32(said):0{_DIGITS}x}".encode() + said + b"\n"
 
 
 def _parsed(line: bytes) -> tuple[Facts, int]:
-    """What a line says, and the checksum of the bytes behind it."""
+    """Give what a line says, and the checksum of the bytes behind it."""
     said = line.removesuffix(b"\n")[_DIGITS:]
     if line != f"{zlib.crc32(said):0{_DIGITS}x}".encode() + said + b"\n":
         raise ValueError("a line is not what was written, by its checksum")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +22,7 @@ from onnxdissect.errors import OutputError
 __all__ = [
     "PARTIAL_SUFFIX",
     "free_bytes",
+    "is_partial",
     "make_folder",
     "replacing",
     "sweep_partial",
@@ -30,6 +32,7 @@ __all__ = [
 ]
 
 PARTIAL_SUFFIX = ".partial"
+_PARTIAL_NAME = re.compile(r".+\.[0-9a-f]{8}\.partial")
 
 
 def make_folder(folder: Path) -> Path:
@@ -173,6 +176,21 @@ def free_bytes(path: Path) -> int:
     return shutil.disk_usage(next(p for p in (absolute, *absolute.parents) if p.exists())).free
 
 
+def is_partial(path: Path) -> bool:
+    """Tell by its name whether a file is one that an interrupted writer left.
+
+    Parameters
+    ----------
+    path : Path
+        Need not exist.
+
+    Returns
+    -------
+    bool
+    """
+    return _PARTIAL_NAME.fullmatch(path.name) is not None
+
+
 def sweep_partial(folder: Path) -> None:
     """Remove what interrupted writers left in a folder; nobody else may be writing there.
 
@@ -181,7 +199,7 @@ def sweep_partial(folder: Path) -> None:
     folder : Path
         Only the files directly in it are looked at.
     """
-    for leftover in folder.glob(f"*{PARTIAL_SUFFIX}"):
+    for leftover in filter(is_partial, folder.glob(f"*{PARTIAL_SUFFIX}")):
         with contextlib.suppress(OSError):
             leftover.unlink()
 

@@ -14,6 +14,7 @@ import pytest
 from support.small_runs import Convolution, broden, contents, dissect, network
 
 from onnxdissect.errors import ImageFileError, OutputError, RunMismatchError
+from onnxdissect.pipeline.run_directory import claim_directory
 
 # Says when some images are done, so that the test can strike at a chosen moment.
 CHILD = """
@@ -154,3 +155,25 @@ def test_a_full_disk_is_said_and_costs_nothing(world: Path) -> None:
     starved = subprocess.run(command, capture_output=True, text=True, check=False)
     assert OutputError.__name__ in starved.stderr
     assert contents(dissect(world, batch_size=2).path) == whole
+
+
+def test_starting_over_removes_all_that_a_run_writes_and_nothing_else(world: Path) -> None:
+    found = dissect(world, quantiles=[0.1, 0.2], bootstrap=5, null=2, keep_masks=True)
+    layer = found.path / "layers" / found.layers[0].slug
+    mine = [
+        found.path / "notes.txt",
+        found.path / "film.partial",
+        found.path / "layers" / "notes.txt",
+        layer / "notes.txt",
+        layer / "netdissect-mine.csv",
+    ]
+    for path in mine:
+        path.write_text("mine")
+    (found.path / "layers" / "old").mkdir()
+    (found.path / "layers" / "old" / "tally.npz").write_text("of another layer")
+    with claim_directory(found.path, {}, fresh=True).work():
+        left = {path for path in found.path.rglob("*") if path.is_file()}
+    assert left == {*mine, found.path / "manifest.json", found.path / "work" / "lock"}
+    again = dissect(world, quantiles=[0.1, 0.2], bootstrap=5, null=2, keep_masks=True)
+    assert all(path.read_text() == "mine" for path in mine)
+    assert len(again.units()) == len(found.units())

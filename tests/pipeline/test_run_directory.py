@@ -110,6 +110,7 @@ def test_what_is_not_a_run_is_never_touched(tmp_path: Path, fresh: bool) -> None
 def test_work_marks_the_directory_unfinished_and_clears_only_our_files(tmp_path: Path) -> None:
     finish(tmp_path)
     (tmp_path / "layers" / "old").mkdir(parents=True)
+    (tmp_path / "layers" / "old" / "tally.npz").write_text("old")
     (tmp_path / "units.csv").write_text("old")
     (tmp_path / "notes.txt").write_text("mine")
     with claim_directory(tmp_path, IDENTITY, fresh=True).work() as work:
@@ -117,3 +118,57 @@ def test_work_marks_the_directory_unfinished_and_clears_only_our_files(tmp_path:
         assert work == tmp_path / "work"
         assert sorted(p.name for p in tmp_path.iterdir()) == ["manifest.json", "notes.txt", "work"]
     assert not work.exists()
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+@pytest.mark.parametrize("left", [[], ["work/lock"], ["work/lock", "manifest.json.0123abcd.partial"]])
+def test_what_a_run_leaves_that_is_killed_before_its_manifest_is_free(
+    tmp_path: Path, fresh: bool, left: list[str]
+) -> None:
+    (tmp_path / "work").mkdir()
+    for name in left:
+        (tmp_path / name).write_text("")
+    with claim_directory(tmp_path, IDENTITY, fresh=fresh).work():
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["manifest.json", "work"]
+
+
+@pytest.mark.parametrize("mine", ["work/notes.txt", "layers/notes.txt", "film.partial"])
+def test_a_folder_with_files_of_others_and_no_manifest_is_not_taken(tmp_path: Path, mine: str) -> None:
+    (tmp_path / "work").mkdir()
+    (tmp_path / mine).parent.mkdir(exist_ok=True)
+    (tmp_path / mine).write_text("mine")
+    with pytest.raises(OutputError, match="not a run directory"):
+        claim_directory(tmp_path, IDENTITY, fresh=True)
+
+
+def test_a_disk_that_is_full_at_the_first_manifest_leaves_a_folder_that_is_taken(tmp_path: Path) -> None:
+    script = (
+        "import resource, signal\n"
+        "from pathlib import Path; from onnxdissect.pipeline.run_directory import claim_directory\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        f"claimed = claim_directory(Path({str(tmp_path)!r}), {{'data': 'x' * 4000}}, fresh=False)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, resource.RLIM_INFINITY))\n"
+        "claimed.work().__enter__()"
+    )
+    starved = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert "OutputError: cannot write" in starved.stderr
+    assert not list(tmp_path.iterdir())
+    assert not claim_directory(tmp_path, IDENTITY, fresh=False).unfinished
+
+
+def test_a_process_killed_while_it_writes_the_first_manifest_leaves_a_folder_that_is_taken(
+    tmp_path: Path,
+) -> None:
+    script = (
+        "import os, signal\n"
+        "from pathlib import Path; from onnxdissect.pipeline.run_directory import claim_directory\n"
+        "os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"claim_directory(Path({str(tmp_path)!r}), {{}}, fresh=False).work().__enter__()"
+    )
+    killed = subprocess.run([sys.executable, "-c", script], check=False)
+    assert killed.returncode == -9
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert len(left) == 2
+    assert "manifest.json" not in left
+    with claim_directory(tmp_path, IDENTITY, fresh=False).work():
+        assert json.loads((tmp_path / "manifest.json").read_text())["status"] == "running"
