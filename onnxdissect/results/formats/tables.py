@@ -262,7 +262,9 @@ def read_summaries(folder: Path, categories: Sequence[str]) -> tuple[LayerSummar
             constant_units=_count(cells["constant_units"]) or 0,
         )
 
-    return tuple(_read(folder / LAYERS, _SUMMARY_COLUMNS, _summary_header(categories), summary))
+    # Runs of earlier versions have two columns of one name where a category is called "any".
+    former = [f"unique_{name}" for name in categories]
+    return tuple(_read(folder / LAYERS, _SUMMARY_COLUMNS, _summary_header(categories), summary, former))
 
 
 def read_concepts(folder: Path) -> tuple[Concept, ...]:
@@ -315,7 +317,15 @@ def read_images(folder: Path) -> tuple[ImageInfo, ...]:
 
 
 def _summary_header(categories: Sequence[str]) -> list[str]:
-    return [*_SUMMARY_COLUMNS, *(f"unique_{name}" for name in categories)]
+    header = list(_SUMMARY_COLUMNS)
+    for name in categories:
+        column = f"unique_{name}"
+        # Who reads by names must find the layer's own numbers, also where a category is called "any".
+        taken = {*_SUMMARY_COLUMNS, *(f"unique_{other}" for other in categories if other != name)}
+        while column in taken:
+            column += "_category"
+        header.append(column)
+    return header
 
 
 def _read(
@@ -323,8 +333,8 @@ def _read(
     fixed: Sequence[str],
     header: Sequence[str],
     parse: Callable[[Mapping[str, str], Sequence[str]], _Record],
+    former: Sequence[str] = (),
 ) -> Iterator[_Record]:
-    # Columns of categories by position, not by name: one called "any" makes two of one name in layers.csv.
     by_category = len(header) - len(fixed)
     line = 1
     try:
@@ -334,7 +344,9 @@ def _read(
             named = found[: len(found) - by_category]
             absent = [name for name in fixed if name not in named]
             present = [name for name in fixed if name in named]
-            if not _LATER.issuperset(absent) or [*present, *header[len(fixed) :]] != found:
+            rest = found[len(present) :]
+            known = found[: len(present)] == present and rest in (list(header[len(fixed) :]), list(former))
+            if not _LATER.issuperset(absent) or not known:
                 raise ValueError(f"its columns are {','.join(found)!r}, not {','.join(header)!r}")
             none = dict.fromkeys(absent, "")
             for row in rows:
