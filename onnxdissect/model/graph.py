@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from onnxdissect.model.operators.lookup import operator_of
 
 __all__ = [
+    "DEQUANTISED",
     "attribute",
     "computed_values",
     "constant",
@@ -26,6 +27,9 @@ __all__ = [
     "users_of_pixels",
     "values_read",
 ]
+
+DEQUANTISED = "/dequantised"
+"""Ending of the name of a twin in floating point, see `onnxdissect.model.layout.quantised`."""
 
 
 def name_of(value: ir.Value) -> str:
@@ -98,12 +102,15 @@ def live_values(graph: ir.Graph) -> set[str]:
     Returns
     -------
     set of str
-        Names, those of the outputs included.
+        Names, those of the outputs included, and those of twins that stand for such values.
     """
     live = {name_of(value) for value in graph.outputs}
     for node in reversed(graph):
         if any(value.name in live for value in node.outputs):
             live.update(name_of(value) for value in values_read(node))
+    # nothing reads the twins of integers: they are what is dissected in their place
+    twins = {name + DEQUANTISED for name in live}
+    live.update(twins.intersection(computed_values(graph)))
     return live
 
 

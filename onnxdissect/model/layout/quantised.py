@@ -12,14 +12,11 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir import passes
 
-from onnxdissect.model.graph import attribute, constant, name_of, stored_size
+from onnxdissect.model.graph import DEQUANTISED, attribute, constant, name_of, stored_size
 from onnxdissect.model.operators.lookup import operator_of
 from onnxdissect.model.operators.rules import Axes, Numbers
 
-__all__ = ["DEQUANTISED", "AddDequantised", "has_scales", "is_rectified"]
-
-DEQUANTISED = "/dequantised"
-"""Ending of the twin's name."""
+__all__ = ["AddDequantised", "has_scales", "is_rectified"]
 
 _Meaning = tuple[ir.Value, ir.Value | None]
 """Scale and zero point."""

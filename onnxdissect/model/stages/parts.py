@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from onnxdissect.model.graph import name_of
+from onnxdissect.model.graph import DEQUANTISED, name_of
 from onnxdissect.model.layers.records import Layer
 from onnxdissect.model.operators.lookup import operator_of
 from onnxdissect.model.operators.rules import Numbers
@@ -109,6 +109,7 @@ def find_parts(
     # a layer may be laid out anew before it is read on
     ends = [n for n in listed if stages and listed[n] == listed[stages[-1]]]
     of, read = _mark(flow, trunk, maps, ends, candidates.activated)
+    of = _with_twins(flow, of)
     between = {n for n in maps.cells if of[n] == "neck"}
     behind = {n for n in listed if of[n] == "head"}
     return Parts(
@@ -193,3 +194,9 @@ def _mark(
         if handed and all(of[operand] == "trunk" for operand in operands):
             of[number] = "trunk"
     return of, heads.read
+
+
+def _with_twins(flow: Flow, of: Mapping[int, str]) -> dict[int, str]:
+    """Tell the parts of twins, too: the network goes on from the integers that they stand for."""
+    twins = {n for n, name in enumerate(flow.names) if name.endswith(DEQUANTISED) and flow.before[n]}
+    return {n: of[flow.before[n][0]] if n in twins else part for n, part in of.items()}

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 import onnx_ir as ir
 
-from onnxdissect.model.graph import name_of
+from onnxdissect.model.graph import DEQUANTISED, name_of
 from onnxdissect.model.layers.basis import BasisLayer
 from onnxdissect.model.layers.records import Layer
-from onnxdissect.model.layout.quantised import DEQUANTISED
 from onnxdissect.model.network import Network
 from onnxdissect.model.reading.bfloat16 import WIDENED
 from onnxdissect.model.runtime.session import open_session

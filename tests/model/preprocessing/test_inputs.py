@@ -214,7 +214,7 @@ def centred(by: Callable[[Builder, str], str]) -> onnx.ModelProto:
             "read off the graph",
         ),
         (lambda b, x: b.node("Mul", x, b.constant(2)), "imagenet", "assumed"),
-        (lambda b, x: b.node("Sub", b.constant(1), x), "imagenet", "assumed"),
+        (lambda b, x: b.node("Sub", b.constant(1), x), "unit", "read off the graph"),
         (lambda b, x: b.relu(x), "imagenet", "assumed"),
     ],
 )

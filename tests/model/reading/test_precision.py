@@ -194,6 +194,9 @@ def test_integers_without_negatives_have_left_a_nonlinearity(
     model = integers(zero, dtype).model("mean", domains=[("com.microsoft", 1)])
     network = load_network(save(model, tmp_path / "integers.onnx"))
     assert [layer.node for layer in network.select(["stages"])] == stages
+    # what stands for integers is of the part of the network that they are of
+    last = [layer.node for layer in network.layers].index(stages[-1])
+    assert [layer.part for layer in network.layers[: last + 1]] == ["trunk"] * (last + 1)
 
 
 def test_a_nonlinearity_fused_into_a_convolution(tmp_path: Path) -> None:
