@@ -33,12 +33,18 @@ WIDE = {
     "cli/layers.py:layers",
     "check/gate.py:check_model",
 }
-# What the glossary has better names for.
+# What the glossary has better names for. Nothing bears these names, with or without underscores.
 FORMER = {
     *("Witness", "witness", "Ledger", "ledger", "Evidence", "contenders", "Room", "Sieve", "sieve", "sift"),
+    "thin",
     *("Records", "Passed", "Shuffles", "donors", "Lattice", "lattice", "look", "Chance", "mixtures"),
     *("carried", "lanes", "Segments", "Sampling", "Claim", "Uncertain", "Given", "Meanings", "Extent"),
     *("Turn", "bent", "widening", "exhibits", "judge", "casts", "reliefs", "making"),
+}
+# These once named modules, classes and functions of one meaning. As words of every day they may still name a
+# variable, a field or a method, but no module, class or function.
+FORMER_MODULES = {
+    *("earlier", "frames", "inside", "lengths", "members", "outcome", "start", "stated", "steps", "whole"),
 }
 HOMES: dict[str, str | tuple[str, ...]] = {
     "onnx": "model/",
@@ -167,10 +173,18 @@ def test_rooms_say_what_is_inside(room: Path) -> None:
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_names_are_the_glossarys(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     used = {
-        getattr(node, attribute)
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        getattr(node, attribute).strip("_")
+        for node in ast.walk(tree)
         for attribute in ("id", "attr", "arg", "name")
         if isinstance(getattr(node, attribute, None), str)
     }
     assert not used & FORMER, f"{path}: {sorted(used & FORMER)}"
+    defined = {
+        node.name.strip("_").lower()
+        for node in tree.body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    defined |= {path.stem.strip("_"), path.parent.name}
+    assert not defined & FORMER_MODULES, f"{path}: {sorted(defined & FORMER_MODULES)}"

@@ -36,7 +36,7 @@ class _Item:
 
 
 @dataclass(frozen=True, slots=True)
-class _Whole:
+class _Shared:
     """What a subset shares with the data set that it was chosen from."""
 
     name: str
@@ -118,7 +118,7 @@ class ArrayDataset:
                     f"{name} has labels of the category {category!r}, which its vocabulary lacks",
                     candidates=nearest(category, vocabulary.categories) or vocabulary.categories,
                 )
-        self._whole = _Whole(name, vocabulary, tuple(dict.fromkeys(splits)), grouping)
+        self._shared = _Shared(name, vocabulary, tuple(dict.fromkeys(splits)), grouping)
         self._items = tuple(
             self._item(
                 images[i],
@@ -177,7 +177,7 @@ class ArrayDataset:
     @property
     def name(self) -> str:
         """As given."""
-        return self._whole.name
+        return self._shared.name
 
     @property
     def source(self) -> Mapping[str, str]:
@@ -187,12 +187,12 @@ class ArrayDataset:
     @property
     def vocabulary(self) -> Vocabulary:
         """As given."""
-        return self._whole.vocabulary
+        return self._shared.vocabulary
 
     @property
     def grouped_by(self) -> str | None:
         """As given, where groups were given."""
-        return self._whole.grouped_by
+        return self._shared.grouped_by
 
     @property
     def image_size(self) -> tuple[int, int]:
@@ -318,10 +318,10 @@ class ArrayDataset:
         EmptyDataError
             If the split exists, but no image of it is left here.
         """
-        known = self._whole.splits
+        known = self._shared.splits
         chosen = choose(self.name, [item.split for item in self._items], known, split, limit)
         part = object.__new__(ArrayDataset)
-        part._whole, part._items = self._whole, tuple(self._items[i] for i in chosen)
+        part._shared, part._items = self._shared, tuple(self._items[i] for i in chosen)
         return part
 
 

@@ -15,8 +15,8 @@ from onnxdissect.model.graph import name_of
 from onnxdissect.model.layers.listing import Listing, list_layers
 from onnxdissect.model.layers.records import ImageInput, Layer
 from onnxdissect.model.layers.selection import select_layers
-from onnxdissect.model.layout.stated.contradictions import refuse_contradictions
-from onnxdissect.model.layout.stated.layout_overrides import read_layouts
+from onnxdissect.model.layout.overrides.contradictions import refuse_contradictions
+from onnxdissect.model.layout.overrides.layout_overrides import read_layouts
 from onnxdissect.model.operators.lookup import added_operators
 from onnxdissect.model.operators.table import OperatorTable
 from onnxdissect.model.preprocessing.image_input import find_image_input, known_size
@@ -161,7 +161,7 @@ def load_network(
         Values of the inputs beside the image; see `onnxdissect.model.reading.bound_inputs.read_bindings`.
     layouts : mapping of str to str, optional
         Layouts of values, or of the image input, that the graph leaves open; see
-        `onnxdissect.model.layout.stated.layout_overrides.read_layouts`.
+        `onnxdissect.model.layout.overrides.layout_overrides.read_layouts`.
     custom_ops : sequence of str or Path
         Shared libraries of operators that onnxruntime lacks.
     operators : OperatorTable, optional

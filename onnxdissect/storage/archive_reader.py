@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.errors import RunFormatError
-from onnxdissect.storage.schema import VERSION, ForeignArraysError, Lengths, Schema
+from onnxdissect.storage.schema import VERSION, AxisLengths, ForeignArraysError, Schema
 
 __all__ = ["ArchiveReader", "open_archive", "read_archive"]
 
@@ -41,7 +41,7 @@ def read_archive(
     schema : Schema
         What it must hold.
     lengths : mapping of str to int, optional
-        Lengths of axes, by letter, that the shapes must agree with.
+        AxisLengths of axes, by letter, that the shapes must agree with.
 
     Returns
     -------
@@ -79,7 +79,10 @@ def open_archive(
     """
     with _faults(path, schema):
         archive = zipfile.ZipFile(path)
-    with archive, contextlib.closing(ArchiveReader(path, schema, Lengths(lengths or {}), archive)) as reader:
+    with (
+        archive,
+        contextlib.closing(ArchiveReader(path, schema, AxisLengths(lengths or {}), archive)) as reader,
+    ):
         reader.check_version()
         yield reader
 
@@ -92,12 +95,12 @@ class ArchiveReader:
     path : Path
         Of the archive.
     schema : Schema
-    lengths : Lengths
+    lengths : AxisLengths
     archive : ZipFile
         Open for reading.
     """
 
-    def __init__(self, path: Path, schema: Schema, lengths: Lengths, archive: zipfile.ZipFile) -> None:
+    def __init__(self, path: Path, schema: Schema, lengths: AxisLengths, archive: zipfile.ZipFile) -> None:
         self._path, self._schema, self._lengths, self._archive = path, schema, lengths, archive
         self._sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
         self._opened: dict[str, _Member] = {}

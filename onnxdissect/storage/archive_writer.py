@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.storage.files import PARTIAL_SUFFIX, replacing
-from onnxdissect.storage.schema import VERSION, ArraySpec, Lengths, Schema
+from onnxdissect.storage.schema import VERSION, ArraySpec, AxisLengths, Schema
 
 __all__ = ["ArchiveWriter", "write_archive", "writing_archive"]
 
@@ -46,7 +46,7 @@ def write_archive(
     arrays : mapping of str to ndarray
         All that the schema names, but optional ones.
     lengths : mapping of str to int, optional
-        Lengths of axes, by letter, that the shapes must agree with.
+        AxisLengths of axes, by letter, that the shapes must agree with.
     compress : bool
         Smaller, but slow: not for what is soon replaced.
 
@@ -92,7 +92,7 @@ def writing_archive(
         zipfile.ZipFile(file, "w", method, compresslevel=_ZIP_LEVEL) as archive,
         contextlib.ExitStack() as stack,
     ):
-        writer = ArchiveWriter(path, schema, Lengths(lengths or {}), archive, stack)
+        writer = ArchiveWriter(path, schema, AxisLengths(lengths or {}), archive, stack)
         yield writer
         writer.finish()
 
@@ -105,7 +105,7 @@ class ArchiveWriter:
     path : Path
         Of the archive.
     schema : Schema
-    lengths : Lengths
+    lengths : AxisLengths
     archive : ZipFile
         Open for writing.
     stack : ExitStack
@@ -116,7 +116,7 @@ class ArchiveWriter:
         self,
         path: Path,
         schema: Schema,
-        lengths: Lengths,
+        lengths: AxisLengths,
         archive: zipfile.ZipFile,
         stack: contextlib.ExitStack,
     ) -> None:

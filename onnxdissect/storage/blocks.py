@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.errors import RunFormatError
-from onnxdissect.storage.schema import Lengths, Schema
+from onnxdissect.storage.schema import AxisLengths, Schema
 
 __all__ = ["read_block", "skip_block", "write_block"]
 
@@ -105,7 +105,7 @@ def read_block(
         facts, checksum = _parsed(line)
         schema = schema_of(facts)
         kinds = _kinds(facts)
-        lengths = Lengths({})
+        lengths = AxisLengths({})
         for (name, spec), (dtype, shape) in zip(schema.arrays.items(), kinds, strict=True):
             lengths.check(name, spec, dtype, shape)
         places = _places(kinds)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-__all__ = ["VERSION", "ArraySpec", "ForeignArraysError", "Lengths", "Schema"]
+__all__ = ["VERSION", "ArraySpec", "AxisLengths", "ForeignArraysError", "Schema"]
 
 VERSION = "format_version"
 """The array of an archive that says which version its schema is."""
@@ -106,25 +106,25 @@ class Schema:
         ----------
         arrays : mapping of str to ndarray
         lengths : mapping of str to int
-            Lengths of axes, by letter, that are known.
+            AxisLengths of axes, by letter, that are known.
 
         Raises
         ------
         ValueError
             If one is not what the schema says.
         """
-        found = Lengths(lengths)
+        found = AxisLengths(lengths)
         for name, array in arrays.items():
             found.check(name, self.arrays[name], array.dtype, array.shape)
 
 
-class Lengths:
+class AxisLengths:
     """How long the axes are, as far as is known: more is learnt from every array that is looked at.
 
     Parameters
     ----------
     known : mapping of str to int
-        Lengths by letter that are known beforehand.
+        AxisLengths by letter that are known beforehand.
     """
 
     def __init__(self, known: Mapping[str, int]) -> None:

@@ -162,11 +162,11 @@ class _Rows:
                 if name.isdecimal():
                     image_labels.append(self._known(name))
                 else:
-                    maps.append(_inside(name))
+                    maps.append(_checked_path(name))
                 if not annotated or annotated[-1] != category:
                     annotated.append(category)
         held = tuple(annotated)
-        image = _inside(image.strip())
+        image = _checked_path(image.strip())
         return Entry(
             line=line,
             image=image,
@@ -198,7 +198,7 @@ def _extent(column: str, text: str) -> int:
     raise ValueError(f"{column} must be a whole number above zero, not {stripped!r}")
 
 
-def _inside(text: str) -> str:
+def _checked_path(text: str) -> str:
     """Path inside the images folder, or ValueError."""
     if not text:
         raise ValueError("the image has no file name")

@@ -164,7 +164,7 @@ def write_image(
         size = _extent(image)
     maps = {category: _maps(name, category, items) for category, items in annotations.items()}
     grid = _grid(name, [one for found in maps.values() for one in found], grid, size)
-    numbers = {category: _whole(name, items) for category, items in annotations.items()}
+    numbers = {category: _label_numbers(name, items) for category, items in annotations.items()}
 
     files = {name: image.read_bytes() if isinstance(image, Path) else _png(image)}
     cells: dict[str, str] = {}
@@ -249,7 +249,7 @@ def _maps(name: str, category: str, items: Annotated) -> list[NDArray[np.uint16]
     return found
 
 
-def _whole(name: str, items: Annotated) -> list[int]:
+def _label_numbers(name: str, items: Annotated) -> list[int]:
     """Numbers that hold for a whole image, once each."""
     whole = [item for item in items if not (isinstance(item, np.ndarray) and item.ndim)]
     for item in whole:

@@ -9,7 +9,7 @@ from onnxdissect.errors import LayerLayoutError, LayerNotFoundError, ParameterEr
 from onnxdissect.model.layers.coverage_warnings import open_values
 from onnxdissect.model.layers.listing import Listing
 from onnxdissect.model.layers.records import Layer
-from onnxdissect.model.layout.stated.hints import fitting_layouts
+from onnxdissect.model.layout.overrides.hints import fitting_layouts
 
 __all__ = ["KEYWORDS", "select_layers"]
 

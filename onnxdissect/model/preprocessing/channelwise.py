@@ -125,14 +125,14 @@ def rejoin(value: ir.Value, before: Channels) -> tuple[ir.Value, Channels] | Non
             return None
         for out, channels in zip(node.outputs, found, strict=True):
             users = set(users_of_pixels(out))
-            if not waiting and len(node.outputs) == 1 and _whole(channels):
+            if not waiting and len(node.outputs) == 1 and _joins_all(channels):
                 return out, channels
             known[out] = channels
             waiting |= users
     return None
 
 
-def _whole(channels: Channels) -> bool:
+def _joins_all(channels: Channels) -> bool:
     return channels.axis is not None and len(channels.factor) == _CHANNELS
 
 

@@ -30,7 +30,7 @@ def follow_types(graph: ir.Graph, opsets: Mapping[str, int]) -> dict[str, str]:
         NumPy's name of the type. Values missing from it come from operators without a schema, or have a type
         that an attribute decides.
     """
-    known = {name_of(value): _stated(value) for value in graph.inputs}
+    known = {name_of(value): _declared(value) for value in graph.inputs}
     types = {name: dtype for name, dtype in known.items() if dtype is not None}
     schemas: dict[tuple[str, str], onnx.defs.OpSchema | None] = {}
     for node in graph:
@@ -41,7 +41,7 @@ def follow_types(graph: ir.Graph, opsets: Mapping[str, int]) -> dict[str, str]:
         if schema is None:
             continue
         for index, value in enumerate(node.outputs):
-            dtype = _stated(value) if is_stored(value) else _result(node, index, schema, types)
+            dtype = _declared(value) if is_stored(value) else _result(node, index, schema, types)
             if dtype is not None and value.name:
                 types[value.name] = dtype
     return types
@@ -69,7 +69,7 @@ def _result(node: ir.Node, index: int, schema: onnx.defs.OpSchema, types: dict[s
         # a variadic parameter may hold a different type in each place
         if value is None or source is None or source.type_str != formal.type_str or not source.is_homogeneous:
             continue
-        return types.get(name_of(value)) or (_stated(value) if is_stored(value) else None)
+        return types.get(name_of(value)) or (_declared(value) if is_stored(value) else None)
     return None
 
 
@@ -86,7 +86,7 @@ def _formal(
     )
 
 
-def _stated(value: ir.Value) -> str | None:
+def _declared(value: ir.Value) -> str | None:
     tensor = stored_tensor(value)
     dtype = value.dtype if tensor is None else tensor.dtype
     return None if dtype is None else _named(dtype)

@@ -389,6 +389,6 @@ _MOVERS: dict[Places, Callable[[Step, int, AxisGeometry, Lengths], Position]] = 
     Places.SPLIT: frames.split,
     Places.SPREAD: windows.spread,
     Places.UNKNOWN: _keep_length,
-    Places.WHOLE: windows.whole,
+    Places.WHOLE: windows.whole_axis,
     Places.WINDOW: windows.slide,
 }

@@ -8,7 +8,7 @@ from onnxdissect.model.operators.lookup import operator_of
 from onnxdissect.model.receptive_field.axis_geometry import AxisGeometry, Lengths, Position, Step, Unplaced
 from onnxdissect.model.receptive_field.window_shape import begin_pads, kernel_shape
 
-__all__ = ["along_tokens", "slide", "spread", "whole"]
+__all__ = ["along_tokens", "slide", "spread", "whole_axis"]
 
 
 def slide(step: Step, axis: int, at: AxisGeometry, lengths: Lengths) -> Position:
@@ -108,7 +108,7 @@ def spread(step: Step, axis: int, at: AxisGeometry, lengths: Lengths) -> Positio
     return at.resampled((begin - taps[-1] / 2) / stride, 1 / stride, widest)
 
 
-def whole(step: Step, axis: int, at: AxisGeometry, lengths: Lengths) -> Position:
+def whole_axis(step: Step, axis: int, at: AxisGeometry, lengths: Lengths) -> Position:
     """Place the result of a pool over everything: it has no place.
 
     Parameters

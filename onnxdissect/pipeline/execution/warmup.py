@@ -66,14 +66,14 @@ def _warm(notify: Callable[[str], None], stop: Event) -> None:
     slow = compiler_facts().compiled
     if slow:
         notify("compiling kernels beside the work, once on this machine: about half a minute of one core")
-    steps = _steps()
+    steps = _warmups()
     while not stop.is_set() and next(steps, False):
         pass
     if slow and not stop.is_set():
         notify(f"kernels compiled in {time.perf_counter() - began:.0f} s, and kept for the next run")
 
 
-def _steps() -> Iterator[bool]:
+def _warmups() -> Iterator[bool]:
     plan = _plan()
     annotations = [annotate((4, 4), [np.eye(4, dtype=np.int64)], [1])] * _IMAGES
     activations = np.arange(_IMAGES * 18, dtype=np.float32).reshape(_IMAGES, 2, 3, 3)

@@ -44,7 +44,7 @@ _COUNTED = tuple(name for name in _TALLY_SCHEMA.arrays if name not in ("iou", "c
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Lengths of the axes of a layer's arrays.
+    """AxisLengths of the axes of a layer's arrays.
 
     Attributes
     ----------
@@ -94,7 +94,7 @@ class Sizes:
 
     @property
     def lengths(self) -> dict[str, int]:
-        """Lengths by the letters that schemas have for axes."""
+        """AxisLengths by the letters that schemas have for axes."""
         return {axis: getattr(self, axis) for axis in "QKCGB"}
 
 

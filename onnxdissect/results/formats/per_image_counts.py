@@ -144,7 +144,7 @@ def read_per_image_counts(folder: Path, sizes: Sizes) -> PerImageCounts | None:
     path = folder / EVIDENCE
     if not path.exists():
         return None
-    arrays = read_archive(path, _SCHEMA, lengths=_lengths(sizes))
+    arrays = read_archive(path, _SCHEMA, lengths=_axis_lengths(sizes))
     found = PerImageCounts(top_concepts=arrays.pop(_TOP_CONCEPTS), **arrays)
     sound = _fits(found.top_concepts, found.starts, found.image.size, sizes)
     if not sound or not _within(found.image, sizes.images):
@@ -177,7 +177,7 @@ def read_per_image_parts(
 
 
 def _read_parts(path: Path, sizes: Sizes, most: int) -> Iterator[PerImageCountsPart]:
-    with open_archive(path, _SCHEMA, lengths=_lengths(sizes)) as archive:
+    with open_archive(path, _SCHEMA, lengths=_axis_lengths(sizes)) as archive:
         top_concepts, starts = archive.read(_TOP_CONCEPTS), archive.read("starts")
         masks = {name: archive.shape(name) for name in _BY_MASK}["image"][0]
         if not _fits(top_concepts, starts, masks, sizes):
@@ -198,7 +198,7 @@ def _fits(top_concepts: NDArray[np.int64], starts: NDArray[np.int64], masks: int
     )
 
 
-def _lengths(sizes: Sizes) -> dict[str, int]:
+def _axis_lengths(sizes: Sizes) -> dict[str, int]:
     return {"Q": sizes.Q, "K": sizes.K, "S": sizes.Q * sizes.K + 1, "B": (sizes.G + 7) // 8}
 
 

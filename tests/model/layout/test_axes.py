@@ -17,7 +17,7 @@ from support.small_runs import broden
 from onnxdissect.cli.main import main
 from onnxdissect.errors import LayerLayoutError
 from onnxdissect.model import Layer, Network, ReceptiveField, load_network, open_session
-from onnxdissect.model.layout.stated.hints import fitting_layouts
+from onnxdissect.model.layout.overrides.hints import fitting_layouts
 from onnxdissect.model.preprocessing.choice import choose_preprocessing
 
 

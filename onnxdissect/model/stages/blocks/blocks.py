@@ -161,7 +161,7 @@ def style_of(flow: Flow, blocks: list[Block], directly: Callable[[int, int], boo
 
 def _is_inverted(flow: Flow, wide: Block, filtered: Block, after: Block) -> bool:
     """Whether three blocks expand, filter each unit and project, with products to come."""
-    expands = is_pointwise(flow, wide.members[0]) and _widening(flow, wide.members[0]) > 1
+    expands = is_pointwise(flow, wide.members[0]) and _width_ratio(flow, wide.members[0]) > 1
     depthwise = is_depthwise(flow, filtered.members[0])
     return (
         expands
@@ -179,10 +179,10 @@ def _projects(flow: Flow, block: Block, after: Block) -> bool:
     if is_depthwise(flow, first):
         return True
     looks = block.kind == "weights" and block.activated is not None and not is_pointwise(flow, first)
-    return looks and _widening(flow, after.members[0]) < 1
+    return looks and _width_ratio(flow, after.members[0]) < 1
 
 
-def _widening(flow: Flow, number: int) -> float:
+def _width_ratio(flow: Flow, number: int) -> float:
     """Units that a convolution makes, in relation to those that it reads; 1 for anything else."""
     node = flow.nodes[number]
     convolves = node is not None and operator_of(node).compute is Compute.CONVOLUTION
@@ -254,7 +254,7 @@ def _is_inside(flow: Flow, block: Block, behind: list[Block]) -> bool:
     filtered = is_depthwise(flow, behind[0].members[0])
     if _is_bottleneck(flow, behind[0]) or (filtered and (len(behind) < 2 or _is_bottleneck(flow, behind[1]))):
         return True
-    if _is_dense(flow, behind[0].members[0]) and _widening(flow, block.members[0]) <= 1:
+    if _is_dense(flow, behind[0].members[0]) and _width_ratio(flow, block.members[0]) <= 1:
         # it expands itself, as in EfficientNetV2
         return False
     return behind[0].activated is not None and any(_is_bottleneck(flow, block) for block in behind[1:])
