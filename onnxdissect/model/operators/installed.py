@@ -12,6 +12,7 @@ are loaded when a graph holds an operator of that domain.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 
 from onnxdissect.errors import InstallationError
@@ -32,7 +33,8 @@ def register_operator(operator: Operator, operators: OperatorTable | None = None
     operator : Operator
         The operator; one that is already known by its name and domain is replaced.
     operators : OperatorTable, optional
-        The table to add it to; by default what is built in and what installed packages register.
+        The table to add it to; by default what is built in and what installed packages register. What is
+        wrong with a package is told when a network holds an operator of its domain.
 
     Returns
     -------
@@ -44,10 +46,16 @@ def register_operator(operator: Operator, operators: OperatorTable | None = None
     ------
     ParameterError
         If it is no `Operator`.
-    InstallationError
-        If what an installed package registers does not load, or is none.
     """
-    return (installed_operators() if operators is None else operators).register(operator)
+    if operators is not None:
+        return operators.register(operator)
+    table, failures = BUILT_IN, {}
+    for entry in entry_points(group=GROUP):
+        try:
+            table = _with(table, entry)
+        except InstallationError as error:
+            failures[_domain(entry)] = error
+    return replace(table, failures=failures).register(operator)
 
 
 def installed_operators(domains: Collection[str] | None = None) -> OperatorTable:
@@ -70,8 +78,13 @@ def installed_operators(domains: Collection[str] | None = None) -> OperatorTable
     table = BUILT_IN
     for entry in entry_points(group=GROUP):
         if domains is None or _domain(entry) in {"" if name == "ai.onnx" else name for name in domains}:
-            for operator in _load(entry):
-                table = table.register(operator)
+            table = _with(table, entry)
+    return table
+
+
+def _with(table: OperatorTable, entry: EntryPoint) -> OperatorTable:
+    for operator in _load(entry):
+        table = table.register(operator)
     return table
 
 

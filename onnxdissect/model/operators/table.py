@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from onnxdissect.errors import ParameterError
+from onnxdissect.errors import InstallationError, ParameterError
 from onnxdissect.model.operators.entries import (
     elementwise,
     others,
@@ -32,9 +33,12 @@ class OperatorTable:
     ----------
     entries : tuple of Operator
         One for each; of two for the same operator the later one counts.
+    failures : mapping of str to InstallationError
+        By domain, what is wrong with an installed package that registers its operators.
     """
 
     entries: tuple[Operator, ...]
+    failures: Mapping[str, InstallationError] = field(default_factory=dict, repr=False, compare=False)
     _exact: dict[tuple[str, str], Operator] = field(init=False, repr=False, compare=False)
     _named: dict[str, Operator] = field(init=False, repr=False, compare=False)
 
@@ -87,6 +91,25 @@ class OperatorTable:
         """
         return domain in _OWN_DOMAINS or domain == "ai.onnx" or (name, domain) in self._exact
 
+    def expect_loaded(self, name: str, domain: str) -> None:
+        """Refuse to read an operator whose package does not load, unless it was registered otherwise.
+
+        Parameters
+        ----------
+        name : str
+            Operator type.
+        domain : str
+            Its domain.
+
+        Raises
+        ------
+        InstallationError
+            If a package registers operators of this domain and does not load.
+        """
+        domain = "" if domain == "ai.onnx" else domain
+        if domain in self.failures and (name, domain) not in self._exact:
+            raise self.failures[domain]
+
     def register(self, operator: Operator) -> OperatorTable:
         """Add an operator.
 
@@ -112,7 +135,7 @@ class OperatorTable:
             )
         key = operator.name, operator.domain
         kept = (entry for entry in self.entries if (entry.name, entry.domain) != key)
-        return OperatorTable((*kept, operator))
+        return OperatorTable((*kept, operator), self.failures)
 
     def added(self) -> tuple[Operator, ...]:
         """Give the entries that are not built in.

@@ -103,6 +103,8 @@ def read_model(path: str | Path, operators: OperatorTable | None = None) -> Mode
         model = passes.InlinePass()(model).model
     domains = {node.domain for node in model.graph.all_nodes()}
     table = installed_operators(domains) if operators is None else operators
+    for name, domain in sorted({(node.op_type, node.domain) for node in model.graph.all_nodes()}):
+        table.expect_loaded(name, domain)
     if table is not BUILT_IN:
         attach_operators(model.graph, table)
     if has_bfloat16(model):

@@ -39,7 +39,8 @@ def scale_units(model: ir.Model, layer: Layer, factors: Mapping[int, float]) -> 
     Raises
     ------
     ParameterError
-        If no unit is given, the layer lacks one, or a factor is not finite.
+        If no unit is given, the layer lacks one, a factor is not finite, or the layer is an input and an
+        output of the graph at once, so that nothing in it computes the layer.
     LayerNotFoundError
         If the graph neither computes the layer nor takes it as input.
     """
@@ -56,7 +57,14 @@ def scale_units(model: ir.Model, layer: Layer, factors: Mapping[int, float]) -> 
                 f"unit {unit} of layer {layer.name!r} is scaled by {factor}, no finite number"
             )
     values = computed_values(model.graph)
-    if layer.name not in {*values, *(value.name for value in model.graph.inputs)}:
+    inputs = {value.name for value in model.graph.inputs}
+    if layer.name in inputs & {value.name for value in model.graph.outputs}:
+        raise ParameterError(
+            f"layer {layer.name!r} is an input and an output of this graph at once: nothing here computes "
+            "it, so its units cannot be scaled",
+            hint="scale them in the whole network, or in a tail from an earlier layer on",
+        )
+    if layer.name not in {*values, *inputs}:
         raise LayerNotFoundError(f"the graph has no value {layer.name!r} to scale")
     if layer.name in values and is_twin(values[layer.name]):
         model = Requantise([layer.name])(model).model

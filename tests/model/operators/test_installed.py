@@ -238,3 +238,27 @@ def test_a_broken_package_is_named_where_it_is_needed(
     assert "mend or remove the package" in str(caught.value.hint)
     # no concern of a network without such operators
     assert load_network(save(windowed("MaxPool"), tmp_path / "other.onnx")).layers
+
+
+def test_a_broken_package_of_another_domain_is_no_concern_of_who_registers(
+    tmp_path: Path, package: Any
+) -> None:
+    package(SOURCE, ["acme = nowhere_at_all:OPERATORS"])
+    table = register_operator(BINARIZER)
+    assert table.added() == (BINARIZER,)
+    path = save(binarized(), tmp_path / "net.onnx")
+    assert [layer.name for layer in load_network(path, operators=table).select(["stages"])] == [
+        "bits",
+        "deep",
+    ]
+
+
+def test_a_broken_package_is_named_for_those_of_its_operators_that_are_not_registered_otherwise(
+    tmp_path: Path, package: Any
+) -> None:
+    package(SOURCE, ["ai.onnx.ml = nowhere_at_all:OPERATORS"])
+    path = save(binarized(), tmp_path / "net.onnx")
+    table = register_operator(Operator("Twirl", "acme", axes=Axes.FIRST))
+    with pytest.raises(InstallationError, match=r"the operators of the domain 'ai\.onnx\.ml'"):
+        load_network(path, operators=table)
+    assert load_network(path, operators=register_operator(BINARIZER, table)).layers

@@ -116,5 +116,8 @@ def test_units_that_cannot_be_scaled(tmp_path: Path) -> None:
     with pytest.raises(LayerNotFoundError, match="no value 'relu2' to scale"):
         scale_units(tail, layer, {0: 0.0})
     _, tail = split_network(network, ["logits"])
+    (last,) = network.select(["logits"])
+    with pytest.raises(ParameterError, match="'logits' is an input and an output of this graph at once"):
+        scale_units(tail, last, {0: 0.0})
     with pytest.raises(PreconditionError, match="an output without being computed"):
         ScaleUnits("logits", np.ones((1, 5), np.float32))(tail)
