@@ -22,6 +22,7 @@ from onnxdissect.model.stages.trunk.products import (
     is_pointwise,
     weights_follow,
 )
+from onnxdissect.model.stages.trunk.skips import additive_skips
 
 __all__ = ["Trunk", "find_trunk"]
 
@@ -130,9 +131,10 @@ def _macs(flow: Flow, number: int, maps: Maps) -> int:
 
 def _first_rise(flow: Flow, maps: Maps) -> int | None:
     """Coarsest map on a way down, without detours, from which the graph goes up."""
-    straight = _straight(flow)
+    skips = additive_skips(flow, maps)
+    straight = _straight(flow, skips)
     pooled: dict[int, bool] = {}
-    inside = _inside_detours(flow)
+    inside = _inside_detours(flow, skips)
     for number, rises in enumerate(flow.is_up):
         if not rises or number in inside:
             continue
@@ -176,25 +178,24 @@ def _before_cells(flow: Flow, number: int, operand: int) -> int:
     return flow.dominators[made] if has_weights(flow, made) else operand
 
 
-def _inside_detours(flow: Flow) -> set[int]:
+def _inside_detours(flow: Flow, skips: Collection[int]) -> set[int]:
     """Values on detours over other grids that end in the block where they began, as windows do."""
     inside: set[int] = set()
     for number, start in enumerate(flow.dominators):
-        if number and flow.rose[number] and flow.returns(number):
+        if number and flow.rose[number] and flow.returns(number) and number not in skips:
             inside |= flow.ancestors(number) - flow.ancestors(start) - {number}
     return inside
 
 
-def _straight(flow: Flow) -> list[bool]:
+def _straight(flow: Flow, skips: Collection[int]) -> list[bool]:
     """For each value whether its dominators only get coarser, with detours inside single blocks at most."""
     straight = [True] * len(flow.names)
     for number in range(1, len(flow.names)):
         start = flow.dominators[number]
         # a border that is put around a map makes it larger, but no finer
         fits = not is_finer(flow.grids[number], flow.grids[start])
-        straight[number] = (
-            straight[start] and (fits or start == 0) and (not flow.rose[number] or flow.returns(number))
-        )
+        level = not flow.rose[number] or (flow.returns(number) and number not in skips)
+        straight[number] = straight[start] and (fits or start == 0) and level
     return straight
 
 
@@ -202,7 +203,7 @@ def _end_before_heads(flow: Flow, outputs: Collection[int], maps: Maps) -> int |
     """Where a graph that never goes up falls apart: follow the branch that most outputs come from."""
     if not outputs:
         return None
-    straight = _straight(flow)
+    straight = _straight(flow, additive_skips(flow, maps))
     leads = [False] * len(flow.names)
     for number in reversed(range(len(flow.names))):
         leads[number] = any(user in maps.cells or leads[user] for user in flow.after[number])
