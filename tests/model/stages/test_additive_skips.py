@@ -68,6 +68,21 @@ def round_a_unet() -> Model:
     return b.model(b.node("Add", b.conv(raised(b, x, 4, "resized"), 3), b.image))
 
 
+def unpooled(levels: int = 4) -> Model:
+    """SegNet: the decoder puts values where the encoder's pools found theirs."""
+    b = Builder((1, 3, 64, 64))
+    x, places = b.image, []
+    for level, units in enumerate(UNITS[:levels]):
+        x = b.relu(b.conv(b.relu(b.conv(x, units)), units), name=f"e{level}")
+        names = (f"pooled{level}", f"places{level}")
+        x, place = b.nodes("MaxPool", x, names=names, kernel_shape=(2, 2), strides=(2, 2))
+        places.append(place)
+    for level in reversed(range(levels)):
+        y = b.node("MaxUnpool", x, places[level], kernel_shape=(2, 2), strides=(2, 2))
+        x = b.relu(b.conv(y, UNITS[max(level - 1, 0)]), name=f"d{level}")
+    return b.model(b.conv(x, 2, name="classes"))
+
+
 def stacked_round() -> Model:
     """Hourglasses with plain shortcuts round each, behind which the same begins again."""
     b = Builder((1, 3, 64, 64))
@@ -94,6 +109,7 @@ FAMILIES: dict[str, tuple[Callable[[], Model], list[str]]] = {
     "most work at the finest resolution": (lambda: additive(fine=3), STEM),
     "added to the picture": (lambda: additive("sub-pixels", picture=True), STEM),
     "round a u-net": (round_a_unet, STEM),
+    "unpooled": (unpooled, ENCODER),
 }
 
 

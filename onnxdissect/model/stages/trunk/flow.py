@@ -237,6 +237,9 @@ def _results(node: ir.Node) -> Sequence[ir.Value]:
     if operator.numbers is Numbers.QUANTISED_BY_RANGE:
         # scale and zero point of integers say nothing about the picture that the integers do not
         return node.outputs[:1]
+    if operator.axes is Axes.SPATIAL and operator.numbers is Numbers.CARRIED:
+        # where the largest value of each window lay tells an unpooling where to put others, and is no feature
+        return node.outputs[:1]
     if operator.sum_result is not None:
         # the normalisation is one of the sum, which is what goes on to the next shortcut
         return [*node.outputs[operator.sum_result :][:1], *node.outputs[:1]]
