@@ -132,3 +132,8 @@ def test_its_decoder_is_a_neck(tmp_path: Path, family: str) -> None:
 def test_a_module_that_others_follow_is_a_block(tmp_path: Path) -> None:
     network = load_network(save(stacked_round(), tmp_path / "model.onnx"))
     assert chosen(network, "stages") == ["glass1"]
+
+
+def test_a_pool_that_is_only_put_back_is_no_end_of_a_neck(tmp_path: Path) -> None:
+    network = load_network(save(unpooled(), tmp_path / "model.onnx"))
+    assert chosen(network, "neck") == ["d3", "d2", "d1", "d0"]

@@ -137,10 +137,18 @@ def ends_of_neck(
         if found is None:
             made = [n for n in level if has_weights(flow, n) or not flow.is_up[n]]
             raised = [n for n in made if any(flow.is_up[user] for user in flow.after[n])]
+            if raised and not any(_is_new(flow, n) for n in level):
+                # what was pooled from the trunk, and is only put back
+                continue
             path = level.intersection(flow.chain(max(raised))) if raised else level
             found = max(path, key=lambda n: (n in activated, n))
         ends.append(found)
     return sorted(ends)
+
+
+def _is_new(flow: Flow, number: int) -> bool:
+    """Whether a value is a product with weights, or joins others."""
+    return has_weights(flow, number) or flow.is_sum(number) or flow.is_concatenation(number)
 
 
 def _layer_of(flow: Flow, number: int, layers: Collection[int]) -> int | None:
