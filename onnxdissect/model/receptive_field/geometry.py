@@ -34,7 +34,7 @@ from onnxdissect.model.operators.lookup import joined_operands, operator_of
 from onnxdissect.model.operators.rules import Axes, Compute, Places
 from onnxdissect.model.reading.shape_probe import Probe
 from onnxdissect.model.receptive_field import crop_pad as frames
-from onnxdissect.model.receptive_field import resampling, token_places, units_apart, windows
+from onnxdissect.model.receptive_field import interleaved, resampling, token_places, units_apart, windows
 from onnxdissect.model.receptive_field.axis_geometry import (
     AxisGeometry,
     Lengths,
@@ -109,7 +109,7 @@ def follow_positions(
                 pair = _place(node, index, positions, probe, axes, tokens or {})
                 if rows:
                     pair = token_places.heed_order(node, name, pair, positions, axes, tokens or {}, rows)
-                positions[name] = pair
+                positions[name] = interleaved.heed_parts(node, pair, positions, probe, axes)
     return positions
 
 

@@ -22,6 +22,7 @@ from onnxdissect.model.operators.rules import Arithmetic, Axes, Numbers, Order, 
 from onnxdissect.model.reading.shape_probe import Probe
 from onnxdissect.model.receptive_field.axis_geometry import Unplaced
 from onnxdissect.model.receptive_field.geometry import Pair
+from onnxdissect.model.receptive_field.interleaved import laid_beside, refines
 
 __all__ = ["Disturbance", "LeftOut", "count_left_out", "follow_order"]
 
@@ -164,8 +165,18 @@ def _disturbance(
         return Disturbance(node.op_type, name, "", True, operator) if state is False else None
     if state is None and name in known.axes and _only_unplaced(node, name, known):
         return None
+    if state is False and _put_together(node, name, probe, known):
+        node = laid_beside(node)
+        name = name_of(node.outputs[0])
+        cells = [name_of(v) for v in node.inputs if v is not None]
+        ordered = [each for each in cells if _holds_cells(each, probe, known, positions)] or ordered
     before = _before(ordered, node, probe, known, positions)
-    return Disturbance(node.op_type, name, before, state is False, operator)
+    return Disturbance(node.op_type, name, before, state is False, operator_of(node))
+
+
+def _put_together(node: ir.Node, name: str, probe: Probe, known: AxisLabels) -> bool:
+    source = name_of(node.inputs[0]) if node.inputs and node.inputs[0] is not None else ""
+    return source in known.axes and refines(node, known.axes[source], known.axes[name], probe.shapes)
 
 
 def _mixes_in(node: ir.Node) -> bool:
