@@ -1,9 +1,9 @@
-"""Additive skips: sums that join a decoder to an encoder (LinkNet, NAFNet), and end no residual block.
+"""Joining skips: sums (LinkNet, NAFNet) and gates (Attention U-Net) that join a decoder to an encoder.
 
-Both look alike from near by: something goes down, comes up again, and is added to what it started from. A
-block is one of many, behind which others do the same or the network goes on down. Behind the joins of an
-encoder and a decoder nothing goes down any more, and they lie inside one another, or make up most of the
-network so far.
+They look like the ends of residual blocks and of blocks of attention: something goes down, comes up again,
+and is added to what it started from, or weighs it. A block is one of many, behind which others do the same or
+the network goes on down. Behind the joins of an encoder and a decoder nothing goes down any more, and they
+lie inside one another, or make up most of the network so far.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from onnxdissect.model.operators.rules import Axes, Places
 from onnxdissect.model.stages.trunk.flow import Flow, Maps, is_coarser
 from onnxdissect.model.stages.trunk.products import has_weights, is_pointwise
 
-__all__ = ["additive_skips"]
+__all__ = ["joining_skips"]
 
 
-def additive_skips(flow: Flow, maps: Maps) -> set[int]:
-    """Find the sums that join a decoder to an encoder of the same network.
+def joining_skips(flow: Flow, maps: Maps) -> set[int]:
+    """Find the sums and gates that join a decoder to an encoder of the same network.
 
     Parameters
     ----------
@@ -29,12 +29,12 @@ def additive_skips(flow: Flow, maps: Maps) -> set[int]:
     Returns
     -------
     set of int
-        Sums that `Flow.returns` takes for the ends of residual blocks.
+        Sums and products that `Flow.returns` takes for the ends of blocks.
     """
     looks = {n for n in range(1, len(flow.names)) if has_weights(flow, n) and not is_pointwise(flow, n)}
     insides: dict[int, set[int]] = {}
     for number in range(1, len(flow.names)):
-        if not (flow.rose[number] and flow.is_sum(number) and flow.returns(number)):
+        if not (flow.rose[number] and flow.returns(number) and _joins_its_start(flow, number)):
             continue
         inside = flow.ancestors(number) - flow.ancestors(flow.dominators[number]) - {number}
         again = _goes_down(flow, flow.descendants(number), number, looks)
@@ -47,6 +47,12 @@ def additive_skips(flow: Flow, maps: Maps) -> set[int]:
             # whatever else comes back up inside is a join at a coarser grid
             found |= {number, *joins}
     return found
+
+
+def _joins_its_start(flow: Flow, number: int) -> bool:
+    """Whether a value adds something to its dominator, which may be that itself weighed, or weighs it."""
+    start = flow.source(flow.dominators[number])
+    return start in [flow.source(operand) for operand in flow.before[number]]
 
 
 def _goes_down(flow: Flow, values: set[int], number: int, looks: set[int]) -> bool:

@@ -22,7 +22,7 @@ from onnxdissect.model.stages.trunk.products import (
     is_pointwise,
     weights_follow,
 )
-from onnxdissect.model.stages.trunk.skips import additive_skips
+from onnxdissect.model.stages.trunk.skips import joining_skips
 
 __all__ = ["Trunk", "find_trunk"]
 
@@ -131,7 +131,7 @@ def _macs(flow: Flow, number: int, maps: Maps) -> int:
 
 def _first_rise(flow: Flow, maps: Maps) -> int | None:
     """Coarsest map on a way down, without detours, from which the graph goes up."""
-    skips = additive_skips(flow, maps)
+    skips = joining_skips(flow, maps)
     straight = _straight(flow, skips)
     pooled: dict[int, bool] = {}
     inside = _inside_detours(flow, skips)
@@ -149,7 +149,22 @@ def _first_rise(flow: Flow, maps: Maps) -> int | None:
     cells = {n: flow.grids[n][0] * flow.grids[n][1] for n in pooled}
     coarsest = [n for n in pooled if cells[n] == min(cells.values())]
     # what a pyramid of pools is made of ends the trunk, wherever the graph goes up behind it
-    return min((n for n in coarsest if pooled[n]), default=max(coarsest))
+    return min((n for n in coarsest if pooled[n]), default=_last_passed(flow, coarsest))
+
+
+def _last_passed(flow: Flow, ends: list[int]) -> int:
+    """Deepest of several ends, but none round which a way leads that another end's way down passes.
+
+    Such an end joins the deepest map to a shallower one that was made as coarse: a gate that both make
+    (Attention U-Net), or two branches from the image that weigh each other (BiSeNetV2).
+    """
+    downs = {end: {n for n in flow.chain(end) if flow.grids[n] == flow.grids[end]} for end in ends}
+    passed = [
+        end
+        for end in ends
+        if not any(flow.ancestors(end).intersection(down - downs[end]) for down in downs.values())
+    ]
+    return max(passed, default=max(ends))
 
 
 def _before_pools(flow: Flow, number: int, operand: int) -> int | None:
@@ -203,7 +218,7 @@ def _end_before_heads(flow: Flow, outputs: Collection[int], maps: Maps) -> int |
     """Where a graph that never goes up falls apart: follow the branch that most outputs come from."""
     if not outputs:
         return None
-    straight = _straight(flow, additive_skips(flow, maps))
+    straight = _straight(flow, joining_skips(flow, maps))
     leads = [False] * len(flow.names)
     for number in reversed(range(len(flow.names))):
         leads[number] = any(user in maps.cells or leads[user] for user in flow.after[number])
