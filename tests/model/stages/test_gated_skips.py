@@ -118,6 +118,12 @@ def test_its_decoder_is_a_neck(tmp_path: Path, family: str) -> None:
     assert {layer.part for layer in network.layers if layer.name in made} == {"neck"}
 
 
+@pytest.mark.parametrize("way", ["raised", "coarse"])
+def test_a_gate_is_no_end_of_a_neck(tmp_path: Path, way: str) -> None:
+    network = load_network(save(attention_unet(way, blocks=False), tmp_path / "model.onnx"))
+    assert sorted(chosen(network, "neck")) == ["d0", "d1", "d2"]
+
+
 def test_a_mask_that_others_follow_is_inside_its_block(tmp_path: Path) -> None:
     network = load_network(save(masked(), tmp_path / "model.onnx"))
     assert chosen(network, "stages") == ENCODER

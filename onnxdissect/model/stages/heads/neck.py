@@ -127,8 +127,8 @@ def ends_of_neck(
     -------
     list of int
         In topological order, of each resolution the last value that heads read. Where they read none, the
-        last value that the graph goes up from, but no resized one, or the activation before it; where it does
-        not go up, the last activation, and without one the last value.
+        last value that the graph goes up from, but no resized one and no gate, or the activation before it;
+        where it does not go up, the last activation, and without one the last value.
     """
     handed = {_layer_of(flow, number, layers) for number in read}
     ends: list[int] = []
@@ -136,7 +136,14 @@ def ends_of_neck(
         found = max(level.intersection(handed), default=None)
         if found is None:
             made = [n for n in level if has_weights(flow, n) or not flow.is_up[n]]
-            raised = [n for n in made if any(flow.is_up[user] for user in flow.after[n])]
+            ups = {n: [user for user in flow.after[n] if flow.is_up[user]] for n in made}
+            raised = [n for n in made if not all(_is_gate(flow, up) for up in ups[n])]
+            gates = [n for n in made if ups[n]]
+            if gates and not raised:
+                level = level.difference(*(flow.ancestors(n) for n in gates))
+            if not level:
+                # what only weighs skips of the trunk
+                continue
             if raised and not any(_is_new(flow, n) for n in level):
                 # what was pooled from the trunk, and is only put back
                 continue
@@ -144,6 +151,20 @@ def ends_of_neck(
             found = max(path, key=lambda n: (n in activated, n))
         ends.append(found)
     return sorted(ends)
+
+
+def _is_gate(flow: Flow, number: int) -> bool:
+    """Whether a value only weighs what it is computed from, as a gate on a skip does (Attention U-Net)."""
+    before = flow.ancestors(number)
+    last = number
+    while len(flow.after[last]) == 1 and len(flow.before[flow.after[last][0]]) == 1:
+        last = flow.after[last][0]
+        if has_weights(flow, last):
+            return False
+    users = flow.after[last]
+    return bool(users) and all(
+        flow.is_weighed(user, last) and before.intersection(flow.before[user]) - {last} for user in users
+    )
 
 
 def _is_new(flow: Flow, number: int) -> bool:
