@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import csv
-import json
-import re
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
+from support.report_addresses import LAYER, address, by_iou, layer_address
 
 if TYPE_CHECKING:
-    from playwright.sync_api import BrowserContext, Page
+    from playwright.sync_api import Page
 
     from onnxdissect.results import Dissection
-
-LAYER = "relu6"
-
-
-def address(report: Path, name: str, fragment: str = "") -> str:
-    return (report / name).as_uri() + (f"#{fragment}" if fragment else "")
-
-
-def layer_address(run: Dissection, fragment: str = "", alias: str = LAYER) -> str:
-    return address(run.path / "report", f"layers/{run.layer(alias).slug}.html", fragment)
 
 
 def shown_units(page: Page) -> list[int]:
@@ -36,11 +23,6 @@ def shown_units(page: Page) -> list[int]:
         page.wait_for_timeout(30)
     links: list[str] = page.eval_on_selector_all("#cards a[data-unit]", "all => all.map(a => a.dataset.unit)")
     return [int(link.rpartition("/")[2]) for link in links]
-
-
-def by_iou(run: Dissection, quantile: int = 0) -> list[Any]:
-    units = run.units(LAYER, run.quantiles[quantile])
-    return sorted(units, key=lambda unit: (-unit.iou, unit.unit))
 
 
 def test_all_units_are_there(run: Dissection, page: Page) -> None:
@@ -222,85 +204,6 @@ def test_keyboard(run: Dissection, page: Page) -> None:
     assert links.nth(1).evaluate("link => link === document.activeElement")
 
 
-def raster(path: str, grid: tuple[int, int]) -> NDArray[np.bool_]:
-    """Fill an outline of upright edges by the even-odd rule, cell by cell."""
-    inside = np.zeros(grid, np.bool_)
-    for loop in re.findall(r"M([^Z]*)Z", path):
-        corners = [tuple(map(int, corner.split())) for corner in loop.split("L")]
-        for (x, y), (other_x, other_y) in zip(corners, corners[1:] + corners[:1], strict=True):
-            if x == other_x:
-                inside[min(y, other_y) : max(y, other_y), x:] ^= True
-    return inside
-
-
-# The outline, its coordinates, and whether it lies exactly over the photograph.
-_SEEN = """all => all.map(svg => [
-  svg.querySelector(".line")?.getAttribute("d") ?? "",
-  svg.getAttribute("viewBox"),
-  JSON.stringify(svg.getBoundingClientRect()) ===
-    JSON.stringify(svg.parentElement.querySelector("img").getBoundingClientRect()),
-])"""
-
-
-@pytest.mark.parametrize("quantile", [0, 1])
-def test_masks_drawn_are_the_masks_counted(quantile: int, run: Dissection, page: Page) -> None:
-    counts = run.counts(LAYER)
-    for unit in [u.unit for u in by_iou(run, quantile)][:3]:
-        page.goto(layer_address(run, f"q={quantile}&unit={unit}"))
-        page.wait_for_selector("#unit-images li")
-        drawn = page.eval_on_selector_all("#unit-images svg.mask", _SEEN)
-        assert len(drawn) == 15
-        for rank, (path, box, same_place) in enumerate(drawn):
-            grid = run.images[counts.top_images[unit, rank]].grid
-            counted = run.top_mask(LAYER, unit, rank, run.quantiles[quantile])
-            np.testing.assert_array_equal(raster(path, grid), counted)
-            assert box == f"0 0 {grid[1]} {grid[0]}"
-            assert same_place
-
-
-def test_annotations_drawn_are_those_of_the_data(run: Dissection, page: Page) -> None:
-    from onnxdissect.data import open_dataset
-
-    dataset = open_dataset(run.manifest["data"]["folder"])
-    unit = next(u for u in by_iou(run) if u.category in {"object", "part"})
-    page.goto(layer_address(run, f"unit={unit.unit}&show=annotation"))
-    page.wait_for_selector("#unit-images li")
-    number = next(c.number for c in run.concepts if c.name == unit.label)
-    (concept,) = dataset.concepts_of([number])
-    seen = 0
-    for rank, image in enumerate(run.counts(LAYER).top_images[unit.unit].tolist()):
-        annotation = dataset.read_annotation(image)
-        truth = (annotation.planes == concept + 1).any(axis=0) | (concept in annotation.image_labels)
-        line = page.locator("#unit-images li").nth(rank).locator("svg.annotation .line")
-        path = line.get_attribute("d") if line.count() else ""
-        np.testing.assert_array_equal(raster(path or "", truth.shape), truth)
-        seen += truth.any()
-    assert seen
-
-
-def test_heat_lies_where_the_mask_is(run: Dissection, page: Page) -> None:
-    unit = by_iou(run)[0].unit
-    page.goto(layer_address(run, f"unit={unit}&show=heat"))
-    page.wait_for_selector("#unit-images canvas[data-drawn]")
-    shares = []
-    for rank in range(5):
-        canvas = page.locator("#unit-images canvas").nth(rank)
-        # the colours of the ramp grow brighter with the activation
-        bright = np.array(
-            canvas.evaluate(
-                "c => [...c.getContext('2d').getImageData(0, 0, 56, 56).data].filter((_, i) => i % 4 === 0)"
-            )
-        ).reshape(56, 56)
-        mask = run.top_mask(LAYER, unit, rank)
-        rows, columns = ((np.arange(56) + 0.5) / 56 * size for size in mask.shape)
-        inside = mask[rows.astype(int)[:, None], columns.astype(int)]
-        if inside.any() and not inside.all():
-            shares.append(bright[inside].min() / max(bright[~inside].max(), 1))
-    # a threshold separates the map; eight bits and the canvas's own grid blur the edge
-    assert shares
-    assert min(shares) > 0.8
-
-
 def test_concepts(run: Dissection, page: Page) -> None:
     page.goto(address(run.path / "report", "concepts.html"))
     units = [u for u in run.units(quantile=run.quantiles[0]) if u.detector]
@@ -339,92 +242,3 @@ def test_overview(run: Dissection, page: Page) -> None:
     for form in ("svg", "pdf", "png"):
         link = page.locator(f"a[href$='.{form}'][download]").first.get_attribute("href")
         assert (run.path / "report" / str(link)).stat().st_size > 1000
-
-
-@pytest.mark.parametrize("name", ["index", "layer", "unit", "concepts", "concept"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(name: str, scheme: Any, run: Dissection, page: Page) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    best = by_iou(run)[0]
-    number = next(c.number for c in run.concepts if c.name == best.label)
-    report = run.path / "report"
-    page.emulate_media(color_scheme=scheme)
-    page.goto(
-        {
-            "index": address(report, "index.html"),
-            "layer": layer_address(run, "show=mask+annotation"),
-            "unit": layer_address(run, f"unit={best.unit}"),
-            "concepts": address(report, "concepts.html"),
-            "concept": address(report, "concepts.html", f"concept={number}"),
-        }[name]
-    )
-    page.wait_for_timeout(100)
-    # without preloading, as a page from disk may not read its own style sheet
-    options: dict[str, Any] = {"resultTypes": ["violations"], "preload": False}
-    if scheme == "dark":  # only the colours differ
-        options["runOnly"] = ["color-contrast"]
-    found = axe.run(page, options=options).response["violations"]
-    assert [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in found] == []
-
-
-@pytest.mark.parametrize("width", [390, 1280])
-def test_nothing_hangs_over(width: int, run: Dissection, page: Page) -> None:
-    page.set_viewport_size({"width": width, "height": 844})
-    best = by_iou(run)[0]
-    for where in (
-        address(run.path / "report", "index.html"),
-        layer_address(run),
-        layer_address(run, f"unit={best.unit}&show=mask+side"),
-        address(run.path / "report", "concepts.html"),
-    ):
-        page.goto(where)
-        page.wait_for_timeout(60)
-        over = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        assert page.evaluate(over) == 0
-        pictures = page.evaluate("[...document.images].filter(i => i.complete).map(i => i.naturalWidth)")
-        assert all(pictures)
-
-
-def test_dark_and_light(run: Dissection, page: Page) -> None:
-    colours = []
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        page.goto(layer_address(run))
-        colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
-        colours.append(sum(map(int, re.findall(r"\d+", colour))))
-    assert colours[0] > 600 > 150 > colours[1]
-
-
-def test_printing_leaves_the_controls_out(run: Dissection, page: Page) -> None:
-    page.goto(layer_address(run))
-    page.emulate_media(media="print")
-    assert not page.locator("#filters").is_visible()
-    assert page.locator("#cards .card").first.is_visible()
-
-
-def test_names_do_no_harm(hostile: Path, page: Page) -> None:
-    slug = json.loads((hostile / "data.json").read_text(encoding="utf-8"))["layers"][0]["slug"]
-    for name, fragment in (
-        ("index.html", ""),
-        (f"layers/{slug}.html", "unit=1"),
-        ("concepts.html", "concept=2"),
-    ):
-        page.goto(address(hostile, name, fragment))
-        page.wait_for_timeout(80)
-        assert page.title() != "owned"
-        # the script, the data of the run and of what the page shows
-        assert page.locator("script:not([src])").count() == 0
-        assert "<script>document.title" in page.locator("body").inner_text()
-
-
-def test_report_without_script(run: Dissection, context: BrowserContext) -> None:
-    browser = context.browser
-    assert browser is not None
-    plain = browser.new_context(java_script_enabled=False)
-    page = plain.new_page()
-    page.goto(address(run.path / "report", "index.html"))
-    assert page.locator("table.layers:visible").count() == 1
-    assert page.locator(".glimpse:visible .card").count() == 6
-    page.goto(layer_address(run))
-    assert "units.csv" in page.locator("noscript").inner_text()
-    plain.close()

@@ -1,14 +1,12 @@
+"""A report says what its run found, in its data and on every page."""
+
 from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
-from html.parser import HTMLParser
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -18,84 +16,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from support.fake_counts import FakeRun, fake_run
+from support.report_pages import Page, files_in, layer_page, unit_file
 
-from onnxdissect.errors import OutputError, RunFormatError
 from onnxdissect.report import build
-from onnxdissect.report.data import photos as photographs
 from onnxdissect.report.data.photos import Photos, photo_path
-from onnxdissect.report.data.report_data import Bar, CategoryBars, Report, gather_report
-from onnxdissect.report.data.rle import mask_of_text, text_of_mask
-from onnxdissect.report.figures.bars import BarChart, bar_chart
-from onnxdissect.report.figures.depth import depth_chart
+from onnxdissect.report.data.report_data import Report, gather_report
 from onnxdissect.report.pages.scripts import read_script, rounded
-from onnxdissect.results import Dissection, LayerInfo, load
-
-VOID = {"meta", "link", "img", "input"}
-
-
-class Page(HTMLParser):
-    """Elements of a page, and the text in each; complains about tags that do not match."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str]]] = []
-        self.text = ""
-        self._open: list[str] = []
-        self.feed(path.read_text(encoding="utf-8"))
-        self.close()
-        assert self._open == []
-        self.text = re.sub(r"\s+", " ", self.text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, {name: value or "" for name, value in attrs}))
-        self.text += " "  # what stands in two elements does not run together
-        if tag not in VOID:
-            self._open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, {name: value or "" for name, value in attrs}))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self._open and self._open[-1] not in {"style", "script"}:
-            self.text += data
-
-    def all(self, tag: str, **wanted: str) -> list[dict[str, str]]:
-        return [
-            attrs
-            for name, attrs in self.elements
-            if name == tag and all(value in attrs.get(key, "").split() for key, value in wanted.items())
-        ]
-
-
-class Recorder:
-    def __init__(self) -> None:
-        self.events: list[tuple[str, object]] = []
-
-    def start(self, phase: str, total: int) -> None:
-        self.events.append((phase, total))
-
-    def advance(self, images: int) -> None:
-        self.events.append(("advance", images))
-
-    def finish(self) -> None:
-        self.events.append(("finish", None))
-
-
-def with_images(run: FakeRun, folder: Path, pixel: Any = (255, 255, 255)) -> FakeRun:
-    """Give a made-up run images on disk, a little larger than their thumbnails."""
-    for image in run.images:
-        path = folder / "images" / image.name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        assert cv2.imwrite(str(path), np.full((140, 160, 3), pixel, np.uint8))
-    return replace(run, manifest={**run.manifest, "data": {**run.manifest["data"], "folder": str(folder)}})
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> FakeRun:
-    return with_images(fake_run(quantiles=(0.005, 0.02)), tmp_path / "broden")
 
 
 def no_detectors(run: FakeRun) -> FakeRun:
@@ -112,22 +38,6 @@ def picture(path: Path) -> NDArray[Any]:
     pixels = cv2.imread(str(path))
     assert pixels is not None
     return pixels
-
-
-def files_in(folder: Path) -> set[str]:
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-
-
-def unit_file(report: Path, slug: str, unit: int) -> dict[str, Any]:
-    """What a unit's script hands to the page."""
-    where, which, content = read_script(report / "units" / slug / f"{unit}.js")
-    assert (where, which) == (slug, unit)
-    assert isinstance(content, dict)
-    return content
-
-
-def layer_page(report: Path, info: LayerInfo) -> Page:
-    return Page(report / "layers" / f"{info.slug}.html")
 
 
 def pages_of(report: Path) -> list[Path]:
@@ -347,148 +257,10 @@ def test_categories_of_ones_own_have_colours(tmp_path: Path) -> None:
     assert {colour for _, colour in report.categories} <= set(range(10))
 
 
-# Pictures
-
-
-@pytest.mark.parametrize("size", [(1, 1), (7, 9), (40, 31)])
-@pytest.mark.parametrize("share", [0, 0.03, 0.5, 1])
-def test_masks_survive_as_text(size: tuple[int, int], share: float) -> None:
-    mask = np.random.default_rng(0).random(size) < share
-    np.testing.assert_array_equal(mask_of_text(text_of_mask(mask), size), mask)
-
-
-def test_text_of_a_mask() -> None:
-    mask = np.array([[0, 0, 1], [1, 0, 1]], bool)
-    assert text_of_mask(mask) == "2 2 1 1"
-    assert text_of_mask(~mask) == "0 2 2 1"
-    assert text_of_mask(np.zeros((3, 3), bool)) == ""
-
-
-@pytest.mark.parametrize("text", ["7", "1 6", "a", "-1 2", "1.5"])
-def test_text_that_is_no_mask(text: str) -> None:
-    with pytest.raises(RunFormatError):
-        mask_of_text(text, (2, 3))
-
-
-def test_masks_written_are_the_masks_counted(run: FakeRun, tmp_path: Path) -> None:
-    dissection = run.save(tmp_path / "run")
-    report = build(dissection).parent
-    for info in dissection.layers:
-        for unit in range(info.units):
-            top_maps = unit_file(report, info.slug, unit)
-            for q, quantile in enumerate(dissection.quantiles):
-                for rank, image in enumerate(top_maps["images"]):
-                    counted = dissection.top_mask(info.name, unit, rank, quantile)
-                    written = mask_of_text(top_maps["views"][q]["masks"][rank], tuple(image["grid"]))
-                    np.testing.assert_array_equal(written, counted)
-
-
-@pytest.mark.parametrize("top", [1, 3, 5, 7])
-def test_as_many_pictures_as_were_kept(top: int, tmp_path: Path) -> None:
-    run = with_images(fake_run(top=top, units=(4,)), tmp_path / "broden")
-    report = build(run.save(tmp_path / "run")).parent
-    top_maps = unit_file(report, run.layers[0].slug, 0)
-    assert len(top_maps["images"]) == len(top_maps["views"][0]["masks"]) == top
-
-
-def test_photographs_keep_to_the_budget(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    run = fake_run(images=20, units=(12,))
-    rng = np.random.default_rng(0)
-    for image in run.images:
-        path = tmp_path / "broden/images" / image.name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        assert cv2.imwrite(str(path), rng.integers(0, 256, (200, 300, 3), np.uint8))
-    data = {**run.manifest["data"], "folder": str(tmp_path / "broden")}
-    run = replace(run, manifest={**run.manifest, "data": data})
-
-    def size(folder: str) -> int:
-        report = build(run.save(tmp_path / folder)).parent
-        return sum(path.stat().st_size for path in (report / "photos").iterdir())
-
-    assert size("large") > 150_000
-    monkeypatch.setattr(photographs, "_BUDGET", 150_000)
-    assert 75_000 < size("small") < 165_000
-
-
-def test_without_top_images(tmp_path: Path) -> None:
-    run = with_images(fake_run(top=0), tmp_path / "broden")
-    report = build(run.save(tmp_path / "run")).parent
-    assert "The run kept no top images, so there are no pictures." in Page(report / "index.html").text
-    assert not (report / "photos").exists()
-    assert unit_file(report, run.layers[0].slug, 0)["images"] == []
-
-
-def without_pictures(path: Path) -> bool:
-    (record,) = read_script(path.parent / "data/run.js")
-    return not record["pictures"] and not (path.parent / "photos").exists()
-
-
-def test_without_the_image_folder(tmp_path: Path) -> None:
-    gone = tmp_path / "gone"
-    run = fake_run(folder=str(gone))
-    path = build(run.save(tmp_path / "run"))
-    for page in (Page(path), layer_page(path.parent, run.layers[0])):
-        assert f"There are no pictures: the images are no longer in {gone}." in page.text
-    assert without_pictures(path)
-    assert len(list(path.parent.glob("units/*/*.js"))) == 20
-
-
-def test_run_that_does_not_name_its_folder(tmp_path: Path) -> None:
-    run = fake_run()
-    del run.manifest["data"]["folder"]
-    page = Page(build(run.save(tmp_path / "run")))
-    assert "The run does not say where its images are" in page.text
-
-
-def test_some_images_missing(run: FakeRun, tmp_path: Path) -> None:
-    dissection = run.save(tmp_path / "run")
-    info = dissection.layers[0]
-    lost, damaged = (int(i) for i in dissection.counts(info.name).top_images[0, :2])
-    images = tmp_path / "broden/images"
-    (images / run.images[lost].name).unlink()
-    whole = (images / run.images[damaged].name).read_bytes()
-    (images / run.images[damaged].name).write_bytes(whole[: len(whole) // 2])
-    path = build(dissection)
-    assert "2 of 12 images could not be read and are left grey. The first: made/" in Page(path).text
-    shown = unit_file(path.parent, info.slug, 0)["images"]
-    assert [image["photo"] for image in shown[:2]] == [None, None]
-    assert shown[2]["photo"] == [160, 140]
-
-
-def test_no_image_can_be_read(run: FakeRun, tmp_path: Path) -> None:
-    for image in run.images:
-        (tmp_path / "broden/images" / image.name).write_bytes(b"gone")
-    path = build(run.save(tmp_path / "run"))
-    page = Page(path)
-    assert "There are no pictures: no image could be read. The first: made/0000.jpg" in page.text
-    assert without_pictures(path)
-
-
-def test_pictures_outlive_the_data_set(run: FakeRun, tmp_path: Path) -> None:
-    dissection = run.save(tmp_path / "run")
-    report = build(dissection).parent
-    first = {name: (report / name).read_bytes() for name in files_in(report)}
-    shutil.rmtree(tmp_path / "broden")
-    again = build(load(dissection.path)).parent
-    assert {name: (again / name).read_bytes() for name in files_in(again)} == first
-
-
-def test_pictures_of_another_data_set_are_not_used(run: FakeRun, tmp_path: Path) -> None:
-    dissection = run.save(tmp_path / "run")
-    build(dissection)
-    shutil.rmtree(tmp_path / "broden")
-    dissection.manifest["data"]["fingerprint"] = "2" * 64
-    assert without_pictures(build(dissection))
-
-
-@pytest.mark.parametrize("damage", ["{", "[]", '{"format_version": 99}', '{"format_version": 1}'])
-def test_damaged_earlier_report_is_not_used(damage: str, run: FakeRun, tmp_path: Path) -> None:
-    dissection = run.save(tmp_path / "run")
-    report = build(dissection).parent
-    first = {name: (report / name).read_bytes() for name in files_in(report)}
-    (report / "data.json").write_text(damage)
-    again = build(dissection).parent
-    assert {name: (again / name).read_bytes() for name in files_in(again)} == first
+def test_report_is_data(tmp_path: Path) -> None:
+    dissection = fake_run().save(tmp_path / "run")
+    assert gather_report(dissection, Photos()) == gather_report(dissection, Photos())
+    assert isinstance(gather_report(dissection, Photos()), Report)
 
 
 # Runs with little in them
@@ -548,128 +320,3 @@ def test_what_is_no_finished_run_is_refused(key: str, value: object, words: str,
     assert words in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "run/report").exists()
-
-
-# Files
-
-
-def test_older_report_is_replaced(run: FakeRun, tmp_path: Path) -> None:
-    dissection = run.save(tmp_path / "run")
-    before = files_in(tmp_path / "run")
-    report = build(dissection).parent
-    first = files_in(report)
-    (report / "left over.txt").write_text("old")
-    (tmp_path / "run/report.0123.partial").mkdir()
-    (tmp_path / "run/report.0123.partial/index.html").write_text("interrupted")
-    assert build(load(dissection.path)).parent == report
-    assert files_in(report) == first
-    assert files_in(tmp_path / "run") == before | {f"report/{name}" for name in first}
-    assert not list((tmp_path / "run").glob("*.partial"))
-
-
-def test_failing_build_keeps_the_older_report(run: FakeRun, tmp_path: Path) -> None:
-    dissection = run.save(tmp_path / "run")
-    page = build(dissection)
-    written = page.read_bytes()
-    (tmp_path / "run/layers" / dissection.layers[0].slug / "tally.npz").write_bytes(b"damaged")
-    with pytest.raises(RunFormatError):
-        build(load(dissection.path))
-    assert page.read_bytes() == written
-    assert not list((tmp_path / "run").glob("*.partial"))
-
-
-def test_report_cannot_be_written(tmp_path: Path) -> None:
-    dissection = fake_run(units=(4,)).save(tmp_path / "run")
-    dissection.counts(dissection.layers[0].name)  # stays in memory
-    dissection.path = tmp_path / "run/manifest.json"
-    with pytest.raises(OutputError, match="cannot write the report"):
-        build(dissection)
-
-
-def test_report_of_the_same_run_is_the_same(run: FakeRun, tmp_path: Path) -> None:
-    def contents(dissection: Dissection) -> dict[str, bytes]:
-        folder = build(dissection).parent
-        return {name: (folder / name).read_bytes() for name in files_in(folder)}
-
-    assert contents(run.save(tmp_path / "one")) == contents(run.save(tmp_path / "two"))
-
-
-def test_progress_counts_units(run: FakeRun, tmp_path: Path) -> None:
-    recorder = Recorder()
-    build(run.save(tmp_path / "run"), progress=recorder)
-    needed = {image for counts in run.counts for image in counts.top_images.ravel().tolist()}
-    steps = len(needed) + 20
-    assert recorder.events == [("report", steps), *[("advance", 1)] * steps, ("finish", None)]
-
-
-# The bar chart
-
-
-def groups_of(*counts: int) -> list[CategoryBars]:
-    def bars(category: int, count: int) -> Iterator[Bar]:
-        for i in range(count):
-            units = tuple(range(1 + (count - i) // 2))
-            yield Bar(f"concept {category}-{i}", units, f"layer-{units[0]}-q0")
-
-    return [CategoryBars(f"category {c}", c, tuple(bars(c, count))) for c, count in enumerate(counts)]
-
-
-def test_empty_chart() -> None:
-    assert bar_chart([]).panels == ()
-    assert bar_chart(groups_of(0, 0)).panels == ()
-
-
-@pytest.mark.parametrize(
-    "counts", [(1,), (0, 3), (5, 0, 2, 1), (72,), (40, 20, 8, 6, 4, 3), (90, 60, 30, 20), (199, 1)]
-)
-def test_chart_is_legible(counts: tuple[int, ...]) -> None:
-    groups = groups_of(*counts)
-    chart = bar_chart(groups)
-    assert chart.width <= 1220
-    bars = [bar for panel in chart.panels for bar in panel.bars]
-    assert [bar.text for bar in bars] == [bar.concept for group in groups for bar in group.bars]
-    assert [bar.count for bar in bars] == [len(bar.units) for group in groups for bar in group.bars]
-    scale = {round(bar.height / bar.count, 9) for bar in bars}
-    assert len(scale) == 1
-    for panel in chart.panels:
-        assert panel.headings[0].x < panel.bars[0].x
-        edges = [(bar.x, bar.x + bar.width) for bar in panel.bars]
-        assert all(left < right <= chart.width for left, right in edges)
-        middles = sorted([bar.middle for bar in panel.bars] + [heading.x for heading in panel.headings])
-        # letters are 11 pixels high
-        assert all(b - a >= 12 for a, b in pairwise(middles))
-        assert all(bar.y >= 0 and bar.y + bar.height == pytest.approx(chart.baseline) for bar in panel.bars)
-        ticks = [tick.count for tick in panel.ticks]
-        assert ticks[0] == 0
-        assert 1 < len(ticks) <= 6
-    if len(chart.panels) > 1:
-        sizes = [len(panel.bars) for panel in chart.panels]
-        assert max(sizes) - min(sizes) < max(sizes) / 2
-
-
-def test_long_names_are_shortened_in_the_chart_only() -> None:
-    name = "a concept with a name that goes on and on"
-    chart: BarChart = bar_chart([CategoryBars("object", 0, (Bar(name, (3, 4), "x"),))])
-    bar = chart.panels[0].bars[0]
-    assert bar.text == "a concept with a name tha…"
-    assert bar.title == f"{name} (object): 2 units, 3, 4"
-
-
-def test_report_is_data(tmp_path: Path) -> None:
-    dissection = fake_run().save(tmp_path / "run")
-    assert gather_report(dissection, Photos()) == gather_report(dissection, Photos())
-    assert isinstance(gather_report(dissection, Photos()), Report)
-
-
-def test_depth_chart_agrees_with_the_summary(run: FakeRun, tmp_path: Path) -> None:
-    dissection = run.save(tmp_path / "run")
-    report = gather_report(dissection, Photos())
-    for q, quantile in enumerate(dissection.quantiles):
-        chart = depth_chart(report.layers, q)
-        summaries = [s for s in dissection.summary() if s.quantile == quantile]
-        for line in chart.lines:
-            assert [spot.count for spot in line.spots] == [s.unique[line.category] for s in summaries]
-            assert all(spot.y <= chart.baseline for spot in line.spots)
-        names = sorted(line.name_y for line in chart.lines)
-        assert all(b - a >= 13.9 for a, b in pairwise(names))
-        assert names[0] >= 4

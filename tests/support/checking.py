@@ -18,6 +18,11 @@ from onnx import numpy_helper
 
 import onnxdissect
 from onnxdissect.check.baseline.file import open_baseline, write_baseline
+from onnxdissect.check.baseline.snapshot import Snapshot
+from onnxdissect.check.comparing.comparison import changed_units, make_comparison
+from onnxdissect.check.rules.config import Config
+from onnxdissect.check.rules.rules import apply_rules
+from onnxdissect.check.verdict import ChangedUnit, Finding, Verdict
 from onnxdissect.cli.main import main
 
 ROOT = Path(__file__).parents[2]
@@ -51,6 +56,17 @@ def weights(path: Path, change: str) -> Path:
             tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
     onnx.save(model, path)
     return path
+
+
+def compare(
+    baseline: Snapshot, candidate: Snapshot, config: Config
+) -> tuple[tuple[Finding, ...], tuple[ChangedUnit, ...]]:
+    comparison = make_comparison(baseline, candidate, config)
+    return apply_rules(comparison), changed_units(comparison)
+
+
+def failed(verdict: Verdict) -> set[str]:
+    return {finding.rule for finding in verdict.findings if finding.status == "failed"}
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 CATEGORIES = ("color", "object", "part", "material", "scene", "texture")
+GRID = (6, 8)  # of the label maps of a street
 GREY, RGB, PALETTE, GREY_ALPHA, RGBA = 0, 2, 3, 4, 6
 
 
@@ -166,6 +167,22 @@ def random_broden(
         for i in range(pictures)
     ]
     return Broden(names, chosen, made)
+
+
+def street() -> Broden:
+    """Two categories, a label in both, a gap in the numbers, a number above 255, an image without labels."""
+    labels = [
+        Label(1, "road", {"object": Listed(2, 1.0)}),
+        Label(2, "metal", {"object": Listed(1, 0.5), "material": Listed(3, 0.25)}),
+        Label(300, "night", {"scene": Listed(1, 1.0)}),
+    ]
+    cells = np.array([[0, 1], [2, 300]]).repeat(3, axis=0).repeat(4, axis=1)
+    pictures = [
+        Picture("a/one.jpg", {"object": [cells], "scene": [300]}, grid=GRID),
+        Picture("a/two.png", {"object": [cells, cells.T[::-1].reshape(GRID)]}, split="val", grid=GRID),
+        Picture("three.jpg", {}, grid=GRID),
+    ]
+    return Broden(("object", "material", "scene"), labels, pictures)
 
 
 @st.composite

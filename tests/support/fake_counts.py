@@ -34,6 +34,7 @@ NAMES = {
     "texture": ("striped", "dotted"),
     "color": ("red-c", "blue-c", "grün-c"),
 }
+LAYER = "-stage1-Relu_output_0"  # the folder of the first layer
 GEOMETRY = {"offset": (7.5, 7.5), "stride": (16.0, 16.0), "size": (195.0, 195.0)}
 
 
@@ -125,6 +126,12 @@ def fake_run(
 def save_fake_run(folder: Path, **options: Any) -> Dissection:
     """Write a small finished run directory; `options` are those of `fake_run`."""
     return fake_run(**options).save(folder)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
 
 
 def _annotation(

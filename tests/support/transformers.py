@@ -1,9 +1,12 @@
-"""Small vision transformers as ONNX files, one per way in which exporters write them."""
+"""Small vision transformers as ONNX files, one per way in which exporters write them; tokens as maps."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 
 from support.models import Builder
 
@@ -104,3 +107,17 @@ def transformer(
     else:
         x = b.node("ReduceMean", x, axes=(1,), keepdims=0, name="summary")
     return b.model(b.node("Gemm", x, b.weight((UNITS, 5)), name="logits"))
+
+
+def as_map(array: NDArray[Any], layout: str, before: int, grid: tuple[int, int]) -> NDArray[Any]:
+    """What the contract says of a value, written down a second time."""
+    if layout == "NC":
+        return array[:, :, None, None]
+    if layout == "TNC":
+        array = array.transpose(1, 0, 2)
+    n, _, units = array.shape
+    result = np.zeros((n, units, *grid), array.dtype)
+    for row in range(grid[0]):
+        for column in range(grid[1]):
+            result[:, :, row, column] = array[:, before + row * grid[1] + column]
+    return result

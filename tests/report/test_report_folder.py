@@ -1,0 +1,76 @@
+"""The folder of a report is replaced as a whole or stays as it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.fake_counts import FakeRun, fake_run
+from support.report_pages import files_in
+
+from onnxdissect.errors import OutputError, RunFormatError
+from onnxdissect.report import build
+from onnxdissect.results import Dissection, load
+
+
+class Recorder:
+    def __init__(self) -> None:
+        self.events: list[tuple[str, object]] = []
+
+    def start(self, phase: str, total: int) -> None:
+        self.events.append((phase, total))
+
+    def advance(self, images: int) -> None:
+        self.events.append(("advance", images))
+
+    def finish(self) -> None:
+        self.events.append(("finish", None))
+
+
+def test_older_report_is_replaced(run: FakeRun, tmp_path: Path) -> None:
+    dissection = run.save(tmp_path / "run")
+    before = files_in(tmp_path / "run")
+    report = build(dissection).parent
+    first = files_in(report)
+    (report / "left over.txt").write_text("old")
+    (tmp_path / "run/report.0123.partial").mkdir()
+    (tmp_path / "run/report.0123.partial/index.html").write_text("interrupted")
+    assert build(load(dissection.path)).parent == report
+    assert files_in(report) == first
+    assert files_in(tmp_path / "run") == before | {f"report/{name}" for name in first}
+    assert not list((tmp_path / "run").glob("*.partial"))
+
+
+def test_failing_build_keeps_the_older_report(run: FakeRun, tmp_path: Path) -> None:
+    dissection = run.save(tmp_path / "run")
+    page = build(dissection)
+    written = page.read_bytes()
+    (tmp_path / "run/layers" / dissection.layers[0].slug / "tally.npz").write_bytes(b"damaged")
+    with pytest.raises(RunFormatError):
+        build(load(dissection.path))
+    assert page.read_bytes() == written
+    assert not list((tmp_path / "run").glob("*.partial"))
+
+
+def test_report_cannot_be_written(tmp_path: Path) -> None:
+    dissection = fake_run(units=(4,)).save(tmp_path / "run")
+    dissection.counts(dissection.layers[0].name)  # stays in memory
+    dissection.path = tmp_path / "run/manifest.json"
+    with pytest.raises(OutputError, match="cannot write the report"):
+        build(dissection)
+
+
+def test_report_of_the_same_run_is_the_same(run: FakeRun, tmp_path: Path) -> None:
+    def contents(dissection: Dissection) -> dict[str, bytes]:
+        folder = build(dissection).parent
+        return {name: (folder / name).read_bytes() for name in files_in(folder)}
+
+    assert contents(run.save(tmp_path / "one")) == contents(run.save(tmp_path / "two"))
+
+
+def test_progress_counts_units(run: FakeRun, tmp_path: Path) -> None:
+    recorder = Recorder()
+    build(run.save(tmp_path / "run"), progress=recorder)
+    needed = {image for counts in run.counts for image in counts.top_images.ravel().tolist()}
+    steps = len(needed) + 20
+    assert recorder.events == [("report", steps), *[("advance", 1)] * steps, ("finish", None)]
