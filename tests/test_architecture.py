@@ -163,7 +163,9 @@ def test_files_and_functions_stay_short(path: Path) -> None:
 
 def test_files_of_tests_and_benchmarks_stay_short() -> None:
     root = PACKAGE.parent
-    files = [path for room in ("tests", "benchmarks", "models", "docs") for path in (root / room).rglob("*.py")]
+    files = [
+        path for room in ("tests", "benchmarks", "models", "docs") for path in (root / room).rglob("*.py")
+    ]
     lengths = {str(p.relative_to(root)): len(p.read_text(encoding="utf-8").splitlines()) for p in files}
     assert len(lengths) > 100
     assert not {place: length for place, length in lengths.items() if length > 400}
