@@ -32,6 +32,23 @@ def test_the_table_prints_every_row(tmp_path: Path) -> None:
         assert row in done.stdout
 
 
+def test_the_cost_outside_the_network_is_told_by_step(tmp_path: Path) -> None:
+    network(tmp_path / "net.onnx", [Convolution(4, (3, 3), (2, 2), (1, 1, 1, 1))], pool=False, seed=1)
+    broden(tmp_path / "data", 20, seed=2)
+    files = [str(BENCHMARKS / "host.py"), str(tmp_path / "net.onnx"), str(tmp_path / "data")]
+    command = [sys.executable, *files, "--images", "64", "--preset", "raw"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "64 images, 1 layers" in done.stdout
+    *steps, outside, everything = [line for line in done.stdout.splitlines() if line[-1:].isdigit()]
+    spent = {row[:38].strip(): float(row[38:].split()[0]) for row in [*steps, outside, everything]}
+    # A function that is no longer called where the table looks for it would leave its step at nothing.
+    seldom = {"pass: state saved", "pass: spool", "tally: per image"}
+    assert {step for step, took in spent.items() if took <= 0} <= seldom
+    network_took = spent["pass: network"]
+    assert abs(spent["outside the network"] + network_took - spent["all"]) < 0.002
+
+
 def test_groups_are_compared(tmp_path: Path) -> None:
     network(tmp_path / "net.onnx", [Convolution(6, (3, 3), (2, 2), (1, 1, 1, 1))], pool=False, seed=1)
     broden(tmp_path / "data", 20, seed=2)
