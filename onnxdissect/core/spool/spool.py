@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from onnxdissect.core.kernels.activations.refilter import refilter
 from onnxdissect.core.spool.arena import Arena
+from onnxdissect.core.spool.pages import PagePool
 from onnxdissect.core.spool.spool_files import Chunk, SpoolFiles
 
 __all__ = ["Chunk", "Spool", "SpoolAppender"]
@@ -46,6 +47,11 @@ class Spool:
         self.budget = budget
         self._held: list[Chunk] = []
         self.nbytes = 0
+
+    @property
+    def pages(self) -> PagePool:
+        """What chunks may lie in: the memory of chunks that are dropped is used for others."""
+        return self._files.pages
 
     def append(self, chunk: Chunk, bounds: Sequence[NDArray[np.float32]]) -> None:
         """Add a chunk.
@@ -105,14 +111,14 @@ class Spool:
         # few chunks are tried first.
         tried = range(0, len(full), max(1, len(full) // 8))
         before = sum(full[i].nbytes for i in tried)
-        _refilter(full, tried, bounds)
+        _refilter(full, tried, bounds, Arena(self.pages))
         if 3 * sum(full[i].nbytes for i in tried) < 2 * before:
-            _refilter(full, range(len(full)), bounds)
+            _refilter(full, range(len(full)), bounds, Arena(self.pages))
         if sum(chunk.nbytes for chunk in full) <= self.budget * 3 // 4:
             return full
         self._files.write(full)
         full.clear()
-        self._files.refilter(partial(_filtered, bounds, Arena()))
+        self._files.refilter(partial(_filtered, bounds))
         return full
 
     def __iter__(self) -> Iterator[Chunk]:
@@ -141,7 +147,7 @@ class Spool:
             If the disk does not take it.
         """
         if self._held:
-            _refilter(self._held, range(len(self._held)), bounds)
+            _refilter(self._held, range(len(self._held)), bounds, Arena(self.pages))
             self._files.write(self._held)
         self.release()
 
@@ -218,15 +224,16 @@ class SpoolAppender:
                 self._room_made.notify_all()
 
 
-def _refilter(chunks: list[Chunk], which: Iterable[int], bounds: Sequence[NDArray[np.float32]]) -> None:
-    arena = Arena()
+def _refilter(
+    chunks: list[Chunk], which: Iterable[int], bounds: Sequence[NDArray[np.float32]], arena: Arena
+) -> None:
     # One by one, so that only one chunk at a time is in memory twice.
     for i in which:
-        chunks[i] = _filtered(bounds, arena, chunks[i])
+        filtered = _filtered(bounds, chunks[i])
+        chunks[i] = replace(filtered, layers=tuple(map(arena.take_in, filtered.layers)))
 
 
-def _filtered(bounds: Sequence[NDArray[np.float32]], arena: Arena, chunk: Chunk) -> Chunk:
+def _filtered(bounds: Sequence[NDArray[np.float32]], chunk: Chunk) -> Chunk:
+    """Give what risen bounds leave of a chunk, in the memory of the chunk, which is overwritten."""
     layers = zip(chunk.layers, bounds, strict=True)
-    return replace(
-        chunk, layers=tuple(arena.take_in(refilter(sparse_maps, bound)) for sparse_maps, bound in layers)
-    )
+    return replace(chunk, layers=tuple(refilter(sparse_maps, bound) for sparse_maps, bound in layers))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from onnxdissect.core.sparse_maps import PackedAnnotations, SparseMaps
-from onnxdissect.core.spool.arena import pages
+from onnxdissect.core.spool.pages import PagePool
 from onnxdissect.errors import OutputError, RunFormatError
 from onnxdissect.storage.blocks import read_block, skip_block, write_block
 from onnxdissect.storage.files import replacing
@@ -66,10 +66,16 @@ class SpoolFiles:
     ----------
     folder : Path
         Where they are. Must exist.
+
+    Attributes
+    ----------
+    pages : PagePool
+        What chunks are read into.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.pages = PagePool()
         self._files: list[Path] = []
         self._next = 0
         self._named: set[Path] = set()
@@ -89,7 +95,7 @@ class SpoolFiles:
     def __iter__(self) -> Iterator[Chunk]:
         """All chunks, file by file."""
         for path in self._files:
-            yield from _chunks(path)
+            yield from self._chunks(path)
 
     def places(self) -> dict[int, tuple[Path, int]]:
         """Find all chunks, without reading their arrays.
@@ -116,7 +122,7 @@ class SpoolFiles:
         """
         with _opened(path) as file:
             file.seek(at)
-            chunk = _read(file, path)
+            chunk = _read(file, path, self.pages)
         if chunk is None:
             raise OutputError(f"{path}, a part of the spool, has been cut short")
         return chunk
@@ -157,12 +163,12 @@ class SpoolFiles:
         old = self._files.pop(0)
         self._files.append(old)
         before = after = 0
-        for chunk in islice(_chunks(old), _TRIED):
+        for chunk in islice(self._chunks(old), _TRIED):
             before += chunk.nbytes
             after += refiltered(chunk).nbytes
         if after > _WORTHWHILE * before:
             return
-        self._files[-1] = self._written(map(refiltered, _chunks(old)))
+        self._files[-1] = self._written(map(refiltered, self._chunks(old)))
         if old in self._named:
             self._replaced.append(old)
         elif old not in self._pickled:
@@ -198,7 +204,7 @@ class SpoolFiles:
         sizes = [path.stat().st_size if path.exists() else -1 for path in files]
         if sizes != [size for _, size in names]:
             return False
-        if not all(_sound(path) for path in files):
+        if not all(map(self._sound, files)):
             return False
         for path in self._folder.glob("spool-*"):
             if path not in files:
@@ -206,6 +212,19 @@ class SpoolFiles:
         self._files = files
         self._named = set(files)
         self._next = max((number for number, _ in names), default=-1) + 1
+        return True
+
+    def _chunks(self, path: Path) -> Iterator[Chunk]:
+        with _opened(path) as file:
+            while (chunk := _read(file, path, self.pages)) is not None:
+                yield chunk
+
+    def _sound(self, path: Path) -> bool:
+        try:
+            for _ in self._chunks(path):
+                pass
+        except (OutputError, RunFormatError):
+            return False
         return True
 
     def _path(self, number: int) -> Path:
@@ -268,21 +287,6 @@ def _opened(path: Path) -> BufferedReader:
         ) from error
 
 
-def _chunks(path: Path) -> Iterator[Chunk]:
-    with _opened(path) as file:
-        while (chunk := _read(file, path)) is not None:
-            yield chunk
-
-
-def _sound(path: Path) -> bool:
-    try:
-        for _ in _chunks(path):
-            pass
-    except (OutputError, RunFormatError):
-        return False
-    return True
-
-
 def _places(path: Path) -> Iterator[tuple[int, int]]:
     """First image and position of each chunk of a file."""
     at = 0
@@ -292,7 +296,7 @@ def _places(path: Path) -> Iterator[tuple[int, int]]:
             at = file.tell()
 
 
-def _read(file: BufferedReader, path: Path) -> Chunk | None:
+def _read(file: BufferedReader, path: Path, pages: PagePool) -> Chunk | None:
     found = read_block(file, path, lambda facts: _schema(len(facts["maps"])), pages)
     if found is None:
         return None

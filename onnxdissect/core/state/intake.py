@@ -90,7 +90,7 @@ class Intake:
             workers, arena = self._idle.pop()
         except IndexError:
             workers = [reducer.worker() for reducer in self._reducers]
-            arena = Arena()
+            arena = Arena(self._state.spool.pages)
         stored = 0
         for activations in batches:
             for layer, worker, values in zip(self._plan.layers, workers, activations, strict=True):
