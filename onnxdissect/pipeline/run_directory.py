@@ -27,7 +27,7 @@ _MANIFEST = "manifest.json"
 _TABLES = ("units.csv", "layers.csv", "concepts.csv", "images.csv", "truth.npz")
 _LAYERS = "layers"
 _LAYER_FILES = re.compile(
-    r"(tally|top_masks|top_maps|samples|evidence|null|masks)\.npz|netdissect(-[0-9.e-]+)?\.csv"
+    r"(tally|top_masks|top_maps|samples|evidence|intervals|null|masks)\.npz|netdissect(-[0-9.e-]+)?\.csv"
 )
 _REPORT = "report"
 _WORK = "work"

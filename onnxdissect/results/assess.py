@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,11 +15,33 @@ from onnxdissect.results.formats.per_image_counts import read_null
 from onnxdissect.results.formats.stored import StoredRun
 from onnxdissect.results.label_units import label_units, primary_categories
 from onnxdissect.results.records import LayerInfo, LayerSummary, Unit
+from onnxdissect.statistics.bootstrap import top_concept_intervals
+from onnxdissect.statistics.intervals import TopConceptIntervals
+from onnxdissect.statistics.resamples import Resamples
 
-__all__ = ["assess"]
+__all__ = ["Assessment", "assess", "resample_intervals"]
 
 
-def assess(run: StoredRun) -> tuple[tuple[Unit, ...], tuple[LayerSummary, ...]]:
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What the arrays of a run say.
+
+    Attributes
+    ----------
+    units : tuple of Unit
+        By layer, quantile and unit.
+    summaries : tuple of LayerSummary
+        By layer and quantile.
+    intervals : mapping of str to TopConceptIntervals
+        By layer; only of those whose counts were resampled.
+    """
+
+    units: tuple[Unit, ...]
+    summaries: tuple[LayerSummary, ...]
+    intervals: Mapping[str, TopConceptIntervals]
+
+
+def assess(run: StoredRun) -> Assessment:
     """Judge all units of a run, in the run's convention and at its threshold.
 
     Parameters
@@ -29,24 +51,20 @@ def assess(run: StoredRun) -> tuple[tuple[Unit, ...], tuple[LayerSummary, ...]]:
 
     Returns
     -------
-    units : tuple of Unit
-        By layer, quantile and unit.
-    summaries : tuple of LayerSummary
-        By layer and quantile.
+    Assessment
 
     Raises
     ------
     RunFormatError
         If a file is missing or damaged.
     """
-    parameters = run.manifest["parameters"]
-    resamples = int(parameters.get("bootstrap", 0))
+    made_by = run.resampling()
     made_with = int(run.manifest.get("made_with", {}).get("min_images", 1))
     assessor = Assessor(
-        run.truth_counts() if resamples else None,
+        run.truth_counts() if made_by.resamples else None,
         primary_categories(run.concepts, run.categories),
-        resamples=resamples,
-        seed=int(parameters.get("seed", 0)),
+        resamples=made_by.resamples,
+        seed=made_by.seed,
         scoring=run.scoring,
         iou_threshold=run.iou_threshold,
         concept_images=np.array([concept.images for concept in run.concepts], np.int64),
@@ -54,6 +72,7 @@ def assess(run: StoredRun) -> tuple[tuple[Unit, ...], tuple[LayerSummary, ...]]:
     grids = [image.grid for image in run.images]
     units: list[Unit] = []
     summaries: list[LayerSummary] = []
+    intervals: dict[str, TopConceptIntervals] = {}
     for info in run.layers:
         scores = run.scores(info.name)
         records = label_units(
@@ -66,7 +85,7 @@ def assess(run: StoredRun) -> tuple[tuple[Unit, ...], tuple[LayerSummary, ...]]:
             iou_threshold=run.iou_threshold,
         )
         sizes = Sizes.of(run.quantiles, info.units, run.concepts, run.categories, grids)
-        more_units, more_summaries = assessor.assess(
+        more_units, more_summaries, resampled = assessor.assess(
             *records,
             scores.concept,
             run.per_image_parts(info.name) if assessor.resamples else None,
@@ -75,7 +94,39 @@ def assess(run: StoredRun) -> tuple[tuple[Unit, ...], tuple[LayerSummary, ...]]:
         )
         units += more_units
         summaries += _with_plateaus(run, info, more_summaries)
-    return tuple(units), tuple(summaries)
+        if resampled is not None:
+            intervals[info.name] = resampled
+    return Assessment(tuple(units), tuple(summaries), intervals)
+
+
+def resample_intervals(run: StoredRun, layer: str) -> TopConceptIntervals | None:
+    """Make the intervals of a layer's top concepts anew, for runs that did not keep them.
+
+    Parameters
+    ----------
+    run : StoredRun
+    layer : str
+        ONNX value name.
+
+    Returns
+    -------
+    TopConceptIntervals or None
+        None if there is nothing to resample.
+
+    Raises
+    ------
+    RunFormatError
+        If a file is damaged.
+    """
+    made_with = run.resampling()
+    parts = run.per_image_parts(layer) if made_with.resamples else None
+    truth = None if parts is None else run.truth_counts()
+    if parts is None or truth is None or truth.one_group:
+        return None
+    category_of = primary_categories(run.concepts, run.categories)
+    resamples = Resamples(truth, category_of, made_with.resamples, made_with.seed)
+    shape = len(run.quantiles), run.layer(layer).units
+    return top_concept_intervals(resamples, parts, shape, run.scoring)
 
 
 def _with_plateaus(run: StoredRun, info: LayerInfo, summaries: Sequence[LayerSummary]) -> list[LayerSummary]:

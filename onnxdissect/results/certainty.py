@@ -13,15 +13,13 @@ from onnxdissect.core.per_image_counts import Null, PerImageCountsPart, TruthCou
 from onnxdissect.results.records import LayerSummary, Unit
 from onnxdissect.results.reliability import sample_size, with_reliability
 from onnxdissect.statistics.bootstrap import Certainty, certainty
-from onnxdissect.statistics.corrections import false_discovery_rates
+from onnxdissect.statistics.corrections import FALSE_DISCOVERIES, false_discovery_rates
+from onnxdissect.statistics.intervals import TopConceptIntervals
 from onnxdissect.statistics.reliability import SampleSize
 from onnxdissect.statistics.resamples import Resamples
 from onnxdissect.statistics.significance import GumbelNull, pooled_p_values
 
-__all__ = ["FALSE_DISCOVERIES", "Assessor"]
-
-FALSE_DISCOVERIES = 0.05
-"""Of the detectors counted in ``detectors_fdr``, this share may be false."""
+__all__ = ["Assessor"]
 
 
 class Assessor:
@@ -76,7 +74,7 @@ class Assessor:
         labels: NDArray[np.int64],
         per_image: Iterable[PerImageCountsPart] | None,
         null: Null | None,
-    ) -> tuple[list[Unit], list[LayerSummary]]:
+    ) -> tuple[list[Unit], list[LayerSummary], TopConceptIntervals | None]:
         """Add to the records of one layer what is known of their certainty.
 
         Parameters
@@ -96,8 +94,11 @@ class Assessor:
         -------
         units : list of Unit
         summaries : list of LayerSummary
+        intervals : TopConceptIntervals or None
+            Of all concepts that may become a label; None if there is nothing to resample.
         """
         units, summaries = list(units), list(summaries)
+        intervals = None
         if self._resamples is not None and per_image is not None:
             found = certainty(
                 self._resamples,
@@ -107,9 +108,10 @@ class Assessor:
                 iou_threshold=self._iou_threshold,
             )
             units, summaries = _with_certainty(units, summaries, found)
+            intervals = found.top_concepts
         if null is not None:
             units, summaries = _with_p_values(units, summaries, self._p_values(null))
-        return self._with_reliability(units, summaries, labels)
+        return *self._with_reliability(units, summaries, labels), intervals
 
     def _with_reliability(
         self, units: list[Unit], summaries: list[LayerSummary], labels: NDArray[np.int64]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -11,11 +12,13 @@ from typing import Any
 from onnxdissect.core.candidates import check_min_images
 from onnxdissect.core.scoring import check_iou_threshold, check_scoring
 from onnxdissect.errors import InstallationError
-from onnxdissect.results.assess import assess
+from onnxdissect.results.assess import assess, resample_intervals
 from onnxdissect.results.formats import tables
+from onnxdissect.results.formats.intervals import read_intervals
 from onnxdissect.results.formats.manifest import Header, compose
 from onnxdissect.results.formats.stored_masks import StoredMasks
 from onnxdissect.results.records import Concept, ImageInfo, LayerSummary, Unit
+from onnxdissect.statistics.intervals import TopConceptIntervals
 
 __all__ = ["Dissection"]
 
@@ -68,7 +71,7 @@ class Dissection(StoredMasks):
         Which concepts are.
     """
 
-    __slots__ = ("_summaries", "_units")
+    __slots__ = ("_intervals", "_summaries", "_units")
 
     def __init__(
         self,
@@ -80,7 +83,11 @@ class Dissection(StoredMasks):
         records: tuple[tuple[Unit, ...], tuple[LayerSummary, ...]] | None = None,
     ) -> None:
         super().__init__(path, manifest, header, concepts, images)
-        self._units, self._summaries = assess(self) if records is None else records
+        self._intervals: Mapping[str, TopConceptIntervals] | None = None
+        if records is None:
+            found = assess(self)
+            records, self._intervals = (found.units, found.summaries), found.intervals
+        self._units, self._summaries = records
 
     def __repr__(self) -> str:
         detectors = sum(summary.detectors for summary in self._summaries)
@@ -128,6 +135,35 @@ class Dissection(StoredMasks):
             By layer and quantile.
         """
         return list(self._summaries)
+
+    def intervals(self, layer: str) -> TopConceptIntervals | None:
+        """Give the 95 % intervals of the IoUs of all concepts that may become a unit's label.
+
+        Those of the labels are in `units` as well. They are read from the run; only for runs of earlier
+        versions, which did not keep them, they are made anew from the counts by image.
+
+        Parameters
+        ----------
+        layer : str
+            Value name, alias, folder name or node name.
+
+        Returns
+        -------
+        TopConceptIntervals or None
+            Concepts are positions in `concepts`; None if the run was made without a bootstrap.
+
+        Raises
+        ------
+        LayerNotFoundError
+            If the run holds no such layer.
+        RunFormatError
+            If a file is damaged, or of another run.
+        """
+        info = self.layer(layer)
+        if self._intervals is not None:
+            return self._intervals.get(info.name)
+        found = read_intervals(self.path / "layers" / info.slug, self._sizes(info), self.resampling())
+        return resample_intervals(self, info.name) if found is None else found
 
     def rescore(
         self,

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.core.per_image_counts import PerImageCountsPart
-from onnxdissect.statistics.resamples import Resamples, UniqueDetectors
+from onnxdissect.statistics.intervals import TopConceptIntervals
+from onnxdissect.statistics.resamples import ResampledUnits, Resamples, UniqueDetectors
 
-__all__ = ["Certainty", "certainty", "iou_intervals"]
+__all__ = ["Certainty", "certainty", "top_concept_intervals"]
 
-# Ends of a 95 % percentile interval.
+# The ends of an interval of `onnxdissect.statistics.intervals.LEVEL`.
 _LEVELS = (0.025, 0.975)
 
 
@@ -30,6 +31,8 @@ class Certainty:
         Share of resamples in which the label wins; NaN likewise.
     unique_low, unique_median, unique_high : ndarray of int64, shape (Q,)
         Lower end, median and upper end of the middle 95 % of the resamples' counts of unique detectors.
+    top_concepts : TopConceptIntervals
+        Of all concepts that may become a label.
     """
 
     low: NDArray[np.float64]
@@ -38,6 +41,7 @@ class Certainty:
     unique_low: NDArray[np.int64]
     unique_median: NDArray[np.int64]
     unique_high: NDArray[np.int64]
+    top_concepts: TopConceptIntervals
 
 
 def certainty(
@@ -74,12 +78,16 @@ def certainty(
     """
     low, high, stability = np.full((3, *labels.shape), np.nan)
     unique = UniqueDetectors(labels.shape[0], resamples, iou_threshold)
-    for units in resamples.walk(parts, labels, scoring):
+    intervals = _Intervals(labels.shape)
+    for units in resamples.walk(parts, scoring):
         at = units.quantile, units.units
         unique.add(units)
-        low[at], high[at] = _interval(units.iou)
-        same = units.winner == labels[at][:, None]
-        stability[at] = np.where(np.isnan(units.iou[:, 0]), np.nan, same.mean(axis=1))
+        ends = intervals.add(units)
+        places = units.places(labels[at])
+        known = np.flatnonzero(places >= 0)
+        low[at][known], high[at][known] = ends[:, known, places[known]]
+        same = units.winner[known] == labels[at][known, None]
+        stability[at][known] = same.mean(axis=1)
     counts = unique.counts()
     return Certainty(
         low,
@@ -88,45 +96,63 @@ def certainty(
         np.quantile(counts, _LEVELS[0], axis=1, method="lower").astype(np.int64),
         np.quantile(counts, 0.5, axis=1, method="inverted_cdf").astype(np.int64),
         np.quantile(counts, _LEVELS[1], axis=1, method="higher").astype(np.int64),
+        intervals.all(),
     )
 
 
-def iou_intervals(
-    resamples: Resamples, parts: Iterable[PerImageCountsPart], concepts: NDArray[np.int64], scoring: str
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Find the 95 % percentile interval of the IoU of any one concept of each unit.
+def top_concept_intervals(
+    resamples: Resamples, parts: Iterable[PerImageCountsPart], shape: tuple[int, int], scoring: str
+) -> TopConceptIntervals:
+    """Find the 95 % percentile interval of the IoU of every top concept of a layer's units.
 
     Parameters
     ----------
     resamples : Resamples
         Of the images.
     parts : iterable of PerImageCountsPart
-        All of a layer or some of it.
-    concepts : ndarray of int64, shape (Q, K)
-        The concept asked about of each unit, -1 for none.
+        All of the layer, however it is cut.
+    shape : (int, int)
+        (Q, K), quantiles and units of the layer.
     scoring : {"paper", "lite", "pnas"}
         Convention of the IoU.
 
     Returns
     -------
-    low, high : ndarray of float64, shape (Q, K)
-        NaN where no concept is asked about, or one that is not among the unit's top concepts.
+    TopConceptIntervals
+        The same that `certainty` gives.
 
     Raises
     ------
     ParameterError
         If there is no such convention.
     """
-    low, high = np.full((2, *concepts.shape), np.nan)
-    for units in resamples.walk(parts, concepts, scoring):
+    intervals = _Intervals(shape)
+    for units in resamples.walk(parts, scoring):
+        intervals.add(units)
+    return intervals.all()
+
+
+class _Intervals:
+    """Intervals of all top concepts of a layer, a few units at a time."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self._shape = shape
+        self._concept = np.full((*shape, 0), -1, np.int64)
+        self._ends = np.full((2, *shape, 0), np.nan)
+
+    def add(self, units: ResampledUnits) -> NDArray[np.float64]:
+        """Take in some units; both ends of their intervals, shape (2, units, R)."""
         at = units.quantile, units.units
-        low[at], high[at] = _interval(units.iou)
-    return low, high
+        if not self._concept.size:
+            # How many top concepts units have is first known here, and the same for all.
+            self._concept = np.full((*self._shape, units.top_concepts.shape[1]), -1, np.int64)
+            self._ends = np.full((2, *self._concept.shape), np.nan)
+        known = units.top_concepts >= 0
+        ends = np.full((2, *known.shape), np.nan)
+        ends[:, known] = np.quantile(units.iou[known], _LEVELS, axis=1)
+        self._concept[at] = units.top_concepts
+        self._ends[0][at], self._ends[1][at] = ends
+        return ends
 
-
-def _interval(iou: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give both ends for each row, shape (2, rows); NaN for rows of NaN."""
-    ends = np.full((2, len(iou)), np.nan)
-    known = ~np.isnan(iou[:, 0])
-    ends[:, known] = np.quantile(iou[known], _LEVELS, axis=1)
-    return ends
+    def all(self) -> TopConceptIntervals:
+        return TopConceptIntervals(self._concept, *self._ends)

@@ -11,7 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["false_discovery_rates", "holm"]
+__all__ = ["FALSE_DISCOVERIES", "false_discovery_rates", "holm"]
+
+FALSE_DISCOVERIES = 0.05
+"""Of the detectors that are counted as found beyond chance, this share may be false."""
 
 
 def holm(p: NDArray[np.float64] | Sequence[float]) -> NDArray[np.float64]:

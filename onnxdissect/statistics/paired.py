@@ -79,8 +79,8 @@ def resample_layer(
     iou = np.zeros((asked.size, resamples.size))
     unique = UniqueDetectors(1, resamples, iou_threshold)
     part = PerImageCountsPart(0, slice(0, asked.size), per_image)
-    for units in resamples.walk([part], asked[None], scoring):
-        iou[units.units] = np.nan_to_num(units.iou, nan=0.0)
+    for units in resamples.walk([part], scoring):
+        iou[units.units] = np.nan_to_num(units.iou_of(asked[units.units]), nan=0.0)
         unique.add(units)
     return LayerResamples(iou, unique.counts()[0], _images_met(per_image, asked))
 

@@ -25,8 +25,10 @@ __all__ = ["ResampledUnits", "Resamples", "UniqueDetectors", "resample_weights"]
 _DRAWN = 64
 # Weights that are kept in memory; those of more images are drawn again for each walk.
 _KEPT_BYTES = 128 * 2**20
-# An IoU, a winner and its IoU: what one unit takes in one resample.
-_CELL_BYTES = 20
+# Scores of units that are in memory at a time. Intervals are made of sorted copies of them.
+_STEP_BYTES = 32 * 2**20
+# What one unit takes in one resample: an IoU for each top concept; a winner and its IoU.
+_CONCEPT_BYTES, _WINNER_BYTES = 8, 12
 
 
 def resample_weights(
@@ -79,8 +81,10 @@ class ResampledUnits:
         Its position.
     units : slice
         Consecutive ones.
-    iou : ndarray of float64, shape (units, B)
-        Of the concept that was asked about; NaN where it is not among the unit's top concepts.
+    top_concepts : ndarray of int64, shape (units, R)
+        The concepts that were counted image by image, -1 where there are fewer.
+    iou : ndarray of float64, shape (units, R, B)
+        Of each of them; NaN where there are fewer.
     winner : ndarray of int32, shape (units, B)
         The top concept of highest IoU, the lowest on a tie; -1 where no IoU is above 0.
     best : ndarray of float64, shape (units, B)
@@ -89,9 +93,47 @@ class ResampledUnits:
 
     quantile: int
     units: slice
+    top_concepts: NDArray[np.int64]
     iou: NDArray[np.float64]
     winner: NDArray[np.int32]
     best: NDArray[np.float64]
+
+    def places(self, concepts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Find one concept of each unit among its top concepts.
+
+        Parameters
+        ----------
+        concepts : ndarray of int64, shape (units,)
+            -1 for none.
+
+        Returns
+        -------
+        ndarray of int64, shape (units,)
+            Positions on the axis R, -1 where it is none of them.
+        """
+        if self.top_concepts.shape[1] == 0:
+            return np.full(len(concepts), -1, np.int64)
+        same = (self.top_concepts == concepts[:, None]) & (concepts >= 0)[:, None]
+        return np.where(same.any(axis=1), same.argmax(axis=1), -1)
+
+    def iou_of(self, concepts: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Give what one concept of each unit scores.
+
+        Parameters
+        ----------
+        concepts : ndarray of int64, shape (units,)
+            -1 for none.
+
+        Returns
+        -------
+        ndarray of float64, shape (units, B)
+            NaN where the concept is not among the unit's top concepts.
+        """
+        places = self.places(concepts)
+        found = np.full(self.best.shape, np.nan)
+        known = np.flatnonzero(places >= 0)
+        found[known] = self.iou[known, places[known]]
+        return found
 
 
 class Resamples:
@@ -146,17 +188,13 @@ class Resamples:
             self._kept = [np.concatenate(list(self._weights()), axis=1)]
         self._sums = [resample_truth(truth, weights, self.concepts) for weights in self._weights()]
 
-    def walk(
-        self, parts: Iterable[PerImageCountsPart], labels: NDArray[np.int64], scoring: str
-    ) -> Iterator[ResampledUnits]:
+    def walk(self, parts: Iterable[PerImageCountsPart], scoring: str) -> Iterator[ResampledUnits]:
         """Score the units of a layer in all resamples.
 
         Parameters
         ----------
         parts : iterable of PerImageCountsPart
             All of the layer or some of it, however it is cut.
-        labels : ndarray of int64, shape (Q, K)
-            The concept asked about of each unit of the layer, -1 for none.
         scoring : {"paper", "lite", "pnas"}
             Which images' masks are divided by.
 
@@ -171,31 +209,30 @@ class Resamples:
             If there is no such convention.
         """
         check_scoring(scoring)
-        step = max(1, _KEPT_BYTES // (_CELL_BYTES * self.size))
         for part in parts:
-            places = _places(part.per_image.top_concepts[0], labels[part.quantile, part.units])
+            top_concepts = part.per_image.top_concepts[0]
+            cell = _CONCEPT_BYTES * top_concepts.shape[1] + _WINNER_BYTES
+            step = max(1, _STEP_BYTES // (cell * self.size))
             counted = _counted(part.per_image, self._truth, scoring)
-            for first in range(0, places.size, step):
-                rows = slice(first, min(first + step, places.size))
-                iou, winner, best = self._scores(part.per_image, counted, places, rows)
-                iou[places[rows] < 0] = np.nan
+            for first in range(0, len(top_concepts), step):
+                rows = slice(first, min(first + step, len(top_concepts)))
+                scores = self._scores(part.per_image, counted, rows)
                 units = slice(part.units.start + rows.start, part.units.start + rows.stop)
-                yield ResampledUnits(part.quantile, units, iou, winner, best)
+                yield ResampledUnits(part.quantile, units, top_concepts[rows], *scores)
 
     def _scores(
         self,
         per_image: PerImageCounts,
         counted: NDArray[np.bool_] | None,
-        places: NDArray[np.int64],
         rows: slice,
     ) -> tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.float64]]:
         blocks = [
-            self._scores_of_block(per_image, weights, sums, counted, places, rows)
+            self._scores_of_block(per_image, weights, sums, counted, rows)
             for weights, sums in zip(self._weights(), self._sums, strict=True)
         ]
         if len(blocks) == 1:
             return blocks[0]
-        iou, winner, best = (np.concatenate(of_blocks, axis=1) for of_blocks in zip(*blocks, strict=True))
+        iou, winner, best = (np.concatenate(of_blocks, axis=-1) for of_blocks in zip(*blocks, strict=True))
         return iou, winner, best
 
     def _scores_of_block(
@@ -204,11 +241,11 @@ class Resamples:
         weights: NDArray[np.uint8],
         sums: NDArray[np.int64],
         counted: NDArray[np.bool_] | None,
-        places: NDArray[np.int64],
         rows: slice,
     ) -> tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.float64]]:
         shape = rows.stop - rows.start, weights.shape[1]
-        iou, winner, best = np.empty(shape), np.empty(shape, np.int32), np.empty(shape)
+        iou = np.full((shape[0], per_image.top_concepts.shape[2], shape[1]), np.nan)
+        winner, best = np.empty(shape, np.int32), np.empty(shape)
 
         def score(first: int, last: int) -> None:
             resample_scores(
@@ -217,7 +254,6 @@ class Resamples:
                 sums,
                 self._category_of,
                 counted,
-                places,
                 slice(rows.start + first, rows.start + last),
                 (iou[first:last], winner[first:last], best[first:last]),
             )
@@ -273,14 +309,6 @@ class UniqueDetectors:
         ndarray of int64, shape (Q, B)
         """
         return np.asarray(self._found.sum(axis=2), np.int64)
-
-
-def _places(top_concepts: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Find which of its top concepts each unit is asked about, -1 where it is none of them."""
-    if top_concepts.shape[1] == 0:
-        return np.full(len(top_concepts), -1, np.int64)
-    same = (top_concepts == labels[:, None]) & (labels >= 0)[:, None]
-    return np.where(same.any(axis=1), same.argmax(axis=1), -1)
 
 
 def _counted(per_image: PerImageCounts, truth: TruthCounts, scoring: str) -> NDArray[np.bool_] | None:

@@ -10,7 +10,7 @@ from support.drawn_counts import World, witnessed, worlds
 from support.resampled import made_up, walk_all
 
 from onnxdissect.core.scoring import SCORINGS, iou
-from onnxdissect.statistics.bootstrap import certainty, iou_intervals
+from onnxdissect.statistics.bootstrap import certainty, top_concept_intervals
 from onnxdissect.statistics.resamples import Resamples
 
 
@@ -68,17 +68,36 @@ def test_intervals_are_quantiles_of_resamples(
             assert found.stability[q, k] == np.mean(drawn.winner[q, k] == labels[q, k])
 
 
-def test_intervals_of_any_concept_of_a_unit() -> None:
+@given(
+    worlds(), st.sampled_from(SCORINGS), st.integers(1, 60), st.integers(0, 1000), st.sampled_from([1, 10**6])
+)
+@settings(max_examples=40, deadline=None)
+def test_intervals_of_every_top_concept(world: World, scoring: str, count: int, seed: int, part: int) -> None:
+    per_image, truth = witnessed(world)
+    resamples = Resamples(truth, np.array(world.category_of), count, seed)
+    top = per_image.top_concepts
+    found = top_concept_intervals(resamples, per_image.parts(part), top.shape[:2], scoring)
+    np.testing.assert_array_equal(found.concept, top)
+    for rank in range(top.shape[2]):
+        drawn = walk_all(resamples, per_image, top[..., rank], scoring).iou
+        for at in np.ndindex(*top.shape[:2]):
+            ends = [found.low[at][rank], found.high[at][rank]]
+            if top[at][rank] < 0:
+                assert np.isnan(ends).all()
+            else:
+                assert ends == np.quantile(drawn[at], (0.025, 0.975)).tolist()
+
+
+def test_intervals_of_labels_are_among_those_of_the_top_concepts() -> None:
     per_image, truth, category_of, labels = made_up(np.random.default_rng(8), images=20, units=6)
+    labels = labels.copy()
+    labels[0, :2] = -1, next(c for c in range(4) if c not in per_image.top_concepts[0, 1])
+    labels[0, 2] = per_image.top_concepts[0, 2, 2]
     resamples = Resamples(truth, category_of, 90, 4)
     told = certainty(resamples, per_image.parts(50), labels, scoring="lite", iou_threshold=0.04)
-    low, high = iou_intervals(resamples, per_image.parts(50), labels, "lite")
-    np.testing.assert_array_equal(low, told.low)
-    np.testing.assert_array_equal(high, told.high)
-    asked = per_image.top_concepts[:, :, 2].copy()
-    asked[0, :2] = -1, next(c for c in range(4) if c not in per_image.top_concepts[0, 1])
-    low, high = iou_intervals(resamples, per_image.parts(50), asked, "lite")
-    drawn = walk_all(resamples, per_image, asked, "lite").iou[0]
-    assert np.isnan(low[0, :2]).all() and np.isnan(high[0, :2]).all()
-    for k in range(2, 6):
-        assert [low[0, k], high[0, k]] == np.quantile(drawn[k], (0.025, 0.975)).tolist()
+    alone = top_concept_intervals(resamples, per_image.parts(10**6), (1, 6), "lite")
+    for name in ("concept", "low", "high"):
+        np.testing.assert_array_equal(getattr(told.top_concepts, name), getattr(alone, name))
+    assert np.isnan(told.low[0, :2]).all() and np.isnan(told.stability[0, :2]).all()
+    for k, rank in ((2, 2), (3, 0), (4, 0), (5, 0)):
+        assert (told.low[0, k], told.high[0, k]) == (alone.low[0, k, rank], alone.high[0, k, rank])

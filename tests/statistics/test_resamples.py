@@ -106,7 +106,7 @@ def test_unique_detectors_are_counted_in_each_resample(world: World, seed: int, 
     weights = np.concatenate(list(resample_weights(len(world.images), 5, seed)))
     resamples = Resamples(truth, np.array(world.category_of), 5, seed)
     unique = UniqueDetectors(len(world.quantiles), resamples, threshold)
-    for units in resamples.walk(per_image.parts(3), first_concepts(per_image), "paper"):
+    for units in resamples.walk(per_image.parts(3), "paper"):
         unique.add(units)
     naive = naive_resamples(world, per_image, weights, "paper")
     expected = [
@@ -146,9 +146,10 @@ def test_results_do_not_depend_on_memory_nor_threads(monkeypatch: pytest.MonkeyP
         with monkeypatch.context() as small:
             # Weights are drawn anew for each walk, and units are scored two at a time.
             small.setattr(resamples_module, "_KEPT_BYTES", 9000)
+            small.setattr(resamples_module, "_STEP_BYTES", 2 * 200 * (3 * 8 + 12 + 1))
             drawn_anew = Resamples(truth, category_of, 200, 1, whole=whole)
             others.append(walk_all(drawn_anew, per_image, labels, masks=70))
-            steps = list(drawn_anew.walk(per_image.parts(10**9), labels, "paper"))
+            steps = list(drawn_anew.walk(per_image.parts(10**9), "paper"))
             assert len(steps) == 5
         for other in others:
             for one, two in zip(plain, other, strict=True):

@@ -12,7 +12,7 @@ from onnxdissect.statistics.resamples import Resamples
 
 
 class Resampled(NamedTuple):
-    """Arrays of shape (Q, K, B), as of `onnxdissect.statistics.resamples.ResampledUnits`."""
+    """Arrays of shape (Q, K, B): of the concepts asked about, the winners and theirs."""
 
     iou: NDArray[np.float64]
     winner: NDArray[np.int32]
@@ -29,10 +29,10 @@ def walk_all(
     """Walk over a layer that is cut into parts of so many masks."""
     shape = (*labels.shape, resamples.size)
     found = Resampled(np.full(shape, -1.0), np.full(shape, -9, np.int32), np.full(shape, -1.0))
-    for units in resamples.walk(per_image.parts(masks), labels, scoring):
+    for units in resamples.walk(per_image.parts(masks), scoring):
         at = units.quantile, units.units
         assert (found.winner[at] == -9).all(), "units are given twice"
-        found.iou[at], found.winner[at], found.best[at] = units.iou, units.winner, units.best
+        found.iou[at], found.winner[at], found.best[at] = units.iou_of(labels[at]), units.winner, units.best
     return found
 
 

@@ -8,11 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.report.data.facts import section
-from onnxdissect.results.label_units import primary_categories
-from onnxdissect.statistics.bootstrap import iou_intervals
-from onnxdissect.statistics.resamples import Resamples
-
 if TYPE_CHECKING:
     from onnxdissect.results import Dissection
 
@@ -61,25 +56,12 @@ def find_top_concepts(dissection: Dissection, layer: str) -> TopConcepts:
     concept = np.argsort(-scores, axis=2, kind="stable")[:, :, :_SHOWN]
     iou = np.take_along_axis(scores, concept, axis=2)
     low, high = np.full((2, *concept.shape), np.nan)
-    parameters = section(dissection.manifest, "parameters")
-    count = int(parameters.get("bootstrap") or 0)
-    parts = dissection.per_image_parts(layer) if count else None
-    truth = dissection.truth_counts() if count else None
-    if parts is None or truth is None or truth.one_group:
+    intervals = dissection.intervals(layer)
+    if intervals is None:
         return TopConcepts(concept, iou, low, high)
-
-    category_of = primary_categories(dissection.concepts, dissection.categories)
-    resamples = Resamples(truth, category_of, count, int(parameters.get("seed") or 0))
-    for part in parts:
-        at = slice(part.quantile, part.quantile + 1), part.units
-        for rank in range(part.per_image.top_concepts.shape[2]):
-            followed = part.per_image.top_concepts[:, :, rank]
-            place = (concept[at] == followed[:, :, None]) & (followed >= 0)[:, :, None]
-            shown = place.any(axis=2)
-            if not shown.any():
-                continue
-            asked = np.full(concept.shape[:2], -1, np.int64)
-            asked[at] = np.where(shown, followed, -1)
-            ends = iou_intervals(resamples, [part], asked, dissection.scoring)
-            low[at][place], high[at][place] = (end[at][shown] for end in ends)
+    for rank in range(intervals.concept.shape[2]):
+        followed = intervals.concept[:, :, rank]
+        place = (concept == followed[:, :, None]) & (followed >= 0)[:, :, None]
+        shown = place.any(axis=2)
+        low[place], high[place] = intervals.low[:, :, rank][shown], intervals.high[:, :, rank][shown]
     return TopConcepts(concept, iou, low, high)

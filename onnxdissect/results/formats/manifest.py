@@ -13,6 +13,8 @@ Schema, version 1 (all keys are always there in a complete run unless marked *op
     made_with        {"min_images"}, optional, 1: what the counts by image and the shuffles were made with
     preprocessing    how pixels became the network's input
     provider         what onnxruntime ran on
+    statistics       {"level" of intervals, "stable", "false_reliable", "false_discoveries", "rare"}: what the
+                     tables were made with beside the parameters; *optional*, missing in earlier versions
     layers           [{"name", "alias", "folder": "layers/<slug>", "slug", "op", "layout", "units",
                        "shape": [h, w], "geometry": {"offset", "stride", "size"} of [vertical, horizontal]
                        in input pixels, or null, "upsample": "resize" | "receptive-field" | "effective",
@@ -50,6 +52,9 @@ from onnxdissect.errors import (
     nearest,
 )
 from onnxdissect.results.records import LayerInfo
+from onnxdissect.statistics.corrections import FALSE_DISCOVERIES
+from onnxdissect.statistics.intervals import LEVEL
+from onnxdissect.statistics.reliability import FALSE_RELIABLE, RARE, STABLE
 from onnxdissect.storage.files import write_text
 
 __all__ = ["FORMAT_VERSION", "MANIFEST", "Header", "compose", "parse", "read_manifest", "write_manifest"]
@@ -113,6 +118,13 @@ def compose(manifest: Mapping[str, Any], header: Header) -> dict[str, Any]:
         "iou_threshold": header.iou_threshold,
         "scoring": header.scoring,
         "min_images": header.min_images,
+    }
+    composed["statistics"] = {
+        "level": LEVEL,
+        "stable": STABLE,
+        "false_reliable": FALSE_RELIABLE,
+        "false_discoveries": FALSE_DISCOVERIES,
+        "rare": RARE,
     }
     composed["layers"] = [_layer_json(layer) for layer in header.layers]
     return composed

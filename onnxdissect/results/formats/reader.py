@@ -48,8 +48,8 @@ def load(run: str | Path) -> Dissection:
     units = tables.read_units(folder, header.categories)
     summaries = tables.read_summaries(folder, header.categories)
     _expect_all(units, summaries, header, folder)
-    if any(summary.reliable_detectors is None for summary in summaries):
-        # Written by a version that did not tell which detectors are reliable, or without a bootstrap.
+    if "statistics" not in manifest and any(summary.reliable_detectors is None for summary in summaries):
+        # Written by a version that perhaps did not tell which detectors are reliable.
         concepts = tables.read_concepts(folder)
         resamples = int(manifest["parameters"].get("bootstrap", 0))
         images = len(tables.read_images(folder)) if resamples else 0

@@ -14,6 +14,7 @@ from onnxdissect.core.candidates import among, candidates, followed
 from onnxdissect.core.scoring import Scores, score
 from onnxdissect.errors import LayerNotFoundError, ParameterError, RunFormatError, nearest
 from onnxdissect.results.formats import arrays, tables
+from onnxdissect.results.formats.intervals import Resampling
 from onnxdissect.results.formats.manifest import Header
 from onnxdissect.results.formats.per_image_counts import (
     PerImageCounts,
@@ -245,6 +246,19 @@ class StoredRun:
             If the file is damaged.
         """
         return read_truth(self.path, len(self.concepts), len(self.categories), len(self.images))
+
+    def resampling(self) -> Resampling:
+        """Tell what the run's intervals and stabilities are made with.
+
+        Returns
+        -------
+        Resampling
+            Of no resamples if the run was made without a bootstrap.
+        """
+        # manifests of other tools may lack them, or say null
+        parameters = self.manifest["parameters"]
+        drawn = int(parameters.get("bootstrap") or 0), int(parameters.get("seed") or 0)
+        return Resampling(*drawn, scoring=self.scoring)
 
     def sample_size(self) -> SampleSize:
         """Tell how much the run's intervals and stabilities had to go by.

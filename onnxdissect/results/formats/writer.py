@@ -14,6 +14,7 @@ from onnxdissect.core.scoring import check_iou_threshold, check_scoring
 from onnxdissect.errors import ParameterError
 from onnxdissect.results.dissection import Dissection
 from onnxdissect.results.formats import arrays, tables
+from onnxdissect.results.formats.intervals import write_intervals
 from onnxdissect.results.formats.manifest import (
     MANIFEST,
     Header,
@@ -193,9 +194,9 @@ def write_results(
 def write_rescored(dissection: Dissection) -> None:
     """Write a rescored run back into its directory; counts are not touched.
 
-    ``units.csv``, ``layers.csv``, the NetDissect files and three parameters of the manifest change. In
-    between the run is marked ``rescoring``: if this is interrupted, the run is not readable until it has
-    been rescored again, which needs nothing but the counts.
+    ``units.csv``, ``layers.csv``, the NetDissect files, the intervals and three parameters of the manifest
+    change. In between the run is marked ``rescoring``: if this is interrupted, the run is not readable until
+    it has been rescored again, which needs nothing but the counts.
 
     Parameters
     ----------
@@ -272,5 +273,8 @@ def _write_verdicts(folder: Path, dissection: Dissection) -> None:
             categories=dissection.categories,
             quantiles=dissection.quantiles,
         )
+        intervals = dissection.intervals(info.name)
+        if intervals is not None:
+            write_intervals(place, intervals, dissection.resampling())
     tables.write_units(folder, dissection.units(), dissection.categories)
     tables.write_summaries(folder, dissection.summary(), dissection.categories)

@@ -73,7 +73,7 @@ def test_archives_have_the_arrays_of_the_page(finished: Path) -> None:
         with np.load(path) as archive:
             found = {re.sub(r"^\d+\.\d+\.", "<i>.<u>.", name) for name in archive.files}
         assert found - OPTIONAL == set(named(section(title))) - OPTIONAL, path.name
-    assert len({path.name for path in archives}) == 8
+    assert len({path.name for path in archives}) == 9
 
 
 def test_every_file_is_on_the_page(finished: Path) -> None:

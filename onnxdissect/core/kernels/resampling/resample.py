@@ -44,7 +44,6 @@ def resample_scores(
     truth: NDArray[np.int64],
     category_of: NDArray[np.int64],
     counted: NDArray[np.bool_] | None,
-    places: NDArray[np.int64],
     rows: slice,
     scores: tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.float64]],
 ) -> None:
@@ -62,19 +61,19 @@ def resample_scores(
         Primary category of each concept.
     counted : ndarray of bool, shape (E, G), or None
         Whether each mask counts as activation for each category; None counts all.
-    places : ndarray of int64, shape (Q*K,)
-        Which of a unit's top concepts is asked about, -1 for none.
     rows : slice
         Only these units, as positions q*K + k.
-    scores : tuple of ndarray of float64, int32 and float64, each of shape (rows, resamples)
-        Written to: IoU of the concept asked about, 0 where none is; the top concept of highest IoU as a
-        concept, the lowest on a tie, -1 where no IoU is above 0; its IoU.
+    scores : tuple of ndarray of float64, int32 and float64
+        Written to: IoU of each top concept, shape (rows, R, resamples), left alone where a unit has fewer;
+        the top concept of highest IoU as a concept, shape (rows, resamples), the lowest on a tie, -1 where no
+        IoU is above 0; its IoU, likewise.
     """
     first, last, _ = rows.indices(per_image.starts.size - 1)
     resamples = weights.shape[1]
-    if any(array.shape != (last - first, resamples) for array in scores):
-        raise ValueError("scores, units and resamples disagree")
     top_concepts = per_image.top_concepts.shape[2]
+    each, winner, best = (array.shape for array in scores)
+    if each != (last - first, top_concepts, resamples) or {winner, best} != {(last - first, resamples)}:
+        raise ValueError("scores, units and resamples disagree")
     # No sum exceeds all pixels of a unit's masks, times the largest weight: 32 bits suffice nearly always.
     sums = np.concatenate([[0], np.cumsum(per_image.activation, dtype=np.int64)])
     area = np.diff(sums[per_image.starts[first : last + 1]])
@@ -95,7 +94,6 @@ def resample_scores(
         category_of,
         np.ones((1, 1), np.bool_) if counted is None else counted,
         counted is None,
-        places,
         (np.zeros((top_concepts, resamples), kind), np.zeros((top_concepts, resamples), kind)),
         scores,
     )
@@ -114,9 +112,7 @@ def _resample_truth(starts, concept, pixels, weights, sums):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _resample_scores(
-    first, last, per_image, weights, truth, category_of, counted, always, places, scratch, results
-):
+def _resample_scores(first, last, per_image, weights, truth, category_of, counted, always, scratch, results):
     """Do what `resample_scores` says, for the rows ``first .. last - 1``.
 
     With the sums over the unit's masks, weighted by how often resample b holds the image of each::
@@ -162,18 +158,15 @@ def _resample_scores(
         best = bests[row - first]
         winner[:] = -1
         best[:] = 0
-        ious[row - first] = 0
         for slot in range(slots):
             concept = top_concepts[row, slot]
             pixels = truth[concept]
             area = active[sum_of[slot]]
             common = met[slot]
-            asked = slot == places[row]
             for b in range(resamples):
                 union = area[b] + pixels[b] - common[b]
                 iou = common[b] / union if union > 0 else 0.0
-                if asked:
-                    ious[row - first, b] = iou
+                ious[row - first, slot, b] = iou
                 if iou > best[b] or (iou == best[b] and iou > 0 and concept < winner[b]):
                     best[b] = iou
                     winner[b] = concept

@@ -1,0 +1,213 @@
+"""What a run keeps of its resamples is what they give anew, and nothing that reads it resamples."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.former_runs import without_statistics
+from support.small_runs import Convolution, broden, contents, dissect, network
+
+import onnxdissect
+from onnxdissect import report
+from onnxdissect.errors import RunFormatError
+from onnxdissect.results import Dissection, rescore
+from onnxdissect.statistics.intervals import TopConceptIntervals
+
+Change = Callable[[dict[str, Any]], object]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("world")
+    layers = [Convolution(5, (3, 3), (2, 2), (1, 1, 1, 1)), Convolution(4, (3, 3), (1, 1), (1, 1, 1, 1))]
+    network(folder / "net.onnx", layers, pool=False, seed=1)
+    broden(folder / "data", 30, seed=2)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(world: Path) -> Path:
+    """A run of two layers and two quantiles; tests that change it make a copy."""
+    out = world / "finished"
+    return dissect(world, layers=["relu0", "relu1"], quantiles=[0.1, 0.02], seed=3, out=out).path
+
+
+@pytest.fixture
+def copy(finished: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(finished, tmp_path / "run"))
+
+
+def intervals(run: Dissection, layer: str) -> TopConceptIntervals:
+    found = run.intervals(layer)
+    assert found is not None
+    return found
+
+
+def assert_same(one: TopConceptIntervals, two: TopConceptIntervals) -> None:
+    for name in ("concept", "low", "high"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(two, name), strict=True)
+
+
+def with_arrays(run: Path, change: Change) -> Path:
+    """Change the intervals of the first layer."""
+    path = run / "layers" / "relu0" / "intervals.npz"
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    change(arrays)
+    np.savez(path, **arrays)
+    return run
+
+
+@given(
+    scoring=st.sampled_from(["paper", "lite", "pnas"]),
+    threshold=st.sampled_from([0.0, 0.04, 0.1]),
+    min_images=st.sampled_from([1, 12, 20]),
+    resamples=st.integers(1, 60),
+    seed=st.integers(0, 2**63 - 1),
+    groups=st.sampled_from([None, "prefix:1"]),
+)
+@settings(max_examples=12, deadline=None)
+def test_stored_intervals_are_those_made_anew(
+    world: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    scoring: str,
+    threshold: float,
+    min_images: int,
+    resamples: int,
+    seed: int,
+    groups: str | None,
+) -> None:
+    out = tmp_path_factory.mktemp("runs") / "run"
+    given = {"bootstrap": resamples, "seed": seed, "groups": groups}
+    dissect(world, quantiles=[0.1, 0.02], null=0, out=out, **given)
+    run = rescore(out, scoring=scoring, iou_threshold=threshold, min_images=min_images)
+    (info,) = run.layers
+    stored = intervals(onnxdissect.load(out), info.name)
+    assert_same(stored, intervals(onnxdissect.load(without_statistics(out)), info.name))
+    assert_same(stored, intervals(run.rescore(), info.name))
+    labels = run.scores(info.name).concept
+    for unit in run.units():
+        q = run.quantiles.index(unit.quantile)
+        place = np.flatnonzero(stored.concept[q, unit.unit] == labels[q, unit.unit])
+        if unit.iou_low is not None:
+            ends = (stored.low[q, unit.unit][place], stored.high[q, unit.unit][place])
+            assert ends == (unit.iou_low, unit.iou_high)
+
+
+def test_a_rescored_run_in_memory_does_not_take_what_is_stored(copy: Path) -> None:
+    run = onnxdissect.load(copy)
+    other = run.rescore("pnas")
+    found = intervals(other, "relu0")
+    assert (found.low != intervals(run, "relu0").low).any()
+    rescore(copy, scoring="pnas")
+    assert_same(found, intervals(onnxdissect.load(copy), "relu0"))
+    rescore(copy, scoring="paper")
+    assert_same(intervals(run, "relu0"), intervals(onnxdissect.load(copy), "relu0"))
+
+
+def test_runs_of_before_have_the_same_report(copy: Path) -> None:
+    report.build(onnxdissect.load(copy))
+    expected = contents(copy / "report")
+    shutil.rmtree(copy / "report")
+    report.build(onnxdissect.load(without_statistics(copy)))
+    assert not list(copy.glob("layers/*/intervals.npz"))
+    assert contents(copy / "report") == expected
+    assert b'"best":[[' in expected["units/relu0/0.js"]
+
+
+def test_rescoring_adds_them_to_a_run_of_before(copy: Path) -> None:
+    before = contents(copy)
+    rescore(without_statistics(copy))
+    assert contents(copy) == before
+
+
+def test_without_a_bootstrap_there_are_none(world: Path, tmp_path: Path) -> None:
+    run = dissect(world, bootstrap=0, null=0, out=tmp_path / "run")
+    assert run.intervals("relu1") is None
+    assert not list(run.path.glob("layers/*/intervals.npz"))
+
+
+# What reads a finished run must not resample: the kernels are taken away, and whoever calls one ends.
+READ = """
+import sys
+from pathlib import Path
+from onnxdissect.statistics import resamples
+
+def called(*_, **__):
+    raise AssertionError("a kernel that resamples was called")
+
+resamples.resample_scores = resamples.resample_truth = called
+import onnxdissect
+from onnxdissect import report
+from onnxdissect.check.baseline.file import open_baseline, write_baseline
+
+run = onnxdissect.load(sys.argv[1])
+print(len([unit for unit in run.units() if unit.iou_low is not None]), run.summary()[0].unique_low)
+report.build(run)
+write_baseline(Path(sys.argv[2]), open_baseline(Path(sys.argv[1])))
+open_baseline(Path(sys.argv[2]))
+run.intervals("relu0")
+"""
+
+
+def test_reading_a_run_resamples_nothing(copy: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", READ, str(copy), str(tmp_path / "baseline.json")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    units, low = done.stdout.split()
+    assert int(units) > 0 and int(low) >= 0
+    # The same program does notice a kernel that is called.
+    without_statistics(copy)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "a kernel that resamples was called" in done.stderr
+
+
+FOREIGN: dict[str, Change] = {
+    "seed": lambda arrays: arrays.update(seed=np.array(4)),
+    "resamples": lambda arrays: arrays.update(resamples=np.array(999)),
+    "level": lambda arrays: arrays.update(level=np.array(0.9)),
+    "scoring": lambda arrays: arrays.update(scoring=np.array("lite")),
+    "unknown concept": lambda arrays: arrays["concept"].__setitem__((0, 0, 0), 5000),
+    "negative concept": lambda arrays: arrays["concept"].__setitem__((0, 0, 0), -2),
+    "no number": lambda arrays: arrays["low"].__setitem__((0, 0, 0), np.nan),
+    "below 0": lambda arrays: arrays["low"].__setitem__((0, 0, 0), -0.1),
+    "above 1": lambda arrays: arrays["high"].__setitem__((0, 0, 0), 1.5),
+    "infinite": lambda arrays: arrays["high"].__setitem__((0, 0, 0), np.inf),
+    "upside down": lambda arrays: arrays.update(low=arrays["high"], high=arrays["low"]),
+    "units": lambda arrays: arrays.update({name: arrays[name][:, 1:] for name in ("concept", "low", "high")}),
+    "shapes apart": lambda arrays: arrays.update(low=arrays["low"][..., 1:]),
+    "too many": lambda arrays: arrays.update(
+        {name: np.concatenate([arrays[name]] * 9, axis=2) for name in ("concept", "low", "high")}
+    ),
+    "kind": lambda arrays: arrays.update(low=arrays["low"].astype(np.float32)),
+    "lacking": lambda arrays: arrays.pop("high"),
+}
+
+
+@pytest.mark.parametrize("change", FOREIGN.values(), ids=FOREIGN)
+def test_intervals_that_cannot_be_those_of_the_run_are_refused(copy: Path, change: Change) -> None:
+    run = onnxdissect.load(with_arrays(copy, change))
+    for read in (lambda: run.intervals("relu0"), lambda: report.build(run)):
+        with pytest.raises(RunFormatError, match=r"intervals\.npz") as caught:
+            read()
+        assert caught.value.hint
+    assert run.intervals("relu1") is not None
+    # and are made anew when the run is rescored
+    rescore(copy)
+    assert onnxdissect.load(copy).intervals("relu0") is not None
+
+
+def test_damaged_intervals_are_named(copy: Path) -> None:
+    path = copy / "layers" / "relu0" / "intervals.npz"
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(RunFormatError, match=r"intervals\.npz"):
+        onnxdissect.load(copy).intervals("relu0")
