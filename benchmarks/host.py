@@ -37,7 +37,10 @@ import onnxdissect
 _STEPS = {
     "pass: images, read and decode": ["data.broden.reader:read_image"],
     "pass: images, prepare": ["model:Preparer.__call__"],
-    "pass: label maps, read and decode": ["data.broden.reader:BrodenDataset.read_label_map"],
+    "pass: label maps, read and decode": [
+        "data.broden.reader:BrodenDataset._read_map",
+        "data.broden.reader:fill_plane",
+    ],
     "pass: annotations, unite": ["data.broden.reader:BrodenDataset.read_annotation"],
     "pass: annotations, pack": ["core.state.intake:pack"],
     "pass: network": ["model:Session.__call__"],
@@ -69,18 +72,15 @@ parser.add_argument("--images", type=int, default=2000)
 parser.add_argument("--workers", type=int, help="of the pass; default: as many as there are cores")
 
 
+def columns(seconds: float, used: resource.struct_rusage) -> NDArray[np.float64]:
+    """What a thread or the process has used up, in the order of the columns."""
+    faults, switches = used.ru_minflt + used.ru_majflt, used.ru_nvcsw + used.ru_nivcsw
+    return np.array([seconds, used.ru_utime, used.ru_stime, faults, switches])
+
+
 def spent(who: int, seconds: Callable[[], float]) -> NDArray[np.float64]:
-    """What a thread or the process has used up so far, in the order of the columns."""
-    used = resource.getrusage(who)
-    return np.array(
-        [
-            seconds(),
-            used.ru_utime,
-            used.ru_stime,
-            used.ru_minflt + used.ru_majflt,
-            used.ru_nvcsw + used.ru_nivcsw,
-        ]
-    )
+    """What it has used up so far."""
+    return columns(seconds(), resource.getrusage(who))
 
 
 class Meter:
@@ -92,12 +92,16 @@ class Meter:
         Step to the columns, without the steps that it called in the same thread.
     process : dict of str to ndarray
         Phase to what the whole process used meanwhile: threads of libraries, and the code between steps.
+    measuring : dict of str to float
+        Phase to the seconds that measuring its steps took.
     """
 
     def __init__(self) -> None:
         self.used: dict[str, NDArray[np.float64]] = defaultdict(lambda: np.zeros(len(_COLUMNS)))
         self.process: dict[str, NDArray[np.float64]] = defaultdict(lambda: np.zeros(len(_COLUMNS)))
+        self.measuring: dict[str, float] = defaultdict(float)
         self._lock = threading.Lock()
+        self._phase: str | None = None
         self._open = threading.local()
 
     def wrap(self, step: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -112,24 +116,39 @@ class Meter:
 
     @contextmanager
     def _measure(self, step: str) -> Iterator[None]:
+        phase = step.partition(":")[0]
+        whole = step.endswith("the rest") or phase == step
+        if whole:
+            self._phase = phase
+        elif phase != self._phase:
+            # Some steps are taken once more in preparation of the run.
+            yield
+            return
+        entered = time.thread_time()
         inner = self._open.__dict__.setdefault("inner", [])
-        whole = step.endswith("the rest") or ":" not in step
-        began = spent(resource.RUSAGE_THREAD, time.thread_time)
-        process = spent(resource.RUSAGE_SELF, time.process_time) if whole else None
         inner.append(np.zeros(len(_COLUMNS)))
+        process = spent(resource.RUSAGE_SELF, time.process_time) if whole else None
+        before = resource.getrusage(resource.RUSAGE_THREAD)
+        began = time.thread_time()
         try:
             yield
         finally:
-            took = spent(resource.RUSAGE_THREAD, time.thread_time) - began
+            seconds = time.thread_time() - began
+            after = resource.getrusage(resource.RUSAGE_THREAD)
+            took = columns(seconds, after) - columns(0.0, before)
             own = took - inner.pop()
-            if inner:
-                inner[-1] += took
             with self._lock:
                 self.used[step] += own
                 if process is not None:
-                    self.process[step.partition(":")[0]] += (
-                        spent(resource.RUSAGE_SELF, time.process_time) - process
-                    )
+                    self._phase = None
+                    self.process[phase] += spent(resource.RUSAGE_SELF, time.process_time) - process
+            # What measuring costs is nobody's.
+            measuring = time.thread_time() - entered - seconds
+            took[0] += measuring
+            if inner:
+                inner[-1] += took
+            with self._lock:
+                self.measuring[phase] += measuring
 
 
 @contextmanager
@@ -156,6 +175,7 @@ def rows(meter: Meter) -> Iterator[tuple[str, NDArray[np.float64]]]:
                 meter.used[other] for other in _STEPS if other.startswith(f"{phase}:") and other != step
             ]
             used = meter.process[phase] - sum(others, np.zeros(len(_COLUMNS)))
+            used[0] -= meter.measuring[phase]
         yield step, used
 
 

@@ -50,7 +50,7 @@ HOMES: dict[str, str | tuple[str, ...]] = {
     "onnx": "model/",
     "onnx_ir": "model/",
     "onnxruntime": "model/",
-    "numba": "core/kernels/",
+    "numba": ("core/kernels/", "data/decoding/label_kernels.py"),
     "typer": "cli/",
     "rich": "cli/",
     "scipy": "statistics/",

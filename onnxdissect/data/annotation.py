@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Annotation", "annotate"]
+__all__ = ["Annotation", "annotate", "unite_planes"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,3 +84,30 @@ def annotate(
     for array in (planes, covering):
         array.setflags(write=False)
     return Annotation(grid, planes, covering)
+
+
+def unite_planes(planes: NDArray[np.uint16], image_labels: Iterable[int]) -> Annotation:
+    """Unite the annotations of an image in place: what `annotate` gives, in a fraction of its time.
+
+    Parameters
+    ----------
+    planes : ndarray of uint16, shape (maps, sh, sw)
+        Concept index + 1 per pixel, 0 where unlabelled; C-contiguous. Becomes part of the annotation.
+    image_labels : iterable of int
+        Concepts that cover the whole image; may repeat.
+
+    Returns
+    -------
+    Annotation
+    """
+    covering = np.array(sorted(set(image_labels)), np.int64)
+    kept = 0
+    if len(planes):
+        # Here, not above: whoever has no label maps does without the compiler.
+        from onnxdissect.data.decoding.label_kernels import unite
+
+        kept = unite(planes, covering)
+    united = planes[:kept]
+    for array in (united, covering):
+        array.setflags(write=False)
+    return Annotation((planes.shape[1], planes.shape[2]), united, covering)

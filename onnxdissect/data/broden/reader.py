@@ -23,12 +23,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.data.annotation import Annotation, annotate
+from onnxdissect.data.annotation import Annotation, unite_planes
 from onnxdissect.data.broden.folders import require_index
 from onnxdissect.data.broden.index import Entry, IndexProblem, read_index
+from onnxdissect.data.broden.label_maps import decode_codes, fill_plane
 from onnxdissect.data.broden.tables import digest
 from onnxdissect.data.choosing import choose
-from onnxdissect.data.decoding.pixels import read_image, read_label_map
+from onnxdissect.data.decoding.pixels import read_file, read_image
 from onnxdissect.data.groups import number_groups
 from onnxdissect.data.vocabulary import HIGHEST_NUMBER, Vocabulary, read_vocabulary
 from onnxdissect.errors import DataFormatError, EmptyDataError, ImageFileError
@@ -222,21 +223,7 @@ class BrodenDataset:
         DataFormatError
             If it holds a number that label.csv does not list.
         """
-        entry = self.entries[i]
-        called = self._called(i, path)
-        numbers = read_label_map(self.folder / "images" / path, called)
-        if numbers.shape != entry.grid:
-            (height, width), (sh, sw) = numbers.shape, entry.grid
-            raise ImageFileError(f"{called} is {height}x{width}; by its sh and sw it should be {sh}x{sw}")
-        codes = self.codes[numbers]
-        if codes.min() < 0:
-            strangers = np.unique(numbers[codes < 0])
-            told = ", ".join(map(str, strangers[:10])) + ", ..." * (strangers.size > 10)
-            raise DataFormatError(
-                f"{called} holds the label number{'s' * (strangers.size > 1)} {told}; "
-                f"label.csv has no such label"
-            )
-        return codes
+        return decode_codes(self._read_map(i, path), self.entries[i].grid, self.codes, self._called(i, path))
 
     def concepts_of(self, numbers: Iterable[int]) -> list[int]:
         """Concepts behind label numbers.
@@ -274,8 +261,10 @@ class BrodenDataset:
             If a label map holds a number that label.csv does not list.
         """
         entry = self.entries[i]
-        maps = [self.read_label_map(i, path) for path in entry.maps]
-        return annotate(entry.grid, maps, self.concepts_of(entry.image_labels))
+        planes = np.empty((len(entry.maps), *entry.grid), np.uint16)
+        for plane, path in zip(planes, entry.maps, strict=True):
+            fill_plane(plane, self._read_map(i, path), self.codes, self._called(i, path))
+        return unite_planes(planes, self.concepts_of(entry.image_labels))
 
     def subset(self, *, split: str | None = None, limit: int | None = None) -> BrodenDataset:
         """Choose images.
@@ -300,6 +289,9 @@ class BrodenDataset:
         """
         chosen = choose(self.name, [entry.split for entry in self.entries], self.splits, split, limit)
         return replace(self, entries=tuple(self.entries[i] for i in chosen))
+
+    def _read_map(self, i: int, path: str) -> bytes:
+        return read_file(self.folder / "images" / path, self._called(i, path))
 
     def _called(self, i: int, path: str) -> str:
         entry = self.entries[i]

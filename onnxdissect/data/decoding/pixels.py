@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from onnxdissect.errors import ImageFileError, import_cv2
 
-__all__ = ["read_image", "read_label_map"]
+__all__ = ["decode_label_map", "read_file", "read_image", "read_label_map"]
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
@@ -53,7 +53,7 @@ def read_image(path: Path, name: str) -> NDArray[np.uint8]:
         If the file is missing, truncated, damaged or no image.
     """
     cv2 = import_cv2()
-    data = _read(path, name)
+    data = read_file(path, name)
     if data.startswith(_PNG):
         _check_png(data, name)
     elif data.startswith(_JPEG):
@@ -84,8 +84,29 @@ def read_label_map(path: Path, name: str) -> NDArray[np.uint16]:
     ImageFileError
         If the file is missing, truncated, damaged, no PNG, or holds colours of 16 bits a channel.
     """
+    return decode_label_map(read_file(path, name), name)
+
+
+def decode_label_map(data: bytes, name: str) -> NDArray[np.uint16]:
+    """Decode a label map that has been read; see `read_label_map`.
+
+    Parameters
+    ----------
+    data : bytes
+        The file.
+    name : str
+        What to call it in messages.
+
+    Returns
+    -------
+    ndarray of uint16, shape (height, width)
+
+    Raises
+    ------
+    ImageFileError
+        As there.
+    """
     cv2 = import_cv2()
-    data = _read(path, name)
     if not data.startswith(_PNG):
         raise ImageFileError(f"{name} is not a PNG file, and label maps must be", hint="save it as PNG")
     depth, colours = _check_png(data, name)
@@ -108,7 +129,25 @@ def read_label_map(path: Path, name: str) -> NDArray[np.uint16]:
     return numbers
 
 
-def _read(path: Path, name: str) -> bytes:
+def read_file(path: Path, name: str) -> bytes:
+    """Read an image's or a label map's file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    name : str
+        What to call it in messages.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    ImageFileError
+        If it is missing, cannot be read or is empty.
+    """
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:

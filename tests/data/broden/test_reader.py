@@ -32,7 +32,7 @@ from support.datasets import (
 
 from onnxdissect import data
 from onnxdissect.data import Annotation, Dataset, open_dataset
-from onnxdissect.data.annotation import annotate
+from onnxdissect.data.annotation import annotate, unite_planes
 from onnxdissect.errors import EmptyDataError, ImageFileError, ParameterError
 
 
@@ -101,6 +101,34 @@ def test_annotations_are_unions(maps: np.ndarray, whole: list[int]) -> None:
         expected = (maps == concept + 1).any(axis=0) | (concept in whole)
         assert covers(annotation, concept) == {(int(r), int(c)) for r, c in np.argwhere(expected)}
         assert truth[concept] == expected.sum()
+
+
+@settings(deadline=None)
+@given(
+    maps=st.integers(0, 5).flatmap(
+        lambda planes: hnp.arrays(np.uint16, (planes, 3, 4), elements=st.sampled_from([0, 1, 2, 3, 65535]))
+    ),
+    whole=st.lists(st.sampled_from([0, 1, 65534])),
+)
+def test_planes_united_in_place_are_the_same(maps: np.ndarray, whole: list[int]) -> None:
+    expected = annotate((3, 4), list(maps), whole)
+    united = unite_planes(maps.copy(), whole)
+    check_invariants(united)
+    assert united.grid == expected.grid
+    np.testing.assert_array_equal(united.planes, expected.planes)
+    np.testing.assert_array_equal(united.image_labels, expected.image_labels)
+    assert not united.planes.flags.writeable
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_annotations_are_those_of_the_label_maps_read_one_by_one(tmp_path: Path, seed: int) -> None:
+    dataset = open_dataset(write_broden(tmp_path / "d", random_broden(seed, pictures=12)))
+    for i, entry in enumerate(dataset.entries):
+        maps = [dataset.read_label_map(i, path) for path in entry.maps]
+        expected = annotate(entry.grid, maps, dataset.concepts_of(entry.image_labels))
+        annotation = dataset.read_annotation(i)
+        np.testing.assert_array_equal(annotation.planes, expected.planes)
+        np.testing.assert_array_equal(annotation.image_labels, expected.image_labels)
 
 
 def test_vocabulary(tmp_path: Path) -> None:
