@@ -68,56 +68,59 @@ def unfilter(raw, channels, colours, codes, plane):
     """
     height, width = plane.shape
     # Both channels of a pixel in one number, far enough apart that sums of the lower one do not reach the
-    # upper one. A pixel of one channel has nothing there.
-    second, upper = (1, 1 << 16) if colours else (0, 0)
-    both = 0xFF00FF
-    above = np.zeros(width, np.int64)
-    start = 0
+    # upper one. A pixel of one channel has nothing there. Places are unsigned: numba then does not ask
+    # whether they count from the end.
+    second, upper = (np.uint64(1), np.int32(1 << 16)) if colours else (np.uint64(0), np.int32(0))
+    both = np.int32(0xFF00FF)
+    step = np.uint64(channels)
+    above = np.zeros(width, np.int32)
+    i = np.uint64(0)
     for y in range(height):
-        kind = raw[start]
-        i = start + 1
-        start = i + width * channels
-        a = 0
-        c = 0
-        if kind == 0:
+        kind = raw[i]
+        i += np.uint64(1)
+        a = np.int32(0)
+        c = np.int32(0)
+        changed = np.int32(y == 0)
+        if kind == 0 or kind == _UP:
+            kept = both if kind == _UP else np.int32(0)
             for x in range(width):
-                above[x] = raw[i] + raw[i + second] * upper
-                i += channels
+                b = above[x]
+                a = ((b & kept) + np.int32(raw[i]) + np.int32(raw[i + second]) * upper) & both
+                i += step
+                changed |= a ^ b
+                above[x] = a
         elif kind == _SUB:
             for x in range(width):
-                a = (a + raw[i] + raw[i + second] * upper) & both
+                a = (a + np.int32(raw[i]) + np.int32(raw[i + second]) * upper) & both
+                i += step
+                changed |= a ^ above[x]
                 above[x] = a
-                i += channels
-        elif kind == _UP:
-            # Most label maps hold many rows that are the row above once more.
-            differs = np.uint8(0)
-            for at in range(i, start):
-                differs |= raw[at]
-            if differs == 0 and y > 0:
-                for x in range(width):
-                    plane[y, x] = plane[y - 1, x]
-                continue
-            for x in range(width):
-                above[x] = (above[x] + raw[i] + raw[i + second] * upper) & both
-                i += channels
         elif kind == _AVERAGE:
             for x in range(width):
-                a = (raw[i] + raw[i + second] * upper + (((a + above[x]) >> 1) & both)) & both
+                b = above[x]
+                a = (((a + b) >> 1 & both) + np.int32(raw[i]) + np.int32(raw[i + second]) * upper) & both
+                i += step
+                changed |= a ^ b
                 above[x] = a
-                i += channels
         elif kind == _PAETH:
             for x in range(width):
                 b = above[x]
                 if a != b and b != c:
-                    # Where two of the three are equal the rule below comes to this.
+                    # Where two of the three are equal the rule comes to this.
                     a = b if a == c else _paeth(a, b, c) + _paeth(a >> 16, b >> 16, c >> 16) * upper
                 c = b
-                a = (a + raw[i] + raw[i + second] * upper) & both
+                a = (a + np.int32(raw[i]) + np.int32(raw[i + second]) * upper) & both
+                i += step
+                changed |= a ^ b
                 above[x] = a
-                i += channels
         else:
             return False
-        lowest = 0
+        # Most label maps hold many rows that are the row above once more.
+        if changed == 0:
+            for x in range(width):
+                plane[y, x] = plane[y - 1, x]
+            continue
+        lowest = np.int32(0)
         for x in range(width):
             code = codes[(above[x] | above[x] >> 8) & 0xFFFF]
             lowest |= code
