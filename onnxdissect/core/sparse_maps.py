@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.data.annotation import Annotation
-
-__all__ = ["Annotations", "Counts", "PackedAnnotations", "SparseMaps", "pack"]
+__all__ = ["Annotations", "Counts", "PackedAnnotations", "SparseMaps"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,67 +168,6 @@ class Counts:
             counts += getattr(other, name)
         # A top image is in one of the two; in the other its mask is empty.
         np.bitwise_or(self.top_masks, other.top_masks, out=self.top_masks)
-
-
-def pack(
-    annotations: Sequence[Annotation],
-    grids: NDArray[np.int64],
-    category_of: NDArray[np.int64],
-    categories: int,
-) -> tuple[PackedAnnotations, NDArray[np.int64]]:
-    """Gather the annotations of a chunk of images.
-
-    Parameters
-    ----------
-    annotations : sequence of Annotation
-        One per image.
-    grids : ndarray of int64, shape (grids, 2)
-        The data set's distinct label grids.
-    category_of : ndarray of int64, shape (concepts,)
-        Primary category of each concept.
-    categories : int
-        How many categories there are.
-
-    Returns
-    -------
-    packed : PackedAnnotations
-    truths : ndarray of int64, shape (images, concepts)
-        |L_c(x)|: pixels of each image that hold each concept.
-    """
-    known = {(int(sh), int(sw)): g for g, (sh, sw) in enumerate(grids)}
-    images, concepts = len(annotations), category_of.size
-    plane_starts = _starts([a.planes.size for a in annotations])
-    flat = np.concatenate([a.planes.ravel() for a in annotations] or [np.empty(0, np.uint16)])
-    begins = np.ones(flat.size, np.bool_)
-    np.not_equal(flat[1:], flat[:-1], out=begins[1:])
-    # No run goes on from one image to the next: pixels are counted run by run.
-    begins[plane_starts[:-1][plane_starts[:-1] < flat.size]] = True
-    edges = np.append(np.flatnonzero(begins), flat.size)
-    labels, lengths = flat[edges[:-1]], np.diff(edges)
-    of_image = np.repeat(np.arange(images), np.diff(np.searchsorted(edges, plane_starts)))
-    truths = np.bincount(of_image * (concepts + 1) + labels, lengths, images * (concepts + 1))
-    truths = truths.astype(np.int64).reshape(images, concepts + 1)[:, 1:]
-    for truth, annotation in zip(truths, annotations, strict=True):
-        truth[annotation.image_labels] = annotation.grid[0] * annotation.grid[1]
-    has_category = np.zeros((images, categories), np.bool_)
-    image, concept = np.nonzero(truths)
-    has_category[image, category_of[concept]] = True
-    packed = PackedAnnotations(
-        run_labels=labels,
-        run_lengths=lengths.astype(np.uint32),
-        plane_starts=plane_starts,
-        grid_of=np.array([known[a.grid] for a in annotations], np.int64),
-        image_labels=np.concatenate([a.image_labels for a in annotations] or [np.empty(0, np.int64)]).astype(
-            np.int64
-        ),
-        image_label_starts=_starts([a.image_labels.size for a in annotations]),
-        has_category=has_category,
-    )
-    return packed, truths
-
-
-def _starts(sizes: Sequence[int]) -> NDArray[np.int64]:
-    return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
 
 
 def _nbytes(record: SparseMaps | PackedAnnotations | Counts) -> int:

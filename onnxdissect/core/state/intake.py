@@ -8,8 +8,8 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxdissect.core.kernels.labels.label_runs import pack
 from onnxdissect.core.plan import LayerPlan
-from onnxdissect.core.sparse_maps import pack
 from onnxdissect.core.spool.arena import Arena
 from onnxdissect.core.spool.spool import Chunk, SpoolAppender
 from onnxdissect.core.state.activation_reducer import LocalReducer, ReducerMaker, WorkerReducer

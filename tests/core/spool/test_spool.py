@@ -14,7 +14,8 @@ from support.drawn_counts import annotate
 
 from onnxdissect.core.kernels.activations.encode import SparseEncoder
 from onnxdissect.core.kernels.activations.refilter import refilter
-from onnxdissect.core.sparse_maps import SparseMaps, pack
+from onnxdissect.core.kernels.labels.label_runs import pack
+from onnxdissect.core.sparse_maps import SparseMaps
 from onnxdissect.core.spool.arena import Arena
 from onnxdissect.core.spool.spool import Spool, SpoolAppender
 from onnxdissect.core.spool.spool_files import Chunk, SpoolFiles
