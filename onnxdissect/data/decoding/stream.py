@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from functools import partial
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -33,14 +33,18 @@ class Batch:
     start : int
         Position of the first image.
     inputs : ndarray, shape (images, ...)
-        Prepared images. The consumer's own: never written to again.
+        Prepared images. The consumer's own: not written to before `release` is called.
     annotations : tuple of Annotation
         One per image.
+    release : callable
+        Gives the memory of `inputs` back, once, for images to come: the system would have to clear that of a
+        new array. Whoever goes on using `inputs` does not call it.
     """
 
     start: int
     inputs: NDArray[np.generic]
     annotations: tuple[Annotation, ...]
+    release: Callable[[], None] = lambda: None
 
 
 def batches(
@@ -95,38 +99,71 @@ def batches(
         raise ParameterError(f"the number of workers must be 1 or more, not {workers}")
     if not 0 <= start <= last <= len(dataset):
         raise ParameterError(f"images {start} to {last} were asked for; there are {len(dataset)}")
-    # Where batches are small, more of them are decoded ahead, so that all workers have something to do.
+    # Where batches are small, more of them are decoded ahead, so that all workers have something to do. Where
+    # they are large, a worker takes several images at a time: handing one over costs a tenth of decoding it.
     depth = max(_AHEAD * batch_size, 2 * workers)
-    return _stream(
-        dataset, prepare, tuple(shape), np.dtype(dtype), range(start, last), batch_size, workers, depth
-    )
+    piece = min(batch_size, depth // (2 * workers))
+    buffers = _Buffers((batch_size, *shape), np.dtype(dtype))
+    return _stream(dataset, prepare, buffers, range(start, last), piece, workers, depth)
+
+
+class _Buffers:
+    """Arrays for batches, those that were given back before new ones; used by several threads at once."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> None:
+        self.batch_size = shape[0]
+        self._shape = shape
+        self._dtype = dtype
+        # Lists are changed at their end by one thread at a time.
+        self._spare: list[NDArray[np.generic]] = []
+
+    def take(self) -> NDArray[np.generic]:
+        try:
+            return self._spare.pop()
+        except IndexError:
+            return np.empty(self._shape, self._dtype)
+
+    def give_back(self, buffer: NDArray[np.generic]) -> None:
+        self._spare.append(buffer)
 
 
 def _stream(
     dataset: Dataset,
     prepare: Prepare,
-    shape: tuple[int, ...],
-    dtype: np.dtype[np.generic],
+    buffers: _Buffers,
     images: range,
-    batch_size: int,
+    piece: int,
     workers: int,
     depth: int,
 ) -> Iterator[Batch]:
-    def places() -> Iterator[tuple[int, NDArray[np.generic], int]]:
-        # A batch is allocated when its first image is begun, so no more are held than are worked on.
-        for first in images[::batch_size]:
-            count = min(batch_size, images.stop - first)
-            inputs = np.empty((count, *shape), dtype)
-            for slot in range(count):
-                yield first + slot, inputs, slot
+    batch_size = buffers.batch_size
+    starts = images[::batch_size]
+    pieces = -(-batch_size // piece)
 
-    def decode(place: tuple[int, NDArray[np.generic], int]) -> tuple[NDArray[np.generic], Annotation]:
-        i, inputs, slot = place
-        prepare(dataset.read_image(i), inputs[slot])
-        return inputs, dataset.read_annotation(i)
+    def places() -> Iterator[tuple[NDArray[np.generic], int, range]]:
+        # A batch is given memory when its first images are begun, so no more is held than is worked on.
+        for first in starts:
+            buffer = buffers.take()
+            stop = min(first + batch_size, images.stop)
+            for begin in range(first, stop, piece):
+                yield buffer, begin - first, range(begin, min(begin + piece, stop))
 
-    decoded = ahead(decode, places(), workers=workers, depth=depth)
+    def decode(
+        place: tuple[NDArray[np.generic], int, range],
+    ) -> tuple[NDArray[np.generic], list[Annotation]]:
+        buffer, slot, some = place
+        annotations = []
+        for offset, i in enumerate(some):
+            prepare(dataset.read_image(i), buffer[slot + offset])
+            annotations.append(dataset.read_annotation(i))
+        return buffer, annotations
+
+    decoded = ahead(decode, places(), workers=workers, depth=max(_AHEAD * pieces, depth // piece))
     with contextlib.closing(decoded):
-        for first in images[::batch_size]:
-            done = list(islice(decoded, batch_size))
-            yield Batch(first, done[0][0], tuple(annotation for _, annotation in done))
+        for first in starts:
+            count = min(batch_size, images.stop - first)
+            annotations: list[Annotation] = []
+            while len(annotations) < count:
+                buffer, some = next(decoded)
+                annotations += some
+            yield Batch(first, buffer[:count], tuple(annotations), partial(buffers.give_back, buffer))

@@ -92,6 +92,7 @@ def run_pass(
                 yield values
 
         intake.take(batch.start, activations(), batch.annotations, image_name)
+        batch.release()
         with spent_lock:
             spent["inference"] += inference
             spent["spool"] += time.perf_counter() - began - inference

@@ -145,6 +145,35 @@ def test_batches_handed_over_stay_as_they_are(dataset: Dataset) -> None:
     np.testing.assert_array_equal(first.inputs, before)
 
 
+def test_memory_that_is_given_back_is_used_again(dataset: Dataset) -> None:
+    held: list[tuple[Batch, NDArray[Any]]] = []
+    memory = set()
+    for number, batch in enumerate(stream(dataset, batch_size=2)):
+        expected = [dataset.read_image(batch.start + i).transpose(2, 0, 1) for i in range(len(batch.inputs))]
+        np.testing.assert_array_equal(batch.inputs, np.array(expected))
+        memory.add(batch.inputs.ctypes.data)
+        if number == 3:
+            held.append((batch, batch.inputs.copy()))
+        else:
+            batch.release()
+    # Three are in the making or just handed over at a time, and one was kept.
+    assert len(memory) <= 5
+    ((batch, before),) = held
+    np.testing.assert_array_equal(batch.inputs, before)
+
+
+@pytest.mark.parametrize(("batch_size", "workers"), [(8, 1), (8, 2), (7, 2), (5, 3), (1, 4)])
+def test_pieces_of_batches(dataset: Dataset, batch_size: int, workers: int) -> None:
+    found = list(stream(dataset, batch_size=batch_size, workers=workers))
+    assert [len(batch.inputs) for batch in found] == [
+        min(batch_size, PICTURES - start) for start in range(0, PICTURES, batch_size)
+    ]
+    for batch in found:
+        for offset in range(len(batch.inputs)):
+            expected = dataset.read_image(batch.start + offset).transpose(2, 0, 1)
+            np.testing.assert_array_equal(batch.inputs[offset], expected)
+
+
 def slow(item: int) -> int:
     time.sleep(0.05)
     return item
