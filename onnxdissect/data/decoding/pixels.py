@@ -1,4 +1,4 @@
-"""Image and label files, decoded with OpenCV.
+"""Image and label files of all kinds, decoded with OpenCV; what is plain is decoded faster where it can be.
 
 Files are read by Python and decoded from memory, so any path that Python can open will do. Their structure
 is checked first: OpenCV fills what a truncated JPEG lacks with grey, and prints on the terminal instead of
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxdissect.data.decoding.jpeg import decode_jpeg
 from onnxdissect.errors import ImageFileError, import_cv2
 
 __all__ = ["decode_label_map", "read_file", "read_image", "read_label_map"]
@@ -58,6 +59,9 @@ def read_image(path: Path, name: str) -> NDArray[np.uint8]:
         _check_png(data, name)
     elif data.startswith(_JPEG):
         _check_jpeg(data, name)
+        decoded = decode_jpeg(data)
+        if decoded is not None:
+            return decoded
     bgr = _decode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION, name)
     rgb: NDArray[np.uint8] = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
     return rgb
@@ -199,8 +203,9 @@ def _check_jpeg(data: bytes, name: str) -> None:
             position += 1
             continue
         position += 2 + length
-        # In entropy-coded data 0xFF is followed by a stuffed zero or a restart number.
-        if kind == _START_OF_SCAN and data.find(_END_OF_IMAGE, position) >= 0:
+        # In entropy-coded data 0xFF is followed by a stuffed zero or a restart number. The marker is mostly
+        # at the very end, so the search begins there.
+        if kind == _START_OF_SCAN and data.rfind(_END_OF_IMAGE, position) >= 0:
             return
     raise ImageFileError(f"{name} is truncated: the JPEG file breaks off after {len(data)} bytes")
 
