@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from onnxdissect.core.kernels.activations.keep import keep_cells
+from onnxdissect.core.kernels.compiling import inlined, kernel
 from onnxdissect.core.sparse_maps import SparseMaps
 from onnxdissect.core.spool.arena import Arena
 
@@ -94,14 +94,12 @@ class SparseEncoder:
             self._cells = _larger(self._cells, self.used, needed)
         damaged = _encode(
             activations,
+            activations.view(np.int32).reshape(n, units, self._shape[0] * self._shape[1]),
             bounds,
             self.images,
             self.maxima,
-            self._image_starts,
-            self._units,
-            self._starts,
-            self._cells,
-            self._values,
+            self.maxima.view(np.int32),
+            (self._image_starts, self._units, self._starts, self._cells, self._values),
             self._scratch,
         )
         self.images += n
@@ -187,19 +185,24 @@ def compilations() -> int:
     return sum(_encode.stats.cache_misses.values())
 
 
-@njit(cache=True, nogil=True)
-def _encode(activations, bounds, done, maxima, image_starts, unit_of, starts, cells, values, scratch):
+@kernel
+def _encode(activations, bits, bounds, done, maxima, keys, sparse_maps, scratch):
     """Encode a batch behind the ``done`` images that have come before; see `SparseEncoder`.
 
     Parameters
     ----------
     activations : ndarray of float32, shape (n, units, h, w)
+    bits : ndarray of int32, shape (n, units, h * w)
+        The same memory.
     bounds : ndarray of float32, shape (units,)
     done : int
     maxima : ndarray of float32, shape (images, units)
         Written to: the largest value of each map.
-    image_starts, unit_of, starts, cells, values : ndarray
-        Written to: sparse maps, as in `onnxdissect.core.sparse_maps.SparseMaps`; longer than needed.
+    keys : ndarray of int32, shape (images, units)
+        The same memory.
+    sparse_maps : tuple of ndarray
+        Written to: ``image_starts``, ``units``, ``starts``, ``cells``, ``values``, as in
+        `onnxdissect.core.sparse_maps.SparseMaps`; longer than needed.
     scratch : ndarray of uint8, shape (2h + 2, w)
         As for `keep_cells`.
 
@@ -208,20 +211,20 @@ def _encode(activations, bounds, done, maxima, image_starts, unit_of, starts, ce
     int
         Flat index of the first map of the batch that holds NaN or infinity; -1 if there is none.
     """
-    n, units, h, w = activations.shape
-    bits = activations.view(np.int32)
-    keys = maxima.view(np.int32)
+    image_starts, unit_of, starts, cells, values = sparse_maps
+    n, units, _ = bits.shape
     record = image_starts[done]
     at = starts[record]
     damaged = -1
     for image in range(n):
         for unit in range(units):
-            low, high = _extremes(bits[image, unit].reshape(h * w))
+            low, high = _extremes(bits[image, unit])
             if (high >= _KEY_INF or low <= _KEY_MINUS_INF) and damaged < 0:
                 damaged = image * units + unit
             keys[done + image, unit] = np.int32(high ^ ((high >> np.int32(31)) & np.int32(0x7FFFFFFF)))
-            if maxima[done + image, unit] > bounds[unit]:
-                at += keep_cells(activations[image, unit], bounds[unit], cells[at:], values[at:], scratch)
+            bound = bounds[unit]
+            if maxima[done + image, unit] > bound:
+                at += keep_cells(activations[image, unit], bound, cells[at:], values[at:], scratch)
                 unit_of[record] = unit
                 record += 1
                 starts[record] = at
@@ -229,7 +232,7 @@ def _encode(activations, bounds, done, maxima, image_starts, unit_of, starts, ce
     return damaged
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def _extremes(bits):
     """Smallest and largest key of a map; keys are integers in the order of the floats they stand for.
 
@@ -243,6 +246,6 @@ def _extremes(bits):
     for j in range(bits.shape[0]):
         b = bits[j]
         key = np.int32(b ^ ((b >> np.int32(31)) & np.int32(0x7FFFFFFF)))
-        high = max(high, key)
-        low = min(low, key)
+        high = key if key > high else high
+        low = key if key < low else low
     return low, high

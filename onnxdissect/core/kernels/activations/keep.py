@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numba import njit
+from onnxdissect.core.kernels.compiling import inlined, part
 
 __all__ = ["keep_cells"]
 
@@ -11,7 +11,7 @@ __all__ = ["keep_cells"]
 _BLOCK = 16
 
 
-@njit(cache=True, nogil=True)
+@part
 def keep_cells(activation, bound, cells, values, scratch):
     """Keep the cells of a map above a bound, and their eight neighbours.
 
@@ -47,7 +47,7 @@ def keep_cells(activation, bound, cells, values, scratch):
     return h * w
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def _mark(activation, bound, wide, keep):
     """Set ``keep`` to the cells above the bound and their neighbours; return how many there are.
 
@@ -85,7 +85,7 @@ def _mark(activation, bound, wide, keep):
     return count
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def _take(activation, keep, cells, values):
     """Write the marked cells one behind the other; one place past the last of them is written to as well."""
     h, w = keep.shape

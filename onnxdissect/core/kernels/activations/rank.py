@@ -10,9 +10,10 @@ threshold by the bits that follow, until all 32 bits of the threshold are known.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from onnxdissect.core.kernels.compiling import inlined, kernel
+from onnxdissect.core.kernels.records import records_of
 from onnxdissect.core.sparse_maps import SparseMaps
 
 __all__ = ["bin_edges", "count_above", "order", "refine"]
@@ -85,8 +86,13 @@ def count_above(
         m + 1: how many of a unit's largest values decide its threshold.
     """
     shift = np.uint32(33 - edges.size.bit_length())
+    values = sparse_maps.values
     _count(
-        sparse_maps.units, sparse_maps.starts, sparse_maps.values, edges, counts, floors, above, keep, shift
+        (sparse_maps.units, sparse_maps.starts, values, values.view(np.uint32)),
+        edges,
+        (counts, floors, above),
+        keep,
+        shift,
     )
 
 
@@ -115,7 +121,12 @@ def refine(
     following = counts.shape[2].bit_length() - 1
     first, last, _ = units.indices(prefixes.shape[1])
     _refine(
-        (sparse_maps.image_starts, sparse_maps.units, sparse_maps.starts, sparse_maps.values),
+        (
+            sparse_maps.image_starts,
+            sparse_maps.units,
+            sparse_maps.starts,
+            sparse_maps.values.view(np.uint32),
+        ),
         prefixes,
         np.uint32(32 - known),
         np.uint32(32 - known - following),
@@ -125,13 +136,15 @@ def refine(
     )
 
 
-@njit(cache=True, nogil=True)
-def _count(units, starts, values, edges, counts, floors, above, keep, shift):
+@kernel
+def _count(sparse_maps, edges, state, keep, shift):
     """Do what `count_above` says; ``shift`` is 32 less the bits that make a bin.
 
-    Values at or below the floor's bin are not counted: enough others are larger.
+    Values at or below the floor's bin are not counted: enough others are larger. Keys are the bits of the
+    values.
     """
-    keys = values.view(np.uint32)
+    units, starts, values, keys = sparse_maps
+    counts, floors, above = state
     for record in range(units.shape[0]):
         unit = units[record]
         floor = floors[unit]
@@ -148,20 +161,17 @@ def _count(units, starts, values, edges, counts, floors, above, keep, shift):
         above[unit] = total
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _refine(sparse_maps, prefixes, shift, rest, counts, first, last):
     """Do what `refine` says, for the units ``first .. last - 1``.
 
     Of the 32 bits of a value, those from ``shift`` on are known of the threshold; it is counted by those from
     ``rest`` up to there.
     """
-    image_starts, units, starts, values = sparse_maps
-    keys = values.view(np.uint32)
+    image_starts, units, starts, keys = sparse_maps
     mask = np.uint32(counts.shape[2] - 1)
     for image in range(image_starts.shape[0] - 1):
-        here = units[image_starts[image] : image_starts[image + 1]]
-        begin = image_starts[image] + np.searchsorted(here, first)
-        end = image_starts[image] + np.searchsorted(here, last)
+        begin, end = records_of(image_starts, units, image, first, last)
         for record in range(begin, end):
             unit = units[record]
             for at in range(starts[record], starts[record + 1]):
@@ -171,7 +181,7 @@ def _refine(sparse_maps, prefixes, shift, rest, counts, first, last):
                         counts[q, unit, (key >> rest) & mask] += 1
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _ordered(bits):
     """Do what `order` does to the bits of one float."""
     if bits == _MINUS_ZERO:

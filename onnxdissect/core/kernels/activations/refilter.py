@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from onnxdissect.core.kernels.activations.keep import keep_cells
+from onnxdissect.core.kernels.compiling import inlined, kernel
 from onnxdissect.core.sparse_maps import SparseMaps
 
 __all__ = ["refilter"]
@@ -52,7 +52,7 @@ def refilter(sparse_maps: SparseMaps, bounds: NDArray[np.float32]) -> SparseMaps
     )
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _refilter(sparse_maps, bounds, scratch, near):
     """Move what stays to the front, in place; what is written over has been read before.
 
@@ -85,7 +85,7 @@ def _refilter(sparse_maps, bounds, scratch, near):
                 size = _refilter_map(
                     cells[begin:end], values[begin:end], bounds[unit], w, near, cells[at:], values[at:]
                 )
-            elif values[begin:end].max() > bounds[unit]:
+            elif _exceeds(values[begin:end], bounds[unit]):
                 size = keep_cells(
                     values[begin:end].reshape(h, w), bounds[unit], cells[at:], values[at:], scratch
                 )
@@ -99,7 +99,16 @@ def _refilter(sparse_maps, bounds, scratch, near):
         image_starts[image + 1] = record
 
 
-@njit(cache=True, nogil=True)
+@inlined
+def _exceeds(values, bound):
+    """Whether any value exceeds the bound."""
+    hot = 0
+    for i in range(values.shape[0]):
+        hot += values[i] > bound
+    return hot > 0
+
+
+@inlined
 def _refilter_map(cells, values, bound, w, near, new_cells, new_values):
     """Keep those of a map's cells that are above the bound or beside one that is; return how many.
 
@@ -137,7 +146,7 @@ def _refilter_map(cells, values, bound, w, near, new_cells, new_values):
     return size
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _surround(near, place, pitch, mark):
     """Set the marks of a cell and its eight neighbours; ``place`` is that of the upper left one."""
     for line in range(place, place + 3 * pitch, pitch):

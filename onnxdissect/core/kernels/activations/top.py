@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from onnxdissect.core.kernels.compiling import inlined, kernel
 
 __all__ = ["insert"]
 
@@ -45,7 +46,7 @@ def insert(
         _insert(activations, maxima, first, images, values, slots, maps, ranges)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _insert(activations, maxima, first, images, values, slots, maps, ranges):
     """Insert each map that is stronger than the last of its unit; see `insert`.
 
@@ -76,7 +77,7 @@ def _insert(activations, maxima, first, images, values, slots, maps, ranges):
             _draw(activations[i, unit], maps[unit, slot], ranges[unit, slot])
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def _draw(activation, picture, range_):
     """Draw a map, shape (h, w), as bytes, shape (rows, columns), and write its smallest and largest value.
 
@@ -108,7 +109,9 @@ def _draw(activation, picture, range_):
     for r in range(rows):
         for c in range(columns):
             top = low
-            for i in range(r * step, min(r * step + step, h)):
-                for j in range(c * step, min(c * step + step, w)):
-                    top = max(top, activation[i, j])
+            below = r * step + step if r * step + step < h else h
+            beyond = c * step + step if c * step + step < w else w
+            for i in range(r * step, below):
+                for j in range(c * step, beyond):
+                    top = activation[i, j] if activation[i, j] > top else top
             picture[r, c] = np.uint8((np.float64(top) - low) * scale + 0.5)

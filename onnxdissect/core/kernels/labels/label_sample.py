@@ -7,9 +7,9 @@ different sizes can be laid over one another.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from onnxdissect.core.kernels.compiling import kernel
 from onnxdissect.core.per_image_counts import LabelSample
 from onnxdissect.core.sparse_maps import Annotations
 
@@ -76,7 +76,7 @@ def sample_labels(
     )
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _sample(images, grids, grid_of, label_sets, pixel_starts, known_starts, number, labels, shown, starts):
     """Read the label set at each point, and number those that an image shows in the order of the points.
 
@@ -124,7 +124,7 @@ def _sample(images, grids, grid_of, label_sets, pixel_starts, known_starts, numb
     return total
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _list_concepts(
     images, shown, starts, parts, part_starts, image_labels, image_label_starts, named_starts, named
 ):

@@ -8,12 +8,16 @@ carrying the number of its set, a mask counts one number per pixel, and concepts
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from onnxdissect.core.kernels.compiling import inlined, kernel
 from onnxdissect.core.sparse_maps import Annotations, PackedAnnotations
 
 __all__ = ["unpack"]
+
+
+# How many pairs of set and concept are remembered; a power of two.
+_KNOWN = 1024
 
 
 def unpack(packed: PackedAnnotations, grids: NDArray[np.int64]) -> Annotations:
@@ -41,6 +45,8 @@ def unpack(packed: PackedAnnotations, grids: NDArray[np.int64]) -> Annotations:
     most = min(int(pixels.max(initial=1)), packed.run_labels.size + int(planes.max(initial=0)) + 1)
     parents = np.empty(sets, np.int32)
     labels = np.empty(sets, np.int32)
+    part_starts = np.empty(sets + 1, np.int64)
+    part_starts[0] = 0
     label_set_starts = np.zeros(pixels.size + 1, np.int64)
     total = _number_sets(
         packed.run_labels,
@@ -48,17 +54,20 @@ def unpack(packed: PackedAnnotations, grids: NDArray[np.int64]) -> Annotations:
         planes,
         pixel_starts,
         label_sets,
-        (parents, labels, np.empty(sets, np.int32), np.empty(sets, np.int32)),
+        (parents, labels, np.empty(sets, np.int32), np.empty(sets, np.int32), part_starts),
         label_set_starts,
         (
             np.empty(most, np.int64),
             np.empty(most, np.int32),
             np.empty(most, np.int64),
             np.empty(most, np.int32),
+            np.full(_KNOWN, -1, np.int64),
+            np.empty(_KNOWN, np.int32),
         ),
     )
-    part_starts = np.zeros(total + 1, np.int64)
-    parts = _resolve(parents[:total], labels[:total], part_starts)
+    part_starts = part_starts[: total + 1].copy()
+    parts = np.empty(part_starts[-1], np.int32)
+    _resolve(parents, labels, part_starts, parts)
     return Annotations(
         label_sets=label_sets,
         pixel_starts=pixel_starts,
@@ -72,7 +81,7 @@ def unpack(packed: PackedAnnotations, grids: NDArray[np.int64]) -> Annotations:
     )
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _number_sets(run_labels, run_lengths, planes, pixel_starts, label_sets, tree, label_set_starts, scratch):
     """Give numbers to the label sets of every image.
 
@@ -92,22 +101,22 @@ def _number_sets(run_labels, run_lengths, planes, pixel_starts, label_sets, tree
     pixel_starts : ndarray of int64, shape (images + 1,)
     label_sets : ndarray of int32
         Written to: label set of each pixel, numbered within the image.
-    tree : tuple of ndarray of int32
-        Written to: parent, concept, first child and next sibling of each label set.
+    tree : tuple of ndarray of int32, and one of int64
+        Written to: parent, concept, first child and next sibling of each label set, and where its concepts
+        begin and end, when those of all sets are listed one after the other.
     label_set_starts : ndarray of int64, shape (images + 1,)
         Written to: where each image's label sets begin.
     scratch : tuple of ndarray
-        Room to work in: ends and label sets of the runs, before and after a plane.
+        Room to work in: ends and label sets of the runs, before and after a plane; keys of the pairs of set
+        and concept that are remembered, -1 before, and the sets that they lead to.
 
     Returns
     -------
     int
         Label sets of all images.
     """
-    parents, _, children, _ = tree
-    ends, numbers, new_ends, new_numbers = scratch
-    known = np.full(1024, -1, np.int64)
-    met = np.empty(1024, np.int32)
+    parents, _, children, _, part_starts = tree
+    ends, numbers, new_ends, new_numbers, known, met = scratch
     total = 0
     run = -1
     left = 0
@@ -116,6 +125,7 @@ def _number_sets(run_labels, run_lengths, planes, pixel_starts, label_sets, tree
         root = total
         parents[root] = -1
         children[root] = -1
+        part_starts[root + 1] = part_starts[root]
         total += 1
         runs = 1
         ends[0] = pixels
@@ -128,7 +138,9 @@ def _number_sets(run_labels, run_lengths, planes, pixel_starts, label_sets, tree
                 while left == 0:
                     run += 1
                     left = int(run_lengths[run])
-                stop = min(at + left, ends[under])
+                stop = at + left
+                if ends[under] < stop:
+                    stop = ends[under]
                 number = numbers[under]
                 if run_labels[run]:
                     concept = np.int32(run_labels[run]) - 1
@@ -139,7 +151,8 @@ def _number_sets(run_labels, run_lengths, planes, pixel_starts, label_sets, tree
                     if known[slot] != key:
                         known[slot] = key
                         met[slot] = _child(tree, root + number, concept, total) - root
-                        total = max(total, root + met[slot] + 1)
+                        if root + met[slot] == total:
+                            total += 1
                     number = met[slot]
                 if new_runs > 0 and new_numbers[new_runs - 1] == number:
                     new_ends[new_runs - 1] = stop
@@ -156,16 +169,18 @@ def _number_sets(run_labels, run_lengths, planes, pixel_starts, label_sets, tree
         at = pixel_starts[image]
         for i in range(runs):
             stop = pixel_starts[image] + ends[i]
-            label_sets[at:stop] = numbers[i]
-            at = stop
+            number = numbers[i]
+            while at < stop:
+                label_sets[at] = number
+                at += 1
         label_set_starts[image + 1] = total
     return total
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def _child(tree, parent, concept, total):
     """Find the label set that holds one concept more than its parent; a new one is given number ``total``."""
-    parents, labels, children, siblings = tree
+    parents, labels, children, siblings, part_starts = tree
     child = children[parent]
     while child >= 0 and labels[child] != concept:
         child = siblings[child]
@@ -176,25 +191,18 @@ def _child(tree, parent, concept, total):
         children[child] = -1
         siblings[child] = children[parent]
         children[parent] = child
+        size = part_starts[parent + 1] - part_starts[parent] + 1
+        part_starts[child + 1] = part_starts[child] + size
     return child
 
 
-@njit(cache=True, nogil=True)
-def _resolve(parents, labels, part_starts):
-    """List the concepts of every label set, from itself up to the root; return them one after the other."""
-    for label_set in range(parents.shape[0]):
-        size = (
-            0
-            if parents[label_set] < 0
-            else part_starts[parents[label_set] + 1] - part_starts[parents[label_set]] + 1
-        )
-        part_starts[label_set + 1] = part_starts[label_set] + size
-    parts = np.empty(part_starts[-1], np.int32)
-    for label_set in range(parents.shape[0]):
+@kernel
+def _resolve(parents, labels, part_starts, parts):
+    """List the concepts of every label set, from itself up to the root, one after the other."""
+    for label_set in range(part_starts.shape[0] - 1):
         at = part_starts[label_set]
         ancestor = label_set
         while parents[ancestor] >= 0:
             parts[at] = labels[ancestor]
             at += 1
             ancestor = parents[ancestor]
-    return parts

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from onnxdissect.core.kernels.compiling import kernel
+from onnxdissect.core.kernels.masks.arguments import annotation_arrays
 from onnxdissect.core.sparse_maps import Annotations
 
 __all__ = ["image_truth"]
@@ -33,56 +34,49 @@ def image_truth(
         |L_c(x)| of each.
     """
     sizes = np.zeros(len(annotations), np.int64)
-    pairs = _image_truth(
-        annotations.label_sets,
-        annotations.pixel_starts,
-        annotations.parts,
-        annotations.part_starts,
-        annotations.label_set_starts,
-        annotations.image_labels,
-        annotations.image_label_starts,
+    # At most one pair for each concept of each label set, and for each concept of a whole image.
+    pairs = np.empty((2, annotations.parts.size + annotations.image_labels.size), np.int32)
+    used = _image_truth(
+        annotation_arrays(annotations),
+        np.zeros(int(np.diff(annotations.label_set_starts).max(initial=0)), np.int64),
         np.zeros(concepts, np.int64),
         sizes,
+        pairs,
     )
-    return sizes, pairs[:, 0].copy(), pairs[:, 1].copy()
+    return sizes, pairs[0, :used].copy(), pairs[1, :used].copy()
 
 
-@njit(cache=True, nogil=True)
-def _image_truth(
-    label_sets,
-    pixel_starts,
-    parts,
-    part_starts,
-    label_set_starts,
-    image_labels,
-    image_label_starts,
-    truth,
-    sizes,
-):
-    """Do what `image_truth` says; return pairs of concept and pixels, and fill ``sizes``.
+@kernel
+def _image_truth(annotations, area, truth, sizes, pairs):
+    """Do what `image_truth` says: write concepts and pixels to ``pairs``, fill ``sizes``; return how many.
 
     ``|L_c(x)|`` is the sum of the pixels of all label sets that hold c, and of all pixels where c covers the
-    whole image. ``truth``, shape (concepts,), is zero before and after.
+    whole image. ``area``, pixels by label set, and ``truth``, shape (concepts,), are zero before and after.
     """
-    # At most one pair for each concept of each label set, and for each concept of a whole image.
-    pairs = np.empty((parts.shape[0] + image_labels.shape[0], 2), np.int32)
+    label_sets = annotations.label_sets
+    pixel_starts = annotations.pixel_starts
+    parts = annotations.parts
+    part_starts = annotations.part_starts
+    image_labels = annotations.image_labels
     used = 0
     for image in range(sizes.shape[0]):
         pixels = label_sets[pixel_starts[image] : pixel_starts[image + 1]]
-        area = np.zeros(label_set_starts[image + 1] - label_set_starts[image], np.int64)
-        for label_set in pixels:
-            area[label_set] += 1
-        for label_set in range(area.shape[0]):
-            at = label_set_starts[image] + label_set
+        first = annotations.label_set_starts[image]
+        for i in range(pixels.shape[0]):
+            area[pixels[i]] += 1
+        for label_set in range(annotations.label_set_starts[image + 1] - first):
+            at = first + label_set
             for part in range(part_starts[at], part_starts[at + 1]):
                 truth[parts[part]] += area[label_set]
-        for c in range(image_label_starts[image], image_label_starts[image + 1]):
+            area[label_set] = 0
+        for c in range(annotations.image_label_starts[image], annotations.image_label_starts[image + 1]):
             truth[image_labels[c]] += pixels.shape[0]
+        before = used
         for concept in range(truth.shape[0]):
             if truth[concept] > 0:
-                pairs[used, 0] = concept
-                pairs[used, 1] = truth[concept]
+                pairs[0, used] = concept
+                pairs[1, used] = truth[concept]
                 used += 1
-                sizes[image] += 1
                 truth[concept] = 0
-    return pairs[:used]
+        sizes[image] = used - before
+    return used

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from numba import njit
 from numpy.typing import NDArray
 
+from onnxdissect.core.kernels.compiling import inlined
 from onnxdissect.core.sparse_maps import Annotations, SparseMaps
 from onnxdissect.core.upsampling import InterpolationTable
 
@@ -122,7 +122,7 @@ def grid_table(table: InterpolationTable, grid: int | slice = slice(None)) -> Gr
     )
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def table_of(table, grid):
     """Take the table of one grid from the table of all."""
     return GridTable(

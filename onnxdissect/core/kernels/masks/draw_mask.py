@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from onnxdissect.core.kernels.compiling import kernel
 from onnxdissect.core.kernels.masks.arguments import MapArrays, grid_table
 from onnxdissect.core.kernels.masks.map_buffer import load_map, map_buffer
 from onnxdissect.core.kernels.masks.mask_walk import walk_mask
@@ -59,17 +59,19 @@ def draw_mask(
             cells=cells,
             values=values,
         )
-        _draw(arrays, shape, np.float32(threshold), grid_table(sampling, grid), sw, mask)
+        table = grid_table(sampling, grid)
+        _draw(
+            arrays, np.float32(threshold), table, sw, map_buffer(shape), np.empty(mask.size, np.int32), mask
+        )
     return mask.reshape(sh, sw)
 
 
-@njit(cache=True, nogil=True)
-def _draw(maps: Any, shape: Any, threshold: Any, table: Any, width: Any, mask: Any) -> None:
-    buffer = map_buffer(shape[0], shape[1])
+@kernel
+def _draw(maps: Any, threshold: Any, table: Any, width: Any, buffer: Any, points: Any, mask: Any) -> None:
+    """Do what `draw_mask` says; ``points`` is room for the pixels of the mask."""
     rows, highest = load_map(maps, 0, threshold, buffer)
     # Without a cell above the threshold there is no row to walk.
     if highest <= threshold:
         return
-    points = np.empty(mask.shape[0], np.int32)
     for at in range(walk_mask(buffer, rows, threshold, table, width, points)):
         mask[points[at]] = True

@@ -9,19 +9,22 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from onnxdissect.core.kernels.compiling import inlined, part
+
 __all__ = [
+    "MISSING",
     "MapBuffer",
     "clear_map",
     "exceeds",
     "lerp",
     "load_map",
-    "lowest_thresholds",
     "map_buffer",
-    "maps_of",
 ]
+
+
+MISSING = np.float32(-np.inf)
 
 
 class MapBuffer(NamedTuple):
@@ -46,39 +49,29 @@ class MapBuffer(NamedTuple):
     line: NDArray[Any]
 
 
-@njit(cache=True, nogil=True)
-def map_buffer(h, w):
-    """Make an empty buffer for maps of h x w cells."""
-    missing = np.float32(-np.inf)
+def map_buffer(shape: tuple[int, int]) -> MapBuffer:
+    """Make an empty buffer.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (h, w) of the maps.
+
+    Returns
+    -------
+    MapBuffer
+    """
+    h, w = shape
     return MapBuffer(
-        np.full((h, w), missing, np.float32),
-        np.full(h, missing, np.float32),
+        np.full((h, w), -np.inf, np.float32),
+        np.full(h, -np.inf, np.float32),
         np.full(h, w, np.int64),
         np.full(h, -1, np.int64),
         np.empty(w, np.float32),
     )
 
 
-@njit(cache=True, nogil=True)
-def lowest_thresholds(thresholds):
-    """Lowest of each unit's thresholds, float32 of shape (quantiles, units), over the quantiles: (units,)."""
-    lowest = thresholds[0].copy()
-    for q in range(1, thresholds.shape[0]):
-        lowest = np.minimum(lowest, thresholds[q])
-    return lowest
-
-
-@njit(cache=True, nogil=True)
-def maps_of(maps, image, first, last):
-    """Where the maps of an image's units ``first .. last - 1`` begin and end among all maps of a chunk."""
-    here = maps.units[maps.image_starts[image] : maps.image_starts[image + 1]]
-    return (
-        maps.image_starts[image] + np.searchsorted(here, first),
-        maps.image_starts[image] + np.searchsorted(here, last),
-    )
-
-
-@njit(cache=True, nogil=True)
+@part
 def load_map(maps, record, bound, buffer):
     """Fill an empty buffer with a map.
 
@@ -100,42 +93,49 @@ def load_map(maps, record, bound, buffer):
     highest : float32
         The largest of the cells above the bound; minus infinity if there is none.
     """
-    h, w = buffer.grid.shape
-    highest = np.float32(-np.inf)
+    grid, row_max, first_hot, last_hot, _ = buffer
+    cells = maps.cells
+    values = maps.values
+    h, w = grid.shape
+    highest = MISSING
     top = h
     bottom = -1
     i = 0
     for at in range(maps.starts[record], maps.starts[record + 1]):
-        while maps.cells[at] >= (i + 1) * w:
+        while cells[at] >= (i + 1) * w:
             i += 1
-        j = maps.cells[at] - i * w
-        value = maps.values[at]
-        buffer.grid[i, j] = value
+        j = cells[at] - i * w
+        value = values[at]
+        grid[i, j] = value
         if value > bound:
-            buffer.row_max[i] = max(buffer.row_max[i], value)
-            buffer.first_hot[i] = min(buffer.first_hot[i], j)
-            buffer.last_hot[i] = j
-            highest = max(highest, value)
-            top = min(top, i)
+            if value > row_max[i]:
+                row_max[i] = value
+            if j < first_hot[i]:
+                first_hot[i] = j
+            last_hot[i] = j
+            highest = value if value > highest else highest
+            # Cells come row by row.
+            top = i if i < top else top
             bottom = i
     return (top, bottom), highest
 
 
-@njit(cache=True, nogil=True)
+@part
 def clear_map(maps, record, rows, buffer):
     """Empty a buffer that holds a map; ``rows`` is what `load_map` returned for it."""
-    h, w = buffer.grid.shape
+    grid, row_max, first_hot, last_hot, _ = buffer
+    h, w = grid.shape
     top, bottom = rows
-    missing = np.float32(-np.inf)
-    flat = buffer.grid.reshape(h * w)
+    flat = grid.reshape(h * w)
     for at in range(maps.starts[record], maps.starts[record + 1]):
-        flat[maps.cells[at]] = missing
-    buffer.row_max[top : bottom + 1] = missing
-    buffer.first_hot[top : bottom + 1] = w
-    buffer.last_hot[top : bottom + 1] = -1
+        flat[maps.cells[at]] = MISSING
+    for i in range(top, bottom + 1):
+        row_max[i] = MISSING
+        first_hot[i] = w
+        last_hot[i] = -1
 
 
-@njit(cache=True, nogil=True)
+@part
 def exceeds(values, bound):
     """Whether any value exceeds a bound, looked for by 64 values at a time: such a loop vectorises."""
     for start in range(0, values.shape[0], 64):
@@ -147,7 +147,7 @@ def exceeds(values, bound):
     return False
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def lerp(a, b, weight):
     """Interpolate between two float32: ``a * (1 - weight) + b * weight``, never beyond either.
 
@@ -156,4 +156,7 @@ def lerp(a, b, weight):
     changes.
     """
     value = a * (np.float32(1.0) - weight) + b * weight
-    return max(min(value, max(a, b)), min(a, b))
+    low = b if b < a else a
+    high = b if b > a else a
+    value = high if high < value else value
+    return low if low > value else value

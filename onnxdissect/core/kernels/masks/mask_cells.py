@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from onnxdissect.core.kernels.compiling import kernel
 from onnxdissect.core.kernels.masks.arguments import MapArrays, grid_table, map_arrays, table_of
 from onnxdissect.core.kernels.masks.map_buffer import clear_map, exceeds, load_map, map_buffer
 from onnxdissect.core.kernels.masks.mask_walk import walk_mask
@@ -56,12 +56,16 @@ def mask_cells(
     )
     _mask_cells(
         map_arrays(sparse_maps),
-        sparse_maps.shape,
         grid_of,
         thresholds,
-        sampling.grids,
-        grid_table(sampling),
+        (sampling.grids, grid_table(sampling)),
         kept,
+        map_buffer(sparse_maps.shape),
+        (
+            np.empty(int(sampling.grids.prod(axis=1).max()), np.int32),
+            np.empty(int(sampling.grids[:, 1].max()), np.int64),
+            np.zeros(sparse_maps.shape[0] * sparse_maps.shape[1], np.bool_),
+        ),
     )
     found = int(kept.image_starts[-1])
     size = int(kept.starts[found])
@@ -75,22 +79,26 @@ def mask_cells(
     )
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _mask_cells(
-    maps: Any, shape: Any, grid_of: Any, thresholds: Any, grids: Any, table: Any, kept: Any
+    maps: Any, grid_of: Any, thresholds: Any, grids: Any, kept: Any, buffer: Any, scratch: Any
 ) -> None:
-    h, w = shape
-    buffer = map_buffer(h, w)
-    points = np.empty(np.max(grids[:, 0] * grids[:, 1]), np.int32)
-    left = np.empty(np.max(grids[:, 1]), np.int64)
-    around = np.zeros(h * w, np.bool_)
+    """Do what `mask_cells` says.
+
+    ``scratch`` is room for the pixels of a mask, the cell column left of each label column, and marks of
+    cells, which are not set before and after.
+    """
+    grids, table = grids
+    points, left, around = scratch
+    w = buffer.grid.shape[1]
     record = 0
     at = 0
     for image in range(grid_of.shape[0]):
         width = grids[grid_of[image], 1]
         grid = table_of(table, grid_of[image])
         for j in range(w):
-            left[grid.spans[j] : grid.spans[j + 1]] = j
+            for column in range(grid.spans[j], grid.spans[j + 1]):
+                left[column] = j
         for old in range(maps.image_starts[image], maps.image_starts[image + 1]):
             unit = maps.units[old]
             threshold = thresholds[unit]
@@ -99,12 +107,15 @@ def _mask_cells(
             if not exceeds(maps.values[begin:end], threshold):
                 continue
             rows, _ = load_map(maps, old, threshold, buffer)
-            for point in points[: walk_mask(buffer, rows, threshold, grid, width, points)]:
-                r = point // width
-                j = left[point - r * width]
-                for i in (grid.row_low[r], grid.row_high[r]):
-                    around[i * w + j] = True
-                    around[i * w + grid.column_high[j]] = True
+            for i in range(walk_mask(buffer, rows, threshold, grid, width, points)):
+                r = points[i] // width
+                j = left[points[i] - r * width]
+                above = grid.row_low[r] * w
+                below = grid.row_high[r] * w
+                around[above + j] = True
+                around[above + grid.column_high[j]] = True
+                around[below + j] = True
+                around[below + grid.column_high[j]] = True
             for place in range(begin, end):
                 cell = maps.cells[place]
                 if around[cell] or maps.values[place] > threshold:

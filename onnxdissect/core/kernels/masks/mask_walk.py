@@ -6,15 +6,13 @@ as nothing between them can exceed the threshold. The tally and the permutation 
 
 from __future__ import annotations
 
-import numpy as np
-from numba import njit
-
-from onnxdissect.core.kernels.masks.map_buffer import lerp
+from onnxdissect.core.kernels.compiling import part
+from onnxdissect.core.kernels.masks.map_buffer import MISSING, lerp
 
 __all__ = ["walk_mask"]
 
 
-@njit(cache=True, nogil=True)
+@part
 def walk_mask(buffer, rows, threshold, table, width, points):
     """List the label pixels of a mask: those at which the upsampled map exceeds the threshold.
 
@@ -41,36 +39,38 @@ def walk_mask(buffer, rows, threshold, table, width, points):
         How many there are.
     """
     top, bottom = rows
-    w = buffer.grid.shape[1]
-    missing = np.float32(-np.inf)
-    line = buffer.line
+    grid, row_max, first_hot, last_hot, line = buffer
+    w = grid.shape[1]
     area = 0
     # Only label rows next to a cell row with a cell above the bound can hold pixels of the mask.
-    for r in range(table.row_spans[max(top - 1, 0)], table.row_spans[bottom + 1]):
+    for r in range(table.row_spans[top - 1 if top > 1 else 0], table.row_spans[bottom + 1]):
         above = table.row_low[r]
         below = table.row_high[r]
-        if buffer.row_max[above] <= threshold and buffer.row_max[below] <= threshold:
+        if row_max[above] <= threshold and row_max[below] <= threshold:
             continue
         weight = table.row_weight[r]
-        line_max = missing
+        line_max = MISSING
         # Likewise only label columns next to a cell above the bound.
-        begin = max(min(buffer.first_hot[above], buffer.first_hot[below]) - 1, 0)
-        end = min(max(buffer.last_hot[above], buffer.last_hot[below]) + 2, w)
+        begin = (first_hot[above] if first_hot[above] < first_hot[below] else first_hot[below]) - 1
+        begin = begin if begin > 0 else 0
+        end = (last_hot[above] if last_hot[above] > last_hot[below] else last_hot[below]) + 2
+        end = end if end < w else w
         for j in range(begin, end):
-            a = buffer.grid[above, j]
-            b = buffer.grid[below, j]
+            a = grid[above, j]
+            b = grid[below, j]
             # No pixel of the mask is interpolated from a cell that was not kept. Maps in the spool hold the
             # eight neighbours of each cell above the bound, kept masks the four cells around each of their
             # pixels.
-            if a == missing or b == missing:
-                line[j] = missing
+            if a == MISSING or b == MISSING:
+                line[j] = MISSING
             else:
-                line[j] = lerp(a, b, weight)
-                line_max = max(line_max, line[j])
+                value = lerp(a, b, weight)
+                line[j] = value
+                line_max = value if value > line_max else line_max
         if line_max <= threshold:
             continue
         if end < w:
-            line[end] = missing
+            line[end] = MISSING
         for j in range(begin, end):
             a = line[j]
             b = line[table.column_high[j]]

@@ -6,9 +6,9 @@ Counts are made chunk of images by chunk, with the masks of all units mixed; her
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from onnxdissect.core.kernels.compiling import kernel
 from onnxdissect.core.per_image_counts import MaskCounts, PerImageCounts
 
 __all__ = ["choose_top_concepts", "place_masks"]
@@ -63,7 +63,7 @@ def place_masks(counts: MaskCounts, per_image: PerImageCounts, ends: NDArray[np.
     )
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _choose(iou, chosen):
     """Insert each row's concepts into the best so far, by position; see `choose_top_concepts`.
 
@@ -86,7 +86,7 @@ def _choose(iou, chosen):
                 chosen[row, at] = concept
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _place(counts, top_concepts, ends, first, per_image):
     """Do what `place_masks` says, with the arrays of `MaskCounts` and `PerImageCounts`.
 
@@ -104,7 +104,8 @@ def _place(counts, top_concepts, ends, first, per_image):
         ends[row] += 1
         image[to] = heads[mask, 1]
         activation[to] = heads[mask, 2]
-        overlaps[to] = overlap[mask]
+        for byte in range(overlap.shape[1]):
+            overlaps[to, byte] = overlap[mask, byte]
         for at in range(begin - heads[mask, 3], begin):
             for slot in range(top_concepts.shape[1]):
                 if top_concepts[row, slot] == met[at, 0]:

@@ -8,20 +8,14 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from onnxdissect.core.kernels.compiling import inlined, kernel
 from onnxdissect.core.kernels.labels.label_sample import SIDE
 from onnxdissect.core.kernels.masks.arguments import grid_table, map_arrays
-from onnxdissect.core.kernels.masks.map_buffer import (
-    clear_map,
-    exceeds,
-    load_map,
-    lowest_thresholds,
-    map_buffer,
-    maps_of,
-)
+from onnxdissect.core.kernels.masks.map_buffer import clear_map, exceeds, load_map, map_buffer
 from onnxdissect.core.kernels.masks.mask_walk import walk_mask
+from onnxdissect.core.kernels.records import records_of
 from onnxdissect.core.per_image_counts import LabelSample
 from onnxdissect.core.sparse_maps import SparseMaps
 from onnxdissect.core.upsampling import InterpolationTable
@@ -107,13 +101,13 @@ def shuffle(
         raise ValueError("counts and units disagree")
     if sparse_maps.image_starts.shape != (sampled.size + 1,):
         raise ValueError("sparse maps and sampled images disagree")
+    # Numbers of label sets within an image, and cells of the sample grid.
+    most = int(np.diff(label_sample.label_set_starts).max(initial=1))
+    cells = counts.cells.shape[2]
     _permute(
-        (first, last),
+        (first, last, SIDE),
         map_arrays(sparse_maps),
-        sparse_maps.shape,
-        sampled,
-        permutations,
-        shifts,
+        (sampled, permutations, shifts),
         LabelSampleArrays(
             label_sample.labels,
             label_sample.label_set_starts,
@@ -121,9 +115,17 @@ def shuffle(
             label_sample.parts,
             label_sample.has_category,
         ),
-        thresholds,
+        (thresholds, thresholds.min(axis=0)),
         grid_table(sampling, 0),
         counts,
+        map_buffer(sparse_maps.shape),
+        (
+            np.empty(label_sample.labels.shape[1], np.int32),
+            np.zeros(most, np.int32),
+            np.empty(most, np.int32),
+            np.zeros(cells, np.int64),
+            np.empty(cells, np.int64),
+        ),
     )
 
 
@@ -212,72 +214,78 @@ def best_scores(
     return best, label
 
 
-@njit(cache=True, nogil=True)
-def _permute(share, maps, shape, sampled, permutations, shifts, labels, thresholds, table, counts):
-    """Do what `shuffle` says, for the units ``first .. last - 1`` of a share.
+@kernel
+def _permute(share, maps, pairings, labels, thresholds, table, counts, buffer, scratch):
+    """Do what `shuffle` says, for the units ``first .. last - 1`` of a share, by a grid of so many columns.
 
     The masks are those of the tally, walked at the sample points in place of label pixels. Each is walked
     once, and counted against the annotation that every shuffle p pairs its image with::
 
         intersection[q, k, p, c] += points of the mask whose label set holds c
         activation[q, k, p, g]   += points of the mask, if that annotation carries category g
+
+    ``thresholds`` are T_k and the lowest over the quantiles. ``scratch`` is room for the points of a mask;
+    its points by label set, zero before and after, and the label sets it meets; the same two by cell.
     """
-    first, last = share
-    has_category = labels.has_category
-    buffer = map_buffer(shape[0], shape[1])
-    points = np.empty(labels.labels.shape[1], np.int32)
-    seen = np.zeros(max(1, np.max(np.diff(labels.label_set_starts))), np.int32)
-    touched = np.empty(seen.shape[0], np.int32)
-    in_cell = np.zeros(counts.cells.shape[2], np.int64)
-    cells_met = np.empty(counts.cells.shape[2], np.int64)
+    first, last, side = share
+    sampled, permutations, shifts = pairings
+    thresholds, lowest = thresholds
+    points, seen, touched, in_cell, cells_met = scratch
+    values = maps.values
+    starts = maps.starts
     row = permutations.shape[1]
-    lowest = lowest_thresholds(thresholds)
     for image in range(sampled.shape[0]):
         if sampled[image] < 0:
             continue
-        begin, end = maps_of(maps, image, first, last)
+        begin, end = records_of(maps.image_starts, maps.units, image, first, last)
         for record in range(begin, end):
             unit = maps.units[record]
-            if not exceeds(maps.values[maps.starts[record] : maps.starts[record + 1]], lowest[unit]):
+            if not exceeds(values[starts[record] : starts[record + 1]], lowest[unit]):
                 continue
             rows, highest = load_map(maps, record, lowest[unit], buffer)
             for q in range(thresholds.shape[0]):
-                if highest <= thresholds[q, unit]:
+                threshold = thresholds[q, unit]
+                if highest <= threshold:
                     continue
-                area = walk_mask(buffer, rows, thresholds[q, unit], table, SIDE, points)
+                area = walk_mask(buffer, rows, threshold, table, side, points)
                 if area == 0:
                     continue
-                _spread(
-                    points,
-                    area,
-                    counts.points[q, unit - first],
-                    counts.cells[q, unit - first],
-                    in_cell,
-                    cells_met,
-                )
+                at = unit - first
+                _spread(points, area, counts.points[q, at], counts.cells[q, at], in_cell, cells_met)
+                intersections = counts.intersection[q, at]
+                activations = counts.activation[q, at]
                 for p in range(permutations.shape[0]):
                     partner = permutations[p, (sampled[image] + shifts[p, unit]) % row]
-                    plane = labels.labels[partner]
-                    met = 0
-                    for at in range(area):
-                        label_set = plane[points[at]]
-                        if seen[label_set] == 0:
-                            touched[met] = label_set
-                            met += 1
-                        seen[label_set] += 1
-                    intersection = counts.intersection[q, unit - first, p]
-                    for m in range(met):
-                        label_set = labels.label_set_starts[partner] + touched[m]
-                        for part in range(labels.part_starts[label_set], labels.part_starts[label_set + 1]):
-                            intersection[labels.parts[part]] += seen[touched[m]]
-                        seen[touched[m]] = 0
-                    for category in range(has_category.shape[1]):
-                        if has_category[partner, category]:
-                            counts.activation[q, unit - first, p, category] += area
+                    _meet(points, area, labels, partner, seen, touched, intersections[p])
+                    for category in range(activations.shape[1]):
+                        if labels.has_category[partner, category]:
+                            activations[p, category] += area
             clear_map(maps, record, rows, buffer)
 
 
-@njit(cache=True, nogil=True)
+@inlined
+def _meet(points, area, labels, partner, seen, touched, intersection):
+    """Add the points of a mask that hold each concept in the annotation of another image."""
+    plane = labels.labels[partner]
+    parts = labels.parts
+    part_starts = labels.part_starts
+    first = labels.label_set_starts[partner]
+    met = 0
+    for at in range(area):
+        label_set = plane[points[at]]
+        if seen[label_set] == 0:
+            touched[met] = label_set
+            met += 1
+        seen[label_set] += 1
+    for m in range(met):
+        label_set = touched[m]
+        held = seen[label_set]
+        for part in range(part_starts[first + label_set], part_starts[first + label_set + 1]):
+            intersection[parts[part]] += held
+        seen[label_set] = 0
+
+
+@inlined
 def _spread(points, area, held, products, in_cell, met):
     """Add where the points of a mask are: to the counts by point, and to the products of counts by cell.
 
@@ -299,7 +307,7 @@ def _spread(points, area, held, products, in_cell, met):
         in_cell[met[a]] = 0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _label_points(labels, label_set_starts, part_starts, parts, shown):
     """Do what `label_points` says, with the arrays of `LabelSample`."""
     for image in range(labels.shape[0]):
@@ -309,7 +317,7 @@ def _label_points(labels, label_set_starts, part_starts, parts, shown):
                 shown[parts[part], point] += 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _label_cells(labels, label_set_starts, part_starts, parts, in_cell, products):
     """Do what `label_cells` says; ``in_cell``, shape (C, cells), is zero before and after."""
     for image in range(labels.shape[0]):
@@ -320,16 +328,15 @@ def _label_cells(labels, label_set_starts, part_starts, parts, in_cell, products
                 in_cell[parts[part], cell] += 1
         for concept in range(in_cell.shape[0]):
             counts = in_cell[concept]
-            if not counts.any():
-                continue
             for a in range(counts.shape[0]):
                 if counts[a]:
                     for b in range(counts.shape[0]):
                         products[concept, a, b] += counts[a] * counts[b]
-            counts[:] = 0
+            for a in range(counts.shape[0]):
+                counts[a] = 0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _best(intersection, activation, truth, category_of, best, label):
     """Do what `best_scores` says, a row for each quantile, unit and shuffle.
 

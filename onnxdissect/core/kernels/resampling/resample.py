@@ -7,9 +7,9 @@ the counts of single images, weighted by w.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from onnxdissect.core.kernels.compiling import inlined, kernel
 from onnxdissect.core.per_image_counts import PerImageCounts, TruthCounts
 
 __all__ = ["resample_scores", "resample_truth"]
@@ -80,8 +80,7 @@ def resample_scores(
     narrow = int(area.max(initial=0)) * int(weights.max(initial=0)) < 2**31
     kind = np.int32 if narrow else np.int64
     _resample_scores(
-        first,
-        last,
+        (first, last, counted is None),
         (
             per_image.top_concepts.reshape(per_image.starts.size - 1, top_concepts),
             per_image.starts,
@@ -93,13 +92,17 @@ def resample_scores(
         truth,
         category_of,
         np.ones((1, 1), np.bool_) if counted is None else counted,
-        counted is None,
-        (np.zeros((top_concepts, resamples), kind), np.zeros((top_concepts, resamples), kind)),
+        (
+            np.empty((top_concepts, resamples), kind),
+            np.empty((top_concepts, resamples), kind),
+            np.empty(top_concepts, np.int64),
+            np.empty(top_concepts, np.int64),
+        ),
         scores,
     )
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _resample_truth(starts, concept, pixels, weights, sums):
     """Add ``sums[c, b] += |L_c(x)| * w[x, b]`` over all images x; see `resample_truth`."""
     for image in range(weights.shape[0]):
@@ -111,8 +114,8 @@ def _resample_truth(starts, concept, pixels, weights, sums):
                 sum_[b] += held * weight[b]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _resample_scores(first, last, per_image, weights, truth, category_of, counted, always, scratch, results):
+@kernel
+def _resample_scores(share, per_image, weights, truth, category_of, counted, scratch, results):
     """Do what `resample_scores` says, for the rows ``first .. last - 1``.
 
     With the sums over the unit's masks, weighted by how often resample b holds the image of each::
@@ -121,19 +124,19 @@ def _resample_scores(first, last, per_image, weights, truth, category_of, counte
         active[g, b] = sum of w[x, b] * |M_k(x)|,   of masks that count for category g
         iou[c, b]    = met[c, b] / (active[g(c), b] + truth[c, b] - met[c, b])
 
-    ``scratch`` holds met and active, shape (top concepts, resamples). With ``always`` every mask counts for
-    every category, and one sum of active does for all.
+    ``share`` is first, last and whether every mask counts for every category, so that one sum of active does
+    for all. ``scratch`` is room for met and active, shape (top concepts, resamples), for the sum that each
+    top concept goes by, and for the category of each sum.
     """
+    first, last, always = share
     top_concepts, starts, image, activation, intersection = per_image
-    met, active = scratch
+    met, active, sum_of, categories = scratch
     ious, winners, bests = results
     resamples = weights.shape[1]
-    # Top concepts of one category share a sum.
-    sum_of = np.empty(top_concepts.shape[1], np.int64)
-    categories = np.empty(top_concepts.shape[1], np.int64)
     for row in range(first, last):
         slots = 0
         sums = 0
+        # Top concepts of one category share a sum.
         while slots < top_concepts.shape[1] and top_concepts[row, slots] >= 0:
             category = -1 if always else category_of[top_concepts[row, slots]]
             at = 0
@@ -144,8 +147,10 @@ def _resample_scores(first, last, per_image, weights, truth, category_of, counte
                 sums += 1
             sum_of[slots] = at
             slots += 1
-        met[:slots] = 0
-        active[:sums] = 0
+        for slot in range(slots):
+            _clear(met[slot])
+        for at in range(sums):
+            _clear(active[at])
         for mask in range(starts[row], starts[row + 1]):
             weight = weights[image[mask]]
             for at in range(sums):
@@ -156,23 +161,32 @@ def _resample_scores(first, last, per_image, weights, truth, category_of, counte
                     _add(met[slot], intersection[mask, slot], weight)
         winner = winners[row - first]
         best = bests[row - first]
-        winner[:] = -1
-        best[:] = 0
+        for b in range(resamples):
+            winner[b] = -1
+            best[b] = 0
         for slot in range(slots):
             concept = top_concepts[row, slot]
             pixels = truth[concept]
             area = active[sum_of[slot]]
             common = met[slot]
+            score = ious[row - first, slot]
             for b in range(resamples):
                 union = area[b] + pixels[b] - common[b]
                 iou = common[b] / union if union > 0 else 0.0
-                ious[row - first, slot, b] = iou
+                score[b] = iou
                 if iou > best[b] or (iou == best[b] and iou > 0 and concept < winner[b]):
                     best[b] = iou
                     winner[b] = concept
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
+def _clear(sums):
+    """Set the sums of all resamples to zero."""
+    for b in range(sums.shape[0]):
+        sums[b] = 0
+
+
+@inlined
 def _add(sums, value, weight):
     """Add a count of one image to the sums of all resamples; vectorises."""
     for b in range(weight.shape[0]):
