@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -12,7 +13,7 @@ from onnxdissect.core.spool.pages import PagePool
 
 __all__ = ["Arena"]
 
-_Kind = TypeVar("_Kind", np.int64, np.int32, np.unsignedinteger, np.float32)
+_Kind = TypeVar("_Kind", bound=np.generic)
 
 
 class Arena:
@@ -54,11 +55,27 @@ class Arena:
             values=self._copy(sparse_maps.values),
         )
 
-    def _copy(self, array: NDArray[_Kind]) -> NDArray[_Kind]:
-        if array.nbytes > self._free.size:
-            self._free = self._pages(max(self._piece, array.nbytes))
-        copy = self._free[: array.nbytes].view(array.dtype)
-        copy[:] = array
+    def concatenated(self, arrays: Sequence[NDArray[_Kind]]) -> NDArray[_Kind]:
+        """Copy arrays of one axis into this memory, one behind the other.
+
+        Parameters
+        ----------
+        arrays : sequence of ndarray
+            At least one, all of one dtype.
+
+        Returns
+        -------
+        ndarray
+        """
+        dtype = arrays[0].dtype
+        size = sum(array.nbytes for array in arrays)
+        if size > self._free.size:
+            self._free = self._pages(max(self._piece, size))
+        copy = self._free[:size].view(dtype)
+        np.concatenate(arrays, out=copy)
         # The next array is to begin at a multiple of eight.
-        self._free = self._free[-(-array.nbytes // 8) * 8 :]
+        self._free = self._free[-(-size // 8) * 8 :]
         return copy
+
+    def _copy(self, array: NDArray[_Kind]) -> NDArray[_Kind]:
+        return self.concatenated([array])

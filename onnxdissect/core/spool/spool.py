@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from onnxdissect.core.kernels.activations.refilter import refilter
 from onnxdissect.core.spool.arena import Arena
+from onnxdissect.core.spool.chunk import Chunk, joined
 from onnxdissect.core.spool.pages import PagePool
-from onnxdissect.core.spool.spool_files import Chunk, SpoolFiles
+from onnxdissect.core.spool.spool_files import SpoolFiles
 
 __all__ = ["Chunk", "Spool", "SpoolAppender"]
 
@@ -116,7 +117,7 @@ class Spool:
             _refilter(full, range(len(full)), bounds, Arena(self.pages))
         if sum(chunk.nbytes for chunk in full) <= self.budget * 3 // 4:
             return full
-        self._files.write(full)
+        self._files.write(joined(full, Arena(self.pages)))
         full.clear()
         self._files.refilter(partial(_filtered, bounds))
         return full
@@ -148,7 +149,7 @@ class Spool:
         """
         if self._held:
             _refilter(self._held, range(len(self._held)), bounds, Arena(self.pages))
-            self._files.write(self._held)
+            self._files.write(joined(self._held, Arena(self.pages)))
         self.release()
 
     def spool_files(self) -> list[tuple[int, int]]:

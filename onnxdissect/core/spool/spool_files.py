@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from io import BufferedReader
 from itertools import islice
@@ -11,45 +10,19 @@ from pathlib import Path
 from typing import BinaryIO
 
 from onnxdissect.core.sparse_maps import PackedAnnotations, SparseMaps
+from onnxdissect.core.spool.chunk import Chunk
 from onnxdissect.core.spool.pages import PagePool
 from onnxdissect.errors import OutputError, RunFormatError
 from onnxdissect.storage.blocks import read_block, skip_block, write_block
 from onnxdissect.storage.files import replacing
 from onnxdissect.storage.schema import ArraySpec, Schema
 
-__all__ = ["Chunk", "SpoolFiles"]
+__all__ = ["SpoolFiles"]
 
 # So many chunks of a file are filtered to see whether it is worth to write all of it anew: only if less than
 # this share of their bytes is left.
 _TRIED = 4
 _WORTHWHILE = 0.75
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """Consecutive images, in the form that the tally needs.
-
-    Attributes
-    ----------
-    start : int
-        Number of the first image.
-    annotations : PackedAnnotations
-        What the images show.
-    layers : tuple of SparseMaps
-        Surviving maps, one entry per dissected layer.
-    """
-
-    start: int
-    annotations: PackedAnnotations
-    layers: tuple[SparseMaps, ...]
-
-    def __len__(self) -> int:
-        return self.annotations.grid_of.size
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes held."""
-        return self.annotations.nbytes + sum(layer.nbytes for layer in self.layers)
 
 
 class SpoolFiles:

@@ -16,9 +16,12 @@ _GPU_BATCH = (512 * 2**20, 64)
 _WIDEST = 12 * 2**20
 # While the GPU computes one batch, the kernels look at another.
 GPU_WORKERS = 2
-# Images that a worker takes at a time; what is kept of them is stored as one chunk. Fewer where each worker
-# would get fewer than eight such blocks.
-_BLOCK = 8
+# Images that a worker takes at a time; what is kept of them is stored as one chunk. A block costs something
+# however few images it has, so light networks, which are given eight at once, get larger blocks. Heavy ones,
+# of which few images make a batch, get small ones: a run stops, saves and tells its progress between blocks.
+_BLOCKS = (8, 16)
+_BATCHES_PER_BLOCK = 2
+# Fewer images where each worker would get fewer than eight blocks.
 _BLOCKS_PER_WORKER = 8
 
 
@@ -69,5 +72,7 @@ def block_size(batch_size: int, images: int, workers: int) -> int:
     -------
     int
     """
-    wanted = min(_BLOCK, images // (workers * _BLOCKS_PER_WORKER))
+    fewest, most = _BLOCKS
+    wanted = max(fewest, min(most, _BATCHES_PER_BLOCK * batch_size))
+    wanted = min(wanted, images // (workers * _BLOCKS_PER_WORKER))
     return batch_size * max(1, wanted // batch_size)

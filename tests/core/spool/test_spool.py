@@ -17,20 +17,24 @@ from onnxdissect.core.kernels.activations.refilter import refilter
 from onnxdissect.core.kernels.labels.label_runs import pack
 from onnxdissect.core.sparse_maps import SparseMaps
 from onnxdissect.core.spool.arena import Arena
+from onnxdissect.core.spool.chunk import Chunk, joined
 from onnxdissect.core.spool.spool import Spool, SpoolAppender
-from onnxdissect.core.spool.spool_files import Chunk, SpoolFiles
+from onnxdissect.core.spool.spool_files import SpoolFiles
 from onnxdissect.errors import RunFormatError
 
 IMAGES, UNITS, SHAPE = 4, 3, (40, 44)
 
 
-def chunk(number: int, bound: float = -np.inf) -> Chunk:
-    """Four images with random activations, kept above a bound."""
-    values = np.random.default_rng(number).random((IMAGES, UNITS, *SHAPE), np.float32)
-    encoder = SparseEncoder(IMAGES, UNITS, SHAPE)
-    encoder.add(values, np.full(UNITS, bound, np.float32))
-    annotation = annotate((2, 3), [np.array([[1, 1, 0], [2, 0, 0]])], [])
-    packed, _ = pack([annotation] * IMAGES, np.array([[2, 3]]), np.array([0, 0]), 1)
+def chunk(number: int, bound: float = -np.inf, last: int | None = None) -> Chunk:
+    """Four images with random activations, kept above a bound; or those of all chunks up to a last one."""
+    numbers = range(number, number + 1 if last is None else last + 1)
+    encoder = SparseEncoder(IMAGES * len(numbers), UNITS, SHAPE)
+    annotations = []
+    for n in numbers:
+        values = np.random.default_rng(n).random((IMAGES, UNITS, *SHAPE), np.float32)
+        encoder.add(values, np.full(UNITS, bound, np.float32))
+        annotations += [annotate((2, 3), [np.array([[1, 1, 0], [2, 0, n % 2]])], [2] * (n % 3))] * IMAGES
+    packed, _ = pack(annotations, np.array([[2, 3]]), np.array([0, 0, 0]), 1)
     return Chunk(number * IMAGES, packed, (encoder.drain(Arena()),))
 
 
@@ -149,11 +153,27 @@ def test_many_threads_append_and_everything_is_there(tmp_path: Path, budget: int
     for thread in lanes:
         thread.join(timeout=60)
         assert not thread.is_alive()
-    found = {kept.start // IMAGES: kept for kept in spool}
-    assert sorted(found) == list(range(60))
-    for number, kept in found.items():
-        same(kept, chunk(number, 0.5))
+    found = [(kept.start // IMAGES, len(kept) // IMAGES, kept) for kept in spool]
+    assert sorted(n for first, count, _ in found for n in range(first, first + count)) == list(range(60))
+    for first, count, kept in found:
+        same(kept, chunk(first, 0.5, first + count - 1))
     assert (not list(tmp_path.iterdir())) == (budget == 10**8)
+
+
+def test_chunks_that_follow_one_another_become_what_a_larger_chunk_would_be() -> None:
+    found = list(joined([chunk(4, 0.8), chunk(1, 0.8), chunk(2, 0.8), chunk(3, 0.8), chunk(7)], Arena()))
+    for kept, (first, last) in zip(found, [(1, 4), (7, 7)], strict=True):
+        same(kept, chunk(first, 0.8 if first == 1 else -np.inf, last))
+
+
+def test_joined_chunks_stay_small() -> None:
+    few = list(joined((chunk(number, 0.999) for number in range(40)), Arena()))
+    assert [len(kept) for kept in few] == [64, 64, 32]
+    large = [chunk(number) for number in range(40)]
+    together = list(joined(large, Arena()))
+    assert sum(map(len, together)) == 160
+    assert max(kept.nbytes for kept in together) <= 8 * 2**20
+    assert len(together) <= 2 * sum(kept.nbytes for kept in large) / (8 * 2**20) + 3
 
 
 def test_what_is_on_disk_follows_the_bounds(tmp_path: Path) -> None:
