@@ -156,3 +156,41 @@ def test_blocks_of_another_schema_are_refused(tmp_path: Path) -> None:
     for schema, said in ((other, "a is uint8"), (SCHEMA.only("a", "b"), "damaged")):
         with pytest.raises(RunFormatError, match=said):
             read(tmp_path / "blocks", schema)
+
+
+def test_long_arrays_that_were_damaged_in_any_way_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "blocks"
+    size = 20_003
+    values = np.random.default_rng(0).random((size, 3), np.float32)
+    with path.open("wb") as file:
+        write_block(file, SCHEMA, {**arrays(size), "b": values}, {"n": size})
+    whole = np.frombuffer(path.read_bytes(), np.uint8)
+    begin = whole.size - values.nbytes - -values.nbytes % 8 - 8
+    page, word = 4096, 8
+
+    def exchanged(size: int, one: int, other: int) -> NDArray[np.uint8]:
+        damaged = whole.copy()
+        for to, of in ((one, other), (other, one)):
+            damaged[begin + to : begin + to + size] = whole[begin + of : begin + of + size]
+        return damaged
+
+    def changed(at: int, size: int) -> NDArray[np.uint8]:
+        damaged = whole.copy()
+        damaged[begin + at : begin + at + size] = 0
+        return damaged
+
+    for damaged in (
+        exchanged(word, 16, 800),
+        exchanged(word, 16, 16 + 5 * page),
+        exchanged(page, page, 7 * page),
+        exchanged(page, page, 7 * page + 1000),
+        changed(3 * page, page),
+        changed(1234, 1),
+        changed(58 * page + 100, 1),
+    ):
+        assert (damaged != whole).any()
+        path.write_bytes(damaged.tobytes())
+        with pytest.raises(RunFormatError, match="checksum"):
+            read(path)
+    path.write_bytes(whole.tobytes())
+    np.testing.assert_array_equal(read(path)[0][1]["b"], values)

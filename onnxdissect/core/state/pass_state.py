@@ -25,7 +25,7 @@ __all__ = ["STATE_FILE", "STATE_FORMAT", "PassResult", "PassState"]
 
 STATE_FILE = "state.npz"
 
-STATE_FORMAT = 4
+STATE_FORMAT = 5
 """Version of what a saved pass consists of; one of another version is not taken up."""
 
 
