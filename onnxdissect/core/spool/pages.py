@@ -28,7 +28,7 @@ class PagePool:
         Bytes that wait to be used again at most; beyond it, what comes back goes to the system.
     """
 
-    def __init__(self, idle: int = 32 * 2**20) -> None:
+    def __init__(self, idle: int = 64 * 2**20) -> None:
         self._idle = idle
         # A piece may come back in the middle of anything, wherever Python finds that its last view is gone.
         # So there is no lock to wait for: to append to a list and to remove from it is one step for threads.
