@@ -8,19 +8,20 @@ from __future__ import annotations
 import contextlib
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onnxdissect.core.progress import Progress, Silent
 from onnxdissect.errors import OutputError
-from onnxdissect.report.data.annotations import gather_annotations, wanted_annotations
+from onnxdissect.report.data.annotations import ImageConcept, gather_annotations, wanted_annotations
 from onnxdissect.report.data.images import RunImages, run_images
 from onnxdissect.report.data.photos import gather_photos, needed_images
 from onnxdissect.report.data.previous_report import DATA, open_previous_report
-from onnxdissect.report.data.report_data import gather_report
+from onnxdissect.report.data.report_data import Report, gather_report
 from onnxdissect.report.data.units import layer_units, unit_top_maps
-from onnxdissect.report.figures.plots import draw_figures
+from onnxdissect.report.figures.beside import drawing_figures
 from onnxdissect.report.pages.data_files import concept_entries, data_json, run_record, write_json
 from onnxdissect.report.pages.rendering import copy_assets, render_concepts, render_index, render_layer
 from onnxdissect.report.pages.scripts import write_script
@@ -33,6 +34,8 @@ __all__ = ["build"]
 
 _FOLDER = "report"
 _PARTIAL = ".partial"
+# With so many photographs to shrink, another process has drawn the figures before they are done.
+_WORTH_A_PROCESS = 300
 
 
 def build(
@@ -95,13 +98,25 @@ def _fill(
 ) -> None:
     previous = open_previous_report(dissection, target)
     images, note = found
-    photos = gather_photos(images, note, needed, folder, previous, advance)
-    annotations = gather_annotations(images, wanted_annotations(dissection), previous)
-    report = gather_report(dissection, photos)
+    shrunk = 0 if images is None or (previous and previous.holds(needed)) else len(needed)
+    report = gather_report(dissection)
+    with drawing_figures(report, folder, apart=shrunk >= _WORTH_A_PROCESS):
+        photos = gather_photos(images, note, needed, folder, previous, advance)
+        annotations = gather_annotations(images, wanted_annotations(dissection), previous)
+        _write_pages(dissection, replace(report, photos=photos), annotations, folder, advance)
+
+
+def _write_pages(
+    dissection: Dissection,
+    report: Report,
+    annotations: Mapping[ImageConcept, str],
+    folder: Path,
+    advance: Callable[[int], None],
+) -> None:
     units = {info.slug: layer_units(dissection, info) for info in dissection.layers}
     for info in dissection.layers:
         write_script(folder / "data" / f"{info.slug}.js", "dissect.layer", (info.slug, units[info.slug]))
-        for unit, top_maps in enumerate(unit_top_maps(dissection, info, photos, annotations)):
+        for unit, top_maps in enumerate(unit_top_maps(dissection, info, report.photos, annotations)):
             path = folder / "units" / info.slug / f"{unit}.js"
             write_script(path, "dissect.unit", (info.slug, unit, top_maps))
             advance(1)
@@ -109,7 +124,6 @@ def _fill(
     write_script(folder / "data" / "run.js", "dissect.run", (run_record(report),))
     write_script(folder / "data" / "concepts.js", "dissect.concepts", (entries,))
     write_json(folder / DATA, data_json(report, dissection, units))
-    draw_figures(report, folder)
     copy_assets(folder)
     (folder / "layers").mkdir()
     pages = {

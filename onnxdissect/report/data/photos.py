@@ -117,7 +117,7 @@ def gather_photos(
     """
     if not needed:
         return Photos(note="The run kept no top images, so there are no pictures.")
-    if previous is not None and previous.photos.keys() >= set(needed):
+    if previous is not None and previous.holds(needed):
         (folder / PHOTOS).mkdir()
         for image in needed:
             shutil.copyfile(previous.folder / photo_path(image), folder / photo_path(image))

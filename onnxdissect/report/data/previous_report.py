@@ -6,7 +6,7 @@ A new report takes them from there, so that the data set need not be present any
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,6 +42,19 @@ class PreviousReport:
     folder: Path
     photos: Mapping[int, tuple[int, int]]
     annotations: Mapping[tuple[int, int], str]
+
+    def holds(self, images: Iterable[int]) -> bool:
+        """Tell whether it has a photograph of each of these images of the run.
+
+        Parameters
+        ----------
+        images : iterable of int
+
+        Returns
+        -------
+        bool
+        """
+        return self.photos.keys() >= set(images)
 
 
 def open_previous_report(dissection: Dissection, folder: Path) -> PreviousReport | None:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from onnxdissect.report.data.facts import Fact, layer_facts, model_name, run_facts, section
+from onnxdissect.report.data.photos import Photos
 from onnxdissect.results.headline import advice, reliable_phrase
 from onnxdissect.statistics.reliability import RARE
 
 if TYPE_CHECKING:
-    from onnxdissect.report.data.photos import Photos
     from onnxdissect.results import Dissection, LayerInfo, LayerSummary, Unit
 
 __all__ = ["Bar", "CategoryBars", "LayerReport", "Report", "View", "gather_report"]
@@ -186,14 +186,14 @@ class Report:
         return any(view.summary.reliable_detectors is not None for view in views)
 
 
-def gather_report(dissection: Dissection, photos: Photos) -> Report:
+def gather_report(dissection: Dissection, photos: Photos | None = None) -> Report:
     """Gather the content of a report.
 
     Parameters
     ----------
     dissection : Dissection
-    photos : Photos
-        What pictures there are.
+    photos : Photos, optional
+        What pictures there are; by default none.
 
     Returns
     -------
@@ -214,7 +214,7 @@ def gather_report(dissection: Dissection, photos: Photos) -> Report:
         iou_threshold=dissection.iou_threshold,
         scoring=dissection.scoring,
         layers=layers,
-        photos=photos,
+        photos=photos or Photos(),
         headlines=tuple(_headlines(layers, len(dissection.quantiles))),
         version=str(section(manifest, "versions").get("onnxdissect", "")),
     )

@@ -1,0 +1,114 @@
+"""Figures drawn by a process of their own are those drawn in this one, whatever happens to it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.fake_counts import contents, fake_run
+
+from onnxdissect.report.data.report_data import Report, gather_report
+from onnxdissect.report.figures import beside
+from onnxdissect.report.figures.beside import drawing_figures
+from onnxdissect.report.figures.plots import draw_figures
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    return gather_report(fake_run(quantiles=(0.005, 0.01)).save(tmp_path_factory.mktemp("run")))
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
+    """The processes that were started, on a machine of two cores."""
+    processes: list[subprocess.Popen[bytes]] = []
+
+    class Recorded(subprocess.Popen[bytes]):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            processes.append(self)
+
+    monkeypatch.setattr(subprocess, "Popen", Recorded)
+    monkeypatch.setattr(beside, "cores", lambda: 2)
+    return processes
+
+
+def figures(report: Report, folder: Path) -> dict[str, bytes]:
+    folder.mkdir()
+    draw_figures(report, folder)
+    return contents(folder)
+
+
+def test_the_files_are_the_same(
+    report: Report, tmp_path: Path, started: list[subprocess.Popen[bytes]]
+) -> None:
+    expected = figures(report, tmp_path / "here")
+    assert len(expected) > 6
+    apart = tmp_path / "apart"
+    apart.mkdir()
+    with drawing_figures(report, apart, apart=True):
+        (process,) = started
+        assert process.wait() == 0
+        assert contents(apart) == expected
+    assert contents(apart) == expected
+
+
+def test_small_reports_and_single_cores_start_no_process(
+    report: Report, tmp_path: Path, started: list[subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, apart, cores in (("small", False, 2), ("single", True, 1)):
+        monkeypatch.setattr(beside, "cores", lambda cores=cores: cores)
+        (tmp_path / name).mkdir()
+        with drawing_figures(report, tmp_path / name, apart=apart):
+            assert not contents(tmp_path / name)
+        assert contents(tmp_path / name)
+    assert not started
+
+
+@pytest.mark.parametrize("program", ["/bin/false", "/there/is/no/python", ""])
+def test_without_the_process_they_are_drawn_here(
+    report: Report,
+    tmp_path: Path,
+    started: list[subprocess.Popen[bytes]],
+    monkeypatch: pytest.MonkeyPatch,
+    program: str,
+) -> None:
+    monkeypatch.setattr(sys, "executable", program)
+    folder = tmp_path / "apart"
+    folder.mkdir()
+    with drawing_figures(report, folder, apart=True):
+        assert len(started) == (program == "/bin/false")
+    assert contents(folder) == figures(report, tmp_path / "here")
+
+
+def test_a_process_that_was_ended_half_way_is_made_good(
+    report: Report, tmp_path: Path, started: list[subprocess.Popen[bytes]]
+) -> None:
+    folder = tmp_path / "apart"
+    folder.mkdir()
+    with drawing_figures(report, folder, apart=True):
+        started[0].kill()
+        started[0].wait()
+        (folder / "figures").mkdir(exist_ok=True)
+        (folder / "figures" / "half.svg").write_text("<svg")
+    assert contents(folder) == figures(report, tmp_path / "here")
+
+
+def test_what_ends_the_report_ends_the_process(
+    report: Report, tmp_path: Path, started: list[subprocess.Popen[bytes]]
+) -> None:
+    with pytest.raises(KeyboardInterrupt), drawing_figures(report, tmp_path, apart=True):
+        raise KeyboardInterrupt
+    assert started[0].returncode is not None and started[0].returncode != 0
+
+
+def test_a_folder_that_cannot_be_written_is_said(
+    report: Report, tmp_path: Path, started: list[subprocess.Popen[bytes]]
+) -> None:
+    missing = tmp_path / "missing"
+    with pytest.raises(FileNotFoundError), drawing_figures(report, missing, apart=True):
+        pass
+    assert started[0].returncode == 1
