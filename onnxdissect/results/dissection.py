@@ -12,7 +12,6 @@ from typing import Any
 from onnxdissect.core.candidates import check_min_images
 from onnxdissect.core.scoring import check_iou_threshold, check_scoring
 from onnxdissect.errors import InstallationError
-from onnxdissect.results.assess import assess, resample_intervals
 from onnxdissect.results.formats import tables
 from onnxdissect.results.formats.intervals import read_intervals
 from onnxdissect.results.formats.manifest import Header, compose
@@ -85,6 +84,9 @@ class Dissection(StoredMasks):
         super().__init__(path, manifest, header, concepts, images)
         self._intervals: Mapping[str, TopConceptIntervals] | None = None
         if records is None:
+            # Imported here: numba takes a fifth of a second to load, and finished runs are read without.
+            from onnxdissect.results.assess import assess
+
             found = assess(self)
             records, self._intervals = (found.units, found.summaries), found.intervals
         self._units, self._summaries = records
@@ -163,7 +165,11 @@ class Dissection(StoredMasks):
         if self._intervals is not None:
             return self._intervals.get(info.name)
         found = read_intervals(self.path / "layers" / info.slug, self._sizes(info), self.resampling())
-        return resample_intervals(self, info.name) if found is None else found
+        if found is None and self.resampling().resamples:
+            from onnxdissect.results.assess import resample_intervals
+
+            found = resample_intervals(self, info.name)
+        return found
 
     def rescore(
         self,

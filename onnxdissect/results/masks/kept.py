@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.kernels.masks.draw_mask import draw_mask
 from onnxdissect.core.quantiles import check_quantiles, tail_size
 from onnxdissect.core.upsampling import Field, interpolation_table
 from onnxdissect.errors import ParameterError, RunFormatError, nearest
@@ -258,6 +257,9 @@ class KeptMasks:
 
     def _drawn(self, chunk: MapChunk, image: int, unit: int, threshold: np.float32) -> NDArray[np.bool_]:
         cells, values = chunk.map(image, unit)
+        # Imported here: numba takes a fifth of a second to load, and most readers of a run draw no mask.
+        from onnxdissect.core.kernels.masks.draw_mask import draw_mask
+
         return draw_mask(cells, values, self._layout.shape, threshold, self._sampling, self._grid_of[image])
 
     def _chunks(self, which: Iterator[tuple[int, int]] | Sequence[tuple[int, int]]) -> Iterator[MapChunk]:

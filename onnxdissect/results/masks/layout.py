@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.kernels.activations.encode import cell_type
 from onnxdissect.core.upsampling import Field
 from onnxdissect.storage.schema import ArraySpec, Schema
 
@@ -166,7 +165,7 @@ def chunk_bytes(images: int, units: int, shape: tuple[int, int], share: float) -
 
 def cell_bytes(shape: tuple[int, int]) -> int:
     """Bytes of one stored cell, before compression: its index and its value."""
-    return np.dtype(cell_type(shape)).itemsize + np.dtype(np.float32).itemsize
+    return _cells(shape).itemsize + np.dtype(np.float32).itemsize
 
 
 def chunk_schema(layout: MasksLayout, which: Iterable[tuple[int, int]]) -> Schema:
@@ -182,6 +181,14 @@ def chunk_schema(layout: MasksLayout, which: Iterable[tuple[int, int]]) -> Schem
     -------
     Schema
     """
-    specs = {**CHUNK, "cells": ArraySpec(np.dtype(cell_type(layout.shape)).name, ".")}
+    specs = {**CHUNK, "cells": ArraySpec(_cells(layout.shape).name, ".")}
     named = {f"{i}.{u}.{name}": spec for i, u in which for name, spec in specs.items()}
     return replace(HEADER, arrays=named)
+
+
+def _cells(shape: tuple[int, int]) -> np.dtype[np.unsignedinteger]:
+    """Give the dtype of the numbers of the cells of a map."""
+    # Imported here: numba takes a fifth of a second to load, and most readers of a run look at no map.
+    from onnxdissect.core.kernels.activations.encode import cell_type
+
+    return np.dtype(cell_type(shape))

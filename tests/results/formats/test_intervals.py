@@ -171,6 +171,22 @@ def test_reading_a_run_resamples_nothing(copy: Path, tmp_path: Path) -> None:
     assert "a kernel that resamples was called" in done.stderr
 
 
+def test_reading_a_run_loads_no_compiler(copy: Path) -> None:
+    """numba alone takes longer to load than a run does."""
+    program = """
+import sys, onnxdissect
+from onnxdissect import report
+
+run = onnxdissect.load(sys.argv[1])
+report.build(run)
+run.scores("relu0"), run.per_image("relu0"), run.truth_counts()
+print(sorted({"numba", "onnx", "onnxruntime"} & set(sys.modules)))
+"""
+    command = [sys.executable, "-c", program, str(copy)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
 FOREIGN: dict[str, Change] = {
     "seed": lambda arrays: arrays.update(seed=np.array(4)),
     "resamples": lambda arrays: arrays.update(resamples=np.array(999)),
