@@ -134,6 +134,20 @@ def test_replication_tells_what_comes_out_again(tmp_path: Path) -> None:
         assert [u["reliable"] for u in of_half] == list(map(str, naive_statistics.reliable(known, 0.04)))
 
 
+def test_reading_prints_a_row_per_size(tmp_path: Path) -> None:
+    network(tmp_path / "net.onnx", [Convolution(6, (3, 3), (2, 2), (1, 1, 1, 1))], pool=False, seed=1)
+    broden(tmp_path / "data", 20, seed=2)
+    files = [str(BENCHMARKS / "reading.py"), str(tmp_path / "net.onnx"), str(tmp_path / "data")]
+    command = [sys.executable, *files, "--images", "20", "50", "--preset", "raw", "--layer", "relu0"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines()[1:]]
+    assert [row[0] for row in rows] == ["20", "50"]
+    # photographs are those of top images; reading takes some time, and none of it is missing
+    assert all(0 < int(row[1]) <= int(row[0]) and all(float(s) >= 0 for s in row[2:]) for row in rows)
+    assert all(len(row) == 6 and float(row[4]) > 0 for row in rows)
+
+
 def test_the_table_of_stages_runs_or_says_what_is_missing() -> None:
     command = [sys.executable, str(BENCHMARKS / "stages.py"), "--quick"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
