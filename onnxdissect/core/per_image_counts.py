@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -159,6 +159,20 @@ class TruthCounts:
     def one_group(self) -> bool:
         """Whether all images are of one group, so that every resample is the same."""
         return self.groups is not None and int(self.groups.max(initial=0)) == 0
+
+    def same(self, other: TruthCounts) -> bool:
+        """Tell whether other images hold the same pixels of the same concepts, and are grouped alike.
+
+        Parameters
+        ----------
+        other : TruthCounts
+
+        Returns
+        -------
+        bool
+        """
+        pairs = [(getattr(self, field.name), getattr(other, field.name)) for field in fields(self)]
+        return all(a is b or (a is not None and b is not None and np.array_equal(a, b)) for a, b in pairs)
 
 
 @dataclass(frozen=True, slots=True)

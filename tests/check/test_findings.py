@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from support.checking import compare, failed
 import onnxdissect
 from onnxdissect.check.baseline.file import open_baseline
 from onnxdissect.check.baseline.snapshot import snapshot_of
+from onnxdissect.check.comparing import comparison
 from onnxdissect.check.comparing.comparison import make_comparison
 from onnxdissect.check.rules.config import Config, LayerMinimum
 from onnxdissect.check.rules.config_file import parse_config, read_config
@@ -20,6 +22,7 @@ from onnxdissect.check.rules.rules import apply_rules
 from onnxdissect.check.rules.wording import loss_sentence
 from onnxdissect.check.verdict import Verdict
 from onnxdissect.errors import ParameterError, RunMismatchError
+from onnxdissect.statistics.resamples import Resamples
 
 SEEN = "the images suffice to notice a complete loss in"
 UNSEEN = "seen in too few images to notice even a complete loss"
@@ -160,9 +163,30 @@ def test_death_is_told_from_chance(run: Path) -> None:
     assert [finding.status for finding in findings if finding.rule == "dead"] == ["failed"]
 
 
+def test_images_are_resampled_once_for_both_sides(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = open_baseline(run), open_baseline(run)
+    assert one.truth is not None and one.truth is not two.truth
+    drawn: list[object] = []
+
+    class Recorded(Resamples):
+        def __init__(self, *given: Any, **options: Any) -> None:
+            super().__init__(*given, **options)
+            drawn.append(self)
+
+    monkeypatch.setattr(comparison, "Resamples", Recorded)
+    expected = make_comparison(one, one, Config())
+    found = make_comparison(one, two, Config())
+    assert len(drawn) == 2
+    truth = replace(one.truth, pixels=one.truth.pixels + 1)
+    make_comparison(one, replace(two, truth=truth), Config())
+    assert len(drawn) == 4
+    for old, new in zip(expected.pairs, found.pairs, strict=True):
+        assert old.p_values == new.p_values
+
+
 def test_a_value_that_is_no_layer_is_said_to_be_there(run: Path) -> None:
     one = open_baseline(run)
-    comparison = make_comparison(one, replace(one, layers=()), Config(), {"relu6": "its layout is left open"})
-    (found,) = (finding for finding in apply_rules(comparison) if finding.rule == "layers")
+    compared = make_comparison(one, replace(one, layers=()), Config(), {"relu6": "its layout is left open"})
+    (found,) = (finding for finding in apply_rules(compared) if finding.rule == "layers")
     assert "which is no layer" in found.message
     assert "its layout is left open" in found.evidence

@@ -44,6 +44,7 @@ class StoredRun:
         "_category_of",
         "_header",
         "_kept",
+        "_sizes_of",
         "candidates",
         "categories",
         "concepts",
@@ -80,6 +81,7 @@ class StoredRun:
         self._header = header
         self._category_of = primary_categories(concepts, header.categories)
         self._kept: tuple[str, LayerCounts] | None = None
+        self._sizes_of: dict[str, arrays.Sizes] = {}
 
     def layer(self, layer: str) -> LayerInfo:
         """Find a layer of the run.
@@ -331,5 +333,10 @@ class StoredRun:
         return self.quantiles.index(quantile)
 
     def _sizes(self, info: LayerInfo) -> arrays.Sizes:
-        grids = [image.grid for image in self.images]
-        return arrays.Sizes.of(self.quantiles, info.units, self.concepts, self.categories, grids)
+        found = self._sizes_of.get(info.name)
+        if found is None:
+            # Images may be many, and each file of a layer asks.
+            grids = [image.grid for image in self.images]
+            found = arrays.Sizes.of(self.quantiles, info.units, self.concepts, self.categories, grids)
+            self._sizes_of[info.name] = found
+        return found
