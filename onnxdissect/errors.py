@@ -70,6 +70,7 @@ __all__ = [
     "RunNotFoundError",
     "import_cv2",
     "nearest",
+    "shown",
 ]
 
 
@@ -215,6 +216,28 @@ class OutputError(RunError):
     """The output folder cannot be written, or holds files that this package did not write."""
 
 
+# Comparing two longer names letter by letter takes the product of their lengths.
+_LONGEST_COMPARED = 200
+
+
+def shown(text: str, most: int = 80) -> str:
+    """Quote a text that somebody else wrote, for a message.
+
+    Parameters
+    ----------
+    text : str
+        Of any length.
+    most : int
+        So many of its characters are shown.
+
+    Returns
+    -------
+    str
+        In quotes, with what cannot be printed as escapes; of a longer one the beginning, and how long it is.
+    """
+    return repr(text) if len(text) <= most else f"{text[:most]!r}... ({len(text):,} characters)"
+
+
 def nearest(name: str, known: Iterable[str], count: int = 5) -> tuple[str, ...]:
     """Names most like the one asked for.
 
@@ -230,9 +253,12 @@ def nearest(name: str, known: Iterable[str], count: int = 5) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        Best first. Case is ignored, and names that contain the one asked for count as similar.
+        Best first. Case is ignored, and names that contain the one asked for count as similar. There are
+        none to a name of more than 200 characters, and no such name is like another.
     """
-    names = list(dict.fromkeys(known))
+    if len(name) > _LONGEST_COMPARED:
+        return ()
+    names = list(dict.fromkeys(one for one in known if len(one) <= _LONGEST_COMPARED))
     lowered = name.lower()
     containing = [n for n in names if lowered and lowered in n.lower()]
     by_lower = {n.lower(): n for n in reversed(names)}

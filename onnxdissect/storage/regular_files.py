@@ -13,7 +13,16 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["RefusedFileError", "open_regular_file", "read_regular_file"]
+__all__ = [
+    "Enclosure",
+    "OutsideError",
+    "RefusedFileError",
+    "is_file",
+    "is_folder",
+    "open_regular_file",
+    "read_regular_file",
+    "regular_size",
+]
 
 # Not to wait for the other end of a pipe, nor to become the terminal's process; unknown on Windows.
 _FLAGS = (
@@ -48,7 +57,123 @@ class RefusedFileError(OSError):
         super().__init__(errno.EINVAL, reason, str(path))
 
 
-def read_regular_file(path: Path, limit: int, *, inside: Path | None = None) -> bytes:
+class OutsideError(RefusedFileError):
+    """A file that is not read since it lies outside the folder that it was looked for in."""
+
+
+class Enclosure:
+    """A folder that nothing which is read of it may lead out of.
+
+    It remembers the folders that it has found inside, as nearly all files of a data set lie in a few. Links
+    are looked at whenever they are followed. Several threads may ask at once.
+
+    Parameters
+    ----------
+    folder : Path
+        May be a link itself, to anywhere.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._known: set[str] = set()
+
+    def follow(self, path: str) -> tuple[str, os.stat_result]:
+        """Follow links, inside the folder.
+
+        Parameters
+        ----------
+        path : str
+            As it is asked for.
+
+        Returns
+        -------
+        path : str
+            No link; a folder on the way to it may be one, which stays inside.
+        found : os.stat_result
+            What lies there.
+
+        Raises
+        ------
+        RefusedFileError
+            If it leads out.
+        OSError
+            If there is nothing.
+        """
+        parent = os.path.dirname(path)  # noqa: PTH120 - a plain text is quicker than a Path
+        if parent not in self._known:
+            self._require_inside(path, os.path.realpath(parent))
+            self._known.add(parent)
+        found = os.lstat(path)
+        if stat.S_ISLNK(found.st_mode):
+            # Told as it is where the link goes in a ring or to nothing, before where it goes.
+            found = os.stat(path)  # noqa: PTH116
+            real = os.path.realpath(path)
+            self._require_inside(path, real)
+            return real, found
+        return path, found
+
+    def _require_inside(self, path: str, real: str) -> None:
+        folder = os.path.realpath(self.folder)
+        if real != folder and not real.startswith(folder.rstrip(os.sep) + os.sep):
+            raise OutsideError(f"it leads out of {self.folder}, to {os.path.realpath(path)}", Path(path))
+
+
+def is_file(path: str | Path) -> bool:
+    """Tell whether a regular file lies at a path, also of names that no file can have.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    bool
+    """
+    return os.path.isfile(path)  # noqa: PTH113 - Path.is_file raises where a name is too long
+
+
+def is_folder(path: str | Path) -> bool:
+    """Tell whether a folder lies at a path, also of names that no folder can have.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    bool
+    """
+    return os.path.isdir(path)  # noqa: PTH112 - Path.is_dir raises where a name is too long
+
+
+def regular_size(path: str, inside: Enclosure | None = None) -> int:
+    """Tell the size of a file.
+
+    Parameters
+    ----------
+    path : str
+        The file. Links to it are followed.
+    inside : Enclosure, optional
+        The folder that it has to lie in.
+
+    Returns
+    -------
+    int
+        Bytes.
+
+    Raises
+    ------
+    RefusedFileError
+        If it is no regular file, or lies outside the folder.
+    OSError
+        If it is not there.
+    """
+    found = os.stat(path) if inside is None else inside.follow(path)[1]  # noqa: PTH116
+    _require_regular(found.st_mode, Path(path))
+    return found.st_size
+
+
+def read_regular_file(path: Path, limit: int, *, inside: Path | Enclosure | None = None) -> bytes:
     """Read a file whole.
 
     Parameters
@@ -57,7 +182,7 @@ def read_regular_file(path: Path, limit: int, *, inside: Path | None = None) -> 
         The file. Links to it are followed.
     limit : int
         The most bytes that are read; a larger file is refused before any of it is.
-    inside : Path, optional
+    inside : Path or Enclosure, optional
         The folder that it has to lie in, once every link is followed; anywhere by default.
 
     Returns
@@ -87,14 +212,14 @@ def read_regular_file(path: Path, limit: int, *, inside: Path | None = None) -> 
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-def open_regular_file(path: Path, *, inside: Path | None = None) -> BinaryIO:
+def open_regular_file(path: Path, *, inside: Path | Enclosure | None = None) -> BinaryIO:
     """Open a file for reading, by parts.
 
     Parameters
     ----------
     path : Path
         The file. Links to it are followed.
-    inside : Path, optional
+    inside : Path or Enclosure, optional
         The folder that it has to lie in, once every link is followed; anywhere by default.
 
     Returns
@@ -111,12 +236,15 @@ def open_regular_file(path: Path, *, inside: Path | None = None) -> BinaryIO:
     flags = _FLAGS
     wanted = os.fspath(path)
     try:
-        if inside is not None:
-            wanted = _followed(path, inside)
-            flags |= getattr(os, "O_NOFOLLOW", 0)
         # Looked at before it is opened, as the mere opening of a device may do something; and after, as it
         # may be another by then.
-        _require_regular(os.stat(wanted).st_mode, path)  # noqa: PTH116 - a plain text is quicker than a Path
+        if inside is None:
+            found = os.stat(wanted)  # noqa: PTH116
+        else:
+            enclosure = inside if isinstance(inside, Enclosure) else Enclosure(inside)
+            wanted, found = enclosure.follow(wanted)
+            flags |= getattr(os, "O_NOFOLLOW", 0)
+        _require_regular(found.st_mode, path)
         descriptor = os.open(wanted, flags)
     except ValueError as error:  # a NUL, or half of a surrogate pair
         raise RefusedFileError("no file can have this name", path) from error
@@ -126,14 +254,6 @@ def open_regular_file(path: Path, *, inside: Path | None = None) -> BinaryIO:
     except BaseException:
         os.close(descriptor)
         raise
-
-
-def _followed(path: Path, inside: Path) -> str:
-    """Where a path leads, or an error if that is not in the folder."""
-    real, folder = os.path.realpath(path), os.path.realpath(inside)
-    if real != folder and not real.startswith(folder.rstrip(os.sep) + os.sep):
-        raise RefusedFileError(f"it leads out of {inside}, to {real}", path)
-    return real
 
 
 def _require_regular(mode: int, path: Path) -> None:
