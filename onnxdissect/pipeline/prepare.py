@@ -47,7 +47,7 @@ class Prepared:
     workers : int
         How many run the network and take in its activations side by side.
     decoders : int
-        Threads that decode images for them.
+        Threads that decode images for them; on a CPU the workers decode their own.
     coverage : Coverage
         How much of the network was understood.
     warnings : sequence of str

@@ -14,9 +14,9 @@ def compiled() -> dict[str, int]:
     """How many versions of each kernel this process has."""
     found = {}
     room = onnxdissect.core.kernels
-    for module in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
-        home = importlib.import_module(module.name)
-        for name, value in vars(home).items():
+    modules = [module.name for module in pkgutil.walk_packages(room.__path__, f"{room.__name__}.")]
+    for module in [*modules, "onnxdissect.data.decoding.label_kernels"]:
+        for name, value in vars(importlib.import_module(module)).items():
             if isinstance(value, Dispatcher):
-                found[f"{module.name}.{name}"] = len(value.signatures)
+                found[f"{module}.{name}"] = len(value.signatures)
     return found

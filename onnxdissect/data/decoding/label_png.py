@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from onnxdissect.data.decoding.inflate import inflate
 
-__all__ = ["decode_label_png"]
+__all__ = ["decode_label_png", "warm_label_kernels"]
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER = struct.Struct(">I4sIIBBBBB")
@@ -66,6 +66,17 @@ def decode_label_png(data: bytes, codes: NDArray[np.int32], plane: NDArray[np.ui
 
     decoded: bool = unfilter(np.frombuffer(raw, np.uint8), channels, colours in (_RGB, _RGBA), codes, plane)
     return decoded
+
+
+def warm_label_kernels() -> None:
+    """Compile or load the kernels of label maps, before there are any."""
+    from onnxdissect.data.decoding.label_kernels import unfilter, unite
+
+    codes = np.zeros(1, np.int32)
+    codes.setflags(write=False)
+    planes = np.zeros((1, 1, 1), np.uint16)
+    unfilter(np.frombuffer(bytes(2), np.uint8), 1, False, codes, planes[0])
+    unite(planes, np.zeros(0, np.int64))
 
 
 def _chunks(data: bytes) -> tuple[bytes | None, bytes] | None:

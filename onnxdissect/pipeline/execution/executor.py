@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, pairwise
 from typing import Protocol
 
@@ -12,6 +13,7 @@ from onnxdissect.core.state.image_ranges import ImageRanges
 from onnxdissect.core.state.intake import Intake
 from onnxdissect.core.state.pass_state import STATE_FORMAT, PassState
 from onnxdissect.data import batches
+from onnxdissect.data.decoding.stream import Batch, PendingBatch, pending_batches
 from onnxdissect.pipeline.execution.image_pass import run_pass
 from onnxdissect.pipeline.execution.stopping import stop_request
 from onnxdissect.pipeline.prepare import Prepared
@@ -129,27 +131,14 @@ class LocalExecutor:
     def run(self, task: PassTask, images: ImageRanges) -> Iterator[PassState]:
         """Run the network over images, and save the state from time to time; see `Executor.run`."""
         prepared = task.prepared
-        dataset, preparer = prepared.request.dataset, prepared.preparer
-        streams = (
-            batches(
-                dataset,
-                preparer,
-                shape=preparer.shape,
-                dtype=preparer.dtype,
-                batch_size=prepared.plan.block,
-                workers=prepared.decoders,
-                start=start,
-                stop=stop,
-            )
-            for start, stop in images.ranges
-        )
+        streams = (_stream(prepared, start, stop) for start, stop in images.ranges)
         intake = Intake(task.state)
         with stop_request() as stopped:
             self.seconds = run_pass(
                 intake,
                 chain.from_iterable(streams),
                 prepared.session,
-                dataset.image_name,
+                prepared.request.dataset.image_name,
                 task.progress,
                 workers=prepared.workers,
                 batch_size=prepared.batch_size,
@@ -158,3 +147,20 @@ class LocalExecutor:
                 stopped=stopped,
             )
         yield intake.gathered()
+
+
+def _stream(prepared: Prepared, start: int, stop: int) -> Iterator[Batch | PendingBatch]:
+    """Batches of some images; where the workers share a processor with the network, they decode them."""
+    preparer = prepared.preparer
+    divide = (
+        pending_batches if prepared.session.provider == "cpu" else partial(batches, workers=prepared.decoders)
+    )
+    return divide(
+        prepared.request.dataset,
+        preparer,
+        shape=preparer.shape,
+        dtype=preparer.dtype,
+        batch_size=prepared.plan.block,
+        start=start,
+        stop=stop,
+    )

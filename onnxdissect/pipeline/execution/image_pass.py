@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from onnxdissect.core.progress import Progress
 from onnxdissect.core.state.intake import Intake
 from onnxdissect.data.decoding.ahead import ahead
-from onnxdissect.data.decoding.stream import Batch
+from onnxdissect.data.decoding.stream import Batch, PendingBatch
 from onnxdissect.errors import DataError
 
 __all__ = ["run_pass"]
@@ -20,7 +20,7 @@ __all__ = ["run_pass"]
 
 def run_pass(
     intake: Intake,
-    batches: Iterable[Batch],
+    batches: Iterable[Batch | PendingBatch],
     forward: Callable[[NDArray[np.generic]], Sequence[NDArray[np.float32]]],
     image_name: Callable[[int], str],
     progress: Progress,
@@ -41,8 +41,9 @@ def run_pass(
     ----------
     intake : Intake
         Of the state that is gone on from.
-    batches : iterable of Batch
-        Images that the state has not seen yet; a worker works on one of these at a time.
+    batches : iterable of Batch or PendingBatch
+        Images that the state has not seen yet; a worker works on one of these at a time, and decodes it if
+        that has not been done.
     forward : callable
         From some images to the activations of the plan's layers, each of shape (n, units, h, w). Called by
         all workers at once.
@@ -64,8 +65,8 @@ def run_pass(
     Returns
     -------
     dict of str to float
-        Seconds that a worker spent on average waiting for decoded images, in inference, and in kernels and
-        spooling.
+        Seconds that a worker spent on average decoding images or waiting for them, in inference, and in
+        kernels and spooling.
 
     Raises
     ------
@@ -79,7 +80,12 @@ def run_pass(
     spent = {"inference": 0.0, "spool": 0.0}
     spent_lock = Lock()
 
-    def work(batch: Batch) -> int:
+    def work(given: Batch | PendingBatch) -> int | DataError:
+        try:
+            batch = given.read()
+        except DataError as error:
+            # The others finish what they have begun, and the state is saved.
+            return error
         began = time.perf_counter()
         inference = 0.0
 
@@ -105,8 +111,11 @@ def run_pass(
     while not feed.exhausted:
         # A state can be saved when no worker is in the middle of something: the feed stops, and goes on.
         feed.paused = False
-        for images in ahead(work, feed, workers=workers, depth=workers + 1):
-            progress.advance(images)
+        for done in ahead(work, feed, workers=workers, depth=workers + 1):
+            if isinstance(done, DataError):
+                feed.fail(done)
+                continue
+            progress.advance(done)
             if stopped() or time.perf_counter() - saved > save_every:
                 feed.paused = True
         if feed.paused or (feed.error and intake.images):
@@ -125,20 +134,24 @@ def run_pass(
 class _Feed:
     """Batches handed out until told to pause; a fault in the data ends them, and is kept for later."""
 
-    def __init__(self, batches: Iterable[Batch]) -> None:
+    def __init__(self, batches: Iterable[Batch | PendingBatch]) -> None:
         self._batches = iter(batches)
         self.paused = False
         self.exhausted = False
         self.error: DataError | None = None
 
-    def __iter__(self) -> Iterator[Batch]:
-        while not self.paused:
+    def fail(self, error: DataError) -> None:
+        """End the feed with an error, unless it had one: that of the earliest images is told of first."""
+        self.error = self.error or error
+
+    def __iter__(self) -> Iterator[Batch | PendingBatch]:
+        while not self.paused and not self.error:
             try:
                 batch = next(self._batches)
             except StopIteration:
                 self.exhausted = True
                 return
             except DataError as error:
-                self.error = error
+                self.fail(error)
                 return
             yield batch

@@ -26,6 +26,7 @@ from onnxdissect.core.scoring import iou
 from onnxdissect.core.state.intake import Intake
 from onnxdissect.core.state.pass_state import PassState
 from onnxdissect.data.annotation import annotate
+from onnxdissect.data.decoding.label_png import warm_label_kernels
 from onnxdissect.data.vocabulary import Concept, Vocabulary
 from onnxdissect.pipeline.tally import tally
 from onnxdissect.statistics.bootstrap import certainty
@@ -74,6 +75,8 @@ def _warm(notify: Callable[[str], None], stop: Event) -> None:
 
 
 def _warmups() -> Iterator[bool]:
+    warm_label_kernels()
+    yield True
     plan = _plan()
     annotations = [annotate((4, 4), [np.eye(4, dtype=np.int64)], [1])] * _IMAGES
     activations = np.arange(_IMAGES * 18, dtype=np.float32).reshape(_IMAGES, 2, 3, 3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from support.datasets import random_broden, write_broden
 
 from onnxdissect.data import Batch, Dataset, batches, open_dataset
 from onnxdissect.data.decoding.ahead import ahead
-from onnxdissect.data.decoding.stream import Prepare
+from onnxdissect.data.decoding.stream import Prepare, pending_batches
 from onnxdissect.errors import ImageFileError, ParameterError
 
 PICTURES = 23
@@ -93,6 +94,9 @@ def test_to_the_end_by_default(dataset: Dataset) -> None:
 def test_numbers_out_of_range(dataset: Dataset, wrong: dict[str, int], message: str) -> None:
     with pytest.raises(ParameterError, match=message):
         stream(dataset, prepare, **wrong)  # before the first batch is asked for
+    if "workers" not in wrong:
+        with pytest.raises(ParameterError, match=message):
+            pending_batches(dataset, prepare, shape=SHAPE, dtype=np.float32, **{"batch_size": 4, **wrong})
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -172,6 +176,45 @@ def test_pieces_of_batches(dataset: Dataset, batch_size: int, workers: int) -> N
         for offset in range(len(batch.inputs)):
             expected = dataset.read_image(batch.start + offset).transpose(2, 0, 1)
             np.testing.assert_array_equal(batch.inputs[offset], expected)
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 30])
+@pytest.mark.parametrize("span", [(0, PICTURES), (5, 14), (9, 9)])
+def test_batches_decoded_by_their_users_are_the_same(
+    dataset: Dataset, batch_size: int, span: tuple[int, int]
+) -> None:
+    start, stop = span
+    expected = list(stream(dataset, batch_size=batch_size, start=start, stop=stop))
+    pending = list(
+        pending_batches(
+            dataset, prepare, shape=SHAPE, dtype=np.float32, batch_size=batch_size, start=start, stop=stop
+        )
+    )
+    # All at once, and the last one first.
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda batch: batch.read(), reversed(pending)))[::-1]
+    assert [batch.start for batch in found] == [batch.start for batch in expected]
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one.inputs, other.inputs)
+        assert one.inputs.dtype == other.inputs.dtype
+        assert len(one.annotations) == len(other.annotations)
+        for mine, theirs in zip(one.annotations, other.annotations, strict=True):
+            np.testing.assert_array_equal(mine.planes, theirs.planes)
+            np.testing.assert_array_equal(mine.image_labels, theirs.image_labels)
+
+
+def test_users_of_batches_use_memory_again(dataset: Dataset) -> None:
+    pending = pending_batches(dataset, prepare, shape=SHAPE, dtype=np.float32, batch_size=4)
+    kept = next(pending).read()
+    before = kept.inputs.copy()
+    memory = set()
+    for later in pending:
+        batch = later.read()
+        np.testing.assert_array_equal(batch.inputs[0], dataset.read_image(batch.start).transpose(2, 0, 1))
+        memory.add(batch.inputs.ctypes.data)
+        batch.release()
+    assert len(memory) == 1
+    np.testing.assert_array_equal(kept.inputs, before)
 
 
 def slow(item: int) -> int:
