@@ -126,6 +126,10 @@ def shuffle(
             np.zeros(cells, np.int64),
             np.empty(cells, np.int64),
         ),
+        (
+            np.empty(permutations.shape[0], np.int64),
+            np.empty((label_sample.labels.shape[1], permutations.shape[0]), label_sample.labels.dtype),
+        ),
     )
 
 
@@ -215,7 +219,7 @@ def best_scores(
 
 
 @kernel
-def _permute(share, maps, pairings, labels, thresholds, table, counts, buffer, scratch):
+def _permute(share, maps, pairings, labels, thresholds, table, counts, buffer, scratch, partners):
     """Do what `shuffle` says, for the units ``first .. last - 1`` of a share, by a grid of so many columns.
 
     The masks are those of the tally, walked at the sample points in place of label pixels. Each is walked
@@ -226,11 +230,13 @@ def _permute(share, maps, pairings, labels, thresholds, table, counts, buffer, s
 
     ``thresholds`` are T_k and the lowest over the quantiles. ``scratch`` is room for the points of a mask;
     its points by label set, zero before and after, and the label sets it meets; the same two by cell.
+    ``partners`` is room for the partner of an image in each shuffle, and for what a mask meets there.
     """
     first, last, side = share
     sampled, permutations, shifts = pairings
     thresholds, lowest = thresholds
     points, seen, touched, in_cell, cells_met = scratch
+    partner_of, label_of = partners
     values = maps.values
     starts = maps.starts
     row = permutations.shape[1]
@@ -255,24 +261,40 @@ def _permute(share, maps, pairings, labels, thresholds, table, counts, buffer, s
                 intersections = counts.intersection[q, at]
                 activations = counts.activation[q, at]
                 for p in range(permutations.shape[0]):
-                    partner = permutations[p, (sampled[image] + shifts[p, unit]) % row]
-                    _meet(points, area, labels, partner, seen, touched, intersections[p])
+                    partner_of[p] = permutations[p, (sampled[image] + shifts[p, unit]) % row]
+                _look_up(points, area, labels, partner_of, label_of)
+                for p in range(permutations.shape[0]):
+                    partner = partner_of[p]
+                    _meet(area, label_of, p, labels, partner, seen, touched, intersections[p])
                     for category in range(activations.shape[1]):
-                        if labels.has_category[partner, category]:
-                            activations[p, category] += area
+                        # A branch here could not be predicted.
+                        held = np.int32(labels.has_category[partner, category])
+                        activations[p, category] += held * area
             clear_map(maps, record, rows, buffer)
 
 
 @inlined
-def _meet(points, area, labels, partner, seen, touched, intersection):
+def _look_up(points, area, labels, partner_of, label_of):
+    """Read the label sets that all partners have at the points of a mask, shape (points, shuffles).
+
+    The partners lie anywhere in memory. Reads that do not wait for one another, as those of counting would,
+    are under way many at a time.
+    """
+    for i in range(area):
+        point = points[i]
+        for p in range(partner_of.shape[0]):
+            label_of[i, p] = labels.labels[partner_of[p], point]
+
+
+@inlined
+def _meet(area, label_of, p, labels, partner, seen, touched, intersection):
     """Add the points of a mask that hold each concept in the annotation of another image."""
-    plane = labels.labels[partner]
     parts = labels.parts
     part_starts = labels.part_starts
     first = labels.label_set_starts[partner]
     met = 0
-    for at in range(area):
-        label_set = plane[points[at]]
+    for i in range(area):
+        label_set = label_of[i, p]
         if seen[label_set] == 0:
             touched[met] = label_set
             met += 1
