@@ -6,6 +6,8 @@ as nothing between them can exceed the threshold. The tally and the permutation 
 
 from __future__ import annotations
 
+import numpy as np
+
 from onnxdissect.core.kernels.compiling import part
 from onnxdissect.core.kernels.masks.map_buffer import MISSING, lerp
 
@@ -41,7 +43,9 @@ def walk_mask(buffer, rows, threshold, table, width, points):
     top, bottom = rows
     grid, row_max, first_hot, last_hot, line = buffer
     w = grid.shape[1]
-    area = 0
+    # Indices are without a sign where it matters: one with a sign could count from the end of an array, and
+    # has to be looked at each time.
+    area = np.uintp(0)
     # Only label rows next to a cell row with a cell above the bound can hold pixels of the mask.
     for r in range(table.row_spans[top - 1 if top > 1 else 0], table.row_spans[bottom + 1]):
         above = table.row_low[r]
@@ -55,9 +59,11 @@ def walk_mask(buffer, rows, threshold, table, width, points):
         begin = begin if begin > 0 else 0
         end = (last_hot[above] if last_hot[above] > last_hot[below] else last_hot[below]) + 2
         end = end if end < w else w
-        for j in range(begin, end):
-            a = grid[above, j]
-            b = grid[below, j]
+        upper = grid[above]
+        lower = grid[below]
+        for j in range(np.uintp(begin), np.uintp(end)):
+            a = upper[j]
+            b = lower[j]
             # No pixel of the mask is interpolated from a cell that was not kept. Maps in the spool hold the
             # eight neighbours of each cell above the bound, kept masks the four cells around each of their
             # pixels.
@@ -71,13 +77,15 @@ def walk_mask(buffer, rows, threshold, table, width, points):
             continue
         if end < w:
             line[end] = MISSING
-        for j in range(begin, end):
+        left = r * width
+        for j in range(np.uintp(begin), np.uintp(end)):
             a = line[j]
-            b = line[table.column_high[j]]
+            b = line[np.uintp(table.column_high[j])]
             if a <= threshold and b <= threshold:
                 continue
-            for c in range(table.spans[j], table.spans[j + 1]):
-                if lerp(a, b, table.column_weight[c]) > threshold:
-                    points[area] = r * width + c
-                    area += 1
-    return area
+            # Every pixel is written down, and one that is not of the mask is overwritten by the next: quicker
+            # than a branch, which the processor could not predict.
+            for c in range(np.uintp(table.spans[j]), np.uintp(table.spans[j + np.uintp(1)])):
+                points[area] = left + np.intp(c)
+                area += np.uintp(lerp(a, b, table.column_weight[c]) > threshold)
+    return np.intp(area)
