@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from onnxdissect.core.kernels.compiling import inlined, part
 
 __all__ = ["keep_cells"]
@@ -54,16 +56,18 @@ def _mark(activation, bound, wide, keep):
     A cell is marked if one of the nine around it, itself included, is above the bound. ``wide``, shape
     (h + 2, w), is first given the marks within each row, then ``keep``, shape (h, w), is the union of three
     rows of ``wide``; its first and last row stay empty, so that the rows at the edge need no case of their
-    own. The inner loops go over bytes and have no branch, so that they vectorise.
+    own. The inner loops go over bytes and have no branch, so that they vectorise; sums are narrow for the
+    same reason.
     """
     h, w = activation.shape
     for i in range(h):
         row = activation[i]
         beside = wide[i + 1]
-        hot = 0
+        hot = np.uint8(0)
         for j in range(w):
-            beside[j] = row[j] > bound
-            hot += row[j] > bound
+            mark = np.uint8(row[j] > bound)
+            beside[j] = mark
+            hot |= mark
         if hot == 0 or w == 1:
             continue
         line = keep[i]
@@ -79,9 +83,12 @@ def _mark(activation, bound, wide, keep):
         above = wide[i]
         here = wide[i + 1]
         below = wide[i + 2]
+        marked = np.int32(0)
         for j in range(w):
-            line[j] = above[j] | here[j] | below[j]
-            count += above[j] | here[j] | below[j]
+            mark = above[j] | here[j] | below[j]
+            line[j] = mark
+            marked += np.int32(mark)
+        count += marked
     return count
 
 
@@ -89,18 +96,19 @@ def _mark(activation, bound, wide, keep):
 def _take(activation, keep, cells, values):
     """Write the marked cells one behind the other; one place past the last of them is written to as well."""
     h, w = keep.shape
-    at = 0
+    # Without a sign: an index that could be negative has to be looked at each time.
+    at = np.uintp(0)
+    whole = w - w % _BLOCK
     for i in range(h):
         line = keep[i]
-        marked = 0
+        marked = np.uint8(0)
         for j in range(w):
             marked |= line[j]
         if marked == 0:
             continue
         row = activation[i]
-        whole = w - w % _BLOCK
         for start in range(0, whole, _BLOCK):
-            marked = 0
+            marked = np.uint8(0)
             for j in range(_BLOCK):
                 marked |= line[start + j]
             if marked:
@@ -109,8 +117,8 @@ def _take(activation, keep, cells, values):
                 for j in range(start, start + _BLOCK):
                     cells[at] = i * w + j
                     values[at] = row[j]
-                    at += line[j]
+                    at += np.uintp(line[j])
         for j in range(whole, w):
             cells[at] = i * w + j
             values[at] = row[j]
-            at += line[j]
+            at += np.uintp(line[j])
