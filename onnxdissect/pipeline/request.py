@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -88,7 +89,7 @@ def open_request(options: RunOptions, progress: Progress) -> Request:
         Whatever is wrong with the request, the model or the data.
     """
     parameters = Parameters.of(options)
-    if not options.model.is_file():
+    if not os.path.isfile(options.model):  # noqa: PTH113 - Path's raises where a name is too long
         # Says what is wrong with the path before a data set is drawn for nothing.
         load_network(options.model)
     sources = installed_sources()

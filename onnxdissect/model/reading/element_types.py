@@ -61,7 +61,10 @@ def _result(node: ir.Node, index: int, schema: onnx.defs.OpSchema, types: dict[s
     if formal is None:
         return None
     if operator_of(node).converts:
-        return _named(ir.DataType(int(attribute(node, "to", 0))))
+        try:
+            return _named(ir.DataType(attribute(node, "to", 0)))
+        except ValueError:  # no type has this number, and onnxruntime says so
+            return None
     if len(formal.types) == 1:
         return DTYPES.get(next(iter(formal.types)))
     for place, value in enumerate(node.inputs):

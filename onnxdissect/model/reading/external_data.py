@@ -7,6 +7,7 @@ elsewhere and links both the model and its weights there is taken as it is.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -18,6 +19,8 @@ __all__ = ["DATA_FOLDER", "check_external", "external_tensors", "settle_external
 
 DATA_FOLDER = "onnxdissect/data folder"
 """Key in the graph's `meta`: where its external data lie, if not in the folder it was read from."""
+
+_LONGEST_SHOWN = 200
 
 
 def settle_external_data(path: Path, model: ir.Model) -> None:
@@ -81,20 +84,49 @@ def check_external(path: Path, tensor: ir.ExternalTensor) -> Path:
     if posix.is_absolute() or windows.is_absolute() or windows.drive or ".." in windows.parts:
         raise _outside(path, tensor, repr(location))
     data = path.parent / location
-    if not data.is_file():
+    if not _is_file(data):
+        if len(location) > _LONGEST_SHOWN:
+            said = f"the weights {tensor.name!r} are in a file whose name has {len(location):,} characters"
+            raise ModelFormatError(f"{path}: {said}: there is none such", hint="export the model again")
         said = f"the weights {tensor.name!r} are in {location!r}, which is not beside the model"
         hint = f"put {location} into {path.parent}"
         if path.is_symlink() and (path.resolve().parent / location).is_file():
             hint = f"name the file that it links to, {path.resolve()}"
         raise ModelFormatError(f"{path}: {said}", hint=hint)
     size = data.stat().st_size
-    end = (tensor.offset or 0) + (tensor.length or 0)
+    needed = _bytes_of(tensor)
+    if tensor.length and tensor.length < needed:
+        raise ModelFormatError(
+            f"{path}: the weights {tensor.name!r} have the shape {_dims(tensor)}, which takes {needed:,} "
+            f"bytes, and {tensor.length:,} of {location} are stated for them",
+            hint="export the model again",
+        )
+    end = (tensor.offset or 0) + (tensor.length or needed)
     if size < end:
         raise ModelFormatError(
             f"{data} is cut short: {size} bytes, but the weights {tensor.name!r} end at byte {end}",
             hint="fetch it again",
         )
     return data.resolve()
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long for the file system
+        return False
+
+
+def _dims(tensor: ir.ExternalTensor) -> list[int]:
+    return [int(dim) for dim in tensor.shape.numpy()]
+
+
+def _bytes_of(tensor: ir.ExternalTensor) -> int:
+    """Bytes that numbers of a tensor's shape take; those of texts are not known."""
+    if tensor.dtype in (ir.DataType.STRING, ir.DataType.UNDEFINED):
+        return 0
+    # without NumPy, whose products of large lengths overflow
+    return -(-math.prod(_dims(tensor)) * tensor.dtype.bitwidth // 8)
 
 
 def _outside(path: Path, tensor: ir.ExternalTensor, where: str) -> ModelFormatError:

@@ -9,19 +9,22 @@ from pathlib import Path
 import onnx_ir as ir
 from onnx_ir.passes import common as passes
 
-from onnxdissect.errors import ModelFormatError, ModelNotFoundError, nearest
+from onnxdissect.errors import ModelFormatError
 from onnxdissect.model.layout.quantised import AddDequantised, has_scales
 from onnxdissect.model.operators.installed import installed_operators
 from onnxdissect.model.operators.lookup import attach_operators
 from onnxdissect.model.operators.table import BUILT_IN, OperatorTable
 from onnxdissect.model.reading.bfloat16 import WidenBfloat16, has_bfloat16
 from onnxdissect.model.reading.external_data import settle_external_data
+from onnxdissect.model.reading.file_bytes import model_bytes
 from onnxdissect.model.reading.repair import load_repaired
 
 __all__ = ["ModelFile", "read_model"]
 
 # every ONNX file written so far begins with field 1 (ir_version) as a varint
 _FIRST_BYTE = b"\x08"
+_LAST_OPSET = 2**31 - 1
+"""A version is a number of 32 bits."""
 # a flatbuffer's identifier, behind the offset of its root
 _ORT_MAGIC = b"ORTM"
 
@@ -69,14 +72,8 @@ def read_model(path: str | Path, operators: OperatorTable | None = None) -> Mode
         its folder.
     """
     path = Path(path)
-    _check_path(path)
-    try:
-        with path.open("rb") as file:
-            head = file.read(64)
-            file.seek(0)
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ModelNotFoundError(f"{path} cannot be read: {error.strerror}") from error
+    content = model_bytes(path)
+    size, head, digest = len(content), content[:64], hashlib.sha256(content).hexdigest()
     if not head:
         raise ModelFormatError(f"{path} is empty")
     if head[4:8] == _ORT_MAGIC:
@@ -85,22 +82,32 @@ def read_model(path: str | Path, operators: OperatorTable | None = None) -> Mode
             hint="give the ONNX file that it was made from",
         )
     try:
-        model = load_repaired(path)
+        model = load_repaired(path, content)
     except ModelFormatError:
         raise
+    except MemoryError as error:
+        raise ModelFormatError(
+            f"{path} has {size:,} bytes, and there is no memory for the graph that they hold: {error}"
+        ) from error
+    except RecursionError as error:
+        raise _too_deep(path) from error
     except Exception as error:
+        if "MaxDepth" in str(error):  # protobuf's own limit, about thirty graphs inside one another
+            raise _too_deep(path) from error
         # damage surfaces in protobuf or anywhere in the deserialiser
         raise ModelFormatError(
-            f"{path} is not a readable ONNX model: {_first_line(error)}", hint=_guess(path, head)
+            f"{path} is not a readable ONNX model: {_first_line(_innermost(error))}",
+            hint=_guess(head, size),
         ) from error
+    finally:
+        del content
     if not len(model.graph) or not model.graph.outputs or not model.opset_imports:
         lacking = "nodes" if not len(model.graph) else "outputs" if not model.graph.outputs else "opset"
-        raise ModelFormatError(f"{path} holds no complete ONNX graph: no {lacking}", hint=_guess(path, head))
+        raise ModelFormatError(f"{path} holds no complete ONNX graph: no {lacking}", hint=_guess(head, size))
+    _check_opsets(path, model)
     _check_graph(path, model)
     settle_external_data(path, model)
-    if model.functions:
-        # a value inside a function has no name that could be asked for
-        model = passes.InlinePass()(model).model
+    model = _inlined(path, model)
     domains = {node.domain for node in model.graph.all_nodes()}
     table = installed_operators(domains) if operators is None else operators
     for name, domain in sorted({(node.op_type, node.domain) for node in model.graph.all_nodes()}):
@@ -114,18 +121,28 @@ def read_model(path: str | Path, operators: OperatorTable | None = None) -> Mode
     return ModelFile(path, digest, model)
 
 
-def _check_path(path: Path) -> None:
-    if path.is_dir():
-        inside = tuple(sorted(str(p) for p in path.glob("*.onnx")))
-        raise ModelNotFoundError(f"{path} is a folder, not an ONNX file", candidates=inside[:5])
-    if not path.exists():
-        parent = path.parent
-        beside = [p.name for p in parent.glob("*.onnx")] if parent.is_dir() else []
-        candidates = nearest(path.name, beside) or tuple(sorted(beside)[:5])
-        raise ModelNotFoundError(f"there is no file {path}", candidates=[str(parent / n) for n in candidates])
+def _too_deep(path: Path) -> ModelFormatError:
+    return ModelFormatError(
+        f"{path} nests graphs inside nodes, or types inside types, deeper than protobuf reads (100 messages "
+        "inside one another)",
+        hint="export the network without nested If, Loop and Scan",
+    )
 
 
-def _guess(path: Path, head: bytes) -> str:
+def _inlined(path: Path, model: ir.Model) -> ir.Model:
+    """Put functions in the place of their calls: a value inside one has no name that could be asked for."""
+    if not model.functions:
+        return model
+    try:
+        return passes.InlinePass()(model).model
+    except Exception as error:  # what the pass finds wrong with a function it raises as this or that
+        raise ModelFormatError(
+            f"{path} holds functions that cannot be inlined: {_first_line(_innermost(error))}",
+            hint="export the network without functions",
+        ) from error
+
+
+def _guess(head: bytes, size: int) -> str:
     if head.startswith(b"version https://git-lfs"):
         return "the file is a Git LFS pointer; fetch the real one with `git lfs pull`"
     if head.lstrip().lower().startswith((b"<!doctype", b"<html")):
@@ -135,14 +152,29 @@ def _guess(path: Path, head: bytes) -> str:
     if head.startswith(b"\x89HDF"):
         return "the file is HDF5, such as a Keras model; export the network to ONNX first"
     if head.startswith(_FIRST_BYTE):
-        return f"it begins like ONNX, so it may be cut short ({path.stat().st_size} bytes): fetch it again"
+        return f"it begins like ONNX, so it may be cut short ({size} bytes): fetch it again"
     if head[4:8] == b"TFL3":
         return "the file is TensorFlow Lite; convert it to ONNX first, with tf2onnx for one"
     return "export the network to ONNX first"
 
 
+def _innermost(error: BaseException) -> BaseException:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
 def _first_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _check_opsets(path: Path, model: ir.Model) -> None:
+    for domain, version in model.opset_imports.items():
+        if not 0 <= version <= _LAST_OPSET:
+            raise ModelFormatError(
+                f"{path} is written in the opset {version} of {domain or 'ONNX'}, which no version can be",
+                hint="export the model again",
+            )
 
 
 def _check_graph(path: Path, model: ir.Model) -> None:
@@ -152,9 +184,7 @@ def _check_graph(path: Path, model: ir.Model) -> None:
         clone.graph.initializers.clear()
         ir.to_proto(clone)
     except Exception as error:
-        cause: BaseException = error
-        while cause.__cause__ is not None:
-            cause = cause.__cause__
         raise ModelFormatError(
-            f"{path} holds an inconsistent graph: {_first_line(cause)}", hint="export the model again"
+            f"{path} holds an inconsistent graph: {_first_line(_innermost(error))}",
+            hint="export the model again",
         ) from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,9 @@ from onnx import numpy_helper
 
 from onnxdissect.errors import ModelFormatError
 from onnxdissect.model.reading.external_data import check_external, external_tensors
+from onnxdissect.model.reading.file_bytes import model_bytes
+from onnxdissect.model.reading.function_calls import check_functions, inner_graphs
+from onnxdissect.model.reading.stored_sizes import check_stored_sizes
 
 __all__ = ["load_repaired"]
 
@@ -37,13 +40,15 @@ _ORIGINAL = (
 )
 
 
-def load_repaired(path: Path) -> ir.Model:
+def load_repaired(path: Path, content: bytes | None = None) -> ir.Model:
     """Read a file's graph, with its nodes in order, its weights dense and its nodes' names unique.
 
     Parameters
     ----------
     path : Path
         The file.
+    content : bytes, optional
+        What it holds, where that was read already.
 
     Returns
     -------
@@ -54,17 +59,21 @@ def load_repaired(path: Path) -> ir.Model:
     ------
     ModelFormatError
         If nodes read what nothing computes, or each other's results in a circle; if sparse weights are
-        malformed or too large; if two values have one name; or if the graph was rewritten for one processor.
+        malformed or too large; if two values have one name; if the graph was rewritten for one processor; if
+        functions call themselves or make too many nodes; or if a tensor claims more than the file holds.
     """
-    proto = onnx.load(str(path), format="protobuf", load_external_data=False)
+    proto = onnx.ModelProto.FromString(model_bytes(path) if content is None else content)
+    del content
     _refuse_compiled(path, proto)
+    check_functions(path, proto)
+    check_stored_sizes(path, proto)
     _fill_up(path, proto)
     for function in proto.functions:
-        _sort(path, function, set(function.input))
-    _sort(path, proto.graph, set())
+        _sort(path, function, ())
+    _sort(path, proto.graph, ())
     for graph in _graphs(proto):
         _rename(graph)
-    model = ir.from_proto(proto)
+    model: ir.Model = ir.from_proto(proto)
     for tensor in external_tensors(model):
         tensor.base_dir = path.parent
     return model
@@ -74,15 +83,8 @@ def _nodes(nodes: Sequence[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
     """Nodes, and those of the graphs inside them."""
     for node in nodes:
         yield node
-        for graph in _subgraphs(node):
+        for graph in inner_graphs(node):
             yield from _nodes(graph.node)
-
-
-def _subgraphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
-    for attribute in node.attribute:
-        if attribute.HasField("g"):
-            yield attribute.g
-        yield from attribute.graphs
 
 
 def _graphs(proto: onnx.ModelProto) -> Iterator[onnx.GraphProto | onnx.FunctionProto]:
@@ -90,7 +92,7 @@ def _graphs(proto: onnx.ModelProto) -> Iterator[onnx.GraphProto | onnx.FunctionP
     yield from proto.functions
     for owner in (proto.graph, *proto.functions):
         for node in _nodes(owner.node):
-            yield from _subgraphs(node)
+            yield from inner_graphs(node)
 
 
 def _refuse_compiled(path: Path, proto: onnx.ModelProto) -> None:
@@ -184,24 +186,25 @@ def _read(path: Path, tensor: onnx.TensorProto) -> NDArray[Any]:
         raise ModelFormatError(f"{path}: the weights {tensor.name!r} are damaged: {error}") from error
 
 
-def _sort(path: Path, graph: onnx.GraphProto | onnx.FunctionProto, outer: set[str]) -> None:
+def _sort(path: Path, graph: onnx.GraphProto | onnx.FunctionProto, outer: tuple[Set[str], ...]) -> None:
     """Put nodes behind those whose results they read; what is in order already stays as it is.
 
     The sort of onnx_ir gives most graphs another order, and layers are listed in the order of the nodes; nor
     does it say which node reads what nothing computes, or waits for itself.
     """
     producers = {name: i for i, node in enumerate(graph.node) for name in node.output if name}
-    visible = outer | producers.keys()
     if isinstance(graph, onnx.GraphProto):
-        visible |= {value.name for value in graph.input} | {tensor.name for tensor in graph.initializer}
+        given = {value.name for value in graph.input} | {tensor.name for tensor in graph.initializer}
     else:
-        visible |= set(graph.input)
+        given = set(graph.input)
+    # not put into one set: a graph may hold thousands of small ones that all see it
+    visible = (*outer, producers.keys(), given)
     _refuse_doubles(path, graph)
     needs: list[set[int]] = []
     for i, node in enumerate(graph.node):
-        for subgraph in _subgraphs(node):
+        for subgraph in inner_graphs(node):
             _sort(path, subgraph, visible)
-        unknown = [name for name in node.input if name and name not in visible]
+        unknown = [name for name in node.input if name and not any(name in names for names in visible)]
         if unknown:
             raise ModelFormatError(
                 f"{path} is no complete graph: {_called(node)} reads {unknown[0]!r}, which nothing computes "
@@ -256,7 +259,7 @@ def _refuse_doubles(path: Path, graph: onnx.GraphProto | onnx.FunctionProto) -> 
 def _read_by(node: onnx.NodeProto) -> Iterator[str]:
     """Names that a node reads, itself or in the graphs inside it."""
     yield from node.input
-    for graph in _subgraphs(node):
+    for graph in inner_graphs(node):
         yield from (value.name for value in graph.output)
         for inner in graph.node:
             yield from _read_by(inner)
@@ -280,12 +283,16 @@ def _rename(graph: onnx.GraphProto | onnx.FunctionProto) -> None:
     """
     taken: set[str] = set()
     given = {node.name for node in graph.node}
+    last: dict[str, int] = {}
     for node in graph.node:
         if not node.name:
             continue
-        name, number = node.name, 1
+        called = name = node.name
+        # numbers that were taken before are taken still
+        number = last.get(called, 1)
         while name in taken or (number > 1 and name in given):
             number += 1
-            name = f"{node.name}_{number}"
+            name = f"{called}_{number}"
+        last[called] = number
         node.name = name
         taken.add(name)
