@@ -103,7 +103,7 @@ def unite_planes(planes: NDArray[np.uint16], image_labels: Iterable[int]) -> Ann
     covering = np.array(sorted(set(image_labels)), np.int64)
     kept = 0
     if len(planes):
-        # Here, not above: whoever has no label maps does without the compiler.
+        # Here, not above: whoever never gets here does without the compiler.
         from onnxdissect.data.decoding.label_kernels import unite
 
         kept = unite(planes, covering)

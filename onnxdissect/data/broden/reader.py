@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -23,7 +24,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.data.annotation import Annotation, unite_planes
+from onnxdissect.data.annotation import Annotation, annotate, unite_planes
 from onnxdissect.data.broden.folders import require_index
 from onnxdissect.data.broden.index import Entry, IndexProblem, read_index
 from onnxdissect.data.broden.label_maps import decode_codes, fill_plane
@@ -261,10 +262,15 @@ class BrodenDataset:
             If a label map holds a number that label.csv does not list.
         """
         entry = self.entries[i]
+        labels = self.concepts_of(entry.image_labels)
+        # The compiler takes as long to load as a thousand label maps to decode. A run has loaded it; who only
+        # looks at some images, as a report does, has not.
+        if "numba" not in sys.modules:
+            return annotate(entry.grid, [self.read_label_map(i, path) for path in entry.maps], labels)
         planes = np.empty((len(entry.maps), *entry.grid), np.uint16)
         for plane, path in zip(planes, entry.maps, strict=True):
             fill_plane(plane, self._read_map(i, path), self.codes, self._called(i, path))
-        return unite_planes(planes, self.concepts_of(entry.image_labels))
+        return unite_planes(planes, labels)
 
     def subset(self, *, split: str | None = None, limit: int | None = None) -> BrodenDataset:
         """Choose images.

@@ -61,7 +61,7 @@ def decode_label_png(data: bytes, codes: NDArray[np.int32], plane: NDArray[np.ui
         if palette is None:
             return False
         codes = _palette_codes(palette, codes)
-    # Here, not above: whoever only looks at photographs does without the compiler.
+    # Here, not above: whoever never gets here does without the compiler.
     from onnxdissect.data.decoding.label_kernels import unfilter
 
     decoded: bool = unfilter(np.frombuffer(raw, np.uint8), channels, colours in (_RGB, _RGBA), codes, plane)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -122,6 +123,8 @@ def test_planes_united_in_place_are_the_same(maps: np.ndarray, whole: list[int])
 
 @pytest.mark.parametrize("seed", range(3))
 def test_annotations_are_those_of_the_label_maps_read_one_by_one(tmp_path: Path, seed: int) -> None:
+    # What a run has loaded.
+    import_module("numba")
     dataset = open_dataset(write_broden(tmp_path / "d", random_broden(seed, pictures=12)))
     for i, entry in enumerate(dataset.entries):
         maps = [dataset.read_label_map(i, path) for path in entry.maps]
@@ -129,6 +132,28 @@ def test_annotations_are_those_of_the_label_maps_read_one_by_one(tmp_path: Path,
         annotation = dataset.read_annotation(i)
         np.testing.assert_array_equal(annotation.planes, expected.planes)
         np.testing.assert_array_equal(annotation.image_labels, expected.image_labels)
+
+
+ALONE = """
+import sys
+from pathlib import Path
+from onnxdissect.data import open_dataset
+
+dataset = open_dataset(Path(sys.argv[1]))
+annotations = [dataset.read_annotation(i) for i in range(len(dataset))]
+assert "numba" not in sys.modules
+import numba
+for i, first in enumerate(annotations):
+    again = dataset.read_annotation(i)
+    assert first.grid == again.grid and first.planes.tolist() == again.planes.tolist()
+    assert first.image_labels.tolist() == again.image_labels.tolist()
+assert "onnxdissect.data.decoding.label_kernels" in sys.modules
+"""
+
+
+def test_who_looks_at_some_images_does_without_the_compiler(tmp_path: Path) -> None:
+    folder = write_broden(tmp_path / "d", random_broden(4, pictures=6))
+    subprocess.run([sys.executable, "-c", ALONE, str(folder)], check=True)
 
 
 def test_vocabulary(tmp_path: Path) -> None:
