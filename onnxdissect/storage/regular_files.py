@@ -196,20 +196,22 @@ def read_regular_file(path: Path, limit: int, *, inside: Path | Enclosure | None
     OSError
         If it cannot be read; `FileNotFoundError` if it is not there.
     """
-    with open_regular_file(path, inside=inside) as file:
-        descriptor = file.fileno()
-        size = os.fstat(descriptor).st_size
+    # A data set is hundreds of thousands of small files: no object of Python's is made for each.
+    descriptor, size = _descriptor(path, inside)
+    try:
         if size > limit:
             raise _too_large(path, size, limit)
         chunks: list[bytes] = []
         read = 0
         # One byte more than there should be: a file may have grown since, or tell no size, as those of /proc.
-        while chunk := os.read(descriptor, max(size - read, _LEAST_READ) + 1):
+        while chunk := os.read(descriptor, (size - read if read < size else _LEAST_READ) + 1):
             read += len(chunk)
             if read > limit:
                 raise _too_large(path, read, limit)
             chunks.append(chunk)
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    finally:
+        os.close(descriptor)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 def open_regular_file(path: Path, *, inside: Path | Enclosure | None = None) -> BinaryIO:
@@ -233,6 +235,16 @@ def open_regular_file(path: Path, *, inside: Path | Enclosure | None = None) -> 
     OSError
         If it cannot be opened; `FileNotFoundError` if it is not there.
     """
+    descriptor, _ = _descriptor(path, inside)
+    try:
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _descriptor(path: Path, inside: Path | Enclosure | None) -> tuple[int, int]:
+    """Open a file, and give its descriptor and its size."""
     flags = _FLAGS
     wanted = os.fspath(path)
     try:
@@ -249,11 +261,12 @@ def open_regular_file(path: Path, *, inside: Path | Enclosure | None = None) -> 
     except ValueError as error:  # a NUL, or half of a surrogate pair
         raise RefusedFileError("no file can have this name", path) from error
     try:
-        _require_regular(os.fstat(descriptor).st_mode, path)
-        return os.fdopen(descriptor, "rb")
+        opened = os.fstat(descriptor)
+        _require_regular(opened.st_mode, path)
     except BaseException:
         os.close(descriptor)
         raise
+    return descriptor, opened.st_size
 
 
 def _require_regular(mode: int, path: Path) -> None:
