@@ -60,7 +60,9 @@ def run(
     provider: Annotated[
         str, typer.Option(metavar="auto|cpu|cuda|tensorrt", help="Where the network runs.")
     ] = "auto",
-    workers: Annotated[int | None, typer.Option(help="Threads that decode images.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Threads that decode images, on a CPU for themselves.")
+    ] = None,
     top: Annotated[int, typer.Option(help="Top images kept per unit.")] = 15,
     bootstrap: Annotated[int, typer.Option(help="Resamples of the images for intervals; 0 for none.")] = 1000,
     null: Annotated[int, typer.Option(help="Shuffles of the annotations for p-values; 0 for none.")] = 10,

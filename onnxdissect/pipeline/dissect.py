@@ -108,8 +108,9 @@ def dissect(
     provider : {"auto", "cpu", "cuda", "tensorrt"}
         onnxruntime's execution provider.
     workers : int, optional
-        Workers that run the network and take in its activations side by side, and threads that decode images
-        for them; by default as many as there are cores. What comes out does not depend on it.
+        Workers that decode images, run the network and take in its activations side by side; on a GPU,
+        threads that decode images for it. By default as many as there are cores. What comes out does not
+        depend on it.
     top : int
         How many of each unit's strongest images are kept.
     bootstrap : int

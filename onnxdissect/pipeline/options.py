@@ -132,7 +132,8 @@ class ExecutionOptions:
     provider : {"auto", "cpu", "cuda", "tensorrt"}
         onnxruntime's execution provider.
     workers : int or None
-        Threads that run the network, and threads that decode for them; by default one per core.
+        Threads that decode images and run the network, on a GPU threads that decode for it; by default one
+        per core.
     save_every : float
         Seconds between two saves of an unfinished run.
 
