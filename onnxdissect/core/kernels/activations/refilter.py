@@ -116,16 +116,17 @@ def _refilter_map(cells, values, bound, w, near, new_cells, new_values):
     before and after. The column keeps the end of a row from touching the beginning of the next.
     """
     pitch = w + 1
-    hot = 0
+    top = -1
     row = 0
     for i in range(cells.shape[0]):
         if values[i] > bound:
             while cells[i] >= (row + 1) * w:
                 row += 1
-            _surround(near, cells[i] + row, pitch, 1)
-            hot += 1
-    if hot == 0:
+            _surround(near, cells[i] + row, pitch)
+            top = row if top < 0 else top
+    if top < 0:
         return 0
+    bottom = row
     size = 0
     row = 0
     for i in range(cells.shape[0]):
@@ -137,19 +138,17 @@ def _refilter_map(cells, values, bound, w, near, new_cells, new_values):
         new_cells[size] = cell
         new_values[size] = value
         size += near[cell + row + pitch + 1]
-    row = 0
-    for i in range(size):
-        if new_values[i] > bound:
-            while new_cells[i] >= (row + 1) * w:
-                row += 1
-            _surround(near, new_cells[i] + row, pitch, 0)
+    # All marks lie between the row above the first of these cells and the one below the last.
+    marks = near[top * pitch : (bottom + 3) * pitch + 1]
+    for i in range(marks.shape[0]):
+        marks[i] = 0
     return size
 
 
 @inlined
-def _surround(near, place, pitch, mark):
-    """Set the marks of a cell and its eight neighbours; ``place`` is that of the upper left one."""
+def _surround(near, place, pitch):
+    """Mark a cell and its eight neighbours; ``place`` is that of the upper left one."""
     for line in range(place, place + 3 * pitch, pitch):
-        near[line] = mark
-        near[line + 1] = mark
-        near[line + 2] = mark
+        near[line] = 1
+        near[line + 1] = 1
+        near[line + 2] = 1
