@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import math
+import os
 import struct
 import tokenize
 import zipfile
@@ -17,20 +18,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.errors import RunFormatError
+from onnxdissect.storage.fields import shown
+from onnxdissect.storage.regular_files import RefusedFileError, open_regular_file
 from onnxdissect.storage.schema import VERSION, AxisLengths, ForeignArraysError, Schema
 
 __all__ = ["ArchiveReader", "open_archive", "read_archive"]
 
 # What damage to the zip file, to the header of an array and to its bytes is noticed by.
 _DAMAGE = (
-    *(OSError, ValueError, EOFError, KeyError, IndexError, RuntimeError, MemoryError, OverflowError),
-    *(zipfile.BadZipFile, zlib.error, struct.error, SyntaxError, tokenize.TokenError),
+    *(OSError, ValueError, EOFError, KeyError, IndexError, RuntimeError, OverflowError, TypeError),
+    *(AttributeError, zipfile.BadZipFile, zlib.error, struct.error, SyntaxError, tokenize.TokenError),
 )
 _READ_BYTES = 2**20
+# Deflate makes a byte of no more than 1,032; what a member claims beyond that is not in it.
+_MOST_INFLATED = 1032
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_ENCRYPTED = 1
+_LARGEST_VERSION = 1024
 
 
 def read_archive(
-    path: Path, schema: Schema, *, lengths: Mapping[str, int] | None = None
+    path: Path,
+    schema: Schema,
+    *,
+    lengths: Mapping[str, int] | None = None,
+    most: Mapping[str, int] | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Read the arrays of an archive.
 
@@ -42,6 +54,8 @@ def read_archive(
         What it must hold.
     lengths : mapping of str to int, optional
         AxisLengths of axes, by letter, that the shapes must agree with.
+    most : mapping of str to int, optional
+        How long other axes may be, by letter: nothing larger is allocated.
 
     Returns
     -------
@@ -53,19 +67,23 @@ def read_archive(
     RunFormatError
         If the file is missing, damaged, of another version, or its arrays are not those of the schema.
     """
-    with open_archive(path, schema, lengths=lengths) as archive:
+    with open_archive(path, schema, lengths=lengths, most=most) as archive:
         return {name: archive.read(name) for name in schema.arrays if name in archive}
 
 
 @contextlib.contextmanager
 def open_archive(
-    path: Path, schema: Schema, *, lengths: Mapping[str, int] | None = None
+    path: Path,
+    schema: Schema,
+    *,
+    lengths: Mapping[str, int] | None = None,
+    most: Mapping[str, int] | None = None,
 ) -> Iterator[ArchiveReader]:
     """Open an archive whose arrays should not all be in memory at once.
 
     Parameters
     ----------
-    path, schema, lengths
+    path, schema, lengths, most
         As for `read_archive`.
 
     Yields
@@ -77,12 +95,13 @@ def open_archive(
     RunFormatError
         As `read_archive`, also when an array is looked at.
     """
-    with _faults(path, schema):
-        archive = zipfile.ZipFile(path)
-    with (
-        archive,
-        contextlib.closing(ArchiveReader(path, schema, AxisLengths(lengths or {}), archive)) as reader,
-    ):
+    with contextlib.ExitStack() as stack:
+        with _faults(path, schema):
+            file = stack.enter_context(open_regular_file(path, inside=path.parent))
+            archive = stack.enter_context(zipfile.ZipFile(file))
+            _check_members(archive, os.fstat(file.fileno()).st_size)
+        axes = AxisLengths(lengths or {}, most or {})
+        reader = stack.enter_context(contextlib.closing(ArchiveReader(path, schema, axes, archive)))
         reader.check_version()
         yield reader
 
@@ -119,8 +138,7 @@ class ArchiveReader:
         asked, found = self._schema.version, None
         with _faults(self._path, self._schema):
             if VERSION in self:
-                with self._archive.open(f"{VERSION}.npy") as member:
-                    found = int(np.lib.format.read_array(member, allow_pickle=False))
+                found = self._version()
             if found == asked:
                 missing = [name for name in self._schema.required() if name not in self]
                 if missing:
@@ -131,6 +149,16 @@ class ArchiveReader:
                 f"{self._path} is of format version {told[0]}, this version of onnxdissect reads {told[1]}",
                 hint=f"read it with the version that wrote it, or {self._schema.hint}",
             )
+
+    def _version(self) -> int:
+        if self._sizes[f"{VERSION}.npy"] > _LARGEST_VERSION:
+            raise ValueError(f"{VERSION} is no number")
+        with self._archive.open(f"{VERSION}.npy") as file:
+            content = cast(io.BufferedIOBase, file)
+            shape, dtype = _header(VERSION, content)
+            if shape != () or dtype.kind not in "iu":
+                raise ValueError(f"{VERSION} is no number")
+            return int(np.frombuffer(content.read(), dtype, count=1)[0])
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Give the shape of an array without reading it.
@@ -212,7 +240,7 @@ class ArchiveReader:
 
     def _filled(self, name: str, member: _Member, shape: tuple[int, ...]) -> NDArray[Any]:
         with _faults(self._path, self._schema):
-            array = np.empty(shape, member.dtype)
+            array = _allocated(name, member.dtype, shape)
             content = memoryview(array.reshape(-1).view(np.uint8).data if array.nbytes else b"")
             while content:
                 got = member.file.readinto(content[:_READ_BYTES])
@@ -220,6 +248,33 @@ class ArchiveReader:
                     raise EOFError(f"{name} is cut short")
                 content = content[got:]
         return array
+
+
+def _check_members(archive: zipfile.ZipFile, size: int) -> None:
+    """Refuse what no archive of ours has: names twice, encryption, claims that the file cannot hold."""
+    seen: set[str] = set()
+    for entry in archive.infolist():
+        if entry.filename in seen:
+            raise ValueError(f"{shown(entry.filename)} is in it twice")
+        seen.add(entry.filename)
+        if entry.flag_bits & _ENCRYPTED:
+            raise ValueError(f"{shown(entry.filename)} is encrypted")
+        if entry.compress_type not in _METHODS:
+            raise ValueError(f"{shown(entry.filename)} is compressed by method {entry.compress_type}")
+        inflated = entry.compress_size * (1 if entry.compress_type == zipfile.ZIP_STORED else _MOST_INFLATED)
+        if entry.compress_size > size or entry.file_size > inflated:
+            raise ValueError(
+                f"{shown(entry.filename)} claims {entry.file_size:,} bytes, stored in "
+                f"{entry.compress_size:,} of a file of {size:,}"
+            )
+
+
+def _allocated(name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    try:
+        return np.empty(shape, dtype)
+    except MemoryError as error:
+        size = dtype.itemsize * math.prod(shape)
+        raise MemoryError(f"{name} takes {size:,} bytes of memory, more than can be had") from error
 
 
 class _Member(NamedTuple):
@@ -250,5 +305,12 @@ def _faults(path: Path, schema: Schema) -> Iterator[None]:
         raise RunFormatError(f"{path} is missing", hint=schema.hint) from error
     except ForeignArraysError as error:
         raise RunFormatError(f"{path} does not belong to this run: {error}", hint=schema.hint) from error
+    except MemoryError as error:
+        raise RunFormatError(
+            f"{path} cannot be read: {str(error) or 'there is not enough memory'}",
+            hint="give the process more memory",
+        ) from error
+    except RefusedFileError as error:
+        raise RunFormatError(f"{path} cannot be read: {error.strerror}", hint=schema.hint) from error
     except _DAMAGE as error:
         raise RunFormatError(f"{path} is damaged: {error}", hint=schema.hint) from error

@@ -125,10 +125,13 @@ class AxisLengths:
     ----------
     known : mapping of str to int
         AxisLengths by letter that are known beforehand.
+    most : mapping of str to int
+        How long others may be, by letter.
     """
 
-    def __init__(self, known: Mapping[str, int]) -> None:
+    def __init__(self, known: Mapping[str, int], most: Mapping[str, int] | None = None) -> None:
         self._known = known
+        self._most = most or {}
         self._found: dict[str, tuple[int, str]] = {}
 
     def check(self, name: str, spec: ArraySpec, dtype: DTypeLike, shape: tuple[int, ...]) -> None:
@@ -146,7 +149,7 @@ class AxisLengths:
         ValueError
             If the dtype or the number of axes differs, or a length is not that of another array.
         ForeignArraysError
-            If a length is not the one that was known beforehand.
+            If a length is not the one that was known beforehand, or more than it may be.
         """
         spec.check_kind(name, dtype, shape)
         expected = tuple(self._known.get(axis, size) for axis, size in zip(spec.axes, shape, strict=True))
@@ -155,6 +158,10 @@ class AxisLengths:
         for axis, size in zip(spec.axes, shape, strict=True):
             if axis == ".":
                 continue
+            if size > self._most.get(axis, size):
+                raise ForeignArraysError(
+                    f"{name} is of shape {shape}, where {self._most[axis]:,} are the most of an axis"
+                )
             other, whose = self._found.setdefault(axis, (size, name))
             if size != other:
                 raise ValueError(f"{name} is of shape {shape}, which does not go with {whose}")

@@ -107,7 +107,7 @@ def test_evidence_reads_back(world: World) -> None:
     per_image, truth = witnessed(world)
     n, k = world.activations.shape[:2]
     concepts = len(world.category_of)
-    sizes = Sizes(len(world.quantiles), k, concepts, world.categories, 0, n)
+    sizes = Sizes(len(world.quantiles), k, concepts, world.categories, 0, n, 10**6)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         assert read_per_image_counts(folder, sizes) is None

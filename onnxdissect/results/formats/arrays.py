@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,8 @@ class Sizes:
         Quantiles, units, concepts, categories, bytes of the largest label grid.
     images : int
         Images of the run; no layer has more top images than that.
+    pixels : int
+        Of all label grids.
     """
 
     Q: int
@@ -60,6 +62,7 @@ class Sizes:
     G: int
     B: int
     images: int
+    pixels: int
 
     @classmethod
     def of(
@@ -89,8 +92,9 @@ class Sizes:
         -------
         Sizes
         """
-        largest = max((sh * sw for sh, sw in grids), default=0)
-        return cls(len(quantiles), units, len(concepts), len(categories), -(-largest // 8), len(grids))
+        areas = [sh * sw for sh, sw in grids]
+        kinds = len(quantiles), units, len(concepts), len(categories)
+        return cls(*kinds, -(-max(areas, default=0) // 8), len(grids), sum(areas))
 
     @property
     def lengths(self) -> dict[str, int]:
@@ -167,7 +171,10 @@ def read_counts(
     RunFormatError
         If a file is missing, damaged, or does not belong to this run.
     """
-    arrays = read_archive(folder / TALLY, _TALLY_SCHEMA, lengths=sizes.lengths)
+    arrays = read_archive(folder / TALLY, _TALLY_SCHEMA, lengths=sizes.lengths, most={"N": sizes.images})
+    problem = _contradiction(arrays, sizes)
+    if problem:
+        raise RunFormatError(f"{folder / TALLY}: {problem}", hint=_TALLY_SCHEMA.hint)
     if not np.array_equal(arrays["concept_number"], concept_number):
         raise RunFormatError(f"{folder / TALLY}: its concepts are not those of concepts.csv")
     if not np.array_equal(arrays["quantiles"], np.asarray(quantiles, np.float64)):
@@ -177,6 +184,25 @@ def read_counts(
         raise RunFormatError(f"{folder / TALLY}: top_images names images that images.csv does not list")
     masks = read_archive(folder / TOP_MASKS, _MASKS_SCHEMA, lengths=sizes.lengths | {"N": top.shape[1]})
     return LayerCounts(**{name: arrays[name] for name in _COUNTED}, top_masks=masks["top_masks"])
+
+
+def _contradiction(arrays: Mapping[str, NDArray[Any]], sizes: Sizes) -> str:
+    """Tell what no run counts: shares of pixels that are negative or more than all, values that are none."""
+    for name in ("thresholds", "top_values"):
+        if not np.isfinite(arrays[name]).all():
+            return f"{name} holds values that are not finite"
+    for name in ("intersection", "activation", "activation_overlap", "activation_total", "truth"):
+        if arrays[name].size and arrays[name].min() < 0:
+            return f"{name} holds counts below 0"
+    total, truth = arrays["activation_total"], arrays["truth"]
+    if max(total.max(initial=0), truth.max(initial=0)) > sizes.pixels:
+        return f"it counts more pixels than the {sizes.pixels:,} that the images of the run have"
+    for name in ("activation", "activation_overlap", "intersection"):
+        if (arrays[name] > total[..., None]).any():
+            return f"{name} counts pixels outside the masks of all images"
+    if (arrays["intersection"] > truth).any():
+        return "intersection counts pixels that truth does not"
+    return ""
 
 
 def read_paper_iou(folder: Path, sizes: Sizes) -> NDArray[np.float64]:

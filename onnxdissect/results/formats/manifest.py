@@ -36,7 +36,6 @@ escaped, so that paths of any encoding survive.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,19 +50,34 @@ from onnxdissect.errors import (
     RunNotFoundError,
     nearest,
 )
+from onnxdissect.results.formats.manifest_schema import check_manifest
 from onnxdissect.results.records import LayerInfo
 from onnxdissect.statistics.corrections import FALSE_DISCOVERIES
 from onnxdissect.statistics.intervals import LEVEL
 from onnxdissect.statistics.reliability import FALSE_RELIABLE, RARE, STABLE
+from onnxdissect.storage.fields import FieldError, shown
 from onnxdissect.storage.files import write_text
+from onnxdissect.storage.json_file import read_json
 
-__all__ = ["FORMAT_VERSION", "MANIFEST", "Header", "compose", "parse", "read_manifest", "write_manifest"]
+__all__ = [
+    "FORMAT_VERSION",
+    "LARGEST_MANIFEST",
+    "MANIFEST",
+    "Header",
+    "compose",
+    "parse",
+    "read_manifest",
+    "write_manifest",
+]
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 
+LARGEST_MANIFEST = 16 * 2**20
+"""Bytes; a layer takes less than a thousand of them."""
+
+_AGAIN = "dissect again with --fresh"
 _MEASURED = ("offset", "stride", "spread", "error")
-_SLUG = re.compile(r"[A-Za-z0-9._-]*[A-Za-z0-9_-][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,17 +190,21 @@ def read_manifest(folder: Path, *, accept: Sequence[str] = ("complete",)) -> dic
     """
     path = folder / MANIFEST
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = read_json(path, LARGEST_MANIFEST, inside=folder)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise _not_found(folder) from error
+    except FieldError as error:
+        raise RunFormatError(f"{path}: {error}", hint=_AGAIN) from error
     except (OSError, ValueError) as error:
-        raise RunFormatError(f"{path} cannot be read: {error}") from error
+        reason = getattr(error, "strerror", None) or str(error)
+        raise RunFormatError(f"{path} cannot be read: {reason}", hint=_AGAIN) from error
     if not isinstance(manifest, dict) or "format_version" not in manifest:
         raise RunFormatError(f"{path} is not the manifest of a run: it has no format_version")
     version = manifest["format_version"]
-    if version != FORMAT_VERSION:
+    if version != FORMAT_VERSION or isinstance(version, bool):
         raise RunFormatError(
-            f"{folder} is a run of format version {version}; this onnxdissect reads version {FORMAT_VERSION}",
+            f"{folder} is a run of format version {shown(version)}; "
+            f"this onnxdissect reads version {FORMAT_VERSION}",
             hint="read it with the version of onnxdissect that wrote it, or dissect again with --fresh",
         )
     status = manifest.get("status")
@@ -197,7 +215,7 @@ def read_manifest(folder: Path, *, accept: Sequence[str] = ("complete",)) -> dic
                 hint=f"type the same `onnxdissect rescore {folder}` command again",
             )
         raise RunIncompleteError(
-            f"{folder} holds an unfinished run (status {status!r})",
+            f"{folder} holds an unfinished run (status {shown(status)})",
             hint="type the same `onnxdissect run` command again",
         )
     return manifest
@@ -223,22 +241,20 @@ def parse(manifest: Mapping[str, Any], path: Path) -> Header:
         If something is missing or malformed.
     """
     try:
+        check_manifest(manifest)
         parameters = manifest["parameters"]
-        header = Header(
-            categories=tuple(str(name) for name in manifest["data"]["categories"]),
+        return Header(
+            categories=tuple(manifest["data"]["categories"]),
             quantiles=tuple(float(q) for q in parameters["quantiles"]),
             layers=tuple(_layer_info(layer) for layer in manifest["layers"]),
             iou_threshold=check_iou_threshold(float(parameters["iou_threshold"])),
             scoring=check_scoring(parameters["scoring"]),
-            min_images=check_min_images(int(parameters.get("min_images", 1))),
+            min_images=check_min_images(parameters.get("min_images", 1)),
         )
-    except KeyError as error:
-        raise RunFormatError(f"{path} lacks {error}") from error
+    except FieldError as error:
+        raise RunFormatError(f"{path}: {error}", hint=_AGAIN) from error
     except OnnxDissectError as error:
-        raise RunFormatError(f"{path}: {error.message}") from error
-    except (TypeError, ValueError, AttributeError) as error:
-        raise RunFormatError(f"{path} is malformed: {error}") from error
-    return header
+        raise RunFormatError(f"{path}: {error.message}", hint=_AGAIN) from error
 
 
 def _listed(pair: Sequence[float] | None) -> list[float] | None:
@@ -270,21 +286,17 @@ def _layer_json(layer: LayerInfo) -> dict[str, Any]:
 
 
 def _layer_info(content: Mapping[str, Any]) -> LayerInfo:
-    slug = content["slug"]
-    if not _SLUG.fullmatch(slug):
-        # It becomes a path: "../.." must not lead out of the run directory.
-        raise ValueError(f"{slug!r} is no folder name of a layer")
     h, w = content["shape"]
     geometry, measured = content["geometry"], content.get("effective")
     return LayerInfo(
-        name=str(content["name"]),
-        alias=str(content["alias"]),
-        node=str(content.get("node", "")),
-        slug=slug,
-        op=str(content["op"]),
-        layout=str(content["layout"]),
-        units=int(content["units"]),
-        shape=(int(h), int(w)),
+        name=content["name"],
+        alias=content["alias"],
+        node=content.get("node", ""),
+        slug=content["slug"],
+        op=content["op"],
+        layout=content["layout"],
+        units=content["units"],
+        shape=(h, w),
         geometry=None
         if geometry is None
         else {
@@ -293,12 +305,12 @@ def _layer_info(content: Mapping[str, Any]) -> LayerInfo:
             # attention and global pools leave no size
             "size": None if geometry["size"] is None else _pair(geometry["size"]),
         },
-        upsample=str(content["upsample"]),
+        upsample=content["upsample"],
         effective=None
         if measured is None
         else {
             **{name: _pair(measured[name]) for name in _MEASURED},
-            "images": int(measured["images"]),
+            "images": measured["images"],
         },
     )
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from onnxdissect.core.per_image_counts import Null, PerImageCounts, PerImageCountsPart, TruthCounts, spans
 from onnxdissect.errors import RunFormatError
 from onnxdissect.results.formats.arrays import Sizes
+from onnxdissect.results.formats.manifest_schema import MOST_RESAMPLES
 from onnxdissect.storage.archive_reader import open_archive, read_archive
 from onnxdissect.storage.archive_writer import write_archive, writing_archive
 from onnxdissect.storage.schema import ArraySpec, Schema
@@ -144,10 +145,10 @@ def read_per_image_counts(folder: Path, sizes: Sizes) -> PerImageCounts | None:
     path = folder / EVIDENCE
     if not path.exists():
         return None
-    arrays = read_archive(path, _SCHEMA, lengths=_axis_lengths(sizes))
+    arrays = read_archive(path, _SCHEMA, lengths=_axis_lengths(sizes), most=_most(sizes))
     found = PerImageCounts(top_concepts=arrays.pop(_TOP_CONCEPTS), **arrays)
     sound = _fits(found.top_concepts, found.starts, found.image.size, sizes)
-    if not sound or not _within(found.image, sizes.images):
+    if not sound or not _counted(found.image, found.activation, found.intersection, sizes):
         raise _foreign(path)
     return found
 
@@ -177,7 +178,7 @@ def read_per_image_parts(
 
 
 def _read_parts(path: Path, sizes: Sizes, most: int) -> Iterator[PerImageCountsPart]:
-    with open_archive(path, _SCHEMA, lengths=_axis_lengths(sizes)) as archive:
+    with open_archive(path, _SCHEMA, lengths=_axis_lengths(sizes), most=_most(sizes)) as archive:
         top_concepts, starts = archive.read(_TOP_CONCEPTS), archive.read("starts")
         masks = {name: archive.shape(name) for name in _BY_MASK}["image"][0]
         if not _fits(top_concepts, starts, masks, sizes):
@@ -186,7 +187,7 @@ def _read_parts(path: Path, sizes: Sizes, most: int) -> Iterator[PerImageCountsP
             first = quantile * sizes.K + units.start
             rows = starts[first : first + units.stop - units.start + 1] - starts[first]
             held = {name: archive.next_rows(name, int(rows[-1])) for name in _BY_MASK}
-            if not _within(held["image"], sizes.images):
+            if not _counted(held["image"], held["activation"], held["intersection"], sizes):
                 raise _foreign(path)
             chosen = top_concepts[quantile : quantile + 1, units]
             yield PerImageCountsPart(quantile, units, PerImageCounts(chosen, rows, **held))
@@ -198,8 +199,25 @@ def _fits(top_concepts: NDArray[np.int64], starts: NDArray[np.int64], masks: int
     )
 
 
+def _counted(
+    image: NDArray[np.int32], activation: NDArray[np.int32], intersection: NDArray[np.int32], sizes: Sizes
+) -> bool:
+    """Whether masks are in images of the run, and no more of one holds a concept than there is of it."""
+    return (
+        _within(image, sizes.images)
+        and _within(activation, sizes.pixels + 1)
+        and (intersection.size == 0 or bool(intersection.min() >= 0))
+        and bool((intersection <= activation[:, None]).all())
+    )
+
+
 def _axis_lengths(sizes: Sizes) -> dict[str, int]:
     return {"Q": sizes.Q, "K": sizes.K, "S": sizes.Q * sizes.K + 1, "B": (sizes.G + 7) // 8}
+
+
+def _most(sizes: Sizes) -> dict[str, int]:
+    # A mask for each image, unit and quantile at the most.
+    return {"R": sizes.C, "E": sizes.Q * sizes.K * sizes.images}
 
 
 def _foreign(path: Path) -> RunFormatError:
@@ -230,10 +248,12 @@ def read_truth(folder: Path, concepts: int, categories: int, images: int) -> Tru
     if not path.exists():
         return None
     lengths = {"I": images + 1, "n": images, "G": categories}
-    found = TruthCounts(**read_archive(path, _TRUTH_SCHEMA, lengths=lengths))
+    most = {"P": images * concepts}
+    found = TruthCounts(**read_archive(path, _TRUTH_SCHEMA, lengths=lengths, most=most))
     sound = (
         _climbs(found.starts, found.concept.size)
         and _within(found.concept, concepts)
+        and (found.pixels.size == 0 or bool(found.pixels.min() >= 0))
         and (found.groups is None or _within(found.groups, images))
     )
     if not sound:
@@ -285,7 +305,8 @@ def read_null(folder: Path, sizes: Sizes) -> Null | None:
     path = folder / NULL
     if not path.exists():
         return None
-    arrays = read_archive(path, _NULL_SCHEMA, lengths={"Q": sizes.Q, "K": sizes.K})
+    most = {"R": MOST_RESAMPLES}
+    arrays = read_archive(path, _NULL_SCHEMA, lengths={"Q": sizes.Q, "K": sizes.K}, most=most)
     if len(arrays["best"]) < 3 or not all(np.isfinite(scores).all() for scores in arrays.values()):
         raise _foreign(path)
     return Null(arrays["best"], arrays.get("surprise"))

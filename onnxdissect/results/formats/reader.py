@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from onnxdissect.errors import RunFormatError
 from onnxdissect.results.dissection import Dissection
 from onnxdissect.results.formats import arrays, tables
+from onnxdissect.results.formats.agreement import expect_labels, expect_listed, expect_numbers
 from onnxdissect.results.formats.manifest import MANIFEST, Header, parse, read_manifest
 from onnxdissect.results.formats.per_image_counts import read_truth
 from onnxdissect.results.records import Concept, LayerSummary, Unit
@@ -47,7 +47,7 @@ def load(run: str | Path) -> Dissection:
     header = parse(manifest, folder / MANIFEST)
     units = tables.read_units(folder, header.categories)
     summaries = tables.read_summaries(folder, header.categories)
-    _expect_all(units, summaries, header, folder)
+    expect_listed(units, summaries, header, folder)
     if "statistics" not in manifest and any(summary.reliable_detectors is None for summary in summaries):
         # Written by a version that perhaps did not tell which detectors are reliable.
         concepts = tables.read_concepts(folder)
@@ -88,21 +88,23 @@ def open_run(
         If a file is missing or damaged.
     """
     concepts = tables.read_concepts(folder)
-    unknown = {concept.category for concept in concepts} - set(header.categories)
-    if unknown:
-        raise RunFormatError(
-            f"{folder / tables.CONCEPTS} names categories that {MANIFEST} does not: "
-            + ", ".join(sorted(unknown))
-        )
-    numbers = [concept.number for concept in concepts]
-    if any(a >= b for a, b in pairwise(numbers)):
-        raise RunFormatError(f"{folder / tables.CONCEPTS} is not in order of the concepts' numbers")
+    images = tables.read_images(folder)
+    expect_numbers(concepts, images, manifest, header, folder)
+    if records is not None:
+        expect_labels(*records, concepts, header, folder)
+    real = folder.resolve()
     for info in header.layers:
+        place = (folder / "layers" / info.slug).resolve()
+        if not place.is_relative_to(real):
+            raise RunFormatError(
+                f"{folder / 'layers' / info.slug} leads out of the run directory, to {place}",
+                hint="copy what it leads to into the run directory",
+            )
         for name in (arrays.TALLY, arrays.TOP_MASKS):
             path = folder / "layers" / info.slug / name
             if not path.is_file():
                 raise RunFormatError(f"{path} is missing", hint="dissect again with --fresh")
-    return Dissection(folder, manifest, header, concepts, tables.read_images(folder), records)
+    return Dissection(folder, manifest, header, concepts, images, records)
 
 
 def _with_reliability(
@@ -122,25 +124,3 @@ def _with_reliability(
         told += more
         counted.append(known)
     return tuple(told), tuple(counted)
-
-
-def _expect_all(
-    units: Sequence[Unit], summaries: Sequence[LayerSummary], header: Header, folder: Path
-) -> None:
-    pairs = [(info, quantile) for info in header.layers for quantile in header.quantiles]
-    expected: Mapping[str, tuple[list[object], list[object]]] = {
-        tables.UNITS: (
-            [(unit.layer, unit.quantile, unit.unit) for unit in units],
-            [(info.name, quantile, k) for info, quantile in pairs for k in range(info.units)],
-        ),
-        tables.LAYERS: (
-            [(summary.layer, summary.quantile, summary.units) for summary in summaries],
-            [(info.name, quantile, info.units) for info, quantile in pairs],
-        ),
-    }
-    for name, (found, wanted) in expected.items():
-        if found != wanted:
-            raise RunFormatError(
-                f"{folder / name} does not list the layers, quantiles and units of {MANIFEST}",
-                hint="dissect again with --fresh",
-            )

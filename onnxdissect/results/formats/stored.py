@@ -301,7 +301,9 @@ class StoredRun:
             If a file is damaged.
         """
         info = self.layer(layer)
-        return read_top_maps(self.path / "layers" / info.slug, self.counts(layer).top_images.shape)
+        return read_top_maps(
+            self.path / "layers" / info.slug, self.counts(layer).top_images.shape, info.shape
+        )
 
     def samples(self, layer: str) -> NDArray[np.float32] | None:
         """Read a sample of the activations of a layer's units, evenly spread over images and cells.

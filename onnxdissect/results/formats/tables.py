@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import count
 from pathlib import Path
-from typing import TypeVar
 
-from onnxdissect.errors import RunFormatError
+from onnxdissect.results.formats.rows import Cells, Record, finite, read_rows, whole
 from onnxdissect.results.records import Concept, ImageInfo, LayerSummary, Unit
+from onnxdissect.storage.fields import shown
 from onnxdissect.storage.files import write_csv
 
 __all__ = [
@@ -75,9 +75,8 @@ _LATER = frozenset(
 )
 _CONCEPT_COLUMNS = ("number", "name", "category", "truth", "images")
 _IMAGE_COLUMNS = ("index", "image", "split", "sh", "sw")
-_TRUTHS = {"true": True, "false": False}
-
-_Record = TypeVar("_Record")
+# Of a label grid: far more than any data set has, and little enough to be held.
+_LONGEST_SIDE, _MOST_PIXELS = 2**17, 2**28
 
 
 def unit_header(categories: Sequence[str]) -> list[str]:
@@ -198,29 +197,29 @@ def read_units(folder: Path, categories: Sequence[str]) -> tuple[Unit, ...]:
         If the file is missing or malformed.
     """
 
-    def unit(cells: Mapping[str, str], rest: Sequence[str]) -> Unit:
+    def unit(cells: Cells, rest: Sequence[str]) -> Unit:
         return Unit(
-            layer=cells["layer"],
-            quantile=float(cells["quantile"]),
-            unit=int(cells["unit"]),
-            label=cells["label"],
-            category=cells["category"],
-            iou=float(cells["iou"]),
-            iou_low=_optional(cells["iou_low"]),
-            iou_high=_optional(cells["iou_high"]),
-            stability=_optional(cells["stability"]),
-            p_value=_optional(cells["p_value"]),
-            q_value=_optional(cells["q_value"]),
-            detector=_TRUTHS[cells["detector"]],
-            reliable=_TRUTHS[cells["reliable"]] if cells["reliable"] else None,
-            threshold=float(cells["threshold"]),
+            layer=cells.text("layer"),
+            quantile=cells.share("quantile"),
+            unit=cells.whole("unit"),
+            label=cells.text("label"),
+            category=cells.text("category"),
+            iou=cells.share("iou"),
+            iou_low=cells.share_or_none("iou_low"),
+            iou_high=cells.share_or_none("iou_high"),
+            stability=cells.share_or_none("stability"),
+            p_value=cells.share_or_none("p_value"),
+            q_value=cells.share_or_none("q_value"),
+            detector=cells.truth("detector"),
+            reliable=cells.truth("reliable") if cells.text("reliable") else None,
+            threshold=cells.finite("threshold"),
             best={
-                name: (best, float(value))
+                name: (best, finite(value, f"{name}_iou", 0, 1))
                 for name, best, value in zip(categories, rest[::2], rest[1::2], strict=True)
             },
         )
 
-    return tuple(_read(folder / UNITS, _UNIT_COLUMNS, unit_header(categories), unit))
+    return _read(folder / UNITS, _UNIT_COLUMNS, unit_header(categories), unit)
 
 
 def read_summaries(folder: Path, categories: Sequence[str]) -> tuple[LayerSummary, ...]:
@@ -243,28 +242,30 @@ def read_summaries(folder: Path, categories: Sequence[str]) -> tuple[LayerSummar
         If the file is missing or malformed.
     """
 
-    def summary(cells: Mapping[str, str], rest: Sequence[str]) -> LayerSummary:
+    def summary(cells: Cells, rest: Sequence[str]) -> LayerSummary:
         return LayerSummary(
-            layer=cells["layer"],
-            quantile=float(cells["quantile"]),
-            units=int(cells["units"]),
-            detectors=int(cells["detectors"]),
-            unique_detectors=int(cells["unique_detectors"]),
-            unique_any=int(cells["unique_any"]),
-            unique=dict(zip(categories, map(int, rest), strict=True)),
-            detectors_fdr=_count(cells["detectors_fdr"]),
-            unique_low=_count(cells["unique_low"]),
-            unique_high=_count(cells["unique_high"]),
-            reliable_detectors=_count(cells["reliable_detectors"]),
-            unique_reliable=_count(cells["unique_reliable"]),
-            rare_labels=_count(cells["rare_labels"]) or 0,
-            plateau_units=_count(cells["plateau_units"]) or 0,
-            constant_units=_count(cells["constant_units"]) or 0,
+            layer=cells.text("layer"),
+            quantile=cells.share("quantile"),
+            units=cells.whole("units"),
+            detectors=cells.whole("detectors"),
+            unique_detectors=cells.whole("unique_detectors"),
+            unique_any=cells.whole("unique_any"),
+            unique={
+                name: whole(count, f"unique_{name}") for name, count in zip(categories, rest, strict=True)
+            },
+            detectors_fdr=cells.count("detectors_fdr"),
+            unique_low=cells.count("unique_low"),
+            unique_high=cells.count("unique_high"),
+            reliable_detectors=cells.count("reliable_detectors"),
+            unique_reliable=cells.count("unique_reliable"),
+            rare_labels=cells.count("rare_labels") or 0,
+            plateau_units=cells.count("plateau_units") or 0,
+            constant_units=cells.count("constant_units") or 0,
         )
 
     # Runs of earlier versions have two columns of one name where a category is called "any".
     former = [f"unique_{name}" for name in categories]
-    return tuple(_read(folder / LAYERS, _SUMMARY_COLUMNS, _summary_header(categories), summary, former))
+    return _read(folder / LAYERS, _SUMMARY_COLUMNS, _summary_header(categories), summary, former)
 
 
 def read_concepts(folder: Path) -> tuple[Concept, ...]:
@@ -285,11 +286,16 @@ def read_concepts(folder: Path) -> tuple[Concept, ...]:
         If the file is missing or malformed.
     """
 
-    def concept(cells: Mapping[str, str], _: Sequence[str]) -> Concept:
-        number, name, category, truth, images = cells.values()
-        return Concept(int(number), name, category, int(truth), int(images))
+    def concept(cells: Cells, _: Sequence[str]) -> Concept:
+        return Concept(
+            cells.whole("number"),
+            cells.text("name"),
+            cells.text("category"),
+            cells.whole("truth"),
+            cells.whole("images"),
+        )
 
-    return tuple(_read(folder / CONCEPTS, _CONCEPT_COLUMNS, _CONCEPT_COLUMNS, concept))
+    return _read(folder / CONCEPTS, _CONCEPT_COLUMNS, _CONCEPT_COLUMNS, concept)
 
 
 def read_images(folder: Path) -> tuple[ImageInfo, ...]:
@@ -309,11 +315,18 @@ def read_images(folder: Path) -> tuple[ImageInfo, ...]:
     RunFormatError
         If the file is missing or malformed.
     """
+    places = count()
 
-    def image(cells: Mapping[str, str], _: Sequence[str]) -> ImageInfo:
-        return ImageInfo(cells["image"], cells["split"], (int(cells["sh"]), int(cells["sw"])))
+    def image(cells: Cells, _: Sequence[str]) -> ImageInfo:
+        place = next(places)
+        if cells.text("index") != str(place):
+            raise ValueError(f"index is {shown(cells.text('index'))}, where {place} was to come")
+        sh, sw = cells.whole("sh", 1, _LONGEST_SIDE), cells.whole("sw", 1, _LONGEST_SIDE)
+        if sh * sw > _MOST_PIXELS:
+            raise ValueError(f"a label grid of {sh:,} x {sw:,}: at most {_MOST_PIXELS:,} pixels are read")
+        return ImageInfo(cells.text("image"), cells.text("split"), (sh, sw))
 
-    return tuple(_read(folder / IMAGES, _IMAGE_COLUMNS, _IMAGE_COLUMNS, image))
+    return _read(folder / IMAGES, _IMAGE_COLUMNS, _IMAGE_COLUMNS, image)
 
 
 def _summary_header(categories: Sequence[str]) -> list[str]:
@@ -332,38 +345,7 @@ def _read(
     path: Path,
     fixed: Sequence[str],
     header: Sequence[str],
-    parse: Callable[[Mapping[str, str], Sequence[str]], _Record],
+    parse: Callable[[Cells, Sequence[str]], Record],
     former: Sequence[str] = (),
-) -> Iterator[_Record]:
-    by_category = len(header) - len(fixed)
-    line = 1
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = csv.reader(file, strict=True)
-            found = next(rows, [])
-            named = found[: len(found) - by_category]
-            absent = [name for name in fixed if name not in named]
-            present = [name for name in fixed if name in named]
-            rest = found[len(present) :]
-            known = found[: len(present)] == present and rest in (list(header[len(fixed) :]), list(former))
-            if not _LATER.issuperset(absent) or not known:
-                raise ValueError(f"its columns are {','.join(found)!r}, not {','.join(header)!r}")
-            none = dict.fromkeys(absent, "")
-            for row in rows:
-                line = rows.line_num
-                if len(row) != len(found):
-                    raise ValueError(f"{len(row)} cells where there are {len(found)} columns")
-                cells = dict(zip(present, row[: len(present)], strict=True))
-                yield parse(cells | none, row[len(present) :])
-    except FileNotFoundError as error:
-        raise RunFormatError(f"{path} is missing", hint="dissect again with --fresh") from error
-    except (OSError, ValueError, KeyError, csv.Error) as error:
-        raise RunFormatError(f"{path}, line {line}: {error}", hint="dissect again with --fresh") from error
-
-
-def _optional(cell: str) -> float | None:
-    return float(cell) if cell else None
-
-
-def _count(cell: str) -> int | None:
-    return int(cell) if cell else None
+) -> tuple[Record, ...]:
+    return tuple(read_rows(path, fixed, header, parse, later=_LATER, former=former))

@@ -18,6 +18,9 @@ __all__ = ["SAMPLES", "TOP_MAPS", "TopMaps", "read_samples", "read_top_maps", "w
 TOP_MAPS = "top_maps.npz"
 SAMPLES = "samples.npz"
 
+# Of each unit; many times what runs keep.
+_MOST_SAMPLES = 2**16
+
 _MAPS_SCHEMA = Schema(
     {
         "maps": ArraySpec("uint8", "KNhw"),
@@ -67,7 +70,7 @@ def write_top_maps(folder: Path, top_maps: TopMaps, samples: NDArray[np.float32]
     write_archive(folder / SAMPLES, _SAMPLES_SCHEMA, {"values": samples})
 
 
-def read_top_maps(folder: Path, top_images: tuple[int, ...]) -> TopMaps | None:
+def read_top_maps(folder: Path, top_images: tuple[int, ...], shape: tuple[int, int]) -> TopMaps | None:
     """Read ``top_maps.npz``.
 
     Parameters
@@ -76,6 +79,8 @@ def read_top_maps(folder: Path, top_images: tuple[int, ...]) -> TopMaps | None:
         The layer's folder.
     top_images : tuple of int
         (K, N), as many units and top images as the layer has.
+    shape : (int, int)
+        (h, w) of the layer's maps; stored ones are no larger.
 
     Returns
     -------
@@ -91,8 +96,10 @@ def read_top_maps(folder: Path, top_images: tuple[int, ...]) -> TopMaps | None:
     if not path.exists():
         return None
     lengths = dict(zip("KN", top_images, strict=True))
-    found = TopMaps(**read_archive(path, _MAPS_SCHEMA, lengths=lengths))
-    if 0 in found.maps.shape[2:]:
+    most = dict(zip("hw", shape, strict=True))
+    found = TopMaps(**read_archive(path, _MAPS_SCHEMA, lengths=lengths, most=most))
+    finite = np.isfinite(found.low).all() and np.isfinite(found.high).all()
+    if 0 in found.maps.shape[2:] or not finite:
         raise RunFormatError(f"{path} does not belong to this run", hint="dissect again with --fresh")
     return found
 
@@ -120,7 +127,9 @@ def read_samples(folder: Path, units: int) -> NDArray[np.float32] | None:
     path = folder / SAMPLES
     if not path.exists():
         return None
-    values: NDArray[np.float32] = read_archive(path, _SAMPLES_SCHEMA, lengths={"K": units})["values"]
-    if not (values[:, 1:] >= values[:, :-1]).all():
+    values: NDArray[np.float32] = read_archive(
+        path, _SAMPLES_SCHEMA, lengths={"K": units}, most={"S": _MOST_SAMPLES}
+    )["values"]
+    if not np.isfinite(values).all() or not (values[:, 1:] >= values[:, :-1]).all():
         raise RunFormatError(f"{path} does not belong to this run", hint="dissect again with --fresh")
     return values

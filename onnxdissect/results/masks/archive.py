@@ -9,6 +9,7 @@ masks of a unit and all masks of an image are read without the rest.
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import product
@@ -25,6 +26,9 @@ from onnxdissect.storage.archive_reader import open_archive, read_archive
 from onnxdissect.storage.archive_writer import ArchiveWriter, writing_archive
 
 __all__ = ["MapChunk", "MasksWriter", "read_chunks", "read_layout"]
+
+
+_MOST_UNITS = 2**24
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +178,7 @@ def read_layout(path: Path) -> MasksLayout:
     RunFormatError
         If the file is missing, damaged or of another version.
     """
-    header = read_archive(path, HEADER)
+    header = read_archive(path, HEADER, lengths={"p": 2}, most={"a": 2, "K": _MOST_UNITS})
     pairs = [tuple(header[name].tolist()) for name in ("extent", "chunk", "map", "input")]
     anchor, lowest = header["anchor"], header["lowest"]
     if not all(len(pair) == 2 and min(pair) > 0 for pair in pairs) or anchor.shape not in ((0, 2), (2, 2)):
@@ -215,6 +219,12 @@ def read_chunks(path: Path, layout: MasksLayout, which: Iterable[tuple[int, int]
     chunks = []
     with open_archive(path, chunk_schema(layout, which)) as archive:
         for i, u in which:
+            shapes = tuple(archive.shape(f"{i}.{u}.{name}") for name in CHUNK)
+            if not _possible(layout, (i, u), shapes):
+                raise RunFormatError(
+                    f"{path} is damaged: its chunk {i}.{u} does not hold maps, of shapes {shapes}",
+                    hint=HEADER.hint,
+                )
             sizes, cells, values = (archive.read(f"{i}.{u}.{name}") for name in CHUNK)
             chunk = _chunk(layout, (i, u), sizes, cells, values)
             if not _sound(chunk, layout):
@@ -223,6 +233,14 @@ def read_chunks(path: Path, layout: MasksLayout, which: Iterable[tuple[int, int]
                 )
             chunks.append(chunk)
     return chunks
+
+
+def _possible(layout: MasksLayout, place: tuple[int, int], shapes: tuple[tuple[int, ...], ...]) -> bool:
+    """Whether the arrays of a chunk, not read yet, are no larger than all cells of its maps."""
+    sizes, cells, values = shapes
+    images, units = (layout.span(axis, place[axis]) for axis in (0, 1))
+    maps = (images[1] - images[0], units[1] - units[0])
+    return sizes == maps and cells == values and cells[0] <= math.prod(maps) * math.prod(layout.shape)
 
 
 def _chunk(

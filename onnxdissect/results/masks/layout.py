@@ -38,14 +38,15 @@ _KEPT_PER_CELL = 3
 # What an archive needs for an array beside its elements: NumPy's header, two entries, a directory.
 _ARRAY_BYTES = 384
 
+# Pairs of a vertical and a horizontal figure, an anchor of offset and stride or none, K units.
 HEADER = Schema(
     {
-        "extent": ArraySpec("int64", "."),
-        "chunk": ArraySpec("int64", "."),
-        "map": ArraySpec("int64", "."),
-        "input": ArraySpec("int64", "."),
-        "anchor": ArraySpec("float64", ".."),
-        "lowest": ArraySpec("float32", "."),
+        "extent": ArraySpec("int64", "p"),
+        "chunk": ArraySpec("int64", "p"),
+        "map": ArraySpec("int64", "p"),
+        "input": ArraySpec("int64", "p"),
+        "anchor": ArraySpec("float64", "ap"),
+        "lowest": ArraySpec("float32", "K"),
     },
     version=MASKS_VERSION,
     hint="dissect again with --keep-masks --fresh",

@@ -1,0 +1,186 @@
+"""What ``manifest.json`` has to hold, as rules: checked before anything of a run is computed or allocated.
+
+One table. A field that is not in it is kept as it is and decides nothing; a field that is to decide something
+gets a rule here. That every number of the file is finite and within 64 bits holds for all of it, see
+`onnxdissect.storage.json_file`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from onnxdissect.core.upsampling import UPSAMPLINGS
+from onnxdissect.storage.fields import (
+    Either,
+    FieldError,
+    Listed,
+    Mapped,
+    Number,
+    OrNull,
+    Record,
+    Text,
+    Whole,
+    expect_distinct,
+    shown,
+)
+
+__all__ = ["MOST_RESAMPLES", "check_manifest"]
+
+MOST_RESAMPLES = 1_000_000
+"""Of the bootstrap, and as many shuffles: what a run is made or assessed again with."""
+
+# Far beyond what any network or data set has, and small enough that products of some of them are exact.
+_MOST_UNITS = 2**24
+_MOST_CELLS = 2**24
+_MOST_PIXELS = 2**31
+_MOST_IMAGES = 2**31
+
+_SLUG = re.compile(r"[A-Za-z0-9._-]+")
+
+_COUNT = Whole(0, _MOST_IMAGES)
+_SIDES = Listed(Number(-_MOST_PIXELS, _MOST_PIXELS), 2, 2)
+_SIZES = Listed(Number(0, _MOST_PIXELS), 2, 2)
+# Negative where an axis runs against the input's.
+_STRIDES = Listed(Number(-_MOST_PIXELS, _MOST_PIXELS, nonzero=True), 2, 2)
+_NAMES = Listed(Text())
+_FACTORS = Listed(Number(), 1, 1024)
+
+_LAYER = Record(
+    required={
+        "name": Text(),
+        "alias": Text(),
+        "slug": Text(255),
+        "op": Text(),
+        "layout": Text(),
+        "units": Whole(1, _MOST_UNITS),
+        "shape": Listed(Whole(1, _MOST_CELLS), 2, 2),
+        # Attention and global pools leave no size.
+        "geometry": OrNull(Record({"offset": _SIDES, "stride": _STRIDES, "size": OrNull(_SIZES)})),
+        "upsample": Text(),
+    },
+    optional={
+        "node": Text(),
+        "folder": Text(),
+        "effective": OrNull(
+            Record(
+                {
+                    "offset": _SIDES,
+                    "stride": _STRIDES,
+                    "spread": _SIZES,
+                    "error": _SIZES,
+                    "images": _COUNT,
+                }
+            )
+        ),
+    },
+)
+_DATA = Record(
+    required={"categories": Listed(Text(), distinct=True)},
+    optional={
+        "name": Text(),
+        "folder": OrNull(Text()),
+        "spec": OrNull(Text()),
+        "fingerprint": OrNull(Text()),
+        "images": _COUNT,
+        "concepts": _COUNT,
+        "split": OrNull(Text()),
+        "limit": OrNull(_COUNT),
+        "groups": OrNull(Text()),
+    },
+)
+_PARAMETERS = Record(
+    required={
+        "quantiles": Listed(Number(0, 1, open=True), 1, 1000, distinct=True),
+        "iou_threshold": Number(0, 1),
+        "scoring": Text(),
+    },
+    optional={
+        "layers": _NAMES,
+        "values": _NAMES,
+        "upsample": Text(),
+        "top": _COUNT,
+        "batch_size": Either((Whole(1, _MOST_IMAGES), Text())),
+        "provider": Text(),
+        "bootstrap": Whole(0, MOST_RESAMPLES),
+        "null": Whole(0, MOST_RESAMPLES),
+        "seed": Whole(),
+        "min_images": Whole(1, _MOST_IMAGES),
+    },
+)
+_MODEL = Record(
+    optional={
+        "path": Text(),
+        "sha256": Text(),
+        "producer": Text(),
+        "input": Text(),
+        "opset": OrNull(Either((Whole(), Mapped(Whole())))),
+        "size": OrNull(Listed(Whole(1, _MOST_CELLS), 2, 2)),
+        "bind": Mapped(),
+        "layouts": Mapped(),
+        "custom_ops": Listed(Text()),
+    }
+)
+_PREPROCESSING = Record(
+    optional={
+        "name": Text(),
+        "mean": _FACTORS,
+        "std": _FACTORS,
+        "scale": Number(),
+        "channels": Text(),
+        "source": Text(),
+    }
+)
+_MANIFEST = Record(
+    required={"data": _DATA, "parameters": _PARAMETERS, "layers": Listed(_LAYER, longest=100_000)},
+    optional={
+        "model": _MODEL,
+        "preprocessing": _PREPROCESSING,
+        "provider": OrNull(Either((Text(), Record(optional={"name": Text(), "note": Text()})))),
+        "batch_size": OrNull(Either((Whole(1, _MOST_IMAGES), Text()))),
+        "made_with": Record(optional={"min_images": Whole(1, _MOST_IMAGES)}),
+        "kept_masks": Record(optional={"version": Whole(), "bytes": Whole()}),
+        "coverage": OrNull(
+            Record(optional={"share": OrNull(Number(0, 1)), "open_values": _COUNT, "values": _COUNT})
+        ),
+        "memory": Mapped(Whole()),
+        "timing": Mapped(Number(0, 1e12)),
+        "versions": Mapped(OrNull(Text())),
+        "warnings": OrNull(Listed(Text())),
+    },
+)
+# Kept masks lie on the network's input.
+_WITH_MASKS = Record({"model": Record({"size": Listed(Whole(1, _MOST_CELLS), 2, 2)})})
+
+
+def check_manifest(manifest: Mapping[str, Any]) -> None:
+    """See that a manifest holds what reading a run needs, and that nothing in it is out of bounds.
+
+    Parameters
+    ----------
+    manifest : mapping
+        As read.
+
+    Raises
+    ------
+    FieldError
+        Naming the field.
+    """
+    _MANIFEST.check(manifest, "")
+    if "kept_masks" in manifest:
+        _WITH_MASKS.check(manifest, "")
+    layers = manifest["layers"]
+    for name in ("name", "slug"):
+        expect_distinct(layers, name, "layers")
+    for i, layer in enumerate(layers):
+        # It becomes a path: "../.." must not lead out of the run directory.
+        if not _SLUG.fullmatch(layer["slug"]) or not layer["slug"].strip("."):
+            raise FieldError(f"layers[{i}].slug", f"is {shown(layer['slug'])}, no folder name of a layer")
+        folder = layer.get("folder", f"layers/{layer['slug']}")
+        if folder != f"layers/{layer['slug']}":
+            raise FieldError(f"layers[{i}].folder", f"is {shown(folder)}, not layers/{layer['slug']}")
+        if layer["upsample"] not in UPSAMPLINGS:
+            raise FieldError(
+                f"layers[{i}].upsample", f"is {shown(layer['upsample'])}, not {' or '.join(UPSAMPLINGS)}"
+            )
