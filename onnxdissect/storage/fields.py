@@ -16,13 +16,13 @@ __all__ = [
     "Either",
     "Field",
     "FieldError",
+    "Integer",
     "Listed",
     "Mapped",
     "Number",
     "OrNull",
     "Record",
     "Text",
-    "Whole",
     "expect_distinct",
     "shown",
 ]
@@ -82,7 +82,7 @@ def _refuse(value: object, place: str, wanted: str) -> FieldError:
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
+class Integer:
     """A whole number.
 
     Attributes

@@ -63,7 +63,7 @@ def parse_json(content: bytes) -> Any:
         infinite, none, or of more digits than 64 bits hold; the place is named.
     """
     try:
-        value = json.loads(content.decode("utf-8"), object_pairs_hook=_Pairs, parse_int=_whole)
+        value = json.loads(content.decode("utf-8"), object_pairs_hook=_Pairs, parse_int=_integer)
     except RecursionError:
         raise ValueError(_DEEP) from None
     return _understood(value, "", 0)
@@ -77,7 +77,7 @@ class _Digits(str):
     """A whole number that is too long."""
 
 
-def _whole(text: str) -> int | _Digits:
+def _integer(text: str) -> int | _Digits:
     return int(text) if len(text) <= _DIGITS + 1 else _Digits(text)
 
 

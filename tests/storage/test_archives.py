@@ -149,7 +149,7 @@ def test_every_fault_is_one_kind_of_error(tmp_path: Path) -> None:
     refused("is damaged")
     path.unlink()
     path.mkdir()
-    refused("is damaged")
+    refused("a folder, and only regular files")
 
 
 def test_an_array_that_is_shorter_than_it_says_is_damaged(tmp_path: Path) -> None:

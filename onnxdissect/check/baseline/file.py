@@ -16,11 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.check.baseline.packing import pack, unpack
+from onnxdissect.check.baseline.schema import check_baseline, check_layer_arrays
 from onnxdissect.check.baseline.snapshot import LayerSnapshot, Snapshot, snapshot_of
 from onnxdissect.core.per_image_counts import PerImageCounts
 from onnxdissect.errors import RunFormatError, RunNotFoundError
 from onnxdissect.results import load
+from onnxdissect.storage.fields import FieldError, shown
 from onnxdissect.storage.files import write_text
+from onnxdissect.storage.json_file import read_json
 from onnxdissect.storage.schema import ArraySpec, Schema
 
 __all__ = ["FORMAT_VERSION", "open_baseline", "write_baseline"]
@@ -28,6 +31,7 @@ __all__ = ["FORMAT_VERSION", "open_baseline", "write_baseline"]
 FORMAT_VERSION = 1
 """Of ``baseline.json``."""
 
+_LARGEST = 2**28
 _AGAIN = "write it again with check --write-baseline"
 _PLAIN = ("source", "data", "parameters", "preprocessing", "iou_threshold", "scoring")
 _LAYER_PLAIN = ("name", "op", "geometry")
@@ -130,48 +134,69 @@ def open_baseline(path: Path) -> Snapshot:
             hint=f"onnxdissect check --baseline RUN --write-baseline {path}",
         )
     try:
-        body = json.loads(path.read_text(encoding="utf-8"))
+        body = read_json(path, _LARGEST)
     except (OSError, ValueError) as error:
-        raise RunFormatError(f"{path} is no baseline, or cut short: {error}", hint=_AGAIN) from error
+        reason = getattr(error, "strerror", None) or str(error)
+        raise RunFormatError(f"{path} is no baseline, or cut short: {reason}", hint=_AGAIN) from error
     if not isinstance(body, dict) or not {"format_version", "sha256", "arrays"} <= set(body):
         raise RunFormatError(
             f"{path} is JSON, but no baseline", hint="--baseline RUN, or a file of --write-baseline"
         )
     version = body.pop("format_version")
-    if version != FORMAT_VERSION:
-        raise RunFormatError(f"{path} is of format version {version!r}, not {FORMAT_VERSION}", hint=_AGAIN)
+    if version != FORMAT_VERSION or isinstance(version, bool):
+        raise RunFormatError(
+            f"{path} is of format version {shown(version)}, not {FORMAT_VERSION}", hint=_AGAIN
+        )
     if body.pop("sha256", None) != _checksum(body):
         raise RunFormatError(f"{path} was edited or damaged: its checksum differs", hint=_AGAIN)
     try:
+        check_baseline(body)
         arrays = unpack(body["arrays"])
+        _check_categories(arrays["category_of"], body)
         return Snapshot(
             categories=tuple(body["categories"]),
             concepts=tuple(body["concepts"]),
             category_of=arrays["category_of"],
-            layers=tuple(_layer(item, arrays, str(i)) for i, item in enumerate(body["layers"])),
+            layers=tuple(_layer(body, arrays, i) for i in range(len(body["layers"]))),
             truth=None,
             drawn_from=float(body.get("drawn_from", body["data"]["images"])),
             **{name: body[name] for name in _PLAIN},
         )
-    except (KeyError, TypeError, ValueError, lzma.LZMAError, EOFError) as error:
-        raise RunFormatError(f"{path} is malformed: {error!r}", hint=_AGAIN) from error
+    except FieldError as error:
+        raise RunFormatError(f"{path}: {error}", hint=_AGAIN) from error
+    except MemoryError as error:
+        raise RunFormatError(f"{path}: there is not enough memory to unpack it", hint=_AGAIN) from error
+    except KeyError as error:
+        raise RunFormatError(f"{path} lacks the array {error}", hint=_AGAIN) from error
+    except (TypeError, ValueError, OverflowError, lzma.LZMAError, EOFError) as error:
+        raise RunFormatError(f"{path} is malformed: {error}", hint=_AGAIN) from error
 
 
-def _layer(item: dict[str, Any], arrays: dict[str, NDArray[Any]], prefix: str) -> LayerSnapshot:
+def _check_categories(category_of: NDArray[Any], body: dict[str, Any]) -> None:
+    spec = Schema({"category_of": ArraySpec("int64", "C")})
+    spec.check({"category_of": category_of}, {"C": len(body["concepts"])})
+    if category_of.size and not (category_of.min() >= 0 and category_of.max() < len(body["categories"])):
+        raise ValueError("category_of names categories that it does not have")
+
+
+def _layer(body: dict[str, Any], arrays: dict[str, NDArray[Any]], place: int) -> LayerSnapshot:
+    item, prefix = body["layers"][place], str(place)
     held = {name: f"{prefix}/{name}" for name in _LAYER_SCHEMA.arrays}
-    lengths = {"K": int(item["units"]), "S": int(item["units"]) + 1, "Q": 1}
+    lengths = {"K": item["units"], "S": item["units"] + 1, "Q": 1}
     _LAYER_SCHEMA.check({name: arrays[key] for name, key in held.items() if key in arrays}, lengths)
     levels = arrays.get(f"{prefix}/levels")
     stored: dict[str, Any] = {name: item[name] for name in _LAYER_PLAIN}
     stored |= {name: arrays[f"{prefix}/{name}"] for name in _LAYER_ARRAYS}
     unknown = np.full(len(stored["label"]), np.nan)
     stored |= {name: arrays.get(f"{prefix}/{name}", unknown) for name in _ENDS}
+    per_image = _read_per_image(f"{prefix}/evidence", arrays)
+    check_layer_arrays(stored, per_image, body, f"layers[{place}]")
     return LayerSnapshot(
-        alias=str(item.get("alias", "")),
-        node=str(item.get("node", "")),
-        shape=(int(item["shape"][0]), int(item["shape"][1])),
+        alias=item.get("alias", ""),
+        node=item.get("node", ""),
+        shape=(item["shape"][0], item["shape"][1]),
         levels=None if levels is None else levels.astype(np.float64),
-        per_image=_read_per_image(f"{prefix}/evidence", arrays),
+        per_image=per_image,
         scores=None,
         **stored,
     )

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxdissect.check.baseline.schema import expect_checkable
 from onnxdissect.core.per_image_counts import PerImageCounts, TruthCounts
 from onnxdissect.results import Dissection, LayerInfo
 from onnxdissect.results.label_units import primary_categories
@@ -220,7 +221,7 @@ class Snapshot:
             return found
         if layer.certainty == "stability":
             return found & (layer.stability > stable)
-        size = SampleSize(int(self.parameters["bootstrap"]), self.drawn_from)
+        size = SampleSize(int(self.parameters.get("bootstrap", 0)), self.drawn_from)
         known = layer.iou, layer.low, layer.high, layer.stability
         return found & reliable_units(*known, self.iou_threshold, stable, size=size)
 
@@ -268,8 +269,9 @@ def snapshot_of(run: Dissection) -> Snapshot:
     Raises
     ------
     RunFormatError
-        If the run's files are damaged.
+        If the run's files are damaged, or its manifest does not say what a check goes by.
     """
+    expect_checkable(run.manifest, run.path)
     return Snapshot(
         source=str(run.path),
         data=dict(run.manifest["data"]),

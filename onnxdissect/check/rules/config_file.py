@@ -13,9 +13,13 @@ from onnxdissect.check.rules.config import Config, LayerMinimum
 from onnxdissect.check.rules.rules import RULES
 from onnxdissect.errors import ParameterError, nearest
 from onnxdissect.model import PROVIDERS
+from onnxdissect.results.formats.manifest_schema import MOST_RESAMPLES
+from onnxdissect.storage.regular_files import read_regular_file
 
 __all__ = ["find_config", "parse_config", "read_config"]
 
+_LARGEST = 2**20
+_MOST = {"resamples": MOST_RESAMPLES, "seed": 2**63 - 1}
 _LEVELS = ("error", "warning", "off")
 _PROJECT = "pyproject.toml"
 _TABLE = ("tool", "onnxdissect", "check")
@@ -75,11 +79,15 @@ def read_config(path: Path | None = None) -> Config:
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
-    if not path.is_file():
+    if not path.exists():
         raise ParameterError(f"there is no file of rules at {path}", hint="check --init writes one")
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return tomllib.loads(read_regular_file(path, _LARGEST).decode("utf-8"))
+    except OSError as error:
+        raise ParameterError(f"{path} cannot be read: {error.strerror or error}") from error
+    except RecursionError as error:
+        raise ParameterError(f"{path} cannot be read as TOML: it is nested too deep") from error
+    except ValueError as error:  # not UTF-8, no TOML, or a number of thousands of digits
         raise ParameterError(f"{path} cannot be read as TOML: {error}") from error
 
 
@@ -172,6 +180,8 @@ def _value(name: str, key: str, value: Any, default: Any, source: str) -> Any:
         least = _LEAST.get(name, 0)
         if not isinstance(value, int) or value < least:
             raise wrong(f"a whole number from {least}")
+        if value > _MOST.get(name, 2**31):
+            raise wrong(f"a whole number of at most {_MOST.get(name, 2**31):,}")
         return value
     if not 0 <= value < math.inf or (name in _SHARES and value > 1):
         raise wrong("a share in 0..1" if name in _SHARES else "a number from 0")

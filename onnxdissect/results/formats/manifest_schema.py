@@ -15,18 +15,18 @@ from onnxdissect.core.upsampling import UPSAMPLINGS
 from onnxdissect.storage.fields import (
     Either,
     FieldError,
+    Integer,
     Listed,
     Mapped,
     Number,
     OrNull,
     Record,
     Text,
-    Whole,
     expect_distinct,
     shown,
 )
 
-__all__ = ["MOST_RESAMPLES", "check_manifest"]
+__all__ = ["GEOMETRY", "MOST_RESAMPLES", "check_manifest"]
 
 MOST_RESAMPLES = 1_000_000
 """Of the bootstrap, and as many shuffles: what a run is made or assessed again with."""
@@ -39,13 +39,16 @@ _MOST_IMAGES = 2**31
 
 _SLUG = re.compile(r"[A-Za-z0-9._-]+")
 
-_COUNT = Whole(0, _MOST_IMAGES)
+_COUNT = Integer(0, _MOST_IMAGES)
 _SIDES = Listed(Number(-_MOST_PIXELS, _MOST_PIXELS), 2, 2)
 _SIZES = Listed(Number(0, _MOST_PIXELS), 2, 2)
 # Negative where an axis runs against the input's.
 _STRIDES = Listed(Number(-_MOST_PIXELS, _MOST_PIXELS, nonzero=True), 2, 2)
 _NAMES = Listed(Text())
 _FACTORS = Listed(Number(), 1, 1024)
+
+GEOMETRY = OrNull(Record({"offset": _SIDES, "stride": _STRIDES, "size": OrNull(_SIZES)}))
+"""Of receptive fields; attention and global pools leave no size."""
 
 _LAYER = Record(
     required={
@@ -54,10 +57,9 @@ _LAYER = Record(
         "slug": Text(255),
         "op": Text(),
         "layout": Text(),
-        "units": Whole(1, _MOST_UNITS),
-        "shape": Listed(Whole(1, _MOST_CELLS), 2, 2),
-        # Attention and global pools leave no size.
-        "geometry": OrNull(Record({"offset": _SIDES, "stride": _STRIDES, "size": OrNull(_SIZES)})),
+        "units": Integer(1, _MOST_UNITS),
+        "shape": Listed(Integer(1, _MOST_CELLS), 2, 2),
+        "geometry": GEOMETRY,
         "upsample": Text(),
     },
     optional={
@@ -101,12 +103,12 @@ _PARAMETERS = Record(
         "values": _NAMES,
         "upsample": Text(),
         "top": _COUNT,
-        "batch_size": Either((Whole(1, _MOST_IMAGES), Text())),
+        "batch_size": Either((Integer(1, _MOST_IMAGES), Text())),
         "provider": Text(),
-        "bootstrap": Whole(0, MOST_RESAMPLES),
-        "null": Whole(0, MOST_RESAMPLES),
-        "seed": Whole(),
-        "min_images": Whole(1, _MOST_IMAGES),
+        "bootstrap": Integer(0, MOST_RESAMPLES),
+        "null": Integer(0, MOST_RESAMPLES),
+        "seed": Integer(),
+        "min_images": Integer(1, _MOST_IMAGES),
     },
 )
 _MODEL = Record(
@@ -115,8 +117,8 @@ _MODEL = Record(
         "sha256": Text(),
         "producer": Text(),
         "input": Text(),
-        "opset": OrNull(Either((Whole(), Mapped(Whole())))),
-        "size": OrNull(Listed(Whole(1, _MOST_CELLS), 2, 2)),
+        "opset": OrNull(Either((Integer(), Mapped(Integer())))),
+        "size": OrNull(Listed(Integer(1, _MOST_CELLS), 2, 2)),
         "bind": Mapped(),
         "layouts": Mapped(),
         "custom_ops": Listed(Text()),
@@ -138,20 +140,20 @@ _MANIFEST = Record(
         "model": _MODEL,
         "preprocessing": _PREPROCESSING,
         "provider": OrNull(Either((Text(), Record(optional={"name": Text(), "note": Text()})))),
-        "batch_size": OrNull(Either((Whole(1, _MOST_IMAGES), Text()))),
-        "made_with": Record(optional={"min_images": Whole(1, _MOST_IMAGES)}),
-        "kept_masks": Record(optional={"version": Whole(), "bytes": Whole()}),
+        "batch_size": OrNull(Either((Integer(1, _MOST_IMAGES), Text()))),
+        "made_with": Record(optional={"min_images": Integer(1, _MOST_IMAGES)}),
+        "kept_masks": Record(optional={"version": Integer(), "bytes": Integer()}),
         "coverage": OrNull(
             Record(optional={"share": OrNull(Number(0, 1)), "open_values": _COUNT, "values": _COUNT})
         ),
-        "memory": Mapped(Whole()),
+        "memory": Mapped(Integer()),
         "timing": Mapped(Number(0, 1e12)),
         "versions": Mapped(OrNull(Text())),
         "warnings": OrNull(Listed(Text())),
     },
 )
 # Kept masks lie on the network's input.
-_WITH_MASKS = Record({"model": Record({"size": Listed(Whole(1, _MOST_CELLS), 2, 2)})})
+_WITH_MASKS = Record({"model": Record({"size": Listed(Integer(1, _MOST_CELLS), 2, 2)})})
 
 
 def check_manifest(manifest: Mapping[str, Any]) -> None:

@@ -14,20 +14,20 @@ from onnxdissect.errors import RunFormatError
 from onnxdissect.storage.fields import shown
 from onnxdissect.storage.regular_files import open_regular_file
 
-__all__ = ["Cells", "Record", "finite", "read_rows", "whole"]
+__all__ = ["Cells", "Record", "finite", "integer", "read_rows"]
 
 Record = TypeVar("Record")
 
 # A row has some tens of characters for each category.
 _LONGEST_LINE = 2**24
 # As they are written: no spaces, signs, underscores, nor digits of other scripts.
-_WHOLE = re.compile(r"-?[0-9]{1,19}")
+_INTEGER = re.compile(r"-?[0-9]{1,19}")
 _FINITE = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,400})?(e[+-]?[0-9]{1,3})?")
 _MOST = 2**62
 _TRUTHS = {"true": True, "false": False}
 
 
-def whole(text: str, column: str, least: int = 0, most: int = _MOST) -> int:
+def integer(text: str, column: str, least: int = 0, most: int = _MOST) -> int:
     """Read a whole number.
 
     Parameters
@@ -48,7 +48,7 @@ def whole(text: str, column: str, least: int = 0, most: int = _MOST) -> int:
     ValueError
         If it is none, or outside the bounds.
     """
-    if _WHOLE.fullmatch(text) and least <= int(text) <= most:
+    if _INTEGER.fullmatch(text) and least <= int(text) <= most:
         return int(text)
     raise ValueError(f"{column} is {shown(text)}, not a whole number from {least:,} to {most:,}")
 
@@ -98,13 +98,13 @@ class Cells:
         """Give a cell as it is."""
         return self._row[column]
 
-    def whole(self, column: str, least: int = 0, most: int = _MOST) -> int:
-        """Give a whole number, see `whole`."""
-        return whole(self._row[column], column, least, most)
+    def integer(self, column: str, least: int = 0, most: int = _MOST) -> int:
+        """Give a whole number, see `integer`."""
+        return integer(self._row[column], column, least, most)
 
     def count(self, column: str) -> int | None:
         """Give a whole number from 0, or None where the cell is empty."""
-        return whole(self._row[column], column) if self._row[column] else None
+        return integer(self._row[column], column) if self._row[column] else None
 
     def finite(self, column: str) -> float:
         """Give a finite number, see `finite`."""

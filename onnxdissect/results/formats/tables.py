@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from pathlib import Path
 
-from onnxdissect.results.formats.rows import Cells, Record, finite, read_rows, whole
+from onnxdissect.results.formats.rows import Cells, Record, finite, integer, read_rows
 from onnxdissect.results.records import Concept, ImageInfo, LayerSummary, Unit
 from onnxdissect.storage.fields import shown
 from onnxdissect.storage.files import write_csv
@@ -201,7 +201,7 @@ def read_units(folder: Path, categories: Sequence[str]) -> tuple[Unit, ...]:
         return Unit(
             layer=cells.text("layer"),
             quantile=cells.share("quantile"),
-            unit=cells.whole("unit"),
+            unit=cells.integer("unit"),
             label=cells.text("label"),
             category=cells.text("category"),
             iou=cells.share("iou"),
@@ -246,12 +246,12 @@ def read_summaries(folder: Path, categories: Sequence[str]) -> tuple[LayerSummar
         return LayerSummary(
             layer=cells.text("layer"),
             quantile=cells.share("quantile"),
-            units=cells.whole("units"),
-            detectors=cells.whole("detectors"),
-            unique_detectors=cells.whole("unique_detectors"),
-            unique_any=cells.whole("unique_any"),
+            units=cells.integer("units"),
+            detectors=cells.integer("detectors"),
+            unique_detectors=cells.integer("unique_detectors"),
+            unique_any=cells.integer("unique_any"),
             unique={
-                name: whole(count, f"unique_{name}") for name, count in zip(categories, rest, strict=True)
+                name: integer(count, f"unique_{name}") for name, count in zip(categories, rest, strict=True)
             },
             detectors_fdr=cells.count("detectors_fdr"),
             unique_low=cells.count("unique_low"),
@@ -288,11 +288,11 @@ def read_concepts(folder: Path) -> tuple[Concept, ...]:
 
     def concept(cells: Cells, _: Sequence[str]) -> Concept:
         return Concept(
-            cells.whole("number"),
+            cells.integer("number"),
             cells.text("name"),
             cells.text("category"),
-            cells.whole("truth"),
-            cells.whole("images"),
+            cells.integer("truth"),
+            cells.integer("images"),
         )
 
     return _read(folder / CONCEPTS, _CONCEPT_COLUMNS, _CONCEPT_COLUMNS, concept)
@@ -321,7 +321,7 @@ def read_images(folder: Path) -> tuple[ImageInfo, ...]:
         place = next(places)
         if cells.text("index") != str(place):
             raise ValueError(f"index is {shown(cells.text('index'))}, where {place} was to come")
-        sh, sw = cells.whole("sh", 1, _LONGEST_SIDE), cells.whole("sw", 1, _LONGEST_SIDE)
+        sh, sw = cells.integer("sh", 1, _LONGEST_SIDE), cells.integer("sw", 1, _LONGEST_SIDE)
         if sh * sw > _MOST_PIXELS:
             raise ValueError(f"a label grid of {sh:,} x {sw:,}: at most {_MOST_PIXELS:,} pixels are read")
         return ImageInfo(cells.text("image"), cells.text("split"), (sh, sw))
