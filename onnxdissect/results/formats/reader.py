@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -92,9 +93,9 @@ def open_run(
     expect_numbers(concepts, images, manifest, header, folder)
     if records is not None:
         expect_labels(*records, concepts, header, folder)
-    real = folder.resolve()
+    real = Path(os.path.realpath(folder))
     for info in header.layers:
-        place = (folder / "layers" / info.slug).resolve()
+        place = Path(os.path.realpath(folder / "layers" / info.slug))
         if not place.is_relative_to(real):
             raise RunFormatError(
                 f"{folder / 'layers' / info.slug} leads out of the run directory, to {place}",
