@@ -16,7 +16,10 @@ from onnxdissect.core.state.pass_state import STATE_FILE
 from onnxdissect.errors import OutputError, RunFormatError, RunMismatchError
 from onnxdissect.pipeline.request import PLACES
 from onnxdissect.results import FORMAT_VERSION, write_manifest
+from onnxdissect.results.formats.manifest import LARGEST_MANIFEST
+from onnxdissect.storage.fields import shown
 from onnxdissect.storage.files import is_partial, make_folder, sweep_partial
+from onnxdissect.storage.json_file import read_json
 from onnxdissect.storage.locks import locked
 
 __all__ = ["RunDirectory", "claim_directory"]
@@ -32,6 +35,8 @@ _LAYER_FILES = re.compile(
 _REPORT = "report"
 _WORK = "work"
 _LOCK = "lock"
+_ELSEWHERE = "--out DIR"
+_LONGEST = 300
 # What runs of earlier versions, which do not say it, were made with.
 _EARLIER = {("parameters", "min_images"): 1}
 
@@ -72,6 +77,7 @@ class RunDirectory:
         OutputError
             If the directory cannot be written, or another process is writing it.
         """
+        self._refuse_links()
         work = make_folder(self.path / _WORK)
         taken = OutputError(
             f"another process is writing the run in {self.path}",
@@ -82,13 +88,36 @@ class RunDirectory:
                 if not self.unfinished:
                     # First of all: from here on nobody may take what is left for a result.
                     write_manifest(self.path, {"format_version": FORMAT_VERSION, **self.identity}, "running")
-                self._clear(work)
+                self._clear_all(work)
                 yield work
             except BaseException:
                 if not (work / STATE_FILE).exists():
                     shutil.rmtree(work, ignore_errors=True)
                 raise
         shutil.rmtree(work, ignore_errors=True)
+
+    def _refuse_links(self) -> None:
+        """Refuse folders that are links: what is cleared and written there would be somewhere else."""
+        layers = self.path / _LAYERS
+        folders = [self.path / name for name in (_WORK, _LAYERS, _REPORT)]
+        if layers.is_dir() and not layers.is_symlink():
+            folders += layers.iterdir()
+        for folder in folders:
+            if folder.is_symlink():
+                raise OutputError(
+                    f"{folder} is a link, and a run writes only into its own directory",
+                    hint=f"remove the link, or write elsewhere with {_ELSEWHERE}",
+                )
+
+    def _clear_all(self, work: Path) -> None:
+        try:
+            self._clear(work)
+        except OSError as error:
+            raise OutputError(
+                f"{error.filename or self.path} is in the way and cannot be removed: "
+                f"{error.strerror or error}",
+                hint=f"remove it, or write elsewhere with {_ELSEWHERE}",
+            ) from error
 
     def _clear(self, work: Path) -> None:
         sweep_partial(self.path)
@@ -146,11 +175,12 @@ def claim_directory(path: Path, identity: Mapping[str, Any], *, fresh: bool) -> 
         return RunDirectory(path, complete=False, unfinished=False, identity=identity)
     if former.get("format_version") != FORMAT_VERSION:
         raise RunFormatError(
-            f"{path} holds a run of format {former.get('format_version')!r}, this is format {FORMAT_VERSION}",
+            f"{path} holds a run of format {shown(former['format_version'])}, "
+            f"this is format {FORMAT_VERSION}",
             hint="--fresh to overwrite it, or --out to write elsewhere",
         )
     differences = [
-        f"{name}: {there!r} there, {here!r} asked for"
+        f"{name}: {_said(there)} there, {_said(here)} asked for"
         for name, there, here in _differences(former, json.loads(json.dumps(identity)))
     ]
     if differences:
@@ -165,6 +195,11 @@ def claim_directory(path: Path, identity: Mapping[str, Any], *, fresh: bool) -> 
     return RunDirectory(path, complete=complete, unfinished=unfinished, identity=identity)
 
 
+def _said(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
 def _former(path: Path) -> dict[str, Any] | None:
     try:
         if not path.exists():
@@ -174,7 +209,7 @@ def _former(path: Path) -> dict[str, Any] | None:
             raise OutputError(f"{path} is a file, and a run directory was to be made there", hint="--out DIR")
         if not any(path.iterdir()):
             return None
-        manifest = json.loads((path / _MANIFEST).read_text(encoding="utf-8"))
+        manifest = read_json(path / _MANIFEST, LARGEST_MANIFEST)
     except FileNotFoundError as error:
         if _only_begun(path):
             return None

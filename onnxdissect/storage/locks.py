@@ -33,6 +33,9 @@ def locked(path: Path, *, taken: OnnxDissectError | None = None) -> Iterator[Non
     # Not for commands that lock nothing: it takes a twentieth of a second.
     from filelock import FileLock, Timeout
 
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        # What a link leads to would be emptied.
+        raise OutputError(f"{path} cannot be locked: it is no file", hint=f"remove {path}")
     lock = FileLock(path, timeout=-1 if taken is None else 0)
     try:
         lock.acquire()

@@ -176,10 +176,9 @@ def _other_zip(path: Path, members: dict[str, bytes], member: str, dice: random.
         if how == "extra":
             archive.writestr("more.npy", b"\x00" * 10**6)
     if how == "encrypted":
-        content = bytearray(path.read_bytes())
-        at = content.rfind(b"PK\x01\x02")
-        content[at + 8] |= 1
-        path.write_bytes(content)
+        marked = bytearray(path.read_bytes())
+        marked[marked.rfind(b"PK\x01\x02") + 8] |= 1
+        path.write_bytes(marked)
     return how
 
 
@@ -204,15 +203,16 @@ def _claiming(path: Path, members: dict[str, bytes], member: str, dice: random.R
     return f"field {field} of the directory = {value}"
 
 
+HOW = ("pipe", "zero", "random", "outside", "inside", "dangling", "loop", "folder", "gone", "empty")
+
+
 def change_file(run: Path, dice: random.Random) -> str:
     victims = [path for path in run.rglob("*") if path.suffix in (".csv", ".npz", ".json")]
     folders = [run / "layers", *(run / "layers").iterdir()]
     path = dice.choice(sorted(victims) + sorted(folders))
     outside = run.parent / f"{run.name}-outside"
     name = path.relative_to(run).as_posix()
-    how = dice.choice(
-        ["pipe", "zero", "random", "outside", "inside", "dangling", "loop", "folder", "gone", "empty"]
-    )
+    how = dice.choice(HOW)
     if path.is_dir():
         shutil.rmtree(outside, ignore_errors=True)
         shutil.move(path, outside)

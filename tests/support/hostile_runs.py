@@ -82,7 +82,7 @@ def change_manifest(run: Path, dice: random.Random) -> str:
     path = run / "manifest.json"
     manifest = json.loads(path.read_text())
     where = dice.choice(list(places(manifest)))
-    holder = manifest
+    holder: Any = manifest
     for name in where[:-1]:
         holder = holder[name]
     said = ".".join(map(str, where))
@@ -97,7 +97,7 @@ def change_manifest(run: Path, dice: random.Random) -> str:
             path.write_text(json.dumps(manifest).replace('"here": 0', item, 1))
             return f"manifest with {said} twice"
         case "again" if isinstance(holder, list):
-            holder.append(holder[where[-1]])
+            holder.append(holder[int(where[-1])])
             path.write_text(json.dumps(manifest))
             return f"manifest with {said} again"
     value = dice.choice(VALUES)

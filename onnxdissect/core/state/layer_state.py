@@ -33,6 +33,7 @@ class LayerState:
 
     def __init__(self, layer: LayerPlan, plan: Plan) -> None:
         h, w = layer.shape
+        self._images = plan.images
         self.thresholds = Thresholds(layer.units, plan.images * h * w, plan.quantiles)
         self.top = TopImages(layer.units, min(plan.top, plan.images), layer.shape)
         self.samples = Samples(layer.units, plan.images, h * w)
@@ -57,6 +58,24 @@ class LayerState:
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything taken in so far, for `restore`."""
         return self.thresholds.state() | self.top.state() | {"samples": self.samples.values}
+
+    def fits(self, state: Mapping[str, NDArray[Any]]) -> bool:
+        """Tell whether a state is one of an object made with the same parameters.
+
+        Parameters
+        ----------
+        state : mapping of str to ndarray
+            As `state` gives it; of the right dtypes and numbers of axes.
+
+        Returns
+        -------
+        bool
+        """
+        return (
+            self.thresholds.fits(state)
+            and self.top.fits(state, self._images)
+            and state["samples"].shape == self.samples.values.shape
+        )
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Go on from a state of an object made with the same parameters.

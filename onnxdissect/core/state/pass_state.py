@@ -16,7 +16,7 @@ from onnxdissect.core.state.deciding_bins import DecidingBins, count_bins, narro
 from onnxdissect.core.state.image_ranges import ImageRanges
 from onnxdissect.core.state.layer_state import LayerState
 from onnxdissect.core.state.top_images import TopImages
-from onnxdissect.errors import ImagesMissingError, RunFormatError
+from onnxdissect.errors import ImagesMissingError, ImagesOverlapError, RunFormatError
 from onnxdissect.storage.archive_reader import read_archive
 from onnxdissect.storage.archive_writer import write_archive
 from onnxdissect.storage.schema import ArraySpec, Schema
@@ -256,13 +256,21 @@ class PassState:
             return False
         if arrays["tag"].tolist() != own["tag"].tolist():
             return False
+        layers = [
+            {name: arrays[f"{i}.{name}"] for name in layer.state()} for i, layer in enumerate(self.layers)
+        ]
+        images = _images(arrays["images"], self.plan.images)
+        fit = all(layer.fits(state) for layer, state in zip(self.layers, layers, strict=True))
+        counted = all(arrays[name].shape == self.truth.shape for name in ("truth", "concept_images"))
+        if images is None or not fit or not counted or arrays["segments"].shape[1:] != (2,):
+            return False
         if not self.spool.restore([tuple(pair) for pair in arrays["segments"].tolist()]):
             return False
-        self.images = ImageRanges.of(*map(tuple, arrays["images"].tolist()))
+        self.images = images
         self.truth = arrays["truth"]
         self.concept_images = arrays["concept_images"]
-        for i, layer in enumerate(self.layers):
-            layer.restore({name: arrays[f"{i}.{name}"] for name in layer.state()})
+        for layer, state in zip(self.layers, layers, strict=True):
+            layer.restore(state)
         return True
 
     def _arrays(self, tag: Mapping[str, str | int]) -> dict[str, NDArray[Any]]:
@@ -280,6 +288,16 @@ class PassState:
 
     def _bounds(self) -> list[NDArray[np.float32]]:
         return [layer.thresholds.bounds for layer in self.layers]
+
+
+def _images(ranges: NDArray[np.int64], count: int) -> ImageRanges | None:
+    """Images that a saved pass says it has taken in; None if there are no such."""
+    if ranges.shape[1:] != (2,) or (ranges.size and (ranges.min() < 0 or ranges.max() > count)):
+        return None
+    try:
+        return ImageRanges.of(*((start, stop) for start, stop in ranges.tolist()))
+    except ImagesOverlapError:
+        return None
 
 
 def _schema(arrays: Mapping[str, NDArray[Any]]) -> Schema:

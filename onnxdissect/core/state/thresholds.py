@@ -141,6 +141,29 @@ class Thresholds:
         self._seen = int(state["seen"][0])
         self._set_bounds()
 
+    def fits(self, state: Mapping[str, NDArray[Any]]) -> bool:
+        """Tell whether a state is one of an object made with the same parameters: kernels index with it.
+
+        Parameters
+        ----------
+        state : mapping of str to ndarray
+            As `state` gives it; of the right dtypes and numbers of axes.
+
+        Returns
+        -------
+        bool
+        """
+        places, counts, floors = state["places"], state["counts"], state["floors"]
+        return bool(
+            places.shape == counts.shape
+            and floors.shape == self._floors.shape
+            and state["above"].shape == self._above.shape
+            and state["seen"].shape == (1,)
+            and 0 <= state["seen"][0] <= self._positions
+            and (places.size == 0 or (places.min() >= 0 and places.max() < self._counts.size))
+            and (floors.size == 0 or (floors.min() >= 0 and floors.max() < self._counts.shape[1]))
+        )
+
     def _set_bounds(self) -> None:
         # Below the lowest bin there is no value to bound anything with.
         self.bounds = np.where(self._floors == self._lowest, -np.inf, self._edges[self._floors]).astype(

@@ -130,6 +130,27 @@ class TopImages:
         self.images, self.values = state["top_images"], state["top_values"]
         self._slots, self._maps, self._ranges = state["top_slots"], state["top_maps"], state["top_ranges"]
 
+    def fits(self, state: Mapping[str, NDArray[Any]], images: int) -> bool:
+        """Tell whether a state is one of an object made with the same parameters: maps are found by it.
+
+        Parameters
+        ----------
+        state : mapping of str to ndarray
+            As `state` gives it; of the right dtypes and numbers of axes.
+        images : int
+            How many images there are.
+
+        Returns
+        -------
+        bool
+        """
+        slots, numbers = state["top_slots"], state["top_images"]
+        known = numbers[numbers != np.iinfo(np.int64).max]
+        return all(state[name].shape == array.shape for name, array in self.state().items()) and bool(
+            (slots.size == 0 or (slots.min() >= 0 and slots.max() < slots.shape[1]))
+            and (known.size == 0 or (known.min() >= 0 and known.max() < images))
+        )
+
     def __getstate__(self) -> dict[str, Any]:
         # Maps are put in the order of their images. Otherwise two objects with the same content could pickle
         # to different bytes, as the slots depend on the order in which images came.
