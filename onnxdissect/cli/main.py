@@ -12,6 +12,7 @@ import typer
 from onnxdissect import __version__
 from onnxdissect.cli import check, data, doctor, layers, report, rescore, run
 from onnxdissect.cli.printing.console import print_problem
+from onnxdissect.cli.printing.streams import guard_streams
 from onnxdissect.errors import OnnxDissectError
 
 __all__ = ["COMMANDS", "app", "main"]
@@ -56,8 +57,13 @@ def main() -> None:
 
     0: done; 1: a check failed; 2: the request or the input is wrong; 70: a bug; 130: interrupted.
     """
+    guard_streams()
     try:
-        app()
+        try:
+            app()
+        finally:
+            # What is still held back must not fail after the last word on how the command went.
+            sys.stdout.flush()
     except OnnxDissectError as error:
         print_problem("error", error.message, error.candidates, error.hint)
         sys.exit(_WRONG_REQUEST)

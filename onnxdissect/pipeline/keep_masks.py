@@ -26,6 +26,7 @@ from onnxdissect.pipeline.prepare import Prepared
 from onnxdissect.results import Dissection
 from onnxdissect.results.masks.archive import MasksWriter
 from onnxdissect.results.masks.layout import MASKS, MASKS_VERSION, MasksLayout, cell_bytes, chunk_bytes
+from onnxdissect.storage.disk import size_text
 from onnxdissect.storage.files import make_folder
 
 __all__ = ["SizeBounds", "check_space", "expect_kept_masks", "keep_masks", "masks_size", "size_text"]
@@ -222,11 +223,3 @@ def expect_kept_masks(dissection: Dissection) -> None:
             f"{dissection.path} already holds this run, complete, but without its masks",
             hint="--fresh to run it again and keep them, or --out to write elsewhere",
         )
-
-
-def size_text(size: int) -> str:
-    """Write a number of bytes for people."""
-    for unit, name in ((2**30, "GiB"), (2**20, "MiB")):
-        if size >= unit:
-            return f"{size / unit:,.1f} {name}"
-    return f"{size / 2**10:,.1f} KiB"

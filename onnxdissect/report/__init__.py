@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onnxdissect.core.progress import Progress, Silent
-from onnxdissect.errors import OutputError
 from onnxdissect.report.data.annotations import ImageConcept, gather_annotations, wanted_annotations
 from onnxdissect.report.data.images import RunImages, run_images
 from onnxdissect.report.data.photos import gather_photos, needed_images
@@ -25,6 +24,7 @@ from onnxdissect.report.figures.beside import drawing_figures
 from onnxdissect.report.pages.data_files import concept_entries, data_json, run_record, write_json
 from onnxdissect.report.pages.rendering import copy_assets, render_concepts, render_index, render_layer
 from onnxdissect.report.pages.scripts import write_script
+from onnxdissect.storage.disk import write_error
 
 if TYPE_CHECKING:
     from onnxdissect.data import Dataset
@@ -83,7 +83,7 @@ def build(
         with _replacing_folder(target) as folder:
             _fill(dissection, (images, note), needed, folder, target, progress.advance)
     except OSError as error:
-        raise OutputError(f"cannot write the report {target}: {error.strerror or error}") from error
+        raise write_error(target, error, what=f"the report {target}") from error
     progress.finish()
     return target / "index.html"
 

@@ -20,6 +20,7 @@ from onnxdissect.core.per_image_counts import (
 )
 from onnxdissect.errors import OutputError, RunFormatError
 from onnxdissect.storage.blocks import read_block, write_block
+from onnxdissect.storage.disk import write_error
 from onnxdissect.storage.schema import ArraySpec, Schema
 
 __all__ = ["SpillBuffer"]
@@ -153,7 +154,7 @@ class SpillBuffer:
                     self._stored.append((block, file.tell()))
                     write_block(file, _SCHEMA, {name: getattr(counts, name) for name in _SCHEMA.arrays})
         except OSError as error:
-            raise OutputError(f"cannot write {self._path}: {error.strerror or error}") from error
+            raise write_error(self._path, error) from error
         self._held, self._bytes = [], 0
 
     def _blocks(self, units: slice) -> Iterator[tuple[int, MaskCounts]]:

@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from onnxdissect.errors import OutputError
+from onnxdissect.storage.disk import write_error
 
 __all__ = [
     "PARTIAL_SUFFIX",
@@ -56,7 +56,7 @@ def make_folder(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"cannot make the folder {folder}: {_reason(error)}") from error
+        raise write_error(folder, error, what=f"the folder {folder}") from error
     return folder
 
 
@@ -79,6 +79,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     OutputError
         If the file cannot be written.
     """
+    written = 0
     partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
     try:
         try:
@@ -89,11 +90,12 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             partial.replace(path)
         except BaseException:
             with contextlib.suppress(OSError):
+                written = partial.stat().st_size
                 partial.unlink()
             raise
         _sync_folder(path.parent)
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {_reason(error)}") from error
+        raise write_error(path, error, written=written) from error
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -226,7 +228,3 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def _reason(error: OSError) -> str:
-    return error.strerror or str(error)

@@ -19,6 +19,7 @@ from onnxdissect.data import ImageRecord
 from onnxdissect.data.sources import Advance
 from onnxdissect.errors import OutputError, ParameterError, import_cv2
 from onnxdissect.machine import cores
+from onnxdissect.storage.disk import write_error
 from onnxdissect.storage.locks import locked
 from onnxdissect.tiny.broden import write_labels
 from onnxdissect.tiny.worker import make_images
@@ -91,10 +92,7 @@ def make_tiny(
         (partial / _MARKER).write_text(json.dumps(marker) + "\n", encoding="utf-8")
         _into_place(partial, folder, marker)
     except OSError as error:
-        raise OutputError(
-            f"the data set tiny cannot be made in {folder}: {error}",
-            hint="choose a folder that can be written",
-        ) from error
+        raise write_error(folder, error, what=f"the data set tiny to {folder}") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -257,8 +255,8 @@ def ensure_tiny(cache: Path | None = None, *, progress: Advance | None = None) -
             workers = max(2, min(cores(), 8))
             make_tiny(folder, images=IMAGES, seed=SEED, workers=workers, progress=progress)
     except OSError as error:
+        said = write_error(cache, error, what=f"the data set tiny to {cache}")
         raise OutputError(
-            f"the data set tiny cannot be kept in {cache}: {error}",
-            hint=f"set {_CACHE_VARIABLE} to a folder that can be written",
+            said.message, hint=said.hint or f"set {_CACHE_VARIABLE} to a folder that can be written"
         ) from error
     return folder

@@ -224,11 +224,11 @@ def test_what_is_not_ours_is_left_alone(tmp_path: Path, made: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["diary.txt"]
     with pytest.raises(OutputError, match="it is a file"):
         make_tiny(tmp_path / "diary.txt", images=3)
-    with pytest.raises(OutputError, match="cannot be made in"):
+    with pytest.raises(OutputError, match="cannot write the data set tiny to"):
         make_tiny(tmp_path / "diary.txt" / "tiny", images=3)
     with pytest.raises(OutputError, match="was asked for"):
         make_tiny(made, images=SOME, seed=8)
-    with pytest.raises(OutputError, match="cannot be kept in"):
+    with pytest.raises(OutputError, match="cannot write the data set tiny to"):
         ensure_tiny(tmp_path / "diary.txt")
 
 

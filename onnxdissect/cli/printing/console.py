@@ -42,5 +42,10 @@ def print_problem(kind: str, message: str, candidates: tuple[str, ...] = (), hin
 
 
 def print_json(value: object) -> None:
-    """Print a value as JSON on stdout."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    """Print a value as JSON on stdout, with characters escaped that its encoding lacks."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeError:
+        text = json.dumps(value, indent=2)
+    print(text)

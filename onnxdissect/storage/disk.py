@@ -1,0 +1,83 @@
+"""Disks that do not take a file: where it was to go, what is free there, and what helps."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+from pathlib import Path
+
+from onnxdissect.errors import OutputError
+
+__all__ = ["file_system", "size_text", "write_error"]
+
+_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+
+
+def write_error(path: Path, error: OSError, *, what: str | None = None, written: int = 0) -> OutputError:
+    """Tell why something cannot be written.
+
+    Parameters
+    ----------
+    path : Path
+        Where it was to go; need not exist.
+    error : OSError
+        What the system said.
+    what : str, optional
+        What was to be written; by default the path.
+    written : int
+        Bytes of it that were written before the disk was full.
+
+    Returns
+    -------
+    OutputError
+        To be raised. Where the disk is full it names the file system and what is free there.
+    """
+    said = f"cannot write {what or path}: {error.strerror or error}"
+    if error.errno == errno.EFBIG:
+        return OutputError(
+            f"{said}; it needs more than the {size_text(written)} that this process may write into a file",
+            hint="ulimit -f unlimited, then the same command again",
+        )
+    if error.errno not in _FULL:
+        return OutputError(said)
+    mount, free = file_system(path)
+    needs = f"more than {size_text(written)}" if written else "more room"
+    left = "" if free is None else f", where {size_text(free)} are free"
+    return OutputError(
+        f"{said}; it needs {needs} on the file system {mount}{left}",
+        hint=f"make room on {mount}, then the same command again: what was saved is good",
+    )
+
+
+def file_system(path: Path) -> tuple[Path, int | None]:
+    """Find the file system that a path is on, or would be on.
+
+    Parameters
+    ----------
+    path : Path
+        Need not exist.
+
+    Returns
+    -------
+    mount : Path
+        Where it is mounted.
+    free : int or None
+        Bytes that may still be written there; None if the system does not say.
+    """
+    place = Path(os.path.realpath(path))
+    place = next((folder for folder in (place, *place.parents) if folder.exists()), place)
+    mount = next((folder for folder in (place, *place.parents) if os.path.ismount(folder)), place)
+    free = None
+    with contextlib.suppress(OSError):
+        free = shutil.disk_usage(place).free
+    return mount, free
+
+
+def size_text(size: int) -> str:
+    """Write a number of bytes for people."""
+    for unit, name in ((2**30, "GiB"), (2**20, "MiB")):
+        if size >= unit:
+            return f"{size / unit:,.1f} {name}"
+    return f"{size / 2**10:,.1f} KiB"
