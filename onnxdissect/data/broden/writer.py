@@ -22,6 +22,7 @@ from onnxdissect.data.broden.index import COLUMNS
 from onnxdissect.data.decoding.pixels import read_image
 from onnxdissect.data.vocabulary import HIGHEST_NUMBER
 from onnxdissect.errors import DataFormatError, OutputError, import_cv2
+from onnxdissect.storage.disk import write_error
 from onnxdissect.storage.files import make_folder
 
 __all__ = ["Annotated", "ImageRecord", "check_category", "write_image"]
@@ -339,4 +340,4 @@ def _write(folder: Path, name: str, content: bytes) -> None:
         with path.open("xb") as file:
             file.write(content)
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+        raise write_error(path, error) from error
