@@ -136,6 +136,13 @@ def test_without_a_bootstrap_there_are_none(world: Path, tmp_path: Path) -> None
     assert not list(run.path.glob("layers/*/intervals.npz"))
 
 
+def test_a_run_that_starts_over_keeps_none_of_the_former(world: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    assert dissect(world, null=0, out=out).intervals("relu1") is not None
+    assert dissect(world, null=0, out=out, bootstrap=0, fresh=True).intervals("relu1") is None
+    assert not list(out.glob("layers/*/intervals.npz"))
+
+
 # What reads a finished run must not resample: the kernels are taken away, and whoever calls one ends.
 READ = """
 import sys
