@@ -9,6 +9,7 @@
     │   ├── ModelNotFoundError    no file at the path
     │   ├── ModelFormatError      the file is not a readable ONNX model
     │   ├── ModelRuntimeError     onnxruntime cannot load or run it
+    │   │   └── ModelTimeoutError it had not ended when its time was over
     │   ├── ImageInputError       no input that an image fits
     │   ├── LayerNotFoundError    a selector matches no layer
     │   ├── LayerLayoutError      the value exists but has no units to dissect
@@ -58,6 +59,7 @@ __all__ = [
     "ModelFormatError",
     "ModelNotFoundError",
     "ModelRuntimeError",
+    "ModelTimeoutError",
     "NonFiniteError",
     "OnnxDissectError",
     "OutputError",
@@ -134,6 +136,10 @@ class ModelFormatError(ModelError):
 
 class ModelRuntimeError(ModelError):
     """onnxruntime cannot load or run the model."""
+
+
+class ModelTimeoutError(ModelRuntimeError):
+    """The network had not ended when the time was over that it was given for being looked at."""
 
 
 class ImageInputError(ModelError):

@@ -39,7 +39,7 @@ from onnxdissect.storage.files import write_text
 __all__ = ["ModelOptions", "check_model"]
 
 # Fields of `ModelOptions`, which are keywords of `dissect` and `load_network` as well.
-_MODEL_OPTIONS = ("image_size", "bind", "layouts", "custom_ops", "operators")
+_MODEL_OPTIONS = ("image_size", "bind", "layouts", "custom_ops", "operators", "probe_timeout")
 _PREPROCESSING = ("mean", "std", "scale", "channels")
 
 
@@ -126,11 +126,7 @@ def check_model(
                 out=folder,
                 progress=progress,
                 notify=notify,
-                image_size=options.image_size,
-                bind=options.bind,
-                layouts=options.layouts,
-                custom_ops=options.custom_ops,
-                operators=options.operators,
+                **_reading(options),
             )
             snapshot = snapshot_of(made)
         else:
@@ -140,7 +136,7 @@ def check_model(
             source = _recorded_spec(snapshot)
         dataset = _open_same_data(snapshot, source, told=bool(data is not None or config.data))
         try:
-            reading = {name: getattr(options, name) for name in _MODEL_OPTIONS}
+            reading = _reading(options)
             out = Path(work) / "candidate"
             candidate = _dissect(
                 path, snapshot, config, source, dataset.image_size, reading, preset, out, progress, notify
@@ -168,6 +164,10 @@ def check_model(
     if page is not None:
         write_text(page, render_check(verdict, snapshot, candidate.snapshot, dataset))
     return verdict
+
+
+def _reading(options: ModelOptions) -> dict[str, Any]:
+    return {name: getattr(options, name) for name in _MODEL_OPTIONS}
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,7 @@ def check(
     bind: options.Bind = None,
     layout: options.Layout = None,
     custom_ops: options.CustomOps = None,
+    probe_timeout: options.ProbeTimeout = None,
     junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write JUnit XML.")] = None,
     sarif: Annotated[Path | None, typer.Option(metavar="FILE", help="Write SARIF 2.1.0.")] = None,
     markdown: Annotated[Path | None, typer.Option(metavar="FILE", help="Write Markdown.")] = None,
@@ -91,6 +92,7 @@ def check(
                     "--bind": bind,
                     "--layout": layout,
                     "--custom-ops": custom_ops,
+                    "--probe-timeout": probe_timeout,
                 },
                 **{"--config": None if init else config, "--json": as_json or None},
             }
@@ -123,6 +125,7 @@ def check(
             bind=options.bindings(bind),
             layouts=options.layouts(layout),
             custom_ops=custom_ops or (),
+            probe_timeout=options.probe_timeout(probe_timeout),
         )
         how: dict[str, Any] = {"data": data, "options": reading, "layers": layer or ()}
         how |= {"limit": limit, "preset": preset}

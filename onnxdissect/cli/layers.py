@@ -35,6 +35,7 @@ def layers(
     layout: options.Layout = None,
     bind: options.Bind = None,
     custom_ops: options.CustomOps = None,
+    probe_timeout: options.ProbeTimeout = None,
     graph: Annotated[
         bool, typer.Option("--graph", help="Print what `run` would do to the graph instead.")
     ] = False,
@@ -61,6 +62,7 @@ def layers(
         bind=options.bindings(bind),
         layouts=options.layouts(layout),
         custom_ops=custom_ops or (),
+        probe_timeout=options.probe_timeout(probe_timeout),
     )
     if graph:
         _print_graph(network, layer or ["stages"], as_json=as_json)

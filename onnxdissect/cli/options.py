@@ -17,9 +17,11 @@ __all__ = [
     "ImageSize",
     "Layout",
     "MinImages",
+    "ProbeTimeout",
     "bindings",
     "image_size",
     "layouts",
+    "probe_timeout",
 ]
 
 DATA = "DIR|SOURCE"
@@ -57,13 +59,25 @@ CustomOps = Annotated[
 ]
 
 
+ProbeTimeout = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SECONDS",
+        help="How long the network may take when it is run to learn of it: 300 by default, inf for no limit.",
+    ),
+]
+
+
 def image_size(text: str | None) -> tuple[int, int] | None:
     """Read height x width."""
     if text is None:
         return None
     height, _, width = text.lower().partition("x")
-    if not (height.isdigit() and width.isdigit() and int(height) and int(width)):
-        raise ParameterError(f"--image-size takes height x width, not {text!r}", hint="--image-size 224x224")
+    most = 9  # of digits, so that a claim is not even read
+    if not all(len(n) <= most and n.isascii() and n.isdecimal() and int(n) for n in (height, width)):
+        raise ParameterError(
+            f"--image-size takes height x width, not {text[:50]!r}", hint="--image-size 224x224"
+        )
     return int(height), int(width)
 
 
@@ -87,3 +101,10 @@ def _pairs(option: str, given: Sequence[str] | None, example: str, *, last: bool
             raise ParameterError(f"{option} is given twice for {name!r}", hint=example)
         found[name] = value
     return found
+
+
+def probe_timeout(seconds: float | None) -> float:
+    """Read a limit of time, or give the one where none is asked for."""
+    from onnxdissect.model.runtime.time_limit import PROBE_SECONDS, check_seconds
+
+    return PROBE_SECONDS if seconds is None else check_seconds(seconds)

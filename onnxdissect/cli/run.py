@@ -72,6 +72,7 @@ def run(
     bind: options.Bind = None,
     layout: options.Layout = None,
     custom_ops: options.CustomOps = None,
+    probe_timeout: options.ProbeTimeout = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="By default dissections/<model>-<data>.")
     ] = None,
@@ -134,6 +135,7 @@ def run(
             bind=options.bindings(bind),
             layouts=options.layouts(layout),
             custom_ops=custom_ops or (),
+            probe_timeout=options.probe_timeout(probe_timeout),
             out=out,
             fresh=fresh,
             keep_masks=keep_masks,

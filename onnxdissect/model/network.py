@@ -10,7 +10,7 @@ from typing import Any
 import onnx_ir as ir
 from numpy.typing import ArrayLike, NDArray
 
-from onnxdissect.errors import ImageInputError, ModelRuntimeError, ParameterError
+from onnxdissect.errors import ImageInputError, ModelRuntimeError, ModelTimeoutError, ParameterError
 from onnxdissect.model.graph import name_of
 from onnxdissect.model.layers.listing import Listing, list_layers
 from onnxdissect.model.layers.records import ImageInput, Layer
@@ -26,6 +26,7 @@ from onnxdissect.model.reading.frame_axis import DropFrameAxis, find_video
 from onnxdissect.model.reading.model_file import read_model
 from onnxdissect.model.reading.shape_probe import probe
 from onnxdissect.model.runtime.inference import CUSTOM_OPS
+from onnxdissect.model.runtime.time_limit import PROBE_LIMIT, PROBE_SECONDS, check_seconds
 from onnxdissect.model.runtime.trial import working_size
 from onnxdissect.model.surgery.free_size import free_size
 
@@ -145,6 +146,7 @@ def load_network(
     layouts: Mapping[str, str] | None = None,
     custom_ops: Sequence[str | Path] = (),
     operators: OperatorTable | None = None,
+    probe_timeout: float = PROBE_SECONDS,
 ) -> Network:
     """Read and inspect an ONNX file.
 
@@ -167,6 +169,9 @@ def load_network(
     operators : OperatorTable, optional
         What operators mean, where some are added by `onnxdissect.register_operator`; by default what is built
         in and what installed packages register.
+    probe_timeout : float
+        Seconds that the network may take whenever it is run to learn of it, one call at a time: for its
+        shapes, for verifying what is done to it, for measuring where cells respond. Infinity for no limit.
 
     Returns
     -------
@@ -180,6 +185,8 @@ def load_network(
         If it is not a complete ONNX model, or its external data are missing, short or elsewhere.
     ModelRuntimeError
         If onnxruntime cannot load or run it; an operator it lacks is named.
+    ModelTimeoutError
+        If running it takes longer than `probe_timeout`.
     ImageInputError
         If it has no input that images fit, or insists on another size than `image_size`.
     InstallationError
@@ -193,8 +200,10 @@ def load_network(
     """
     if image_size is not None and min(image_size) < 1:
         raise ParameterError(f"an image size is positive, got {image_size[0]} x {image_size[1]}")
+    check_seconds(probe_timeout)
     file = read_model(path, operators)
     model = file.model
+    model.graph.meta[PROBE_LIMIT] = probe_timeout
     libraries = tuple(_library(library) for library in custom_ops)
     if libraries:
         model.graph.meta[CUSTOM_OPS] = libraries
@@ -213,6 +222,8 @@ def load_network(
     size = fixed[0] or wished[0], fixed[1] or wished[1]
     try:
         found = probe(model, file.path.parent, image, size)
+    except ModelTimeoutError:
+        raise
     except ModelRuntimeError as error:
         runs = working_size(model, file.path.parent, image, size)
         hint = error.hint if runs is None else f"it runs at --image-size {runs[0]}x{runs[1]}"

@@ -12,6 +12,7 @@ from onnxdissect.core.progress import Progress
 from onnxdissect.data import Dataset
 from onnxdissect.data.sources import DEFAULT_DATA
 from onnxdissect.model import OperatorTable
+from onnxdissect.model.runtime.time_limit import PROBE_SECONDS
 from onnxdissect.pipeline.options import (
     DataOptions,
     ExecutionOptions,
@@ -60,6 +61,7 @@ def dissect(
     layouts: Mapping[str, str] | None = None,
     custom_ops: Sequence[str | Path] = (),
     operators: OperatorTable | None = None,
+    probe_timeout: float = PROBE_SECONDS,
     save_every: float = 30.0,
     progress: Progress | None = None,
     notify: Callable[[str], None] | None = None,
@@ -139,6 +141,9 @@ def dissect(
         Shared libraries of operators that onnxruntime lacks.
     operators : OperatorTable, optional
         What operators mean, where some are added by `onnxdissect.register_operator`.
+    probe_timeout : float
+        Seconds that the network may take whenever it is run to learn of it, before the pass; infinity for no
+        limit. The pass itself has none.
     save_every : float
         Seconds between two saves of an unfinished run, from which the same call goes on.
     progress : Progress, optional
@@ -162,7 +167,7 @@ def dissect(
         RunOptions(
             model=Path(model),
             data=data,
-            reading=ModelOptions(image_size, bind or {}, layouts or {}, custom_ops, operators),
+            reading=ModelOptions(image_size, bind or {}, layouts or {}, custom_ops, operators, probe_timeout),
             images=DataOptions(split, limit, groups),
             method=MethodOptions(
                 layers=(layers,) if isinstance(layers, str) else tuple(layers),

@@ -11,6 +11,7 @@ from onnxdissect.data import Dataset
 from onnxdissect.data.sources import DEFAULT_DATA
 from onnxdissect.errors import ParameterError
 from onnxdissect.model import OperatorTable
+from onnxdissect.model.runtime.time_limit import PROBE_SECONDS
 
 __all__ = [
     "DataOptions",
@@ -39,6 +40,8 @@ class ModelOptions:
         Shared libraries of operators that onnxruntime lacks.
     operators : OperatorTable or None
         What operators mean, where some are added by `onnxdissect.register_operator`.
+    probe_timeout : float
+        Seconds that the network may take whenever it is run to learn of it, before the pass.
     """
 
     image_size: tuple[int, int] | None = None
@@ -46,6 +49,7 @@ class ModelOptions:
     layouts: Mapping[str, str] = field(default_factory=dict)
     custom_ops: Sequence[str | Path] = ()
     operators: OperatorTable | None = None
+    probe_timeout: float = PROBE_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,7 +124,16 @@ def prepare(request: Request, notify: Callable[[str], None]) -> Prepared:
         *quantile_warnings(plan.layers, plan.quantiles, plan.images),
     ]
     prepared = Prepared(
-        request, session, preparer, plan, places, batch_size, workers, decoders, coverage, warnings
+        request,
+        session.unlimited(),
+        preparer,
+        plan,
+        places,
+        batch_size,
+        workers,
+        decoders,
+        coverage,
+        warnings,
     )
     _announce(prepared, notify)
     return prepared

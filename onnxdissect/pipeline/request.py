@@ -105,6 +105,7 @@ def open_request(options: RunOptions, progress: Progress) -> Request:
         layouts=reading.layouts,
         custom_ops=reading.custom_ops,
         operators=reading.operators,
+        probe_timeout=reading.probe_timeout,
     )
     layers = network.select(parameters.layers)
     preprocessing = choose_preprocessing(network, **asdict(options.preprocessing))

@@ -14,7 +14,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from onnxdissect.errors import ModelRuntimeError
+from onnxdissect.errors import ModelRuntimeError, ModelTimeoutError
 from onnxdissect.model.graph import constant, downstream, is_stored, name_of
 from onnxdissect.model.layers.records import ImageInput
 from onnxdissect.model.operators.lookup import operator_of
@@ -112,6 +112,8 @@ def probe(model: ir.Model, folder: Path, image: ImageInput, size: tuple[int, int
     images = random_images(image.shape(batch, size), image.dtype)
     try:
         found = runtime({image.name: images}, [*_names("shape", values), *numbers])
+    except ModelTimeoutError:
+        raise
     except ModelRuntimeError as error:
         raise ModelRuntimeError(
             f"a probe run at {size[0]} x {size[1]} pixels failed: {error.message}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,11 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from onnxdissect.errors import ModelRuntimeError
+from onnxdissect.errors import ModelRuntimeError, ModelTimeoutError
 from onnxdissect.model.reading.external_data import DATA_FOLDER, settle_external_data
 from onnxdissect.model.reading.repair import load_repaired
 from onnxdissect.model.runtime.providers import RECORD_PLACEMENT, import_onnxruntime, placement
+from onnxdissect.model.runtime.time_limit import PROBE_LIMIT, PROBE_SECONDS, call_limited
 
 __all__ = ["CUSTOM_OPS", "DTYPES", "OPTIMISATIONS", "Runtime", "open_runtime", "random_images"]
 
@@ -23,6 +24,9 @@ onnxruntime = import_onnxruntime()
 
 # onnxruntime prints to stderr what it then raises; the raised text is the one people get to read
 _FATAL_ONLY = 4
+
+_LONG = 5000
+"""Nodes from which on the planning of memory takes longer than it saves."""
 
 _WIDE_SUMS = "session.x64quantprecision"
 
@@ -49,6 +53,12 @@ DTYPES = {
 """onnxruntime's names of element types, as NumPy names them."""
 
 
+def _run_options() -> Any:
+    options = onnxruntime.RunOptions()
+    options.log_severity_level = _FATAL_ONLY
+    return options
+
+
 @dataclass(frozen=True, slots=True)
 class Runtime:
     """A graph loaded by onnxruntime.
@@ -57,9 +67,15 @@ class Runtime:
     ----------
     session : onnxruntime.InferenceSession
         What runs it.
+    seconds : float or None
+        How long it may run at a time. None: as long as it takes, or until `stop`.
+    options : onnxruntime.RunOptions
+        Shared by all calls without a limit, so that `stop` reaches them.
     """
 
     session: Any
+    seconds: float | None = None
+    options: Any = field(default_factory=_run_options, repr=False)
 
     @property
     def providers(self) -> tuple[str, ...]:
@@ -75,6 +91,14 @@ class Runtime:
     def dtypes(self) -> dict[str, str]:
         """NumPy's name of each output's element type; outputs that are no tensors are left out."""
         return {o.name: DTYPES[o.type] for o in self.session.get_outputs() if o.type in DTYPES}
+
+    def unlimited(self) -> Runtime:
+        """Give the same graph without a limit of time."""
+        return replace(self, seconds=None)
+
+    def stop(self) -> None:
+        """End the calls without a limit that are under way, between two operators; refuse further ones."""
+        self.options.terminate = True
 
     def __call__(self, feed: dict[str, NDArray[Any]], names: Sequence[str] | None = None) -> list[Any]:
         """Run the graph once.
@@ -95,9 +119,23 @@ class Runtime:
         ------
         ModelRuntimeError
             If onnxruntime stops on the way.
+        ModelTimeoutError
+            If it had not ended after `seconds`.
         """
+        asked = None if names is None else list(names)
         try:
-            return list(self.session.run(None if names is None else list(names), feed))
+            if self.seconds is None:
+                return list(self.session.run(asked, feed, self.options))
+            options = _run_options()
+            return list(
+                call_limited(
+                    lambda: self.session.run(asked, feed, options),
+                    lambda: setattr(options, "terminate", True),
+                    self.seconds,
+                )
+            )
+        except ModelTimeoutError:
+            raise
         except Exception as error:
             shapes = ", ".join(f"{name} {value.dtype}{list(value.shape)}" for name, value in feed.items())
             raise ModelRuntimeError(f"onnxruntime failed on {shapes}: {_shorten(error)}") from error
@@ -112,6 +150,7 @@ def open_runtime(
     spin: bool = True,
     providers: Sequence[tuple[str, dict[str, str]]] = (("CPUExecutionProvider", {}),),
     libraries: Sequence[Path] = (),
+    seconds: float = PROBE_SECONDS,
 ) -> Runtime:
     """Load a graph.
 
@@ -131,6 +170,8 @@ def open_runtime(
         Execution providers and their options, first choice first.
     libraries : sequence of Path
         Shared libraries of operators that onnxruntime lacks; by default those of the graph's `CUSTOM_OPS`.
+    seconds : float
+        How long it may run at a time; by default the graph's `PROBE_LIMIT`.
 
     Returns
     -------
@@ -145,6 +186,8 @@ def open_runtime(
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _FATAL_ONLY
     options.graph_optimization_level = _LEVELS[optimise]
+    # onnxruntime plans memory in a time that grows with the square of the values; for a run or two it is idle
+    options.enable_mem_pattern = optimise != "none" and _is_short(model)
     if threads is not None:
         options.intra_op_num_threads = threads
     if providers[0][0] != "CPUExecutionProvider":
@@ -165,6 +208,7 @@ def open_runtime(
             )
     if not isinstance(model, Path):
         libraries = model.graph.meta.get(CUSTOM_OPS, libraries)
+        seconds = model.graph.meta.get(PROBE_LIMIT, seconds)
     for library in libraries:
         try:
             options.register_custom_ops_library(str(library))
@@ -186,7 +230,7 @@ def open_runtime(
             raise _refusal(error) from error
         folder = model.parent if isinstance(model, Path) else folder
     else:
-        return Runtime(session)
+        return Runtime(session, seconds)
     return open_runtime(
         lowered,
         folder=folder,
@@ -195,7 +239,12 @@ def open_runtime(
         spin=spin,
         providers=providers,
         libraries=libraries,
+        seconds=seconds,
     )
+
+
+def _is_short(model: ir.Model | Path) -> bool:
+    return isinstance(model, Path) or len(model.graph) <= _LONG
 
 
 def _lowered(model: ir.Model | Path, refusal: str) -> ir.Model | None:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from onnxdissect.errors import LayerNotFoundError, ModelRuntimeError, ParameterError, ProviderError
+from onnxdissect.errors import (
+    LayerNotFoundError,
+    ModelRuntimeError,
+    ModelTimeoutError,
+    ParameterError,
+    ProviderError,
+)
 from onnxdissect.model.layers.basis import file_value
 from onnxdissect.model.layers.records import Layer
 from onnxdissect.model.layout.to_nchw import run_layers
@@ -71,6 +77,14 @@ class Session:
     runtime: Runtime
     input_name: str
 
+    def unlimited(self) -> Session:
+        """Give the same session without a limit of time for a call: for the pass over the images."""
+        return replace(self, runtime=self.runtime.unlimited())
+
+    def stop(self) -> None:
+        """End the calls of an unlimited session that are under way; see `Runtime.stop`."""
+        self.runtime.stop()
+
     def __call__(self, images: NDArray[Any]) -> list[NDArray[np.float32]]:
         """Compute activations.
 
@@ -88,6 +102,8 @@ class Session:
         ------
         ModelRuntimeError
             If onnxruntime fails, or a layer has another shape than announced.
+        ModelTimeoutError
+            If it takes longer than the network's limit, and the session is not `unlimited`.
         """
         return run_layers(self.runtime, self.input_name, self.layers, self.fixed_batch, images)
 
@@ -155,6 +171,8 @@ def open_session(
         try:
             note = "a trial run works" if provider == "auto" else "asked for"
             return opener.open(wanted, note)
+        except ModelTimeoutError:
+            raise
         except (ModelRuntimeError, ProviderError) as error:
             reason = error.message
     if provider != "auto":
@@ -190,6 +208,8 @@ class _Opener:
                     fixed = self._fixed_batch(runtime)
                     runtime = runtime if fixed is None else self._load(cut, provider, optimise)
                     deviation = self._deviation(runtime, fixed, expected)
+            except ModelTimeoutError:
+                raise
             except ModelRuntimeError as error:
                 # optimisation also turns graphs that run into graphs that do not
                 if optimise == OPTIMISATIONS[-1]:
@@ -241,6 +261,8 @@ class _Opener:
             return False
         try:
             got = self._run(runtime, None, self.verify)
+        except ModelTimeoutError:
+            raise
         except ModelRuntimeError:
             return False
         return worst_deviation(self.network, self.layers, got, expected) is None
@@ -252,6 +274,8 @@ class _Opener:
         images = random_images(network.input.shape(2, network.size), network.input.dtype)
         try:
             together = self._run(runtime, None, images)
+        except ModelTimeoutError:
+            raise
         except ModelRuntimeError:
             return frozen
         alone = [

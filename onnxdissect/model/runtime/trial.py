@@ -6,7 +6,7 @@ from pathlib import Path
 
 import onnx_ir as ir
 
-from onnxdissect.errors import ModelRuntimeError
+from onnxdissect.errors import ModelRuntimeError, ModelTimeoutError
 from onnxdissect.model.layers.records import ImageInput
 from onnxdissect.model.preprocessing.image_input import known_size
 from onnxdissect.model.runtime.inference import open_runtime, random_images
@@ -51,6 +51,8 @@ def working_size(
     for size in sizes:
         try:
             runtime({image.name: random_images(image.shape(image.batch or 1, size), image.dtype)})
+        except ModelTimeoutError:
+            raise
         except ModelRuntimeError:
             continue
         return size

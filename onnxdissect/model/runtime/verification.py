@@ -29,6 +29,7 @@ from onnxdissect.model.reading.randomness import (
 )
 from onnxdissect.model.runtime.difference import ROUNDING, relative_error, same_output
 from onnxdissect.model.runtime.inference import open_runtime
+from onnxdissect.model.runtime.time_limit import PROBE_LIMIT, PROBE_SECONDS
 from onnxdissect.model.surgery.free_size import FREED_SIZE
 from onnxdissect.model.surgery.layer_outputs import expose_layers
 
@@ -108,7 +109,11 @@ def reference_activations(
     untouched: ir.Model | Path = network.model if other else network.path
     try:
         original = open_runtime(
-            untouched, folder=network.path.parent, optimise="none", libraries=network.custom_ops
+            untouched,
+            folder=network.path.parent,
+            optimise="none",
+            libraries=network.custom_ops,
+            seconds=network.model.graph.meta.get(PROBE_LIMIT, PROBE_SECONDS),
         )
     except ModelRuntimeError:
         # what was put right in memory, such as names given twice, onnxruntime refuses in the file

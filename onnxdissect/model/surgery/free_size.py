@@ -15,7 +15,7 @@ from pathlib import Path
 import onnx_ir as ir
 from onnx_ir import passes
 
-from onnxdissect.errors import ImageInputError, ModelRuntimeError
+from onnxdissect.errors import ImageInputError, ModelRuntimeError, ModelTimeoutError
 from onnxdissect.model.graph import name_of
 from onnxdissect.model.layers.listing import Listing, list_layers
 from onnxdissect.model.layers.records import ImageInput, Layer
@@ -155,6 +155,8 @@ def free_size(
     _check_outputs(model, freed, path, image, declared, wanted)
     try:
         found = probe(freed, path.parent, freed_image, wanted)
+    except ModelTimeoutError:
+        raise
     except ModelRuntimeError as error:
         cause = error.__cause__ or error
         raise _needed(path, declared, wanted, f"another one fails in it: {_short(cause)}") from error

@@ -133,7 +133,7 @@ class LocalExecutor:
         prepared = task.prepared
         streams = (_stream(prepared, start, stop) for start, stop in images.ranges)
         intake = Intake(task.state)
-        with stop_request() as stopped:
+        with stop_request(prepared.session.stop) as stopped:
             self.seconds = run_pass(
                 intake,
                 chain.from_iterable(streams),

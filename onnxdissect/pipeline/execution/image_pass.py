@@ -13,7 +13,7 @@ from onnxdissect.core.progress import Progress
 from onnxdissect.core.state.intake import Intake
 from onnxdissect.data.decoding.ahead import ahead
 from onnxdissect.data.decoding.stream import Batch, PendingBatch
-from onnxdissect.errors import DataError
+from onnxdissect.errors import DataError, ModelRuntimeError
 
 __all__ = ["run_pass"]
 
@@ -111,13 +111,19 @@ def run_pass(
     while not feed.exhausted:
         # A state can be saved when no worker is in the middle of something: the feed stops, and goes on.
         feed.paused = False
-        for done in ahead(work, feed, workers=workers, depth=workers + 1):
-            if isinstance(done, DataError):
-                feed.fail(done)
-                continue
-            progress.advance(done)
-            if stopped() or time.perf_counter() - saved > save_every:
-                feed.paused = True
+        try:
+            for done in ahead(work, feed, workers=workers, depth=workers + 1):
+                if isinstance(done, DataError):
+                    feed.fail(done)
+                    continue
+                progress.advance(done)
+                if stopped() or time.perf_counter() - saved > save_every:
+                    feed.paused = True
+        except ModelRuntimeError as error:
+            if stopped():
+                # the network was made to stop in the middle of a batch: what was saved before counts
+                raise KeyboardInterrupt from error
+            raise
         if feed.paused or (feed.error and intake.images):
             intake.save(tag)
             saved = time.perf_counter()
