@@ -9,6 +9,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from onnxdissect.errors import ModelFormatError
 from onnxdissect.model.operators.lookup import operator_of
 
 __all__ = [
@@ -130,10 +131,20 @@ def attribute(node: ir.Node, name: str, default: Any) -> Any:
     -------
     object
         Sequences as tuples.
+
+    Raises
+    ------
+    ModelFormatError
+        If it is no integer where ONNX has one, which operators from outside ONNX are not refused for before.
     """
     found = node.attributes.get(name)
     if found is None or found.value is None:
         return default
+    if isinstance(default, int) and not isinstance(found.value, int):
+        raise ModelFormatError(
+            f"the attribute {name!r} of the node {(node.name or '')[:100]!r} ({node.op_type}) is no integer",
+            hint="export the model again",
+        )
     return tuple(found.value) if isinstance(found.value, (list, tuple)) else found.value
 
 

@@ -19,7 +19,7 @@ from onnxdissect.model.layout.overrides.contradictions import refuse_contradicti
 from onnxdissect.model.layout.overrides.layout_overrides import read_layouts
 from onnxdissect.model.operators.lookup import added_operators
 from onnxdissect.model.operators.table import OperatorTable
-from onnxdissect.model.preprocessing.image_input import find_image_input, known_size
+from onnxdissect.model.preprocessing.image_input import check_input_size, find_image_input, known_size
 from onnxdissect.model.reading.batch_axis import AddBatchAxis, find_picture
 from onnxdissect.model.reading.bound_inputs import BindInputs, binding_json, read_bindings
 from onnxdissect.model.reading.frame_axis import DropFrameAxis, find_video
@@ -188,12 +188,13 @@ def load_network(
     ModelTimeoutError
         If running it takes longer than `probe_timeout`.
     ImageInputError
-        If it has no input that images fit, or insists on another size than `image_size`.
+        If it has no input that images fit, insists on another size than `image_size`, or declares one, or a
+        batch, that is too large.
     InstallationError
         If what a package registers for an operator of the graph does not load.
     ParameterError
-        If `image_size` is not positive, a value does not fit the input it is bound to, a layout cannot be
-        understood, or there is no such library.
+        If `image_size` is not positive or too large, a value does not fit the input it is bound to, a layout
+        cannot be understood, or there is no such library.
     LayerNotFoundError, LayerLayoutError
         If a layout is stated for no value of the network, or for one of another rank, or one that the graph
         contradicts.
@@ -220,6 +221,8 @@ def load_network(
     fixed = known_size(model, image)
     wished = image_size or default_size
     size = fixed[0] or wished[0], fixed[1] or wished[1]
+    check_input_size(image, size, asked=size == image_size)
+    check_input_size(image, image_size or size, asked=True)
     try:
         found = probe(model, file.path.parent, image, size)
     except ModelTimeoutError:

@@ -21,6 +21,9 @@ METADATA_KEY = "onnxdissect.preprocessing"
 """Metadata property that holds ``{"mean", "std", "scale", "channels"}`` as JSON."""
 
 
+_LONGEST_METADATA = 10_000
+"""Characters of the metadata property."""
+
 _FEWEST_LEVELS = 128
 """Values of an integer input that pixels must be told apart by: half of them."""
 
@@ -202,16 +205,21 @@ def _from_metadata(network: Network) -> Preprocessing | None:
 
 def _from_json(text: str, network: Network) -> Preprocessing:
     try:
+        if len(text) > _LONGEST_METADATA:
+            raise ParameterError(
+                f"it has {len(text):,} characters, and at most {_LONGEST_METADATA:,} are read"
+            )
         found: Any = json.loads(text)
         if not isinstance(found, dict) or not found.keys() <= {"mean", "std", "scale", "channels", "name"}:
             raise ParameterError("expected an object of mean, std, scale and channels")
         channels = found.get("channels", "rgb")
         if channels not in ("rgb", "bgr"):
             raise ParameterError(f"unknown channel order {channels!r}")
-        custom = _custom(
-            found.get("mean"), found.get("std"), found.get("scale"), channels, network.input.channels, ""
-        )
-    except (ValueError, TypeError, ParameterError) as error:
+        mean, std, scale = (_json_numbers(name, found.get(name)) for name in ("mean", "std", "scale"))
+        if isinstance(scale, list):
+            raise ParameterError("scale is a list, where one number is meant")
+        custom = _custom(mean, std, scale, channels, network.input.channels, "")
+    except (ValueError, TypeError, OverflowError, RecursionError, ParameterError) as error:
         reason = error.message if isinstance(error, ParameterError) else str(error)
         raise ModelFormatError(
             f"the metadata property {METADATA_KEY!r} of {network.path} cannot be read: {reason}",
@@ -222,3 +230,14 @@ def _from_json(text: str, network: Network) -> Preprocessing:
         (p.name for p in PRESETS.values() if (p.mean, p.std, p.scale, p.channels) == same), custom.name
     )
     return replace(custom, name=name, source="model metadata")
+
+
+def _json_numbers(name: str, value: object) -> float | list[float] | None:
+    """Read a number or a list of them; texts and truths, which `float` would take too, are none."""
+    if value is None:
+        return None
+    values: list[Any] = value if isinstance(value, list) else [value]
+    if not all(isinstance(each, int | float) and not isinstance(each, bool) for each in values):
+        raise ParameterError(f"{name} is no number and no list of numbers")
+    floats = [float(each) for each in values]
+    return floats if isinstance(value, list) else floats[0]

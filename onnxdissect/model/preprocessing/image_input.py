@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import onnx_ir as ir
@@ -13,7 +14,10 @@ from onnxdissect.model.preprocessing.first_convolution import trace_channels
 from onnxdissect.model.preprocessing.unfit_inputs import describe_input, no_image
 from onnxdissect.model.reading.batch_axis import PICTURE
 
-__all__ = ["find_image_input", "known_size"]
+__all__ = ["MOST_INPUT_NUMBERS", "check_input_size", "find_image_input", "known_size"]
+
+MOST_INPUT_NUMBERS = 2**28
+"""Numbers of a batch that a network is looked at with: 1 GiB of float32."""
 
 _DTYPES = {
     ir.DataType.FLOAT: "float32",
@@ -80,6 +84,42 @@ def find_image_input(model: ir.Model, layouts: Mapping[str, str] | None = None) 
     spatial = (dims[2], dims[3]) if layout == "NCHW" else (dims[1], dims[2])
     size = None if spatial[0] is None or spatial[1] is None else (spatial[0], spatial[1])
     return ImageInput(name_of(image), layout, _DTYPES[image.dtype], dims[0], channels, size)
+
+
+def check_input_size(image: ImageInput, size: tuple[int, int], asked: bool) -> None:
+    """Refuse images, or a frozen batch of them, that take more numbers than are ever made at once.
+
+    Parameters
+    ----------
+    image : ImageInput
+        The image input.
+    size : (int, int)
+        (height, width) to run at.
+    asked : bool
+        Whether somebody asked for this size; else it is the file's or the data's.
+
+    Raises
+    ------
+    ParameterError
+        If the size that was asked for is too large.
+    ImageInputError
+        If the file's is, or that of its batch.
+    """
+    batch = image.batch or 1
+    numbers = math.prod(image.shape(batch, size))
+    if numbers <= MOST_INPUT_NUMBERS:
+        return
+    images = "an image" if batch == 1 else f"a batch of {batch:,} images, as the file has it,"
+    said = (
+        f"{images} of {size[0]:,} x {size[1]:,} pixels for the input {image.name!r} is {numbers:,} numbers; "
+        f"at most {MOST_INPUT_NUMBERS:,} are made at once"
+    )
+    if asked:
+        raise ParameterError(said, hint="--image-size 512x512")
+    hint = "--image-size 512x512"
+    if batch > 1 or image.size is not None:
+        hint = "export the network " + ("with a free batch" if batch > 1 else "for smaller images")
+    raise ImageInputError(said, hint=hint)
 
 
 def known_size(model: ir.Model, image: ImageInput) -> tuple[int | None, int | None]:

@@ -9,6 +9,7 @@ import onnx_ir as ir
 
 from onnxdissect.model.graph import attribute, is_stored, name_of, stored_tensor
 from onnxdissect.model.operators.lookup import operator_of
+from onnxdissect.model.reading.attribute_types import operator_schema
 from onnxdissect.model.runtime.inference import DTYPES
 
 __all__ = ["follow_types"]
@@ -36,7 +37,7 @@ def follow_types(graph: ir.Graph, opsets: Mapping[str, int]) -> dict[str, str]:
     for node in graph:
         key = (node.domain, node.op_type)
         if key not in schemas:
-            schemas[key] = _schema(*key, opsets)
+            schemas[key] = operator_schema(*key, opsets)
         schema = schemas[key]
         if schema is None:
             continue
@@ -45,15 +46,6 @@ def follow_types(graph: ir.Graph, opsets: Mapping[str, int]) -> dict[str, str]:
             if dtype is not None and value.name:
                 types[value.name] = dtype
     return types
-
-
-def _schema(domain: str, op: str, opsets: Mapping[str, int]) -> onnx.defs.OpSchema | None:
-    domain = "" if domain == "ai.onnx" else domain
-    version = opsets.get(domain, opsets.get("ai.onnx", 0) if domain == "" else 0)
-    try:
-        return onnx.defs.get_schema(op, version, domain) if version else None
-    except onnx.defs.SchemaError:
-        return None
 
 
 def _result(node: ir.Node, index: int, schema: onnx.defs.OpSchema, types: dict[str, str]) -> str | None:

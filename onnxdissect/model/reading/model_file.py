@@ -14,6 +14,7 @@ from onnxdissect.model.layout.quantised import AddDequantised, has_scales
 from onnxdissect.model.operators.installed import installed_operators
 from onnxdissect.model.operators.lookup import attach_operators
 from onnxdissect.model.operators.table import BUILT_IN, OperatorTable
+from onnxdissect.model.reading.attribute_types import check_attribute_types
 from onnxdissect.model.reading.bfloat16 import WidenBfloat16, has_bfloat16
 from onnxdissect.model.reading.external_data import settle_external_data
 from onnxdissect.model.reading.file_bytes import model_bytes
@@ -108,6 +109,7 @@ def read_model(path: str | Path, operators: OperatorTable | None = None) -> Mode
     _check_graph(path, model)
     settle_external_data(path, model)
     model = _inlined(path, model)
+    check_attribute_types(path, model)
     domains = {node.domain for node in model.graph.all_nodes()}
     table = installed_operators(domains) if operators is None else operators
     for name, domain in sorted({(node.op_type, node.domain) for node in model.graph.all_nodes()}):

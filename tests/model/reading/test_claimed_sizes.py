@@ -10,7 +10,13 @@ import pytest
 from onnx import TensorProto, helper
 from support.hostile_networks import convolution, network, save, weights
 
-from onnxdissect.errors import ModelError, ModelFormatError, ModelNotFoundError
+from onnxdissect.errors import (
+    ImageInputError,
+    ModelError,
+    ModelFormatError,
+    ModelNotFoundError,
+    ParameterError,
+)
 from onnxdissect.model import load_network
 
 NODES = [convolution(), helper.make_node("Relu", ["c"], ["y"])]
@@ -133,3 +139,54 @@ def test_graphs_nested_deeper_than_protobuf_reads(tmp_path: Path) -> None:
     graph = model.graph.SerializeToString() + body
     model.ClearField("graph")
     assert "nests graphs inside nodes" in refusal(save(model.SerializeToString() + field(7, graph), tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("shape", "said"),
+    [
+        ((2**40, 3, 32, 32), "a batch of 1,099,511,627,776 images, as the file has it,"),
+        ((4096, 3, 224, 224), "616,562,688 numbers; at most 268,435,456"),
+        ((1, 3, 50_000, 50_000), "an image of 50,000 x 50,000 pixels"),
+        ((1, 3, 2**31, 2**31), "an image of 2,147,483,648 x 2,147,483,648 pixels"),
+        ((1, 3, 2**62, 2**62), "at most 268,435,456"),
+        ((1, 2**40, 32, 32), "takes 1099511627776 channels"),
+    ],
+)
+def test_images_that_are_only_claimed(shape: Sequence[int], said: str, tmp_path: Path) -> None:
+    assert said in refusal(save(network(NODES, shape=shape), tmp_path), ImageInputError)
+
+
+def test_image_sizes_that_are_asked_for_have_the_same_limit(tmp_path: Path) -> None:
+    path = save(network(NODES, shape=(1, 3, -1, -1)), tmp_path)
+    assert load_network(path, image_size=(40, 56)).size == (40, 56)
+    with pytest.raises(ParameterError, match="at most 268,435,456 are made at once"):
+        load_network(path, image_size=(10_000, 10_000))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("pads", "abc", "'pads' of type STRING, and ONNX has INTS"),
+        ("strides", 1.5, "'strides' of type FLOAT, and ONNX has INTS"),
+        ("group", [1, 2], "'group' of type INTS, and ONNX has INT"),
+        ("auto_pad", 7, "'auto_pad' of type INT, and ONNX has STRING"),
+    ],
+)
+def test_attributes_of_another_type(name: str, value: object, said: str, tmp_path: Path) -> None:
+    node = helper.make_node("Conv", ["x", "w"], ["y"])
+    node.attribute.append(helper.make_attribute(name, value))
+    assert said in refusal(save(network([node]), tmp_path))
+
+
+def test_attributes_of_operators_from_outside_onnx(tmp_path: Path) -> None:
+    """Nothing says of what type these are, until somebody needs an integer."""
+    odd = helper.make_node("FusedConv", ["c", "v"], ["y"], domain="com.microsoft", group="many")
+    model = network([convolution(), odd], [weights(), weights("v", 4, 4)])
+    model.opset_import.add(domain="com.microsoft", version=1)
+    with pytest.raises(ModelError):
+        load_network(save(model, tmp_path))
+
+
+def test_element_types_that_do_not_exist(tmp_path: Path) -> None:
+    model = network([convolution(), helper.make_node("Cast", ["c"], ["y"], to=9999)])
+    assert "does not specify a valid type" in refusal(save(model, tmp_path), ModelError)
