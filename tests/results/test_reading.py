@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from support.fake_counts import CATEGORIES, LAYER, contents, fake_run, save_fake_run
 
 import onnxdissect
-from onnxdissect.errors import InstallationError, LayerNotFoundError, ParameterError
+from onnxdissect.errors import InstallationError, LayerNotFoundError, ParameterError, RunFormatError
 from onnxdissect.results import LayerCounts, Unit, load
 
 
@@ -190,3 +190,14 @@ def test_the_package_exports_it(finished: Path) -> None:
     run = onnxdissect.load(str(finished))
     assert isinstance(run, onnxdissect.Dissection)
     assert repr(run).startswith("<Dissection") and "2 layers, 40 units" in repr(run)
+
+
+@pytest.mark.parametrize("sides", ["0,9", "9,x", "99999999,99999999"])
+def test_a_grid_that_cannot_be_is_refused_in_any_row(copy: Path, sides: str) -> None:
+    """Rows share few grids, which are looked at once; the last row is looked at all the same."""
+    table = copy / "images.csv"
+    lines = table.read_text(encoding="utf-8").splitlines()
+    lines[-1] = lines[-1].rsplit(",", 2)[0] + f",{sides}"
+    table.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with pytest.raises(RunFormatError, match=rf"images\.csv, line {len(lines)}"):
+        load(copy)

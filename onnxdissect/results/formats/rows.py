@@ -183,7 +183,7 @@ def read_rows(
                 if len(row) != len(found):
                     raise ValueError(f"{len(row)} cells where there are {len(found)} columns")
                 cells = dict(zip(present, row[: len(present)], strict=True))
-                yield parse(Cells(cells | none), row[len(present) :])
+                yield parse(Cells(cells | none if none else cells), row[len(present) :])
     except FileNotFoundError as error:
         raise RunFormatError(f"{path} is missing", hint="dissect again with --fresh") from error
     except OSError as error:

@@ -316,15 +316,24 @@ def read_images(folder: Path) -> tuple[ImageInfo, ...]:
         If the file is missing or malformed.
     """
     places = count()
+    # There are as many rows as images, and few grids among them: each is checked once.
+    grids: dict[tuple[str, str], tuple[int, int]] = {}
+
+    def grid(cells: Cells) -> tuple[int, int]:
+        sh, sw = cells.integer("sh", 1, _LONGEST_SIDE), cells.integer("sw", 1, _LONGEST_SIDE)
+        if sh * sw > _MOST_PIXELS:
+            raise ValueError(f"a label grid of {sh:,} x {sw:,}: at most {_MOST_PIXELS:,} pixels are read")
+        return sh, sw
 
     def image(cells: Cells, _: Sequence[str]) -> ImageInfo:
         place = next(places)
         if cells.text("index") != str(place):
             raise ValueError(f"index is {shown(cells.text('index'))}, where {place} was to come")
-        sh, sw = cells.integer("sh", 1, _LONGEST_SIDE), cells.integer("sw", 1, _LONGEST_SIDE)
-        if sh * sw > _MOST_PIXELS:
-            raise ValueError(f"a label grid of {sh:,} x {sw:,}: at most {_MOST_PIXELS:,} pixels are read")
-        return ImageInfo(cells.text("image"), cells.text("split"), (sh, sw))
+        sides = cells.text("sh"), cells.text("sw")
+        known = grids.get(sides)
+        if known is None:
+            known = grids[sides] = grid(cells)
+        return ImageInfo(cells.text("image"), cells.text("split"), known)
 
     return _read(folder / IMAGES, _IMAGE_COLUMNS, _IMAGE_COLUMNS, image)
 
