@@ -12,6 +12,7 @@ from onnxdissect.core.layer_tally import LayerTally, Tally
 from onnxdissect.core.plan import Plan
 from onnxdissect.core.progress import Progress
 from onnxdissect.core.sparse_maps import Annotations, Counts
+from onnxdissect.core.spool.pages import PagePool
 from onnxdissect.core.spool.spool import Chunk
 from onnxdissect.core.state.image_ranges import ImageRanges
 from onnxdissect.core.state.pass_state import PassResult
@@ -80,10 +81,11 @@ def tally(
                 collector.keep(layer, chunk.start, masks)
 
     images = []
+    pages = PagePool()
     progress.start("tally", plan.images)
     with ThreadPoolExecutor(plan.threads) as pool:
         for chunk in passed.spool:
-            annotations = unpack(chunk.annotations, plan.grids)
+            annotations = unpack(chunk.annotations, plan.grids, pages)
             work = partial(add, chunk, annotations)
             counted = pool.map(work, plan.shares())
             if collector is not None:

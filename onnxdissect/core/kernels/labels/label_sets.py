@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from onnxdissect.core.kernels.compiling import inlined, kernel
 from onnxdissect.core.sparse_maps import Annotations, PackedAnnotations
+from onnxdissect.core.spool.pages import PagePool
 
 __all__ = ["unpack"]
 
@@ -20,7 +21,7 @@ __all__ = ["unpack"]
 _KNOWN = 1024
 
 
-def unpack(packed: PackedAnnotations, grids: NDArray[np.int64]) -> Annotations:
+def unpack(packed: PackedAnnotations, grids: NDArray[np.int64], pages: PagePool | None = None) -> Annotations:
     """Make annotations ready for counting.
 
     Parameters
@@ -29,14 +30,17 @@ def unpack(packed: PackedAnnotations, grids: NDArray[np.int64]) -> Annotations:
         Annotations of a chunk of images.
     grids : ndarray of int64, shape (grids, 2)
         Label grids that ``packed.grid_of`` refers to.
+    pages : PagePool, optional
+        What the pixels lie in, to be used again for other chunks.
 
     Returns
     -------
     Annotations
     """
+    pages = pages or PagePool()
     pixels = grids[packed.grid_of].prod(axis=1)
     pixel_starts = np.concatenate([[0], np.cumsum(pixels)]).astype(np.int64)
-    label_sets = np.zeros(pixel_starts[-1], np.int32)
+    label_sets = pages(4 * int(pixel_starts[-1])).view(np.int32)
     # A new label set begins where a run of some plane does: no plane adds more of them than there are runs.
     planes = np.diff(packed.plane_starts) // pixels
     sets = int(planes.max()) * (packed.run_labels.size + int(planes.sum())) + pixels.size
