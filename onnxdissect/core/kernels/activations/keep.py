@@ -77,7 +77,7 @@ def _mark(activation, bound, wide, keep):
         line[w - 1] = beside[w - 2] | beside[w - 1]
         for j in range(w):
             beside[j] = line[j]
-    count = 0
+    count = np.int64(0)
     for i in range(h):
         line = keep[i]
         above = wide[i]
@@ -88,7 +88,7 @@ def _mark(activation, bound, wide, keep):
             mark = above[j] | here[j] | below[j]
             line[j] = mark
             marked += np.int32(mark)
-        count += marked
+        count += np.int64(marked)
     return count
 
 
