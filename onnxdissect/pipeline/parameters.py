@@ -10,6 +10,7 @@ from onnxdissect.core.scoring import check_iou_threshold
 from onnxdissect.core.upsampling import UPSAMPLINGS
 from onnxdissect.errors import ParameterError
 from onnxdissect.pipeline.options import RunOptions, StatisticsOptions
+from onnxdissect.results.formats.manifest_schema import MOST_RESAMPLES
 
 __all__ = ["Parameters"]
 
@@ -111,6 +112,12 @@ class Parameters:
 def _check_statistics(asked: StatisticsOptions) -> None:
     if asked.bootstrap < 0:
         raise ParameterError(f"the number of resamples cannot be {asked.bootstrap}", hint="--bootstrap 1000")
+    for option, count in (("--bootstrap", asked.bootstrap), ("--null", asked.null)):
+        if count > MOST_RESAMPLES:
+            raise ParameterError(
+                f"{option} {count} is more than the {MOST_RESAMPLES:,} that a run directory may tell of",
+                hint=f"{option} {1000 if option == '--bootstrap' else 20}",
+            )
     if asked.null < 0 or asked.null == 1:
         raise ParameterError(
             f"the number of shuffles must be 0, or at least 2, not {asked.null}", hint="--null 20"

@@ -103,7 +103,7 @@ def read_intervals(folder: Path, sizes: Sizes, made_with: Resampling) -> TopConc
     path = folder / INTERVALS
     if not path.exists():
         return None
-    arrays = read_archive(path, _SCHEMA, lengths={"Q": sizes.Q, "K": sizes.K})
+    arrays = read_archive(path, _SCHEMA, lengths={"Q": sizes.Q, "K": sizes.K}, most={"R": sizes.C})
     told = Resampling(int(arrays["resamples"]), int(arrays["seed"]), str(arrays["scoring"]))
     if told != made_with or float(arrays["level"]) != LEVEL:
         raise RunFormatError(

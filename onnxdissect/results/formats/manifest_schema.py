@@ -146,6 +146,7 @@ _MANIFEST = Record(
         "coverage": OrNull(
             Record(optional={"share": OrNull(Number(0, 1)), "open_values": _COUNT, "values": _COUNT})
         ),
+        "statistics": Mapped(Number()),
         "memory": Mapped(Integer()),
         "timing": Mapped(Number(0, 1e12)),
         "versions": Mapped(OrNull(Text())),
