@@ -28,8 +28,9 @@ def test_a_run_ends_whatever_the_clock_says(tmp_path: Path, clock: str) -> None:
     network(tmp_path / "net.onnx", [Convolution(4, (3, 3), (2, 2), (1, 1, 1, 1))], pool=False, seed=1)
     broden(tmp_path / "data", 12, seed=2)
     run = tmp_path / "run"
-    command = [sys.executable, "-m", "onnxdissect", "run", tmp_path / "net.onnx", "--data", tmp_path / "data"]
-    command += ["--preset", "raw", "--quantile", "0.1", "--bootstrap", "20", "--null", "0", "--out", run]
+    words = ["run", tmp_path / "net.onnx", "--data", tmp_path / "data", "--preset", "raw", "--out", run]
+    words += ["--quantile", "0.1", "--bootstrap", "20", "--null", "0"]
+    command = [sys.executable, "-m", "onnxdissect", *map(str, words)]
     path = os.pathsep.join([str(tmp_path), *sys.path])
     done = subprocess.run(
         command,
