@@ -120,8 +120,9 @@ def join_tokens(
 
 def _origin(value: ir.Value | None) -> ir.Value | None:
     """Value behind Identity nodes: exporters store equal weights once, and name them again so."""
-    node = None if value is None else value.producer()
-    return value if node is None or node.op_type != "Identity" else _origin(node.inputs[0])
+    while value is not None and (node := value.producer()) is not None and node.op_type == "Identity":
+        value = node.inputs[0]
+    return value
 
 
 def cut_tokens(node: ir.Node, index: int, axis: int, tokens: Tokens, probe: Probe) -> Tokens | None:

@@ -42,6 +42,7 @@ def check_attribute_types(path: Path, model: ir.Model) -> None:
             attributes = {} if schema is None else schema.attributes
             expected[key] = {name: _TYPES[found.type] for name, found in attributes.items()}
         types = expected[key]
+        _check_order(path, node)
         for name, attribute in node.attributes.items():
             if name in types and types[name] != int(attribute.type):
                 wanted = ir.AttributeType(types[name]).name
@@ -51,6 +52,20 @@ def check_attribute_types(path: Path, model: ir.Model) -> None:
                     f"{attribute.type.name}, and ONNX has {wanted} there",
                     hint="export the model again",
                 )
+
+
+def _check_order(path: Path, node: ir.Node) -> None:
+    """Refuse an order of axes that leaves some out, or counts from the end."""
+    found = node.attributes.get("perm")
+    if node.op_type != "Transpose" or found is None or found.type != ir.AttributeType.INTS:
+        return
+    order = [int(axis) for axis in found.value]
+    if sorted(order) != list(range(len(order))):
+        raise ModelFormatError(
+            f"{path}: the node {(node.name or '')[:100]!r} (Transpose) has the order of axes "
+            f"{order[:10]}, which is not one of all of them",
+            hint="export the model again",
+        )
 
 
 def operator_schema(domain: str, op: str, opsets: Mapping[str, int]) -> onnx.defs.OpSchema | None:

@@ -11,6 +11,11 @@ from onnxdissect.model.operators.rules import Axes, Compute, Places
 
 __all__ = ["begin_pads", "channels_last", "kernel_shape", "weight_shape"]
 
+_Shapes = dict[ir.Value | None, tuple[int, ...] | None]
+
+_DEEPEST = 200
+"""Operators between stored weights and the convolution that reads them: a dozen standardise weights."""
+
 
 def weight_shape(node: ir.Node) -> tuple[int, ...] | None:
     """Shape of a convolution's or a product's weights.
@@ -28,14 +33,20 @@ def weight_shape(node: ir.Node) -> tuple[int, ...] | None:
     """
     operator = operator_of(node)
     index = operator.weights
-    shape = _shape(node.inputs[index]) if index < len(node.inputs) else None
+    shape = _shape(node.inputs[index], {}, _DEEPEST) if index < len(node.inputs) else None
     if shape is None or len(shape) < 2:
         return None
     return (shape[0], shape[-1], *shape[1:-1]) if operator.kernel_before_units else shape
 
 
-def _shape(value: ir.Value | None) -> tuple[int, ...] | None:
-    """Shape of a value that does not depend on the image."""
+def _shape(value: ir.Value | None, found: _Shapes, depth: int) -> tuple[int, ...] | None:
+    """Shape of a value that does not depend on the image; each is looked at once, however many read it."""
+    if value not in found:
+        found[value] = _computed_shape(value, found, depth) if depth else None
+    return found[value]
+
+
+def _computed_shape(value: ir.Value | None, found: _Shapes, depth: int) -> tuple[int, ...] | None:
     stored = stored_shape(value)
     producer = value.producer() if value is not None else None
     if stored is not None or producer is None:
@@ -47,10 +58,11 @@ def _shape(value: ir.Value | None) -> tuple[int, ...] | None:
         return None if target is None or (target < 1).any() else tuple(int(n) for n in target)
     if operator.axes is Axes.POINTWISE:
         # what is not known is a statistic of what is, as in weights that are standardised
-        known = [shape for shape in map(_shape, producer.inputs) if shape is not None]
+        shapes = [_shape(operand, found, depth - 1) for operand in producer.inputs]
+        known = [shape for shape in shapes if shape is not None]
         return np.broadcast_shapes(*known) if known else None
     turned = operator.axes is Axes.TRANSPOSED
-    shape = _shape(first) if operator.axes in (Axes.FIRST, Axes.MIXED) or turned else None
+    shape = _shape(first, found, depth - 1) if operator.axes in (Axes.FIRST, Axes.MIXED) or turned else None
     if shape is None or not turned:
         return shape
     return tuple(shape[int(i)] for i in attribute(producer, "perm", tuple(reversed(range(len(shape))))))

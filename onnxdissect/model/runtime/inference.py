@@ -200,7 +200,16 @@ def open_runtime(
     if isinstance(model, Path):
         source = str(model)
     else:
-        source = ir.to_proto(model).SerializeToString()
+        try:
+            source = ir.to_proto(model).SerializeToString()
+        except Exception as error:  # a tensor of a type that its numbers do not fit, for one
+            cause: BaseException = error
+            while cause.__cause__ is not None:
+                cause = cause.__cause__
+            raise ModelRuntimeError(
+                f"the graph cannot be handed to onnxruntime: {str(cause)[:300]}",
+                hint="export the model again",
+            ) from error
         folder = model.graph.meta.get(DATA_FOLDER, folder)
         if folder is not None:
             options.add_session_config_entry(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import onnx_ir as ir
@@ -83,8 +83,8 @@ def find_parts(
         Without stages where nothing has a map.
     """
     flow = follow_flow(graph, image, lambda name: _grid(name, axes, layers, probe))
-    stands = {number: _stand_in(flow, number, layers, representative) for number in range(len(flow.names))}
-    listed = {number: name for number, name in stands.items() if name is not None}
+    stands = _stand_ins(flow, layers, representative)
+    listed = {number: name for number, name in enumerate(stands) if name is not None}
     cells = {
         n
         for n, name in listed.items()
@@ -136,10 +136,24 @@ def _grid(
     return int(shape[names.index("H")]), int(shape[names.index("W")])
 
 
+def _stand_ins(
+    flow: Flow, layers: Mapping[str, Layer], representative: Mapping[str, str]
+) -> list[str | None]:
+    """Layer that is listed for each value; for integers the one that says what they stand for."""
+    found: list[str | None] = [None] * len(flow.names)
+    # users come behind, so that what stands for them is known
+    for number in reversed(range(len(found))):
+        found[number] = _stand_in(flow, number, layers, representative, found)
+    return found
+
+
 def _stand_in(
-    flow: Flow, number: int, layers: Mapping[str, Layer], representative: Mapping[str, str]
+    flow: Flow,
+    number: int,
+    layers: Mapping[str, Layer],
+    representative: Mapping[str, str],
+    later: Sequence[str | None],
 ) -> str | None:
-    """Layer that is listed for a value; for integers the one that says what they stand for."""
     name = flow.names[number]
     if name in layers:
         return representative[name]
@@ -153,7 +167,7 @@ def _stand_in(
         operator = operator_of(node)
         if operator.sums_integers or operator.converts:
             # what stands between a product of integers and the numbers that they mean
-            return _stand_in(flow, users[0], layers, representative)
+            return later[users[0]]
     return None
 
 

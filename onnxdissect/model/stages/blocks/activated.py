@@ -74,6 +74,7 @@ def activated_values(graph: ir.Graph, spatial: Iterable[str]) -> Activated:
         for value in node.outputs:
             if value.name in known and value.name not in averaged:
                 regions[value.name] = _region(node, value.name, regions, known)
+    leaving = _leaving(graph, regions, outputs, live)
     for node in graph:
         operands = [name_of(v) for v in node.inputs if v is not None and v.name in known]
         for value in node.outputs:
@@ -82,7 +83,7 @@ def activated_values(graph: ir.Graph, spatial: Iterable[str]) -> Activated:
                 continue
             if regions[name].nonlinear:
                 handed_on.add(name)
-                if _leaves(value, regions, outputs, live) and not _is_gate(node, value):
+                if name in leaving and not _is_gate(node, value):
                     found.append(name)
             elif (_carries(node) or _joins(node)) and handed_on.issuperset(operands):
                 handed_on.add(name)
@@ -127,7 +128,19 @@ def _joins(node: ir.Node) -> bool:
     return operator.axes is Axes.CONCATENATED and operator.result_scale is None
 
 
-def _leaves(value: ir.Value, regions: dict[str, _Region], outputs: set[str], live: set[str]) -> bool:
+def _leaving(graph: ir.Graph, regions: dict[str, _Region], outputs: set[str], live: set[str]) -> set[str]:
+    """Values that `_leaves` says yes of; from the end, so that copies are known before what they repeat."""
+    leaving: set[str] = set()
+    for node in reversed(graph):
+        for value in node.outputs:
+            if value.name in regions and _leaves(value, regions, outputs, live, leaving):
+                leaving.add(name_of(value))
+    return leaving
+
+
+def _leaves(
+    value: ir.Value, regions: dict[str, _Region], outputs: set[str], live: set[str], leaving: set[str]
+) -> bool:
     """Whether something other than the rest of the nonlinearity reads a value, or a copy of it."""
     root = regions[name_of(value)].root
     if name_of(value) in outputs:
@@ -139,7 +152,7 @@ def _leaves(value: ir.Value, regions: dict[str, _Region], outputs: set[str], liv
                 continue
             kept = out.name in regions and regions[name_of(out)].root == root
             # a copy may be no layer, such as tokens that are turned before they are averaged
-            inside.append(kept and not (operator_of(node).repeats and _leaves(out, regions, outputs, live)))
+            inside.append(kept and not (operator_of(node).repeats and name_of(out) in leaving))
     return not inside or not all(inside)
 
 

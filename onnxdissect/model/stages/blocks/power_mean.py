@@ -40,11 +40,13 @@ def averaged_powers(graph: ir.Graph, spatial: Collection[str]) -> set[str]:
     nodes = [node for node in graph if node.outputs and node.outputs[0].name in spatial]
     for node in reversed(nodes):
         value = node.outputs[0]
-        readers = list(_readers(value))
+        # copies are followed only from here, or a long row of them would be walked from each of its values
+        guard, power = _is_guard(node), _is_power(node)
+        readers = list(_readers(value)) if guard or power else []
         if value.is_graph_output() or not readers:
             continue
-        guards = _is_guard(node) and all(name_of(r.outputs[0]) in found for r in readers)
-        if guards or (_is_power(node) and all(_averages(r, _is_square(node)) for r in readers)):
+        guards = guard and all(name_of(r.outputs[0]) in found for r in readers)
+        if guards or (power and all(_averages(r, _is_square(node)) for r in readers)):
             found.add(name_of(value))
     for node in nodes:
         source = node.inputs[0] if node.inputs else None
@@ -55,11 +57,15 @@ def averaged_powers(graph: ir.Graph, spatial: Collection[str]) -> set[str]:
 
 def _readers(value: ir.Value) -> Iterator[ir.Node]:
     """Nodes that read a value, or a copy of it."""
-    for node, _ in value.uses():
-        if operator_of(node).repeats:
-            yield from _readers(node.outputs[0])
+    waiting = [iter(value.uses())]
+    while waiting:
+        use = next(waiting[-1], None)
+        if use is None:
+            waiting.pop()
+        elif operator_of(use[0]).repeats:
+            waiting.append(iter(use[0].outputs[0].uses()))
         else:
-            yield node
+            yield use[0]
 
 
 def _is_square(node: ir.Node) -> bool:
@@ -97,12 +103,16 @@ def _averages(node: ir.Node, squared: bool) -> bool:
 
 
 def _is_bent_back(value: ir.Value) -> bool:
-    readers = list(_readers(value))
-    if len(readers) != 1:
-        return False
-    node = readers[0]
-    operator = operator_of(node)
-    if operator.arithmetic in _ROOTS:
-        return True
-    scaled = operator.numbers is Numbers.LINEAR and any(stored_size(operand) == 1 for operand in node.inputs)
-    return (scaled or operator.reshapes) and _is_bent_back(node.outputs[0])
+    while True:
+        readers = list(_readers(value))
+        if len(readers) != 1:
+            return False
+        node = readers[0]
+        operator = operator_of(node)
+        if operator.arithmetic in _ROOTS:
+            return True
+        linear = operator.numbers is Numbers.LINEAR
+        scaled = linear and any(stored_size(operand) == 1 for operand in node.inputs)
+        if not (scaled or operator.reshapes):
+            return False
+        value = node.outputs[0]
