@@ -30,14 +30,14 @@ def write_folder(source: Path, target: Path, header: list[str], rows: list[list[
     return target
 
 
-def link_images(source: Path, target: Path) -> Path:
-    """Let a folder show the images of another one."""
+def link_images(source: Path, target: Path) -> str:
+    """Let a folder show the images of another one, and tell what opens it."""
     (target / "images").unlink(missing_ok=True)
     (target / "images").symlink_to((source / "images").absolute(), target_is_directory=True)
-    return target
+    return f"linked:{target.absolute()}"
 
 
-def draw(source: Path, target: Path, images: int, random: np.random.Generator, *, shuffled: bool) -> Path:
+def draw(source: Path, target: Path, images: int, random: np.random.Generator, *, shuffled: bool) -> str:
     """A Broden folder of images drawn with replacement; shuffled, with the annotations of others."""
     header, rows = read_index(source)
     chosen = [rows[i] for i in random.integers(0, len(rows), images)]

@@ -27,12 +27,12 @@ def child(given: argparse.Namespace) -> None:
     import time
 
     import onnxdissect
-    from onnxdissect.data import open_dataset
+    from onnxdissect.data import open_data
     from onnxdissect.model import Preparer, choose_preprocessing, load_network, open_session
 
     selectors = given.layer or ["stages"]
     if given.child == "bare":
-        dataset = open_dataset(given.data)
+        dataset = open_data(given.data)
         network = load_network(given.model, image_size=dataset.image_size)
         session = open_session(network, network.select(selectors), provider="cpu")
         preparer = Preparer(
@@ -57,7 +57,7 @@ def child(given: argparse.Namespace) -> None:
     print(json.dumps({"seconds": seconds, "peak": peak}))
 
 
-def measure(kind: str, data: Path, argv: list[str]) -> dict[str, float]:
+def measure(kind: str, data: str, argv: list[str]) -> dict[str, float]:
     command = [sys.executable, __file__, argv[0], str(data), *argv[2:], "--child", kind]
     result: dict[str, float] = json.loads(
         subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1]

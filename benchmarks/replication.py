@@ -82,7 +82,7 @@ PREDICTORS: dict[str, Callable[[Told], float]] = {
 }
 
 
-def halves(source: Path, folder: Path, limit: int | None, random: np.random.Generator) -> list[Path]:
+def halves(source: Path, folder: Path, limit: int | None, random: np.random.Generator) -> list[str]:
     """Two Broden folders, each with half of the images of a third in their old order."""
     header, rows = read_index(source)
     if limit is not None and limit < len(rows):

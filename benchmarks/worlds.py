@@ -22,7 +22,7 @@ from onnxdissect.model import Preparer, Session
 _BLOCK = 8
 
 
-def repeat(source: Path, target: Path, images: int) -> Path:
+def repeat(source: Path, target: Path, images: int) -> str:
     """A Broden folder of so many images: the rows of another one, over and over, on the same files."""
     header, rows = read_index(source)
     chosen = [rows[i % len(rows)] for i in range(images)]

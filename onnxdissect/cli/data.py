@@ -25,7 +25,9 @@ _CHECK_FAILED = 1
 
 _Folder = Annotated[
     str,
-    typer.Argument(metavar=options.DATA, help="A Broden folder, or a source: tiny.", show_default=False),
+    typer.Argument(
+        metavar=options.DATA, help="A Broden folder, or a source: tiny, linked:DIR.", show_default=False
+    ),
 ]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -80,16 +82,18 @@ def tiny(
 @app.command()
 def check(folder: _Folder, groups: options.Groups = None, as_json: _Json = False) -> None:
     """Look at every image and label of a data set; exit 1 if a run over it would fail."""
-    from onnxdissect.data import check_folder, installed_sources
+    from onnxdissect.data import check_dataset, check_folder, installed_sources
 
     # A folder is checked row by row, also where it could not be opened; anything else is opened first.
-    if installed_sources().find(folder) is not None or not (Path(folder) / "index.csv").is_file():
-        folder = str(_broden(folder, groups).folder)
+    opened = None if installed_sources().find(folder) is None else _broden(folder, groups)
     progress = open_progress(log())
     done = CountedPhase(progress, "check")
     try:
         workers = max(2, cores())
-        report = check_folder(folder, groups=groups, workers=workers, progress=done)
+        if opened is None:
+            report = check_folder(folder, groups=groups, workers=workers, progress=done)
+        else:
+            report = check_dataset(opened, workers=workers, progress=done)
         done.finish()
     finally:
         progress.close()

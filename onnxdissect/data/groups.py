@@ -8,7 +8,8 @@ from pathlib import PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.errors import ParameterError, nearest
+from onnxdissect.errors import ParameterError, nearest, shown
+from onnxdissect.storage.numerals import whole_number
 
 __all__ = [
     "FEW_GROUPS",
@@ -29,6 +30,7 @@ FEW_GROUPS = 20
 """With fewer groups, or images that stand for themselves, intervals from resampling them are rough."""
 
 _PREFIX = "prefix:"
+_LONGEST_PREFIX = 10**6
 
 GroupOf = Callable[[Sequence[str], str], str]
 """From the cells of a row and the path of its image to the name of its group; empty for none."""
@@ -84,11 +86,12 @@ def group_rule(
 
 def _prefix_length(asked: str) -> int:
     length = asked.removeprefix(_PREFIX)
-    if length.isascii() and length.isdigit() and int(length) > 0:
-        return int(length)
+    value = whole_number(length, least=1, most=_LONGEST_PREFIX)
+    if value is not None:
+        return value
     raise ParameterError(
         f"{_PREFIX}N groups images by the first N characters of their file names, with N a whole number from "
-        f"1: {asked!r} asks for {f'{length!r} of them' if length else 'no number of them'}",
+        f"1: {shown(asked)} asks for {f'{shown(length)} of them' if length else 'no number of them'}",
         hint=f"--groups {_PREFIX}6; --groups {NO_GROUPS} lets each image stand for itself",
     )
 

@@ -17,6 +17,7 @@ from onnxdissect.errors import (
     ParameterError,
     nearest,
 )
+from onnxdissect.storage.regular_files import is_file
 
 if TYPE_CHECKING:
     from onnxdissect.data.dataset import Dataset
@@ -109,7 +110,7 @@ def recorded_spec(record: Mapping[str, Any], sources: Sources | None = None) -> 
         the data; or else the folder as it was. None if the run had its data from memory.
     """
     spec, folder = record.get("spec"), record.get("folder")
-    if folder and not spec and (Path(str(folder)) / "index.csv").is_file():
+    if folder and not spec and is_file(Path(str(folder)) / "index.csv"):
         return str(folder)
     sources = installed_sources() if sources is None else sources
     names = tuple(sources.known)

@@ -20,6 +20,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from onnxdissect.data.links import LINKED
 from onnxdissect.errors import InstallationError, ParameterError
 
 if TYPE_CHECKING:
@@ -42,7 +43,10 @@ GROUP = "onnxdissect.data"
 """Group of the entry points that name sources."""
 
 # The formats of this package, a line for each.
-_OWN = (EntryPoint("tiny", "onnxdissect.tiny:SOURCE", GROUP),)
+_OWN = (
+    EntryPoint("tiny", "onnxdissect.tiny:SOURCE", GROUP),
+    EntryPoint(LINKED, "onnxdissect.data.broden.linked:SOURCE", GROUP),
+)
 SPEC = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9_.+-]+)(?::(?P<argument>.*))?", re.DOTALL)
 """What asks a source. Two letters at least: one and a colon begin a path on Windows."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +10,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.data.broden.tables import Row, Table, number_cell, read_table, whole_cell
-from onnxdissect.errors import DataFormatError, nearest
+from onnxdissect.data.broden.tables import MOST_LISTED, Row, Table, number_cell, read_table, whole_cell
+from onnxdissect.data.limits import LONGEST_CATEGORY, MOST_CATEGORIES, MOST_COUNTED
+from onnxdissect.errors import DataFormatError, nearest, shown
+from onnxdissect.storage.numerals import whole_number
+from onnxdissect.storage.regular_files import Enclosure
 
-__all__ = ["HIGHEST_NUMBER", "Concept", "Vocabulary", "make_vocabulary", "read_vocabulary"]
+__all__ = ["HIGHEST_NUMBER", "Concept", "Vocabulary", "has_control", "make_vocabulary", "read_vocabulary"]
 
 HIGHEST_NUMBER = 0xFFFF
 """Label maps hold R + 256 * G, so sixteen bits."""
-
-_CATEGORY_COUNT = re.compile(r"(?P<name>[^()]+?)\s*(?:\(\s*(?P<count>\d+)\s*\))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ def make_vocabulary(labels: Mapping[str, Mapping[int, str]]) -> Vocabulary:
     return Vocabulary(tuple(labels), tuple(concepts), category_of, lookup)
 
 
-def read_vocabulary(folder: Path) -> tuple[Vocabulary, tuple[Table, ...]]:
+def read_vocabulary(folder: Path, inside: Enclosure | None = None) -> tuple[Vocabulary, tuple[Table, ...]]:
     """Read the tables that name concepts and categories.
 
     A concept listed in several categories belongs to the one where c_<category>.csv gives it most coverage;
@@ -142,6 +143,8 @@ def read_vocabulary(folder: Path) -> tuple[Vocabulary, tuple[Table, ...]]:
     ----------
     folder : Path
         Holds label.csv, category.csv and, as a rule, a c_<category>.csv per category.
+    inside : Enclosure, optional
+        The folder that links may not lead out of.
 
     Returns
     -------
@@ -154,14 +157,16 @@ def read_vocabulary(folder: Path) -> tuple[Vocabulary, tuple[Table, ...]]:
     DataFormatError
         If a table is missing or malformed, or if the tables contradict each other.
     """
-    category_table = read_table(folder / "category.csv", ["name"])
+    category_table = read_table(folder / "category.csv", ["name"], most_rows=MOST_CATEGORIES, inside=inside)
     categories = _category_names(category_table)
-    label_table = read_table(folder / "label.csv", ["number", "name"])
+    label_table = read_table(
+        folder / "label.csv", ["number", "name"], most_rows=HIGHEST_NUMBER + 1, inside=inside
+    )
     labels = _labels(label_table, categories)
     listings = {
-        category: read_table(path, ["number", "coverage"])
+        category: read_table(path, ["number", "coverage"], most_rows=HIGHEST_NUMBER + 1, inside=inside)
         for category in categories
-        if (path := folder / f"c_{category}.csv").exists()
+        if os.path.lexists(path := folder / f"c_{category}.csv")
     }
     coverages = {category: _coverages(table) for category, table in listings.items()}
 
@@ -181,7 +186,7 @@ def read_vocabulary(folder: Path) -> tuple[Vocabulary, tuple[Table, ...]]:
         if not belongs:
             raise DataFormatError(
                 f"{label_table.name}, line {label.line}: label {number} ({label.name!r}) has no category",
-                candidates=categories,
+                candidates=categories[:MOST_LISTED],
                 hint="give it one, as in object(12), or list it in a c_<category>.csv",
             )
         concepts.append(
@@ -205,14 +210,19 @@ def read_vocabulary(folder: Path) -> tuple[Vocabulary, tuple[Table, ...]]:
 
 
 def _category_names(table: Table) -> tuple[str, ...]:
-    names: list[str] = []
+    names: dict[str, None] = {}
     for line, cells in table.rows:
         name = cells[table.columns["name"]].strip()
-        if not name or "/" in name or "\\" in name:
-            raise DataFormatError(f"{table.name}, line {line}: {name!r} cannot be a category's name")
+        if not name or "/" in name or "\\" in name or has_control(name):
+            raise DataFormatError(f"{table.name}, line {line}: {shown(name)} cannot be a category's name")
+        if len(name.encode()) > LONGEST_CATEGORY:
+            raise DataFormatError(
+                f"{table.name}, line {line}: {shown(name)} cannot be a category's name: it is longer than "
+                f"{LONGEST_CATEGORY} bytes, too long for a file c_<category>.csv"
+            )
         if name in names:
             raise DataFormatError(f"{table.name}, line {line}: the category {name!r} is listed twice")
-        names.append(name)
+        names[name] = None
     if not names:
         raise DataFormatError(f"{table.name} lists no category")
     return tuple(names)
@@ -220,6 +230,7 @@ def _category_names(table: Table) -> tuple[str, ...]:
 
 def _labels(table: Table, categories: Sequence[str]) -> dict[int, _Label]:
     labels: dict[int, _Label] = {}
+    known = frozenset(categories)
     for row in table.rows:
         number = whole_cell(table, row, "number")
         if number > HIGHEST_NUMBER:
@@ -234,7 +245,7 @@ def _labels(table: Table, categories: Sequence[str]) -> dict[int, _Label]:
         labels[number] = _Label(
             number=number,
             name=row[1][table.columns["name"]].strip(),
-            frequencies=_frequencies(table, row, categories),
+            frequencies=_frequencies(table, row, categories, known),
             frequency=whole_cell(table, row, "frequency", default=0),
             coverage=number_cell(table, row, "coverage"),
             line=row[0],
@@ -242,22 +253,47 @@ def _labels(table: Table, categories: Sequence[str]) -> dict[int, _Label]:
     return labels
 
 
-def _frequencies(table: Table, row: Row, categories: Sequence[str]) -> dict[str, int]:
+def _frequencies(table: Table, row: Row, categories: Sequence[str], known: frozenset[str]) -> dict[str, int]:
     if "category" not in table.columns:
         return {}
     found: dict[str, int] = {}
     for part in row[1][table.columns["category"]].split(";"):
         if not part.strip():
             continue
-        match = _CATEGORY_COUNT.fullmatch(part.strip())
-        name = match["name"] if match else part.strip()
-        if match is None or name not in categories:
+        name, count = _category_count(part.strip())
+        if count is None or name not in known:
             raise DataFormatError(
-                f"{table.name}, line {row[0]}: there is no category {name!r} in category.csv",
-                candidates=nearest(name, categories) or tuple(categories),
+                f"{table.name}, line {row[0]}: there is no category {shown(name)} in category.csv",
+                candidates=nearest(name, categories) or tuple(categories[:MOST_LISTED]),
             )
-        found[name] = int(match["count"] or 0)
+        found[name] = count
     return found
+
+
+def _category_count(text: str) -> tuple[str, int | None]:
+    """Part ``object(12)``; no count is zero, and None of what is written in another way, with all of it."""
+    name, bracket, rest = text.partition("(")
+    name = name.rstrip()
+    if not name or ")" in name or (bracket and not rest.endswith(")")):
+        return text, None
+    if not bracket:
+        return name, 0
+    count = whole_number(rest[:-1], most=MOST_COUNTED)
+    return (name, count) if count is not None else (text, None)
+
+
+def has_control(text: str) -> bool:
+    """Tell whether a name holds control characters, such as line ends, which no name in a table does.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    bool
+    """
+    return not text.isprintable() and any(letter < " " or letter == "\x7f" for letter in text)
 
 
 def _coverages(table: Table) -> dict[int, float]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from onnxdissect.errors import DataNotFoundError, nearest
+from onnxdissect.errors import DataNotFoundError, nearest, shown
+from onnxdissect.storage.regular_files import is_file, is_folder
 
 __all__ = ["require_index"]
 
+_LONGEST = 1000  # characters of a path in a message
 _LAYOUT = "a Broden folder holds index.csv, label.csv, category.csv and images/"
 
 
 def require_index(folder: Path) -> None:
-    """Make sure that a folder holds an index.csv.
+    """Make sure that a folder holds an index.csv, whatever that is: who reads it looks further.
 
     Parameters
     ----------
@@ -24,20 +27,20 @@ def require_index(folder: Path) -> None:
     DataNotFoundError
         If it does not, with what may have been meant: a sibling of like name, or a folder inside.
     """
-    if (folder / "index.csv").is_file():
+    if os.path.lexists(folder / "index.csv"):
         return
-    if folder.is_file():
+    if is_file(folder):
         hint = f"--data {folder.parent}" if folder.name == "index.csv" else _LAYOUT
         raise DataNotFoundError(f"{folder} is a file; a data set is a folder", hint=hint)
-    if not folder.is_dir():
+    if not is_folder(folder):
         siblings = _folders(folder.absolute().parent)
         raise DataNotFoundError(
-            f"there is no folder {folder}",
+            f"there is no folder {folder if len(str(folder)) < _LONGEST else shown(str(folder))}",
             candidates=[str(folder.with_name(name)) for name in nearest(folder.name, siblings)],
             hint=_LAYOUT,
         )
     around = [folder / name for name in _folders(folder)] + [folder.absolute().parent]
-    holders = [str(place) for place in around if (place / "index.csv").is_file()]
+    holders = [str(place) for place in around if is_file(place / "index.csv")]
     raise DataNotFoundError(
         f"{folder} is no Broden folder: it holds no index.csv",
         candidates=holders,

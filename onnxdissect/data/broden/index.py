@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from onnxdissect.data.broden.tables import Row, Table, read_table
+from onnxdissect.data.broden.tables import MOST_LISTED, Row, Table, listed, read_table
 from onnxdissect.data.groups import GROUP_COLUMN, GroupOf, group_rule
-from onnxdissect.data.vocabulary import Vocabulary
-from onnxdissect.errors import DataFormatError, nearest
+from onnxdissect.data.limits import LONGEST_PATH, MOST_MAPS, MOST_PIXELS, MOST_SIDE
+from onnxdissect.data.vocabulary import HIGHEST_NUMBER, Vocabulary, has_control
+from onnxdissect.errors import DataFormatError, nearest, shown
+from onnxdissect.storage.numerals import whole_number
+from onnxdissect.storage.regular_files import Enclosure
 
 __all__ = ["COLUMNS", "Entry", "IndexProblem", "read_index"]
 
@@ -67,7 +70,7 @@ class IndexProblem(NamedTuple):
 
 
 def read_index(
-    path: Path, vocabulary: Vocabulary, groups: str | None = None
+    path: Path, vocabulary: Vocabulary, groups: str | None = None, inside: Enclosure | None = None
 ) -> tuple[tuple[Entry, ...], tuple[IndexProblem, ...], Table, str | None]:
     """Read index.csv.
 
@@ -79,6 +82,8 @@ def read_index(
         What its category columns and label numbers are checked against.
     groups : str, optional
         What groups the images; see `onnxdissect.data.groups.group_rule`.
+    inside : Enclosure, optional
+        The folder that links may not lead out of.
 
     Returns
     -------
@@ -98,7 +103,7 @@ def read_index(
     ParameterError
         If there is no such column to group images by.
     """
-    table = read_table(path, COLUMNS)
+    table = read_table(path, COLUMNS, inside=inside)
     grouped_by, group_of = group_rule(groups, table.columns, vocabulary.categories)
     columns = _category_columns(table, vocabulary.categories, (GROUP_COLUMN, grouped_by))
     reader = _Rows(table, columns, vocabulary, group_of)
@@ -114,19 +119,20 @@ def read_index(
 
 def _category_columns(table: Table, categories: Sequence[str], others: Sequence[str | None]) -> list[int]:
     columns = [name for name in table.columns if name not in COLUMNS]
-    unknown = [name for name in columns if name not in categories and name not in others]
+    known = {*categories, *others}
+    unknown = [name for name in columns if name not in known]
     if unknown:
         raise DataFormatError(
-            f"{table.name} has the column{'s' * (len(unknown) > 1)} {', '.join(unknown)}, "
+            f"{table.name} has the column{'s' * (len(unknown) > 1)} {listed(unknown)}, "
             f"and category.csv lists no such {'category' if len(unknown) == 1 else 'categories'}",
-            candidates=nearest(unknown[0], categories) or tuple(categories),
-            hint=f"if it groups images, --groups {unknown[0]}, or call it {GROUP_COLUMN}",
+            candidates=nearest(unknown[0], categories) or tuple(categories[:MOST_LISTED]),
+            hint=f"if it groups images, --groups {listed(unknown[:1])}, or call it {GROUP_COLUMN}",
         )
-    absent = [name for name in categories if name not in columns]
+    absent = [name for name in categories if name not in table.columns]
     if absent:
         raise DataFormatError(
-            f"{table.name} has no column for {', '.join(absent)}, which category.csv lists",
-            candidates=columns,
+            f"{table.name} has no column for {listed(absent)}, which category.csv lists",
+            candidates=columns[:MOST_LISTED],
         )
     return [table.columns[name] for name in categories]
 
@@ -159,7 +165,7 @@ class _Rows:
                 name = token.strip()
                 if not name:
                     continue
-                if name.isdecimal():
+                if name.isascii() and name.isdecimal():
                     image_labels.append(self._known(name))
                 else:
                     maps.append(_checked_path(name))
@@ -167,49 +173,71 @@ class _Rows:
                     annotated.append(category)
         held = tuple(annotated)
         image = _checked_path(image.strip())
+        grid = self._pairs.get((sh, sw)) or self._pair("sh", sh, "sw", sw)
+        if len(maps) > 1:
+            maps = list(dict.fromkeys(maps))
+            _check_maps(len(maps), grid)
         return Entry(
             line=line,
             image=image,
             split=split.strip(),
             size=self._pairs.get((ih, iw)) or self._pair("ih", ih, "iw", iw),
-            grid=self._pairs.get((sh, sw)) or self._pair("sh", sh, "sw", sw),
-            maps=tuple(dict.fromkeys(maps)) if len(maps) > 1 else tuple(maps),
+            grid=grid,
+            maps=tuple(maps),
             image_labels=tuple(dict.fromkeys(image_labels)),
             annotated=self._annotated.setdefault(held, held),
             group=self._group_of(cells, image),
         )
 
     def _known(self, text: str) -> int:
-        number = int(text)
-        if number >= len(self._lookup) or self._lookup[number] < 0:
-            raise ValueError(f"label number {number} is not in label.csv")
+        number = whole_number(text, most=HIGHEST_NUMBER)
+        if number is None or number >= len(self._lookup) or self._lookup[number] < 0:
+            raise ValueError(f"label number {text if len(text) < 20 else shown(text)} is not in label.csv")
         return number
 
     def _pair(self, first: str, a: str, second: str, b: str) -> tuple[int, int]:
         pair = (_extent(first, a), _extent(second, b))
+        if pair[0] * pair[1] > MOST_PIXELS:
+            raise ValueError(
+                f"{first} and {second} ask for {pair[0]:,} x {pair[1]:,} pixels; "
+                f"at most {MOST_PIXELS:,} are read"
+            )
         self._pairs[a, b] = pair
         return pair
 
 
 def _extent(column: str, text: str) -> int:
-    stripped = text.strip()
-    if stripped.isascii() and stripped.isdigit() and int(stripped) > 0:
-        return int(stripped)
-    raise ValueError(f"{column} must be a whole number above zero, not {stripped!r}")
+    value = whole_number(text, least=1, most=MOST_SIDE)
+    if value is None:
+        raise ValueError(
+            f"{column} must be a whole number above zero, up to {MOST_SIDE:,}, not {shown(text.strip())}"
+        )
+    return value
+
+
+def _check_maps(count: int, grid: tuple[int, int]) -> None:
+    """Refuse more label maps than can be laid over each other, or ValueError."""
+    if count > MOST_MAPS:
+        raise ValueError(f"the image has {count:,} label maps; at most {MOST_MAPS:,} are read")
+    if count * grid[0] * grid[1] > MOST_PIXELS:
+        raise ValueError(
+            f"the image has {count} label maps of {grid[0]:,} x {grid[1]:,} pixels; "
+            f"at most {MOST_PIXELS:,} are read in all"
+        )
 
 
 def _checked_path(text: str) -> str:
     """Path inside the images folder, or ValueError."""
     if not text:
         raise ValueError("the image has no file name")
-    if "\\" in text or ":" in text or ".." in text or text[0] == "/" or "\0" in text:
+    if len(text) > LONGEST_PATH or has_control(text):
+        raise ValueError(f"{shown(text)} cannot be a file name")
+    if "\\" in text or ":" in text or ".." in text or text[0] == "/":
         text = text.replace("\\", "/")
-        if "\0" in text:
-            raise ValueError(f"{text!r} cannot be a file name")
         if text[0] == "/" or text[1:2] == ":" or ".." in text.split("/"):
-            raise ValueError(f"{text!r} leads out of the images folder")
-    if text[0] in "+-0123456789" and _is_number(text):
-        raise ValueError(f"{text!r} is neither a label number nor the name of a PNG file")
+            raise ValueError(f"{shown(text)} leads out of the images folder")
+    if (text[0] in "+-" or text[0].isdecimal()) and _is_number(text):
+        raise ValueError(f"{shown(text)} is neither a label number nor the name of a PNG file")
     return text
 
 

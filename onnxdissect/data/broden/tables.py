@@ -9,14 +9,21 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from onnxdissect.errors import DataFormatError
+from onnxdissect.data.limits import MOST_COLUMNS, MOST_COUNTED, MOST_ROWS, MOST_TABLE_BYTES
+from onnxdissect.data.links import link_hint
+from onnxdissect.errors import DataFormatError, shown
+from onnxdissect.storage.numerals import finite_number, whole_number
+from onnxdissect.storage.regular_files import Enclosure, read_regular_file
 
-__all__ = ["Row", "Table", "digest", "number_cell", "read_table", "whole_cell"]
+__all__ = ["MOST_LISTED", "Row", "Table", "digest", "listed", "number_cell", "read_table", "whole_cell"]
+
+MOST_LISTED = 40
+"""Names of columns or categories in a message."""
+_LONGEST_NAME = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,9 @@ Row = tuple[int, Sequence[str]]
 """Line number in the file (the header is 1) and cells."""
 
 
-def read_table(path: Path, required: Sequence[str]) -> Table:
+def read_table(
+    path: Path, required: Sequence[str], *, most_rows: int = MOST_ROWS, inside: Enclosure | None = None
+) -> Table:
     """Read a table whole.
 
     Parameters
@@ -54,6 +63,10 @@ def read_table(path: Path, required: Sequence[str]) -> Table:
         A CSV file.
     required : sequence of str
         Columns that must be there, in any order and among others.
+    most_rows : int
+        Rows that it may have.
+    inside : Enclosure, optional
+        The folder that links may not lead out of.
 
     Returns
     -------
@@ -62,18 +75,20 @@ def read_table(path: Path, required: Sequence[str]) -> Table:
     Raises
     ------
     DataFormatError
-        If the file is missing, no UTF-8 or no CSV, if a column is missing or there twice, or if a row is
-        narrower or wider than the header.
+        If the file is missing, no regular file, no UTF-8 or no CSV, if a column is missing or there twice,
+        if a row is narrower or wider than the header, or if there is more of anything than the limits allow.
     """
     name = path.name
     try:
-        content = path.read_bytes()
+        content = read_regular_file(path, MOST_TABLE_BYTES, inside=inside)
     except FileNotFoundError as error:
         raise DataFormatError(
             f"{path.parent} has no {name}", hint="a Broden folder holds index.csv, label.csv and category.csv"
         ) from error
     except OSError as error:
-        raise DataFormatError(f"cannot read {path}: {error.strerror or error}") from error
+        raise DataFormatError(
+            f"cannot read {path}: {error.strerror or error}", hint=link_hint(error, inside)
+        ) from error
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -85,17 +100,15 @@ def read_table(path: Path, required: Sequence[str]) -> Table:
         if header is None:
             raise DataFormatError(f"{path} is empty: not even a header line")
         columns = _columns(path, header, required)
-        # str.join is the quickest way to see that a row holds nothing
-        rows: tuple[Row, ...] = tuple((reader.line_num, cells) for cells in reader if "".join(cells).strip())
+        rows = tuple(_rows(path, ((reader.line_num, cells) for cells in reader), len(header), most_rows))
     except csv.Error as error:
         raise DataFormatError(f"{path}, line {reader.line_num}, is not readable as CSV: {error}") from error
-    width = len(header)
-    if any(len(cells) != width for _, cells in rows):
-        rows = tuple((line, _fit(path, line, cells, width)) for line, cells in rows)
     return Table(name, columns, rows, content)
 
 
-def whole_cell(table: Table, row: Row, column: str, *, default: int | None = None) -> int:
+def whole_cell(
+    table: Table, row: Row, column: str, *, default: int | None = None, most: int = MOST_COUNTED
+) -> int:
     """Read a cell that holds a whole number, zero or more.
 
     Parameters
@@ -105,6 +118,8 @@ def whole_cell(table: Table, row: Row, column: str, *, default: int | None = Non
     column : str
     default : int, optional
         Stands for an empty cell or an absent column.
+    most : int
+        The largest that will do.
 
     Returns
     -------
@@ -116,12 +131,13 @@ def whole_cell(table: Table, row: Row, column: str, *, default: int | None = Non
         If the cell holds anything else.
     """
     text = _cell(table, row, column)
-    if text.isascii() and text.isdigit():
-        return int(text)
+    value = whole_number(text, most=most)
+    if value is not None:
+        return value
     if not text and default is not None:
         return default
     raise DataFormatError(
-        f"{table.name}, line {row[0]}: {column} must be a whole number, zero or more, not {text!r}"
+        f"{table.name}, line {row[0]}: {column} must be a whole number, 0 to {most:,}, not {shown(text)}"
     )
 
 
@@ -144,13 +160,11 @@ def number_cell(table: Table, row: Row, column: str) -> float:
         If the cell holds anything else.
     """
     text = _cell(table, row, column)
-    try:
-        value = float(text or "0")
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and value >= 0):
+    value = finite_number(text or "0", most=MOST_COUNTED)
+    if value is None:
         raise DataFormatError(
-            f"{table.name}, line {row[0]}: {column} must be a number, zero or more, not {text!r}"
+            f"{table.name}, line {row[0]}: {column} must be a number, 0 to {MOST_COUNTED:,}, "
+            f"not {shown(text)}"
         )
     return value
 
@@ -181,10 +195,12 @@ def _cell(table: Table, row: Row, column: str) -> str:
 
 def _columns(path: Path, header: Sequence[str], required: Sequence[str]) -> dict[str, int]:
     columns: dict[str, int] = {}
+    if len(header) > MOST_COLUMNS:
+        raise DataFormatError(f"{path} has {len(header):,} columns; at most {MOST_COLUMNS:,} are read")
     for position, cell in enumerate(header):
         name = cell.strip()
         if name in columns:
-            raise DataFormatError(f"{path} has two columns called {name!r}")
+            raise DataFormatError(f"{path} has two columns called {shown(name)}")
         # spreadsheets leave nameless columns behind
         if name:
             columns[name] = position
@@ -192,12 +208,43 @@ def _columns(path: Path, header: Sequence[str], required: Sequence[str]) -> dict
     if missing:
         raise DataFormatError(
             f"{path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; "
-            f"it has {', '.join(columns)}"
+            f"it has {listed(columns)}"
         )
     return columns
 
 
-def _fit(path: Path, line: int, cells: Sequence[str], width: int) -> Sequence[str]:
-    if len(cells) < width or any(cells[width:]):
-        raise DataFormatError(f"{path}, line {line}, has {len(cells)} cells; the header has {width}")
-    return cells[:width]
+def _rows(path: Path, found: Iterable[Row], width: int, most: int) -> Iterator[Row]:
+    """Rows that hold anything, each as wide as the header."""
+    count = 0
+    for line, cells in found:
+        # str.join is the quickest way to see that a row holds nothing
+        if not "".join(cells).strip():
+            continue
+        count += 1
+        if count > most:
+            raise DataFormatError(f"{path} has more than {most:,} rows, and no more are read")
+        if len(cells) != width:
+            if len(cells) < width or any(cells[width:]):
+                raise DataFormatError(
+                    f"{path}, line {line}, has {len(cells):,} cells; the header has {width}"
+                )
+            cells = cells[:width]
+        yield line, cells
+
+
+def listed(names: Iterable[str]) -> str:
+    """Name columns or categories in a message.
+
+    Parameters
+    ----------
+    names : iterable of str
+
+    Returns
+    -------
+    str
+        With commas between; not more than 40 of them, and the long ones shortened.
+    """
+    texts = [name if len(name) <= _LONGEST_NAME and name.isprintable() else shown(name) for name in names]
+    return ", ".join(texts[:MOST_LISTED]) + f" and {len(texts) - MOST_LISTED:,} more" * (
+        len(texts) > MOST_LISTED
+    )

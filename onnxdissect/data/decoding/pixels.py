@@ -1,8 +1,9 @@
 """Image and label files of all kinds, decoded with OpenCV; what is plain is decoded faster where it can be.
 
 Files are read by Python and decoded from memory, so any path that Python can open will do. Their structure
-is checked first: OpenCV fills what a truncated JPEG lacks with grey, and prints on the terminal instead of
-raising. What the check cannot see is damage inside a JPEG's compressed data, which carries no checksum.
+and the size that they claim are checked first: OpenCV allocates whatever a header asks for, fills what a
+truncated JPEG lacks with grey, and prints on the terminal instead of raising. What the check cannot see is
+damage inside a JPEG's compressed data, which carries no checksum.
 
 OpenCV's own threads are left as they are: decoding never uses them, and process-wide settings belong to
 the program that imports this package.
@@ -11,27 +12,27 @@ the program that imports this package.
 from __future__ import annotations
 
 import struct
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxdissect.data.decoding.image_headers import JPEG, PNG, find_format, refuse_size
 from onnxdissect.data.decoding.jpeg import decode_jpeg
+from onnxdissect.data.decoding.structure import check_jpeg, check_png
+from onnxdissect.data.limits import MOST_FILE_BYTES
+from onnxdissect.data.links import link_hint
 from onnxdissect.errors import ImageFileError, import_cv2
+from onnxdissect.storage.regular_files import Enclosure, read_regular_file
 
 __all__ = ["decode_label_map", "read_file", "read_image", "read_label_map"]
 
-_PNG = b"\x89PNG\r\n\x1a\n"
-_JPEG = b"\xff\xd8\xff"
-_START_OF_SCAN = 0xDA
-_END_OF_IMAGE = b"\xff\xd9"
 # colour types of a PNG header
 _GREY, _RGB, _GREY_ALPHA, _RGBA = 0, 2, 4, 6
 
 
-def read_image(path: Path, name: str) -> NDArray[np.uint8]:
+def read_image(path: Path, name: str, inside: Enclosure | None = None) -> NDArray[np.uint8]:
     """Decode a photograph.
 
     An orientation noted in its EXIF data is not applied: label maps are drawn over the pixels as stored.
@@ -39,9 +40,11 @@ def read_image(path: Path, name: str) -> NDArray[np.uint8]:
     Parameters
     ----------
     path : Path
-        A file in any format that OpenCV reads.
+        A file in any format that OpenCV reads and `find_format` knows.
     name : str
         What to call it in messages.
+    inside : Enclosure, optional
+        The folder that links may not lead out of.
 
     Returns
     -------
@@ -51,23 +54,19 @@ def read_image(path: Path, name: str) -> NDArray[np.uint8]:
     Raises
     ------
     ImageFileError
-        If the file is missing, truncated, damaged or no image.
+        If the file is missing, no regular file, truncated, damaged, no image, or larger than the limits.
     """
     cv2 = import_cv2()
-    data = read_file(path, name)
-    if data.startswith(_PNG):
-        _check_png(data, name)
-    elif data.startswith(_JPEG):
-        _check_jpeg(data, name)
-        decoded = decode_jpeg(data)
-        if decoded is not None:
-            return decoded
+    data = read_file(path, name, inside)
+    decoded = decode_jpeg(data) if _check(data, name) == JPEG else None
+    if decoded is not None:
+        return decoded
     bgr = _decode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION, name)
     rgb: NDArray[np.uint8] = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
     return rgb
 
 
-def read_label_map(path: Path, name: str) -> NDArray[np.uint16]:
+def read_label_map(path: Path, name: str, inside: Enclosure | None = None) -> NDArray[np.uint16]:
     """Decode a label map.
 
     Parameters
@@ -77,6 +76,8 @@ def read_label_map(path: Path, name: str) -> NDArray[np.uint16]:
         Blue and alpha say nothing.
     name : str
         What to call it in messages.
+    inside : Enclosure, optional
+        The folder that links may not lead out of.
 
     Returns
     -------
@@ -86,9 +87,10 @@ def read_label_map(path: Path, name: str) -> NDArray[np.uint16]:
     Raises
     ------
     ImageFileError
-        If the file is missing, truncated, damaged, no PNG, or holds colours of 16 bits a channel.
+        If the file is missing, no regular file, truncated, damaged, no PNG, larger than the limits, or holds
+        colours of 16 bits a channel.
     """
-    return decode_label_map(read_file(path, name), name)
+    return decode_label_map(read_file(path, name, inside), name)
 
 
 def decode_label_map(data: bytes, name: str) -> NDArray[np.uint16]:
@@ -111,9 +113,9 @@ def decode_label_map(data: bytes, name: str) -> NDArray[np.uint16]:
         As there.
     """
     cv2 = import_cv2()
-    if not data.startswith(_PNG):
+    if _check(data, name, only=PNG) != PNG:
         raise ImageFileError(f"{name} is not a PNG file, and label maps must be", hint="save it as PNG")
-    depth, colours = _check_png(data, name)
+    depth, colours = data[24], data[25]
     if depth == 16 and colours in (_RGB, _RGBA):
         raise ImageFileError(
             f"{name} has colours of 16 bits a channel; R + 256 * G needs 8",
@@ -133,7 +135,7 @@ def decode_label_map(data: bytes, name: str) -> NDArray[np.uint16]:
     return numbers
 
 
-def read_file(path: Path, name: str) -> bytes:
+def read_file(path: Path, name: str, inside: Enclosure | None = None) -> bytes:
     """Read an image's or a label map's file.
 
     Parameters
@@ -142,6 +144,8 @@ def read_file(path: Path, name: str) -> bytes:
         The file.
     name : str
         What to call it in messages.
+    inside : Enclosure, optional
+        The folder that links may not lead out of.
 
     Returns
     -------
@@ -150,17 +154,47 @@ def read_file(path: Path, name: str) -> bytes:
     Raises
     ------
     ImageFileError
-        If it is missing, cannot be read or is empty.
+        If it is missing, no regular file, larger than the limit, cannot be read or is empty.
     """
     try:
-        data = path.read_bytes()
+        data = read_regular_file(path, MOST_FILE_BYTES, inside=inside)
     except FileNotFoundError as error:
         raise ImageFileError(f"{name} is missing: there is no file {path}") from error
     except OSError as error:
-        raise ImageFileError(f"{name} cannot be read: {error.strerror or error} ({path})") from error
+        raise ImageFileError(
+            f"{name} cannot be read: {error.strerror or error} ({path})", hint=link_hint(error, inside)
+        ) from error
     if not data:
         raise ImageFileError(f"{name} is an empty file ({path})")
     return data
+
+
+def _check(data: bytes, name: str, only: str | None = None) -> str:
+    """Refuse what is not to be decoded; the name of the format, which is not looked into if it is another."""
+    found = find_format(data)
+    if found is None:
+        if only:
+            return ""
+        raise ImageFileError(
+            f"{name} cannot be decoded: it is damaged, or no image in a format that is read",
+            hint="save it as PNG or JPEG",
+        )
+    if only and found.name != only:
+        return found.name
+    try:
+        size = found.size(data)
+    except (struct.error, LookupError, ValueError):
+        size = None
+    refusal = refuse_size(*size) if size else None
+    if refusal:
+        raise ImageFileError(f"{name} {refusal}", hint="save it smaller, cut or scaled down")
+    if found.name == PNG:
+        check_png(data, name)
+    elif found.name == JPEG:
+        check_jpeg(data, name)
+    if size is None:
+        raise ImageFileError(f"{name} is damaged: the header of the {found.name} file tells no size")
+    return found.name
 
 
 def _decode(data: bytes, flags: int, name: str) -> NDArray[Any]:
@@ -168,47 +202,9 @@ def _decode(data: bytes, flags: int, name: str) -> NDArray[Any]:
     try:
         pixels: NDArray[Any] | None = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
-        raise ImageFileError(f"{name} cannot be decoded: {error}") from error
+        if error.code == cv2.Error.StsNoMem:
+            raise MemoryError(f"{name} cannot be decoded: {error.err}") from error
+        raise ImageFileError(f"{name} cannot be decoded: {error.err or error}") from error
     if pixels is None:
         raise ImageFileError(f"{name} cannot be decoded: it is damaged, or no image that OpenCV knows")
     return pixels
-
-
-def _check_png(data: bytes, name: str) -> tuple[int, int]:
-    """Walk a PNG's chunks to its end; bit depth and colour type."""
-    view = memoryview(data)
-    position = len(_PNG)
-    while position + 12 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, position)
-        end = position + 12 + length
-        if end > len(data):
-            break
-        (stored,) = struct.unpack_from(">I", data, end - 4)
-        if zlib.crc32(view[position + 4 : end - 4]) != stored:
-            raise ImageFileError(f"{name} is damaged: the checksum of its {_printable(kind)} chunk is wrong")
-        if position == len(_PNG) and (kind != b"IHDR" or length != 13):
-            raise ImageFileError(f"{name} is damaged: a PNG file begins with its header chunk")
-        if kind == b"IEND":
-            return data[24], data[25]
-        position = end
-    raise ImageFileError(f"{name} is truncated: the PNG file breaks off after {len(data)} bytes")
-
-
-def _check_jpeg(data: bytes, name: str) -> None:
-    """Find a JPEG's end marker behind its first scan: thumbnails in the segments before hold their own."""
-    position = 2
-    while position + 4 <= len(data) and data[position] == 0xFF:
-        kind, length = struct.unpack_from(">xBH", data, position)
-        if kind == 0xFF:  # a fill byte
-            position += 1
-            continue
-        position += 2 + length
-        # In entropy-coded data 0xFF is followed by a stuffed zero or a restart number. The marker is mostly
-        # at the very end, so the search begins there.
-        if kind == _START_OF_SCAN and data.rfind(_END_OF_IMAGE, position) >= 0:
-            return
-    raise ImageFileError(f"{name} is truncated: the JPEG file breaks off after {len(data)} bytes")
-
-
-def _printable(kind: bytes) -> str:
-    return kind.decode("ascii", "backslashreplace")

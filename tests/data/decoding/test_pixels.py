@@ -155,7 +155,7 @@ def test_no_image_at_all(tmp_path: Path, read: type) -> None:
         read(tmp_path / "nowhere.png", "it")
     with pytest.raises(ImageFileError, match="it is an empty file"):
         read(save(tmp_path, b""), "it")
-    with pytest.raises(ImageFileError, match="it cannot be read: Is a directory"):
+    with pytest.raises(ImageFileError, match="it cannot be read: it is a folder"):
         read(tmp_path, "it")
     with pytest.raises(ImageFileError, match=r"it (cannot be decoded|is not a PNG file)"):
         read(save(tmp_path, b"<html>404 not found</html>"), "it")

@@ -1,0 +1,44 @@
+"""How much of anything a data set may hold, compared before anything is decoded or allocated.
+
+Tables and headers only claim their sizes; without limits a table of ten lines could ask for all memory.
+``docs/data.md`` states them to users.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "LONGEST_CATEGORY",
+    "LONGEST_PATH",
+    "MOST_CATEGORIES",
+    "MOST_COLUMNS",
+    "MOST_COUNTED",
+    "MOST_FILE_BYTES",
+    "MOST_MAPS",
+    "MOST_PIXELS",
+    "MOST_ROWS",
+    "MOST_SIDE",
+    "MOST_TABLE_BYTES",
+]
+
+MOST_PIXELS = 1 << 27
+"""Of an image, and of all label maps of an image together: 134,217,728, as of 11,585 x 11,585."""
+MOST_SIDE = 1 << 20
+"""Height or width of an image or a label grid; OpenCV decodes no more."""
+MOST_FILE_BYTES = 1 << 30
+"""Size of an image's or a label map's file."""
+MOST_MAPS = 1024
+"""Label maps of an image."""
+MOST_TABLE_BYTES = 1 << 28
+"""Size of a table's file."""
+MOST_ROWS = 1 << 24
+"""Rows of a table, that is images of a data set."""
+MOST_COLUMNS = 4096
+"""Columns of a table."""
+MOST_CATEGORIES = 1024
+"""Categories of a data set."""
+MOST_COUNTED = 10**15
+"""What a table's frequencies and coverages go up to."""
+LONGEST_CATEGORY = 200
+"""Bytes of a category's name: it is part of a file's name, and those end at 255 nearly everywhere."""
+LONGEST_PATH = 4096
+"""Characters of an image's path in index.csv."""

@@ -1,0 +1,30 @@
+"""Links in a data set: followed inside its folder, and out of it only where that is asked for."""
+
+from __future__ import annotations
+
+from onnxdissect.storage.regular_files import Enclosure, OutsideError
+
+__all__ = ["LINKED", "link_hint"]
+
+LINKED = "linked"
+"""The source whose SPECs, ``linked:DIR``, let the links of a folder lead anywhere."""
+
+
+def link_hint(error: OSError, inside: Enclosure | None) -> str | None:
+    """Say what to type where a link was not followed.
+
+    Parameters
+    ----------
+    error : OSError
+        Why a file was not read.
+    inside : Enclosure or None
+        The folder of the data set.
+
+    Returns
+    -------
+    str or None
+        None where it was not for a link.
+    """
+    if inside is None or not isinstance(error, OutsideError):
+        return None
+    return f"if you trust the data set, --data {LINKED}:{inside.folder} follows its links wherever they lead"
