@@ -175,7 +175,7 @@ def main() -> None:
                     given.model,
                     half,
                     given.layer or ["stages"],
-                    out=folder / f"{half.name}-run",
+                    out=folder / f"{Path(half).name}-run",
                     bootstrap=given.resamples,
                     null=given.null,
                     min_images=given.min_images,
