@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from onnxdissect.errors import ParameterError
+from onnxdissect.errors import ParameterError, shown
+from onnxdissect.storage.numerals import whole_number
 
 __all__ = [
     "DATA",
@@ -24,6 +25,7 @@ __all__ = [
     "probe_timeout",
 ]
 
+_LONGEST_SIDE = 10**9
 DATA = "DIR|SOURCE"
 """How help texts write a data set: a folder in the Broden layout, or a source such as ``tiny``."""
 
@@ -73,12 +75,14 @@ def image_size(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
     height, _, width = text.lower().partition("x")
-    most = 9  # of digits, so that a claim is not even read
-    if not all(len(n) <= most and n.isascii() and n.isdecimal() and int(n) for n in (height, width)):
+    rows = whole_number(height, least=1, most=_LONGEST_SIDE)
+    columns = whole_number(width, least=1, most=_LONGEST_SIDE)
+    if rows is None or columns is None:
         raise ParameterError(
-            f"--image-size takes height x width, not {text[:50]!r}", hint="--image-size 224x224"
+            f"--image-size takes height x width, each up to {_LONGEST_SIDE:,}, not {shown(text)}",
+            hint="--image-size 224x224",
         )
-    return int(height), int(width)
+    return rows, columns
 
 
 def bindings(given: Sequence[str] | None) -> dict[str, str]:

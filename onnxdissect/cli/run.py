@@ -11,7 +11,7 @@ from onnxdissect.cli import options
 from onnxdissect.cli.printing.console import log, output, print_json
 from onnxdissect.cli.printing.progress import open_progress
 from onnxdissect.cli.printing.tables import best_units, headlines, summary_json, summary_table
-from onnxdissect.errors import ParameterError
+from onnxdissect.errors import ParameterError, shown
 
 __all__ = ["run"]
 
@@ -176,7 +176,7 @@ def _numbers(option: str, text: str | None) -> list[float] | None:
         return [float(number) for number in text.split(",")]
     except ValueError:
         raise ParameterError(
-            f"{option} takes numbers between commas, not {text!r}", hint=f"{option} 0.485,0.456,0.406"
+            f"{option} takes numbers between commas, not {shown(text)}", hint=f"{option} 0.485,0.456,0.406"
         ) from None
 
 
@@ -187,5 +187,5 @@ def _batch_size(text: str) -> int | Literal["auto"]:
         return int(text)
     except ValueError:
         raise ParameterError(
-            f"--batch-size takes a number or auto, not {text!r}", hint="--batch-size auto"
+            f"--batch-size takes a number or auto, not {shown(text)}", hint="--batch-size auto"
         ) from None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from onnxdissect.check.verdict import Finding, Verdict
 __all__ = ["sarif"]
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-_LINK = re.compile(r"\[(?=[^\]]*\]\()")
 
 
 def sarif(verdict: Verdict, root: Path | None = None) -> str:
@@ -86,4 +84,9 @@ def _result(finding: Finding, rule: int, location: dict[str, str]) -> dict[str, 
 def _message(finding: Finding) -> str:
     # Braces are placeholders and square brackets may be links in a message.
     text = printable(finding.text).replace("{", "{{").replace("}", "}}")
-    return _LINK.sub(r"\\[", text)
+    # A link is between the last bracket before a "](" and that; in parts, as a pattern takes quadratic time.
+    parts = text.split("]")
+    for i, after in enumerate(parts[1:]):
+        if after.startswith("("):
+            parts[i] = parts[i].replace("[", "\\[")
+    return "]".join(parts)

@@ -171,7 +171,7 @@ def make_alias(op: str, name: str, taken: Collection[str], start: int = 1) -> tu
         The last number tried.
     """
     stem = re.sub(r"[^a-z0-9_]", "", op.lower()) or "value"
-    own = re.fullmatch(rf"{stem}([1-9]\d*)", name)
+    own = re.fullmatch(rf"{stem}([1-9][0-9]{{0,8}})", name)
     if own:
         return name, max(int(own[1]), start - 1)
     number = start

@@ -36,6 +36,8 @@ CUSTOM_OPS = "onnxdissect/custom-ops"
 OPTIMISATIONS = ("all", "basic", "none")
 """How far onnxruntime may rewrite a graph, furthest first."""
 
+# Characters of a message; patterns take quadratic time on names without a blank.
+_LONGEST_REFUSAL = 4000
 _LEVELS = {
     "all": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL,
     "basic": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC,
@@ -275,8 +277,13 @@ def _lowered(model: ir.Model | Path, refusal: str) -> ir.Model | None:
     return clone
 
 
+def _said(error: Exception) -> str:
+    """Give what onnxruntime said, as far as anybody reads: a model's names in it may be of any length."""
+    return str(error)[:_LONGEST_REFUSAL]
+
+
 def _refusal(error: Exception) -> ModelRuntimeError:
-    text = str(error)
+    text = _said(error)
     version = onnxruntime.__version__
     unregistered = re.search(r"Fatal error: (\S*):(\S+?)\(-?\d+\) is not a registered function/op", text)
     unknown = re.search(
@@ -313,7 +320,7 @@ def _refusal(error: Exception) -> ModelRuntimeError:
 
 def _shorten(error: Exception) -> str:
     """Keep what onnxruntime said, without its own source locations."""
-    text = re.sub(r"\[ONNXRuntimeError\] : \d+ : \w+ : ", "", str(error))
+    text = re.sub(r"\[ONNXRuntimeError\] : \d+ : \w+ : ", "", _said(error))
     text = " ".join(text.split())
     text = re.sub(r"\S*\.(?:cc|cpp|cu|cuh|h|hpp):\d+ (?:.*?\) )?(?:[^.]*? was false\. )?", "", text)
     text = re.sub(

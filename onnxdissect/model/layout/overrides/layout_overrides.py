@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping
 
 import onnx_ir as ir
 
-from onnxdissect.errors import LayerLayoutError, LayerNotFoundError, ParameterError, nearest
+from onnxdissect.errors import LayerLayoutError, LayerNotFoundError, ParameterError, nearest, shown
 from onnxdissect.model.graph import name_of
 from onnxdissect.model.layers.listing import Listing
 from onnxdissect.model.layers.records import LAYOUTS, Layer
 from onnxdissect.model.layout.axes import LayoutOverrides
 from onnxdissect.model.layout.tokens import Tokens
+from onnxdissect.storage.numerals import whole_number
 
 __all__ = ["read_layouts"]
 
+_MOST = 10**9
 _MOST_BESIDE = 16
 """More tokens than these beside a grid, and it is likelier the wrong grid."""
 
@@ -179,13 +180,15 @@ def _square(length: int, before: int | None) -> Iterable[tuple[int, int]]:
 
 
 def _count(text: str, example: str) -> int:
-    if not text.isdigit():
-        raise ParameterError(f"{text!r} is no number of tokens", hint=example or None)
-    return int(text)
+    count = whole_number(text, most=_MOST)
+    if count is None:
+        raise ParameterError(f"{shown(text)} is no number of tokens", hint=example or None)
+    return count
 
 
 def _grid(text: str, example: str) -> tuple[int, int]:
-    found = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
-    if found is None:
-        raise ParameterError(f"{text!r} is no grid", hint=example or None)
-    return int(found[1]), int(found[2])
+    height, _, width = text.partition("x")
+    rows, columns = whole_number(height, least=1, most=_MOST), whole_number(width, least=1, most=_MOST)
+    if rows is None or columns is None:
+        raise ParameterError(f"{shown(text)} is no grid", hint=example or None)
+    return rows, columns
