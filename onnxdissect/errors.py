@@ -5,6 +5,7 @@
     OnnxDissectError
     ├── ParameterError            a parameter outside its range, or two that contradict each other
     ├── InstallationError         a library is missing, broken or installed twice
+    ├── OutOfMemoryError          there is less memory than was asked for
     ├── ModelError
     │   ├── ModelNotFoundError    no file at the path
     │   ├── ModelFormatError      the file is not a readable ONNX model
@@ -62,6 +63,7 @@ __all__ = [
     "ModelTimeoutError",
     "NonFiniteError",
     "OnnxDissectError",
+    "OutOfMemoryError",
     "OutputError",
     "ParameterError",
     "ProviderError",
@@ -120,6 +122,10 @@ class ParameterError(OnnxDissectError):
 
 class InstallationError(OnnxDissectError):
     """A library is missing, broken or installed twice."""
+
+
+class OutOfMemoryError(OnnxDissectError):
+    """There is less memory than was asked for."""
 
 
 class ModelError(OnnxDissectError):

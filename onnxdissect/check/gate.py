@@ -35,6 +35,7 @@ from onnxdissect.model import Network, choose_preprocessing, load_network
 from onnxdissect.pipeline.dissect import dissect
 from onnxdissect.pipeline.options import ModelOptions
 from onnxdissect.storage.files import write_text
+from onnxdissect.storage.memory import explained_memory
 
 __all__ = ["ModelOptions", "check_model"]
 
@@ -43,6 +44,7 @@ _MODEL_OPTIONS = ("image_size", "bind", "layouts", "custom_ops", "operators", "p
 _PREPROCESSING = ("mean", "std", "scale", "channels")
 
 
+@explained_memory()
 def check_model(
     model: str | Path,
     baseline: str | Path,

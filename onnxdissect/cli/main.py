@@ -14,6 +14,7 @@ from onnxdissect.cli import check, data, doctor, layers, report, rescore, run
 from onnxdissect.cli.printing.console import print_problem
 from onnxdissect.cli.printing.streams import guard_streams
 from onnxdissect.errors import OnnxDissectError
+from onnxdissect.storage.memory import explained_memory
 
 __all__ = ["COMMANDS", "app", "main"]
 
@@ -60,7 +61,8 @@ def main() -> None:
     guard_streams()
     try:
         try:
-            app()
+            with explained_memory():
+                app()
         finally:
             # What is still held back must not fail after the last word on how the command went.
             sys.stdout.flush()

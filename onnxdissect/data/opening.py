@@ -17,6 +17,7 @@ from onnxdissect.errors import (
     ParameterError,
     nearest,
 )
+from onnxdissect.storage.memory import explained_memory
 from onnxdissect.storage.regular_files import is_file
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["open_data", "recorded_spec"]
 
 
+@explained_memory()
 def open_data(
     data: str | Path | Dataset,
     *,

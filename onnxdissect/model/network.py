@@ -29,6 +29,7 @@ from onnxdissect.model.runtime.inference import CUSTOM_OPS
 from onnxdissect.model.runtime.time_limit import PROBE_LIMIT, PROBE_SECONDS, check_seconds
 from onnxdissect.model.runtime.trial import working_size
 from onnxdissect.model.surgery.free_size import free_size
+from onnxdissect.storage.memory import explained_memory
 
 __all__ = ["DEFAULT_SIZE", "Network", "load_network"]
 
@@ -137,6 +138,7 @@ class Network:
         return select_layers(self.listing, selectors, str(self.path))
 
 
+@explained_memory()
 def load_network(
     path: str | Path,
     *,

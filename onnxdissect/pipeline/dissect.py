@@ -24,10 +24,12 @@ from onnxdissect.pipeline.options import (
 )
 from onnxdissect.pipeline.run import run
 from onnxdissect.results import Dissection
+from onnxdissect.storage.memory import explained_memory
 
 __all__ = ["dissect"]
 
 
+@explained_memory()
 def dissect(
     model: str | Path,
     data: str | Path | Dataset = DEFAULT_DATA,

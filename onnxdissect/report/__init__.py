@@ -25,6 +25,7 @@ from onnxdissect.report.pages.data_files import concept_entries, data_json, run_
 from onnxdissect.report.pages.rendering import copy_assets, render_concepts, render_index, render_layer
 from onnxdissect.report.pages.scripts import write_script
 from onnxdissect.storage.disk import write_error
+from onnxdissect.storage.memory import explained_memory
 
 if TYPE_CHECKING:
     from onnxdissect.data import Dataset
@@ -38,6 +39,7 @@ _PARTIAL = ".partial"
 _WORTH_A_PROCESS = 300
 
 
+@explained_memory()
 def build(
     dissection: Dissection,
     *,

@@ -17,6 +17,7 @@ from onnxdissect.data.decoding.ahead import ahead
 from onnxdissect.data.neighbours import alike, thumbnail
 from onnxdissect.data.sources import Advance
 from onnxdissect.errors import DataError, ParameterError
+from onnxdissect.storage.memory import explained_memory
 
 __all__ = ["DatasetReport", "Problem", "check_dataset", "check_folder"]
 
@@ -87,6 +88,7 @@ class DatasetReport:
         return asdict(self) | {"errors": self.errors, "ok": self.ok}
 
 
+@explained_memory()
 def check_folder(
     folder: str | Path, *, groups: str | None = None, workers: int = 2, progress: Advance | None = None
 ) -> DatasetReport:

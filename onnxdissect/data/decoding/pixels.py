@@ -24,6 +24,7 @@ from onnxdissect.data.decoding.structure import check_jpeg, check_png
 from onnxdissect.data.limits import MOST_FILE_BYTES
 from onnxdissect.data.links import link_hint
 from onnxdissect.errors import ImageFileError, import_cv2
+from onnxdissect.storage.memory import explained_memory
 from onnxdissect.storage.regular_files import Enclosure, read_regular_file
 
 __all__ = ["decode_label_map", "read_file", "read_image", "read_label_map"]
@@ -32,6 +33,7 @@ __all__ = ["decode_label_map", "read_file", "read_image", "read_label_map"]
 _GREY, _RGB, _GREY_ALPHA, _RGBA = 0, 2, 4, 6
 
 
+@explained_memory()
 def read_image(path: Path, name: str, inside: Enclosure | None = None) -> NDArray[np.uint8]:
     """Decode a photograph.
 
@@ -66,6 +68,7 @@ def read_image(path: Path, name: str, inside: Enclosure | None = None) -> NDArra
     return rgb
 
 
+@explained_memory()
 def read_label_map(path: Path, name: str, inside: Enclosure | None = None) -> NDArray[np.uint16]:
     """Decode a label map.
 

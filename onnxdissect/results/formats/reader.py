@@ -18,10 +18,12 @@ from onnxdissect.results.formats.per_image_counts import read_truth
 from onnxdissect.results.records import Concept, LayerSummary, Unit
 from onnxdissect.results.reliability import label_positions, sample_size, with_reliability
 from onnxdissect.statistics.reliability import SampleSize
+from onnxdissect.storage.memory import explained_memory
 
 __all__ = ["load", "open_run"]
 
 
+@explained_memory()
 def load(run: str | Path) -> Dissection:
     """Open a finished run.
 

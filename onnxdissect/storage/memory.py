@@ -1,0 +1,86 @@
+"""How much memory there is, and what is said where it does not suffice."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from onnxdissect.errors import OutOfMemoryError
+
+__all__ = ["explained_memory", "memory_limit"]
+
+_CGROUP = Path("/sys/fs/cgroup")
+_CGROUP_LIMITS = ("memory.max", "memory/memory.limit_in_bytes")
+# OpenCV's own number for it; its errors are of a class of the module's.
+_CV2_NO_MEMORY = -4
+# What stands for no limit in control groups of the first kind.
+_NO_LIMIT = 1 << 60
+
+
+def memory_limit() -> int | None:
+    """Tell how much memory this process may use.
+
+    Returns
+    -------
+    int or None
+        Bytes: the memory of the machine, or less where a container or ``ulimit -v`` allows less. None where
+        the system does not tell.
+    """
+    found = [*_machine(), *_containers(), *_process()]
+    return min(found, default=None)
+
+
+def _machine() -> Iterator[int]:
+    import os
+
+    with contextlib.suppress(AttributeError, ValueError, OSError):
+        yield os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _containers() -> Iterator[int]:
+    for name in _CGROUP_LIMITS:
+        with contextlib.suppress(OSError, ValueError):
+            limit = int((_CGROUP / name).read_text(encoding="ascii"))  # "max" where there is none
+            if limit < _NO_LIMIT:
+                yield limit
+
+
+def _process() -> Iterator[int]:
+    if sys.platform == "win32":
+        return
+    import resource
+
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit != resource.RLIM_INFINITY:
+        yield limit
+
+
+@contextlib.contextmanager
+def explained_memory() -> Iterator[None]:
+    """Turn a `MemoryError` of the body, or of the decorated function, into an error that a user can act on.
+
+    Raises
+    ------
+    OutOfMemoryError
+        With how much was asked for, where that is known, and how much there is.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not _is_memory_error(error):
+            raise
+        asked = str(error).strip() or "more was asked for than is left"
+        limit = memory_limit()
+        told = "" if limit is None else f"; this process may use {limit / 2**30:.1f} GiB"
+        raise OutOfMemoryError(
+            f"there is not enough memory: {asked}{told}",
+            hint="a smaller --batch-size or --image-size, fewer layers or fewer --workers take less",
+        ) from error
+
+
+def _is_memory_error(error: Exception) -> bool:
+    return isinstance(error, MemoryError) or (
+        type(error).__module__ == "cv2" and getattr(error, "code", None) == _CV2_NO_MEMORY
+    )

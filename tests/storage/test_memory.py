@@ -1,0 +1,84 @@
+"""Where memory does not suffice: one message with what was asked for and what there is."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from support.datasets import street, write_broden
+
+from onnxdissect.errors import OutOfMemoryError
+from onnxdissect.storage.memory import explained_memory, memory_limit
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="the limit on memory is Linux's")
+
+
+def limited(mebibytes: int, script: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run Python with so much memory beside what it has when the package is imported."""
+    bound = (
+        "import resource, sys; from pathlib import Path; import onnxdissect.cli.main, cv2, numpy as np\n"
+        "onnxdissect.dissect\n"
+        "used = int(Path('/proc/self/statm').read_text().split()[0]) * resource.getpagesize()\n"
+        f"resource.setrlimit(resource.RLIMIT_AS, (used + ({mebibytes} << 20),) * 2)\n"
+    )
+    command = [sys.executable, "-c", bound + script, *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+
+
+def test_a_memory_error_says_what_was_asked_for() -> None:
+    with (
+        pytest.raises(
+            OutOfMemoryError, match=r"Unable to allocate 1\.00 EiB for an array with shape"
+        ) as caught,
+        explained_memory(),
+    ):
+        np.empty((1 << 30, 1 << 30), np.uint8)
+    limit = memory_limit()
+    assert limit is not None
+    assert f"this process may use {limit / 2**30:.1f} GiB" in caught.value.message
+    with pytest.raises(OutOfMemoryError, match="more was asked for than is left"), explained_memory():
+        raise MemoryError
+
+
+def test_other_errors_pass() -> None:
+    with pytest.raises(cv2.error), explained_memory():
+        cv2.resize(np.zeros((0, 0), np.uint8), (5, 5))
+    with pytest.raises(KeyError), explained_memory():
+        raise KeyError
+
+
+@linux
+def test_the_limit_of_the_process_counts() -> None:
+    done = limited(64, "from onnxdissect.storage.memory import memory_limit; print(memory_limit() - used)")
+    assert done.stdout == f"{64 << 20}\n", done.stderr
+
+
+@linux
+def test_opencv_has_an_error_of_its_own() -> None:
+    script = (
+        "from onnxdissect.storage.memory import explained_memory\n"
+        "with explained_memory(): cv2.resize(np.zeros((9, 9), np.uint8), (20000, 20000))"
+    )
+    done = limited(100, script)
+    assert "OutOfMemoryError: there is not enough memory" in done.stderr
+
+
+@linux
+@pytest.mark.parametrize("door", ["python", "command"])
+def test_every_door_tells_it(tmp_path: Path, door: str) -> None:
+    folder = write_broden(tmp_path / "street", street())
+    header, row = (folder / "index.csv").read_text().splitlines()[:2]
+    many = "\n".join(row.replace("a/one.jpg", f"{i}.jpg") for i in range(1_000_000))
+    (folder / "index.csv").write_text(f"{header}\n{many}\n")
+    if door == "python":
+        done = limited(200, "from onnxdissect.data import open_data; open_data(sys.argv[1])", str(folder))
+        assert "OutOfMemoryError: there is not enough memory" in done.stderr
+    else:
+        script = "sys.argv[0] = 'onnxdissect'; onnxdissect.cli.main.main()"
+        done = limited(200, script, "data", "info", str(folder))
+        assert done.returncode == 2, done.stderr
+        assert done.stderr.startswith("error: there is not enough memory")
