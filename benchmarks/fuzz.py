@@ -23,6 +23,7 @@ BATCH = 500
 # last follow. Each prints what is wrong and, in its last line, "COUNT OUTCOME, COUNT OUTCOME".
 KINDS: dict[str, tuple[str, ...]] = {
     "data": ("support.hostile_data",),
+    "runs": ("support.hostile_runs",),
     **{f"damaged-{kind}": ("support.fuzz", kind) for kind in ("onnx", "csv", "png", "jpg")},
 }
 
