@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -91,13 +90,35 @@ def _kernels() -> Iterator[_Finding]:
 
     facts = compiler_facts()
     yield _Finding("kernels", "ok", f"first call in {facts.seconds:.2f} s")
-    writable = os.access(facts.cache, os.W_OK)
-    yield _Finding(
-        "kernel cache",
-        "ok" if writable else "note",
-        f"{facts.cache}"
-        if writable
-        else f"{facts.cache} cannot be written: kernels are compiled at every run",
+    yield _kernel_cache()
+
+
+def _kernel_cache() -> _Finding:
+    from onnxdissect.core.kernels.cache import cache_facts
+    from onnxdissect.core.kernels.compiler import not_kept
+
+    facts = cache_facts()
+    folder = facts.folder
+    if folder.path is None:
+        return _Finding(
+            "kernel cache", "note", f"none, kernels are compiled at every run: {folder.passed_over}"
+        )
+    size = f"{facts.kernels} compiled kernels, {facts.nbytes / 2**20:.1f} MiB"
+    if facts.others:
+        size += f", and {facts.others} folders of other versions"
+    reader = "shared by virtual environments" if folder.shared else "named by NUMBA_CACHE_DIR"
+    said = f"{folder.path}, {reader}: {size}"
+    if folder.passed_over:
+        return _Finding("kernel cache", "note", f"{said}; {folder.passed_over}")
+    if not facts.writable:
+        return _Finding(
+            "kernel cache", "note", f"{said}; cannot be written, new kernels are compiled at every run"
+        )
+    problem = not_kept()
+    return (
+        _Finding("kernel cache", "note", f"{said}; {problem}")
+        if problem
+        else _Finding("kernel cache", "ok", said)
     )
 
 

@@ -67,7 +67,7 @@ def run(
     progress, notify = progress or Silent(), notify or _ignore
     executor = executor or LocalExecutor()
     clock = Clock()
-    with kernels_warming(notify):
+    with kernels_warming(notify, options.statistics, keep_masks=options.keep_masks):
         request = open_request(options, progress)
         directory = claim_directory(request.target, request.identity, fresh=options.fresh)
         if directory.complete:

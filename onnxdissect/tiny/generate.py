@@ -21,6 +21,7 @@ from onnxdissect.errors import OutputError, ParameterError, import_cv2
 from onnxdissect.machine import cores
 from onnxdissect.storage.disk import write_error
 from onnxdissect.storage.locks import locked
+from onnxdissect.storage.user_cache import cache_folder
 from onnxdissect.tiny.broden import write_labels
 from onnxdissect.tiny.worker import make_images
 
@@ -202,20 +203,6 @@ def _forward(stream: IO[str], lines: queue.SimpleQueue[str | None]) -> None:
         if line.endswith("\n"):
             lines.put(line)
     lines.put(None)
-
-
-def cache_folder() -> Path:
-    r"""Folder of this package in the user's cache.
-
-    Returns
-    -------
-    Path
-        By platform: ``~/.cache/onnxdissect``, ``~/Library/Caches/onnxdissect`` or
-        ``%LOCALAPPDATA%\onnxdissect``; on the first two ``$XDG_CACHE_HOME/onnxdissect`` where that is set.
-    """
-    from platformdirs import user_cache_path
-
-    return user_cache_path("onnxdissect", appauthor=False, opinion=False)
 
 
 def ensure_tiny(cache: Path | None = None, *, progress: Advance | None = None) -> Path:

@@ -8,18 +8,13 @@
     What annotations hold, in the form that masks are counted against.
 ``resampling``
     Counts image by image, over resampled images and against the annotations of others.
+``compiling``
+    The decorators that kernels are compiled by.
+``cache``, ``kernel_cache``
+    The folder that they are kept in, and their files.
 ``compiler``
-    How kernels are compiled here.
-``cache``
-    Where they are kept when nothing else can be written.
+    How all this goes on this machine.
 
 No kernel uses fast-math: activations may hold NaN, and finding it is part of the contract. Threads share work
 by images or by units, and every one owns what it writes, so counts do not depend on how many there are.
 """
-
-from onnxdissect.core.kernels.cache import ensure_cache
-
-__all__: list[str] = []
-
-# Numba looks for a place when a kernel is defined, so before any module here is imported.
-ensure_cache()

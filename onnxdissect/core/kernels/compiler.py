@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
+from numba.core.dispatcher import Dispatcher
 
-from onnxdissect.core.kernels.activations.encode import SparseEncoder, cache_path, compilations
+from onnxdissect.core.kernels.activations.encode import SparseEncoder, compilations
+from onnxdissect.core.kernels.cache import kernel_folder
+from onnxdissect.core.kernels.kernel_cache import KernelCache
 
-__all__ = ["CompilerFacts", "compiler_facts"]
+__all__ = ["CompilerFacts", "compiler_facts", "not_kept"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +26,10 @@ class CompilerFacts:
         How long the first call of a kernel took: milliseconds when it was compiled before.
     compiled : bool
         Whether it was compiled for that call; a busy machine may also be slow to load it.
-    cache : Path
-        Where compiled kernels are kept: beside the package, or in the user's cache where that cannot be
-        written.
     """
 
     seconds: float
     compiled: bool
-    cache: Path
 
 
 def compiler_facts() -> CompilerFacts:
@@ -44,4 +43,24 @@ def compiler_facts() -> CompilerFacts:
     began = time.perf_counter()
     SparseEncoder(1, 1, (1, 1)).add(np.zeros((1, 1, 1, 1), np.float32), np.zeros(1, np.float32))
     seconds = time.perf_counter() - began
-    return CompilerFacts(seconds, compilations() > before, cache_path())
+    return CompilerFacts(seconds, compilations() > before)
+
+
+def not_kept() -> str:
+    """Say why kernels that this process has compiled are not kept for the next.
+
+    Returns
+    -------
+    str
+        Empty if they are.
+    """
+    if kernel_folder().path is None:
+        return kernel_folder().passed_over
+    room = __name__.rpartition(".")[0]
+    for name, module in sorted(sys.modules.items()):
+        if name.startswith(f"{room}."):
+            for value in vars(module).values():
+                cache = getattr(value, "_cache", None) if isinstance(value, Dispatcher) else None
+                if isinstance(cache, KernelCache) and cache.problem:
+                    return cache.problem
+    return ""

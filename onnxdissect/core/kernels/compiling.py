@@ -13,6 +13,8 @@ from typing import Any
 
 from numba import njit
 
+from onnxdissect.core.kernels.kernel_cache import KernelCache
+
 __all__ = ["inlined", "kernel", "part"]
 
 # The same for all: a function is compiled again for a caller with other options. `error_model` leaves out a
@@ -31,7 +33,11 @@ def kernel(body: Callable[..., Any]) -> Any:
     -------
     numba.core.dispatcher.Dispatcher
     """
-    return njit(cache=True, nogil=True, **_OPTIONS)(body)
+    compiled = njit(nogil=True, **_OPTIONS)(body)
+    # As numba's `cache=True` does, with files of our own. Without the compiler this is the function itself.
+    if compiled is not body:
+        compiled._cache = KernelCache(body)
+    return compiled
 
 
 def part(body: Callable[..., Any]) -> Any:

@@ -16,18 +16,21 @@ from threading import Event, Thread
 
 import numpy as np
 
-from onnxdissect.core.kernels.compiler import compiler_facts
+from onnxdissect.core.kernels.compiler import compiler_facts, not_kept
 from onnxdissect.core.kernels.labels.label_sample import sample_labels
 from onnxdissect.core.kernels.labels.label_sets import unpack
 from onnxdissect.core.kernels.labels.truth import image_truth
+from onnxdissect.core.kernels.masks.mask_cells import mask_cells
 from onnxdissect.core.plan import LayerPlan, Plan
 from onnxdissect.core.progress import Silent
 from onnxdissect.core.scoring import iou
 from onnxdissect.core.state.intake import Intake
-from onnxdissect.core.state.pass_state import PassState
+from onnxdissect.core.state.pass_state import PassResult, PassState
+from onnxdissect.core.upsampling import interpolation_table
 from onnxdissect.data.annotation import annotate
 from onnxdissect.data.decoding.label_png import warm_label_kernels
 from onnxdissect.data.vocabulary import Concept, Vocabulary
+from onnxdissect.pipeline.options import StatisticsOptions
 from onnxdissect.pipeline.tally import tally
 from onnxdissect.statistics.bootstrap import certainty
 from onnxdissect.statistics.per_image_collector import PerImageCollector
@@ -40,7 +43,9 @@ _IMAGES = 2
 
 
 @contextmanager
-def kernels_warming(notify: Callable[[str], None]) -> Iterator[None]:
+def kernels_warming(
+    notify: Callable[[str], None], statistics: StatisticsOptions, *, keep_masks: bool
+) -> Iterator[None]:
     """Load the compiled kernels in a thread, and compile them if need be, while the body runs.
 
     Whoever calls a kernel in the meantime waits for that kernel only. When the body ends, so does the thread,
@@ -50,9 +55,13 @@ def kernels_warming(notify: Callable[[str], None]) -> Iterator[None]:
     ----------
     notify : callable
         Told when kernels have to be compiled.
+    statistics : StatisticsOptions
+        Of the run: what it does not ask for is not compiled.
+    keep_masks : bool
+        Whether the run keeps the masks of all images.
     """
     stop = Event()
-    thread = Thread(target=_warm, args=(notify, stop), name="onnxdissect-kernels")
+    thread = Thread(target=_warm, args=(notify, stop, statistics, keep_masks), name="onnxdissect-kernels")
     thread.start()
     try:
         yield
@@ -61,20 +70,27 @@ def kernels_warming(notify: Callable[[str], None]) -> Iterator[None]:
         thread.join()
 
 
-def _warm(notify: Callable[[str], None], stop: Event) -> None:
+def _warm(
+    notify: Callable[[str], None], stop: Event, statistics: StatisticsOptions, keep_masks: bool
+) -> None:
     """Dissect two images of nothing, step by step."""
     began = time.perf_counter()
     slow = compiler_facts().compiled
     if slow:
-        notify("compiling kernels beside the work, once on this machine: about half a minute of one core")
-    steps = _warmups()
+        notify("compiling kernels beside the work, once on this machine: about ten seconds of one core")
+    steps = _warmups(statistics, keep_masks)
     while not stop.is_set() and next(steps, False):
         pass
     if slow and not stop.is_set():
-        notify(f"kernels compiled in {time.perf_counter() - began:.0f} s, and kept for the next run")
+        seconds = f"kernels compiled in {time.perf_counter() - began:.0f} s"
+        problem = not_kept()
+        if problem:
+            notify(f"{seconds}, but not kept, so the next run compiles them again: {problem}")
+        else:
+            notify(f"{seconds}, and kept for the next run")
 
 
-def _warmups() -> Iterator[bool]:
+def _warmups(statistics: StatisticsOptions, keep_masks: bool) -> Iterator[bool]:
     warm_label_kernels()
     yield True
     plan = _plan()
@@ -91,21 +107,36 @@ def _warmups() -> Iterator[bool]:
         for chunk in passed.spool:
             unpacked = unpack(chunk.annotations, plan.grids)
             yield True
-            image_truth(unpacked, 2)
-            sample_labels(unpacked, plan.grids, np.arange(len(unpacked)))
+            if statistics.bootstrap:
+                image_truth(unpacked, 2)
+            if statistics.null:
+                sample_labels(unpacked, plan.grids, np.arange(len(unpacked)))
             yield True
-        permutation_null = PermutationNull(plan, 2, 0)
-        collector = PerImageCollector(folder, plan, masks=True, permutation_null=permutation_null)
+        null = PermutationNull(plan, 2, 0) if statistics.null else None
+        collector = PerImageCollector(folder, plan, masks=statistics.bootstrap > 0, permutation_null=null)
         (counted,) = tally(plan, passed, Silent(), collector).layers
         yield True
-        permutation_null.scores(passed, Silent())
-        yield True
+        if null is not None:
+            null.scores(passed, Silent())
+            yield True
+        if keep_masks:
+            _mask_cells(plan, passed)
+            yield True
+        if not statistics.bootstrap:
+            return
         category_of = plan.vocabulary.category_of
         scores = iou(counted.counts.intersection, counted.counts.activation, passed.truth, category_of)
         per_image = list(collector.per_image(0, scores))
         # Results bring a vocabulary of their own, read from the tables of a run.
         resamples = Resamples(collector.truth(), category_of.copy(), 2, 0)
         certainty(resamples, per_image, np.zeros((1, 2), np.int64), scoring="paper", iou_threshold=0.04)
+
+
+def _mask_cells(plan: Plan, passed: PassResult) -> None:
+    (layer,) = plan.layers
+    for chunk in passed.spool:
+        table = interpolation_table(layer.shape, plan.grids, plan.pixels, layer.field)
+        mask_cells(chunk.layers[0], chunk.annotations.grid_of, passed.thresholds[0].min(axis=0), table)
 
 
 def _plan() -> Plan:

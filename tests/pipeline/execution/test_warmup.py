@@ -12,6 +12,7 @@ import pytest
 from support.small_runs import Convolution, broden, network
 
 from onnxdissect.pipeline.execution.warmup import kernels_warming
+from onnxdissect.pipeline.options import StatisticsOptions
 
 SCRIPT = """
 import sys
@@ -19,9 +20,10 @@ from onnxdissect.pipeline.execution import warmup
 from support.compiled import compiled
 from support.small_runs import dissect
 from threading import Event
+from onnxdissect.pipeline.options import StatisticsOptions
 from pathlib import Path
 
-warmup._warm(print, Event())
+warmup._warm(print, Event(), StatisticsOptions(), False)
 before = compiled()
 dissect(Path(sys.argv[1]), quantiles=[0.1, 0.01], workers=2)
 after = compiled()
@@ -40,9 +42,10 @@ def test_a_run_compiles_nothing_that_was_not_compiled_ahead(tmp_path: Path) -> N
 MESSAGES = """
 import sys
 from threading import Event
+from onnxdissect.pipeline.options import StatisticsOptions
 from onnxdissect.pipeline.execution import warmup
 
-warmup._warm(print, Event())
+warmup._warm(print, Event(), StatisticsOptions(), False)
 """
 
 
@@ -58,6 +61,6 @@ def test_compiling_is_announced_only_where_something_is_compiled(tmp_path: Path)
 
 
 def test_the_thread_ends_with_the_body() -> None:
-    with pytest.raises(KeyError), kernels_warming(print):
+    with pytest.raises(KeyError), kernels_warming(print, StatisticsOptions(), keep_masks=False):
         raise KeyError
     assert not any(thread.name == "onnxdissect-kernels" for thread in threading.enumerate())

@@ -8,7 +8,6 @@ out above T_k then finds all four of its cells. A map whose largest cell does no
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -19,7 +18,7 @@ from onnxdissect.core.kernels.compiling import inlined, kernel
 from onnxdissect.core.sparse_maps import SparseMaps
 from onnxdissect.core.spool.arena import Arena
 
-__all__ = ["SparseEncoder", "cache_path", "compilations"]
+__all__ = ["SparseEncoder", "compilations"]
 
 _Kind = TypeVar("_Kind", np.unsignedinteger, np.float32)
 
@@ -168,11 +167,6 @@ def cell_type(shape: tuple[int, int]) -> type[np.unsignedinteger]:
     type
     """
     return np.uint16 if shape[0] * shape[1] <= 65536 else np.uint32
-
-
-def cache_path() -> Path:
-    """Folder in which compiled kernels are kept."""
-    return Path(_encode.stats.cache_path)
 
 
 def compilations() -> int:
