@@ -14,7 +14,7 @@ from onnxdissect.data.annotation import Annotation, annotate
 from onnxdissect.data.choosing import choose
 from onnxdissect.data.groups import GROUP_COLUMN, number_groups
 from onnxdissect.data.vocabulary import Vocabulary
-from onnxdissect.errors import DataFormatError, EmptyDataError, nearest
+from onnxdissect.errors import DataFormatError, EmptyDataError, nearest, shown
 
 __all__ = ["ArrayDataset", "ImageLabels", "LabelMaps"]
 
@@ -335,4 +335,9 @@ def _planes(entry: NDArray[np.integer] | None) -> list[NDArray[np.integer]]:
 
 
 def _listed(entry: int | Sequence[int]) -> list[int]:
-    return [int(number) for number in np.atleast_1d(np.asarray(entry, np.int64))]
+    try:
+        return [int(number) for number in np.atleast_1d(np.asarray(entry, np.int64))]
+    except (OverflowError, TypeError, ValueError) as error:
+        raise DataFormatError(
+            f"an image label is a label number, or several, not {shown(str(entry))}"
+        ) from error

@@ -184,3 +184,11 @@ def test_what_is_no_data_set_is_refused(
 ) -> None:
     with pytest.raises(kind, match=told):
         ArrayDataset(**{"images": IMAGES, "vocabulary": VOCABULARY, **given})
+
+
+@pytest.mark.parametrize("label", [10**30, "9" * 5000, "two", None, [1, [2, 3]], {}])
+def test_image_labels_that_are_no_numbers(label: object) -> None:
+    images = np.zeros((1, 4, 4, 3), np.uint8)
+    with pytest.raises(DataFormatError, match="an image label is a label number, or several, not") as caught:
+        ArrayDataset(images, make_vocabulary({"scene": {1: "a"}}), image_labels={"scene": [label]})  # type: ignore[list-item]
+    assert len(str(caught.value)) < 300
