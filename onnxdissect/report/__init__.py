@@ -85,7 +85,7 @@ def build(
         with _replacing_folder(target) as folder:
             _fill(dissection, (images, note), needed, folder, target, progress.advance)
     except OSError as error:
-        raise write_error(target, error, what=f"the report {target}") from error
+        raise write_error(target, error, doing=f"write the report {target}") from error
     progress.finish()
     return target / "index.html"
 

@@ -15,7 +15,7 @@ __all__ = ["file_system", "size_text", "write_error"]
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
-def write_error(path: Path, error: OSError, *, what: str | None = None, written: int = 0) -> OutputError:
+def write_error(path: Path, error: OSError, *, doing: str | None = None, written: int = 0) -> OutputError:
     """Tell why something cannot be written.
 
     Parameters
@@ -24,8 +24,8 @@ def write_error(path: Path, error: OSError, *, what: str | None = None, written:
         Where it was to go; need not exist.
     error : OSError
         What the system said.
-    what : str, optional
-        What was to be written; by default the path.
+    doing : str, optional
+        What was to be done; by default to write the path.
     written : int
         Bytes of it that were written before the disk was full.
 
@@ -34,7 +34,7 @@ def write_error(path: Path, error: OSError, *, what: str | None = None, written:
     OutputError
         To be raised. Where the disk is full it names the file system and what is free there.
     """
-    said = f"cannot write {what or path}: {error.strerror or error}"
+    said = f"cannot {doing or f'write {path}'}: {error.strerror or error}"
     if error.errno == errno.EFBIG:
         return OutputError(
             f"{said}; it needs more than the {size_text(written)} that this process may write into a file",

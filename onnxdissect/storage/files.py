@@ -56,7 +56,7 @@ def make_folder(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise write_error(folder, error, what=f"the folder {folder}") from error
+        raise write_error(folder, error, doing=f"make the folder {folder}") from error
     return folder
 
 

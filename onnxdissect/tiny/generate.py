@@ -93,7 +93,7 @@ def make_tiny(
         (partial / _MARKER).write_text(json.dumps(marker) + "\n", encoding="utf-8")
         _into_place(partial, folder, marker)
     except OSError as error:
-        raise write_error(folder, error, what=f"the data set tiny to {folder}") from error
+        raise write_error(folder, error, doing=f"write the data set tiny to {folder}") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -242,7 +242,7 @@ def ensure_tiny(cache: Path | None = None, *, progress: Advance | None = None) -
             workers = max(2, min(cores(), 8))
             make_tiny(folder, images=IMAGES, seed=SEED, workers=workers, progress=progress)
     except OSError as error:
-        said = write_error(cache, error, what=f"the data set tiny to {cache}")
+        said = write_error(cache, error, doing=f"write the data set tiny to {cache}")
         raise OutputError(
             said.message, hint=said.hint or f"set {_CACHE_VARIABLE} to a folder that can be written"
         ) from error

@@ -63,7 +63,7 @@ def test_a_limit_on_files_is_named(tmp_path: Path) -> None:
 
 def test_other_reasons_are_told_as_they_are(tmp_path: Path) -> None:
     error = OSError(errno.EACCES, os.strerror(errno.EACCES))
-    told = write_error(tmp_path / "file", error, what="the report")
+    told = write_error(tmp_path / "file", error, doing="write the report")
     assert str(told) == "cannot write the report: Permission denied"
 
 
