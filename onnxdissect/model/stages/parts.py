@@ -187,7 +187,7 @@ def _mark(
     flow: Flow, trunk: Trunk, maps: Maps, ends: list[int], activated: Collection[int]
 ) -> tuple[dict[int, str], set[int]]:
     """Tell the part of every value, and what heads read."""
-    inside = set(trunk.chain) if not ends else set().union(*map(flow.ancestors, ends))
+    inside = set(trunk.chain) if not ends else flow.ancestors(*ends)
     of = {n: "trunk" if n in inside else "head" for n in range(len(flow.names))}
     if trunk.whole:
         return of, set()

@@ -78,9 +78,9 @@ class Flow:
             shared = level[0]
         return shared
 
-    def ancestors(self, number: int) -> set[int]:
-        """Values that a value is computed from, and itself."""
-        return _reached(self.before, number)
+    def ancestors(self, *numbers: int) -> set[int]:
+        """Values that a value, or any of several, is computed from, and these themselves."""
+        return _reached(self.before, *numbers)
 
     def descendants(self, number: int) -> set[int]:
         """Values that are computed from a value, and itself."""
@@ -293,9 +293,9 @@ def _is_up(node: ir.Node, grid: Grid, flow: Flow, operands: list[int]) -> bool:
     return kept or all(is_finer(grid, flow.grids[operand]) for operand in operands)
 
 
-def _reached(edges: list[list[int]], number: int) -> set[int]:
-    reached = {number}
-    waiting = [number]
+def _reached(edges: list[list[int]], *numbers: int) -> set[int]:
+    reached = set(numbers)
+    waiting = list(reached)
     while waiting:
         for other in edges[waiting.pop()]:
             if other not in reached:
