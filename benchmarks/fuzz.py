@@ -24,6 +24,8 @@ BATCH = 500
 KINDS: dict[str, tuple[str, ...]] = {
     "data": ("support.hostile_data",),
     "runs": ("support.hostile_runs",),
+    "models": ("support.hostile_model_runs", "layers"),
+    "dissected-models": ("support.hostile_model_runs", "run"),
     **{f"damaged-{kind}": ("support.fuzz", kind) for kind in ("onnx", "csv", "png", "jpg")},
 }
 
