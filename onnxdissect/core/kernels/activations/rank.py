@@ -86,9 +86,8 @@ def count_above(
         m + 1: how many of a unit's largest values decide its threshold.
     """
     shift = np.uint32(33 - edges.size.bit_length())
-    values = sparse_maps.values
     _count(
-        (sparse_maps.units, sparse_maps.starts, values, values.view(np.uint32)),
+        (sparse_maps.units, sparse_maps.starts, sparse_maps.values),
         edges,
         (counts, floors, above),
         keep,
@@ -140,10 +139,9 @@ def refine(
 def _count(sparse_maps, edges, state, keep, shift):
     """Do what `count_above` says; ``shift`` is 32 less the bits that make a bin.
 
-    Values at or below the floor's bin are not counted: enough others are larger. Keys are the bits of the
-    values.
+    Values at or below the floor's bin are not counted: enough others are larger.
     """
-    units, starts, values, keys = sparse_maps
+    units, starts, values = sparse_maps
     counts, floors, above = state
     for record in range(units.shape[0]):
         unit = units[record]
@@ -151,8 +149,9 @@ def _count(sparse_maps, edges, state, keep, shift):
         ceiling = edges[floor + 1]
         total = above[unit]
         for at in range(starts[record], starts[record + 1]):
-            if values[at] >= ceiling:
-                counts[unit, _ordered(keys[at]) >> shift] += 1
+            value = values[at]
+            if value >= ceiling:
+                counts[unit, _ordered(np.float32(value).view(np.uint32)) >> shift] += 1
                 total += 1
         while total >= keep:
             floor += 1

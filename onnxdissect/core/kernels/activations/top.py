@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.kernels.compiling import inlined, kernel
+from onnxdissect.core.kernels.compiling import kernel, part
 
 __all__ = ["insert"]
 
@@ -77,7 +77,7 @@ def _insert(activations, maxima, first, images, values, slots, maps, ranges):
             _draw(activations[i, unit], maps[unit, slot], ranges[unit, slot])
 
 
-@inlined
+@part
 def _draw(activation, picture, range_):
     """Draw a map, shape (h, w), as bytes, shape (rows, columns), and write its smallest and largest value.
 
@@ -112,6 +112,8 @@ def _draw(activation, picture, range_):
             below = r * step + step if r * step + step < h else h
             beyond = c * step + step if c * step + step < w else w
             for i in range(r * step, below):
+                row = activation[i]
                 for j in range(c * step, beyond):
-                    top = activation[i, j] if activation[i, j] > top else top
+                    value = row[j]
+                    top = value if value > top else top
             picture[r, c] = np.uint8((np.float64(top) - low) * scale + 0.5)

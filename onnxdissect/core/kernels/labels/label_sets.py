@@ -141,7 +141,7 @@ def _number_sets(run_labels, run_lengths, planes, pixel_starts, label_sets, tree
             while at < pixels:
                 while left == 0:
                     run += 1
-                    left = int(run_lengths[run])
+                    left += run_lengths[run]
                 stop = at + left
                 if ends[under] < stop:
                     stop = ends[under]
