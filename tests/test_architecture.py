@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "onnxdissect"
 ORDER = [
     ("errors", "machine", "templates"),
     ("storage",),
+    ("compiling",),
     ("model", "data"),
     ("tiny",),
     ("core",),
@@ -50,8 +51,8 @@ HOMES: dict[str, str | tuple[str, ...]] = {
     "onnx": "model/",
     "onnx_ir": "model/",
     "onnxruntime": "model/",
-    "numba": ("core/kernels/", "data/decoding/label_kernels.py"),
-    "llvmlite": "core/kernels/",
+    "numba": "compiling/",
+    "llvmlite": "compiling/",
     "typer": "cli/",
     "rich": "cli/",
     "scipy": "statistics/",

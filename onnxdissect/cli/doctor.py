@@ -94,8 +94,8 @@ def _kernels() -> Iterator[_Finding]:
 
 
 def _kernel_cache() -> _Finding:
-    from onnxdissect.core.kernels.cache import cache_facts
-    from onnxdissect.core.kernels.compiler import not_kept
+    from onnxdissect.compiling.files import not_kept
+    from onnxdissect.compiling.folder import cache_facts
 
     facts = cache_facts()
     folder = facts.folder

@@ -16,7 +16,8 @@ def compiled() -> dict[str, int]:
     room = onnxdissect.core.kernels
     modules = [module.name for module in pkgutil.walk_packages(room.__path__, f"{room.__name__}.")]
     for module in [*modules, "onnxdissect.data.decoding.label_kernels"]:
-        for name, value in vars(importlib.import_module(module)).items():
-            if isinstance(value, Dispatcher):
+        home = importlib.import_module(module)
+        for name, value in vars(home).items():
+            if isinstance(value, Dispatcher) and value.py_func.__module__ == module:
                 found[f"{module}.{name}"] = len(value.signatures)
     return found

@@ -8,12 +8,8 @@
     What annotations hold, in the form that masks are counted against.
 ``resampling``
     Counts image by image, over resampled images and against the annotations of others.
-``compiling``
-    The decorators that kernels are compiled by.
-``cache``, ``kernel_cache``
-    The folder that they are kept in, and their files.
 ``compiler``
-    How all this goes on this machine.
+    How compiling them goes on this machine.
 
 No kernel uses fast-math: activations may hold NaN, and finding it is part of the contract. Threads share work
 by images or by units, and every one owns what it writes, so counts do not depend on how many there are.

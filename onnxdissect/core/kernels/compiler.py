@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from dataclasses import dataclass
 
 import numpy as np
-from numba.core.dispatcher import Dispatcher
 
 from onnxdissect.core.kernels.activations.encode import SparseEncoder, compilations
-from onnxdissect.core.kernels.cache import kernel_folder
-from onnxdissect.core.kernels.kernel_cache import KernelCache
 
-__all__ = ["CompilerFacts", "compiler_facts", "not_kept"]
+__all__ = ["CompilerFacts", "compiler_facts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +40,3 @@ def compiler_facts() -> CompilerFacts:
     SparseEncoder(1, 1, (1, 1)).add(np.zeros((1, 1, 1, 1), np.float32), np.zeros(1, np.float32))
     seconds = time.perf_counter() - began
     return CompilerFacts(seconds, compilations() > before)
-
-
-def not_kept() -> str:
-    """Say why kernels that this process has compiled are not kept for the next.
-
-    Returns
-    -------
-    str
-        Empty if they are.
-    """
-    if kernel_folder().path is None:
-        return kernel_folder().passed_over
-    room = __name__.rpartition(".")[0]
-    for name, module in sorted(sys.modules.items()):
-        if name.startswith(f"{room}."):
-            for value in vars(module).values():
-                cache = getattr(value, "_cache", None) if isinstance(value, Dispatcher) else None
-                if isinstance(cache, KernelCache) and cache.problem:
-                    return cache.problem
-    return ""

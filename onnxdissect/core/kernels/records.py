@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from onnxdissect.core.kernels.compiling import part
+from onnxdissect.compiling.kernel import part
 
 __all__ = ["records_of"]
 

@@ -5,11 +5,9 @@ They lie here and not with the kernels of the method, as what a label map holds 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
-from numba import njit
+
+from onnxdissect.compiling.kernel import kernel, part
 
 __all__ = ["unfilter", "unite"]
 
@@ -17,16 +15,7 @@ __all__ = ["unfilter", "unite"]
 _SUB, _UP, _AVERAGE, _PAETH = 1, 2, 3, 4
 
 
-def _kernel(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile, and keep what was compiled where numba finds a place that can be written."""
-    try:
-        compiled: Callable[..., Any] = njit(cache=True, nogil=True)(function)
-    except RuntimeError:  # there is no such place
-        compiled = njit(nogil=True)(function)
-    return compiled
-
-
-@_kernel
+@part
 def _paeth(a, b, c):
     """Of a, b and c, each a byte, the nearest to a + b - c; the first of equally near ones."""
     a, b, c = a & 255, b & 255, c & 255
@@ -38,8 +27,8 @@ def _paeth(a, b, c):
     return b if to_b <= to_c else c
 
 
-@_kernel
-def unfilter(raw, channels, colours, codes, plane):
+@kernel
+def unfilter(raw, channels, colours, codes, above, plane):
     """Undo the filters of a PNG's rows and look up what each pixel's number stands for.
 
     Rows are filtered byte by byte, each against the byte of the same channel in the pixel to its left, a, in
@@ -57,6 +46,8 @@ def unfilter(raw, channels, colours, codes, plane):
     codes : ndarray of int32
         Concept index + 1 of each number, 0 for none and -1 for numbers that there are not. As long as the
         highest number + 1. Cannot be written to.
+    above : ndarray of int32, shape (width,)
+        Room to work in; zero before.
     plane : ndarray of uint16, shape (height, width)
         Written to: concept index + 1 of each pixel.
 
@@ -73,7 +64,6 @@ def unfilter(raw, channels, colours, codes, plane):
     second, upper = (np.uint64(1), np.int32(1 << 16)) if colours else (np.uint64(0), np.int32(0))
     both = np.int32(0xFF00FF)
     step = np.uint64(channels)
-    above = np.zeros(width, np.int32)
     i = np.uint64(0)
     for y in range(height):
         kind = raw[i]
@@ -130,7 +120,7 @@ def unfilter(raw, channels, colours, codes, plane):
     return True
 
 
-@_kernel
+@kernel
 def unite(planes, image_labels):
     """Take out what the planes of an image say twice, in place; see `onnxdissect.data.annotation.annotate`.
 

@@ -64,7 +64,10 @@ def decode_label_png(data: bytes, codes: NDArray[np.int32], plane: NDArray[np.ui
     # Here, not above: whoever never gets here does without the compiler.
     from onnxdissect.data.decoding.label_kernels import unfilter
 
-    decoded: bool = unfilter(np.frombuffer(raw, np.uint8), channels, colours in (_RGB, _RGBA), codes, plane)
+    above = np.zeros(plane.shape[1], np.int32)
+    decoded: bool = unfilter(
+        np.frombuffer(raw, np.uint8), channels, colours in (_RGB, _RGBA), codes, above, plane
+    )
     return decoded
 
 

@@ -16,7 +16,8 @@ from threading import Event, Thread
 
 import numpy as np
 
-from onnxdissect.core.kernels.compiler import compiler_facts, not_kept
+from onnxdissect.compiling.files import not_kept
+from onnxdissect.core.kernels.compiler import compiler_facts
 from onnxdissect.core.kernels.labels.label_sample import sample_labels
 from onnxdissect.core.kernels.labels.label_sets import unpack
 from onnxdissect.core.kernels.labels.truth import image_truth

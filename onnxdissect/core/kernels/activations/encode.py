@@ -13,8 +13,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxdissect.compiling.kernel import inlined, kernel
 from onnxdissect.core.kernels.activations.keep import keep_cells
-from onnxdissect.core.kernels.compiling import inlined, kernel
 from onnxdissect.core.sparse_maps import SparseMaps
 from onnxdissect.core.spool.arena import Arena
 

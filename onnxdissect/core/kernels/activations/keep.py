@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from onnxdissect.core.kernels.compiling import inlined, part
+from onnxdissect.compiling.kernel import inlined, part
 
 __all__ = ["keep_cells"]
 

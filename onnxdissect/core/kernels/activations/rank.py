@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.kernels.compiling import inlined, kernel
+from onnxdissect.compiling.kernel import inlined, kernel
 from onnxdissect.core.kernels.records import records_of
 from onnxdissect.core.sparse_maps import SparseMaps
 

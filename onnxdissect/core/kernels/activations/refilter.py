@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxdissect.compiling.kernel import inlined, kernel
 from onnxdissect.core.kernels.activations.keep import keep_cells
-from onnxdissect.core.kernels.compiling import inlined, kernel
 from onnxdissect.core.sparse_maps import SparseMaps
 
 __all__ = ["refilter"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.kernels.compiling import kernel, part
+from onnxdissect.compiling.kernel import kernel, part
 
 __all__ = ["insert"]
 

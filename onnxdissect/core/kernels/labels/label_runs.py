@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from onnxdissect.compiling.kernel import kernel
 from onnxdissect.core.sparse_maps import PackedAnnotations
 from onnxdissect.data.annotation import Annotation
 
@@ -80,16 +80,16 @@ def _starts(sizes: Sequence[int]) -> NDArray[np.int64]:
     return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _count_runs(flat):
     """Count the runs of equal labels."""
-    runs = min(1, flat.shape[0])
+    runs = 1 if flat.shape[0] else 0
     for i in range(1, flat.shape[0]):
         runs += flat[i] != flat[i - 1]
     return runs
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _list_runs(flat, run, labels, lengths, counts):
     """Write the runs of an image, and add up the pixels of each label.
 

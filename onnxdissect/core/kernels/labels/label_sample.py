@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.kernels.compiling import kernel
+from onnxdissect.compiling.kernel import kernel
 from onnxdissect.core.per_image_counts import LabelSample
 from onnxdissect.core.sparse_maps import Annotations
 

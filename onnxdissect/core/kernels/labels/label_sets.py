@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.kernels.compiling import inlined, kernel
+from onnxdissect.compiling.kernel import inlined, kernel
 from onnxdissect.core.sparse_maps import Annotations, PackedAnnotations
 from onnxdissect.core.spool.pages import PagePool
 

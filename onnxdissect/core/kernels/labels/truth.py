@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.kernels.compiling import kernel
+from onnxdissect.compiling.kernel import kernel
 from onnxdissect.core.kernels.masks.arguments import annotation_arrays
 from onnxdissect.core.sparse_maps import Annotations
 

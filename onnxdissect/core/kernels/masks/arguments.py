@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from onnxdissect.core.kernels.compiling import inlined
+from onnxdissect.compiling.kernel import inlined
 from onnxdissect.core.sparse_maps import Annotations, SparseMaps
 from onnxdissect.core.upsampling import InterpolationTable
 

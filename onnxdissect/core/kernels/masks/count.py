@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.kernels.compiling import inlined, kernel
+from onnxdissect.compiling.kernel import inlined, kernel
 from onnxdissect.core.kernels.masks.arguments import annotation_arrays, grid_table, map_arrays, table_of
 from onnxdissect.core.kernels.masks.map_buffer import MapBuffer, clear_map, exceeds, load_map, map_buffer
 from onnxdissect.core.kernels.masks.mask_walk import walk_mask

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.kernels.compiling import inlined, part
+from onnxdissect.compiling.kernel import inlined, part
 
 __all__ = [
     "MISSING",

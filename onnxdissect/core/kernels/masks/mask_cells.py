@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.kernels.compiling import kernel
+from onnxdissect.compiling.kernel import kernel
 from onnxdissect.core.kernels.masks.arguments import MapArrays, grid_table, map_arrays, table_of
 from onnxdissect.core.kernels.masks.map_buffer import clear_map, exceeds, load_map, map_buffer
 from onnxdissect.core.kernels.masks.mask_walk import walk_mask

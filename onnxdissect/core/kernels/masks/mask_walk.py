@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from onnxdissect.core.kernels.compiling import part
+from onnxdissect.compiling.kernel import part
 from onnxdissect.core.kernels.masks.map_buffer import MISSING, lerp
 
 __all__ = ["walk_mask"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.kernels.compiling import kernel
+from onnxdissect.compiling.kernel import kernel
 from onnxdissect.core.per_image_counts import MaskCounts, PerImageCounts
 
 __all__ = ["choose_top_concepts", "place_masks"]

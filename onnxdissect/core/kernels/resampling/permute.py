@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.kernels.compiling import inlined, kernel
+from onnxdissect.compiling.kernel import inlined, kernel
 from onnxdissect.core.kernels.labels.label_sample import SIDE
 from onnxdissect.core.kernels.masks.arguments import grid_table, map_arrays
 from onnxdissect.core.kernels.masks.map_buffer import clear_map, exceeds, load_map, map_buffer

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.kernels.compiling import inlined, kernel
+from onnxdissect.compiling.kernel import inlined, kernel
 from onnxdissect.core.per_image_counts import PerImageCounts, TruthCounts
 
 __all__ = ["resample_scores", "resample_truth"]

@@ -32,8 +32,19 @@ from numba.core.registry import cpu_target
 
 from onnxdissect.storage.user_cache import cache_folder
 
-__all__ = ["MOST", "UNUSED_DAYS", "CacheFacts", "KernelFolder", "cache_facts", "kernel_folder", "sweep"]
+__all__ = [
+    "MOST",
+    "SOURCES",
+    "UNUSED_DAYS",
+    "CacheFacts",
+    "KernelFolder",
+    "cache_facts",
+    "kernel_folder",
+    "sweep",
+]
 
+# All that kernels are compiled from lies in these files of the package; nothing else is called by them.
+SOURCES = ("compiling/*.py", "core/kernels/**/*.py", "data/decoding/label_kernels.py")
 UNUSED_DAYS = 60
 MOST = 8
 _DAY = 24 * 60 * 60.0
@@ -162,14 +173,13 @@ def sweep(parent: Path, keep: str, now: float) -> list[Path]:
 
 def _name() -> str | None:
     """Name a folder after all that decides what compiled kernels are."""
-    room = Path(__file__).parent
-    sources = sorted(room.rglob("*.py"))
-    if not sources:
+    package = Path(__file__).parents[1]
+    sources = sorted(path for source in SOURCES for path in package.glob(source))
+    if len(sources) < len(SOURCES):
         return None
-    # Of kernels all depends on the files of this room: it is what numba compiles, and nothing else is called.
     content = hashlib.sha256()
     for path in sources:
-        content.update(f"{path.relative_to(room).as_posix()}\0".encode())
+        content.update(f"{path.relative_to(package).as_posix()}\0".encode())
         content.update(hashlib.sha256(path.read_bytes()).digest())
     tools = (
         numba.__version__,

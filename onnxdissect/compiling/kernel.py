@@ -13,7 +13,7 @@ from typing import Any
 
 from numba import njit
 
-from onnxdissect.core.kernels.kernel_cache import KernelCache
+from onnxdissect.compiling.files import KernelCache
 
 __all__ = ["inlined", "kernel", "part"]
 

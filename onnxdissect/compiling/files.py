@@ -11,17 +11,19 @@ import contextlib
 import hashlib
 import pickle
 import secrets
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from numba.core.caching import NullCache
 from numba.core.compiler import CompileResult
+from numba.core.dispatcher import Dispatcher
 from numba.core.serialize import dumps
 
-from onnxdissect.core.kernels.cache import kernel_folder
+from onnxdissect.compiling.folder import kernel_folder
 
-__all__ = ["KernelCache"]
+__all__ = ["KernelCache", "not_kept"]
 
 _DIGEST = hashlib.sha256().digest_size
 
@@ -88,5 +90,24 @@ class KernelCache(NullCache):  # type: ignore[misc]
         key = f"{self._name} {sig}"
         if folder is None:
             return None, key
-        short = self._name.removeprefix("onnxdissect.core.kernels.")
+        short = self._name.removeprefix("onnxdissect.").removeprefix("core.kernels.")
         return folder / f"{short}-{hashlib.sha256(key.encode()).hexdigest()[:24]}.kernel", key
+
+
+def not_kept() -> str:
+    """Say why kernels that this process has compiled are not kept for the next.
+
+    Returns
+    -------
+    str
+        Empty if they are.
+    """
+    if kernel_folder().path is None:
+        return kernel_folder().passed_over
+    for name, module in sorted(sys.modules.items()):
+        if name.startswith("onnxdissect."):
+            for value in vars(module).values():
+                cache = getattr(value, "_cache", None) if isinstance(value, Dispatcher) else None
+                if isinstance(cache, KernelCache) and cache.problem:
+                    return cache.problem
+    return ""

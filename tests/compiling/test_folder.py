@@ -16,15 +16,16 @@ from typing import Any
 import pytest
 
 import onnxdissect
-from onnxdissect.core.kernels.cache import MOST, UNUSED_DAYS, sweep
+from onnxdissect.compiling.folder import MOST, UNUSED_DAYS, sweep
 
 PROBE = """
 import json, resource, sys
 import onnxdissect
 if len(sys.argv) > 1:
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
-from onnxdissect.core.kernels.cache import cache_facts
-from onnxdissect.core.kernels.compiler import compiler_facts, not_kept
+from onnxdissect.compiling.folder import cache_facts
+from onnxdissect.compiling.files import not_kept
+from onnxdissect.core.kernels.compiler import compiler_facts
 compiled = compiler_facts().compiled
 facts = cache_facts()
 print(json.dumps({
@@ -43,7 +44,9 @@ def copy_package(site: Path) -> None:
     shutil.copytree(package, site / "onnxdissect", ignore=shutil.ignore_patterns("__pycache__"))
 
 
-def probe(site: Path, *arguments: str, user: int | None = None, **environment: str) -> dict[str, Any]:
+def probe(
+    site: Path, environment: dict[str, str], *arguments: str, user: int | None = None
+) -> dict[str, Any]:
     """Call a kernel in a process of its own, and say what happened."""
     less = []
     if user is not None and os.getuid() == 0:
@@ -53,7 +56,7 @@ def probe(site: Path, *arguments: str, user: int | None = None, **environment: s
         less = [setpriv, f"--reuid={user}", f"--regid={user}", "--clear-groups"]
     done = subprocess.run(
         [*less, sys.executable, "-c", PROBE, *arguments],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(site), **environment},
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(site)} | environment,
         cwd=site, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -82,18 +85,22 @@ def world() -> Iterator[Path]:
 @pytest.mark.parametrize(("home", "kept_in"), [("home", "home"), ("site/no/home", "temporary")])
 def test_kernels_are_kept_beside_a_read_only_package(world: Path, home: str, kept_in: str) -> None:
     environment = {"HOME": str(world / home), "TMPDIR": str(world / "temporary")}
-    first = probe(world / "site", user=NOBODY, **environment)
+    first = probe(world / "site", environment, user=NOBODY)
     assert Path(first["cache"]).is_relative_to(world / kept_in)
     assert bool(first["passed_over"]) == (kept_in == "temporary")
     assert first["compiled"]
-    again = probe(world / "site", user=NOBODY, **environment)
+    again = probe(world / "site", environment, user=NOBODY)
     assert again["cache"] == first["cache"]
     assert not again["compiled"]
 
 
 def test_where_no_folder_can_be_written_kernels_are_compiled_in_memory(world: Path) -> None:
     no = str(world / "site" / "no")
-    found = probe(world / "site", user=NOBODY, HOME=no, TMPDIR=no, XDG_CACHE_HOME=no, NUMBA_CACHE_DIR=no)
+    found = probe(
+        world / "site",
+        {"HOME": no, "TMPDIR": no, "XDG_CACHE_HOME": no, "NUMBA_CACHE_DIR": no},
+        user=NOBODY,
+    )
     assert found["compiled"]
     assert found["cache"] == "None"
     assert no in found["not_kept"]
@@ -103,10 +110,10 @@ def test_two_environments_share_what_one_has_compiled(tmp_path: Path) -> None:
     for site in ("one", "two"):
         copy_package(tmp_path / site)
     cache = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    first = probe(tmp_path / "one", **cache)
+    first = probe(tmp_path / "one", cache)
     assert (first["compiled"], first["shared"], first["not_kept"]) == (True, True, "")
     os.utime(tmp_path / "two/onnxdissect/core/kernels/activations/encode.py", (0, 0))
-    assert not probe(tmp_path / "two", **cache)["compiled"]
+    assert not probe(tmp_path / "two", cache)["compiled"]
 
 
 @pytest.mark.parametrize("changed", ["activations/encode.py", "activations/keep.py"])
@@ -114,10 +121,10 @@ def test_another_source_is_compiled_anew(tmp_path: Path, changed: str) -> None:
     """Also where the kernel itself is the same, and only what it calls has changed."""
     copy_package(tmp_path)
     cache = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    first = probe(tmp_path, **cache)
+    first = probe(tmp_path, cache)
     with (tmp_path / "onnxdissect/core/kernels" / changed).open("a") as file:
         file.write("# changed\n")
-    second = probe(tmp_path, **cache)
+    second = probe(tmp_path, cache)
     assert first["compiled"] and second["compiled"]
     assert first["cache"] != second["cache"]
 
@@ -125,17 +132,17 @@ def test_another_source_is_compiled_anew(tmp_path: Path, changed: str) -> None:
 def test_a_folder_that_the_user_names_is_used(tmp_path: Path) -> None:
     copy_package(tmp_path)
     named = {"HOME": str(tmp_path), "NUMBA_CACHE_DIR": str(tmp_path / "named")}
-    found = probe(tmp_path, **named)
+    found = probe(tmp_path, named)
     assert Path(found["cache"]).is_relative_to(tmp_path / "named")
     assert not found["shared"]
-    assert not probe(tmp_path, **named)["compiled"]
+    assert not probe(tmp_path, named)["compiled"]
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "turned", "folder"])
 def test_a_damaged_file_is_compiled_anew(tmp_path: Path, damage: str) -> None:
     copy_package(tmp_path)
     cache = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    (file,) = Path(probe(tmp_path, **cache)["cache"]).glob("*.kernel")
+    (file,) = Path(probe(tmp_path, cache)["cache"]).glob("*.kernel")
     content = file.read_bytes()
     if damage == "folder":
         file.unlink()
@@ -144,23 +151,23 @@ def test_a_damaged_file_is_compiled_anew(tmp_path: Path, damage: str) -> None:
         half = len(content) // 2
         turned = content[:half] + bytes([content[half] ^ 1]) + content[half + 1 :]
         file.write_bytes({"cut": content[:half], "empty": b"", "turned": turned}[damage])
-    found = probe(tmp_path, **cache)
+    found = probe(tmp_path, cache)
     assert found["compiled"]
     assert bool(found["not_kept"]) == (damage == "folder")
     if damage != "folder":
-        assert not probe(tmp_path, **cache)["compiled"]
+        assert not probe(tmp_path, cache)["compiled"]
 
 
 def test_a_disk_that_is_full_is_done_without(tmp_path: Path) -> None:
     """A file may have 20 kB here, and a kernel has more."""
     copy_package(tmp_path)
     cache = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    found = probe(tmp_path, "20000", **cache)
+    found = probe(tmp_path, cache, "20000")
     assert found["compiled"]
     assert "too large" in found["not_kept"]
     assert not list(Path(found["cache"]).iterdir())
-    assert probe(tmp_path, **cache)["compiled"]
-    assert not probe(tmp_path, **cache)["compiled"]
+    assert probe(tmp_path, cache)["compiled"]
+    assert not probe(tmp_path, cache)["compiled"]
 
 
 @pytest.mark.parametrize("place", [".", "kernels", "cache"])
@@ -172,10 +179,10 @@ def test_a_folder_that_others_could_have_filled_is_not_read(tmp_path: Path, plac
         "TMPDIR": str(tmp_path / "temporary"),
     }
     (tmp_path / "temporary").mkdir()
-    usual = Path(probe(tmp_path, **cache)["cache"])
+    usual = Path(probe(tmp_path, cache)["cache"])
     open_to_all = {".": usual, "kernels": usual.parent, "cache": usual.parent.parent}[place]
     open_to_all.chmod(0o777)
-    found = probe(tmp_path, **cache)
+    found = probe(tmp_path, cache)
     # Whoever may write to the folder above can move this one away, but not make another of this owner.
     assert found["compiled"] == (place != "cache")
     if place != "cache":
@@ -219,7 +226,7 @@ def test_old_folders_are_swept_when_a_new_one_is_made(tmp_path: Path) -> None:
     old.mkdir(parents=True)
     old.parent.chmod(0o700)
     os.utime(old, (0, 0))
-    probe(tmp_path, HOME=str(tmp_path), XDG_CACHE_HOME=str(tmp_path / "cache"))
+    probe(tmp_path, {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")})
     assert not old.exists()
 
 
@@ -237,4 +244,4 @@ def test_processes_that_begin_together_do_not_disturb_each_other(tmp_path: Path)
     assert [process.returncode for process in running] == [0, 0, 0]
     (cache,) = caches
     assert [path.suffix for path in Path(cache).iterdir()] == [".kernel"]
-    assert not probe(tmp_path, HOME=str(tmp_path), XDG_CACHE_HOME=str(tmp_path / "cache"))["compiled"]
+    assert not probe(tmp_path, {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")})["compiled"]
