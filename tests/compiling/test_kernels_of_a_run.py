@@ -9,12 +9,20 @@ import sys
 from pathlib import Path
 
 import pytest
+from numba.core.dispatcher import Dispatcher
+from support.compiled import homes
 from support.small_runs import Convolution, broden, network
+
+import onnxdissect
+from onnxdissect.compiling.folder import SOURCES
+
+PACKAGE = Path(onnxdissect.__file__).parent
 
 SCRIPT = """
 import json, sys
 from pathlib import Path
 from support.compiled import compiled
+from support.compiled import homes
 from support.small_runs import dissect
 
 dissect(Path(sys.argv[1]), workers=2, **json.loads(sys.argv[2]))
@@ -40,7 +48,7 @@ def versions(folder: Path, **options: object) -> dict[str, int]:
     # Parts of kernels are compiled for kernels that were not kept, so nothing is taken from other runs.
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(folder / "kernels")}
     done = subprocess.run(
-        command, cwd=Path(__file__).parents[2], env=environment, capture_output=True, text=True, check=False
+        command, cwd=Path(__file__).parents[1], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     found: dict[str, int] = json.loads(done.stdout.splitlines()[-1])
@@ -68,3 +76,21 @@ def test_what_a_run_does_not_ask_for_is_not_compiled(
     called = {name.rpartition(".")[2] for name, n in versions(folder, **options).items() if n}
     assert not called & left_out
     assert called >= {"_encode", "_count"} | (NULL | BOOTSTRAP) - left_out
+
+
+def test_all_that_kernels_are_compiled_from_names_the_folder_they_are_kept_in() -> None:
+    """Their source, and that of what they call or take from other modules."""
+    named = {path for source in SOURCES for path in PACKAGE.glob(source)}
+    defining = {p for p in PACKAGE.rglob("*.py") if "onnxdissect.compiling.kernel import" in p.read_text()}
+    assert len(defining) > 10
+    assert defining <= named
+    for home in homes():
+        for value in vars(home).values():
+            if isinstance(value, Dispatcher):
+                code = value.py_func.__code__
+                for name in set(code.co_names) & set(vars(home)):
+                    source = getattr(
+                        getattr(vars(home)[name], "py_func", vars(home)[name]), "__module__", None
+                    )
+                    if isinstance(source, str) and source.startswith("onnxdissect."):
+                        assert PACKAGE.parent / f"{source.replace('.', '/')}.py" in named

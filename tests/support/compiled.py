@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from types import ModuleType
 
 from numba.core.dispatcher import Dispatcher
 
 import onnxdissect.core.kernels
 
 
+def homes() -> list[ModuleType]:
+    """The modules that have kernels."""
+    room = onnxdissect.core.kernels
+    names = [module.name for module in pkgutil.walk_packages(room.__path__, f"{room.__name__}.")]
+    return [importlib.import_module(name) for name in (*names, "onnxdissect.data.decoding.label_kernels")]
+
+
 def compiled() -> dict[str, int]:
     """How many versions of each kernel this process has."""
-    found = {}
-    room = onnxdissect.core.kernels
-    modules = [module.name for module in pkgutil.walk_packages(room.__path__, f"{room.__name__}.")]
-    for module in [*modules, "onnxdissect.data.decoding.label_kernels"]:
-        home = importlib.import_module(module)
-        for name, value in vars(home).items():
-            if isinstance(value, Dispatcher) and value.py_func.__module__ == module:
-                found[f"{module}.{name}"] = len(value.signatures)
-    return found
+    return {
+        f"{home.__name__}.{name}": len(value.signatures)
+        for home in homes()
+        for name, value in vars(home).items()
+        if isinstance(value, Dispatcher) and value.py_func.__module__ == home.__name__
+    }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from onnxdissect.compiling.kernel import kernel, part
+from onnxdissect.compiling.kernel import inlined, kernel
 
 __all__ = ["unfilter", "unite"]
 
@@ -15,10 +15,10 @@ __all__ = ["unfilter", "unite"]
 _SUB, _UP, _AVERAGE, _PAETH = 1, 2, 3, 4
 
 
-@part
+@inlined
 def _paeth(a, b, c):
     """Of a, b and c, each a byte, the nearest to a + b - c; the first of equally near ones."""
-    a, b, c = a & 255, b & 255, c & 255
+    a, b, c = np.int32(a & 255), np.int32(b & 255), np.int32(c & 255)
     to_a = abs(b - c)
     to_b = abs(a - c)
     to_c = abs(a + b - c - c)
