@@ -78,7 +78,8 @@ def warm_label_kernels() -> None:
     codes = np.zeros(1, np.int32)
     codes.setflags(write=False)
     planes = np.zeros((1, 1, 1), np.uint16)
-    unfilter(np.frombuffer(bytes(2), np.uint8), 1, False, codes, planes[0])
+    above = np.zeros(1, np.int32)
+    unfilter(np.frombuffer(bytes(2), np.uint8), 1, False, codes, above, planes[0])
     unite(planes, np.zeros(0, np.int64))
 
 
