@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from support.fake_counts import FakeRun, fake_run
 from support.report_pages import Page, files_in, layer_page, unit_file
 
+from onnxdissect.errors import RunFormatError
 from onnxdissect.report import build
 from onnxdissect.report.data.photos import Photos, photo_path
 from onnxdissect.report.data.report_data import Report, gather_report
@@ -288,11 +289,10 @@ def test_nearest_miss_is_named(run: FakeRun, tmp_path: Path) -> None:
     assert words in layer_page(report, dissection.layer(best.layer)).text
 
 
-def test_layer_without_units(tmp_path: Path) -> None:
+def test_layer_without_units_is_refused(tmp_path: Path) -> None:
     run = fake_run(units=(0, 4))
-    report = build(run.save(tmp_path / "run")).parent
-    assert len(list(report.glob("units/*/*.js"))) == 4
-    assert "0 of 0 units" in layer_page(report, run.layers[0]).text
+    with pytest.raises(RunFormatError, match=r"layers\[0\]\.units is 0"):
+        build(run.save(tmp_path / "run"))
 
 
 def test_bare_manifest(tmp_path: Path) -> None:
