@@ -22,6 +22,9 @@ def test_the_table_prints_every_row(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     for row in (
+        "second run with its report, s",
+        "reading the run again, s",
+        "outside the network",
         "start-up, kernels cached",
         "dissection / bare loop",
         "medians in seconds          thresholds",
