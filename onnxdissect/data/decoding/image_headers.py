@@ -9,6 +9,7 @@ import struct
 from collections.abc import Callable
 from typing import NamedTuple
 
+from onnxdissect.data.decoding.jpeg_segments import segments
 from onnxdissect.data.limits import MOST_PIXELS, MOST_SIDE
 
 __all__ = ["JPEG", "PNG", "ImageFormat", "find_format", "refuse_size"]
@@ -21,7 +22,6 @@ Size = tuple[int, int]
 
 # Segments of a JPEG that tell its size, one for each kind of compression; the others between are of tables.
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_MOST_SEGMENTS = 1 << 16
 _TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
 # Text before the pixels of a portable map or a radiance picture.
 _LONGEST_HEADER = 4096
@@ -94,17 +94,10 @@ def _png(data: bytes) -> Size | None:
 
 
 def _jpeg(data: bytes) -> Size | None:
-    position = 2
-    # as far as the segments are looked through when the file is checked
-    for _ in range(_MOST_SEGMENTS):
-        if position + 9 > len(data) or data[position] != 0xFF:
-            break
-        kind, length = struct.unpack_from(">xBH", data, position)
+    for kind, begin, _ in segments(data):
         if kind in _FRAMES:
-            height, width = struct.unpack_from(">HH", data, position + 5)
+            height, width = struct.unpack_from(">HH", data, begin + 1)
             return height, width
-        # a fill byte, or a segment
-        position += 1 if kind == 0xFF else 2 + length
     return None
 
 

@@ -35,13 +35,13 @@ def decode_jpeg(data: bytes) -> NDArray[np.uint8] | None:
     Parameters
     ----------
     data : bytes
-        A JPEG file.
+        A JPEG file whose size was held to the limits.
 
     Returns
     -------
     ndarray of uint8, shape (height, width, 3), or None
-        RGB, the very values that OpenCV gives. None if it was not decoded: the library is not installed, the
-        file is of another kind, or damaged.
+        RGB, the very values that OpenCV gives. None if it was not decoded: the library is not installed, does
+        not know the kind of file, or finds it damaged.
     """
     if simplejpeg is None:
         return None
@@ -51,6 +51,9 @@ def decode_jpeg(data: bytes) -> NDArray[np.uint8] | None:
             return None
         # The accurate ways of both steps are those that OpenCV leaves switched on.
         rgb: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGB", fastdct=False, fastupsample=False)
-    except ValueError:
+    except MemoryError:
+        raise
+    except Exception:
+        # Not only of files that are damaged: its table of samplings lacks 4:4:1, and says so with a KeyError.
         return None
     return rgb

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 import zlib
 
+from onnxdissect.data.decoding.jpeg_segments import START_OF_SCAN, segments
 from onnxdissect.errors import ImageFileError
 
 __all__ = ["check_jpeg", "check_png"]
@@ -19,9 +20,7 @@ _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by the colour type of a PNG header
 # Compressed pixels of a PNG that are inflated without a second look: to a gigabyte at the most.
 _TRUSTED = 1 << 20
 _PIECE, _INFLATED_PIECE = 1 << 16, 1 << 20
-_START_OF_SCAN = 0xDA
 _END_OF_IMAGE = b"\xff\xd9"
-_MOST_SEGMENTS = 1 << 16
 # Encoders make a dozen.
 _MOST_SCANS = 200
 
@@ -103,19 +102,11 @@ def check_jpeg(data: bytes, name: str) -> None:
     ImageFileError
         If it is truncated, or has more scans than any encoder makes.
     """
-    position = 2
-    end = data.rfind(_END_OF_IMAGE)  # mostly at the very end, where the search begins
-    for _ in range(_MOST_SEGMENTS):
-        if position + 4 > len(data) or data[position] != 0xFF:
-            break
-        kind, length = struct.unpack_from(">xBH", data, position)
-        if kind == 0xFF:  # a fill byte
-            position += 1
-            continue
-        position += 2 + length
+    last = data.rfind(_END_OF_IMAGE)  # mostly at the very end, where the search begins
+    for kind, _, end in segments(data):
         # In entropy-coded data 0xFF is followed by a stuffed zero or a restart number.
-        if kind == _START_OF_SCAN and end >= position:
-            scans = 1 + data.count(bytes((0xFF, _START_OF_SCAN)), position)
+        if kind == START_OF_SCAN and last >= end:
+            scans = 1 + data.count(bytes((0xFF, START_OF_SCAN)), end)
             if scans > _MOST_SCANS:
                 raise ImageFileError(
                     f"{name} is damaged: the JPEG file has {scans:,} scans; at most {_MOST_SCANS} are read"

@@ -136,6 +136,26 @@ def test_a_jpeg_of_two_gigapixels_is_refused(tmp_path: Path) -> None:
     assert "it has 50,000 x 50,000 pixels by its header" in refusal(tmp_path / "a.jpg", bytes(content))
 
 
+@pytest.mark.parametrize("marker", [b"\xff\x01", b"\xff\xd0", b"\xff\xd7", b"\xff\xff\x01", b"\xff\x00"])
+def test_a_jpeg_that_shows_its_decoder_another_size(tmp_path: Path, marker: bytes) -> None:
+    """No length follows such a marker, so what lies where one would lead to is not the header."""
+    jpeg = encoded("jpg")
+    at = jpeg.index(b"\xff\xc0")
+    behind = marker + jpeg[2 : at + 5] + struct.pack(">HH", 50_000, 50_000) + jpeg[at + 9 :]
+    shown = len(marker) + int.from_bytes(behind[len(marker) : len(marker) + 2], "big")
+    assert shown > len(behind)
+    message = refusal(tmp_path / "a.jpg", jpeg[:2] + behind.ljust(shown, b"\0") + jpeg[at:])
+    assert "50,000 x 50,000 pixels by its header" in message or "truncated" in message
+
+
+def test_a_marker_without_a_length_is_no_damage(tmp_path: Path) -> None:
+    jpeg = encoded("jpg")
+    (tmp_path / "a.jpg").write_bytes(jpeg)
+    plain = read_image(tmp_path / "a.jpg", "it")
+    (tmp_path / "a.jpg").write_bytes(jpeg[:2] + b"\xff\x01" + jpeg[2:])
+    np.testing.assert_array_equal(read_image(tmp_path / "a.jpg", "it"), plain)
+
+
 def test_one_pixel_is_an_image(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(png(1, 1, zlib.compress(bytes(4))))
     assert read_image(tmp_path / "a.png", "it").shape == (1, 1, 3)

@@ -79,6 +79,20 @@ def test_truncated_ones_are_left_to_opencv(share: float) -> None:
     assert decode_jpeg(jpeg[:-1]) is None
 
 
+def test_a_sampling_that_the_library_has_no_name_for_is_left_to_opencv(tmp_path: Path) -> None:
+    """4:4:1, which a photograph of 4:1:1 becomes where it is turned by a quarter without loss."""
+    photo = cv2.resize(PHOTO, (32, 32))
+    jpeg = bytearray(
+        cv2.imencode(".jpg", photo, [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, SAMPLINGS[0]])[1].tobytes()
+    )
+    factors = jpeg.index(b"\xff\xc0") + 11
+    assert jpeg[factors] == 0x41
+    jpeg[factors] = 0x14
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(jpeg)
+    np.testing.assert_array_equal(read_image(path, "photo"), by_opencv(bytes(jpeg)))
+
+
 def test_without_the_library_opencv_decodes(tmp_path: Path) -> None:
     path = tmp_path / "photo.jpg"
     path.write_bytes(datasets.encoded(PHOTO, ".jpg"))
