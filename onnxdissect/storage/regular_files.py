@@ -209,6 +209,9 @@ def read_regular_file(path: Path, limit: int, *, inside: Path | Enclosure | None
             if read > limit:
                 raise _too_large(path, read, limit)
             chunks.append(chunk)
+            # A regular file gives less than it is asked for only at its end.
+            if read == size:
+                break
     finally:
         os.close(descriptor)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)

@@ -13,6 +13,7 @@ __all__ = ["PagePool"]
 
 # What the system gives as one page where it has large ones; pieces are whole multiples of it.
 _LARGE = 2 * 2**20
+_IDLE = 64 * 2**20
 
 
 class PagePool:
@@ -28,11 +29,25 @@ class PagePool:
         Bytes that wait to be used again at most; beyond it, what comes back goes to the system.
     """
 
-    def __init__(self, idle: int = 64 * 2**20) -> None:
+    def __init__(self, idle: int = _IDLE) -> None:
         self._idle = idle
         # A piece may come back in the middle of anything, wherever Python finds that its last view is gone.
         # So there is no lock to wait for: to append to a list and to remove from it is one step for threads.
         self._free: list[mmap.mmap] = []
+
+    def keep(self, idle: int = _IDLE) -> None:
+        """From now on let so much memory wait at most, and give the system what waits beyond it.
+
+        Parameters
+        ----------
+        idle : int
+            Bytes.
+        """
+        self._idle = idle
+        while sum(map(len, self._free)) > idle:
+            # Another thread may have taken the last one meanwhile.
+            with suppress(IndexError):
+                self._free.pop()
 
     def __call__(self, size: int) -> NDArray[np.uint8]:
         """Get a piece of memory.

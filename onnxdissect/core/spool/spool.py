@@ -45,6 +45,9 @@ class Spool:
 
     def __init__(self, folder: Path, budget: int) -> None:
         self._files = SpoolFiles(folder)
+        # What goes to disk leaves its memory to what comes next: to clear as much anew would cost the system
+        # more than the writing.
+        self.pages.keep(budget)
         self.budget = budget
         self._held: list[Chunk] = []
         self.nbytes = 0
@@ -121,6 +124,10 @@ class Spool:
         full.clear()
         self._files.refilter(partial(_filtered, bounds))
         return full
+
+    def complete(self) -> None:
+        """Be told that all chunks have come: from now on little memory has to wait for others."""
+        self.pages.keep()
 
     def __iter__(self) -> Iterator[Chunk]:
         """All chunks, in no particular order."""

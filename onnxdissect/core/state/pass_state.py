@@ -186,6 +186,7 @@ class PassState:
             If images are missing.
         """
         bins = self.deciding_bins()
+        self.spool.complete()
         while not all(layer.settled for layer in bins):
             bins = narrow_bins(bins, count_bins(self.plan, bins, self.spool))
         return self.result(bins)

@@ -56,3 +56,15 @@ def test_pieces_are_writable_aligned_and_of_the_size_asked_for() -> None:
         piece[:] = 255
         assert piece.shape == (size,)
         assert size == 0 or address(piece) % 4096 == 0
+
+
+def test_what_waits_beyond_a_lower_limit_goes_to_the_system() -> None:
+    pages = PagePool(idle=8 * LARGE)
+    pieces = [pages(LARGE) for _ in range(5)]
+    pieces.clear()
+    assert sum(map(len, pages._free)) == 5 * LARGE
+    pages.keep(2 * LARGE)
+    assert sum(map(len, pages._free)) == 2 * LARGE
+    pieces = [pages(LARGE) for _ in range(5)]
+    pieces.clear()
+    assert sum(map(len, pages._free)) == 2 * LARGE
