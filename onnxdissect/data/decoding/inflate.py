@@ -18,6 +18,8 @@ def _library() -> Any:
 
 fast = _library()
 
+_LARGEST_WINDOW = 1 << 15
+
 
 def inflate(deflated: bytes, size: int) -> bytes | None:
     """Inflate a zlib stream whose size is known.
@@ -32,8 +34,11 @@ def inflate(deflated: bytes, size: int) -> bytes | None:
     Returns
     -------
     bytes or None
-        None if the stream is damaged, breaks off, or inflates to another size.
+        None if the stream is damaged, breaks off, or inflates to another size; or if its header promises to
+        refer back less far than it could. Libraries differ in whether they hold a stream to that.
     """
+    if not deflated or 1 << (8 + (deflated[0] >> 4)) < min(size, _LARGEST_WINDOW):
+        return None
     stream = fast.decompressobj()
     try:
         inflated: bytes = stream.decompress(deflated, size + 1)

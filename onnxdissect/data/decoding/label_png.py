@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.data.decoding.inflate import inflate
+from onnxdissect.data.decoding.structure import MOST_CHUNKS
 
 __all__ = ["decode_label_png", "warm_label_kernels"]
 
@@ -23,6 +24,10 @@ _GREY, _RGB, _PALETTE, _GREY_ALPHA, _RGBA = 0, 2, 3, 4, 6
 _CHANNELS = {_GREY: 1, _RGB: 3, _PALETTE: 1, _GREY_ALPHA: 2, _RGBA: 4}
 # Chunks that say nothing of the pixels' numbers. Those of animations, for one, do.
 _SILENT = {b"tRNS", b"tEXt", b"zTXt", b"iTXt", b"tIME", b"pHYs", b"gAMA", b"cHRM", b"sRGB", b"iCCP"}
+# libpng refuses what is larger than its own limits: rows and columns, and chunks of anything but pixels, for
+# which this is well below.
+_MOST_SIDE, _MOST_SILENT = 1_000_000, 1 << 16
+_MOST_COLOURS = 256
 
 
 def decode_label_png(data: bytes, codes: NDArray[np.int32], plane: NDArray[np.uint16]) -> bool:
@@ -51,9 +56,11 @@ def decode_label_png(data: bytes, codes: NDArray[np.int32], plane: NDArray[np.ui
         return False
     channels = _CHANNELS.get(colours)
     chunks = _chunks(data)
-    if channels is None or chunks is None:
+    if channels is None or chunks is None or max(height, width) > _MOST_SIDE:
         return False
     palette, deflated = chunks
+    if palette is not None and not _plain_palette(palette, colours):
+        return False
     raw = inflate(deflated, height * (1 + width * channels))
     if raw is None:
         return False
@@ -93,7 +100,9 @@ def _chunks(data: bytes) -> tuple[bytes | None, bytes] | None:
         return None
     palette: bytes | None = None
     parts: list[memoryview] = []
-    while position + 12 <= len(data):
+    for _ in range(MOST_CHUNKS - 1):  # the header was the first
+        if position + 12 > len(data):
+            return None
         length, kind = struct.unpack_from(">I4s", data, position)
         end = position + 12 + length
         if end > len(data):
@@ -107,16 +116,22 @@ def _chunks(data: bytes) -> tuple[bytes | None, bytes] | None:
             return palette, bytes(parts[0]) if len(parts) == 1 else b"".join(parts)
         elif kind == b"PLTE" and palette is None and not parts:
             palette = data[position + 8 : end - 4]
-        elif kind not in _SILENT or parts:
+        elif kind not in _SILENT or parts or length > _MOST_SILENT:
             return None
         position = end
     return None
 
 
+def _plain_palette(palette: bytes, colours: int) -> bool:
+    """Whether a palette is one that decoders agree on; a grey PNG has none."""
+    entries, rest = divmod(len(palette), 3)
+    return colours in (_PALETTE, _RGB, _RGBA) and not rest and 1 <= entries <= _MOST_COLOURS
+
+
 def _palette_codes(palette: bytes, codes: NDArray[np.int32]) -> NDArray[np.int32]:
     """Concept index + 1 of each entry of a palette; -1 behind its end."""
-    found = np.full(256, -1, np.int32)
-    colours = np.frombuffer(palette, np.uint8, len(palette) // 3 * 3).reshape(-1, 3)[:256]
+    found = np.full(_MOST_COLOURS, -1, np.int32)
+    colours = np.frombuffer(palette, np.uint8).reshape(-1, 3)
     found[: len(colours)] = codes[colours[:, 0] | colours[:, 1].astype(np.uint16) << 8]
     found.setflags(write=False)
     return found

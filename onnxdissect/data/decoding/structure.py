@@ -12,10 +12,11 @@ import zlib
 from onnxdissect.data.decoding.jpeg_segments import START_OF_SCAN, segments
 from onnxdissect.errors import ImageFileError
 
-__all__ = ["check_jpeg", "check_png"]
+__all__ = ["MOST_CHUNKS", "check_jpeg", "check_png"]
 
+MOST_CHUNKS = 1 << 18
+"""Of a PNG."""
 _PNG_BEGIN = 8
-_MOST_CHUNKS = 1 << 18
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by the colour type of a PNG header
 # Compressed pixels of a PNG that are inflated without a second look: to a gigabyte at the most.
 _TRUSTED = 1 << 20
@@ -43,7 +44,7 @@ def check_png(data: bytes, name: str) -> None:
     view = memoryview(data)
     position = _PNG_BEGIN
     pixels: list[memoryview] = []
-    for _ in range(_MOST_CHUNKS):
+    for _ in range(MOST_CHUNKS):
         if position + 12 > len(data):
             break
         length, kind = struct.unpack_from(">I4s", data, position)
@@ -63,7 +64,7 @@ def check_png(data: bytes, name: str) -> None:
             return
         position = end
     else:
-        raise ImageFileError(f"{name} is damaged: the PNG file has more than {_MOST_CHUNKS:,} chunks")
+        raise ImageFileError(f"{name} is damaged: the PNG file has more than {MOST_CHUNKS:,} chunks")
     raise ImageFileError(f"{name} is truncated: the PNG file breaks off after {len(data)} bytes")
 
 

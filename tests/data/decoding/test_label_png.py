@@ -20,6 +20,7 @@ from support.datasets import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, chunk
 from onnxdissect.data.decoding.inflate import inflate
 from onnxdissect.data.decoding.label_png import decode_label_png
 from onnxdissect.data.decoding.pixels import decode_label_map
+from onnxdissect.errors import ImageFileError
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -144,6 +145,14 @@ def changed(at: int, to: int) -> bytes:
         + chunk(b"IDAT", zlib.compress(bytes([5, 0, 0, 0, 0] * 3)))
         + PLAIN[-12:],  # no such filter
         PLAIN[:33] + chunk(b"IDAT", zlib.compress(bytes(15))[:-2]) + PLAIN[-12:],  # breaks off
+        png(SAMPLES, PALETTE, [0, 0, 0], between=chunk(b"PLTE", bytes(3 * 257))),  # more colours than numbers
+        png(SAMPLES, PALETTE, [0, 0, 0], between=chunk(b"PLTE", bytes(8))),  # two colours and two thirds
+        png(SAMPLES, GREY, [0, 0, 0], between=chunk(b"PLTE", bytes(6))),  # a grey one has none
+        png(SAMPLES.repeat(3, 2), RGB, [0, 0, 0], between=chunk(b"PLTE", b"")),
+        png(SAMPLES.repeat(4, 2), RGBA, [0, 0, 0], between=chunk(b"PLTE", b"")),
+        # larger than libpng reads
+        png(SAMPLES, GREY, [0, 0, 0], between=chunk(b"zTXt", b"a\0\0" + bytes(9 << 20))),
+        png(SAMPLES, GREY, [0, 0, 0], between=chunk(b"tIME", bytes(7)) * (1 << 18)),
     ],
 )
 def test_what_is_left_to_opencv(content: bytes) -> None:
@@ -153,6 +162,51 @@ def test_what_is_left_to_opencv(content: bytes) -> None:
 def test_a_map_of_another_size_is_left_to_opencv() -> None:
     assert decoded(PLAIN) is not None
     assert not decode_label_png(PLAIN, CODES, np.empty((4, 3), np.uint16))
+
+
+@pytest.mark.parametrize("size", [(1_000_001, 1), (1, 1_000_001)])
+def test_a_side_that_libpng_does_not_read_is_left_to_it(size: tuple[int, int]) -> None:
+    rows = np.zeros((size[0], size[1] + 1), np.uint8)
+    header = struct.pack(">2I5B", *size[::-1], 8, GREY, 0, 0, 0)
+    content = (
+        SIGNATURE
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(rows.tobytes(), 1))
+        + chunk(b"IEND", b"")
+    )
+    assert not decode_label_png(content, CODES, np.empty(size, np.uint16))
+    with pytest.raises(ImageFileError):
+        decode_label_map(content, "map")
+
+
+@pytest.mark.parametrize("window", range(8, 16))
+def test_a_stream_that_reaches_back_behind_its_window_is_left_to_opencv(window: int) -> None:
+    """Whether it is damaged libraries do not agree on; OpenCV's says so."""
+    samples = np.random.default_rng(0).integers(0, 2, (40, 1000, 1), np.uint8)
+    samples[20:] = samples[:20]
+    content = bytearray(png(samples, GREY, [0] * 40))
+    begin = content.index(b"IDAT") + 4
+    content[begin] = (window - 8) << 4 | 8
+    content[begin + 1] = 31 - (content[begin] << 8) % 31
+    stored = bytes(content[begin:-16])
+    whole = bytes(content[: begin - 8]) + chunk(b"IDAT", stored) + bytes(content[-12:])
+    plane = decoded(whole)
+    assert (plane is not None) == (window == 15)
+    try:
+        numbers = decode_label_map(whole, "map")
+    except ImageFileError:
+        assert plane is None
+    else:
+        assert plane is None or np.array_equal(plane, CODES[numbers])
+
+
+def test_a_small_window_is_enough_for_a_small_map() -> None:
+    """As encoders promise that save memory."""
+    deflater = zlib.compressobj(wbits=9)
+    stored = deflater.compress(bytes([0, *NUMBERS[0], 0, *NUMBERS[1], 0, *NUMBERS[2]])) + deflater.flush()
+    assert stored[0] == 0x18
+    content = PLAIN[:33] + chunk(b"IDAT", stored) + PLAIN[-12:]
+    np.testing.assert_array_equal(decoded(content), CODES[NUMBERS])
 
 
 @pytest.mark.parametrize(
