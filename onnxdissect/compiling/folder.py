@@ -4,7 +4,8 @@ It is named after all that decides what they are: the source of the kernels, the
 NumPy and Python, and the processor. So every virtual environment with the same of these finds what another
 has compiled, a changed kernel is in another folder, and nothing in a folder is ever out of date. A folder
 that was not used for `UNUSED_DAYS` is removed when another is made, and so are those beyond the `MOST` that
-were used last, never one that was used within a day.
+were used last, never one that was used within a day. Nothing is removed but what is called as folders and
+files are called here: the place may be one of the user's own.
 """
 
 from __future__ import annotations
@@ -14,8 +15,7 @@ import getpass
 import hashlib
 import os
 import platform
-import secrets
-import shutil
+import re
 import stat
 import sys
 import tempfile
@@ -49,6 +49,9 @@ UNUSED_DAYS = 60
 MOST = 8
 _DAY = 24 * 60 * 60.0
 _PREFIX = "kernels-"
+# As `_name` and `onnxdissect.compiling.files` call them.
+_FOLDERS = re.compile(_PREFIX + r"\d[^-]*-[0-9a-f]{24}")
+_FILES = re.compile(r".+-[0-9a-f]{24}\.kernel(\.[0-9a-f]{8}\.partial)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +144,9 @@ def cache_facts() -> CacheFacts:
 def sweep(parent: Path, keep: str, now: float) -> list[Path]:
     """Remove the folders of kernels that nobody uses any more.
 
-    Processes that look into one at the same time find nothing there, and compile.
+    Each kernel is a file of its own, so a process that looks into one at the same time, or after a sweep that
+    was killed, finds fewer of them and compiles the others. A folder in which somebody keeps something else
+    stays, with that.
 
     Parameters
     ----------
@@ -162,12 +167,14 @@ def sweep(parent: Path, keep: str, now: float) -> list[Path]:
     for place, (when, path) in enumerate(used, start=1):
         idle = now - when
         if idle > UNUSED_DAYS * _DAY or (place >= MOST and idle > _DAY):
-            # Out of sight at once: nobody is to see a folder that is half there.
-            hidden = parent / f".{path.name}.{secrets.token_hex(4)}"
             with contextlib.suppress(OSError):
-                path.rename(hidden)
+                for file in path.iterdir():
+                    if _FILES.fullmatch(file.name):
+                        file.unlink()
+                # What is left is as old as before, and the next sweep tries again.
+                os.utime(path, (when, when))
+                path.rmdir()
                 removed.append(path)
-                shutil.rmtree(hidden, ignore_errors=True)
     return removed
 
 
@@ -237,7 +244,9 @@ def _unwritable(folder: Path) -> str:
 
 
 def _folders(parent: Path) -> Iterator[Path]:
-    yield from (path for path in parent.glob(f"{_PREFIX}*") if path.is_dir() and not path.is_symlink())
+    for path in parent.glob(f"{_PREFIX}*"):
+        if _FOLDERS.fullmatch(path.name) and path.is_dir() and not path.is_symlink():
+            yield path
 
 
 def _used(folder: Path) -> float:

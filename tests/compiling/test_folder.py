@@ -190,44 +190,111 @@ def test_a_folder_that_others_could_have_filled_is_not_read(tmp_path: Path, plac
         assert stat.S_IMODE(Path(found["cache"]).stat().st_mode) == 0o700
 
 
+def folder_name(number: int) -> str:
+    return f"kernels-0.1.{number}-{number:024x}"
+
+
+def make_folder(parent: Path, number: int, used: float) -> Path:
+    """A folder of kernels that was used for the last time then, with a file whose writer was killed."""
+    folder = parent / folder_name(number)
+    folder.mkdir()
+    kernel = f"activations.encode.add-{number:024x}.kernel"
+    (folder / kernel).touch()
+    (folder / f"{kernel}.0123abcd.partial").touch()
+    os.utime(folder, (used, used))
+    return folder
+
+
 def test_folders_that_nobody_used_for_long_are_swept(tmp_path: Path) -> None:
     now = 1e9
     for days in range(MOST + 3):
-        folder = tmp_path / f"kernels-{days:02}"
-        folder.mkdir()
-        (folder / "a.kernel").touch()
-        os.utime(folder, (now, now - days * DAY - 1))
-    old = tmp_path / "kernels-old"
-    old.mkdir()
-    os.utime(old, (now, now - (UNUSED_DAYS + 1) * DAY))
-    other = tmp_path / "other"
-    other.mkdir()
-    os.utime(other, (0, 0))
-    removed = {path.name for path in sweep(tmp_path, "kernels-10", now)}
+        make_folder(tmp_path, days, now - days * DAY - 1)
+    old = make_folder(tmp_path, 99, now - (UNUSED_DAYS + 1) * DAY)
+    removed = {path.name for path in sweep(tmp_path, folder_name(10), now)}
     # One is in use, and with it `MOST` are left.
-    assert removed == {f"kernels-{days:02}" for days in (MOST - 1, MOST, MOST + 1)} | {"kernels-old"}
+    assert removed == {folder_name(days) for days in (MOST - 1, MOST, MOST + 1)} | {old.name}
     assert {path.name for path in tmp_path.iterdir()} == {
-        "other", "kernels-10", *(f"kernels-{days:02}" for days in range(MOST - 1))
-    }  # fmt: skip
+        folder_name(days) for days in (*range(MOST - 1), 10)
+    }
 
 
 def test_folders_in_use_are_left_however_many_there_are(tmp_path: Path) -> None:
     now = 1e9
     for i in range(3 * MOST):
-        folder = tmp_path / f"kernels-{i:02}"
-        folder.mkdir()
-        os.utime(folder, (now, now - i))
-    assert sweep(tmp_path, "kernels-00", now) == []
+        make_folder(tmp_path, i, now - i)
+    assert sweep(tmp_path, folder_name(0), now) == []
+    assert len(list(tmp_path.iterdir())) == 3 * MOST
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "other",
+        "kernels-my-backup",
+        "kernels-0.1.0",
+        f"kernels-{0:024x}",
+        f"kernels-0.1.0-{0:024x}-copy",
+        f"kernels-0.1.0-{0:024x}.old",
+        f"kernels-0.1.0-{0:023x}g",
+        f"my-kernels-0.1.0-{0:024x}",
+    ],
+)
+def test_a_folder_of_another_name_is_not_swept(tmp_path: Path, name: str) -> None:
+    (tmp_path / name / "deep").mkdir(parents=True)
+    files = [tmp_path / name / "thesis.txt", tmp_path / name / "deep" / f"a-{0:024x}.kernel"]
+    for path in [*files, tmp_path / name]:
+        path.touch()
+        os.utime(path, (0, 0))
+    assert sweep(tmp_path, folder_name(0), 1e9) == []
+    assert all(path.exists() for path in files)
+
+
+def test_what_is_no_kernel_is_left_where_it_lies(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path, 1, 1000)
+    elsewhere = tmp_path / "elsewhere.txt"
+    elsewhere.write_text("mine")
+    (folder / f"linked-{0:024x}.kernel").symlink_to(elsewhere)
+    kept = [folder / "thesis.txt", folder / "notes.kernel", folder / "download.partial"]
+    for path in kept:
+        path.write_text("mine")
+    os.utime(folder, (1000, 1000))
+    assert sweep(tmp_path, folder_name(0), 1e9) == []
+    assert sorted(folder.iterdir()) == sorted(kept)
+    assert elsewhere.read_text() == "mine"
+    # It is as old as before, and goes once it is empty.
+    for path in kept:
+        path.unlink()
+    os.utime(folder, (1000, 1000))
+    assert sweep(tmp_path, folder_name(0), 1e9) == [folder]
+
+
+def test_a_sweep_that_was_killed_is_taken_up_by_the_next(tmp_path: Path) -> None:
+    """Nothing is put out of sight first, where no later sweep would find it."""
+    make_folder(tmp_path, 1, 1000)
+    program = (
+        "import os, sys; from pathlib import Path; from onnxdissect.compiling.folder import sweep\n"
+        "Path.rmdir = lambda path: os._exit(9)\n"
+        "sweep(Path(sys.argv[1]), '', 1e9)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
+    assert done.returncode == 9
+    assert len(list(tmp_path.iterdir())) == 1
+    sweep(tmp_path, folder_name(0), 1e9)
+    assert not list(tmp_path.iterdir())
 
 
 def test_old_folders_are_swept_when_a_new_one_is_made(tmp_path: Path) -> None:
     copy_package(tmp_path)
-    old = tmp_path / "cache/onnxdissect/kernels/kernels-0.0.1-old"
-    old.mkdir(parents=True)
-    old.parent.chmod(0o700)
-    os.utime(old, (0, 0))
+    parent = tmp_path / "cache/onnxdissect/kernels"
+    parent.mkdir(parents=True)
+    parent.chmod(0o700)
+    old = make_folder(parent, 1, 0)
     probe(tmp_path, {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")})
     assert not old.exists()
+    (new,) = parent.iterdir()
+    # What it is called is what a later sweep looks for.
+    os.utime(new, (0, 0))
+    assert sweep(parent, folder_name(0), 1e9) == [new]
 
 
 def test_processes_that_begin_together_do_not_disturb_each_other(tmp_path: Path) -> None:
