@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import queue
 import secrets
 import shutil
@@ -18,7 +17,7 @@ from typing import IO
 from onnxdissect.data import ImageRecord
 from onnxdissect.data.sources import Advance
 from onnxdissect.errors import OutputError, ParameterError, import_cv2
-from onnxdissect.machine import cores
+from onnxdissect.machine import WorkerCommand, cores, worker_command
 from onnxdissect.storage.disk import write_error
 from onnxdissect.storage.locks import locked
 from onnxdissect.storage.user_cache import cache_folder
@@ -136,10 +135,11 @@ def _records(
     folder: Path, seed: int, images: int, workers: int, progress: Advance | None
 ) -> Iterator[tuple[int, ImageRecord]]:
     workers = min(workers, max(1, images // _WORTH_A_WORKER))
-    if workers == 1 or not sys.executable:
+    found = worker_command(f"{__package__}.worker") if workers > 1 else None
+    if found is None:
         source = make_images(folder, seed, range(images))
     else:
-        source = _from_workers(folder, seed, images, workers)
+        source = _from_workers(found, folder, seed, images, workers)
     if progress is not None:
         progress(0, images)
     with contextlib.closing(source):
@@ -150,24 +150,19 @@ def _records(
 
 
 def _from_workers(
-    folder: Path, seed: int, images: int, workers: int
+    found: WorkerCommand, folder: Path, seed: int, images: int, workers: int
 ) -> Generator[tuple[int, ImageRecord], None, None]:
-    # the package's own place goes first, so that a worker runs this very code also where it is not installed
-    root = str(Path(__file__).resolve().parents[2])
-    path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH", ""))))
     lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     processes: list[subprocess.Popen[str]] = []
     readers: list[threading.Thread] = []
     try:
-        for worker in range(workers):
-            command = [sys.executable, "-m", f"{__package__}.worker", str(folder)]
-            command += map(str, (seed, worker, images, workers))
+        for first in range(workers):
             process = subprocess.Popen(
-                command,
+                [*found.command, *map(str, (folder, seed, first, images, workers))],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 encoding="utf-8",
-                env={**os.environ, "PYTHONPATH": path},
+                env=found.environment,
             )
             processes.append(process)
             assert process.stdout is not None

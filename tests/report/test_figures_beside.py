@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -69,7 +70,7 @@ def test_small_reports_and_single_cores_start_no_process(
 
 
 @pytest.mark.parametrize("program", ["/bin/false", "/there/is/no/python", ""])
-def test_without_the_process_they_are_drawn_here(
+def test_without_an_interpreter_they_are_drawn_here(
     report: Report,
     tmp_path: Path,
     started: list[subprocess.Popen[bytes]],
@@ -80,7 +81,23 @@ def test_without_the_process_they_are_drawn_here(
     folder = tmp_path / "apart"
     folder.mkdir()
     with drawing_figures(report, folder, apart=True):
-        assert len(started) == (program == "/bin/false")
+        assert not started
+    assert contents(folder) == figures(report, tmp_path / "here")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing stops a process there")
+def test_a_process_that_does_not_end_is_not_waited_for_for_ever(
+    report: Report,
+    tmp_path: Path,
+    started: list[subprocess.Popen[bytes]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(beside, "_PATIENCE", 0.5)
+    folder = tmp_path / "apart"
+    folder.mkdir()
+    with drawing_figures(report, folder, apart=True):
+        started[0].send_signal(signal.SIGSTOP)
+    assert started[0].returncode == -signal.SIGKILL
     assert contents(folder) == figures(report, tmp_path / "here")
 
 

@@ -145,6 +145,17 @@ def test_the_number_of_workers_changes_nothing(tmp_path: Path) -> None:
     assert seen == [(done, images) for done in range(images + 1)]
 
 
+def test_an_application_draws_the_images_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would start a second time if it were taken for Python."""
+    application = tmp_path / "app"
+    application.write_text(f"#!/bin/sh\ntouch {tmp_path}/started\n")
+    application.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(application))
+    make_tiny(tmp_path / "tiny", images=2 * generate._WORTH_A_WORKER, seed=1, workers=2)
+    assert not (tmp_path / "started").exists()
+    assert (tmp_path / "tiny" / "index.csv").exists()
+
+
 def test_another_seed_is_another_data_set(made: Path, tmp_path: Path) -> None:
     make_tiny(tmp_path / "same", images=8, seed=7, workers=1)
     make_tiny(tmp_path / "other", images=8, seed=8, workers=1)

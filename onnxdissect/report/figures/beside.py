@@ -6,20 +6,21 @@ Drawing them holds Python's lock nearly all the time, so that a thread would gai
 from __future__ import annotations
 
 import contextlib
-import os
 import pickle
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from onnxdissect.machine import cores
+from onnxdissect.machine import cores, worker_command
 from onnxdissect.report.data.report_data import Report
 from onnxdissect.report.figures.plots import FIGURES, draw_figures
 
 __all__ = ["drawing_figures"]
+
+# Seconds for the figures once all else is written. A machine that needs more draws them a second time.
+_PATIENCE = 60
 
 
 @contextlib.contextmanager
@@ -33,12 +34,12 @@ def drawing_figures(report: Report, folder: Path, *, apart: bool) -> Iterator[No
         Folder of the report.
     apart : bool
         Whether the body has so much to do that a process of its own is worth its start. On a machine of one
-        core there is none.
+        core there is none, nor in an application that cannot start Python.
     """
-    process = _start_worker(report, folder) if apart and cores() > 1 and sys.executable else None
+    process = _start_worker(report, folder) if apart and cores() > 1 else None
     try:
         yield
-        drawn = process is not None and process.wait() == 0
+        drawn = process is not None and _has_drawn(process)
     except BaseException:
         if process is not None:
             process.kill()
@@ -52,18 +53,27 @@ def drawing_figures(report: Report, folder: Path, *, apart: bool) -> Iterator[No
 
 def _start_worker(report: Report, folder: Path) -> subprocess.Popen[bytes] | None:
     """Start the process; None where that is not possible."""
-    # The package's own place goes first, so that the process runs this very code also where it is not
-    # installed. Nothing of the folder that the command is typed in is imported.
-    root = str(Path(__file__).resolve().parents[3])
-    path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH", ""))))
+    found = worker_command(f"{__package__}.worker")
+    if found is None:
+        return None
     with contextlib.suppress(OSError), tempfile.TemporaryFile() as given:
         pickle.dump((report, folder.resolve()), given)
         given.seek(0)
         return subprocess.Popen(
-            [sys.executable, "-m", f"{__package__}.worker"],
+            found.command,
             stdin=given,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"},
+            env=found.environment,
         )
     return None
+
+
+def _has_drawn(process: subprocess.Popen[bytes]) -> bool:
+    """Wait for the process, but not for ever; whether it has done all."""
+    try:
+        return process.wait(_PATIENCE) == 0
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return False
