@@ -1,27 +1,61 @@
 """Functions of a model file: who calls whom, and how many nodes the graph has once they are inlined.
 
 A function of two calls of a function of two calls, and so on, is a short file and a graph of any size. Nodes
-are counted before anything is inlined, and a file is refused whose functions call themselves.
+and calls are counted before anything is inlined, and a file is refused whose functions call themselves.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
 
 from onnxdissect.errors import ModelFormatError
 
-__all__ = ["MOST_NODES", "check_functions", "inner_graphs"]
+__all__ = ["MOST_FUNCTIONS_DEEP", "MOST_GRAPHS_DEEP", "MOST_NODES", "check_functions", "inner_graphs"]
 
-MOST_NODES = 250_000
-"""Nodes that a graph may have, those of its functions and of the graphs inside its nodes included."""
+MOST_NODES = 50_000
+"""Nodes that a graph may have, those of its functions and of the graphs inside its nodes included; and calls
+of functions, counted in the same way: a function without a node costs as much to put in its place."""
+
+MOST_FUNCTIONS_DEEP = 100
+"""Functions may call each other so many deep. onnxruntime follows such calls by calling itself, and a few
+thousand of them overflow its stack, which ends the process."""
+
+MOST_GRAPHS_DEEP = 30
+"""Graphs may lie inside one another so many deep, across functions too: what protobuf reads in a file."""
 
 # Domain, name and overload.
 _Key = tuple[str, str, str]
 _SHOWN = 6
+_WITHOUT_FUNCTIONS = "export the network without functions"
+
+
+@dataclass(frozen=True, slots=True)
+class _Contents:
+    """What a graph or a function holds itself: its nodes that are no calls, calls, and how deep in graphs."""
+
+    nodes: int
+    calls: Counter[_Key]
+    call_depths: Mapping[_Key, int]
+    graphs_deep: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Expanded:
+    """What that stands for once all calls are inlined."""
+
+    nodes: int
+    calls: int
+    functions_deep: int
+    graphs_deep: int
+
+    @property
+    def size(self) -> int:
+        return max(self.nodes, self.calls + 1)
 
 
 def check_functions(path: Path, proto: onnx.ModelProto) -> None:
@@ -38,32 +72,63 @@ def check_functions(path: Path, proto: onnx.ModelProto) -> None:
     ------
     ModelFormatError
         If functions call each other in a circle, compute no value for one of their outputs, are called with
-        more values than they take, or make more than `MOST_NODES` nodes.
+        more values than they take, call each other too deep, or make more than `MOST_NODES` nodes or calls.
     """
     functions = {(f.domain, f.name, f.overload): f for f in proto.functions}
     for function in functions.values():
         _check_outputs(path, function)
-    calls: dict[_Key, Counter[_Key]] = {}
-    own: dict[_Key, int] = {}
-    for key, function in functions.items():
-        own[key], calls[key] = _count(path, function.node, functions)
-    nodes, called = _count(path, proto.graph.node, functions)
-    expanded: dict[_Key, int] = {}
-    for key in _innermost_first(path, calls):
-        expanded[key] = own[key] + sum(times * (expanded[inner] - 1) for inner, times in calls[key].items())
-    total = nodes + sum(times * (expanded[key] - 1) for key, times in called.items())
-    if total <= MOST_NODES:
-        return
-    largest = max(called, key=lambda key: called[key] * expanded[key], default=None)
-    if largest is None or called[largest] * expanded[largest] <= MOST_NODES:
-        said = f"{path} has {_large(total)} nodes"
+    held = {key: _contents(path, function.node, functions) for key, function in functions.items()}
+    expanded: dict[_Key, _Expanded] = {}
+    for key in _innermost_first(path, {key: contents.calls for key, contents in held.items()}):
+        expanded[key] = _expand(held[key], expanded)
+    contents = _contents(path, proto.graph.node, functions)
+    whole = _expand(contents, expanded)
+    _check_size(path, proto, contents, whole, expanded)
+    # what nobody calls onnxruntime looks at all the same
+    functions_deep = max([whole.functions_deep, *(1 + inner.functions_deep for inner in expanded.values())])
+    if functions_deep > MOST_FUNCTIONS_DEEP:
+        raise ModelFormatError(
+            f"{path} holds functions that call each other {functions_deep:,} deep; at most "
+            f"{MOST_FUNCTIONS_DEEP} are read",
+            hint=_WITHOUT_FUNCTIONS,
+        )
+    graphs_deep = max([whole.graphs_deep, *(inner.graphs_deep for inner in expanded.values())])
+    if graphs_deep > MOST_GRAPHS_DEEP:
+        raise ModelFormatError(
+            f"{path} nests graphs inside nodes {graphs_deep:,} deep once its functions are inlined; at "
+            f"most {MOST_GRAPHS_DEEP} are read",
+            hint="export the network without nested If, Loop and Scan",
+        )
+
+
+def _check_size(
+    path: Path,
+    proto: onnx.ModelProto,
+    contents: _Contents,
+    whole: _Expanded,
+    expanded: Mapping[_Key, _Expanded],
+) -> None:
+    if max(whole.nodes, whole.calls) > MOST_NODES:
+        said = f"{path} has {len(proto.graph.node):,} nodes"
+        if contents.calls:
+            said += (
+                f", and once its functions are inlined {_large(whole.nodes)}, by {_large(whole.calls)} calls"
+            )
+            largest = max(contents.calls, key=lambda key: contents.calls[key] * expanded[key].size)
+            said += f", most of them of {_name(largest)}"
+        elif len(proto.graph.node) != whole.nodes:
+            said += f", and {whole.nodes:,} with those of graphs inside nodes"
     else:
+        largest = max(expanded, key=lambda key: expanded[key].size, default=None)
+        if largest is None or expanded[largest].size <= MOST_NODES:
+            return
+        inner = expanded[largest]
         said = (
-            f"{path} has {len(proto.graph.node):,} nodes, and {_large(total)} once its functions are "
-            f"inlined: {_name(largest)} alone stands for {_large(expanded[largest])}"
+            f"{path} holds a function {_name(largest)} that stands for {_large(inner.nodes)} nodes once it "
+            f"is inlined, by {_large(inner.calls)} calls"
         )
     raise ModelFormatError(
-        f"{said}; at most {MOST_NODES:,} are read",
+        f"{said}; at most {MOST_NODES:,} nodes and as many calls of functions are read",
         hint="export the network without functions, or only the part of it that is to be dissected",
     )
 
@@ -98,31 +163,50 @@ def _check_outputs(path: Path, function: onnx.FunctionProto) -> None:
         )
 
 
-def _count(
+def _contents(
     path: Path, nodes: Sequence[onnx.NodeProto], functions: Mapping[_Key, onnx.FunctionProto]
-) -> tuple[int, Counter[_Key]]:
+) -> _Contents:
     """Count nodes, those of graphs inside them included, and calls of functions."""
-    total = 0
+    total = deepest = 0
     calls: Counter[_Key] = Counter()
-    waiting = [nodes]
+    call_depths: dict[_Key, int] = {}
+    waiting = [(nodes, 0)]
     while waiting:
-        for node in waiting.pop():
-            total += 1
+        held, depth = waiting.pop()
+        deepest = max(deepest, depth)
+        for node in held:
             key = (node.domain, node.op_type, node.overload)
             function = functions.get(key)
-            if function is not None:
+            if function is None:
+                total += 1
+            else:
                 calls[key] += 1
-                for what, given, taken in (
-                    ("inputs", len(node.input), len(function.input)),
-                    ("outputs", len(node.output), len(function.output)),
-                ):
-                    if given > taken:
-                        raise ModelFormatError(
-                            f"{path} calls the function {_name(key)} with {given} {what}, and it has {taken}",
-                            hint="export the model again",
-                        )
-            waiting.extend(graph.node for graph in inner_graphs(node))
-    return total, calls
+                call_depths[key] = max(call_depths.get(key, 0), depth)
+                _check_call(path, node, key, function)
+            waiting.extend((graph.node, depth + 1) for graph in inner_graphs(node))
+    return _Contents(total, calls, call_depths, deepest)
+
+
+def _check_call(path: Path, node: onnx.NodeProto, key: _Key, function: onnx.FunctionProto) -> None:
+    for what, given, taken in (
+        ("inputs", len(node.input), len(function.input)),
+        ("outputs", len(node.output), len(function.output)),
+    ):
+        if given > taken:
+            raise ModelFormatError(
+                f"{path} calls the function {_name(key)} with {given} {what}, and it has {taken}",
+                hint="export the model again",
+            )
+
+
+def _expand(contents: _Contents, expanded: Mapping[_Key, _Expanded]) -> _Expanded:
+    inner = [(expanded[key], times, contents.call_depths[key]) for key, times in contents.calls.items()]
+    return _Expanded(
+        nodes=contents.nodes + sum(times * held.nodes for held, times, _ in inner),
+        calls=sum(times * (1 + held.calls) for held, times, _ in inner),
+        functions_deep=max((1 + held.functions_deep for held, _, _ in inner), default=0),
+        graphs_deep=max([contents.graphs_deep, *(depth + held.graphs_deep for held, _, depth in inner)]),
+    )
 
 
 def _innermost_first(path: Path, calls: Mapping[_Key, Counter[_Key]]) -> list[_Key]:
@@ -155,7 +239,7 @@ def _circle(path: Path, circle: list[_Key]) -> ModelFormatError:
     )
     return ModelFormatError(
         f"{path} holds {said}: {' -> '.join(shown)}",
-        hint="export the network without functions",
+        hint=_WITHOUT_FUNCTIONS,
     )
 
 

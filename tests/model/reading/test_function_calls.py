@@ -6,13 +6,14 @@ import time
 from pathlib import Path
 
 import onnx
+import onnxruntime
 import pytest
 from onnx import helper
 from support.hostile_networks import call, convolution, doubling, function, network, save
 
 from onnxdissect.errors import ModelFormatError
 from onnxdissect.model import load_network
-from onnxdissect.model.reading.function_calls import MOST_NODES
+from onnxdissect.model.reading.function_calls import MOST_FUNCTIONS_DEEP, MOST_GRAPHS_DEEP, MOST_NODES
 
 
 def refusal(model: onnx.ModelProto, folder: Path) -> str:
@@ -53,17 +54,64 @@ def test_doubling_is_counted_before_it_is_done(times: int, said: str, tmp_path: 
     assert said in message and f"own.F{times}" in message and f"{MOST_NODES:,}" in message
 
 
+@pytest.mark.parametrize("inputs", [["a"], []])
+def test_calls_of_functions_without_nodes_are_counted(inputs: list[str], tmp_path: Path) -> None:
+    imports = [helper.make_opsetid("", 17), helper.make_opsetid("own", 1)]
+    functions = [helper.make_function("own", "F0", inputs, inputs, [], imports)]
+    for i in range(1, 40):
+        calls = [helper.make_node(f"F{i - 1}", inputs, ["t"] * len(inputs), domain="own")]
+        calls += [helper.make_node(f"F{i - 1}", ["t"] * len(inputs), ["b"] * len(inputs), domain="own")]
+        functions.append(helper.make_function("own", f"F{i}", inputs, ["b"] * len(inputs), calls, imports))
+    outer = helper.make_node("F39", ["c"] * len(inputs), ["d"] * len(inputs), domain="own")
+    nodes = [convolution(), outer, helper.make_node("Relu", ["c"], ["y"])]
+    message = refusal(network(nodes, functions=functions), tmp_path)
+    assert "by 1,099,511,627,775 calls" in message and "own.F39" in message and f"{MOST_NODES:,}" in message
+
+
+def test_functions_that_nobody_calls_are_counted(tmp_path: Path) -> None:
+    model = doubling(20)
+    model.graph.node[1].CopyFrom(helper.make_node("Relu", ["c"], ["y"]))
+    assert "holds a function own.F20 that stands for 1,048,576 nodes" in refusal(model, tmp_path)
+
+
 def test_below_the_limit_functions_are_inlined(tmp_path: Path) -> None:
     layers = load_network(save(doubling(6), tmp_path)).layers
     assert [layer.op for layer in layers] == ["Conv", *["Relu"] * 64]
 
 
-def test_deep_nests_of_single_calls_are_read(tmp_path: Path) -> None:
-    """Three thousand functions inside one another, which a recursive walk would not survive."""
+def nested(deep: int) -> onnx.ModelProto:
+    """Functions that each call the one before once."""
     functions = [function("F0", [helper.make_node("Relu", ["a"], ["b"])])]
-    functions += [function(f"F{i}", [call(f"F{i - 1}", "a", "b")]) for i in range(1, 3000)]
-    model = network([convolution(), call("F2999", "c", "y")], functions=functions)
+    functions += [function(f"F{i}", [call(f"F{i - 1}", "a", "b")]) for i in range(1, deep)]
+    return network([convolution(), call(f"F{deep - 1}", "c", "y")], functions=functions)
+
+
+def test_functions_may_call_each_other_a_hundred_deep(tmp_path: Path) -> None:
+    model = nested(MOST_FUNCTIONS_DEEP)
     assert [layer.op for layer in load_network(save(model, tmp_path)).layers] == ["Conv", "Relu"]
+    onnxruntime.InferenceSession(tmp_path / "model.onnx")
+
+
+def test_deeper_functions_are_refused(tmp_path: Path) -> None:
+    """Six thousand overflow the stack of onnxruntime, whether or not somebody calls the outermost."""
+    model = nested(6000)
+    assert "call each other 6,000 deep" in refusal(model, tmp_path)
+    model.graph.node[1].op_type = "F0"
+    assert "call each other 6,000 deep" in refusal(model, tmp_path)
+
+
+def test_graphs_inside_functions_inside_graphs_are_counted(tmp_path: Path) -> None:
+    result = [helper.make_tensor_value_info("r", onnx.TensorProto.FLOAT, None)]
+    functions = [function("F0", [helper.make_node("Relu", ["a"], ["b"])])]
+    for i in range(1, MOST_GRAPHS_DEEP + 2):
+        branch = helper.make_graph([call(f"F{i - 1}", "a", "r")], "branch", [], result)
+        yes = helper.make_node("Constant", [], ["yes"], value=helper.make_tensor("", 9, [], [True]))
+        choice = helper.make_node("If", ["yes"], ["b"], then_branch=branch, else_branch=branch)
+        functions.append(function(f"F{i}", [yes, choice]))
+    model = network([convolution(), call(f"F{len(functions) - 1}", "c", "y")], functions=functions)
+    for one in model.functions[1:]:  # one branch that calls, so that their number does not double
+        one.node[1].attribute[1].g.node[0].CopyFrom(helper.make_node("Relu", ["a"], ["r"]))
+    assert f"{MOST_GRAPHS_DEEP + 1} deep" in refusal(model, tmp_path)
 
 
 def test_calls_have_to_fit(tmp_path: Path) -> None:
