@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ _CGROUP = Path("/sys/fs/cgroup")
 _CGROUP_LIMITS = ("memory.max", "memory/memory.limit_in_bytes")
 # OpenCV's own number for it; its errors are of a class of the module's.
 _CV2_NO_MEMORY = -4
+# Python's own words where the system has no room for the stack of a thread.
+_NO_THREAD = "can't start new thread"
 # What stands for no limit in control groups of the first kind.
 _NO_LIMIT = 1 << 60
 
@@ -59,7 +62,9 @@ def _process() -> Iterator[int]:
 
 @contextlib.contextmanager
 def explained_memory() -> Iterator[None]:
-    """Turn a `MemoryError` of the body, or of the decorated function, into an error that a user can act on.
+    """Turn a lack of memory in the body, or in the decorated function, into an error that a user can act on.
+
+    Python has a `MemoryError` for it; the system, OpenCV and threads have others.
 
     Raises
     ------
@@ -71,7 +76,8 @@ def explained_memory() -> Iterator[None]:
     except Exception as error:
         if not _is_memory_error(error):
             raise
-        asked = str(error).strip() or "more was asked for than is left"
+        said = error.strerror if isinstance(error, OSError) else str(error).strip()
+        asked = said or "more was asked for than is left"
         limit = memory_limit()
         told = "" if limit is None else f"; this process may use {limit / 2**30:.1f} GiB"
         raise OutOfMemoryError(
@@ -81,6 +87,10 @@ def explained_memory() -> Iterator[None]:
 
 
 def _is_memory_error(error: Exception) -> bool:
+    if isinstance(error, OSError):  # processes that cannot be started, files that cannot be mapped
+        return error.errno == errno.ENOMEM
+    if isinstance(error, RuntimeError) and str(error).startswith(_NO_THREAD):
+        return True
     return isinstance(error, MemoryError) or (
         type(error).__module__ == "cv2" and getattr(error, "code", None) == _CV2_NO_MEMORY
     )

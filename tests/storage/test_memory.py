@@ -68,6 +68,25 @@ def test_opencv_has_an_error_of_its_own() -> None:
 
 
 @linux
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("import mmap; mmap.mmap(-1, 1 << 40)", "Cannot allocate memory"),
+        ("from onnxdissect.core.spool.pages import PagePool; PagePool()(1 << 30)", "map 1,024 MiB"),
+        (
+            "import threading; threading.stack_size(1 << 29); threading.Thread(target=print).start()",
+            "can't start new thread",
+        ),
+    ],
+)
+def test_so_have_the_system_and_threads(body: str, said: str) -> None:
+    script = f"from onnxdissect.storage.memory import explained_memory\nwith explained_memory(): {body}"
+    done = limited(300, script)
+    assert "OutOfMemoryError: there is not enough memory: " in done.stderr
+    assert said in done.stderr
+
+
+@linux
 @pytest.mark.parametrize("door", ["python", "command"])
 def test_every_door_tells_it(tmp_path: Path, door: str) -> None:
     folder = write_broden(tmp_path / "street", street())

@@ -61,6 +61,11 @@ class PagePool:
         -------
         ndarray of uint8, shape (size,)
             Aligned to pages, writable. Its content is of no use.
+
+        Raises
+        ------
+        MemoryError
+            If the system has not as much.
         """
         if size == 0:
             return np.empty(0, np.uint8)
@@ -87,10 +92,12 @@ class PagePool:
 
 
 def _mapped(size: int) -> mmap.mmap:
-    if not hasattr(mmap, "MAP_PRIVATE"):
-        return mmap.mmap(-1, size)
     # Memory that processes could share, which is what the module maps by default, is never in large pages.
-    piece = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    flags = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
+    try:
+        piece = mmap.mmap(-1, size, **flags)
+    except OSError as error:
+        raise MemoryError(f"Unable to map {size / 2**20:,.0f} MiB: {error.strerror}") from error
     if hasattr(mmap, "MADV_HUGEPAGE"):
         with suppress(OSError):  # the system may not have them
             piece.madvise(mmap.MADV_HUGEPAGE)

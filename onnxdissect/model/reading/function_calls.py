@@ -119,9 +119,9 @@ def _check_size(
         elif len(proto.graph.node) != whole.nodes:
             said += f", and {whole.nodes:,} with those of graphs inside nodes"
     else:
-        largest = max(expanded, key=lambda key: expanded[key].size, default=None)
-        if largest is None or expanded[largest].size <= MOST_NODES:
+        if all(inner.size <= MOST_NODES for inner in expanded.values()):
             return
+        largest = max(expanded, key=lambda key: expanded[key].size)
         inner = expanded[largest]
         said = (
             f"{path} holds a function {_name(largest)} that stands for {_large(inner.nodes)} nodes once it "

@@ -80,8 +80,13 @@ def _warm(
     if slow:
         notify("compiling kernels beside the work, once on this machine: about ten seconds of one core")
     steps = _warmups(statistics, keep_masks)
-    while not stop.is_set() and next(steps, False):
-        pass
+    try:
+        while not stop.is_set() and next(steps, False):
+            pass
+    except Exception:
+        # No memory, no room for a temporary file, a kernel that fails: the run meets the same when it comes
+        # to that kernel, and is the one to tell of it. A thread could only print its traceback.
+        return
     if slow and not stop.is_set():
         seconds = f"kernels compiled in {time.perf_counter() - began:.0f} s"
         problem = not_kept()

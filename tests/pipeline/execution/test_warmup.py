@@ -60,6 +60,29 @@ def test_compiling_is_announced_only_where_something_is_compiled(tmp_path: Path)
     assert said[1] == ""
 
 
+CRAMPED = """
+import sys, tempfile
+from onnxdissect.pipeline.execution.warmup import kernels_warming
+from onnxdissect.pipeline.options import StatisticsOptions
+
+tempfile.tempdir = sys.argv[1]
+with kernels_warming(print, StatisticsOptions(), keep_masks=False):
+    import threading
+    for thread in threading.enumerate():
+        if thread.name == "onnxdissect-kernels":
+            thread.join()
+print("done")
+"""
+
+
+def test_what_the_thread_meets_ends_it_without_a_word(tmp_path: Path) -> None:
+    """No folder for temporary files: the run itself will tell, if it needs one."""
+    command = [sys.executable, "-c", CRAMPED, str(tmp_path / "missing")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert done.stdout.splitlines()[-1] == "done"
+
+
 def test_the_thread_ends_with_the_body() -> None:
     with pytest.raises(KeyError), kernels_warming(print, StatisticsOptions(), keep_masks=False):
         raise KeyError
