@@ -11,7 +11,7 @@ from onnxdissect.core.per_image_counts import PerImageCounts
 from onnxdissect.core.scoring import NO_CONCEPT
 from onnxdissect.errors import ParameterError
 
-__all__ = ["among", "candidates", "check_min_images", "followed"]
+__all__ = ["among", "candidates", "check_min_images", "followed", "followed_concepts"]
 
 
 def check_min_images(min_images: int, most: int | None = None) -> int:
@@ -86,6 +86,33 @@ def among(iou: NDArray[np.float64], candidate: NDArray[np.bool_]) -> NDArray[np.
     return iou if candidate.all() else np.where(candidate, iou, 0.0)
 
 
+def followed_concepts(
+    top_concepts: NDArray[np.int64], candidate: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Leave out those top concepts that are no candidates.
+
+    Parameters
+    ----------
+    top_concepts : ndarray of int64, shape (Q, K, R)
+        As in `PerImageCounts`.
+    candidate : ndarray of bool, shape (C,)
+        As of `candidates`.
+
+    Returns
+    -------
+    chosen : ndarray of int64, shape (Q, K, R)
+        The top concepts that are candidates, in their order; -1 behind them.
+    order : ndarray of int64, shape (Q, K, R)
+        Which place each had.
+    """
+    known = top_concepts >= 0
+    kept = known & candidate[np.where(known, top_concepts, 0)] if candidate.size else known
+    order = np.argsort(~kept, axis=2, kind="stable")
+    # What is not kept comes last: a unit's top concepts end at the first -1.
+    chosen = np.where(kept, top_concepts, NO_CONCEPT)
+    return np.take_along_axis(chosen, order, axis=2), order
+
+
 def followed(per_image: PerImageCounts, candidate: NDArray[np.bool_]) -> PerImageCounts:
     """Leave out what was counted image by image of concepts that are no candidates.
 
@@ -102,14 +129,9 @@ def followed(per_image: PerImageCounts, candidate: NDArray[np.bool_]) -> PerImag
         The top concepts that are candidates, in their order; the counts themselves where all are.
     """
     top_concepts = per_image.top_concepts
-    known = top_concepts >= 0
-    kept = known & candidate[np.where(known, top_concepts, 0)] if candidate.size else known
-    if np.array_equal(kept, known):
+    chosen, order = followed_concepts(top_concepts, candidate)
+    if np.array_equal(chosen, top_concepts):
         return per_image
-    order = np.argsort(~kept, axis=2, kind="stable")
-    # What is not kept comes last: a unit's top concepts end at the first -1.
-    chosen = np.where(kept, top_concepts, NO_CONCEPT)
-    chosen = np.take_along_axis(chosen, order, axis=2)
     of_mask = np.repeat(np.arange(per_image.starts.size - 1), np.diff(per_image.starts))
     places = top_concepts.shape[2]
     intersection = np.take_along_axis(per_image.intersection, order.reshape(-1, places)[of_mask], axis=1)

@@ -9,12 +9,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from onnxdissect.core.candidates import check_min_images
+from onnxdissect.core.candidates import check_min_images, followed_concepts
 from onnxdissect.core.scoring import check_iou_threshold, check_scoring
 from onnxdissect.errors import InstallationError
 from onnxdissect.results.formats import tables
+from onnxdissect.results.formats.agreement import expect_intervals
 from onnxdissect.results.formats.intervals import read_intervals
 from onnxdissect.results.formats.manifest import Header, compose
+from onnxdissect.results.formats.per_image_counts import read_top_concepts
 from onnxdissect.results.formats.stored_masks import StoredMasks
 from onnxdissect.results.records import Concept, ImageInfo, LayerSummary, Unit
 from onnxdissect.statistics.intervals import TopConceptIntervals
@@ -164,8 +166,14 @@ class Dissection(StoredMasks):
         info = self.layer(layer)
         if self._intervals is not None:
             return self._intervals.get(info.name)
-        found = read_intervals(self.path / "layers" / info.slug, self._sizes(info), self.resampling())
-        if found is None and self.resampling().resamples:
+        folder = self.path / "layers" / info.slug
+        found = read_intervals(folder, self._sizes(info), self.resampling())
+        if found is not None:
+            counted = read_top_concepts(folder, self._sizes(info))
+            if counted is not None:
+                counted, _ = followed_concepts(counted, self.candidates)
+            expect_intervals(found, counted, self.units(info.name), self.concepts, folder)
+        elif self.resampling().resamples:
             from onnxdissect.results.assess import resample_intervals
 
             found = resample_intervals(self, info.name)

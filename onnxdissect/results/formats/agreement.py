@@ -1,4 +1,4 @@
-"""Whether the tables of a run and its manifest say the same: a run that contradicts itself is not read."""
+"""Whether the files of a run say the same: a run that contradicts itself is not read."""
 
 from __future__ import annotations
 
@@ -8,15 +8,23 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from onnxdissect.errors import RunFormatError
 from onnxdissect.results.formats import tables
+from onnxdissect.results.formats.intervals import INTERVALS
 from onnxdissect.results.formats.manifest import MANIFEST, Header
+from onnxdissect.results.formats.per_image_counts import EVIDENCE
 from onnxdissect.results.records import Concept, ImageInfo, LayerSummary, Unit
+from onnxdissect.statistics.intervals import TopConceptIntervals
 from onnxdissect.storage.fields import shown
 
-__all__ = ["expect_labels", "expect_listed", "expect_numbers"]
+__all__ = ["expect_intervals", "expect_labels", "expect_listed", "expect_numbers"]
 
 _AGAIN = "dissect again with --fresh"
+# A spreadsheet that writes a table again keeps 15 digits.
+_ALMOST = 1e-9
 
 
 def expect_listed(
@@ -155,6 +163,69 @@ def expect_labels(
                 f"{summary.unique_detectors:,} of them unique; {tables.UNITS} has {counted:,}",
                 hint=_AGAIN,
             )
+
+
+def expect_intervals(
+    intervals: TopConceptIntervals,
+    top_concepts: NDArray[np.int64] | None,
+    units: Sequence[Unit],
+    concepts: Sequence[Concept],
+    folder: Path,
+) -> None:
+    """See that the intervals of a layer are of the concepts that were counted, and of its labels.
+
+    Parameters
+    ----------
+    intervals : TopConceptIntervals
+        What ``intervals.npz`` holds.
+    top_concepts : ndarray of int64, shape (Q, K, R), or None
+        Those that were counted image by image and are candidates for labels; None if no counts are there.
+    units : sequence of Unit
+        Of the layer, by quantile and unit.
+    concepts : sequence of Concept
+        Of the run.
+    folder : Path
+        The layer's folder.
+
+    Raises
+    ------
+    RunFormatError
+        If not.
+    """
+    problem = ""
+    if top_concepts is not None and not np.array_equal(intervals.concept, top_concepts):
+        problem = f"holds other concepts than {EVIDENCE}"
+    else:
+        positions: dict[tuple[str, str], list[int]] = {}
+        for position, concept in enumerate(concepts):
+            positions.setdefault((concept.name, concept.category), []).append(position)
+        ranks = intervals.concept.shape[2]
+        arrays = (intervals.concept, intervals.low, intervals.high)
+        rows = (array.reshape(len(units), ranks).tolist() for array in arrays)
+        for unit, held, low, high in zip(units, *rows, strict=True):
+            # Concepts may share a name; the label is any of them, or none that was counted.
+            meant = positions.get((unit.label, unit.category), [])
+            places = [held.index(position) if position in held else None for position in meant]
+            ends = [None if place is None else (low[place], high[place]) for place in places]
+            if not any(_same_interval(unit, found) for found in ends or [None]):
+                problem = f"has another interval for unit {unit.unit} than {tables.UNITS}"
+                break
+    if problem:
+        raise RunFormatError(
+            f"{folder / INTERVALS} does not belong to this run: it {problem}",
+            hint="onnxdissect rescore makes the file anew",
+        )
+
+
+def _same_interval(unit: Unit, found: tuple[float, float] | None) -> bool:
+    """Whether the interval of a label, or that there is none, is what the table says of its unit."""
+    if unit.iou_low is None or unit.iou_high is None:
+        return (unit.iou_low, unit.iou_high) == (None, None) and found is None
+    return (
+        found is not None
+        and abs(found[0] - unit.iou_low) <= _ALMOST
+        and abs(found[1] - unit.iou_high) <= _ALMOST
+    )
 
 
 def _contradiction(unit: Unit, known: set[tuple[str, str]], threshold: float) -> str:

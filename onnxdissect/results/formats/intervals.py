@@ -124,8 +124,11 @@ def read_intervals(folder: Path, sizes: Sizes, made_with: Resampling) -> TopConc
 def _sound(
     concept: NDArray[np.int64], low: NDArray[np.float64], high: NDArray[np.float64], concepts: int
 ) -> bool:
-    """Whether concepts are the run's, each with an interval within 0 to 1, and nothing else has one."""
+    """Whether concepts are the run's, each once, with an interval within 0 to 1, and nothing else has one."""
     if concept.shape[2] > concepts or ((concept < -1) | (concept >= concepts)).any():
+        return False
+    ordered = np.sort(concept, axis=2)
+    if ((np.diff(ordered, axis=2) == 0) & (ordered[:, :, 1:] >= 0)).any():
         return False
     known = concept >= 0
     within = (low[known] >= 0) & (low[known] <= high[known]) & (high[known] <= 1)

@@ -29,6 +29,7 @@ __all__ = [
     "read_null",
     "read_per_image_counts",
     "read_per_image_parts",
+    "read_top_concepts",
     "read_truth",
     "write_null",
     "write_per_image_counts",
@@ -175,6 +176,36 @@ def read_per_image_parts(
     """
     path = folder / EVIDENCE
     return _read_parts(path, sizes, masks) if path.exists() else None
+
+
+def read_top_concepts(folder: Path, sizes: Sizes) -> NDArray[np.int64] | None:
+    """Read which concepts were counted image by image, and none of the counts.
+
+    Parameters
+    ----------
+    folder : Path
+        The layer's folder.
+    sizes : Sizes
+        What the shapes must agree with.
+
+    Returns
+    -------
+    ndarray of int64, shape (Q, K, R), or None
+        As in `PerImageCounts`; None if the run was made without.
+
+    Raises
+    ------
+    RunFormatError
+        If the file is damaged, or does not belong to this run.
+    """
+    path = folder / EVIDENCE
+    if not path.exists():
+        return None
+    with open_archive(path, _SCHEMA, lengths=_axis_lengths(sizes), most=_most(sizes)) as archive:
+        top_concepts: NDArray[np.int64] = archive.read(_TOP_CONCEPTS)
+    if not _within(top_concepts + 1, sizes.C + 1):
+        raise _foreign(path)
+    return top_concepts
 
 
 def _read_parts(path: Path, sizes: Sizes, most: int) -> Iterator[PerImageCountsPart]:

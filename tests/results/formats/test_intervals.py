@@ -196,7 +196,31 @@ print(sorted({"numba", "onnx", "onnxruntime"} & set(sys.modules)))
     assert done.stdout == "[]\n"
 
 
+def other_label_interval(arrays: dict[str, Any]) -> None:
+    """Every interval a little lower, as that of other images would be."""
+    arrays["low"] *= 0.99
+
+
+def swapped(arrays: dict[str, Any]) -> None:
+    """The first two concepts of a unit with several, each with the other's interval."""
+    q, k, _ = np.argwhere(arrays["concept"] >= 0)[np.argwhere(arrays["concept"] >= 0)[:, 2] == 1][0]
+    for name in ("concept", "low", "high"):
+        arrays[name][q, k, :2] = arrays[name][q, k, 1::-1].copy()
+
+
 FOREIGN: dict[str, Change] = {
+    "other images": other_label_interval,
+    "other order": swapped,
+    "one concept more": lambda arrays: arrays.update(
+        {
+            name: np.concatenate([arrays[name], np.full_like(arrays[name][..., :1], empty)], axis=2)
+            for name, empty in (("concept", -1), ("low", np.nan), ("high", np.nan))
+        }
+    ),
+    "one concept less": lambda arrays: arrays.update(
+        {name: arrays[name][..., :-1] for name in ("concept", "low", "high")}
+    ),
+    "one concept in all places": lambda arrays: arrays["concept"].__setitem__(arrays["concept"] >= 0, 1),
     "seed": lambda arrays: arrays.update(seed=np.array(4)),
     "resamples": lambda arrays: arrays.update(resamples=np.array(999)),
     "level": lambda arrays: arrays.update(level=np.array(0.9)),
@@ -236,3 +260,43 @@ def test_damaged_intervals_are_named(copy: Path) -> None:
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(RunFormatError, match=r"intervals\.npz"):
         onnxdissect.load(copy).intervals("relu0")
+
+
+def test_intervals_of_a_run_over_other_images_are_refused(world: Path, tmp_path: Path) -> None:
+    """Also where all that they say of themselves is the same, and no counts are there to compare."""
+    given = {"quantiles": [0.1], "null": 0, "seed": 3}
+    one = dissect(world, out=tmp_path / "one", **given).path
+    two = dissect(world, out=tmp_path / "two", limit=20, **given).path
+    name = "layers/relu1/intervals.npz"
+    assert (one / name).read_bytes() != (two / name).read_bytes()
+    shutil.copy(two / name, one / name)
+    for _ in range(2):
+        with pytest.raises(RunFormatError, match=r"intervals\.npz does not belong to this run"):
+            onnxdissect.load(one).intervals("relu1")
+        (one / "layers/relu1/evidence.npz").unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        FOREIGN["one concept in all places"],
+        lambda arrays: arrays.update({name: arrays[name][..., :0] for name in ("concept", "low", "high")}),
+    ],
+)
+def test_other_concepts_are_refused_also_where_there_are_no_counts(copy: Path, change: Change) -> None:
+    (copy / "layers/relu0/evidence.npz").unlink()
+    intervals(onnxdissect.load(copy), "relu0")
+    with_arrays(copy, change)
+    with pytest.raises(RunFormatError, match=r"intervals\.npz"):
+        onnxdissect.load(copy).intervals("relu0")
+
+
+def test_a_table_that_a_spreadsheet_has_written_again_is_read(copy: Path) -> None:
+    path = copy / "units.csv"
+    header, *rows = path.read_text(encoding="utf-8").splitlines()
+    column = header.split(",").index("iou_low")
+    cells = [row.split(",") for row in rows]
+    for row in cells:
+        row[column] = row[column] and f"{float(row[column]):.15g}"
+    path.write_text("\n".join([header, *map(",".join, cells)]) + "\n", encoding="utf-8")
+    intervals(onnxdissect.load(copy), "relu0")
