@@ -25,6 +25,7 @@ from onnxdissect.report.pages.data_files import concept_entries, data_json, run_
 from onnxdissect.report.pages.rendering import copy_assets, render_concepts, render_index, render_layer
 from onnxdissect.report.pages.scripts import write_script
 from onnxdissect.storage.disk import write_error
+from onnxdissect.storage.files import utf8
 from onnxdissect.storage.memory import explained_memory
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def _write_pages(
         **{f"layers/{layer.info.slug}.html": render_layer(report, layer) for layer in report.layers},
     }
     for name, text in pages.items():
-        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+        (folder / name).write_bytes(utf8(text))
 
 
 @contextlib.contextmanager

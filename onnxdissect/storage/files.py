@@ -26,12 +26,15 @@ __all__ = [
     "make_folder",
     "replacing",
     "sweep_partial",
+    "utf8",
     "write_bytes",
     "write_csv",
     "write_text",
 ]
 
 PARTIAL_SUFFIX = ".partial"
+# but those that stand for bytes
+_HALF = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _PARTIAL_NAME = re.compile(r".+\.[0-9a-f]{8}\.partial")
 
 
@@ -118,7 +121,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_text(path: Path, content: str) -> None:
-    """Write text atomically, in UTF-8 and with line ends as given.
+    """Write text atomically, as `utf8` encodes it and with line ends as given.
 
     Parameters
     ----------
@@ -132,7 +135,27 @@ def write_text(path: Path, content: str) -> None:
     OutputError
         If the file cannot be written.
     """
-    write_bytes(path, content.encode("utf-8"))
+    write_bytes(path, utf8(content))
+
+
+def utf8(text: str) -> bytes:
+    """Encode a text that may hold names of files.
+
+    Python spells the bytes of a name that it cannot decode as halves of surrogate pairs, which no encoding
+    takes.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    bytes
+        In UTF-8: such bytes as what they are in UTF-8, and the replacement character (U+FFFD) for what is
+        nothing in it.
+    """
+    text = _HALF.sub("\N{REPLACEMENT CHARACTER}", text)
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").encode()
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -1,21 +1,28 @@
-"""Reading JSON that somebody else wrote: bounded in size, depth and numbers, and no name twice."""
+"""Reading JSON that somebody else wrote: bounded in size, depth and numbers, no name twice, no half texts.
+
+And writing it such that names of files come back as they were.
+"""
 
 from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
 from onnxdissect.storage.fields import FieldError, shown
 from onnxdissect.storage.regular_files import read_regular_file
 
-__all__ = ["parse_json", "read_json"]
+__all__ = ["json_bytes", "parse_json", "read_json"]
 
 _DEEPEST = 60
 _DEEP = f"it is nested more than {_DEEPEST} levels deep"
 _MOST = 2**63
 _DIGITS = len(str(_MOST))
+# The second halves from DC80 on are how Python spells bytes of a file's name that are no UTF-8.
+_HALF = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+_ANY_HALF = re.compile("[\ud800-\udfff]")
 
 
 def read_json(path: Path, limit: int, *, inside: Path | None = None) -> Any:
@@ -60,13 +67,41 @@ def parse_json(content: bytes) -> Any:
     ------
     ValueError
         If it is no JSON, is nested too deep, names something twice in one record, or holds a number that is
-        infinite, none, or of more digits than 64 bits hold; the place is named.
+        infinite, none, or of more digits than 64 bits hold, or a text with half of a surrogate pair that is
+        no byte of a file's name; the place is named.
     """
     try:
         value = json.loads(content.decode("utf-8"), object_pairs_hook=_Pairs, parse_int=_integer)
     except RecursionError:
         raise ValueError(_DEEP) from None
     return _understood(value, "", 0)
+
+
+def json_bytes(value: Any, *, indent: int | None = None, separators: tuple[str, str] | None = None) -> bytes:
+    """Write JSON in UTF-8.
+
+    Parameters
+    ----------
+    value : object
+        Numbers have to be finite.
+    indent : int, optional
+        As `json.dumps`.
+    separators : tuple of str, optional
+        As `json.dumps`.
+
+    Returns
+    -------
+    bytes
+        With a line end. All in ASCII where a text holds half of a surrogate pair, as names of files may: that
+        has no other way to be written.
+    """
+    for ascii_only in (False, True):
+        text = json.dumps(
+            value, ensure_ascii=ascii_only, allow_nan=False, indent=indent, separators=separators
+        )
+        if not _ANY_HALF.search(text):
+            break
+    return f"{text}\n".encode()
 
 
 class _Pairs(list[tuple[str, Any]]):
@@ -87,6 +122,7 @@ def _understood(value: Any, place: str, depth: int) -> Any:
     if isinstance(value, _Pairs):
         record: dict[str, Any] = {}
         for name, item in value:
+            _understood(name, place, depth)
             inner = f"{place}.{name}" if place else name
             if name in record:
                 raise FieldError(inner, "is there twice")
@@ -94,6 +130,11 @@ def _understood(value: Any, place: str, depth: int) -> Any:
         return record
     if isinstance(value, list):
         return [_understood(item, f"{place}[{i}]", depth + 1) for i, item in enumerate(value)]
+    if isinstance(value, str) and not isinstance(value, _Digits):
+        half = _HALF.search(value)
+        if half:
+            raise FieldError(place or "it", f"holds {half[0]!a}, half of a pair that makes a character")
+        return value
     if isinstance(value, _Digits):
         raise FieldError(place or "it", f"is a number of {len(value.lstrip('-')):,} digits")
     if isinstance(value, float) and not math.isfinite(value):

@@ -100,6 +100,29 @@ def test_names_that_a_terminal_cannot_show(world: Path, environment: dict[str, s
     assert shell(f"{ONNXDISSECT} layers '{emoji}'", **environment).returncode == WRONG
 
 
+def test_a_run_whose_files_have_names_that_are_no_text(world: Path) -> None:
+    """Its pages, tables and baselines are written, and read again."""
+    folder = world / os.fsdecode(b"folder\xff")
+    folder.mkdir()
+    model, data, run = (folder / os.fsdecode(name + b"\xff") for name in (b"net", b"data", b"run"))
+    network(model, [Convolution(4, (3, 3), (2, 2), (1, 1, 1, 1))], pool=False, seed=1)
+    # OpenCV itself ends the process at such a name
+    broden(world / "other", 3, seed=2)
+    (world / "other").rename(data)
+    baseline = folder / "baseline.json"
+    small = "--null 0 --bootstrap 20"
+    for command in (
+        f"run '{model}' --data '{data}' --out '{run}' {small}",
+        f"report '{run}'",
+        f"check '{model}' --baseline '{run}' --data '{data}' --html '{folder}/check.html'",
+        f"check --baseline '{run}' --write-baseline '{baseline}'",
+        f"check '{model}' --baseline '{baseline}' --data '{data}' --json",
+    ):
+        done = shell(f"{ONNXDISSECT} {command}")
+        assert done.returncode == 0, done.stderr
+    assert "net\ufffd" in (run / "report" / "index.html").read_text(encoding="utf-8")
+
+
 def test_names_that_are_no_text(world: Path) -> None:
     model = os.fsencode(world / "net-") + b"\xff.onnx"
     os.link(world / "net.onnx", model)

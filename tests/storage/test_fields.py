@@ -20,7 +20,7 @@ from onnxdissect.storage.fields import (
     expect_distinct,
     shown,
 )
-from onnxdissect.storage.json_file import parse_json, read_json
+from onnxdissect.storage.json_file import json_bytes, parse_json, read_json
 
 
 @pytest.mark.parametrize(
@@ -71,6 +71,8 @@ def test_long_values_are_cut_short_in_messages() -> None:
         ('{"a": -' + "7" * 5000 + "}", r"^a is a number of 5,000 digits"),
         ('{"a": 9223372036854775808}', r"^a is 9223372036854775808, which 64 bits do not hold"),
         ('{"a": 1, "a": 1}', r"^a is there twice"),
+        ('{"a": [1, "x\\ud800"]}', r"^a\[1\] holds '\\ud800', half of a pair"),
+        ('{"a": {"x\\udfff": 1}}', r"^a holds '\\udfff', half of a pair"),
         ("[" * 62 + "]" * 62, "nested more than 60 levels"),
         ("[" * 10**6 + "]" * 10**6, "nested more than 60 levels"),
         ("[" * 10**6, "nested more than 60 levels"),
@@ -84,9 +86,12 @@ def test_json_that_is_refused(content: str, said: str) -> None:
 
 
 def test_json_that_is_read(tmp_path: Path) -> None:
-    content = '{"a": [1, -9223372036854775808, 1.5e300, null, true, "\\ud800 ü"], "b": {"a": {}}}'
+    content = '{"a": [1, -9223372036854775808, 1.5e300, null, true, "\\udcff ü"], "b": {"a": {}}}'
     (tmp_path / "file.json").write_text(content, encoding="utf-8")
-    value = {"a": [1, -(2**63), 1.5e300, None, True, "\ud800 ü"], "b": {"a": {}}}
+    value = {"a": [1, -(2**63), 1.5e300, None, True, "\udcff ü"], "b": {"a": {}}}
     assert read_json(tmp_path / "file.json", 1000) == value
+    (tmp_path / "file.json").write_bytes(json_bytes(value))
+    assert read_json(tmp_path / "file.json", 1000) == value
+    assert json_bytes({"a": "ü\N{GRINNING FACE}"}, separators=(",", ":")) == '{"a":"ü😀"}\n'.encode()
     with pytest.raises(OSError, match="at most 10 are read"):
         read_json(tmp_path / "file.json", 10)

@@ -29,6 +29,13 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+def test_names_that_are_no_text_are_written(tmp_path: Path) -> None:
+    """Bytes of names that are UTF-8 after all, as an ASCII locale has them, come out right."""
+    name = "ü".encode().decode("ascii", "surrogateescape") + "-\udcff-\ud800-\udfff"
+    write_text(tmp_path / "table.csv", name)
+    assert (tmp_path / "table.csv").read_text(encoding="utf-8") == "ü-\ufffd-\ufffd-\ufffd"
+
+
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     write_text(tmp_path / "table.csv", "old")
     with pytest.raises(KeyboardInterrupt), replacing(tmp_path / "table.csv") as file:

@@ -22,8 +22,8 @@ from onnxdissect.core.per_image_counts import PerImageCounts
 from onnxdissect.errors import RunFormatError, RunNotFoundError
 from onnxdissect.results import load
 from onnxdissect.storage.fields import FieldError, shown
-from onnxdissect.storage.files import write_text
-from onnxdissect.storage.json_file import read_json
+from onnxdissect.storage.files import write_bytes
+from onnxdissect.storage.json_file import json_bytes, read_json
 from onnxdissect.storage.schema import ArraySpec, Schema
 
 __all__ = ["FORMAT_VERSION", "open_baseline", "write_baseline"]
@@ -103,9 +103,9 @@ def write_baseline(path: Path, snapshot: Snapshot) -> int:
             arrays |= _per_image_arrays(f"{i}/evidence", layer.per_image)
     body["arrays"] = pack(arrays)
     document = {"format_version": FORMAT_VERSION, "sha256": _checksum(body), **body}
-    text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
-    write_text(path, text)
-    return len(text.encode())
+    content = json_bytes(document, indent=1)
+    write_bytes(path, content)
+    return len(content)
 
 
 def open_baseline(path: Path) -> Snapshot:

@@ -15,6 +15,7 @@ from onnxdissect.check.outputs.github import escape_commands, github
 from onnxdissect.check.outputs.location import path_within
 from onnxdissect.check.outputs.markdown import markdown
 from onnxdissect.cli.printing.console import output, print_json, print_problem
+from onnxdissect.storage.files import utf8
 
 if TYPE_CHECKING:
     from onnxdissect.check.verdict import Finding, Verdict
@@ -82,8 +83,8 @@ def _write_step_summary(verdict: Verdict) -> None:
     if not summary:
         return
     try:
-        with Path(summary).open("a", encoding="utf-8") as file:
-            file.write(markdown(verdict) + "\n")
+        with Path(summary).open("ab") as file:
+            file.write(utf8(markdown(verdict) + "\n"))
     except OSError as error:
         # The runner named the file, not the user: the verdict stands without it.
         print_problem("warning", f"the step summary {summary} cannot be written: {error.strerror or error}")

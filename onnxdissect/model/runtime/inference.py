@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -214,9 +215,11 @@ def open_runtime(
             ) from error
         folder = model.graph.meta.get(DATA_FOLDER, folder)
         if folder is not None:
-            options.add_session_config_entry(
-                "session.model_external_initializers_file_folder_path", str(folder.resolve())
-            )
+            # onnxruntime has no way to name a folder whose name is no UTF-8
+            with contextlib.suppress(TypeError):
+                options.add_session_config_entry(
+                    "session.model_external_initializers_file_folder_path", str(folder.resolve())
+                )
     if not isinstance(model, Path):
         libraries = model.graph.meta.get(CUSTOM_OPS, libraries)
         seconds = model.graph.meta.get(PROBE_LIMIT, seconds)

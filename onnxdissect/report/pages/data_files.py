@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from onnxdissect.report.data.previous_report import FORMAT_VERSION
 from onnxdissect.report.data.report_data import LayerReport, Report
 from onnxdissect.report.pages.scripts import rounded
 from onnxdissect.statistics.reliability import STABLE
+from onnxdissect.storage.json_file import json_bytes
 
 if TYPE_CHECKING:
     from onnxdissect.results import Dissection
@@ -194,5 +194,4 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     path : Path
     content : mapping
     """
-    text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    path.write_text(text + "\n", encoding="utf-8", newline="\n")
+    path.write_bytes(json_bytes(content, separators=(",", ":")))
