@@ -38,15 +38,15 @@ class MapBuffer(NamedTuple):
         The largest of the cells of a row that exceed the bound; minus infinity if none does.
     first_hot, last_hot : ndarray of int64, shape (h,)
         Columns of the first and the last of these cells; w and -1 if there is none.
-    line : ndarray of float32, shape (w,)
-        Room for one row of label pixels, interpolated between two rows of cells.
+    between : ndarray of int32, shape (w,)
+        Room for the places between two rows of cells that may hold pixels of the mask.
     """
 
     grid: NDArray[Any]
     row_max: NDArray[Any]
     first_hot: NDArray[Any]
     last_hot: NDArray[Any]
-    line: NDArray[Any]
+    between: NDArray[Any]
 
 
 def map_buffer(shape: tuple[int, int]) -> MapBuffer:
@@ -67,7 +67,7 @@ def map_buffer(shape: tuple[int, int]) -> MapBuffer:
         np.full(h, -np.inf, np.float32),
         np.full(h, w, np.int64),
         np.full(h, -1, np.int64),
-        np.empty(w, np.float32),
+        np.empty(w, np.int32),
     )
 
 

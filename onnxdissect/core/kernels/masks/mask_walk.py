@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from onnxdissect.compiling.kernel import part
+from onnxdissect.compiling.kernel import inlined, part
 from onnxdissect.core.kernels.masks.map_buffer import MISSING, lerp
 
 __all__ = ["walk_mask"]
@@ -41,11 +41,12 @@ def walk_mask(buffer, rows, threshold, table, width, points):
         How many there are.
     """
     top, bottom = rows
-    grid, row_max, first_hot, last_hot, line = buffer
-    w = grid.shape[1]
+    grid, row_max, first_hot, last_hot, between = buffer
     # Indices are without a sign where it matters: one with a sign could count from the end of an array, and
     # has to be looked at each time.
     area = np.uintp(0)
+    found = np.uintp(0)
+    walked = -1
     # Only label rows next to a cell row with a cell above the bound can hold pixels of the mask.
     for r in range(table.row_spans[top - 1 if top > 1 else 0], table.row_spans[bottom + 1]):
         above = table.row_low[r]
@@ -53,39 +54,47 @@ def walk_mask(buffer, rows, threshold, table, width, points):
         if row_max[above] <= threshold and row_max[below] <= threshold:
             continue
         weight = table.row_weight[r]
-        line_max = MISSING
-        # Likewise only label columns next to a cell above the bound.
-        begin = (first_hot[above] if first_hot[above] < first_hot[below] else first_hot[below]) - 1
-        begin = begin if begin > 0 else 0
-        end = (last_hot[above] if last_hot[above] > last_hot[below] else last_hot[below]) + 2
-        end = end if end < w else w
         upper = grid[above]
         lower = grid[below]
-        for j in range(np.uintp(begin), np.uintp(end)):
-            a = upper[j]
-            b = lower[j]
-            # No pixel of the mask is interpolated from a cell that was not kept. Maps in the spool hold the
-            # eight neighbours of each cell above the bound, kept masks the four cells around each of their
-            # pixels.
-            if a == MISSING or b == MISSING:
-                line[j] = MISSING
-            else:
-                value = lerp(a, b, weight)
-                line[j] = value
-                line_max = value if value > line_max else line_max
-        if line_max <= threshold:
-            continue
-        if end < w:
-            line[end] = MISSING
+        # All label rows between the same two rows of cells have their pixels at the same places: those with a
+        # cell above the threshold at one of the four corners.
+        if above != walked:
+            walked = above
+            found = np.uintp(0)
+            begin = (first_hot[above] if first_hot[above] < first_hot[below] else first_hot[below]) - 1
+            begin = begin if begin > 0 else 0
+            end = (last_hot[above] if last_hot[above] > last_hot[below] else last_hot[below]) + 1
+            for j in range(np.uintp(begin), np.uintp(end)):
+                k = np.uintp(table.column_high[j])
+                between[found] = j
+                found += np.uintp(
+                    (upper[j] > threshold)
+                    | (lower[j] > threshold)
+                    | (upper[k] > threshold)
+                    | (lower[k] > threshold)
+                )
         left = r * width
-        for j in range(np.uintp(begin), np.uintp(end)):
-            a = line[j]
-            b = line[np.uintp(table.column_high[j])]
+        for i in range(found):
+            place = np.uintp(between[i])
+            k = np.uintp(table.column_high[place])
+            a = _between_rows(upper[place], lower[place], weight)
+            b = _between_rows(upper[k], lower[k], weight)
             if a <= threshold and b <= threshold:
                 continue
             # Every pixel is written down, and one that is not of the mask is overwritten by the next: quicker
             # than a branch, which the processor could not predict.
-            for c in range(np.uintp(table.spans[j]), np.uintp(table.spans[j + np.uintp(1)])):
+            for c in range(np.uintp(table.spans[place]), np.uintp(table.spans[place + np.uintp(1)])):
                 points[area] = left + np.intp(c)
                 area += np.uintp(lerp(a, b, table.column_weight[c]) > threshold)
     return np.intp(area)
+
+
+@inlined
+def _between_rows(upper, lower, weight):
+    """Interpolate between two cells of a column.
+
+    No pixel of the mask is interpolated from a cell that was not kept. Maps in the spool hold the eight
+    neighbours of each cell above the bound, kept masks the four cells around each of their pixels.
+    """
+    value = lerp(upper, lower, weight)
+    return MISSING if upper == MISSING or lower == MISSING else value
