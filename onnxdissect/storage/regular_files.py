@@ -49,11 +49,11 @@ class RefusedFileError(OSError):
     ----------
     reason : str
         Becomes the ``strerror``: ``"it is a named pipe, and only regular files are read"``.
-    path : Path
+    path : str or Path
         The file.
     """
 
-    def __init__(self, reason: str, path: Path) -> None:
+    def __init__(self, reason: str, path: str | Path) -> None:
         super().__init__(errno.EINVAL, reason, str(path))
 
 
@@ -115,7 +115,7 @@ class Enclosure:
     def _require_inside(self, path: str, real: str) -> None:
         folder = os.path.realpath(self.folder)
         if real != folder and not real.startswith(folder.rstrip(os.sep) + os.sep):
-            raise OutsideError(f"it leads out of {self.folder}, to {os.path.realpath(path)}", Path(path))
+            raise OutsideError(f"it leads out of {self.folder}, to {os.path.realpath(path)}", path)
 
 
 def is_file(path: str | Path) -> bool:
@@ -169,16 +169,16 @@ def regular_size(path: str, inside: Enclosure | None = None) -> int:
         If it is not there.
     """
     found = os.stat(path) if inside is None else inside.follow(path)[1]  # noqa: PTH116
-    _require_regular(found.st_mode, Path(path))
+    _require_regular(found.st_mode, path)
     return found.st_size
 
 
-def read_regular_file(path: Path, limit: int, *, inside: Path | Enclosure | None = None) -> bytes:
+def read_regular_file(path: str | Path, limit: int, *, inside: Path | Enclosure | None = None) -> bytes:
     """Read a file whole.
 
     Parameters
     ----------
-    path : Path
+    path : str or Path
         The file. Links to it are followed.
     limit : int
         The most bytes that are read; a larger file is refused before any of it is.
@@ -246,7 +246,7 @@ def open_regular_file(path: Path, *, inside: Path | Enclosure | None = None) -> 
         raise
 
 
-def _descriptor(path: Path, inside: Path | Enclosure | None) -> tuple[int, int]:
+def _descriptor(path: str | Path, inside: Path | Enclosure | None) -> tuple[int, int]:
     """Open a file, and give its descriptor and its size."""
     flags = _FLAGS
     wanted = os.fspath(path)
@@ -272,12 +272,12 @@ def _descriptor(path: Path, inside: Path | Enclosure | None) -> tuple[int, int]:
     return descriptor, opened.st_size
 
 
-def _require_regular(mode: int, path: Path) -> None:
+def _require_regular(mode: int, path: str | Path) -> None:
     if stat.S_ISREG(mode):
         return
     kind = next((words for is_kind, words in _KINDS if is_kind(mode)), "something else")
     raise RefusedFileError(f"it is {kind}, and only regular files are read", path)
 
 
-def _too_large(path: Path, size: int, limit: int) -> RefusedFileError:
+def _too_large(path: str | Path, size: int, limit: int) -> RefusedFileError:
     return RefusedFileError(f"it has {size:,} bytes or more; at most {limit:,} are read", path)

@@ -206,7 +206,8 @@ class BrodenDataset:
         ImageFileError
             If the file is missing, truncated or no image.
         """
-        return read_image(self.image_path(i), self._called(i, self.entries[i].image), self.inside)
+        image = self.entries[i].image
+        return read_image(self._file(image), self._called(i, image), self.inside)
 
     def read_label_map(self, i: int, path: str) -> NDArray[np.int32]:
         """Decode one label map of an image.
@@ -301,7 +302,10 @@ class BrodenDataset:
         return replace(self, entries=tuple(self.entries[i] for i in chosen))
 
     def _read_map(self, i: int, path: str) -> bytes:
-        return read_file(self.folder / "images" / path, self._called(i, path), self.inside)
+        return read_file(self._file(path), self._called(i, path), self.inside)
+
+    def _file(self, path: str) -> str:  # to join a Path takes a fifth as long as to read the file
+        return f"{self.folder}/images/{path}"
 
     def _called(self, i: int, path: str) -> str:
         entry = self.entries[i]

@@ -34,14 +34,14 @@ _GREY, _RGB, _GREY_ALPHA, _RGBA = 0, 2, 4, 6
 
 
 @explained_memory()
-def read_image(path: Path, name: str, inside: Enclosure | None = None) -> NDArray[np.uint8]:
+def read_image(path: str | Path, name: str, inside: Enclosure | None = None) -> NDArray[np.uint8]:
     """Decode a photograph.
 
     An orientation noted in its EXIF data is not applied: label maps are drawn over the pixels as stored.
 
     Parameters
     ----------
-    path : Path
+    path : str or Path
         A file in any format that OpenCV reads and `find_format` knows.
     name : str
         What to call it in messages.
@@ -138,12 +138,12 @@ def decode_label_map(data: bytes, name: str) -> NDArray[np.uint16]:
     return numbers
 
 
-def read_file(path: Path, name: str, inside: Enclosure | None = None) -> bytes:
+def read_file(path: str | Path, name: str, inside: Enclosure | None = None) -> bytes:
     """Read an image's or a label map's file.
 
     Parameters
     ----------
-    path : Path
+    path : str or Path
         The file.
     name : str
         What to call it in messages.
