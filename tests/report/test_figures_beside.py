@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +114,43 @@ def test_a_process_that_was_ended_half_way_is_made_good(
         (folder / "figures").mkdir(exist_ok=True)
         (folder / "figures" / "half.svg").write_text("<svg")
     assert contents(folder) == figures(report, tmp_path / "here")
+
+
+ABANDON = """
+import os, pickle, signal, sys
+from pathlib import Path
+from onnxdissect.report.figures import beside
+
+with open(sys.argv[1], "rb") as file:
+    process = beside._start_worker(pickle.load(file), Path(sys.argv[2]))
+print(process.pid, flush=True)
+os.kill(os.getpid(), getattr(signal, sys.argv[3]))
+"""
+
+
+def runs(process: int) -> bool:
+    """Whether a process runs; nobody may be there to take note of its end."""
+    try:
+        return "State:\tZ" not in Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are looked for as Linux shows them")
+@pytest.mark.parametrize("end", ["SIGTERM", "SIGKILL"])
+def test_a_report_that_is_killed_leaves_nobody_drawing(report: Report, tmp_path: Path, end: str) -> None:
+    given, folder = tmp_path / "report", tmp_path / "folder"
+    given.write_bytes(pickle.dumps(report))
+    folder.mkdir()
+    command = [sys.executable, "-c", ABANDON, str(given), str(folder), end]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == -getattr(signal, end)
+    until = time.monotonic() + 100
+    while runs(int(done.stdout)) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not runs(int(done.stdout))
+    # By itself it would have ended as well, but with all of them.
+    assert len(contents(folder)) < len(figures(report, tmp_path / "here"))
 
 
 def test_what_ends_the_report_ends_the_process(

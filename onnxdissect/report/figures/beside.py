@@ -6,6 +6,7 @@ Drawing them holds Python's lock nearly all the time, so that a thread would gai
 from __future__ import annotations
 
 import contextlib
+import os
 import pickle
 import shutil
 import subprocess
@@ -60,7 +61,7 @@ def _start_worker(report: Report, folder: Path) -> subprocess.Popen[bytes] | Non
         pickle.dump((report, folder.resolve()), given)
         given.seek(0)
         return subprocess.Popen(
-            found.command,
+            [*found.command, str(os.getpid())],
             stdin=given,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
