@@ -12,7 +12,7 @@ import hashlib
 import pickle
 import secrets
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from numba.core.serialize import dumps
 
 from onnxdissect.compiling.folder import kernel_folder
 
-__all__ = ["KernelCache", "not_kept"]
+__all__ = ["KernelCache", "compiled_here", "not_kept"]
 
 _DIGEST = hashlib.sha256().digest_size
 
@@ -38,12 +38,15 @@ class KernelCache(NullCache):  # type: ignore[misc]
 
     Attributes
     ----------
+    compiled : int
+        How many versions of the kernel this process has compiled, and not read.
     problem : str
-        Why a version of the kernel could not be kept; empty if every one was.
+        Why one of them could not be kept; empty if every one was.
     """
 
     def __init__(self, body: Callable[..., Any]) -> None:
         self._name = f"{body.__module__}.{body.__qualname__}"
+        self.compiled = 0
         self.problem = ""
 
     @property
@@ -70,7 +73,8 @@ class KernelCache(NullCache):  # type: ignore[misc]
         return CompileResult._rebuild(target_context, *parts) if found == key else None
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep a version; where that fails, remember why, and do without."""
+        """Keep a version that was compiled; where that fails, remember why, and do without."""
+        self.compiled += 1
         path, key = self._place(sig)
         if path is None or data.library.has_dynamic_globals:
             return
@@ -94,6 +98,17 @@ class KernelCache(NullCache):  # type: ignore[misc]
         return folder / f"{short}-{hashlib.sha256(key.encode()).hexdigest()[:24]}.kernel", key
 
 
+def compiled_here() -> int:
+    """Count the versions of kernels that this process has compiled.
+
+    Returns
+    -------
+    int
+        Those that were read are not among them.
+    """
+    return sum(cache.compiled for cache in _caches())
+
+
 def not_kept() -> str:
     """Say why kernels that this process has compiled are not kept for the next.
 
@@ -104,10 +119,14 @@ def not_kept() -> str:
     """
     if kernel_folder().path is None:
         return kernel_folder().passed_over
+    return next((cache.problem for cache in _caches() if cache.problem), "")
+
+
+def _caches() -> Iterator[KernelCache]:
     for name, module in sorted(sys.modules.items()):
         if name.startswith("onnxdissect."):
-            for value in vars(module).values():
+            # Another thread may be importing.
+            for value in list(vars(module).values()):
                 cache = getattr(value, "_cache", None) if isinstance(value, Dispatcher) else None
-                if isinstance(cache, KernelCache) and cache.problem:
-                    return cache.problem
-    return ""
+                if isinstance(cache, KernelCache):
+                    yield cache

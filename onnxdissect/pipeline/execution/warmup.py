@@ -16,7 +16,7 @@ from threading import Event, Thread
 
 import numpy as np
 
-from onnxdissect.compiling.files import not_kept
+from onnxdissect.compiling.files import compiled_here, not_kept
 from onnxdissect.core.kernels.compiler import compiler_facts
 from onnxdissect.core.kernels.labels.label_sample import sample_labels
 from onnxdissect.core.kernels.labels.label_sets import unpack
@@ -75,18 +75,16 @@ def _warm(
     notify: Callable[[str], None], stop: Event, statistics: StatisticsOptions, keep_masks: bool
 ) -> None:
     """Dissect two images of nothing, step by step."""
-    began = time.perf_counter()
-    slow = compiler_facts().compiled
-    if slow:
-        notify("compiling kernels beside the work, once on this machine: about ten seconds of one core")
+    began, before, slow = time.perf_counter(), compiled_here(), False
+    compiler_facts()
     steps = _warmups(statistics, keep_masks)
-    try:
-        while not stop.is_set() and next(steps, False):
-            pass
-    except Exception:
-        # No memory, no room for a temporary file, a kernel that fails: the run meets the same when it comes
-        # to that kernel, and is the one to tell of it. A thread could only print its traceback.
-        return
+    more = True
+    while more:
+        # Some may have been kept, and others not.
+        if not slow and compiled_here() > before:
+            slow = True
+            notify("compiling kernels beside the work, once on this machine: about ten seconds of one core")
+        more = not stop.is_set() and next(steps, False)
     if slow and not stop.is_set():
         seconds = f"kernels compiled in {time.perf_counter() - began:.0f} s"
         problem = not_kept()
