@@ -4,6 +4,7 @@
 
     OnnxDissectError
     ├── ParameterError            a parameter outside its range, or two that contradict each other
+    ├── BasisFileError            a file that a basis is read from is missing, damaged or no such file
     ├── InstallationError         a library is missing, broken or installed twice
     ├── OutOfMemoryError          there is less memory than was asked for
     ├── ModelError
@@ -43,6 +44,7 @@ from collections.abc import Iterable, Sequence
 from types import ModuleType
 
 __all__ = [
+    "BasisFileError",
     "DataError",
     "DataFormatError",
     "DataNotFoundError",
@@ -118,6 +120,10 @@ def _rebuild(
 
 class ParameterError(OnnxDissectError):
     """A parameter is outside its range, or contradicts another."""
+
+
+class BasisFileError(OnnxDissectError):
+    """A file that a basis is read from is missing, damaged, or holds no matrix."""
 
 
 class InstallationError(OnnxDissectError):

@@ -55,7 +55,7 @@ HOMES: dict[str, str | tuple[str, ...]] = {
     "llvmlite": "compiling/",
     "typer": "cli/",
     "rich": "cli/",
-    "scipy": "statistics/",
+    "scipy": ("statistics/", "model/bases/"),
     "jinja2": "templates.py",
     "torch": "nowhere",
 }

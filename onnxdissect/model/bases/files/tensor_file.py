@@ -1,0 +1,130 @@
+"""Files of arrays: opened by what is in them, whatever they are called."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+from numpy.typing import NDArray
+
+from onnxdissect.errors import BasisFileError, nearest
+from onnxdissect.model.bases.files.faults import DAMAGE, pickle_error
+from onnxdissect.model.bases.files.numpy_file import NumpyArchive, NumpyArray
+from onnxdissect.model.bases.files.safetensors_file import SafetensorsFile
+
+__all__ = ["SUFFIXES", "TensorFile", "opened_tensors"]
+
+SUFFIXES = (".npy", ".npz", ".safetensors")
+"""Of the files that a basis is read from."""
+
+_MOST_FILE_BYTES = 2**34
+_HASH_BYTES = 2**20
+
+
+class TensorFile(Protocol):
+    """An open file of arrays.
+
+    Attributes
+    ----------
+    shapes : mapping of str to tuple of int
+        Of each array, by its name.
+    texts : mapping of str to str
+        What is said beside the arrays.
+    """
+
+    shapes: Mapping[str, tuple[int, ...]]
+    texts: Mapping[str, str]
+
+    def read(self, name: str) -> NDArray[Any]:
+        """Read an array.
+
+        Parameters
+        ----------
+        name : str
+            One of `shapes`.
+
+        Returns
+        -------
+        ndarray
+        """
+
+
+@contextlib.contextmanager
+def opened_tensors(path: Path) -> Iterator[tuple[TensorFile, Callable[[], str]]]:
+    """Open a file of arrays.
+
+    Parameters
+    ----------
+    path : Path
+
+    Yields
+    ------
+    file : TensorFile
+    sha256 : callable
+        Gives the SHA-256 of the whole file, which takes seconds for a large one.
+
+    Raises
+    ------
+    BasisFileError
+        If there is no such file, it is none of the three formats, damaged, or a pickle; also from the body,
+        for what reading finds.
+    """
+    _check_regular(path)
+    try:
+        with path.open("rb") as file:
+            yield _opened(path, file), lambda: _sha256(file)
+    except DAMAGE as error:
+        raise BasisFileError(f"{path} is damaged or cannot be read: {error}") from error
+
+
+def _check_regular(path: Path) -> None:
+    try:
+        found = path.stat()
+    except (OSError, ValueError) as error:
+        there: list[str] = []
+        with contextlib.suppress(OSError, ValueError):
+            there = [one.name for one in path.parent.iterdir() if one.suffix in SUFFIXES]
+        raise BasisFileError(
+            f"there is no file {path} to read a basis from",
+            candidates=[str(path.with_name(name)) for name in nearest(path.name, there)],
+        ) from error
+    if not stat.S_ISREG(found.st_mode):
+        raise BasisFileError(
+            f"{path} is {'a folder' if stat.S_ISDIR(found.st_mode) else 'no regular file'}",
+            hint=f"a basis is read from a file: {', '.join(SUFFIXES)}",
+        )
+    if found.st_size > _MOST_FILE_BYTES:
+        raise BasisFileError(
+            f"{path} has {found.st_size} bytes, where a file of at most {_MOST_FILE_BYTES} is read",
+            hint="save the matrix alone",
+        )
+
+
+def _opened(path: Path, file: BinaryIO) -> TensorFile:
+    begin = file.read(16)
+    file.seek(0)
+    if begin.startswith(b"\x93NUMPY"):
+        return NumpyArray(path, file)
+    if begin.startswith(b"PK"):
+        return NumpyArchive(path, file)
+    if begin[8:9] == b"{":
+        return SafetensorsFile(path, file)
+    # protocol 2 and later say so; earlier ones are text, which only the name tells
+    if begin[:1] == b"\x80" or path.suffix.lower() in (".pkl", ".pickle", ".pt", ".pth"):
+        raise pickle_error(path)
+    raise BasisFileError(
+        f"{path} is neither a .npy nor a .npz nor a .safetensors file: it begins with {begin[:8]!r}",
+        hint="numpy.savez('basis.npz', matrix=...) writes one",
+    )
+
+
+def _sha256(file: BinaryIO) -> str:
+    sha256 = hashlib.sha256()
+    file.seek(0)
+    while block := file.read(_HASH_BYTES):
+        sha256.update(block)
+    return sha256.hexdigest()

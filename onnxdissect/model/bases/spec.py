@@ -1,0 +1,232 @@
+"""What a command line asks for as a basis: ``rotation:seed=1,alpha=0.5``, ``pca:n=16``, or a file."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from onnxdissect.errors import ParameterError, nearest
+from onnxdissect.model.bases.basis import Basis
+from onnxdissect.model.bases.files.tensor_file import SUFFIXES
+from onnxdissect.model.bases.limits import LARGEST_SEED, MOST_ROWS
+from onnxdissect.model.bases.moments import Moments
+
+__all__ = ["KINDS", "BasisSpec", "make_bases", "parse_bases"]
+
+KINDS: dict[str, tuple[str, ...]] = {
+    "identity": (),
+    "rotation": ("seed", "alpha"),
+    "permutation": ("seed",),
+    "directions": ("seed", "n"),
+    "pca": ("n",),
+}
+"""Kinds of bases that are made, and the keys of each. ``n`` has to be given; seed is 0 and alpha 1 if not."""
+
+_EXAMPLES = {
+    "identity": "identity",
+    "rotation": "rotation:seed=0,alpha=0.5",
+    "permutation": "permutation:seed=0",
+    "directions": "directions:seed=0,n=64",
+    "pca": "pca:n=16",
+}
+_SPEC = re.compile(r"(?P<kind>[A-Za-z][A-Za-z0-9_-]+)(?::(?P<settings>.*))?", re.DOTALL)
+_WHOLE = re.compile(r"[0-9]{1,19}")
+
+
+@dataclass(frozen=True, slots=True)
+class BasisSpec:
+    """A basis that can be made once the number of a layer's units is known.
+
+    Attributes
+    ----------
+    kind : str
+        One of `KINDS`.
+    seed : int
+    alpha : float
+        Of rotations.
+    n : int
+        Rows of directions and principal components; 0 for the others.
+    """
+
+    kind: str
+    seed: int = 0
+    alpha: float = 1.0
+    n: int = 0
+
+    @property
+    def needs_moments(self) -> bool:
+        """Whether it is fitted to a layer's activations, which takes a pass over the images beforehand."""
+        return self.kind == "pca"
+
+    @property
+    def name(self) -> str:
+        """What a basis made of it is called."""
+        said = {"seed": str(self.seed), "alpha": f"{self.alpha:.12g}", "n": str(self.n)}
+        settings = ",".join(f"{key}={said[key]}" for key in KINDS[self.kind])
+        return f"{self.kind}:{settings}" if settings else self.kind
+
+    def rows(self, units: int) -> int:
+        """Tell how many units a layer has under it.
+
+        Parameters
+        ----------
+        units : int
+            Of the layer.
+
+        Returns
+        -------
+        int
+        """
+        return self.n or units
+
+
+def parse_bases(texts: Iterable[str | Basis]) -> tuple[BasisSpec | Basis, ...]:
+    """Read what was asked for; files are read at once.
+
+    Parameters
+    ----------
+    texts : iterable of str or Basis
+        SPECs, paths of files, and bases, which stay what they are.
+
+    Returns
+    -------
+    tuple of BasisSpec or Basis
+        In the order given.
+
+    Raises
+    ------
+    ParameterError
+        If a SPEC cannot be read, or two bases have one name.
+    BasisFileError
+        If a file cannot be used.
+    """
+    found = tuple(_parse(text) if isinstance(text, str) else text for text in texts)
+    names = [one.name for one in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise ParameterError(
+                f"two bases are called {name!r}",
+                hint="ask for it once; a basis from a file is called as the file is, without the ending",
+            )
+    return found
+
+
+def make_bases(
+    asked: Sequence[BasisSpec | Basis], units: int, moments: Moments | None = None
+) -> tuple[Basis, ...]:
+    """Make the bases of a layer. Rotations of one seed are decomposed together.
+
+    Parameters
+    ----------
+    asked : sequence of BasisSpec or Basis
+        As `parse_bases` gives them.
+    units : int
+        Of the layer.
+    moments : Moments, optional
+        Of the layer's activations, which principal components need.
+
+    Returns
+    -------
+    tuple of Basis
+        In the order asked for.
+
+    Raises
+    ------
+    ParameterError
+        If one cannot be made for so many units, or of these activations.
+    """
+    rotations: dict[BasisSpec, Basis] = {}
+    specs = [one for one in asked if isinstance(one, BasisSpec) and one.kind == "rotation"]
+    for seed in dict.fromkeys(spec.seed for spec in specs):
+        of_seed = [spec for spec in specs if spec.seed == seed]
+        made = Basis.rotations(units, seed, [spec.alpha for spec in of_seed])
+        rotations.update(zip(of_seed, made, strict=True))
+    return tuple(
+        one if isinstance(one, Basis) else rotations.get(one) or _make(one, units, moments) for one in asked
+    )
+
+
+def _make(spec: BasisSpec, units: int, moments: Moments | None) -> Basis:
+    if spec.kind == "identity":
+        return Basis.identity(units)
+    if spec.kind == "permutation":
+        return Basis.permutation(units, spec.seed)
+    if spec.kind == "directions":
+        return Basis.directions(units, spec.n, spec.seed)
+    if moments is None:
+        raise ParameterError(f"{spec.name} is fitted to activations, and none have been gathered")
+    return Basis.pca(moments, spec.n)
+
+
+def _parse(text: str) -> BasisSpec | Basis:
+    match = _SPEC.fullmatch(text)
+    kind = match["kind"] if match else ""
+    if match and kind in KINDS:
+        return _spec(text, kind, match["settings"])
+    path = Path(text)
+    # Path.exists raises for names that no file can have
+    looks_like_a_file = path.suffix.lower() in SUFFIXES or len(path.parts) > 1 or os.path.exists(path)  # noqa: PTH110
+    if looks_like_a_file or not match:
+        return Basis.from_file(path)
+    raise ParameterError(
+        f"there is neither a kind of basis {kind!r} nor a file {text!r}",
+        candidates=[_EXAMPLES[name] for name in nearest(kind, KINDS) or KINDS],
+        hint="a basis is one of these, or a file " + ", ".join(SUFFIXES),
+    )
+
+
+def _spec(text: str, kind: str, settings: str | None) -> BasisSpec:
+    keys = KINDS[kind]
+    found: dict[str, str] = {}
+    for part in (settings or "").split(",") if settings is not None else ():
+        key, equals, value = (piece.strip() for piece in part.partition("="))
+        if key not in keys:
+            asked = f"has the key {key!r}" if key else "has a setting without a key"
+            raise ParameterError(
+                f"the basis {text!r} {asked}, which {kind} does not take",
+                candidates=nearest(key, keys) or keys,
+                hint=f"such as {_EXAMPLES[kind]}",
+            )
+        if key in found:
+            raise ParameterError(f"the basis {text!r} has the key {key!r} twice")
+        if not equals or not value:
+            raise ParameterError(
+                f"the basis {text!r} has no value for {key!r}", hint=f"such as {_EXAMPLES[kind]}"
+            )
+        found[key] = value
+    if "n" in keys and "n" not in found:
+        raise ParameterError(
+            f"the basis {text!r} does not say how many rows it has", hint=f"such as {_EXAMPLES[kind]}"
+        )
+    return BasisSpec(
+        kind,
+        seed=_integer(text, "seed", found.get("seed", "0"), 0, LARGEST_SEED),
+        alpha=_alpha(text, found.get("alpha", "1")),
+        n=_integer(text, "n", found["n"], 1, MOST_ROWS) if "n" in found else 0,
+    )
+
+
+def _integer(text: str, key: str, value: str, lowest: int, highest: int) -> int:
+    if _WHOLE.fullmatch(value) is None or not lowest <= int(value) <= highest:
+        raise ParameterError(
+            f"the basis {text!r} has {key}={value}",
+            hint=f"{key} is a whole number from {lowest} to {highest}",
+        )
+    return int(value)
+
+
+def _alpha(text: str, value: str) -> float:
+    try:
+        alpha = float(value)
+    except ValueError:
+        alpha = math.nan
+    if not 0 <= alpha <= 1:
+        raise ParameterError(
+            f"the basis {text!r} has alpha={value}",
+            hint="alpha is a number from 0, the layer's own units, to 1, the whole rotation",
+        )
+    return alpha + 0.0
