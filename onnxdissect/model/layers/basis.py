@@ -1,42 +1,15 @@
-"""Layers under a basis: a matrix (units', units) applied to a layer's channels gives other units."""
+"""Layers under a basis: what a matrix (units', units) makes of a layer's channels is a layer as well."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, fields
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
 from onnxdissect.errors import ParameterError
+from onnxdissect.model.bases.basis import Basis
 from onnxdissect.model.layers.records import Layer, make_slug
 
-__all__ = ["Basis", "BasisLayer", "basis_layers", "file_value"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Basis:
-    """A matrix for the channels of a layer; equal to another of the same name and numbers.
-
-    Attributes
-    ----------
-    name : str
-        Unique among the bases of a layer.
-    matrix : ndarray of float32, shape (units', units)
-        Row u gives the new unit u as a sum of the layer's units. Not writable.
-    """
-
-    name: str
-    matrix: NDArray[np.float32] = field(repr=False)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Basis) and self._key() == other._key()
-
-    def __hash__(self) -> int:
-        return hash(self._key())
-
-    def _key(self) -> tuple[str, tuple[int, ...], bytes]:
-        return self.name, self.matrix.shape, self.matrix.tobytes()
+__all__ = ["BasisLayer", "basis_layers", "file_value"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,42 +32,45 @@ class BasisLayer(Layer):
     basis: Basis = field(kw_only=True)
 
 
-def basis_layers(
-    layer: Layer, matrices: Mapping[str, ArrayLike], taken: Collection[str] = ()
-) -> tuple[BasisLayer, ...]:
+def basis_layers(layer: Layer, bases: Iterable[Basis], taken: Collection[str] = ()) -> tuple[BasisLayer, ...]:
     """Put a layer under bases.
 
     Parameters
     ----------
     layer : Layer
         A layer of the file.
-    matrices : mapping of str to array_like
-        Matrix (units', units) per name.
+    bases : iterable of Basis
+        For as many units as the layer has.
     taken : collection of str
         Slugs, case folded, of other layers.
 
     Returns
     -------
     tuple of BasisLayer
-        One per matrix, in that order.
+        One per basis, in that order.
 
     Raises
     ------
     ParameterError
-        If a name is empty; or if a matrix has another number of columns than the layer has units, no row, or
-        numbers that are not finite in float32.
+        If a basis is for another number of units, two have one name, or the layer is under a basis already.
     """
+    if isinstance(layer, BasisLayer):
+        raise ParameterError(
+            f"{layer.name!r} is under a basis already", hint="give the product of both matrices as one basis"
+        )
     slugs = {layer.slug.casefold(), *taken}
     copied = {one.name: getattr(layer, one.name) for one in fields(Layer)}
-    found = []
-    for name, given in matrices.items():
-        basis = Basis(name, _checked(layer, name, given))
-        slug = make_slug(f"{layer.slug}-basis-{name}", slugs)
+    found: dict[str, BasisLayer] = {}
+    for basis in bases:
+        _check_fit(layer, basis)
+        if basis.name in found:
+            raise ParameterError(f"two bases of layer {layer.name!r} are called {basis.name!r}")
+        slug = make_slug(f"{layer.slug}-basis-{basis.name}", slugs)
         slugs.add(slug.casefold())
         units = len(basis.matrix)
         changed = {
-            "name": f"{layer.name}/basis/{name}",
-            "alias": f"{layer.alias}/{name}",
+            "name": f"{layer.name}/basis/{basis.name}",
+            "alias": f"{layer.alias}/{basis.name}",
             "slug": slug,
             "layout": "NCHW",
             "dtype": "float32",
@@ -102,8 +78,8 @@ def basis_layers(
             "units": units,
             "skipped": (0, 0),
         }
-        found.append(BasisLayer(**copied | changed, source=layer, basis=basis))
-    return tuple(found)
+        found[basis.name] = BasisLayer(**copied | changed, source=layer, basis=basis)
+    return tuple(found.values())
 
 
 def file_value(layer: Layer) -> str:
@@ -122,24 +98,13 @@ def file_value(layer: Layer) -> str:
     return layer.source.name if isinstance(layer, BasisLayer) else layer.name
 
 
-def _checked(layer: Layer, name: str, given: ArrayLike) -> NDArray[np.float32]:
-    if not name:
-        raise ParameterError(f"a basis of layer {layer.name!r} has no name")
-    if isinstance(layer, BasisLayer):
-        raise ParameterError(
-            f"{layer.name!r} is under a basis already", hint="give the product of both matrices as one basis"
-        )
-    matrix = np.asarray(given)
-    if matrix.ndim != 2 or matrix.shape[1] != layer.units or not len(matrix):
-        raise ParameterError(
-            f"the basis {name!r} has the shape {list(matrix.shape)}, where [rows, {layer.units}] fits the "
-            f"{layer.units} units of layer {layer.name!r}"
-        )
-    if matrix.dtype.kind not in "biuf":
-        raise ParameterError(f"the basis {name!r} holds {matrix.dtype}, no numbers")
-    with np.errstate(over="ignore"):
-        matrix = np.array(matrix, np.float32, order="C")
-    if not np.isfinite(matrix).all():
-        raise ParameterError(f"the basis {name!r} holds numbers that are not finite in float32")
-    matrix.setflags(write=False)
-    return matrix
+def _check_fit(layer: Layer, basis: Basis) -> None:
+    if basis.units == layer.units:
+        return
+    rows = len(basis.matrix)
+    turned = f"its transpose has {layer.units} columns: save matrix.T" if rows == layer.units else None
+    raise ParameterError(
+        f"the basis {basis.name!r} has the shape [{rows}, {basis.units}], where [rows, {layer.units}] fits "
+        f"the {layer.units} units of layer {layer.name!r}",
+        hint=turned or f"choose a layer of {basis.units} units, as `onnxdissect layers MODEL` lists them",
+    )

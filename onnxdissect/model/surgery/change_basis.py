@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -15,11 +16,16 @@ from onnxdissect.model.surgery.to_nchw import output_name
 
 __all__ = ["ChangeBasis"]
 
+_TOPK_TAKES_K_AS_INPUT = 10
+"""The opset from which on it does."""
+
 
 class ChangeBasis(passes.FunctionalPass):
-    """Add layers under bases: B[n, u', y, x] = sum over u of matrix[u', u] * A[n, u, y, x], in float32.
+    """Add layers under bases, in float32.
 
-    Several bases may belong to one layer. Nothing of the graph reads what is added.
+    B[n, u', y, x] = f(sum over u of matrix[u', u] * A[n, u, y, x] + bias[u']), see
+    `onnxdissect.model.bases.basis.Basis`. Several bases may belong to one layer. Nothing of the graph reads
+    what is added.
 
     Parameters
     ----------
@@ -71,8 +77,50 @@ class ChangeBasis(passes.FunctionalPass):
 
 
 def _add(graph: ir.Graph, value: ir.Value, layer: BasisLayer) -> None:
-    matrix = layer.basis.matrix
-    kernel = store(graph, f"{layer.name}/matrix", matrix[:, :, np.newaxis, np.newaxis])
-    product = ir.node("Conv", [value, kernel], attributes={"kernel_shape": [1, 1]})
-    product.outputs[0].name = layer.name
-    graph.append(product)
+    basis = layer.basis
+    kernel = store(graph, f"{layer.name}/matrix", basis.matrix[:, :, np.newaxis, np.newaxis])
+    inputs = [value, kernel]
+    if basis.bias is not None:
+        inputs.append(store(graph, f"{layer.name}/bias", basis.bias))
+    found = _append(graph, layer, "sum", "Conv", inputs, {"kernel_shape": [1, 1]})
+    if basis.activation:
+        found = _append(graph, layer, "positive", "Relu", [found])
+    if basis.activation.startswith("topk:"):
+        found = _keep_largest(graph, layer, found, int(basis.activation.removeprefix("topk:")))
+    found.name = layer.name
+
+
+def _keep_largest(graph: ir.Graph, layer: BasisLayer, value: ir.Value, k: int) -> ir.Value:
+    """Set to 0 what lies below the k-th largest unit of its place.
+
+    Comparing with the k-th value keeps units that equal it together, whatever order rows have. Which of equal
+    ones TopK itself names first is left to who implements it.
+    """
+    if (graph.opset_imports.get("") or 0) >= _TOPK_TAKES_K_AS_INPUT:
+        counted, attributes = [store(graph, f"{layer.name}/k", np.array([k], np.int64))], {"axis": 1}
+    else:
+        counted, attributes = [], {"axis": 1, "k": k}
+    largest = ir.node("TopK", [value, *counted], attributes=attributes, num_outputs=2)
+    for output, step in zip(largest.outputs, ("largest", "largest-at"), strict=True):
+        output.name = f"{layer.name}/{step}"
+    graph.append(largest)
+    at = store(graph, f"{layer.name}/last", np.array([k - 1], np.int64))
+    kth = _append(graph, layer, "kth", "Gather", [largest.outputs[0], at], {"axis": 1})
+    below = _append(graph, layer, "below", "Less", [value, kth])
+    kept = _append(graph, layer, "kept", "Not", [below])
+    factor = _append(graph, layer, "factor", "Cast", [kept], {"to": int(ir.DataType.FLOAT)})
+    return _append(graph, layer, "largest-only", "Mul", [value, factor])
+
+
+def _append(
+    graph: ir.Graph,
+    layer: BasisLayer,
+    step: str,
+    op: str,
+    inputs: Sequence[ir.Value],
+    attributes: Mapping[str, Any] | None = None,
+) -> ir.Value:
+    node = ir.node(op, inputs, attributes=attributes)
+    node.outputs[0].name = f"{layer.name}/{step}"
+    graph.append(node)
+    return node.outputs[0]

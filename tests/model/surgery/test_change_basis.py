@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from onnxdissect.core.state.pass_state import PassState
 from onnxdissect.data import batches
 from onnxdissect.errors import LayerNotFoundError, ParameterError
 from onnxdissect.model import Layer, Network, load_network, open_session
+from onnxdissect.model.bases.basis import Basis
 from onnxdissect.model.layers.basis import BasisLayer, basis_layers
 from onnxdissect.model.surgery.change_basis import ChangeBasis
 from onnxdissect.model.surgery.describe import surgery_steps
@@ -63,6 +64,10 @@ def opened(tmp_path: Path, place: str) -> tuple[Network, Layer]:
     return network, layer
 
 
+def under_matrices(layer: Layer, matrices: Mapping[str, Any]) -> tuple[BasisLayer, ...]:
+    return basis_layers(layer, [Basis.of(name, matrix) for name, matrix in matrices.items()])
+
+
 @pytest.mark.parametrize("place", PLACES)
 def test_activations_under_several_bases(tmp_path: Path, place: str) -> None:
     network, plain = opened(tmp_path, place)
@@ -73,7 +78,7 @@ def test_activations_under_several_bases(tmp_path: Path, place: str) -> None:
         "wide": wide,
         "one": wide[:1],
     }
-    under = basis_layers(plain, matrices)
+    under = under_matrices(plain, matrices)
     batch = images(network, 5)
     session = open_session(network, [plain, *under], provider="cpu", threads=1, verify=batch[:2])
     activations, identity, turned, wider, one = session(batch)
@@ -98,7 +103,9 @@ def test_any_matrix(tmp_path_factory: pytest.TempPathFactory, rows: int, seed: i
     network, plain = opened(tmp_path_factory.mktemp("basis"), place)
     matrix = np.random.default_rng(seed).normal(size=(rows, plain.units)).astype(np.float32)
     batch = images(network, 2, seed)
-    session = open_session(network, [plain, *basis_layers(plain, {"any": matrix})], provider="cpu", threads=1)
+    session = open_session(
+        network, [plain, *under_matrices(plain, {"any": matrix})], provider="cpu", threads=1
+    )
     activations, found = session(batch)
     expected = np.einsum("vu,nuhw->nvhw", matrix.astype(np.float64), activations.astype(np.float64))
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
@@ -108,7 +115,7 @@ def test_any_matrix(tmp_path_factory: pytest.TempPathFactory, rows: int, seed: i
 def test_outputs_stay_what_they_are(tmp_path: Path, place: str) -> None:
     network, plain = opened(tmp_path, place)
     before = ir.to_proto(network.model).SerializeToString()
-    under = basis_layers(plain, {"turned": orthogonal(plain.units, 2), "identity": np.eye(plain.units)})
+    under = under_matrices(plain, {"turned": orthogonal(plain.units, 2), "identity": np.eye(plain.units)})
     exposed = expose_layers(network.model, [*under, plain], prune=False)
     assert ir.to_proto(network.model).SerializeToString() == before
     batch = images(network, network.input.batch or 2)
@@ -121,7 +128,7 @@ def test_outputs_stay_what_they_are(tmp_path: Path, place: str) -> None:
 
 def test_a_layer_under_a_basis_is_a_layer(tmp_path: Path) -> None:
     network, plain = opened(tmp_path, "NHWC")
-    one, other = basis_layers(
+    one, other = under_matrices(
         plain, {"rotation:seed=1": np.eye(plain.units), "rotation,seed=1": np.eye(plain.units)}
     )
     assert isinstance(one, BasisLayer) and one.source == plain
@@ -137,7 +144,8 @@ def test_matrices_that_do_not_fit(tmp_path: Path) -> None:
     network, plain = opened(tmp_path, "NCHW")
     unfit: list[tuple[dict[str, Any], str]] = [
         ({"short": np.eye(plain.units - 1)}, r"'short' has the shape \[5, 5\], where \[rows, 6\] fits"),
-        ({"flat": np.ones(plain.units)}, r"'flat' has the shape \[6\]"),
+        ({"flat": np.ones(plain.units)}, r"'flat' has the shape \[6\], not \[rows, units\]"),
+        ({"turned": np.ones((plain.units, 9))}, r"its transpose has 6 columns"),
         ({"none": np.ones((0, plain.units))}, r"'none' has the shape \[0, 6\]"),
         ({"nan": np.full((1, plain.units), np.nan)}, "'nan' holds numbers that are not finite"),
         ({"large": np.full((1, plain.units), 1e300)}, "'large' holds numbers that are not finite"),
@@ -146,10 +154,12 @@ def test_matrices_that_do_not_fit(tmp_path: Path) -> None:
     ]
     for matrices, said in unfit:
         with pytest.raises(ParameterError, match=said):
-            basis_layers(plain, matrices)
-    (under,) = basis_layers(plain, {"identity": np.eye(plain.units)})
+            under_matrices(plain, matrices)
+    (under,) = basis_layers(plain, [Basis.identity(plain.units)])
+    with pytest.raises(ParameterError, match="two bases of layer 'relu2' are called 'identity'"):
+        basis_layers(plain, [Basis.identity(plain.units)] * 2)
     with pytest.raises(ParameterError, match="is under a basis already"):
-        basis_layers(under, {"again": np.eye(plain.units)})
+        basis_layers(under, [Basis.identity(plain.units)])
     with pytest.raises(PreconditionError, match="more than one value"):
         ChangeBasis([under, under])(network.model)
     with pytest.raises(LayerNotFoundError, match="no value 'elsewhere'"):
@@ -202,8 +212,8 @@ def test_dissecting_under_the_identity_gives_the_plain_counts(tmp_path: Path) ->
     )
 
     def bases(layer: Layer) -> list[Layer]:
-        last_first = np.eye(layer.units)[::-1]
-        return [layer, *basis_layers(layer, {"identity": np.eye(layer.units), "last first": last_first})]
+        last_first = Basis.of("last first", np.eye(layer.units)[::-1])
+        return [layer, *basis_layers(layer, [Basis.identity(layer.units), last_first])]
 
     work = [tmp_path / "plain", tmp_path / "bases"]
     for folder in work:

@@ -22,6 +22,7 @@ from support.transformers import transformer
 
 from onnxdissect.errors import LayerCutError, LayerNotFoundError, ModelRuntimeError, ParameterError
 from onnxdissect.model import Layer, Network, load_network
+from onnxdissect.model.bases.basis import Basis
 from onnxdissect.model.layers.basis import basis_layers
 from onnxdissect.model.runtime.difference import same_output
 from onnxdissect.model.runtime.inference import OPTIMISATIONS, open_runtime
@@ -272,7 +273,7 @@ def test_what_cannot_be_split_at(tmp_path: Path) -> None:
     assert "relu2" in caught.value.candidates
     plain = network.select(["relu2"])[0]
     with pytest.raises(LayerNotFoundError, match="relu2/basis/identity"):
-        split_network(network, basis_layers(plain, {"identity": np.eye(plain.units)}))
+        split_network(network, basis_layers(plain, [Basis.identity(plain.units)]))
 
 
 def cuts(network: Network, at: set[str]) -> bool:
