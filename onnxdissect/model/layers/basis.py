@@ -9,7 +9,7 @@ from onnxdissect.errors import ParameterError
 from onnxdissect.model.bases.basis import Basis
 from onnxdissect.model.layers.records import Layer, make_slug
 
-__all__ = ["BasisLayer", "basis_layers", "file_value"]
+__all__ = ["BasisLayer", "basis_layers", "check_fit", "file_value"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def basis_layers(layer: Layer, bases: Iterable[Basis], taken: Collection[str] = 
     copied = {one.name: getattr(layer, one.name) for one in fields(Layer)}
     found: dict[str, BasisLayer] = {}
     for basis in bases:
-        _check_fit(layer, basis)
+        check_fit(layer, basis)
         if basis.name in found:
             raise ParameterError(f"two bases of layer {layer.name!r} are called {basis.name!r}")
         slug = make_slug(f"{layer.slug}-basis-{basis.name}", slugs)
@@ -82,6 +82,32 @@ def basis_layers(layer: Layer, bases: Iterable[Basis], taken: Collection[str] = 
     return tuple(found.values())
 
 
+def check_fit(layer: Layer, basis: Basis) -> None:
+    """Refuse a basis for another number of units.
+
+    Parameters
+    ----------
+    layer : Layer
+        The layer.
+    basis : Basis
+        What is to be applied to it.
+
+    Raises
+    ------
+    ParameterError
+        If so.
+    """
+    if basis.units == layer.units:
+        return
+    rows = len(basis.matrix)
+    turned = f"its transpose has {layer.units} columns: save matrix.T" if rows == layer.units else None
+    raise ParameterError(
+        f"the basis {basis.name!r} has the shape [{rows}, {basis.units}], where [rows, {layer.units}] fits "
+        f"the {layer.units} units of layer {layer.name!r}",
+        hint=turned or f"choose a layer of {basis.units} units, as `onnxdissect layers MODEL` lists them",
+    )
+
+
 def file_value(layer: Layer) -> str:
     """Name of the file's value that a layer is computed from.
 
@@ -96,15 +122,3 @@ def file_value(layer: Layer) -> str:
         The layer's own name where no basis is applied to it.
     """
     return layer.source.name if isinstance(layer, BasisLayer) else layer.name
-
-
-def _check_fit(layer: Layer, basis: Basis) -> None:
-    if basis.units == layer.units:
-        return
-    rows = len(basis.matrix)
-    turned = f"its transpose has {layer.units} columns: save matrix.T" if rows == layer.units else None
-    raise ParameterError(
-        f"the basis {basis.name!r} has the shape [{rows}, {basis.units}], where [rows, {layer.units}] fits "
-        f"the {layer.units} units of layer {layer.name!r}",
-        hint=turned or f"choose a layer of {basis.units} units, as `onnxdissect layers MODEL` lists them",
-    )

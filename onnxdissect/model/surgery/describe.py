@@ -76,7 +76,11 @@ def _exposed(layer: Layer) -> str:
     made = f"(n, {layer.units}, {h}, {w})"
     if isinstance(layer, BasisLayer):
         matrix = f"({layer.units}, {layer.source.units})"
-        return f"add {layer.name}: the matrix {matrix} times the units of {layer.source.name} is {made}"
+        basis = layer.basis
+        parts = [f"add {layer.name}: the matrix {matrix} times the units of {layer.source.name}"]
+        parts += ["plus a bias"] if basis.bias is not None else []
+        parts += [f"through {basis.activation}"] if basis.activation else []
+        return f"{', '.join(parts)} is {made}"
     if layer.layout == "NCHW":
         return f"expose {layer.name}: it is {made}"
     parts = [f"expose {layer.name}, which is {_AXES.get(layer.layout, '(n, h, w, units)')}"]
