@@ -3,7 +3,7 @@
 The method is that of Bau, Zhou, Khosla, Oliva and Torralba (CVPR 2017; Zhou et al., arXiv 1711.05611).
 
 `dissect` runs it, `load` reads a finished run; both give a `Dissection`. `register_operator` says what an
-`Operator` of your own means.
+`Operator` of your own means, and a `Basis` is a matrix for the units of a layer.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 from onnxdissect.errors import OnnxDissectError
 
 if TYPE_CHECKING:
-    from onnxdissect.model import Operator, register_operator
+    from onnxdissect.model import Basis, Operator, register_operator
     from onnxdissect.pipeline.dissect import dissect
     from onnxdissect.results import Dissection, load
 
 __all__ = [
+    "Basis",
     "Dissection",
     "OnnxDissectError",
     "Operator",
@@ -31,6 +32,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Basis": "onnxdissect.model",
     "Dissection": "onnxdissect.results",
     "Operator": "onnxdissect.model",
     "dissect": "onnxdissect.pipeline.dissect",

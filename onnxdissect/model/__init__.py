@@ -9,6 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from onnxdissect.model.bases.basis import Basis
+    from onnxdissect.model.bases.moments import Moments
+    from onnxdissect.model.bases.spec import BasisSpec, make_bases, parse_bases
+    from onnxdissect.model.layers.basis import BasisLayer, basis_layers
     from onnxdissect.model.layers.records import ImageInput, Layer, ReceptiveField
     from onnxdissect.model.network import Network, load_network
     from onnxdissect.model.operators.installed import installed_operators, register_operator
@@ -31,15 +35,20 @@ if TYPE_CHECKING:
         installed_wheels,
         provider_states,
     )
+    from onnxdissect.model.runtime.round_trip import round_trip_errors
     from onnxdissect.model.runtime.session import Session, open_session
 
 __all__ = [
     "PRESETS",
     "PROBE_IMAGES",
     "PROVIDERS",
+    "Basis",
+    "BasisLayer",
+    "BasisSpec",
     "EffectiveCentre",
     "ImageInput",
     "Layer",
+    "Moments",
     "Network",
     "Operator",
     "OperatorTable",
@@ -48,23 +57,31 @@ __all__ = [
     "ProviderState",
     "ReceptiveField",
     "Session",
+    "basis_layers",
     "choose_preprocessing",
     "contradicts",
     "installed_operators",
     "installed_wheels",
     "load_network",
+    "make_bases",
     "measure_centres",
     "nearer_to_rule",
     "open_session",
+    "parse_bases",
     "provider_states",
     "register_operator",
+    "round_trip_errors",
     "rule_distance",
 ]
 
 _HOMES = {
+    "Basis": "bases.basis",
+    "BasisLayer": "layers.basis",
+    "BasisSpec": "bases.spec",
     "EffectiveCentre": "receptive_field.effective",
     "ImageInput": "layers.records",
     "Layer": "layers.records",
+    "Moments": "bases.moments",
     "Network": "network",
     "Operator": "operators.operator",
     "OperatorTable": "operators.table",
@@ -76,16 +93,20 @@ _HOMES = {
     "ProviderState": "runtime.providers",
     "ReceptiveField": "layers.records",
     "Session": "runtime.session",
+    "basis_layers": "layers.basis",
     "choose_preprocessing": "preprocessing.choice",
     "contradicts": "receptive_field.effective",
     "installed_operators": "operators.installed",
     "installed_wheels": "runtime.providers",
     "load_network": "network",
+    "make_bases": "bases.spec",
     "measure_centres": "receptive_field.effective",
     "nearer_to_rule": "receptive_field.effective",
     "open_session": "runtime.session",
+    "parse_bases": "bases.spec",
     "provider_states": "runtime.providers",
     "register_operator": "operators.installed",
+    "round_trip_errors": "runtime.round_trip",
     "rule_distance": "receptive_field.effective",
 }
 
