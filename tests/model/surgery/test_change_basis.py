@@ -18,14 +18,10 @@ from numpy.typing import NDArray
 from onnx_ir.passes import PreconditionError
 from support import models
 from support.datasets import random_broden, write_broden
+from support.dissected import dissected
 from support.models import images, run_whole, save
 from support.transformers import transformer
 
-from onnxdissect.core.layer_tally import LayerTally
-from onnxdissect.core.progress import Silent
-from onnxdissect.core.state.intake import Intake
-from onnxdissect.core.state.pass_state import PassState
-from onnxdissect.data import batches
 from onnxdissect.errors import LayerNotFoundError, ParameterError
 from onnxdissect.model import Layer, Network, load_network, open_session
 from onnxdissect.model.bases.basis import Basis
@@ -33,11 +29,7 @@ from onnxdissect.model.layers.basis import BasisLayer, basis_layers
 from onnxdissect.model.surgery.change_basis import ChangeBasis
 from onnxdissect.model.surgery.describe import surgery_steps
 from onnxdissect.model.surgery.layer_outputs import expose_layers
-from onnxdissect.pipeline.execution.image_pass import run_pass
 from onnxdissect.pipeline.options import ExecutionOptions, MethodOptions, PreprocessingOptions, RunOptions
-from onnxdissect.pipeline.prepare import prepare
-from onnxdissect.pipeline.request import open_request
-from onnxdissect.pipeline.tally import tally
 
 # model, value, layout
 PLACES: dict[str, tuple[Callable[[], onnx.ModelProto], str, str]] = {
@@ -166,38 +158,6 @@ def test_matrices_that_do_not_fit(tmp_path: Path) -> None:
         open_session(network, [replace(under, source=replace(plain, name="elsewhere"))])
     with pytest.raises(PreconditionError, match="no node computes"):
         ChangeBasis([replace(under, source=replace(plain, name="elsewhere"))])(network.model)
-
-
-def dissected(
-    options: RunOptions, work: Path, under: Callable[[Layer], list[Layer]]
-) -> tuple[LayerTally, ...]:
-    """A run's stages, for other layers than the selectors gave."""
-    request = open_request(options, Silent())
-    request = replace(request, layers=[made for layer in request.layers for made in under(layer)])
-    prepared = prepare(request, lambda said: None)
-    intake = Intake(PassState(prepared.plan, work))
-    stream = batches(
-        request.dataset,
-        prepared.preparer,
-        shape=prepared.preparer.shape,
-        dtype=prepared.preparer.dtype,
-        batch_size=prepared.plan.block,
-        workers=1,
-        start=0,
-    )
-    run_pass(
-        intake,
-        stream,
-        prepared.session,
-        request.dataset.image_name,
-        Silent(),
-        workers=1,
-        batch_size=prepared.batch_size,
-        tag={},
-        save_every=1e9,
-        stopped=lambda: False,
-    )
-    return tally(prepared.plan, intake.gathered().settle(), Silent()).layers
 
 
 def test_dissecting_under_the_identity_gives_the_plain_counts(tmp_path: Path) -> None:
