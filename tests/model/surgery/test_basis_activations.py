@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 from naive import bases as naive
+from numpy.typing import NDArray
 from support import models
 from support.models import images, save
 from support.transformers import transformer
@@ -16,6 +18,8 @@ from onnxdissect.model import load_network, open_session
 from onnxdissect.model.bases.basis import Basis
 from onnxdissect.model.bases.moments import Moments
 from onnxdissect.model.layers.basis import basis_layers
+from onnxdissect.model.runtime.difference import relative_error
+from onnxdissect.model.runtime.verification import worst_deviation
 from onnxdissect.model.surgery.describe import surgery_steps
 
 ACTIVATIONS = ["", "relu", "topk:1", "topk:3", "topk:9"]
@@ -79,6 +83,30 @@ def test_activations_in_every_layout(tmp_path: Path, model: onnx.ModelProto, val
     positive = np.maximum(linear, 0)
     kept = positive >= np.sort(positive, axis=1)[:, -2:-1]
     np.testing.assert_allclose(topk, np.where(kept, positive, 0), rtol=1e-4, atol=1e-5 * scale)
+
+
+def test_units_that_rounding_lets_change_places_are_no_difference(tmp_path: Path) -> None:
+    # integers: optimised, the graph rounds otherwise, and of nearly equal units another one is kept
+    network = load_network(save(models.quantised(), tmp_path / "model.onnx"))
+    layer = [one for one in network.select(["all"]) if one.layout == "NCHW"][-1]
+    rows = np.random.default_rng(0).normal(size=(40, layer.units))
+    (linear,) = basis_layers(layer, [Basis.of("linear", rows, None, "relu")])
+    (under,) = basis_layers(layer, [Basis.of("topk", rows, None, "topk:3")])
+    batch = images(network, 2)
+    (expected,) = open_session(network, [under], provider="cpu", threads=1)(batch)
+    (positive,) = open_session(network, [linear], provider="cpu", threads=1)(batch)
+    # the third and the fourth change places everywhere
+    order = np.argsort(-positive, axis=1, kind="stable")
+    third, fourth = (np.take_along_axis(positive, order[:, i : i + 1], axis=1) for i in (2, 3))
+    swapped = np.where(expected == third, 0, expected) + np.where(positive == fourth, fourth, 0)
+    assert relative_error(swapped, expected) > 0.2
+    assert worst_deviation(network, [under], [swapped], [expected]) is None
+    # but what is kept has to be the same, and something has to be kept
+    wrong: list[NDArray[Any]] = [1.5 * swapped, np.roll(expected, 1, axis=1) * (expected == 0), 0 * expected]
+    for other in wrong:
+        found = worst_deviation(network, [under], [other], [expected])
+        assert found is not None and found.layer == under.name
+    assert worst_deviation(network, [linear], [swapped], [positive]) is not None
 
 
 def test_units_that_are_equal_stay_together(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import stat
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -15,6 +15,7 @@ from onnxdissect.errors import BasisFileError, nearest
 from onnxdissect.model.bases.files.faults import DAMAGE, pickle_error
 from onnxdissect.model.bases.files.numpy_file import NumpyArchive, NumpyArray
 from onnxdissect.model.bases.files.safetensors_file import SafetensorsFile
+from onnxdissect.storage.regular_files import RefusedFileError, open_regular_file
 
 __all__ = ["SUFFIXES", "TensorFile", "opened_tensors"]
 
@@ -73,35 +74,35 @@ def opened_tensors(path: Path) -> Iterator[tuple[TensorFile, Callable[[], str]]]
         If there is no such file, it is none of the three formats, damaged, or a pickle; also from the body,
         for what reading finds.
     """
-    _check_regular(path)
     try:
-        with path.open("rb") as file:
+        with _opened_file(path) as file:
             yield _opened(path, file), lambda: _sha256(file)
     except DAMAGE as error:
         raise BasisFileError(f"{path} is damaged or cannot be read: {error}") from error
 
 
-def _check_regular(path: Path) -> None:
+def _opened_file(path: Path) -> BinaryIO:
     try:
-        found = path.stat()
-    except (OSError, ValueError) as error:
+        file = open_regular_file(path)
+    except RefusedFileError as error:
+        hint = f"a basis is read from a file: {', '.join(SUFFIXES)}"
+        raise BasisFileError(f"{path} is not read: {error.strerror}", hint=hint) from error
+    except OSError as error:
         there: list[str] = []
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError):
             there = [one.name for one in path.parent.iterdir() if one.suffix in SUFFIXES]
         raise BasisFileError(
-            f"there is no file {path} to read a basis from",
+            f"no basis can be read from {path}: {error.strerror}",
             candidates=[str(path.with_name(name)) for name in nearest(path.name, there)],
         ) from error
-    if not stat.S_ISREG(found.st_mode):
+    size = os.fstat(file.fileno()).st_size
+    if size > _MOST_FILE_BYTES:
+        file.close()
         raise BasisFileError(
-            f"{path} is {'a folder' if stat.S_ISDIR(found.st_mode) else 'no regular file'}",
-            hint=f"a basis is read from a file: {', '.join(SUFFIXES)}",
-        )
-    if found.st_size > _MOST_FILE_BYTES:
-        raise BasisFileError(
-            f"{path} has {found.st_size} bytes, where a file of at most {_MOST_FILE_BYTES} is read",
+            f"{path} has {size} bytes, where a file of at most {_MOST_FILE_BYTES} is read",
             hint="save the matrix alone",
         )
+    return file
 
 
 def _opened(path: Path, file: BinaryIO) -> TensorFile:
