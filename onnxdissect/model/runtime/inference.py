@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from onnxdissect.errors import ModelRuntimeError, ModelTimeoutError
 from onnxdissect.model.reading.external_data import DATA_FOLDER, settle_external_data
 from onnxdissect.model.reading.repair import load_repaired
+from onnxdissect.model.runtime.lent_arrays import lend_arrays
 from onnxdissect.model.runtime.providers import RECORD_PLACEMENT, import_onnxruntime, placement
 from onnxdissect.model.runtime.time_limit import PROBE_LIMIT, PROBE_SECONDS, call_limited
 
@@ -74,11 +75,14 @@ class Runtime:
         How long it may run at a time. None: as long as it takes, or until `stop`.
     options : onnxruntime.RunOptions
         Shared by all calls without a limit, so that `stop` reaches them.
+    lent : tuple of onnxruntime.OrtValue
+        Arrays that the session reads where they lie, so that they have to stay.
     """
 
     session: Any
     seconds: float | None = None
     options: Any = field(default_factory=_run_options, repr=False)
+    lent: tuple[Any, ...] = field(default=(), repr=False)
 
     @property
     def providers(self) -> tuple[str, ...]:
@@ -200,19 +204,12 @@ def open_runtime(
     if not spin:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     source: str | bytes
+    lent: tuple[Any, ...] = ()
     if isinstance(model, Path):
         source = str(model)
     else:
-        try:
-            source = ir.to_proto(model).SerializeToString()
-        except Exception as error:  # a tensor of a type that its numbers do not fit, for one
-            cause: BaseException = error
-            while cause.__cause__ is not None:
-                cause = cause.__cause__
-            raise ModelRuntimeError(
-                f"the graph cannot be handed to onnxruntime: {str(cause)[:300]}",
-                hint="export the model again",
-            ) from error
+        on_cpu = providers[0][0] == "CPUExecutionProvider"
+        source, lent = _written(model, options) if on_cpu else (_serialised(model), ())
         folder = model.graph.meta.get(DATA_FOLDER, folder)
         if folder is not None:
             # onnxruntime has no way to name a folder whose name is no UTF-8
@@ -244,7 +241,7 @@ def open_runtime(
             raise _refusal(error) from error
         folder = model.parent if isinstance(model, Path) else folder
     else:
-        return Runtime(session, seconds)
+        return Runtime(session, seconds, lent=lent)
     return open_runtime(
         lowered,
         folder=folder,
@@ -259,6 +256,29 @@ def open_runtime(
 
 def _is_short(model: ir.Model | Path) -> bool:
     return isinstance(model, Path) or len(model.graph) <= _LONG
+
+
+def _written(model: ir.Model, options: Any) -> tuple[bytes, tuple[Any, ...]]:
+    """Give a graph in the file's format, and the arrays in it that the options lend to a session instead."""
+    written, arrays = lend_arrays(model)
+    lent = tuple(onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in arrays.values())
+    if lent:
+        options.add_external_initializers(list(arrays), list(lent))
+    return _serialised(written), lent
+
+
+def _serialised(model: ir.Model) -> bytes:
+    try:
+        written: bytes = ir.to_proto(model).SerializeToString()
+    except Exception as error:  # a tensor of a type that its numbers do not fit, for one
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        raise ModelRuntimeError(
+            f"the graph cannot be handed to onnxruntime: {str(cause)[:300]}",
+            hint="export the model again",
+        ) from error
+    return written
 
 
 def _lowered(model: ir.Model | Path, refusal: str) -> ir.Model | None:
