@@ -34,7 +34,12 @@ class LayerState:
     def __init__(self, layer: LayerPlan, plan: Plan) -> None:
         h, w = layer.shape
         self._images = plan.images
-        self.thresholds = Thresholds(layer.units, plan.images * h * w, plan.quantiles)
+        self.thresholds = Thresholds(
+            layer.units,
+            plan.images * h * w,
+            plan.quantiles,
+            sharing=sum(other.units for other in plan.layers),
+        )
         self.top = TopImages(layer.units, min(plan.top, plan.images), layer.shape)
         self.samples = Samples(layer.units, plan.images, h * w)
 

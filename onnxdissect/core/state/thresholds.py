@@ -16,7 +16,7 @@ from onnxdissect.core.state.deciding_bins import DecidingBins
 
 __all__ = ["Thresholds"]
 
-# Bins for all units together; half the leading bits fewer makes bounds 3 % coarser, never wrong.
+# Bins for all units together; fewer leading bits make bounds coarser, never wrong.
 _BIN_BYTES = 256 * 2**20
 _MOST_BITS = 14
 _FEWEST_BITS = 10
@@ -40,6 +40,8 @@ class Thresholds:
         Levels tau, each strictly between 0 and 1.
     bits : int, optional
         Leading bits of a bin; by default as many as a fixed amount of memory allows.
+    sharing : int, optional
+        Units of all layers that share this memory; by default this layer has it alone.
 
     Attributes
     ----------
@@ -48,10 +50,17 @@ class Thresholds:
     """
 
     def __init__(
-        self, units: int, positions: int, quantiles: Sequence[float], bits: int | None = None
+        self,
+        units: int,
+        positions: int,
+        quantiles: Sequence[float],
+        bits: int | None = None,
+        *,
+        sharing: int | None = None,
     ) -> None:
         if bits is None:
-            affordable = int(math.log2(max(1, _BIN_BYTES // (units * _count_type(positions).itemsize))))
+            bytes_of_a_bin = (sharing or units) * _count_type(positions).itemsize
+            affordable = int(math.log2(max(1, _BIN_BYTES // bytes_of_a_bin)))
             bits = max(_FEWEST_BITS, min(_MOST_BITS, affordable))
         self._allocate(units, positions, [tail_size(q, positions) for q in quantiles], bits)
 
