@@ -70,11 +70,16 @@ def best_layer(run: Dissection, quantile: float) -> LayerSummary | None:
     Returns
     -------
     LayerSummary or None
-        Of most unique detectors, the deepest on a tie, as it is what most people look for; None without
-        layers.
+        Of most unique detectors; on a tie one of the network's own, not one under a basis, and of these the
+        deepest, as it is what most people look for. None without layers.
     """
+    under = {info.name for info in run.layers if info.basis is not None}
     summaries = [summary for summary in run.summary() if summary.quantile == quantile]
-    return max(reversed(summaries), key=lambda summary: summary.unique_detectors, default=None)
+    return max(
+        reversed(summaries),
+        key=lambda summary: (summary.unique_detectors, summary.layer not in under),
+        default=None,
+    )
 
 
 def advice(run: Dissection) -> list[str]:

@@ -84,6 +84,9 @@ class LayerInfo:
         nothing was measured.
     node : str
         Name of the node that produces it; empty where the file names none, and in runs of earlier versions.
+    basis : mapping or None
+        What basis it is under, as `onnxdissect.Basis.record` tells it; None where the units are the layer's
+        own. The layer's name is then ``<value>/basis/<name>``.
     """
 
     name: str
@@ -97,6 +100,7 @@ class LayerInfo:
     upsample: str
     effective: Mapping[str, Any] | None = None
     node: str = ""
+    basis: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

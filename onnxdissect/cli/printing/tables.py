@@ -87,12 +87,14 @@ def summary_table(dissection: Dissection) -> Table:
     """
     several = len(dissection.quantiles) > 1
     aliases = {layer.name: layer.alias for layer in dissection.layers}
+    under = {layer.name for layer in dissection.layers if layer.basis is not None}
     tested = any(line.detectors_fdr is not None for line in dissection.summary())
     resampled = any(line.unique_low is not None for line in dissection.summary())
     saturated = any(line.plateau_units for line in dissection.summary())
     rows: list[list[object]] = []
     for line in dissection.summary():
-        cells: list[object] = [aliases[line.layer], line.layer]
+        # under a basis the value is that of a layer above, and the alias tells of which
+        cells: list[object] = [aliases[line.layer], "" if line.layer in under else line.layer]
         cells += [line.quantile] if several else []
         cells += [line.units, line.detectors]
         cells += [line.plateau_units] if saturated else []

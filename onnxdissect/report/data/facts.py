@@ -98,7 +98,7 @@ def run_facts(dissection: Dissection) -> Iterator[Fact]:
 
 
 def layer_facts(info: LayerInfo) -> Iterator[str]:
-    """List the size of a layer, what its units see and how it was upsampled.
+    """List the size of a layer, what its units are and see, and how it was upsampled.
 
     Parameters
     ----------
@@ -109,6 +109,8 @@ def layer_facts(info: LayerInfo) -> Iterator[str]:
     str
         Short statements.
     """
+    if info.basis is not None:
+        yield "under the basis " + _basis(info.basis)
     yield f"{info.units:,} units"
     yield f"{info.shape[0]} × {info.shape[1]} positions"
     if info.geometry:
@@ -116,6 +118,17 @@ def layer_facts(info: LayerInfo) -> Iterator[str]:
         if isinstance(size, Sequence) and len(size) == 2:
             yield f"sees {size[0]:g} × {size[1]:g} pixels"
     yield f"upsampled by {info.upsample}"
+
+
+def _basis(basis: Mapping[str, Any]) -> str:
+    """Name a basis, and what its numbers come from where the name does not tell."""
+    said = [str(basis["name"])]
+    said += [f"file {basis['file']}"] if basis.get("file") else []
+    said += ["with a bias"] if basis.get("bias") else []
+    said += [str(basis["activation"])] if basis.get("activation") else []
+    share = basis.get("variance_share")
+    said += [f"{share:.1%} of the variance"] if isinstance(share, float | int) else []
+    return f"{said[0]} ({', '.join(said[1:])})" if said[1:] else said[0]
 
 
 def _joined(parts: Iterable[str]) -> str:

@@ -262,8 +262,8 @@ def _layer(
 
 def _headlines(layers: Sequence[LayerReport], quantiles: int) -> Iterable[tuple[LayerReport, View]]:
     for q in range(quantiles if layers else 0):
-        # on a tie the deepest layer, as it is what most people look for
-        layer = max(reversed(layers), key=lambda layer: layer.views[q].unique)
+        # on a tie the network's deepest layer, as it is what most people look for
+        layer = max(reversed(layers), key=lambda layer: (layer.views[q].unique, layer.info.basis is None))
         yield layer, layer.views[q]
 
 

@@ -19,7 +19,8 @@ Schema, version 1 (all keys are always there in a complete run unless marked *op
                        "shape": [h, w], "geometry": {"offset", "stride", "size"} of [vertical, horizontal]
                        in input pixels, or null, "upsample": "resize" | "receptive-field" | "effective",
                        "effective": {"offset", "stride", "spread", "error", "images"} as measured, or
-                       null; *optional*, "node"; *optional*}]
+                       null; *optional*, "node"; *optional*, "basis": {"kind", "name", "shape", "sha256", ...}
+                       of a layer under a basis; *optional*}]
     coverage         *optional* how much of the network was understood: {"share" of its compute behind the
                      deepest layer found, "open_values" of "values", "culprit", "first_open",
                      "severed_values"}
@@ -282,6 +283,7 @@ def _layer_json(layer: LayerInfo) -> dict[str, Any]:
             **{name: list(layer.effective[name]) for name in _MEASURED},
             "images": layer.effective["images"],
         },
+        **({} if layer.basis is None else {"basis": dict(layer.basis)}),
     }
 
 
@@ -312,6 +314,7 @@ def _layer_info(content: Mapping[str, Any]) -> LayerInfo:
             **{name: _pair(measured[name]) for name in _MEASURED},
             "images": measured["images"],
         },
+        basis=content.get("basis"),
     )
 
 

@@ -50,6 +50,25 @@ _FACTORS = Listed(Number(), 1, 1024)
 GEOMETRY = OrNull(Record({"offset": _SIDES, "stride": _STRIDES, "size": OrNull(_SIZES)}))
 """Of receptive fields; attention and global pools leave no size."""
 
+_BASIS = Record(
+    required={
+        "kind": Text(),
+        "name": Text(),
+        "shape": Listed(Integer(1, _MOST_UNITS), 2, 2),
+        "sha256": Text(),
+    },
+    optional={
+        "seed": Integer(0),
+        "alpha": Number(0, 1),
+        "n": Integer(1, _MOST_UNITS),
+        "places": Integer(0),
+        "variance_share": Number(),
+        "file": Text(),
+        "file_sha256": Text(),
+        "activation": Text(),
+        "names": _NAMES,
+    },
+)
 _LAYER = Record(
     required={
         "name": Text(),
@@ -65,6 +84,7 @@ _LAYER = Record(
     optional={
         "node": Text(),
         "folder": Text(),
+        "basis": _BASIS,
         "effective": OrNull(
             Record(
                 {
@@ -109,6 +129,7 @@ _PARAMETERS = Record(
         "null": Integer(0, MOST_RESAMPLES),
         "seed": Integer(),
         "min_images": Integer(1, _MOST_IMAGES),
+        "bases": _NAMES,
     },
 )
 _MODEL = Record(
@@ -183,6 +204,11 @@ def check_manifest(manifest: Mapping[str, Any]) -> None:
         folder = layer.get("folder", f"layers/{layer['slug']}")
         if folder != f"layers/{layer['slug']}":
             raise FieldError(f"layers[{i}].folder", f"is {shown(folder)}, not layers/{layer['slug']}")
+        basis = layer.get("basis")
+        if basis is not None and basis["shape"][0] != layer["units"]:
+            raise FieldError(
+                f"layers[{i}].basis.shape", f"is {shown(basis['shape'])}, not of {layer['units']} units"
+            )
         if layer["upsample"] not in UPSAMPLINGS:
             raise FieldError(
                 f"layers[{i}].upsample", f"is {shown(layer['upsample'])}, not {' or '.join(UPSAMPLINGS)}"
