@@ -46,6 +46,14 @@ def run(
             "evenly spread.",
         ),
     ] = "auto",
+    basis: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SPEC|FILE",
+            help="Label other directions of each layer as well: rotation:seed=S,alpha=A, permutation:seed=S, "
+            "directions:seed=S,n=N, pca:n=N, or a file with a matrix; repeatable.",
+        ),
+    ] = None,
     preset: Annotated[
         str | None, typer.Option(help="Preprocessing: imagenet, caffe, tf, unit, raw or clip.")
     ] = None,
@@ -115,6 +123,7 @@ def run(
             quantiles=quantile or [0.005],
             iou_threshold=iou_threshold,
             upsample=upsample,
+            bases=basis or (),
             preset=preset,
             mean=_numbers("--mean", mean),
             std=_numbers("--std", std),

@@ -12,6 +12,7 @@ from onnxdissect.core.progress import Progress
 from onnxdissect.data import Dataset
 from onnxdissect.data.sources import DEFAULT_DATA
 from onnxdissect.model import OperatorTable
+from onnxdissect.model.bases.basis import Basis
 from onnxdissect.model.runtime.time_limit import PROBE_SECONDS
 from onnxdissect.pipeline.options import (
     DataOptions,
@@ -39,6 +40,7 @@ def dissect(
     iou_threshold: float = 0.04,
     upsample: str = "auto",
     layer_upsample: Mapping[str, str] | None = None,
+    bases: Sequence[str | Basis] = (),
     preset: str | None = None,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
@@ -92,6 +94,10 @@ def dissect(
         it was given is recorded.
     layer_upsample : mapping of str to str, optional
         Upsampling of single layers, by value name, in place of `upsample`: those of a run to compare with.
+    bases : sequence of (str or Basis)
+        Other directions of each layer's space to label as well, in the same pass: SPECs such as
+        ``"rotation:seed=1,alpha=0.5"`` or ``"pca:n=16"``, paths of files, and bases. Each of a layer's is a
+        layer of its own in the result, called ``<value>/basis/<name>``.
     preset : str, optional
         Preprocessing by name; see `onnxdissect.model.choose_preprocessing`.
     mean, std : sequence of float, optional
@@ -179,6 +185,7 @@ def dissect(
                 layer_upsample=layer_upsample or {},
                 top=top,
                 min_images=min_images,
+                bases=(bases,) if isinstance(bases, str | Basis) else tuple(bases),
             ),
             preprocessing=PreprocessingOptions(preset, mean, std, scale, channels),
             execution=ExecutionOptions(batch_size, provider, workers, save_every),

@@ -11,6 +11,7 @@ from onnxdissect.data import Dataset
 from onnxdissect.data.sources import DEFAULT_DATA
 from onnxdissect.errors import ParameterError
 from onnxdissect.model import OperatorTable
+from onnxdissect.model.bases.basis import Basis
 from onnxdissect.model.runtime.time_limit import PROBE_SECONDS
 
 __all__ = [
@@ -91,6 +92,8 @@ class MethodOptions:
         Top images kept per unit.
     min_images : int
         Concepts held by fewer images are no candidates for labels.
+    bases : sequence of (str or Basis)
+        What each of the layers is dissected under as well: SPECs, paths of files, and bases.
     """
 
     layers: tuple[str, ...] = ("stages",)
@@ -100,6 +103,7 @@ class MethodOptions:
     layer_upsample: Mapping[str, str] = field(default_factory=dict)
     top: int = 15
     min_images: int = 1
+    bases: Sequence[str | Basis] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -14,7 +14,8 @@ from onnxdissect.core.quantiles import quantile_warnings
 from onnxdissect.data import Dataset
 from onnxdissect.data.groups import group_warnings
 from onnxdissect.machine import cores
-from onnxdissect.model import Preparer, Session, open_session
+from onnxdissect.model import BasisLayer, Layer, Preparer, Session, open_session
+from onnxdissect.model.layers.basis import file_value
 from onnxdissect.model.layers.coverage import Coverage, measure_coverage
 from onnxdissect.model.layers.coverage_warnings import coverage_warnings, listing_warnings
 from onnxdissect.model.receptive_field.probe import drawn_images
@@ -23,7 +24,7 @@ from onnxdissect.pipeline.execution.batching import GPU_WORKERS, batch_size_of, 
 from onnxdissect.pipeline.placement import Placement, place_layers
 from onnxdissect.pipeline.request import Request
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["Prepared", "prepare", "prepare_under"]
 
 _SPOOL_BYTES = 256 * 2**20
 
@@ -71,6 +72,7 @@ def prepare(request: Request, notify: Callable[[str], None]) -> Prepared:
     Parameters
     ----------
     request : Request
+        Its layers may be under bases.
     notify : callable
         Told what was chosen, and every warning.
 
@@ -83,6 +85,10 @@ def prepare(request: Request, notify: Callable[[str], None]) -> Prepared:
     OnnxDissectError
         If the network cannot be run, or computes something else once it is cut.
     """
+    own = [layer.source if isinstance(layer, BasisLayer) else layer for layer in request.layers]
+    if any(isinstance(layer, BasisLayer) for layer in request.layers):
+        own = list({layer.name: layer for layer in own}.values())
+        return prepare_under(prepare(replace(request, layers=own), notify), request.layers, notify)
     network, dataset, execution = request.network, request.dataset, request.options.execution
     preparer = Preparer(request.preprocessing, network.input, network.size)
     first_images = partial(_first_images, dataset, preparer)
@@ -139,6 +145,63 @@ def prepare(request: Request, notify: Callable[[str], None]) -> Prepared:
     return prepared
 
 
+def prepare_under(plain: Prepared, layers: Sequence[Layer], notify: Callable[[str], None]) -> Prepared:
+    """Make layers under bases ready, once the layers of the file are.
+
+    Parameters
+    ----------
+    plain : Prepared
+        Of the layers of the file. Under a basis their cells lie where they have been found to lie.
+    layers : sequence of Layer
+        Layers of it, and these under bases.
+    notify : callable
+        Told of the layers under bases, and of warnings that are new.
+
+    Returns
+    -------
+    Prepared
+
+    Raises
+    ------
+    OnnxDissectError
+        If the network cannot be run, or computes something else with the bases in it.
+    """
+    request = replace(plain.request, layers=layers)
+    network, dataset, provider = request.network, request.dataset, plain.session.provider
+    session = open_session(
+        network,
+        layers,
+        provider=provider,
+        threads=1,
+        spin=False,
+        verify=_first_images(dataset, plain.preparer, 2),
+    )
+    session = replace(session, provider_note=plain.session.provider_note)
+    placed = dict(zip((layer.name for layer in plain.request.layers), plain.places, strict=True))
+    places = [placed[file_value(layer)] for layer in layers]
+    batch_size = batch_size_of(request.options.execution.batch_size, network, layers, provider)
+    block = block_size(batch_size, len(dataset), plain.workers)
+    plan = _plan(request, places, block, batch_size, provider)
+    new = [warning for warning in session.warnings if warning not in plain.warnings]
+    for layer, place in zip(layers, places, strict=True):
+        if isinstance(layer, BasisLayer):
+            h, w = layer.grid
+            notify(f"layer {layer.name}: {layer.units} units of {h}x{w}, {place.upsample} upsampling")
+    for warning in new:
+        notify(f"warning: {warning}")
+    if batch_size != plain.batch_size:
+        notify(f"batches of {batch_size} with the bases")
+    return replace(
+        plain,
+        request=request,
+        session=session.unlimited(),
+        plan=plan,
+        places=places,
+        batch_size=batch_size,
+        warnings=[*plain.warnings, *new],
+    )
+
+
 def _first_images(dataset: Dataset, preparer: Preparer, count: int) -> NDArray[np.generic]:
     count = min(count, len(dataset))
     batch = np.empty((count, *preparer.shape), preparer.dtype)
@@ -156,6 +219,11 @@ def _drawn_images(size: tuple[int, int], preparer: Preparer, count: int) -> NDAr
 
 def _plan(request: Request, places: Sequence[Placement], block: int, batch_size: int, provider: str) -> Plan:
     dataset = request.dataset
+    digests = {
+        f"basis of {layer.name}": layer.basis.digest
+        for layer in request.layers
+        if isinstance(layer, BasisLayer)
+    }
     return Plan(
         layers=tuple(
             LayerPlan(layer.name, layer.units, layer.grid, place.field)
@@ -172,7 +240,7 @@ def _plan(request: Request, places: Sequence[Placement], block: int, batch_size:
         spool_bytes=_SPOOL_BYTES,
         min_images=request.parameters.min_images,
         groups=dataset.groups(),
-        inputs={**request.decisive(), "provider": provider, "batch size": batch_size},
+        inputs={**request.decisive(), **digests, "provider": provider, "batch size": batch_size},
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -12,9 +13,14 @@ from onnxdissect.core.candidates import check_min_images
 from onnxdissect.core.progress import CountedPhase, Progress
 from onnxdissect.data import Dataset, Sources, installed_sources, open_data
 from onnxdissect.data.frequency import check_frequent
+from onnxdissect.errors import ParameterError
 from onnxdissect.model import Layer, Network, Preprocessing, choose_preprocessing, load_network
+from onnxdissect.model.bases.basis import Basis
+from onnxdissect.model.bases.spec import BasisSpec, basis_identity, parse_bases
+from onnxdissect.model.layers.basis import check_bases
 from onnxdissect.pipeline.options import RunOptions
 from onnxdissect.pipeline.parameters import Parameters
+from onnxdissect.results.formats.manifest import LARGEST_MANIFEST
 
 __all__ = ["PLACES", "Request", "open_request"]
 
@@ -36,7 +42,10 @@ class Request:
     dataset : Dataset
         What is left of it after split and limit.
     layers : sequence of Layer
-        What the selectors chose.
+        What the selectors chose; once `onnxdissect.pipeline.bases` has made the bases, these layers under
+        them as well.
+    bases : tuple of (BasisSpec or Basis)
+        What each of the layers is to be dissected under as well.
     preprocessing : Preprocessing
     target : Path
         The run directory.
@@ -50,6 +59,7 @@ class Request:
     network: Network
     dataset: Dataset
     layers: Sequence[Layer]
+    bases: tuple[BasisSpec | Basis, ...]
     preprocessing: Preprocessing
     target: Path
     identity: dict[str, Any]
@@ -89,6 +99,7 @@ def open_request(options: RunOptions, progress: Progress) -> Request:
         Whatever is wrong with the request, the model or the data.
     """
     parameters = Parameters.of(options)
+    bases = parse_bases(options.method.bases)
     if not os.path.isfile(options.model):  # noqa: PTH113 - Path's raises where a name is too long
         # Says what is wrong with the path before a data set is drawn for nothing.
         load_network(options.model)
@@ -108,6 +119,7 @@ def open_request(options: RunOptions, progress: Progress) -> Request:
         probe_timeout=reading.probe_timeout,
     )
     layers = network.select(parameters.layers)
+    _check_bases(layers, bases)
     preprocessing = choose_preprocessing(network, **asdict(options.preprocessing))
     return Request(
         options=options,
@@ -115,15 +127,29 @@ def open_request(options: RunOptions, progress: Progress) -> Request:
         network=network,
         dataset=dataset,
         layers=layers,
+        bases=bases,
         preprocessing=preprocessing,
         target=options.out or _target(options, dataset, sources),
         identity={
             "model": _model_identity(network),
             "data": _data_identity(dataset, options, sources),
-            "parameters": _parameters_identity(parameters, layers, options),
+            "parameters": _parameters_identity(parameters, layers, bases, options),
             "preprocessing": preprocessing.to_json(),
         },
     )
+
+
+def _check_bases(layers: Sequence[Layer], bases: Sequence[BasisSpec | Basis]) -> None:
+    for layer in layers:
+        check_bases(layer, bases)
+    names = [basis.row_names for basis in bases if isinstance(basis, Basis) and basis.row_names]
+    told = len(layers) * len(json.dumps(names))
+    if told > LARGEST_MANIFEST // 4:
+        raise ParameterError(
+            f"the names of the rows of all bases, for {len(layers)} layers, take {told:,} bytes of the "
+            f"manifest, which has room for {LARGEST_MANIFEST // 4:,}",
+            hint="fewer layers, or a file without names",
+        )
 
 
 def _open_images(options: RunOptions, sources: Sources, progress: Progress) -> Dataset:
@@ -170,9 +196,14 @@ def _data_identity(dataset: Dataset, options: RunOptions, sources: Sources) -> d
 
 
 def _parameters_identity(
-    parameters: Parameters, layers: Sequence[Layer], options: RunOptions
+    parameters: Parameters,
+    layers: Sequence[Layer],
+    bases: Sequence[BasisSpec | Basis],
+    options: RunOptions,
 ) -> dict[str, Any]:
     identity = asdict(parameters) | {"values": [layer.name for layer in layers]}
     if options.method.layer_upsample:
         identity["layer_upsample"] = dict(options.method.layer_upsample)
+    if bases:
+        identity["bases"] = [basis_identity(basis) for basis in bases]
     return identity

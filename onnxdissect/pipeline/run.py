@@ -10,6 +10,7 @@ from typing import Any
 from onnxdissect.core.plateaus import plateau_warnings
 from onnxdissect.core.progress import Clock, Progress, Silent
 from onnxdissect.core.state.pass_state import PassResult, PassState
+from onnxdissect.pipeline.bases import keep_bases, plan_under, say_memory, under_bases
 from onnxdissect.pipeline.execution.executor import Executor, LocalExecutor, PassTask, pass_tag
 from onnxdissect.pipeline.execution.gathering import gather_states
 from onnxdissect.pipeline.execution.warmup import kernels_warming
@@ -77,10 +78,16 @@ def run(
             notify(f"{request.target} already holds this run, complete; --fresh starts over")
             return found
         prepared = prepare(request, notify)
+        if request.bases:
+            say_memory(prepared, notify)
         if options.keep_masks:
-            check_space(masks_size(prepared.plan), free_bytes(request.target), request.target, notify)
+            check_space(masks_size(plan_under(prepared)), free_bytes(request.target), request.target, notify)
         with directory.work() as work:
             clock.lap("start")
+            if request.bases:
+                unfinished = directory.unfinished
+                prepared = under_bases(prepared, work, progress, notify, unfinished=unfinished)
+                clock.lap("bases")
             state = _pass(prepared, executor, directory, work, progress, notify)
             clock.lap("pass")
             if clock.seconds["pass"] > options.execution.save_every:
@@ -89,6 +96,7 @@ def run(
             clock.lap("thresholds")
             findings = _count(prepared, passed, work, progress, clock)
             kept = _keep_masks(prepared, passed, progress, notify, clock)
+            keep_bases(prepared)
             saturated = list(plateau_warnings(prepared.plan, passed, findings.tallies))
             for warning in saturated:
                 notify(f"warning: {warning}")

@@ -30,13 +30,15 @@ _MANIFEST = "manifest.json"
 _TABLES = ("units.csv", "layers.csv", "concepts.csv", "images.csv", "truth.npz")
 _LAYERS = "layers"
 _LAYER_FILES = re.compile(
-    r"(tally|top_masks|top_maps|samples|evidence|intervals|null|masks)\.npz|netdissect(-[0-9.e-]+)?\.csv"
+    r"(tally|top_masks|top_maps|samples|evidence|intervals|null|masks|basis)\.npz|netdissect(-[0-9.e-]+)?\.csv"
 )
 _REPORT = "report"
 _WORK = "work"
 _LOCK = "lock"
 _ELSEWHERE = "--out DIR"
 _LONGEST = 300
+# Keys of an identity that are there only if something was asked for.
+_OPTIONAL = {("parameters", "bases"), ("parameters", "layer_upsample")}
 # What runs of earlier versions, which do not say it, were made with.
 _EARLIER = {("parameters", "min_images"): 1}
 
@@ -255,3 +257,6 @@ def _differences(former: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterato
             former_value = there.get(key, _EARLIER.get((section, key)))
             if (section, key) not in PLACES and former_value != value:
                 yield f"{section}.{key}", former_value, value
+        for key, former_value in there.items():
+            if (section, key) in _OPTIONAL and key not in here:
+                yield f"{section}.{key}", former_value, None

@@ -13,7 +13,7 @@ from onnxdissect.core.layer_tally import LayerTally
 from onnxdissect.core.per_image_counts import Null
 from onnxdissect.core.scoring import iou
 from onnxdissect.core.state.pass_state import PassResult
-from onnxdissect.model import Layer
+from onnxdissect.model import BasisLayer, Layer
 from onnxdissect.pipeline.placement import Placement
 from onnxdissect.pipeline.prepare import Prepared
 from onnxdissect.results import (
@@ -155,6 +155,7 @@ def _layer_info(layer: Layer, place: Placement) -> LayerInfo:
         geometry=None if field is None else asdict(field),
         upsample=place.upsample,
         effective=None if measured is None or measured.offset is None else asdict(measured),
+        basis=layer.basis.record if isinstance(layer, BasisLayer) else None,
     )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from onnxdissect.core.progress import Silent
 from onnxdissect.core.state.image_ranges import ImageRanges
 from onnxdissect.core.state.pass_state import PassState
+from onnxdissect.model import Layer
 from onnxdissect.pipeline.execution.executor import LocalExecutor, PassTask, cut
 from onnxdissect.pipeline.options import RunOptions
 from onnxdissect.pipeline.prepare import prepare
@@ -47,13 +48,16 @@ class SpawnedProcesses:
         chunks = list(cut(images, self.size, task.prepared.plan.block))
         # Neighbours never meet before the last merges.
         chunks = chunks[1::2][::-1] + chunks[::2]
-        options = task.prepared.request.options
+        request = task.prepared.request
         killed_after = 1
         while todo := [chunk for chunk in chunks if not self._path(chunk).exists()]:
             self.left.append(len(todo))
             context = multiprocessing.get_context("spawn")
             workers = [
-                context.Process(target=_work, args=(options, todo[i::2], self.folder, i, killed_after))
+                context.Process(
+                    target=_work,
+                    args=(request.options, request.layers, todo[i::2], self.folder, i, killed_after),
+                )
                 for i in range(2)
             ]
             for worker in workers:
@@ -79,9 +83,15 @@ def tree(states: Sequence[PassState]) -> PassState:
 
 
 def _work(
-    options: RunOptions, chunks: Sequence[tuple[int, int]], folder: Path, number: int, killed_after: int
+    options: RunOptions,
+    layers: Sequence[Layer],
+    chunks: Sequence[tuple[int, int]],
+    folder: Path,
+    number: int,
+    killed_after: int,
 ) -> None:
-    prepared = prepare(open_request(options, Silent()), lambda message: None)
+    request = open_request(options, Silent())
+    prepared = prepare(replace(request, layers=layers), lambda message: None)
     if number == 0:  # all of this one's spools go to disk
         prepared = replace(prepared, plan=replace(prepared.plan, spool_bytes=1))
     for done, (start, stop) in enumerate(chunks):

@@ -14,6 +14,7 @@ __all__ = ["BarProgress", "LineProgress", "open_progress"]
 _TITLES = {
     "data": "making the data set",
     "tiny": "drawing the data set tiny",
+    "moments": "mean and covariance",
     "pass": "decoding and inference",
     "tally": "tally",
     "masks": "keeping masks",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnxdissect.errors import ParameterError
 from onnxdissect.model.bases.moments import Moments
 
-__all__ = ["PrincipalComponents", "principal_components"]
+__all__ = ["PrincipalComponents", "check_components", "principal_components"]
 
 _FLOAT32_NOISE = 64 * float(np.finfo(np.float32).eps) ** 2
 """Share of the largest variance that rounding of float32 activations alone may give a direction."""
@@ -61,11 +61,7 @@ def principal_components(moments: Moments, n: int) -> PrincipalComponents:
         nothing has been taken in.
     """
     units = moments.units
-    if not 1 <= n <= units:
-        raise ParameterError(
-            f"pca:n={n} asks for {n} principal components of a layer of {units} units",
-            hint=f"n is 1 to {units}",
-        )
+    check_components(n, units)
     if not moments.count:
         raise ParameterError("principal components of no activation at all were asked for")
     variances, vectors = np.linalg.eigh(moments.covariance)
@@ -85,3 +81,25 @@ def principal_components(moments: Moments, n: int) -> PrincipalComponents:
     matrix = chosen * signs[:, np.newaxis]
     share = float(variances[:n].sum() / variances[variances > 0].sum())
     return PrincipalComponents(matrix, -matrix @ moments.mean, variances[:n].copy(), share)
+
+
+def check_components(n: int, units: int) -> None:
+    """Refuse a number of components that no layer of so many units has.
+
+    Parameters
+    ----------
+    n : int
+        How many.
+    units : int
+        Of the layer.
+
+    Raises
+    ------
+    ParameterError
+        If n is not from 1 to units.
+    """
+    if not 1 <= n <= units:
+        raise ParameterError(
+            f"pca:n={n} asks for {n} principal components of a layer of {units} units",
+            hint=f"n is 1 to {units}",
+        )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import os
 import re
@@ -11,11 +13,12 @@ from pathlib import Path
 
 from onnxdissect.errors import ParameterError, nearest
 from onnxdissect.model.bases.basis import Basis
+from onnxdissect.model.bases.components import check_components
 from onnxdissect.model.bases.files.tensor_file import SUFFIXES
-from onnxdissect.model.bases.limits import LARGEST_SEED, MOST_ROWS
+from onnxdissect.model.bases.limits import LARGEST_SEED, MOST_ROWS, check_size
 from onnxdissect.model.bases.moments import Moments
 
-__all__ = ["KINDS", "BasisSpec", "make_bases", "parse_bases"]
+__all__ = ["KINDS", "BasisSpec", "basis_identity", "make_bases", "parse_bases"]
 
 KINDS: dict[str, tuple[str, ...]] = {
     "identity": (),
@@ -83,6 +86,24 @@ class BasisSpec:
         """
         return self.n or units
 
+    def check(self, units: int) -> None:
+        """Refuse a layer that it can give no basis for, before anything is drawn or fitted.
+
+        Parameters
+        ----------
+        units : int
+            Of the layer.
+
+        Raises
+        ------
+        ParameterError
+            If the matrix would be too large, or there are more principal components than units.
+        """
+        check_size(f"the basis {self.name}", self.rows(units), units)
+        if self.kind == "pca":
+            check_components(self.n, units)
+            check_size("the covariance that principal components are made of", units, units)
+
 
 def parse_bases(texts: Iterable[str | Basis]) -> tuple[BasisSpec | Basis, ...]:
     """Read what was asked for; files are read at once.
@@ -113,6 +134,27 @@ def parse_bases(texts: Iterable[str | Basis]) -> tuple[BasisSpec | Basis, ...]:
                 hint="ask for it once; a basis from a file is called as the file is, without the ending",
             )
     return found
+
+
+def basis_identity(asked: BasisSpec | Basis) -> str:
+    """Tell what makes a basis this one, before it is made.
+
+    Parameters
+    ----------
+    asked : BasisSpec or Basis
+
+    Returns
+    -------
+    str
+        The name; of numbers, which a name does not give again, their SHA-256 as well, and that of the names
+        of rows.
+    """
+    if isinstance(asked, BasisSpec):
+        return asked.name
+    told = f"{asked.name}:sha256={asked.digest}"
+    if asked.row_names:
+        told += f",names={hashlib.sha256(json.dumps(asked.row_names).encode()).hexdigest()}"
+    return told
 
 
 def make_bases(

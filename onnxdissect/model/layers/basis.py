@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, fields
 
 from onnxdissect.errors import ParameterError
 from onnxdissect.model.bases.basis import Basis
+from onnxdissect.model.bases.spec import BasisSpec
 from onnxdissect.model.layers.records import Layer, make_slug
 
-__all__ = ["BasisLayer", "basis_layers", "check_fit", "file_value"]
+__all__ = ["BasisLayer", "basis_layers", "check_bases", "check_fit", "file_value"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,33 @@ def check_fit(layer: Layer, basis: Basis) -> None:
         f"the {layer.units} units of layer {layer.name!r}",
         hint=turned or f"choose a layer of {basis.units} units, as `onnxdissect layers MODEL` lists them",
     )
+
+
+def check_bases(layer: Layer, asked: Iterable[BasisSpec | Basis]) -> None:
+    """Refuse bases that a layer cannot be put under, before any is made.
+
+    Parameters
+    ----------
+    layer : Layer
+        The layer.
+    asked : iterable of BasisSpec or Basis
+        What is to be applied to it.
+
+    Raises
+    ------
+    ParameterError
+        Naming the first of them.
+    """
+    for one in asked:
+        if isinstance(one, BasisSpec):
+            one.check(layer.units)
+            continue
+        check_fit(layer, one)
+        if not one.name.isprintable():
+            raise ParameterError(
+                f"a basis is called {one.name!r}, and layers are named after it",
+                hint="rename the file, or give it another name",
+            )
 
 
 def file_value(layer: Layer) -> str:

@@ -30,7 +30,8 @@ class PassTask:
     prepared : Prepared
         What is run. It holds a session, which cannot leave its process; another process makes one of its
         own from ``prepared.request.options``, with `onnxdissect.pipeline.request.open_request` and
-        `onnxdissect.pipeline.prepare.prepare`.
+        `onnxdissect.pipeline.prepare.prepare`; where there are bases, with ``prepared.request.layers`` in
+        place of the layers of the request that it opens.
     state : PassState
         What has been gathered so far.
     progress : Progress

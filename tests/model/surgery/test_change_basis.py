@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from onnx_ir.passes import PreconditionError
 from support import models
 from support.datasets import random_broden, write_broden
-from support.dissected import dissected
 from support.models import images, run_whole, save
 from support.transformers import transformer
 
+from onnxdissect import Dissection, dissect
 from onnxdissect.errors import LayerNotFoundError, ParameterError
 from onnxdissect.model import Layer, Network, load_network, open_session
 from onnxdissect.model.bases.basis import Basis
@@ -29,7 +29,6 @@ from onnxdissect.model.layers.basis import BasisLayer, basis_layers
 from onnxdissect.model.surgery.change_basis import ChangeBasis
 from onnxdissect.model.surgery.describe import surgery_steps
 from onnxdissect.model.surgery.layer_outputs import expose_layers
-from onnxdissect.pipeline.options import ExecutionOptions, MethodOptions, PreprocessingOptions, RunOptions
 
 # model, value, layout
 PLACES: dict[str, tuple[Callable[[], onnx.ModelProto], str, str]] = {
@@ -163,34 +162,33 @@ def test_matrices_that_do_not_fit(tmp_path: Path) -> None:
 def test_dissecting_under_the_identity_gives_the_plain_counts(tmp_path: Path) -> None:
     path = save(models.plain(), tmp_path / "model.onnx")
     data = write_broden(tmp_path / "data", random_broden(5, pictures=24, size=(32, 32)))
-    options = RunOptions(
-        path,
-        data,
-        method=MethodOptions(layers=("relu2", "relu3"), quantiles=(0.05, 0.2)),
-        preprocessing=PreprocessingOptions(preset="raw"),
-        execution=ExecutionOptions(provider="cpu", batch_size=4),
-    )
 
-    def bases(layer: Layer) -> list[Layer]:
-        last_first = Basis.of("last first", np.eye(layer.units)[::-1])
-        return [layer, *basis_layers(layer, [Basis.identity(layer.units), last_first])]
+    def dissected(out: str, *bases: str) -> Dissection:
+        return dissect(
+            path,
+            data,
+            ["relu2", "relu3"],
+            quantiles=[0.05, 0.2],
+            preset="raw",
+            provider="cpu",
+            batch_size=4,
+            bootstrap=0,
+            null=0,
+            bases=bases,
+            out=tmp_path / out,
+        )
 
-    work = [tmp_path / "plain", tmp_path / "bases"]
-    for folder in work:
-        folder.mkdir()
-    plain = dissected(options, work[0], lambda layer: [layer])
-    under = dissected(options, work[1], bases)
-    assert len(under) == 3 * len(plain)
-    for i, expected in enumerate(plain):
-        assert expected.counts.intersection.any()
-        beside, identity, last_first = under[3 * i : 3 * i + 3]
-        for found, order in (
-            (beside, slice(None)),
-            (identity, slice(None)),
-            (last_first, slice(None, None, -1)),
-        ):
-            np.testing.assert_array_equal(found.thresholds[:, order], expected.thresholds)
+    plain, under = dissected("plain"), dissected("bases", "identity", "permutation:seed=1")
+    assert len(under.layers) == 3 * len(plain.layers) == 6
+    for i, info in enumerate(plain.layers):
+        expected = plain.counts(info.name)
+        assert expected.intersection.any()
+        permuted = Basis.permutation(info.units, 1).nearest_units()[0]
+        same = np.arange(info.units)
+        for one, order in zip(under.layers[3 * i : 3 * i + 3], (same, same, permuted), strict=True):
+            found = under.counts(one.name)
+            np.testing.assert_array_equal(found.thresholds, expected.thresholds[:, order])
             for kind in ("intersection", "activation", "activation_overlap", "activation_total"):
-                got = getattr(found.counts, kind)[:, order]
-                np.testing.assert_array_equal(got, getattr(expected.counts, kind), err_msg=kind)
-            np.testing.assert_array_equal(found.top.images[order], expected.top.images)
+                want = getattr(expected, kind)[:, order]
+                np.testing.assert_array_equal(getattr(found, kind), want, err_msg=kind)
+            np.testing.assert_array_equal(found.top_images, expected.top_images[order])

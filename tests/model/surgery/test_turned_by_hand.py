@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +11,11 @@ import pytest
 from onnx import helper, numpy_helper
 from support import models
 from support.datasets import random_broden, write_broden
-from support.dissected import dissected
 from support.models import save
 
-from onnxdissect.model import Layer, load_network
+from onnxdissect import Dissection, dissect
+from onnxdissect.model import load_network
 from onnxdissect.model.bases.basis import Basis
-from onnxdissect.model.layers.basis import basis_layers
-from onnxdissect.pipeline.options import ExecutionOptions, MethodOptions, PreprocessingOptions, RunOptions
 
 COUNTS = ("intersection", "activation", "activation_overlap", "activation_total")
 
@@ -59,50 +57,54 @@ def test_one_pass_is_all_of_them_one_by_one(
     channels_last = layout == "NHWC"
     data = write_broden(tmp_path / "data", random_broden(5, pictures=24, size=(32, 32)))
 
-    def options(path: Path, layer: str) -> RunOptions:
-        return RunOptions(
+    def dissected(path: Path, layer: str, under: Sequence[Basis] = ()) -> Dissection:
+        return dissect(
             path,
             data,
-            method=MethodOptions(layers=(layer,), quantiles=(0.05, 0.2)),
-            preprocessing=PreprocessingOptions(preset="raw"),
-            execution=ExecutionOptions(provider="cpu", batch_size=4),
+            [layer],
+            quantiles=[0.05, 0.2],
+            preset="raw",
+            provider="cpu",
+            batch_size=4,
+            bootstrap=0,
+            null=0,
+            bases=under,
+            out=path.parent / "run",
         )
 
-    bases: list[Basis] = []
-
-    def under(layer: Layer) -> list[Layer]:
-        bases.extend(Basis.rotations(layer.units, 3, [0, 0.5, 1]))
-        bases.append(Basis.permutation(layer.units, 4))
-        rng = np.random.default_rng(1)
-        bases.append(Basis.of("sae", rng.normal(size=(9, layer.units)), rng.normal(size=9), "relu"))
-        return [layer, *basis_layers(layer, bases)]
-
-    (tmp_path / "at-once").mkdir()
     path = save(make(), tmp_path / "model.onnx")
-    value = [one.name for one in load_network(path).layers if one.layout == layout and min(one.grid) > 1][-1]
-    plain, *found = dissected(options(path, value), tmp_path / "at-once", under)
+    layer = [one for one in load_network(path).layers if one.layout == layout and min(one.grid) > 1][-1]
+    value, units = layer.name, layer.units
+    rng = np.random.default_rng(1)
+    bases = [
+        *Basis.rotations(units, 3, [0, 0.5, 1]),
+        Basis.permutation(units, 4),
+        Basis.of("sae", rng.normal(size=(9, units)), rng.normal(size=9), "relu"),
+    ]
+    together = dissected(path, value, bases)
+    plain, *found = (together.counts(info.name) for info in together.layers)
     assert len(found) == len(bases) == 5
     seen = set()
     for basis, one in zip(bases, found, strict=True):
         work = tmp_path / basis.digest
         work.mkdir()
         by_hand = save(turned(make(), value, basis, channels_last), work / "model.onnx")
-        (alone,) = dissected(options(by_hand, "by hand"), work, lambda layer: [layer])
+        alone = dissected(by_hand, "by hand").counts("by hand")
         scale = np.abs(alone.thresholds).max()
         np.testing.assert_allclose(one.thresholds, alone.thresholds, rtol=1e-5, atol=1e-6 * scale)
         for kind in COUNTS:
-            got, expected = (getattr(tally.counts, kind) for tally in (one, alone))
+            got, expected = (getattr(counts, kind) for counts in (one, alone))
             if channels_last:
                 # a product of matrices adds up in another order than a convolution: a pixel may change sides
                 np.testing.assert_allclose(got, expected, rtol=0.02, atol=4, err_msg=f"{basis.name} {kind}")
             else:
                 np.testing.assert_array_equal(got, expected, err_msg=f"{basis.name} {kind}")
-        assert one.counts.intersection.any()
-        seen.add(one.counts.intersection.tobytes())
+        assert one.intersection.any()
+        seen.add(one.intersection.tobytes())
     # the identity is the layer, the permutation its units in another order
     for basis, one in ((bases[0], found[0]), (bases[3], found[3])):
         order = basis.nearest_units()[0]
         np.testing.assert_array_equal(one.thresholds, plain.thresholds[:, order])
         for kind in COUNTS:
-            np.testing.assert_array_equal(getattr(one.counts, kind), getattr(plain.counts, kind)[:, order])
+            np.testing.assert_array_equal(getattr(one, kind), getattr(plain, kind)[:, order])
     assert len(seen) == 5
