@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from onnxdissect.check.baseline.bases import asked_bases, names_under, own_layers
 from onnxdissect.check.baseline.file import open_baseline
 from onnxdissect.check.baseline.snapshot import Snapshot, snapshot_of
 from onnxdissect.check.comparing.comparison import Comparison, changed_units, check_names, make_comparison
@@ -31,7 +32,7 @@ from onnxdissect.errors import (
     ParameterError,
     RunMismatchError,
 )
-from onnxdissect.model import Network, choose_preprocessing, load_network
+from onnxdissect.model import Basis, Network, choose_preprocessing, load_network
 from onnxdissect.pipeline.dissect import dissect
 from onnxdissect.pipeline.options import ModelOptions
 from onnxdissect.storage.files import write_text
@@ -137,11 +138,12 @@ def check_model(
         if source == "":
             source = _recorded_spec(snapshot)
         dataset = _open_same_data(snapshot, source, told=bool(data is not None or config.data))
+        bases = asked_bases(snapshot, Path(baseline))
         try:
             reading = _reading(options)
-            out = Path(work) / "candidate"
+            writing = {"out": Path(work) / "candidate", "progress": progress, "notify": notify}
             candidate = _dissect(
-                path, snapshot, config, source, dataset.image_size, reading, preset, out, progress, notify
+                path, snapshot, config, source, dataset.image_size, bases, reading, preset, writing
             )
             drift: tuple[LayerDrift, ...] = ()
             parity: tuple[Finding, ...] = ()
@@ -246,14 +248,13 @@ def _dissect(
     config: Config,
     data: str | Path | Dataset,
     default_size: tuple[int, int],
+    bases: Sequence[str | Basis],
     reading: Mapping[str, Any],
     preset: str | None,
-    out: Path,
-    progress: Progress | None,
-    notify: Callable[[str], None] | None,
+    writing: Mapping[str, Any],
 ) -> _Candidate:
     network = load_network(model, default_size=default_size, **reading)
-    matches = match_layers(baseline.layers, network.layers)
+    matches = match_layers(own_layers(baseline), network.layers)
     parameters = baseline.parameters
     maps = parameters.get("layer_upsample", {})
     preprocessing, statements = _choose_preprocessing(baseline, network, preset)
@@ -275,6 +276,7 @@ def _dissect(
         upsample=parameters["upsample"],
         # As in the baseline: a check of the rule on the candidate could decide otherwise by rounding alone.
         layer_upsample={m.after: maps[m.before] for m in matches if m.before in maps},
+        bases=bases,
         **preprocessing,
         split=baseline.data["split"],
         limit=baseline.data["limit"],
@@ -286,15 +288,13 @@ def _dissect(
         bootstrap=1 if config.on("iou-loss") or config.on("unique-loss") else 0,
         null=0,
         provider=config.provider,
-        out=out,
-        progress=progress,
-        notify=notify,
+        **writing,
         **reading,
     )
     if baseline.scoring != run.scoring:
         run = run.rescore(baseline.scoring)
     snapshot = snapshot_of(run)
-    names = {match.after: match.before for match in matches}
+    names = names_under(baseline, matches)
     layers = tuple(replace(layer, name=names.get(layer.name, layer.name)) for layer in snapshot.layers)
     provider = str(run.manifest["provider"]["name"])
     refusals = network.listing.refusals

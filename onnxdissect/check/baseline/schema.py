@@ -55,6 +55,7 @@ _SECTIONS: Mapping[str, Field] = {
             "bootstrap": Integer(0, MOST_RESAMPLES),
             "min_images": Integer(1, 2**31),
             "layer_upsample": Mapped(Choice(UPSAMPLINGS)),
+            "bases": Listed(Text()),
         },
     ),
     "preprocessing": Record({"mean": _FACTORS, "std": _FACTORS, "scale": Number(), "channels": Text()}),
