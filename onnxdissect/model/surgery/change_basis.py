@@ -17,7 +17,8 @@ from onnxdissect.model.surgery.to_nchw import output_name
 __all__ = ["ChangeBasis"]
 
 _TOPK_TAKES_K_AS_INPUT = 10
-"""The opset from which on it does."""
+_RESHAPE_TAKES_SHAPE_AS_INPUT = 5
+# The opsets from which on they do.
 
 
 class ChangeBasis(passes.FunctionalPass):
@@ -78,16 +79,28 @@ class ChangeBasis(passes.FunctionalPass):
 
 def _add(graph: ir.Graph, value: ir.Value, layer: BasisLayer) -> None:
     basis = layer.basis
-    kernel = store(graph, f"{layer.name}/matrix", basis.matrix[:, :, np.newaxis, np.newaxis])
-    inputs = [value, kernel]
+    # As the first factor of a product, onnxruntime reads the matrix where it lies. For a convolution, or as
+    # the second factor, it arranges it anew, and holds up to three copies of it.
+    matrix = store(graph, f"{layer.name}/matrix", basis.matrix)
+    rows, units = basis.matrix.shape
+    places = _reshape(graph, layer, "places", value, [0, units, -1])
+    found = _append(graph, layer, "product", "MatMul", [matrix, places])
     if basis.bias is not None:
-        inputs.append(store(graph, f"{layer.name}/bias", basis.bias))
-    found = _append(graph, layer, "sum", "Conv", inputs, {"kernel_shape": [1, 1]})
+        bias = store(graph, f"{layer.name}/bias", basis.bias[:, np.newaxis])
+        found = _append(graph, layer, "sum", "Add", [found, bias])
+    found = _reshape(graph, layer, "maps", found, [0, rows, *layer.grid])
     if basis.activation:
         found = _append(graph, layer, "positive", "Relu", [found])
     if basis.activation.startswith("topk:"):
         found = _keep_largest(graph, layer, found, int(basis.activation.removeprefix("topk:")))
     found.name = layer.name
+
+
+def _reshape(graph: ir.Graph, layer: BasisLayer, step: str, value: ir.Value, shape: list[int]) -> ir.Value:
+    if (graph.opset_imports.get("") or 0) < _RESHAPE_TAKES_SHAPE_AS_INPUT:
+        return _append(graph, layer, step, "Reshape", [value], {"shape": shape})
+    wanted = store(graph, f"{layer.name}/{step}/shape", np.array(shape, np.int64))
+    return _append(graph, layer, step, "Reshape", [value, wanted])
 
 
 def _keep_largest(graph: ir.Graph, layer: BasisLayer, value: ir.Value, k: int) -> ir.Value:
