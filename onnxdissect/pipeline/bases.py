@@ -72,8 +72,7 @@ def say_memory(prepared: Prepared, notify: Callable[[str], None]) -> None:
     held = plan.spool_bytes * 5 // 4 + sum(LayerState(layer, plan).nbytes for layer in plan.layers)
     notify(
         f"bases: {units:,} units more, {len(plan.layers) - len(own.layers)} layers; the pass holds at most "
-        f"{size_text(held)} beside the network, which grows by {size_text(2 * matrices)} of matrices "
-        f"({size_text(3 * matrices)} while it is opened)"
+        f"{size_text(held)} beside the network, and {size_text(matrices)} of matrices"
     )
     if any(map(_fitted, prepared.request.bases)):
         gathered = sum(8 * layer.units * layer.units for layer in own.layers)

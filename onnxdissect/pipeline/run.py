@@ -92,7 +92,9 @@ def run(
             clock.lap("pass")
             if clock.seconds["pass"] > options.execution.save_every:
                 state.save(pass_tag(prepared))
-            passed = state.settle()
+            passed, held = state.settle(), state.nbytes
+            # its bins are not needed any more, and of many wide layers they are large
+            del state
             clock.lap("thresholds")
             findings = _count(prepared, passed, work, progress, clock)
             kept = _keep_masks(prepared, passed, progress, notify, clock)
@@ -100,7 +102,7 @@ def run(
             saturated = list(plateau_warnings(prepared.plan, passed, findings.tallies))
             for warning in saturated:
                 notify(f"warning: {warning}")
-            memory = {"pass": state.nbytes, "tally": findings.nbytes}
+            memory = {"pass": held, "tally": findings.nbytes}
             timing = clock.seconds | {f"pass_{k}": round(v, 3) for k, v in executor.seconds.items()}
             return write_run(prepared, findings, _record(prepared, saturated, memory, timing) | kept)
 

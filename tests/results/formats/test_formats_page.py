@@ -16,7 +16,7 @@ from onnxdissect.results.formats.tables import read_summaries, write_summaries
 from onnxdissect.results.records import LayerSummary
 
 PAGE = Path(__file__).parents[3] / "docs" / "formats.md"
-OPTIONAL = {"groups", "surprise"}
+OPTIONAL = {"groups", "surprise", "activation", "names"}
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     world = tmp_path_factory.mktemp("world")
     network(world / "net.onnx", [Convolution(4, (3, 3), (2, 2), (1, 1, 1, 1))], pool=False, seed=1)
     broden(world / "data", 20, seed=2)
-    return dissect(world, quantiles=[0.1, 0.2], bootstrap=5, null=2, keep_masks=True).path
+    return dissect(world, quantiles=[0.1, 0.2], bootstrap=5, null=2, keep_masks=True, bases=["pca:n=2"]).path
 
 
 def section(title: str) -> str:
@@ -73,7 +73,7 @@ def test_archives_have_the_arrays_of_the_page(finished: Path) -> None:
         with np.load(path) as archive:
             found = {re.sub(r"^\d+\.\d+\.", "<i>.<u>.", name) for name in archive.files}
         assert found - OPTIONAL == set(named(section(title))) - OPTIONAL, path.name
-    assert len({path.name for path in archives}) == 9
+    assert len({path.name for path in archives}) == 10
 
 
 def test_every_file_is_on_the_page(finished: Path) -> None:
