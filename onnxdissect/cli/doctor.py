@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
+import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -53,6 +55,7 @@ def _examine() -> Iterator[_Finding]:
         except PackageNotFoundError:
             yield _Finding(name, "problem", f"not installed; pip install {name}")
     yield _opencv()
+    yield from _decoders()
     yield from _onnxruntime()
     yield from _kernels()
     yield from _sources()
@@ -66,6 +69,29 @@ def _opencv() -> _Finding:
         return _Finding("opencv", "ok", str(import_cv2().__version__))
     except InstallationError as error:
         return _Finding("opencv", "problem", str(error).replace("\n", "; "))
+
+
+def _decoders() -> Iterator[_Finding]:
+    from onnxdissect.data.decoding import inflate, jpeg
+
+    for name, found, otherwise in (
+        (
+            "simplejpeg",
+            "there" * (jpeg.simplejpeg is not None),
+            "OpenCV decodes photographs, a quarter slower",
+        ),
+        (
+            "zlib-ng",
+            "there" * (inflate.fast is not zlib),
+            "Python's zlib inflates label maps, in three times the time",
+        ),
+    ):
+        if found:
+            with contextlib.suppress(PackageNotFoundError):
+                found = version(name)
+            yield _Finding(name, "ok", found)
+        else:
+            yield _Finding(name, "note", f"not installed, or does not load: {otherwise}; pip install {name}")
 
 
 def _onnxruntime() -> Iterator[_Finding]:

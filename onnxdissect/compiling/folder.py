@@ -1,11 +1,11 @@
 """The folder that compiled kernels are kept in.
 
 It is named after all that decides what they are: the source of the kernels, the versions of numba, llvmlite,
-NumPy and Python, and the processor. So every virtual environment with the same of these finds what another
-has compiled, a changed kernel is in another folder, and nothing in a folder is ever out of date. A folder
-that was not used for `UNUSED_DAYS` is removed when another is made, and so are those beyond the `MOST` that
-were used last, never one that was used within a day. Nothing is removed but what is called as folders and
-files are called here: the place may be one of the user's own.
+NumPy and Python, the processor, and what numba is told by variables of the environment. So every virtual
+environment with the same of these finds what another has compiled, a changed kernel is in another folder, and
+nothing in a folder is ever out of date. A folder that was not used for `UNUSED_DAYS` is removed when another
+is made, and so are those beyond the `MOST` that were used last, never one that was used within a day. Nothing
+is removed but what is called as folders and files are called here: the place may be one of the user's own.
 """
 
 from __future__ import annotations
@@ -47,6 +47,11 @@ __all__ = [
 SOURCES = ("compiling/*.py", "core/kernels/**/*.py", "data/decoding/label_kernels.py")
 UNUSED_DAYS = 60
 MOST = 8
+# What numba is told of compiling by variables of the environment, which are called as these are.
+_SETTINGS = (
+    *("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "ENABLE_AVX", "DISABLE_INTEL_SVML"),
+    *("BOUNDSCHECK", "DEBUG", "DEBUGINFO_DEFAULT", "EXTEND_VARIABLE_LIFETIMES", "ENABLE_PROFILING"),
+)
 _DAY = 24 * 60 * 60.0
 _PREFIX = "kernels-"
 # As `_name` and `onnxdissect.compiling.files` call them.
@@ -195,6 +200,7 @@ def _name() -> str | None:
         sys.implementation.cache_tag,
         platform.machine(),
         *cpu_target.target_context.codegen().magic_tuple(),
+        *(str(getattr(numba.config, name, "")) for name in _SETTINGS),
     )
     content.update(repr(tools).encode())
     from onnxdissect import __version__

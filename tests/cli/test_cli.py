@@ -8,8 +8,10 @@ import os
 import re
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import cv2
@@ -23,6 +25,7 @@ from support.small_runs import Convolution, broden, network
 
 import onnxdissect
 from onnxdissect.cli.main import main
+from onnxdissect.data.decoding import inflate, jpeg
 
 
 @dataclass
@@ -186,6 +189,34 @@ def test_doctor(command: Command) -> None:
     assert findings["provider cpu"]["state"] == "ok"
     assert said.code == (1 if any(f["state"] == "problem" for f in findings.values()) else 0)
     assert "first call in" in findings["kernels"]["message"]
+
+
+def test_doctor_tells_whether_the_quicker_decoders_are_there(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inflate, "fast", zlib)
+    monkeypatch.setattr(jpeg, "simplejpeg", None)
+    found = {finding["subject"]: finding for finding in json.loads(command("doctor", "--json").out)}
+    for name in ("simplejpeg", "zlib-ng"):
+        assert found[name]["state"] == "note"
+        assert found[name]["message"].endswith(f"pip install {name}")
+    monkeypatch.undo()
+    found = {finding["subject"]: finding for finding in json.loads(command("doctor", "--json").out)}
+    for name, there in (("simplejpeg", jpeg.simplejpeg), ("zlib-ng", inflate.fast is not zlib)):
+        assert found[name]["state"] == ("ok" if there else "note")
+        assert not there or found[name]["message"] == version(name)
+
+
+def test_doctor_does_without_the_compiler() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "onnxdissect", "doctor", "--json"],
+        env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+    assert any(finding["subject"] == "kernels" for finding in json.loads(done.stdout))
 
 
 def test_a_bug_does_not_look_like_a_fault_of_the_user(

@@ -129,6 +129,19 @@ def test_another_source_is_compiled_anew(tmp_path: Path, changed: str) -> None:
     assert first["cache"] != second["cache"]
 
 
+@pytest.mark.parametrize(
+    "setting", [{"NUMBA_OPT": "0"}, {"NUMBA_BOUNDSCHECK": "1"}, {"NUMBA_DEBUGINFO": "1"}]
+)
+def test_what_numba_is_told_otherwise_is_compiled_anew(tmp_path: Path, setting: dict[str, str]) -> None:
+    """Who looks for a fault is given no kernels without checks, and nobody else those with them."""
+    copy_package(tmp_path)
+    cache = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    told = probe(tmp_path, cache | setting)
+    plain = probe(tmp_path, cache)
+    assert told["compiled"] and plain["compiled"]
+    assert told["cache"] != plain["cache"]
+
+
 def test_a_folder_that_the_user_names_is_used(tmp_path: Path) -> None:
     copy_package(tmp_path)
     named = {"HOME": str(tmp_path), "NUMBA_CACHE_DIR": str(tmp_path / "named")}

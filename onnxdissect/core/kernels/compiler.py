@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from onnxdissect.core.kernels.activations.encode import SparseEncoder, compilations
+from onnxdissect.compiling.files import compiled_here
+from onnxdissect.core.kernels.activations.encode import SparseEncoder
 
 __all__ = ["CompilerFacts", "compiler_facts"]
 
@@ -35,8 +36,8 @@ def compiler_facts() -> CompilerFacts:
     -------
     CompilerFacts
     """
-    before = compilations()
+    before = compiled_here()
     began = time.perf_counter()
     SparseEncoder(1, 1, (1, 1)).add(np.zeros((1, 1, 1, 1), np.float32), np.zeros(1, np.float32))
     seconds = time.perf_counter() - began
-    return CompilerFacts(seconds, compilations() > before)
+    return CompilerFacts(seconds, compiled_here() > before)

@@ -18,7 +18,7 @@ from onnxdissect.core.kernels.activations.keep import keep_cells
 from onnxdissect.core.sparse_maps import SparseMaps
 from onnxdissect.core.spool.arena import Arena
 
-__all__ = ["SparseEncoder", "compilations"]
+__all__ = ["SparseEncoder"]
 
 _Kind = TypeVar("_Kind", np.unsignedinteger, np.float32)
 
@@ -167,16 +167,6 @@ def cell_type(shape: tuple[int, int]) -> type[np.unsignedinteger]:
     type
     """
     return np.uint16 if shape[0] * shape[1] <= 65536 else np.uint32
-
-
-def compilations() -> int:
-    """Count how often this process compiled the encoder rather than found it compiled.
-
-    Returns
-    -------
-    int
-    """
-    return sum(_encode.stats.cache_misses.values())
 
 
 @kernel
