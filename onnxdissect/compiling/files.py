@@ -76,7 +76,10 @@ class KernelCache(NullCache):  # type: ignore[misc]
         """Keep a version that was compiled; where that fails, remember why, and do without."""
         self.compiled += 1
         path, key = self._place(sig)
-        if path is None or data.library.has_dynamic_globals:
+        if path is None:
+            return
+        if data.library.has_dynamic_globals:
+            self.problem = "numba has put addresses of this process into them, as it does without optimising"
             return
         body = dumps((key, data._reduce()))
         partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")

@@ -140,6 +140,8 @@ def test_what_numba_is_told_otherwise_is_compiled_anew(tmp_path: Path, setting: 
     plain = probe(tmp_path, cache)
     assert told["compiled"] and plain["compiled"]
     assert told["cache"] != plain["cache"]
+    # Without optimising numba makes nothing that can be kept.
+    assert bool(told["not_kept"]) == (not list(Path(told["cache"]).glob("*.kernel")))
 
 
 def test_a_folder_that_the_user_names_is_used(tmp_path: Path) -> None:

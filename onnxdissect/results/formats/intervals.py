@@ -19,6 +19,8 @@ __all__ = ["INTERVALS", "Resampling", "read_intervals", "write_intervals"]
 
 INTERVALS = "intervals.npz"
 
+_AGAIN = "onnxdissect rescore makes the file anew"
+
 # Axes are named as in `TopConceptIntervals`.
 _SCHEMA = Schema(
     {
@@ -29,7 +31,8 @@ _SCHEMA = Schema(
         "resamples": ArraySpec("int64", ""),
         "seed": ArraySpec("int64", ""),
         "scoring": ArraySpec("str", ""),
-    }
+    },
+    hint=_AGAIN,
 )
 
 
@@ -110,13 +113,13 @@ def read_intervals(folder: Path, sizes: Sizes, made_with: Resampling) -> TopConc
             f"{path} does not belong to this run: it is of {told.resamples} resamples, seed {told.seed}, "
             f"scoring {told.scoring[:20]!r} and level {float(arrays['level']):g}, the run of "
             f"{made_with.resamples}, {made_with.seed}, {made_with.scoring!r} and {LEVEL:g}",
-            hint="onnxdissect rescore makes the file anew",
+            hint=_AGAIN,
         )
     found = TopConceptIntervals(arrays["concept"], arrays["low"], arrays["high"])
     if not _sound(found.concept, found.low, found.high, sizes.C):
         raise RunFormatError(
             f"{path} holds numbers that are no intervals of this run's concepts",
-            hint="onnxdissect rescore makes the file anew",
+            hint=_AGAIN,
         )
     return found
 

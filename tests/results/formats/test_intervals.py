@@ -257,9 +257,13 @@ def test_intervals_that_cannot_be_those_of_the_run_are_refused(copy: Path, chang
 
 def test_damaged_intervals_are_named(copy: Path) -> None:
     path = copy / "layers" / "relu0" / "intervals.npz"
-    path.write_bytes(path.read_bytes()[:-40])
-    with pytest.raises(RunFormatError, match=r"intervals\.npz"):
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-40])
+    with pytest.raises(RunFormatError, match=r"intervals\.npz") as caught:
         onnxdissect.load(copy).intervals("relu0")
+    assert caught.value.hint == "onnxdissect rescore makes the file anew"
+    rescore(copy)
+    assert path.read_bytes() == whole
 
 
 def test_intervals_of_a_run_over_other_images_are_refused(world: Path, tmp_path: Path) -> None:
