@@ -31,7 +31,6 @@ from onnxdissect.check.comparing.comparison import Comparison, make_comparison
 from onnxdissect.check.rules.config import Config
 from onnxdissect.check.rules.rules import apply_rules
 from onnxdissect.statistics.paired import loss_p_values
-from onnxdissect.tiny import ensure_tiny
 
 LEVELS = (0.05, 0.01, 0.001)
 SHARE = 0.1
@@ -118,7 +117,7 @@ def destroy(model: Path, target: Path, units: list[tuple[str, int]], random: np.
 
 def main() -> None:
     given = parser.parse_args()
-    source = ensure_tiny() if str(given.data) == "tiny" else given.data
+    source = given.data
     asked: dict[str, Any] = options.preprocessing(given) | {"null": 0, "bootstrap": 200, "provider": "cpu"}
     asked |= {"layers": given.layer or ["stages"]}
     total = len(read_index(source)[1])

@@ -44,7 +44,6 @@ from onnxdissect.model import (
 from onnxdissect.model.receptive_field.effective import PROBE_IMAGES, even_spread, measure_centres
 from onnxdissect.pipeline.execution.image_pass import run_pass
 from onnxdissect.pipeline.tally import tally
-from onnxdissect.tiny import ensure_tiny
 
 Labels = list[tuple[int, int]]
 
@@ -199,7 +198,7 @@ def distance(layer: Layer, field: Field) -> float:
 
 def main() -> None:
     given = parser.parse_args()
-    source = ensure_tiny() if str(given.data) == "tiny" else given.data
+    source = given.data
     dataset = open_dataset(source).subset(limit=given.limit)
     network = load_network(given.model, image_size=dataset.image_size)
     layers = [layer for layer in network.select(given.layer or ["stages"]) if layer.receptive_field]

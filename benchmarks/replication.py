@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 
 import onnxdissect
 from onnxdissect.statistics.reliability import STABLE
-from onnxdissect.tiny import ensure_tiny
 
 FEW = 10
 QUICK = {"splits": 1, "resamples": 50, "null": 3}
@@ -163,7 +162,7 @@ def main() -> None:
     if given.quick:
         for name, value in QUICK.items():
             setattr(given, name, value)
-    source = ensure_tiny() if str(given.data) == "tiny" else given.data
+    source = given.data
     units: list[Told] = []
     threshold, sizes = 0.04, (0, 0)
     for split in range(given.splits):

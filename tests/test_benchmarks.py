@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,29 @@ def test_the_cost_outside_the_network_is_told_by_step(tmp_path: Path) -> None:
     assert {step for step, took in spent.items() if took <= 0} <= seldom
     network_took = spent["pass: network"]
     assert abs(spent["outside the network"] + network_took - spent["all"]) < 0.002
+
+
+DRAWN = """
+import sys
+from onnxdissect.tiny import generate
+generate.IMAGES = 16
+sys.path.insert(0, sys.argv[1])
+from options import common
+from draws import read_index
+print(len(read_index(common("").parse_args(["net.onnx", "tiny"]).data)[1]))
+"""
+
+
+def test_the_drawn_data_set_may_be_named(tmp_path: Path) -> None:
+    """Benchmarks read the tables of a data set themselves, for which they need its folder."""
+    environment = {
+        **os.environ,
+        "XDG_CACHE_HOME": str(tmp_path),
+        "WIN_PD_OVERRIDE_LOCAL_APPDATA": str(tmp_path),
+    }
+    command = [sys.executable, "-c", DRAWN, str(BENCHMARKS)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout == "16\n", done.stderr
 
 
 def test_groups_are_compared(tmp_path: Path) -> None:
