@@ -63,6 +63,8 @@ class Annotations:
         Where each label set's concepts begin.
     label_set_starts : ndarray of int64, shape (images + 1,)
         Where each image's label sets begin in `part_starts`.
+    label_set_pixels : ndarray of int32, shape (label sets,)
+        How many pixels each label set has.
     grid_of : ndarray of int64, shape (images,)
         Which of the data set's label grids each image has.
     image_labels : ndarray of int64
@@ -78,6 +80,7 @@ class Annotations:
     parts: NDArray[np.int32]
     part_starts: NDArray[np.int64]
     label_set_starts: NDArray[np.int64]
+    label_set_pixels: NDArray[np.int32]
     grid_of: NDArray[np.int64]
     image_labels: NDArray[np.int64]
     image_label_starts: NDArray[np.int64]

@@ -19,6 +19,8 @@ __all__ = ["unpack"]
 
 # How many pairs of set and concept are remembered; a power of two.
 _KNOWN = 1024
+# Pixels that are written in one step.
+_AT_ONCE = 8
 
 
 def unpack(packed: PackedAnnotations, grids: NDArray[np.int64], pages: PagePool | None = None) -> Annotations:
@@ -40,7 +42,7 @@ def unpack(packed: PackedAnnotations, grids: NDArray[np.int64], pages: PagePool 
     pages = pages or PagePool()
     pixels = grids[packed.grid_of].prod(axis=1)
     pixel_starts = np.concatenate([[0], np.cumsum(pixels)]).astype(np.int64)
-    label_sets = pages(4 * int(pixel_starts[-1])).view(np.int32)
+    label_sets = pages(4 * (int(pixel_starts[-1]) + _AT_ONCE)).view(np.int32)
     # A new label set begins where a run of some plane does: no plane adds more of them than there are runs.
     planes = np.diff(packed.plane_starts) // pixels
     sets = int(planes.max()) * (packed.run_labels.size + int(planes.sum())) + pixels.size
@@ -52,12 +54,14 @@ def unpack(packed: PackedAnnotations, grids: NDArray[np.int64], pages: PagePool 
     part_starts = np.empty(sets + 1, np.int64)
     part_starts[0] = 0
     label_set_starts = np.zeros(pixels.size + 1, np.int64)
+    label_set_pixels = np.empty(sets, np.int32)
     total = _number_sets(
         packed.run_labels,
         packed.run_lengths,
         planes,
         pixel_starts,
         label_sets,
+        label_set_pixels,
         (parents, labels, np.empty(sets, np.int32), np.empty(sets, np.int32), part_starts),
         label_set_starts,
         (
@@ -73,11 +77,12 @@ def unpack(packed: PackedAnnotations, grids: NDArray[np.int64], pages: PagePool 
     parts = np.empty(part_starts[-1], np.int32)
     _resolve(parents, labels, part_starts, parts)
     return Annotations(
-        label_sets=label_sets,
+        label_sets=label_sets[: pixel_starts[-1]],
         pixel_starts=pixel_starts,
         parts=parts,
         part_starts=part_starts,
         label_set_starts=label_set_starts,
+        label_set_pixels=label_set_pixels[:total].copy(),
         grid_of=packed.grid_of,
         image_labels=packed.image_labels,
         image_label_starts=packed.image_label_starts,
@@ -86,7 +91,9 @@ def unpack(packed: PackedAnnotations, grids: NDArray[np.int64], pages: PagePool 
 
 
 @kernel
-def _number_sets(run_labels, run_lengths, planes, pixel_starts, label_sets, tree, label_set_starts, scratch):
+def _number_sets(
+    run_labels, run_lengths, planes, pixel_starts, label_sets, set_pixels, tree, label_set_starts, scratch
+):
     """Give numbers to the label sets of every image.
 
     Each label set is another one and one more concept, so those of an image form a tree, whose root is the
@@ -104,7 +111,9 @@ def _number_sets(run_labels, run_lengths, planes, pixel_starts, label_sets, tree
         How many planes each image has.
     pixel_starts : ndarray of int64, shape (images + 1,)
     label_sets : ndarray of int32
-        Written to: label set of each pixel, numbered within the image.
+        Written to: label set of each pixel, numbered within the image. Has room for ``_AT_ONCE`` more.
+    set_pixels : ndarray of int32
+        Written to: how many pixels each label set has.
     tree : tuple of ndarray of int32, and one of int64
         Written to: parent, concept, first child and next sibling of each label set, and where its concepts
         begin and end, when those of all sets are listed one after the other.
@@ -170,13 +179,18 @@ def _number_sets(run_labels, run_lengths, planes, pixel_starts, label_sets, tree
             ends, new_ends = new_ends, ends
             numbers, new_numbers = new_numbers, numbers
             runs = new_runs
+        for label_set in range(root, total):
+            set_pixels[label_set] = 0
         at = pixel_starts[image]
-        for i in range(runs):
-            stop = pixel_starts[image] + ends[i]
-            number = numbers[i]
-            while at < stop:
-                label_sets[at] = number
-                at += 1
+        for j in range(runs):
+            stop = pixel_starts[image] + ends[j]
+            number = numbers[j]
+            set_pixels[root + number] += stop - at
+            # Mostly a few pixels: eight are written at a time, and the next run overwrites what is too much.
+            for begin in range(np.uintp(at), np.uintp(stop), np.uintp(_AT_ONCE)):
+                for i in range(np.uintp(_AT_ONCE)):
+                    label_sets[begin + i] = number
+            at = stop
         label_set_starts[image + 1] = total
     return total
 

@@ -38,7 +38,7 @@ def image_truth(
     pairs = np.empty((2, annotations.parts.size + annotations.image_labels.size), np.int32)
     used = _image_truth(
         annotation_arrays(annotations),
-        np.zeros(int(np.diff(annotations.label_set_starts).max(initial=0)), np.int64),
+        annotations.label_set_pixels,
         np.zeros(concepts, np.int64),
         sizes,
         pairs,
@@ -47,30 +47,24 @@ def image_truth(
 
 
 @kernel
-def _image_truth(annotations, area, truth, sizes, pairs):
+def _image_truth(annotations, label_set_pixels, truth, sizes, pairs):
     """Do what `image_truth` says: write concepts and pixels to ``pairs``, fill ``sizes``; return how many.
 
     ``|L_c(x)|`` is the sum of the pixels of all label sets that hold c, and of all pixels where c covers the
-    whole image. ``area``, pixels by label set, and ``truth``, shape (concepts,), are zero before and after.
+    whole image. ``truth``, shape (concepts,), is zero before and after.
     """
-    label_sets = annotations.label_sets
     pixel_starts = annotations.pixel_starts
     parts = annotations.parts
     part_starts = annotations.part_starts
     image_labels = annotations.image_labels
     used = 0
     for image in range(sizes.shape[0]):
-        pixels = label_sets[pixel_starts[image] : pixel_starts[image + 1]]
-        first = annotations.label_set_starts[image]
-        for i in range(pixels.shape[0]):
-            area[pixels[i]] += 1
-        for label_set in range(annotations.label_set_starts[image + 1] - first):
-            at = first + label_set
-            for part in range(part_starts[at], part_starts[at + 1]):
-                truth[parts[part]] += area[label_set]
-            area[label_set] = 0
+        pixels = pixel_starts[image + 1] - pixel_starts[image]
+        for label_set in range(annotations.label_set_starts[image], annotations.label_set_starts[image + 1]):
+            for part in range(part_starts[label_set], part_starts[label_set + 1]):
+                truth[parts[part]] += label_set_pixels[label_set]
         for c in range(annotations.image_label_starts[image], annotations.image_label_starts[image + 1]):
-            truth[image_labels[c]] += pixels.shape[0]
+            truth[image_labels[c]] += pixels
         before = used
         for concept in range(truth.shape[0]):
             if truth[concept] > 0:
