@@ -35,7 +35,7 @@ from onnxdissect.errors import (
 from onnxdissect.model import Basis, Network, choose_preprocessing, load_network
 from onnxdissect.pipeline.dissect import dissect
 from onnxdissect.pipeline.options import ModelOptions
-from onnxdissect.storage.files import write_text
+from onnxdissect.storage.files import utf8, write_output
 from onnxdissect.storage.memory import explained_memory
 
 __all__ = ["ModelOptions", "check_model"]
@@ -154,7 +154,7 @@ def check_model(
             broken = Finding("runnable", "error", "failed", "", error.message, _evidence(error))
             verdict = Verdict(str(path), str(baseline), (broken,))
             if page is not None:
-                write_text(page, render_check(verdict, None, None, dataset))
+                write_output(page, utf8(render_check(verdict, None, None, dataset)))
             return verdict
         comparison = make_comparison(snapshot, candidate.snapshot, config, candidate.refusals)
     ran = Finding("runnable", "error", "passed", "", f"valid, and runs on provider {candidate.provider}")
@@ -166,7 +166,7 @@ def check_model(
     )
     verdict = Verdict(str(path), str(baseline), findings, changed_units(comparison), drift, statements)
     if page is not None:
-        write_text(page, render_check(verdict, snapshot, candidate.snapshot, dataset))
+        write_output(page, utf8(render_check(verdict, snapshot, candidate.snapshot, dataset)))
     return verdict
 
 

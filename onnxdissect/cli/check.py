@@ -171,7 +171,7 @@ def _write_baseline(run: Path, target: Path) -> None:
     from onnxdissect.check.baseline.file import open_baseline, write_baseline
 
     snapshot = open_baseline(run)
-    replaced = target.exists()
+    replaced = target.is_file()
     size = write_baseline(target, snapshot)
     console = log()
     console.print(f"{'replaced' if replaced else 'wrote'} {target}: {size:,} bytes", markup=False)
@@ -185,7 +185,7 @@ def _write_rules(baseline: Path, config: Path | None) -> None:
     from onnxdissect.check.baseline.file import open_baseline
     from onnxdissect.check.rules.config_file import find_config
     from onnxdissect.check.rules.init import first_config
-    from onnxdissect.storage.files import write_text
+    from onnxdissect.storage.files import utf8, write_output
 
     target = config or Path("onnxdissect.toml")
     if target.exists():
@@ -196,7 +196,7 @@ def _write_rules(baseline: Path, config: Path | None) -> None:
             f"{found} has rules already, which {target} would hide",
             hint=f"remove the table [tool.onnxdissect.check] from {found}",
         )
-    write_text(target, first_config(open_baseline(baseline)))
+    write_output(target, utf8(first_config(open_baseline(baseline))))
     log().print(f"wrote {target}", markup=False)
 
 
@@ -243,7 +243,7 @@ def _check_one(
     from onnxdissect.check.outputs.sarif import sarif
     from onnxdissect.cli.printing.progress import open_progress
     from onnxdissect.cli.printing.verdicts import repository, show_verdict
-    from onnxdissect.storage.files import write_text
+    from onnxdissect.storage.files import utf8, write_output
 
     console = log()
 
@@ -264,7 +264,7 @@ def _check_one(
     }
     written = {option: texts[option]() for option in asked if option in texts}
     for option, text in written.items():
-        write_text(asked[option], text)
+        write_output(asked[option], utf8(text))
     show_verdict(verdict, as_json=as_json)
     for statement in verdict.statements:
         say(statement)

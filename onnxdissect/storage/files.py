@@ -11,13 +11,16 @@ import os
 import re
 import secrets
 import shutil
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
+from onnxdissect.errors import OutputError
 from onnxdissect.storage.disk import write_error
+from onnxdissect.storage.regular_files import kind_of_file
 
 __all__ = [
     "PARTIAL_SUFFIX",
@@ -29,6 +32,7 @@ __all__ = [
     "utf8",
     "write_bytes",
     "write_csv",
+    "write_output",
     "write_text",
 ]
 
@@ -83,6 +87,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         If the file cannot be written.
     """
     written = 0
+    _refuse_special(path)
     partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
     try:
         try:
@@ -99,6 +104,58 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         _sync_folder(path.parent)
     except OSError as error:
         raise write_error(path, error, written=written) from error
+
+
+def write_output(path: Path, content: bytes) -> None:
+    """Write bytes to where the user wants them: to a file, or into a terminal, a pipe or ``/dev/null``.
+
+    Only for paths that the user names. Within a folder that somebody else may have filled, a link to a device
+    is replaced, and nothing is written to what it leads to: see `write_bytes`.
+
+    Parameters
+    ----------
+    path : Path
+        A file already there is replaced; a terminal, a pipe or such a device stays what it is.
+    content : bytes
+        All of it.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written; a pipe that nobody reads is told at once, not waited for.
+    """
+    if not _takes_bytes(path):
+        write_bytes(path, content)
+        return
+    try:
+        descriptor = os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(descriptor, "wb") as file:
+            if hasattr(os, "O_NONBLOCK"):
+                os.set_blocking(descriptor, True)
+            file.write(content)
+    except OSError as error:
+        raise write_error(path, error) from error
+
+
+def _takes_bytes(path: Path) -> bool:
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):  # nothing is there, or writing tells why nothing can be
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+
+
+def _refuse_special(path: Path) -> None:
+    """Refuse what a file must not take the place of; links are no such thing."""
+    try:
+        mode = path.lstat().st_mode
+    except (OSError, ValueError):
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode) or stat.S_ISDIR(mode)):
+        raise OutputError(
+            f"cannot write {path}: it is {kind_of_file(mode)}, and no file takes its place",
+            hint="name another file, or remove this one",
+        )
 
 
 def write_bytes(path: Path, content: bytes) -> None:

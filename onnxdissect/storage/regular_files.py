@@ -19,6 +19,7 @@ __all__ = [
     "RefusedFileError",
     "is_file",
     "is_folder",
+    "kind_of_file",
     "open_regular_file",
     "read_regular_file",
     "regular_size",
@@ -275,8 +276,23 @@ def _descriptor(path: str | Path, inside: Path | Enclosure | None) -> tuple[int,
 def _require_regular(mode: int, path: str | Path) -> None:
     if stat.S_ISREG(mode):
         return
-    kind = next((words for is_kind, words in _KINDS if is_kind(mode)), "something else")
-    raise RefusedFileError(f"it is {kind}, and only regular files are read", path)
+    raise RefusedFileError(f"it is {kind_of_file(mode)}, and only regular files are read", path)
+
+
+def kind_of_file(mode: int) -> str:
+    """Say what lies where no regular file does.
+
+    Parameters
+    ----------
+    mode : int
+        As `os.stat` gives it.
+
+    Returns
+    -------
+    str
+        Such as "a named pipe".
+    """
+    return next((words for is_kind, words in _KINDS if is_kind(mode)), "something else")
 
 
 def _too_large(path: str | Path, size: int, limit: int) -> RefusedFileError:

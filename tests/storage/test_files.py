@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import csv
+import os
+import socket
+import subprocess
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,6 +23,7 @@ from onnxdissect.storage.files import (
     sweep_partial,
     write_bytes,
     write_csv,
+    write_output,
     write_text,
 )
 
@@ -27,6 +32,57 @@ TEXT = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="
 
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_pipes_and_devices_stay_what_they_are(tmp_path: Path) -> None:
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    with pytest.raises(OutputError, match=r"cannot write .*pipe: it is a named pipe"):
+        write_text(pipe, "a file")
+    with pytest.raises(OutputError, match=r"cannot write .*pipe: No such device"):
+        write_output(pipe, b"nobody reads")
+    content = b"somebody reads" * 100_000
+    with (tmp_path / "read").open("wb") as read, subprocess.Popen(["cat", pipe], stdout=read):
+        while True:
+            try:
+                write_output(pipe, content)
+                break
+            except OutputError:  # not yet
+                time.sleep(0.01)
+    assert (tmp_path / "read").read_bytes() == content
+    assert pipe.is_fifo()
+    # a link to a terminal, as /dev/stdout may be one
+    leader, follower = os.openpty()
+    link.symlink_to(os.ttyname(follower))
+    write_output(link, b"shown")
+    assert os.read(leader, 100) == b"shown"
+    assert link.is_symlink()
+    # but within a folder of a stranger's
+    write_text(link, "kept")
+    assert not link.is_symlink()
+    assert link.read_text() == "kept"
+    assert names(tmp_path) == ["link", "pipe", "read"]
+    os.close(leader)
+    os.close(follower)
+
+
+def test_a_file_is_replaced_by_an_output(tmp_path: Path) -> None:
+    for content in (b"first", b"second"):
+        write_output(tmp_path / "file", content)
+        assert (tmp_path / "file").read_bytes() == content
+    assert names(tmp_path) == ["file"]
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="the system has no sockets with names")
+def test_sockets_are_refused() -> None:
+    with TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listening:
+        path = Path(folder) / "s"
+        listening.bind(str(path))
+        for write in (write_bytes, write_output):
+            with pytest.raises(OutputError, match="it is a socket"):
+                write(path, b"text")
+        assert path.is_socket()
 
 
 def test_names_that_are_no_text_are_written(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from onnxdissect.core.per_image_counts import PerImageCounts
 from onnxdissect.errors import RunFormatError, RunNotFoundError
 from onnxdissect.results import load
 from onnxdissect.storage.fields import FieldError, shown
-from onnxdissect.storage.files import write_bytes
+from onnxdissect.storage.files import write_output
 from onnxdissect.storage.json_file import json_bytes, read_json
 from onnxdissect.storage.schema import ArraySpec, Schema
 
@@ -104,7 +104,7 @@ def write_baseline(path: Path, snapshot: Snapshot) -> int:
     body["arrays"] = pack(arrays)
     document = {"format_version": FORMAT_VERSION, "sha256": _checksum(body), **body}
     content = json_bytes(document, indent=1)
-    write_bytes(path, content)
+    write_output(path, content)
     return len(content)
 
 
