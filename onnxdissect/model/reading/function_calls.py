@@ -30,6 +30,9 @@ MOST_GRAPHS_DEEP = 30
 
 # Domain, name and overload.
 _Key = tuple[str, str, str]
+# The graph library finds a name for each node and value that it inlines by trying one number after another.
+_MOST_COMPARED = 100_000_000
+_LONGEST_NAME = 100
 _SHOWN = 6
 _WITHOUT_FUNCTIONS = "export the network without functions"
 
@@ -79,11 +82,13 @@ def check_functions(path: Path, proto: onnx.ModelProto) -> None:
         _check_outputs(path, function)
     held = {key: _contents(path, function.node, functions) for key, function in functions.items()}
     expanded: dict[_Key, _Expanded] = {}
-    for key in _innermost_first(path, {key: contents.calls for key, contents in held.items()}):
+    order = _innermost_first(path, {key: contents.calls for key, contents in held.items()})
+    for key in order:
         expanded[key] = _expand(held[key], expanded)
     contents = _contents(path, proto.graph.node, functions)
     whole = _expand(contents, expanded)
     _check_size(path, proto, contents, whole, expanded)
+    _check_names(path, functions, _times(order, held, contents.calls))
     # what nobody calls onnxruntime looks at all the same
     functions_deep = max([whole.functions_deep, *(1 + inner.functions_deep for inner in expanded.values())])
     if functions_deep > MOST_FUNCTIONS_DEEP:
@@ -98,6 +103,39 @@ def check_functions(path: Path, proto: onnx.ModelProto) -> None:
             f"{path} nests graphs inside nodes {graphs_deep:,} deep once its functions are inlined; at "
             f"most {MOST_GRAPHS_DEEP} are read",
             hint="export the network without nested If, Loop and Scan",
+        )
+
+
+def _times(order: Sequence[_Key], held: Mapping[_Key, _Contents], called: Counter[_Key]) -> Counter[_Key]:
+    """Count how often each function is inlined, those that nobody calls once."""
+    times = Counter(called)
+    for key in reversed(order):
+        times[key] = times[key] or 1
+        for inner, number in held[key].calls.items():
+            times[inner] += times[key] * number
+    return times
+
+
+def _check_names(path: Path, functions: Mapping[_Key, onnx.FunctionProto], times: Mapping[_Key, int]) -> None:
+    """Refuse what would take too long to be given names of its own."""
+    nodes: Counter[str] = Counter()
+    values: Counter[str] = Counter()
+    for key, function in functions.items():
+        waiting = [function.node]
+        while waiting:
+            for node in waiting.pop():
+                nodes[node.name] += times[key]
+                for name in node.output:
+                    values[name] += times[key]
+                waiting.extend(graph.node for graph in inner_graphs(node))
+    compared = sum(number**2 // 2 for names in (nodes, values) for number in names.values())
+    if compared > _MOST_COMPARED:
+        (name, number) = max((*nodes.items(), *values.items()), key=lambda item: item[1])
+        called = f"called {name[:_LONGEST_NAME]!r}" if name else "without a name"
+        raise ModelFormatError(
+            f"{path} has {number:,} nodes {called} once its functions are inlined: to name all such nodes "
+            f"and values apart takes {compared:,} comparisons, and at most {_MOST_COMPARED:,} are made",
+            hint="export the network without functions, or with names for the nodes inside them",
         )
 
 

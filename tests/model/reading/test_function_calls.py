@@ -68,6 +68,14 @@ def test_calls_of_functions_without_nodes_are_counted(inputs: list[str], tmp_pat
     assert "by 1,099,511,627,775 calls" in message and "own.F39" in message and f"{MOST_NODES:,}" in message
 
 
+def test_names_that_would_take_too_long_to_tell_apart_are_counted(tmp_path: Path) -> None:
+    assert "24,574 nodes without a name" in refusal(doubling(13), tmp_path)
+    relus = [helper.make_node("Relu", [f"v{i}" if i else "a"], [f"v{i + 1}"]) for i in range(20_000)]
+    relus[-1].output[0] = "b"
+    model = network([convolution(), call("A", "c", "y")], functions=[function("A", relus)])
+    assert "20,000 nodes without a name" in refusal(model, tmp_path)
+
+
 def test_functions_that_nobody_calls_are_counted(tmp_path: Path) -> None:
     model = doubling(20)
     model.graph.node[1].CopyFrom(helper.make_node("Relu", ["c"], ["y"]))
