@@ -84,7 +84,12 @@ def _warm(
         if not slow and compiled_here() > before:
             slow = True
             notify("compiling kernels beside the work, once on this machine: about ten seconds of one core")
-        more = not stop.is_set() and next(steps, False)
+        try:
+            more = not stop.is_set() and next(steps, False)
+        except Exception:
+            # No memory, no room for a temporary file, a kernel that fails: the run meets the same when it
+            # comes to that kernel, and is the one to tell of it. A thread could only print its traceback.
+            return
     if slow and not stop.is_set():
         seconds = f"kernels compiled in {time.perf_counter() - began:.0f} s"
         problem = not_kept()
