@@ -76,6 +76,7 @@ __all__ = [
     "RunNotFoundError",
     "import_cv2",
     "nearest",
+    "raise_interrupt",
     "shown",
 ]
 
@@ -301,6 +302,7 @@ def import_cv2() -> ModuleType:
     try:
         import cv2
     except ImportError as error:
+        raise_interrupt(error)
         reason = str(error)
         if ".so" in reason:
             raise InstallationError(
@@ -312,3 +314,24 @@ def import_cv2() -> ModuleType:
             f"OpenCV is not installed: {reason}", hint="pip install opencv-python"
         ) from error
     return cv2
+
+
+def raise_interrupt(error: BaseException) -> None:
+    """Raise a Ctrl-C again that an error came of.
+
+    Compiled modules that are interrupted while they are imported say that they could not be initialised.
+
+    Parameters
+    ----------
+    error : exception
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If it is among what the error was raised from.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
+        cause = cause.__cause__ or cause.__context__

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "onnxdissect"
 
 # Left never imports right; rooms of one tuple do not know each other.
 ORDER = [
-    ("errors", "machine", "templates"),
+    ("errors", "interrupts", "machine", "templates"),
     ("storage",),
     ("compiling",),
     ("model", "data"),

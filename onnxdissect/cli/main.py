@@ -1,60 +1,25 @@
-"""The program ``onnxdissect``: its commands, and how errors leave it."""
+"""The program ``onnxdissect``: how it begins, and how errors and interrupts leave it.
+
+Whatever takes long to import is imported by `main`, so that Ctrl-C is known from the first moment.
+"""
 
 from __future__ import annotations
 
 import gc
 import os
 import sys
-import traceback
-from typing import Annotated
 
-import typer
-
-from onnxdissect import __version__
-from onnxdissect.cli import check, data, doctor, layers, report, rescore, run
-from onnxdissect.cli.printing.console import print_problem
-from onnxdissect.cli.printing.streams import guard_streams
 from onnxdissect.errors import OnnxDissectError
-from onnxdissect.storage.memory import explained_memory
+from onnxdissect.interrupts import interruptible
 
-__all__ = ["COMMANDS", "app", "main"]
+__all__ = ["main"]
 
 _WRONG_REQUEST = 2
 _BUG = 70
+_INTERRUPTED = 130
 # New objects after which Python looks for circles of them. Compiling kernels and importing make hundreds of
 # thousands, hardly any in a circle: the default of 700 costs a tenth of a short run.
 _COLLECTED_AFTER = 20_000
-
-app = typer.Typer(
-    name="onnxdissect",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-# The commands, in the order of the help text. Each module holds a function of its own name, or an `app` of
-# several commands behind that name.
-COMMANDS = (run, layers, data, report, check, rescore, doctor)
-for _module in COMMANDS:
-    _name = _module.__name__.rpartition(".")[2]
-    if hasattr(_module, "app"):
-        app.add_typer(_module.app, name=_name)
-    else:
-        app.command(_name)(getattr(_module, _name))
-
-
-def _show_version(asked: bool) -> None:
-    if asked:
-        print(f"onnxdissect {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def onnxdissect(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
-    """Label every unit of an ONNX network with the visual concept it detects (Network Dissection)."""
 
 
 def main() -> None:
@@ -62,8 +27,24 @@ def main() -> None:
 
     0: done; 1: a check failed; 2: the request or the input is wrong; 70: a bug; 130: interrupted.
     """
+    try:
+        with interruptible():
+            _run()
+    except KeyboardInterrupt:
+        # before there was a command, or after its last word
+        print("interrupted", file=sys.stderr)
+        sys.exit(_INTERRUPTED)
+
+
+def _run() -> None:
+    from onnxdissect.cli.printing.streams import guard_streams
+
     guard_streams()
     gc.set_threshold(_COLLECTED_AFTER)
+    from onnxdissect.cli.commands import app
+    from onnxdissect.cli.printing.console import print_problem
+    from onnxdissect.storage.memory import explained_memory
+
     try:
         try:
             with explained_memory():
@@ -76,6 +57,8 @@ def main() -> None:
         sys.exit(_WRONG_REQUEST)
     except Exception as error:  # anything that is not the user's error is a bug of this package
         if os.environ.get("ONNXDISSECT_TRACEBACK"):
+            import traceback
+
             traceback.print_exc()
         print_problem(
             "bug",

@@ -15,8 +15,6 @@ from onnxdissect.errors import ParameterError, shown
 
 __all__ = ["run"]
 
-_INTERRUPTED = 130
-
 
 def run(
     model: Annotated[Path, typer.Argument(help="An ONNX file.", show_default=False)],
@@ -157,9 +155,7 @@ def run(
 
             page = build(dissection, progress=progress)
     except KeyboardInterrupt:
-        progress.close()
-        console.print("interrupted; the same command again goes on from the last saved state")
-        raise typer.Exit(_INTERRUPTED) from None
+        raise KeyboardInterrupt("the same command again goes on from the last saved state") from None
     finally:
         progress.close()
     if as_json:

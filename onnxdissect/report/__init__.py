@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onnxdissect.core.progress import Progress, Silent
+from onnxdissect.interrupts import uninterrupted
 from onnxdissect.report.data.annotations import ImageConcept, gather_annotations, wanted_annotations
 from onnxdissect.report.data.images import RunImages, run_images
 from onnxdissect.report.data.photos import gather_photos, needed_images
@@ -146,8 +147,8 @@ def _replacing_folder(target: Path) -> Iterator[Path]:
     token = secrets.token_hex(4)
     partial = target.with_name(f"{target.name}.{token}{_PARTIAL}")
     older = target.with_name(f"{target.name}.{token}.older{_PARTIAL}")
-    partial.mkdir()
     try:
+        partial.mkdir()
         yield partial
         # a folder that is not empty cannot be replaced in one step
         if target.exists() or target.is_symlink():
@@ -159,8 +160,9 @@ def _replacing_folder(target: Path) -> Iterator[Path]:
                 older.rename(target)
             raise
     finally:
-        _remove(partial)
-        _remove(older)
+        with uninterrupted():
+            _remove(partial)
+            _remove(older)
 
 
 def _remove(path: Path) -> None:

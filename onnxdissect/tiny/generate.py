@@ -17,6 +17,7 @@ from typing import IO
 from onnxdissect.data import ImageRecord
 from onnxdissect.data.sources import Advance
 from onnxdissect.errors import OutputError, ParameterError, import_cv2
+from onnxdissect.interrupts import uninterrupted
 from onnxdissect.machine import WorkerCommand, cores, worker_command
 from onnxdissect.storage.disk import write_error
 from onnxdissect.storage.locks import locked
@@ -94,7 +95,8 @@ def make_tiny(
     except OSError as error:
         raise write_error(folder, error, doing=f"write the data set tiny to {folder}") from error
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        with uninterrupted():
+            shutil.rmtree(partial, ignore_errors=True)
 
 
 def _already_made(folder: Path, marker: dict[str, int]) -> bool:
@@ -157,17 +159,19 @@ def _from_workers(
     readers: list[threading.Thread] = []
     try:
         for first in range(workers):
-            process = subprocess.Popen(
-                [*found.command, *map(str, (folder, seed, first, images, workers))],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                encoding="utf-8",
-                env=found.environment,
-            )
-            processes.append(process)
-            assert process.stdout is not None
-            readers.append(threading.Thread(target=_forward, args=(process.stdout, lines), daemon=True))
-            readers[-1].start()
+            # Whatever was started is known below, where it is ended.
+            with uninterrupted():
+                process = subprocess.Popen(
+                    [*found.command, *map(str, (folder, seed, first, images, workers))],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    encoding="utf-8",
+                    env=found.environment,
+                )
+                processes.append(process)
+                assert process.stdout is not None
+                readers.append(threading.Thread(target=_forward, args=(process.stdout, lines), daemon=True))
+                readers[-1].start()
         running = workers
         while running:
             line = lines.get()
@@ -182,14 +186,15 @@ def _from_workers(
             if process.wait() != 0:
                 raise OSError(f"a worker process ended with exit code {process.returncode}")
     finally:
-        for process in processes:
-            process.kill()
-            process.wait()
-        for reader in readers:
-            reader.join()
-        for process in processes:
-            if process.stdout is not None:
-                process.stdout.close()
+        with uninterrupted():
+            for process in processes:
+                process.kill()
+                process.wait()
+            for reader in readers:
+                reader.join()
+            for process in processes:
+                if process.stdout is not None:
+                    process.stdout.close()
 
 
 def _forward(stream: IO[str], lines: queue.SimpleQueue[str | None]) -> None:

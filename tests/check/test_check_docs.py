@@ -16,7 +16,7 @@ import onnxdissect
 from onnxdissect.check.rules.config import Config
 from onnxdissect.check.rules.rules import RULES
 from onnxdissect.check.verdict import ChangedUnit, Finding, LayerDrift, Verdict
-from onnxdissect.cli.main import app
+from onnxdissect.cli.commands import app
 
 PAGE = (ROOT / "docs" / "check.md").read_text(encoding="utf-8")
 

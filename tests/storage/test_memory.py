@@ -20,7 +20,8 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="the limit on memory 
 def limited(mebibytes: int, script: str, *words: str) -> subprocess.CompletedProcess[str]:
     """Run Python with so much memory beside what it has when the package is imported."""
     bound = (
-        "import resource, sys; from pathlib import Path; import onnxdissect.cli.main, cv2, numpy as np\n"
+        "import resource, sys; from pathlib import Path; import onnxdissect.cli.commands, cv2\n"
+        "import onnxdissect.cli.main, numpy as np\n"
         "onnxdissect.dissect\n"
         "used = int(Path('/proc/self/statm').read_text().split()[0]) * resource.getpagesize()\n"
         f"resource.setrlimit(resource.RLIMIT_AS, (used + ({mebibytes} << 20),) * 2)\n"

@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
 
+import onnxdissect.cli.commands
 import onnxdissect.cli.main
 from onnxdissect.data import check_folder, describe, open_data
 from onnxdissect.errors import OnnxDissectError

@@ -51,6 +51,7 @@ def model_outcome(seed: int, command: str = "layers") -> str:
         "result" or "refused"; else a line that says what was changed and what was printed.
     """
     # here, not in the children: each of them would load it anew
+    import onnxdissect.cli.commands
     import onnxdissect.cli.main
     import onnxdissect.model
     import onnxdissect.pipeline.dissect  # noqa: F401

@@ -7,7 +7,7 @@ import sys
 
 from rich.console import Console
 
-__all__ = ["log", "output", "print_json", "print_problem"]
+__all__ = ["log", "output", "print_interrupted", "print_json", "print_problem"]
 
 # Wide enough that no table is cut when it goes to a file.
 _WIDTH_OF_A_PIPE = 140
@@ -39,6 +39,11 @@ def print_problem(kind: str, message: str, candidates: tuple[str, ...] = (), hin
     if hint:
         console.print("[bold cyan]hint:[/]", end=" ")
         console.print(hint, markup=False)
+
+
+def print_interrupted(consequence: str = "") -> None:
+    """Print that the command was interrupted, and on the same line what that means for what it did."""
+    log().print(f"interrupted; {consequence}" if consequence else "interrupted", markup=False)
 
 
 def print_json(value: object) -> None:

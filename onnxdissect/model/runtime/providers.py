@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from onnxdissect.errors import InstallationError
+from onnxdissect.errors import InstallationError, raise_interrupt
 from onnxdissect.model.operators.table import BUILT_IN
 
 __all__ = [
@@ -132,6 +132,7 @@ def import_onnxruntime() -> ModuleType:
         if not hasattr(onnxruntime, "InferenceSession"):
             raise ImportError("the package is there, but most of its files are not")
     except ImportError as error:
+        raise_interrupt(error)
         wheels = installed_wheels()
         listed = ", ".join(f"{name} {number}" for name, number in wheels.items()) or "none"
         raise InstallationError(

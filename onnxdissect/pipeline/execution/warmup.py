@@ -31,6 +31,7 @@ from onnxdissect.core.upsampling import interpolation_table
 from onnxdissect.data.annotation import annotate
 from onnxdissect.data.decoding.label_png import warm_label_kernels
 from onnxdissect.data.vocabulary import Concept, Vocabulary
+from onnxdissect.interrupts import uninterrupted
 from onnxdissect.pipeline.options import StatisticsOptions
 from onnxdissect.pipeline.tally import tally
 from onnxdissect.statistics.bootstrap import certainty
@@ -63,12 +64,15 @@ def kernels_warming(
     """
     stop = Event()
     thread = Thread(target=_warm, args=(notify, stop, statistics, keep_masks), name="onnxdissect-kernels")
-    thread.start()
     try:
+        # Interrupted half way, it would go on while Python ends.
+        with uninterrupted():
+            thread.start()
         yield
     finally:
         stop.set()
-        thread.join()
+        if thread.ident is not None:
+            thread.join()
 
 
 def _warm(

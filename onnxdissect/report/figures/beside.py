@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from onnxdissect.interrupts import uninterrupted
 from onnxdissect.machine import cores, worker_command
 from onnxdissect.report.data.report_data import Report
 from onnxdissect.report.figures.plots import FIGURES, draw_figures
@@ -37,8 +38,11 @@ def drawing_figures(report: Report, folder: Path, *, apart: bool) -> Iterator[No
         Whether the body has so much to do that a process of its own is worth its start. On a machine of one
         core there is none, nor in an application that cannot start Python.
     """
-    process = _start_worker(report, folder) if apart and cores() > 1 else None
+    process: subprocess.Popen[bytes] | None = None
     try:
+        if apart and cores() > 1:
+            with uninterrupted():
+                process = _start_worker(report, folder)
         yield
         drawn = process is not None and _has_drawn(process)
     except BaseException:
