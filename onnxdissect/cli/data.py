@@ -14,6 +14,7 @@ from onnxdissect.cli.printing.tables import plain_table
 from onnxdissect.core.progress import CountedPhase
 from onnxdissect.errors import ParameterError
 from onnxdissect.machine import cores
+from onnxdissect.storage.regular_files import is_folder
 
 if TYPE_CHECKING:
     from onnxdissect.data import BrodenDataset, DatasetFacts
@@ -85,7 +86,8 @@ def check(folder: _Folder, groups: options.Groups = None, as_json: _Json = False
     from onnxdissect.data import check_dataset, check_folder, installed_sources
 
     # A folder is checked row by row, also where it could not be opened; anything else is opened first.
-    opened = None if installed_sources().find(folder) is None else _broden(folder, groups)
+    in_rows = installed_sources().find(folder) is None and is_folder(folder)
+    opened = None if in_rows else _broden(folder, groups)
     progress = open_progress(log())
     done = CountedPhase(progress, "check")
     try:
