@@ -89,7 +89,10 @@ def check_external(path: Path, tensor: ir.ExternalTensor) -> Path:
             said = f"the weights {tensor.name!r} are in a file whose name has {len(location):,} characters"
             raise ModelFormatError(f"{path}: {said}: there is none such", hint="export the model again")
         said = f"the weights {tensor.name!r} are in {location!r}, which is not beside the model"
-        hint = f"put {location} into {path.parent}"
+        hint = f"put {location} into {path.parent}" if posix.name else "export the model again"
+        if posix.name and data.exists():
+            said = f"the weights {tensor.name!r} are in {location!r}, which is there but is no regular file"
+            hint = "replace it by a file that holds them, or export the model again"
         if path.is_symlink() and (path.resolve().parent / location).is_file():
             hint = f"name the file that it links to, {path.resolve()}"
         raise ModelFormatError(f"{path}: {said}", hint=hint)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -123,6 +124,30 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path: Path, linked: Path) -> No
     with pytest.raises(ModelFormatError, match="outside the model's folder") as caught:
         load_network(folder / "model.onnx")
     assert "a link to" in caught.value.message and "do not trust" in str(caught.value.hint)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes with names are POSIX's")
+def test_a_pipe_beside_the_model_is_no_missing_file(tmp_path: Path) -> None:
+    path = with_external_data(tmp_path / "model.onnx")
+    (tmp_path / "plain.data").unlink()
+    os.mkfifo(tmp_path / "plain.data")
+    with pytest.raises(ModelFormatError, match=r"'plain.data', which is there but") as caught:
+        load_network(path)
+    assert "replace it" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("location", ["", "."])
+def test_a_location_that_names_no_file_is_not_asked_for(tmp_path: Path, location: str) -> None:
+    path = with_external_data(tmp_path / "model.onnx")
+    model = onnx.load(path, load_external_data=False)
+    for tensor in model.graph.initializer:
+        for entry in tensor.external_data:
+            if entry.key == "location":
+                entry.value = location
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ModelFormatError) as caught:
+        load_network(path)
+    assert caught.value.hint == "export the model again"
 
 
 def test_weights_in_two_places(tmp_path: Path, linked: Path) -> None:
