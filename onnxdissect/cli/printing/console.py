@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import Any
 
 from rich.console import Console
+
+from onnxdissect.cli.printing.names import visible
 
 __all__ = ["log", "output", "print_interrupted", "print_json", "print_problem"]
 
@@ -13,14 +16,21 @@ __all__ = ["log", "output", "print_interrupted", "print_json", "print_problem"]
 _WIDTH_OF_A_PIPE = 140
 
 
+class _NamesShown(Console):
+    """A console that obeys nothing that a name holds."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        super().print(*(visible(one) if isinstance(one, str) else one for one in objects), **options)
+
+
 def output() -> Console:
     """Make the console of stdout; rich honours ``NO_COLOR`` and leaves colour out of pipes."""
-    return Console(width=None if sys.stdout.isatty() else _WIDTH_OF_A_PIPE, highlight=False)
+    return _NamesShown(width=None if sys.stdout.isatty() else _WIDTH_OF_A_PIPE, highlight=False)
 
 
 def log() -> Console:
     """Make the console of stderr."""
-    return Console(
+    return _NamesShown(
         stderr=True,
         width=None if sys.stderr.isatty() else _WIDTH_OF_A_PIPE,
         highlight=False,

@@ -9,6 +9,8 @@ from rich.cells import cell_len
 from rich.markup import escape
 from rich.table import Table
 
+from onnxdissect.cli.printing.names import visible_cell
+
 if TYPE_CHECKING:
     from onnxdissect.results import Dissection, Unit
 
@@ -43,7 +45,7 @@ def plain_table(title: str | None, columns: Sequence[str], rows: Iterable[Sequen
         right = column.startswith(">")
         table.add_column(column.removeprefix(">"), justify="right" if right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(escape(str(cell)) for cell in row))
+        table.add_row(*(escape(visible_cell(str(cell))) for cell in row))
     return table
 
 
@@ -61,7 +63,10 @@ def aligned_lines(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> l
         The headings, then a line per row. Thousands of rows take a fraction of a second.
     """
     right = [column.startswith(">") for column in columns]
-    cells = [[column.removeprefix(">") for column in columns], *([str(cell) for cell in row] for row in rows)]
+    cells = [
+        [column.removeprefix(">") for column in columns],
+        *([visible_cell(str(cell)) for cell in row] for row in rows),
+    ]
     widths = [[cell_len(cell) for cell in row] for row in cells]
     widest = [max(column) for column in zip(*widths, strict=True)]
     lines = []
