@@ -26,6 +26,8 @@ from onnxdissect.model.stored import store
 __all__ = ["Probe", "probe"]
 
 _PREFIX = "onnxdissect/probe/"
+# Opening a graph takes onnxruntime the square of the uses of each value: 20,000 of one take most of a minute.
+_MOST_USES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,4 +185,26 @@ def _instrument(model: ir.Model, values: list[str], typed: list[str], numbers: l
         types.append(empty.outputs[0])
     graph.outputs.clear()
     graph.outputs.extend([*shapes, *(by_name[name] for name in numbers), *types])
+    _share_uses(graph, [*graph.inputs, *(by_name[name] for name in values)])
     return model
+
+
+def _share_uses(graph: ir.Graph, values: list[ir.Value]) -> None:
+    """Put copies in the place of values that very many nodes take, each for a share of the nodes."""
+    copies = 0
+    for value in values:
+        uses = [(node, index) for node, index in value.uses() if node.graph is graph]
+        if len(uses) <= _MOST_USES:
+            continue
+        producer = value.producer()
+        before = graph[0]
+        for first in range(0, len(uses), _MOST_USES):
+            copy = ir.node("Identity", [value])
+            copy.outputs[0].name = f"{_PREFIX}copy/{copies}"
+            copies += 1
+            if producer is None:
+                graph.insert_before(before, copy)
+            else:
+                graph.insert_after(producer, copy)
+            for node, index in uses[first : first + _MOST_USES]:
+                node.replace_input_with(index, copy.outputs[0])
