@@ -14,7 +14,7 @@ from onnxdissect.core.scoring import check_iou_threshold, check_scoring
 from onnxdissect.errors import InstallationError
 from onnxdissect.results.formats import tables
 from onnxdissect.results.formats.agreement import expect_intervals
-from onnxdissect.results.formats.intervals import read_intervals
+from onnxdissect.results.formats.intervals import missing_intervals, read_intervals
 from onnxdissect.results.formats.manifest import Header, compose
 from onnxdissect.results.formats.per_image_counts import read_top_concepts
 from onnxdissect.results.formats.stored_masks import StoredMasks
@@ -173,6 +173,10 @@ class Dissection(StoredMasks):
             if counted is not None:
                 counted, _ = followed_concepts(counted, self.candidates)
             expect_intervals(found, counted, self.units(info.name), self.concepts, folder)
+        elif "statistics" in self.manifest and any(
+            unit.iou_low is not None for unit in self.units(info.name)
+        ):
+            raise missing_intervals(folder)
         elif self.resampling().resamples:
             from onnxdissect.results.assess import resample_intervals
 

@@ -171,3 +171,20 @@ def test_damaged_evidence_is_named(world: Path, name: str) -> None:
     (run.path / name).write_bytes((run.path / name).read_bytes()[:-40])
     with pytest.raises(RunFormatError, match=Path(name).name):
         rescore(run.path, iou_threshold=0.1)
+
+
+@pytest.mark.parametrize("name", ["truth.npz", "layers/relu0/evidence.npz", "layers/relu0/null.npz"])
+def test_missing_evidence_is_named(world: Path, name: str) -> None:
+    """A run whose manifest says that it was made is not read as one that was made without."""
+    run = dissect(world)
+    path = run.path / name
+    parameter = "null" if path.name == "null.npz" else "bootstrap"
+    for what, found in (("nothing", "is missing"), ("link", "is a link"), ("folder", "is no file")):
+        path.unlink(missing_ok=True)
+        if what == "link":
+            path.symlink_to("nowhere.npz")
+        elif what == "folder":
+            path.mkdir()
+        with pytest.raises(RunFormatError, match=rf"{path.name} {found}.*parameters\.{parameter}") as caught:
+            onnxdissect.load(run.path)
+        assert caught.value.hint == "dissect again with --fresh"

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from onnxdissect.errors import RunFormatError
 from onnxdissect.results.formats.arrays import Sizes
+from onnxdissect.results.formats.tables import UNITS
 from onnxdissect.statistics.intervals import LEVEL, TopConceptIntervals
 from onnxdissect.storage.archive_reader import read_archive
 from onnxdissect.storage.archive_writer import write_archive
 from onnxdissect.storage.schema import ArraySpec, Schema
 
-__all__ = ["INTERVALS", "Resampling", "read_intervals", "write_intervals"]
+__all__ = ["INTERVALS", "Resampling", "missing_intervals", "read_intervals", "write_intervals"]
 
 INTERVALS = "intervals.npz"
 
@@ -79,6 +80,21 @@ def write_intervals(folder: Path, intervals: TopConceptIntervals, made_with: Res
         "scoring": np.array(made_with.scoring),
     }
     write_archive(folder / INTERVALS, _SCHEMA, arrays)
+
+
+def missing_intervals(folder: Path) -> RunFormatError:
+    """Give the error for a layer that was made with intervals and has no file of them.
+
+    Parameters
+    ----------
+    folder : Path
+        The layer's folder.
+
+    Returns
+    -------
+    RunFormatError
+    """
+    return RunFormatError(f"{folder / INTERVALS} is missing, and {UNITS} has intervals", hint=_AGAIN)
 
 
 def read_intervals(folder: Path, sizes: Sizes, made_with: Resampling) -> TopConceptIntervals | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from onnxdissect.results.dissection import Dissection
 from onnxdissect.results.formats import arrays, tables
 from onnxdissect.results.formats.agreement import expect_labels, expect_listed, expect_numbers
 from onnxdissect.results.formats.manifest import MANIFEST, Header, parse, read_manifest
-from onnxdissect.results.formats.per_image_counts import read_truth
+from onnxdissect.results.formats.per_image_counts import EVIDENCE, NULL, TRUTH, read_truth
 from onnxdissect.results.records import Concept, LayerSummary, Unit
 from onnxdissect.results.reliability import label_positions, sample_size, with_reliability
 from onnxdissect.statistics.reliability import SampleSize
@@ -95,7 +95,23 @@ def open_run(
     expect_numbers(concepts, images, manifest, header, folder)
     if records is not None:
         expect_labels(*records, concepts, header, folder)
+    _expect_archives(folder, manifest["parameters"], header)
+    return Dissection(folder, manifest, header, concepts, images, records)
+
+
+def _expect_archives(folder: Path, parameters: Mapping[str, Any], header: Header) -> None:
+    """See that every archive is there that the run was made with, each inside the run directory."""
     real = Path(os.path.realpath(folder))
+    counted, shuffled = (int(parameters.get(name, 0)) > 0 for name in ("bootstrap", "null"))
+    # What a bootstrap or shuffles leave is missing in a run without them, and in no other: a figure that is
+    # silently left out would look like one that was never asked for.
+    wanted = (
+        *((name, "") for name in (arrays.TALLY, arrays.TOP_MASKS)),
+        *((name, f"parameters.bootstrap of {MANIFEST}") for name in (EVIDENCE,) if counted),
+        *((name, f"parameters.null of {MANIFEST}") for name in (NULL,) if shuffled),
+    )
+    if counted:
+        _expect_file(folder / TRUTH, f"parameters.bootstrap of {MANIFEST}")
     for info in header.layers:
         place = Path(os.path.realpath(folder / "layers" / info.slug))
         if not place.is_relative_to(real):
@@ -103,11 +119,21 @@ def open_run(
                 f"{folder / 'layers' / info.slug} leads out of the run directory, to {place}",
                 hint="copy what it leads to into the run directory",
             )
-        for name in (arrays.TALLY, arrays.TOP_MASKS):
-            path = folder / "layers" / info.slug / name
-            if not path.is_file():
-                raise RunFormatError(f"{path} is missing", hint="dissect again with --fresh")
-    return Dissection(folder, manifest, header, concepts, images, records)
+        for name, claim in wanted:
+            _expect_file(folder / "layers" / info.slug / name, claim)
+
+
+def _expect_file(path: Path, claim: str) -> None:
+    if not os.path.lexists(path):
+        found = "is missing"
+    elif not path.exists():
+        found = "is a link to a file that is not there"
+    elif not path.is_file():
+        found = "is no file"
+    else:
+        return
+    said = f"; by {claim} the run was made with it" if claim else ""
+    raise RunFormatError(f"{path} {found}{said}", hint="dissect again with --fresh")
 
 
 def _with_reliability(

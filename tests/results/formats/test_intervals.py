@@ -274,9 +274,10 @@ def test_intervals_of_a_run_over_other_images_are_refused(world: Path, tmp_path:
     name = "layers/relu1/intervals.npz"
     assert (one / name).read_bytes() != (two / name).read_bytes()
     shutil.copy(two / name, one / name)
+    run = onnxdissect.load(one)
     for _ in range(2):
         with pytest.raises(RunFormatError, match=r"intervals\.npz does not belong to this run"):
-            onnxdissect.load(one).intervals("relu1")
+            run.intervals("relu1")
         (one / "layers/relu1/evidence.npz").unlink(missing_ok=True)
 
 
@@ -288,11 +289,26 @@ def test_intervals_of_a_run_over_other_images_are_refused(world: Path, tmp_path:
     ],
 )
 def test_other_concepts_are_refused_also_where_there_are_no_counts(copy: Path, change: Change) -> None:
+    run = onnxdissect.load(copy)
     (copy / "layers/relu0/evidence.npz").unlink()
-    intervals(onnxdissect.load(copy), "relu0")
+    intervals(run, "relu0")
     with_arrays(copy, change)
     with pytest.raises(RunFormatError, match=r"intervals\.npz"):
-        onnxdissect.load(copy).intervals("relu0")
+        run.intervals("relu0")
+
+
+def test_missing_intervals_are_refused_and_made_again(copy: Path) -> None:
+    path = copy / "layers/relu0/intervals.npz"
+    whole = path.read_bytes()
+    for dangling in (False, True):
+        path.unlink()
+        if dangling:
+            path.symlink_to("nowhere.npz")
+        with pytest.raises(RunFormatError, match=r"intervals\.npz is missing") as caught:
+            onnxdissect.load(copy).intervals("relu0")
+        assert caught.value.hint == "onnxdissect rescore makes the file anew"
+        rescore(copy)
+        assert path.read_bytes() == whole
 
 
 def test_a_table_that_a_spreadsheet_has_written_again_is_read(copy: Path) -> None:
