@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -167,20 +167,22 @@ class Spool:
         """Note that a state with these `spool_files` has been saved: files they replaced may be removed."""
         self._files.named()
 
-    def restore(self, spool_files: Sequence[tuple[int, int]]) -> bool:
+    def restore(self, spool_files: Sequence[tuple[int, int]], possible: Callable[[Chunk], bool]) -> bool:
         """Take up the files of an interrupted pass, and remove what it wrote after they were counted.
 
         Parameters
         ----------
         spool_files : sequence of (int, int)
             As `spool_files` gave it.
+        possible : callable
+            Whether a chunk can be one of this pass.
 
         Returns
         -------
         bool
-            Whether all of them are there, whole.
+            Whether all of them are there, whole and possible.
         """
-        return self._files.restore(spool_files)
+        return self._files.restore(spool_files, possible)
 
 
 class SpoolAppender:

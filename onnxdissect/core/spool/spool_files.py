@@ -159,25 +159,28 @@ class SpoolFiles:
         self._replaced = []
         self._named = set(self._files)
 
-    def restore(self, names: Sequence[tuple[int, int]]) -> bool:
+    def restore(self, names: Sequence[tuple[int, int]], possible: Callable[[Chunk], bool]) -> bool:
         """Take up the files that a saved state names, and remove all others.
 
         Parameters
         ----------
         names : sequence of (int, int)
             As `names` gave them.
+        possible : callable
+            Whether a chunk can be one of this pass. A checksum tells what has been damaged, not what
+            somebody has written on purpose.
 
         Returns
         -------
         bool
-            Whether all of them are there, whole: they are read once, as a damaged one would otherwise be
-            found only in the middle of the run.
+            Whether all of them are there, whole and possible: they are read once, as a damaged one would
+            otherwise be found only in the middle of the run.
         """
         files = [self._path(number) for number, _ in names]
         sizes = [path.stat().st_size if path.exists() else -1 for path in files]
         if sizes != [size for _, size in names]:
             return False
-        if not all(map(self._sound, files)):
+        if not all(self._sound(path, possible) for path in files):
             return False
         for path in self._folder.glob("spool-*"):
             if path not in files:
@@ -192,13 +195,12 @@ class SpoolFiles:
             while (chunk := _read(file, path, self.pages)) is not None:
                 yield chunk
 
-    def _sound(self, path: Path) -> bool:
+    def _sound(self, path: Path, possible: Callable[[Chunk], bool]) -> bool:
         try:
-            for _ in self._chunks(path):
-                pass
-        except (OutputError, RunFormatError):
+            return all(map(possible, self._chunks(path)))
+        # Beside damage: a line that somebody wrote, with a right checksum, may lack what a chunk has.
+        except (OutputError, RunFormatError, KeyError, TypeError, ValueError):
             return False
-        return True
 
     def _path(self, number: int) -> Path:
         return self._folder / f"spool-{number:06d}.bin"

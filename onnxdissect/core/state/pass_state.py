@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from onnxdissect.core.plan import Plan
 from onnxdissect.core.spool.spool import Spool
+from onnxdissect.core.state.chunk_bounds import possible_chunk
 from onnxdissect.core.state.deciding_bins import DecidingBins, count_bins, narrow_bins
 from onnxdissect.core.state.image_ranges import ImageRanges
 from onnxdissect.core.state.layer_state import LayerState
@@ -265,7 +267,8 @@ class PassState:
         counted = all(arrays[name].shape == self.truth.shape for name in ("truth", "concept_images"))
         if images is None or not fit or not counted or arrays["segments"].shape[1:] != (2,):
             return False
-        if not self.spool.restore([tuple(pair) for pair in arrays["segments"].tolist()]):
+        segments = [(int(number), int(size)) for number, size in arrays["segments"]]
+        if not self.spool.restore(segments, partial(possible_chunk, self.plan, images)):
             return False
         self.images = images
         self.truth = arrays["truth"]

@@ -52,6 +52,10 @@ def same(found: Chunk, expected: Chunk) -> None:
             np.testing.assert_array_equal(getattr(ours, field.name), getattr(theirs, field.name))
 
 
+def anything(kept: Chunk) -> bool:
+    return True
+
+
 def size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.iterdir())
 
@@ -98,7 +102,7 @@ def test_files_that_a_saved_state_names_stay_until_the_next_is_saved(tmp_path: P
     spool_files.write([chunk(1)])
     # A crash here: what was saved is taken up, what came after it is forgotten.
     crashed = SpoolFiles(tmp_path)
-    assert crashed.restore(state)
+    assert crashed.restore(state, anything)
     (found,) = crashed
     same(found, chunk(0))
     assert len(list(tmp_path.iterdir())) == 1
@@ -118,9 +122,9 @@ def test_a_state_whose_files_are_damaged_is_not_taken_up(tmp_path: Path) -> None
     state = spool_files.names()
     (path,) = tmp_path.iterdir()
     path.write_bytes(path.read_bytes()[:-1])
-    assert not SpoolFiles(tmp_path).restore(state)
+    assert not SpoolFiles(tmp_path).restore(state, anything)
     path.unlink()
-    assert not SpoolFiles(tmp_path).restore(state)
+    assert not SpoolFiles(tmp_path).restore(state, anything)
 
 
 def test_a_state_with_any_byte_of_its_files_changed_is_not_taken_up(tmp_path: Path) -> None:
@@ -131,9 +135,9 @@ def test_a_state_with_any_byte_of_its_files_changed_is_not_taken_up(tmp_path: Pa
     whole = path.read_bytes()
     for at in range(0, len(whole), 97):
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << at % 8]) + whole[at + 1 :])
-        assert not SpoolFiles(tmp_path).restore(state), f"byte {at} of {len(whole)}"
+        assert not SpoolFiles(tmp_path).restore(state, anything), f"byte {at} of {len(whole)}"
     path.write_bytes(whole)
-    assert SpoolFiles(tmp_path).restore(state)
+    assert SpoolFiles(tmp_path).restore(state, anything)
 
 
 @pytest.mark.parametrize("budget", [1, 100_000, 1_000_000, 10**8])
