@@ -14,6 +14,8 @@ from support.checking import MODEL, Said, call, check, make_baseline, make_run
 from support.small_runs import broden
 
 import onnxdissect
+from onnxdissect.check.rules.config_file import read_config
+from onnxdissect.errors import ParameterError
 
 
 @pytest.fixture(scope="module")
@@ -147,12 +149,51 @@ def test_data_that_is_no_longer_there(home: Path, tmp_path: Path) -> None:
         ("resamples = 10", ("resamples takes a whole number from 100, not 10",)),
         ('provider = "gpu"', ("no provider 'gpu'", "candidates: auto, cpu, cuda")),
         ("data = 3", ("data takes a text, not 3",)),
+        ("seed = " + "9" * 5000, ("a number in it has more than", "within 64 bits")),
+        ("seed = 0x" + "f" * 5000, ("seed takes a number within 64 bits, not a number of 20,000 bits",)),
+        ("drift = 1" + "0" * 400, ("drift takes a number within 64 bits",)),
+        ("[categories]\nobject = 0x" + "f" * 5000, ("categories.object takes a whole number of at most",)),
+        ("drift = [" + "0x" + "f" * 5000 + "]", ("drift takes a number, not a list of 1",)),
+        ("required = " + "[" * 5000, ("nested too deep",)),
         ("required = [", ("onnxdissect.toml cannot be read as TOML", "at end of document")),
     ],
 )
 def test_rules(rules: str, words: tuple[str, ...], home: Path, tmp_path: Path) -> None:
     (tmp_path / "onnxdissect.toml").write_text(rules + "\n", encoding="utf-8")
     refused(call(MODEL, "--baseline", home / "baseline.json", cwd=tmp_path), *words)
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        'required = ["{0}"]\nforbidden = ["{0}"]',
+        "required = [{1}]\nforbidden = [{1}]",
+        '{0} = "x"',
+        'provider = "{0}"',
+        'drift = "{0}"',
+        '[levels]\ndrift = "{0}"',
+        '[levels]\n{0} = "off"',
+        "[layers.{0}]\nminimum-detectors = -1",
+        "[layers.{0}]\nminimum-detectors = 1\nminimum-unique = 2",
+        "[layers]\n{0} = 1",
+        "[layers.x]\n{0} = 1",
+        "[categories]\n{0} = -1",
+        "[categories]\nobject = [{1}]",
+    ],
+)
+def test_long_texts_are_cut_short(rules: str, tmp_path: Path) -> None:
+    path = tmp_path / "onnxdissect.toml"
+    many = ", ".join(f'"concept {i}"' for i in range(5000))
+    path.write_text(rules.replace("{0}", "x" * 100_000).replace("{1}", many) + "\n", encoding="utf-8")
+    with pytest.raises(ParameterError) as caught:
+        read_config(path)
+    assert len(caught.value.message) < 400 + len(str(path))
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "onnxdissect.toml"
+    path.write_bytes(b"\xef\xbb\xbfdrift = 0.25\n")
+    assert read_config(path).drift == 0.25
 
 
 def test_files_of_rules(home: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from onnxdissect.errors import ModelFormatError, ParameterError, nearest
+from onnxdissect.errors import ModelFormatError, ParameterError, nearest, shown
 from onnxdissect.model.layers.records import ImageInput
 from onnxdissect.model.preprocessing.presets import PRESETS, Preprocessing, numbers
 
@@ -22,6 +22,8 @@ METADATA_KEY = "onnxdissect.preprocessing"
 
 
 _LONGEST_METADATA = 10_000
+# No larger whole number is a float.
+_MOST_DIGITS = 308
 """Characters of the metadata property."""
 
 _FEWEST_LEVELS = 128
@@ -209,18 +211,20 @@ def _from_json(text: str, network: Network) -> Preprocessing:
             raise ParameterError(
                 f"it has {len(text):,} characters, and at most {_LONGEST_METADATA:,} are read"
             )
-        found: Any = json.loads(text)
+        found: Any = json.loads(text, parse_int=_whole_number)
         if not isinstance(found, dict) or not found.keys() <= {"mean", "std", "scale", "channels", "name"}:
             raise ParameterError("expected an object of mean, std, scale and channels")
         channels = found.get("channels", "rgb")
         if channels not in ("rgb", "bgr"):
-            raise ParameterError(f"unknown channel order {channels!r}")
+            raise ParameterError(f"unknown channel order {shown(str(channels))}")
         mean, std, scale = (_json_numbers(name, found.get(name)) for name in ("mean", "std", "scale"))
         if isinstance(scale, list):
             raise ParameterError("scale is a list, where one number is meant")
         custom = _custom(mean, std, scale, channels, network.input.channels, "")
     except (ValueError, TypeError, OverflowError, RecursionError, ParameterError) as error:
         reason = error.message if isinstance(error, ParameterError) else str(error)
+        if isinstance(error, RecursionError):
+            reason = "it is nested too deep: expected an object of mean, std, scale and channels"
         raise ModelFormatError(
             f"the metadata property {METADATA_KEY!r} of {network.path} cannot be read: {reason}",
             hint="override it with --preset, or with --mean, --std and --scale",
@@ -230,6 +234,14 @@ def _from_json(text: str, network: Network) -> Preprocessing:
         (p.name for p in PRESETS.values() if (p.mean, p.std, p.scale, p.channels) == same), custom.name
     )
     return replace(custom, name=name, source="model metadata")
+
+
+def _whole_number(text: str) -> int:
+    if len(text) > _MOST_DIGITS:
+        raise ParameterError(
+            f"it holds a number of {len(text):,} digits, and numbers of at most {_MOST_DIGITS} are read"
+        )
+    return int(text)
 
 
 def _json_numbers(name: str, value: object) -> float | list[float] | None:

@@ -56,3 +56,20 @@ def test_what_cannot_be_read_is_refused_with_the_way_round_it(text: str, tmp_pat
 def test_what_can_be_read_is(tmp_path: Path) -> None:
     found = choose_preprocessing(load_network(model('{"mean": [1, 2, 3], "std": 2.5, "scale": 1}', tmp_path)))
     assert (found.mean, found.std, found.scale) == ((1.0, 2.0, 3.0), (2.5, 2.5, 2.5), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[" * 9_000, "nested too deep"),
+        ('{"scale": ' + "1" * 5000 + "}", "a number of 5,000 digits, and numbers of at most 308 are read"),
+        ('{"scale": ' + "1" * 309 + "}", "a number of 309 digits"),
+        ('{"channels": "' + "x" * 9000 + '"}', "x'... (9,000 characters)"),
+    ],
+    ids=["deep", "digits", "no float", "long"],
+)
+def test_the_limit_is_named_in_words_of_ours(text: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelFormatError) as error:
+        choose_preprocessing(load_network(model(text, tmp_path)))
+    assert said in error.value.message
+    assert "recursion" not in error.value.message and "sys." not in error.value.message
