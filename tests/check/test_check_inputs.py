@@ -14,6 +14,7 @@ from support.checking import MODEL, Said, call, check, make_baseline, make_run
 from support.small_runs import broden
 
 import onnxdissect
+from onnxdissect.check.comparing.comparison import expect_room
 from onnxdissect.check.rules.config_file import read_config
 from onnxdissect.errors import ParameterError
 
@@ -188,6 +189,18 @@ def test_long_texts_are_cut_short(rules: str, tmp_path: Path) -> None:
     with pytest.raises(ParameterError) as caught:
         read_config(path)
     assert len(caught.value.message) < 400 + len(str(path))
+
+
+def test_resamples_are_compared_with_the_memory() -> None:
+    """A million of two layers of 100,000 units and 1,000 concepts take 8 bytes each."""
+    needed = 8 * 10**6 * 201_000
+    expect_room(10**6, 200_000, 1000, needed)
+    expect_room(10**6, 200_000, 1000, None)
+    with pytest.raises(
+        ParameterError, match=r"1,000,000 resamples.*take 1,497\.6 GiB, and there is"
+    ) as caught:
+        expect_room(10**6, 200_000, 1000, needed - 1)
+    assert caught.value.hint == "resamples = 1000"
 
 
 def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from onnxdissect.statistics.paired import (
     resample_layer,
 )
 from onnxdissect.statistics.resamples import Resamples
+from onnxdissect.storage.memory import memory_limit
 
 __all__ = ["Comparison", "LayerPair", "changed_units", "make_comparison"]
 
@@ -218,6 +219,8 @@ def _resample_pairs(
     sides = _resamples(baseline, candidate, config)
     if sides is None:
         return pairs
+    scored = sum(len(side.label) for pair in pairs for side in (pair.before, pair.after) if side is not None)
+    expect_room(config.resamples, scored, baseline.category_of.size, memory_limit())
     score = partial(resample_layer, scoring=baseline.scoring, iou_threshold=baseline.iou_threshold)
     sampled: list[LayerPair] = []
     raw: list[tuple[int, int, float]] = []
@@ -247,6 +250,34 @@ def _resample_pairs(
         noticed = frozenset(units[p * len(raw) <= config.significance].tolist())
         sampled[at] = replace(sampled[at], noticeable=noticed)
     return sampled
+
+
+def expect_room(resamples: int, units: int, concepts: int, memory: int | None) -> None:
+    """Refuse more resamples than there is memory for, before the first is drawn.
+
+    Parameters
+    ----------
+    resamples : int
+        As the rules ask for.
+    units : int
+        Of all layers of both sides.
+    concepts : int
+    memory : int or None
+        Bytes that this process may use; None where the system does not tell.
+
+    Raises
+    ------
+    ParameterError
+        If their scores alone would not fit.
+    """
+    # An IoU of each unit, and the pixels of each concept.
+    each = np.dtype(np.float64).itemsize * (units + concepts)
+    if memory is not None and resamples * each > memory:
+        raise ParameterError(
+            f"the rules ask for {resamples:,} resamples: scores of {units:,} units and {concepts:,} concepts "
+            f"take {resamples * each / 2**30:,.1f} GiB, and there is memory of {memory / 2**30:,.1f} GiB",
+            hint=f"resamples = {max(100, min(1000, memory // (2 * each)))}",
+        )
 
 
 def _resamples(baseline: Snapshot, candidate: Snapshot, config: Config) -> tuple[Resamples, Resamples] | None:
