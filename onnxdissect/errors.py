@@ -78,6 +78,7 @@ __all__ = [
     "nearest",
     "raise_interrupt",
     "shown",
+    "shown_path",
 ]
 
 
@@ -236,6 +237,7 @@ class OutputError(RunError):
 
 
 # Comparing two longer names letter by letter takes the product of their lengths.
+_LONGEST_PATH = 400
 _LONGEST_COMPARED = 200
 
 
@@ -255,6 +257,20 @@ def shown(text: str, most: int = 80) -> str:
         In quotes, with what cannot be printed as escapes; of a longer one the beginning, and how long it is.
     """
     return repr(text) if len(text) <= most else f"{text[:most]!r}... ({len(text):,} characters)"
+
+
+def shown_path(path: object) -> str:
+    """Name a file in a message: as it is, unless it is longer than names of files are.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    str
+    """
+    return text if len(text := str(path)) <= _LONGEST_PATH else shown(text)
 
 
 def nearest(name: str, known: Iterable[str], count: int = 5) -> tuple[str, ...]:

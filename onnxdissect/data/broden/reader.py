@@ -33,7 +33,7 @@ from onnxdissect.data.decoding.pixels import read_file, read_image
 from onnxdissect.data.groups import number_groups
 from onnxdissect.data.links import LINKED, link_hint
 from onnxdissect.data.vocabulary import HIGHEST_NUMBER, Vocabulary, read_vocabulary
-from onnxdissect.errors import DataFormatError, EmptyDataError, ImageFileError
+from onnxdissect.errors import DataFormatError, EmptyDataError, ImageFileError, shown_path
 from onnxdissect.storage.regular_files import Enclosure, regular_size
 
 __all__ = ["BrodenDataset", "open_dataset", "read_folder"]
@@ -114,7 +114,7 @@ class BrodenDataset:
                 except OSError as error:
                     trouble = "is missing" if isinstance(error, FileNotFoundError) else "cannot be read"
                     raise ImageFileError(
-                        f"{self._called(i, path)} {trouble}: {error.strerror}: {images + path}",
+                        f"{self._called(i, path)} {trouble}: {error.strerror}: {shown_path(images + path)}",
                         hint=link_hint(error, self.inside)
                         or f"onnxdissect data check {self.folder} lists every such file",
                     ) from error
@@ -308,10 +308,9 @@ class BrodenDataset:
         return f"{self.folder}/images/{path}"
 
     def _called(self, i: int, path: str) -> str:
-        entry = self.entries[i]
-        if path == entry.image:
-            return f"image {path} (index.csv, line {entry.line})"
-        return f"label map {path} of image {entry.image} (index.csv, line {entry.line})"
+        entry, name = self.entries[i], shown_path(path)
+        owner = "image" if path == entry.image else f"label map {name} of image"
+        return f"{owner} {shown_path(entry.image)} (index.csv, line {entry.line})"
 
 
 def open_dataset(

@@ -23,7 +23,7 @@ from onnxdissect.data.decoding.jpeg import decode_jpeg
 from onnxdissect.data.decoding.structure import check_jpeg, check_png
 from onnxdissect.data.limits import MOST_FILE_BYTES
 from onnxdissect.data.links import link_hint
-from onnxdissect.errors import ImageFileError, import_cv2
+from onnxdissect.errors import ImageFileError, import_cv2, shown_path
 from onnxdissect.storage.memory import explained_memory
 from onnxdissect.storage.regular_files import Enclosure, read_regular_file
 
@@ -162,13 +162,14 @@ def read_file(path: str | Path, name: str, inside: Enclosure | None = None) -> b
     try:
         data = read_regular_file(path, MOST_FILE_BYTES, inside=inside)
     except FileNotFoundError as error:
-        raise ImageFileError(f"{name} is missing: there is no file {path}") from error
+        raise ImageFileError(f"{name} is missing: there is no file {shown_path(path)}") from error
     except OSError as error:
         raise ImageFileError(
-            f"{name} cannot be read: {error.strerror or error} ({path})", hint=link_hint(error, inside)
+            f"{name} cannot be read: {error.strerror or error} ({shown_path(path)})",
+            hint=link_hint(error, inside),
         ) from error
     if not data:
-        raise ImageFileError(f"{name} is an empty file ({path})")
+        raise ImageFileError(f"{name} is an empty file ({shown_path(path)})")
     return data
 
 

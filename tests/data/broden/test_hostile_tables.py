@@ -214,3 +214,12 @@ def test_a_name_that_the_file_system_does_not_take(damage: Damage) -> None:
         assert dataset.fingerprint
     report = check_folder(Path(damage.folder))
     assert any("File name too long" in problem.message for problem in report.problems)
+
+
+def test_a_long_name_is_cut_short_in_messages(damage: Damage) -> None:
+    damage.replace("index.csv", "three.jpg", "1" + "t" * 4000 + ".jpg")
+    with pytest.raises(DataError, match="4,005 characters") as caught:
+        assert open_dataset(damage.folder).fingerprint
+    assert len(caught.value.message) < 1000
+    report = check_folder(Path(damage.folder))
+    assert all(len(problem.message) < 1000 for problem in report.problems)
