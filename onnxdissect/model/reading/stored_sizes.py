@@ -44,7 +44,7 @@ _FIELDS = {
 
 
 def check_stored_sizes(path: Path, proto: onnx.ModelProto) -> None:
-    """Refuse tensors that claim more numbers than the file holds of them, or lie nowhere in another file.
+    """Refuse tensors that have other numbers than their shape says, or lie nowhere in another file.
 
     Parameters
     ----------
@@ -56,8 +56,8 @@ def check_stored_sizes(path: Path, proto: onnx.ModelProto) -> None:
     Raises
     ------
     ModelFormatError
-        If a tensor has fewer numbers than its shape says, a length below 0, or more than 64 axes; or if its
-        place in another file is no number.
+        If a tensor has fewer numbers than its shape says, or more bytes; a length below 0, or more than 64
+        axes; or if its place in another file is no number.
     """
     for tensor in _tensors(proto):
         dims = list(tensor.dims)
@@ -73,7 +73,10 @@ def check_stored_sizes(path: Path, proto: onnx.ModelProto) -> None:
         if tensor.data_location == TensorProto.EXTERNAL or tensor.data_type not in _NAMES:
             continue
         claimed, held = math.prod(dims), _held(tensor, _NAMES[tensor.data_type])
-        if held is not None and held < claimed:
+        # of numbers narrower than a byte, the last byte may hold more than there are
+        spare = 8 // min(8, _BITS.get(_NAMES[tensor.data_type], 8)) - 1
+        most = claimed + spare if tensor.HasField("raw_data") else math.inf
+        if held is not None and not claimed <= held <= most:
             raise ModelFormatError(
                 f"{path}: the stored tensor {tensor.name[:100]!r} has the shape {dims}, that is {claimed:,} "
                 f"numbers, and the file holds {held:,}",

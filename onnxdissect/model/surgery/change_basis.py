@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import onnx_ir as ir
@@ -84,13 +83,13 @@ def _add(graph: ir.Graph, value: ir.Value, layer: BasisLayer) -> None:
     matrix = store(graph, f"{layer.name}/matrix", basis.matrix)
     rows, units = basis.matrix.shape
     places = _reshape(graph, layer, "places", value, [0, units, -1])
-    found = _append(graph, layer, "product", "MatMul", [matrix, places])
+    found = _append(graph, layer, "product", ir.node("MatMul", [matrix, places]))
     if basis.bias is not None:
         bias = store(graph, f"{layer.name}/bias", basis.bias[:, np.newaxis])
-        found = _append(graph, layer, "sum", "Add", [found, bias])
+        found = _append(graph, layer, "sum", ir.node("Add", [found, bias]))
     found = _reshape(graph, layer, "maps", found, [0, rows, *layer.grid])
     if basis.activation:
-        found = _append(graph, layer, "positive", "Relu", [found])
+        found = _append(graph, layer, "positive", ir.node("Relu", [found]))
     if basis.activation.startswith("topk:"):
         found = _keep_largest(graph, layer, found, int(basis.activation.removeprefix("topk:")))
     found.name = layer.name
@@ -98,9 +97,9 @@ def _add(graph: ir.Graph, value: ir.Value, layer: BasisLayer) -> None:
 
 def _reshape(graph: ir.Graph, layer: BasisLayer, step: str, value: ir.Value, shape: list[int]) -> ir.Value:
     if (graph.opset_imports.get("") or 0) < _RESHAPE_TAKES_SHAPE_AS_INPUT:
-        return _append(graph, layer, step, "Reshape", [value], {"shape": shape})
+        return _append(graph, layer, step, ir.node("Reshape", [value], attributes={"shape": shape}))
     wanted = store(graph, f"{layer.name}/{step}/shape", np.array(shape, np.int64))
-    return _append(graph, layer, step, "Reshape", [value, wanted])
+    return _append(graph, layer, step, ir.node("Reshape", [value, wanted]))
 
 
 def _keep_largest(graph: ir.Graph, layer: BasisLayer, value: ir.Value, k: int) -> ir.Value:
@@ -118,22 +117,16 @@ def _keep_largest(graph: ir.Graph, layer: BasisLayer, value: ir.Value, k: int) -
         output.name = f"{layer.name}/{step}"
     graph.append(largest)
     at = store(graph, f"{layer.name}/last", np.array([k - 1], np.int64))
-    kth = _append(graph, layer, "kth", "Gather", [largest.outputs[0], at], {"axis": 1})
-    below = _append(graph, layer, "below", "Less", [value, kth])
-    kept = _append(graph, layer, "kept", "Not", [below])
-    factor = _append(graph, layer, "factor", "Cast", [kept], {"to": int(ir.DataType.FLOAT)})
-    return _append(graph, layer, "largest-only", "Mul", [value, factor])
+    kth = _append(graph, layer, "kth", ir.node("Gather", [largest.outputs[0], at], attributes={"axis": 1}))
+    below = _append(graph, layer, "below", ir.node("Less", [value, kth]))
+    kept = _append(graph, layer, "kept", ir.node("Not", [below]))
+    factor = _append(
+        graph, layer, "factor", ir.node("Cast", [kept], attributes={"to": int(ir.DataType.FLOAT)})
+    )
+    return _append(graph, layer, "largest-only", ir.node("Mul", [value, factor]))
 
 
-def _append(
-    graph: ir.Graph,
-    layer: BasisLayer,
-    step: str,
-    op: str,
-    inputs: Sequence[ir.Value],
-    attributes: Mapping[str, Any] | None = None,
-) -> ir.Value:
-    node = ir.node(op, inputs, attributes=attributes)
+def _append(graph: ir.Graph, layer: BasisLayer, step: str, node: ir.Node) -> ir.Value:
     node.outputs[0].name = f"{layer.name}/{step}"
     graph.append(node)
     return node.outputs[0]

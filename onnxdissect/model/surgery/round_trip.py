@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
@@ -114,29 +111,25 @@ class RoundTrip(passes.FunctionalPass):
     def _products(self, graph: ir.Graph, value: ir.Value, nodes: list[ir.Node]) -> ir.Value:
         dtype = self.layer.dtype
         if dtype != "float32":
-            value = self._node(nodes, "float", "Cast", [value], {"to": int(ir.DataType.FLOAT)})
+            value = self._append(
+                nodes, "float", ir.node("Cast", [value], attributes={"to": int(ir.DataType.FLOAT)})
+            )
         for step, matrix in self.matrices.items():
             if self.layer.layout == "NCHW":
                 kernel = store(graph, self._matrix_name(step), matrix[:, :, np.newaxis, np.newaxis].copy())
-                value = self._node(nodes, step, "Conv", [value, kernel], {"kernel_shape": [1, 1]})
+                value = self._append(
+                    nodes, step, ir.node("Conv", [value, kernel], attributes={"kernel_shape": [1, 1]})
+                )
             else:
                 # in every other layout the channels are the last axis
                 factor = store(graph, self._matrix_name(step), matrix.T.copy())
-                value = self._node(nodes, step, "MatMul", [value, factor])
+                value = self._append(nodes, step, ir.node("MatMul", [value, factor]))
         if dtype != "float32":
             to = int(ir.DataType.from_numpy(np.dtype(dtype)))
-            value = self._node(nodes, "as-before", "Cast", [value], {"to": to})
+            value = self._append(nodes, "as-before", ir.node("Cast", [value], attributes={"to": to}))
         return value
 
-    def _node(
-        self,
-        nodes: list[ir.Node],
-        step: str,
-        op: str,
-        inputs: Sequence[ir.Value],
-        attributes: Mapping[str, Any] | None = None,
-    ) -> ir.Value:
-        node = ir.node(op, inputs, attributes=attributes)
+    def _append(self, nodes: list[ir.Node], step: str, node: ir.Node) -> ir.Value:
         node.outputs[0].name = f"onnxdissect/turned/{self.layer.name}/{step}"
         nodes.append(node)
         return node.outputs[0]

@@ -22,6 +22,8 @@ NAMES = {entry.name for entry in BUILT_IN.entries}
 ELSEWHERE = {
     # equal weights, which exporters store once and name again
     "layout/tokens.py": {"Identity"},
+    # whose order of axes is held to be one before anything is made of it
+    "reading/attribute_types.py": {"Transpose"},
     # one rule for both, whose inputs are the older operator's where there are two
     "receptive_field/resampling.py": {"Upsample"},
     # whose inputs are rewritten one by one, as ONNX defines them

@@ -51,11 +51,12 @@ def refusal(path: Path, kind: type[ModelError] = ModelFormatError) -> str:
         (stored([2**32, 2**32, 3, 3], b"abcd"), "and the file holds 1"),
         (stored([4, 3, 3, 3], b"\0" * 431), "that is 108 numbers, and the file holds 107"),
         (stored([2**40], b"\0", TensorProto.INT4), "and the file holds 2"),
+        (stored([4, 3, 3, 3], b"\0" * 432, TensorProto.BFLOAT16), "108 numbers, and the file holds 216"),
         (stored([-4, 3, 3, 3], b"\0" * 432), "has the shape [-4, 3, 3, 3]"),
         (stored([1] * 100_000, b"\0" * 4), "100,000 axes; at most 64"),
     ],
 )
-def test_tensors_that_claim_more_than_there_is(tensor: TensorProto, said: str, tmp_path: Path) -> None:
+def test_tensors_of_other_numbers_than_they_claim(tensor: TensorProto, said: str, tmp_path: Path) -> None:
     assert said in refusal(save(network(NODES, [tensor]), tmp_path))
 
 
