@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -106,3 +108,23 @@ def test_headers_of_safetensors(tmp_path: Path, content: bytes, said: str) -> No
     path.write_bytes(content)
     with pytest.raises(BasisFileError, match=said):
         Basis.from_file(path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what a process holds is told by /proc")
+def test_a_lack_of_memory_is_no_damage(tmp_path: Path) -> None:
+    np.save(tmp_path / "large.npy", np.ones((8192, 8192), np.float32))
+    script = """
+import resource, sys
+from pathlib import Path
+from onnxdissect.model.bases.basis import Basis
+from onnxdissect.errors import OutOfMemoryError
+held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (held + 2**26, held + 2**26))
+try:
+    Basis.from_file(Path(sys.argv[1]))
+except OutOfMemoryError:
+    print("told")
+"""
+    command = [sys.executable, "-c", script, str(tmp_path / "large.npy")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout == "told\n", done.stderr

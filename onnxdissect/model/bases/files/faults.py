@@ -16,7 +16,7 @@ __all__ = ["DAMAGE", "check_numbers", "pickle_error"]
 
 DAMAGE = (
     *(OSError, ValueError, EOFError, KeyError, IndexError, TypeError, RuntimeError, NotImplementedError),
-    *(MemoryError, OverflowError, RecursionError, SyntaxError, tokenize.TokenError),
+    *(OverflowError, RecursionError, SyntaxError, tokenize.TokenError),
     *(zipfile.BadZipFile, zlib.error, struct.error),
 )
 """What libraries raise over bytes that are not what they should be."""

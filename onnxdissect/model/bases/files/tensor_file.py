@@ -15,6 +15,7 @@ from onnxdissect.errors import BasisFileError, nearest
 from onnxdissect.model.bases.files.faults import DAMAGE, pickle_error
 from onnxdissect.model.bases.files.numpy_file import NumpyArchive, NumpyArray
 from onnxdissect.model.bases.files.safetensors_file import SafetensorsFile
+from onnxdissect.storage.memory import explained_memory
 from onnxdissect.storage.regular_files import RefusedFileError, open_regular_file
 
 __all__ = ["SUFFIXES", "TensorFile", "opened_tensors"]
@@ -73,9 +74,11 @@ def opened_tensors(path: Path) -> Iterator[tuple[TensorFile, Callable[[], str]]]
     BasisFileError
         If there is no such file, it is none of the three formats, damaged, or a pickle; also from the body,
         for what reading finds.
+    OutOfMemoryError
+        If there is too little memory for what is read.
     """
     try:
-        with _opened_file(path) as file:
+        with explained_memory(), _opened_file(path) as file:
             yield _opened(path, file), lambda: _sha256(file)
     except DAMAGE as error:
         raise BasisFileError(f"{path} is damaged or cannot be read: {error}") from error
