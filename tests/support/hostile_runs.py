@@ -12,14 +12,10 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import random
-import resource
 import shutil
-import signal
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -35,11 +31,11 @@ from onnxdissect.errors import OnnxDissectError
 from onnxdissect.report import build
 from onnxdissect.report.data.report_data import gather_report
 from onnxdissect.results import rescore
+from support.attempts import tell_all
 from support.hostile_files import change_archive, change_file, change_table
 from support.small_runs import Convolution, broden, dissect, network
 
 MEMORY = 3 * 2**29
-SECONDS = 60
 _FIGURES_OF = 40  # one seed in so many draws the whole report
 
 # Values that no field of a manifest should do harm with; text in JSON, as some have no Python value.
@@ -205,54 +201,9 @@ def expect_figures(found: onnxdissect.Dissection) -> None:
         assert 0 <= summary.unique_detectors <= summary.detectors <= summary.units, summary
 
 
-def attempt(hostile: Callable[[int], str], seeds: Iterable[int], tell: Callable[[int, str], None]) -> None:
-    """Try seeds in forked processes; one that dies or hangs takes only its seed with it."""
-    left = list(seeds)
-    while left:
-        reader, writer = os.pipe()
-        child = os.fork()
-        if child == 0:
-            os.close(reader)
-            _work(hostile, left, writer)
-        os.close(writer)
-        done = 0
-        with os.fdopen(reader, encoding="utf-8", errors="replace") as outcomes:
-            for line in outcomes:
-                tell(left[done], json.loads(line))
-                done += 1
-        _, status = os.waitpid(child, 0)
-        if done < len(left):
-            died = os.WTERMSIG(status) if os.WIFSIGNALED(status) else -os.WEXITSTATUS(status)
-            how = "HUNG" if died == signal.SIGALRM else f"DIED ({died})"
-            tell(left[done], f"{how}: seed {left[done]}")
-            done += 1
-        left = left[done:]
-
-
-def _work(hostile: Callable[[int], str], seeds: list[int], writer: int) -> None:
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    bound = pages * resource.getpagesize() + MEMORY
-    resource.setrlimit(resource.RLIMIT_AS, (bound, bound))
-    for seed in seeds:
-        signal.alarm(SECONDS)
-        os.write(writer, (json.dumps(hostile(seed)) + "\n").encode())
-    os._exit(0)
-
-
 def main(start: int, stop: int, folder: Path | None = None) -> int:
-    kinds: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as name:
-        hostile = HostileRuns(folder or Path(name))
-
-        def tell(seed: int, outcome: str) -> None:
-            kind = outcome.partition(":")[0]
-            kinds[kind] += 1
-            if not kind.startswith(("refused", "read")) or os.environ.get("HOSTILE_ALL"):
-                print(f"{seed}: {outcome}", flush=True)
-
-        attempt(hostile, range(start, stop), tell)
-    print(", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())))
-    return int(any(not kind.startswith(("refused", "read")) for kind in kinds))
+        return tell_all(HostileRuns(folder or Path(name)), start, stop, memory=MEMORY)
 
 
 if __name__ == "__main__":
