@@ -23,6 +23,7 @@ __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="Look at data sets, check them, draw one.")
 _CHECK_FAILED = 1
+_SHOWN = 200
 
 _Folder = Annotated[
     str,
@@ -103,14 +104,19 @@ def check(folder: _Folder, groups: options.Groups = None, as_json: _Json = False
         print_json(report.to_json())
     else:
         console = output()
-        if report.problems:
+        # errors, of which one is enough to stop a run, before warnings where not all are shown
+        many = len(report.problems) > _SHOWN
+        shown = sorted(report.problems, key=lambda p: many and p.level != "error")[:_SHOWN]
+        if shown:
             console.print(
                 plain_table(
                     None,
                     ["level", "file", ">row", "problem"],
-                    [[p.level, p.file, "" if p.row is None else p.row, p.message] for p in report.problems],
+                    [[p.level, p.file, "" if p.row is None else p.row, p.message] for p in shown],
                 )
             )
+        if many:
+            console.print(f"... and {len(report.problems) - _SHOWN:,} more; --json prints all")
         warnings = len(report.problems) - report.errors
         console.print(f"{report.name}: {report.images} images, {report.errors} errors, {warnings} warnings")
     if not report.ok:

@@ -173,6 +173,16 @@ def test_data_info_and_check(command: Command, world: Path) -> None:
     assert {p["file"] for p in found["problems"] if p["level"] == "error"} == {"3.png", "5.png"}
 
 
+def test_data_check_shows_so_many_problems(world: Path, command: Command) -> None:
+    with (world / "data" / "label.csv").open("a", newline="") as table:
+        table.writelines(f"{number},never{number},object(0),0,0,\n" for number in range(1000, 1400))
+    said = command("data", "check", "data")
+    problems = json.loads(command("data", "check", "data", "--json").out)["problems"]
+    assert len(problems) >= 400
+    assert f"... and {len(problems) - 200:,} more; --json prints all" in said.out
+    assert sum(line.startswith("warning") for line in said.out.splitlines()) == 200
+
+
 def test_data_tiny(command: Command, world: Path) -> None:
     said = command("data", "tiny", "drawn", "--images", 16, "--seed", 5)
     assert (said.code, said.out) == (0, "drawn\n")
