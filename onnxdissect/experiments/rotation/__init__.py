@@ -1,0 +1,37 @@
+"""Rotations of a layer's space: how many unique detectors are left along them (CVPR 2017, section 4.2).
+
+``records``, ``result`` and ``table`` are what is found, ``stored`` keeps it in the run directory; ``measure``
+makes it of a finished run, ``verify`` turns a layer and back.
+"""
+
+from __future__ import annotations
+
+from onnxdissect.experiments.rotation.records import (
+    CurveValue,
+    Fall,
+    FollowedConcept,
+    OutputDeviation,
+    RotatedLayer,
+    RotationCurve,
+    RotationPoint,
+    Spread,
+    Verification,
+)
+from onnxdissect.experiments.rotation.result import RotationResult
+from onnxdissect.experiments.rotation.stored import load_rotation, read_rotation, write_rotation
+
+__all__ = [
+    "CurveValue",
+    "Fall",
+    "FollowedConcept",
+    "OutputDeviation",
+    "RotatedLayer",
+    "RotationCurve",
+    "RotationPoint",
+    "RotationResult",
+    "Spread",
+    "Verification",
+    "load_rotation",
+    "read_rotation",
+    "write_rotation",
+]
