@@ -2,8 +2,10 @@
 
 The method is that of Bau, Zhou, Khosla, Oliva and Torralba (CVPR 2017; Zhou et al., arXiv 1711.05611).
 
-`dissect` runs it, `load` reads a finished run; both give a `Dissection`. `register_operator` says what an
-`Operator` of your own means, and a `Basis` is a matrix for the units of a layer.
+`dissect` runs it, `load` reads a finished run; both give a `Dissection`. `rotate` asks what is left of a
+layer's detectors when its space is rotated, and gives a `RotationResult`, as `load_rotation` does.
+`register_operator` says what an `Operator` of your own means, and a `Basis` is a matrix for the units of a
+layer.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ from typing import TYPE_CHECKING
 from onnxdissect.errors import OnnxDissectError
 
 if TYPE_CHECKING:
+    from onnxdissect.experiments.rotation import RotationResult, load_rotation
+    from onnxdissect.experiments.rotation.rotate import rotate
     from onnxdissect.model import Basis, Operator, register_operator
     from onnxdissect.pipeline.dissect import dissect
     from onnxdissect.results import Dissection, load
@@ -23,10 +27,13 @@ __all__ = [
     "Dissection",
     "OnnxDissectError",
     "Operator",
+    "RotationResult",
     "__version__",
     "dissect",
     "load",
+    "load_rotation",
     "register_operator",
+    "rotate",
 ]
 
 __version__ = "0.1.0"
@@ -35,9 +42,12 @@ _HOMES = {
     "Basis": "onnxdissect.model",
     "Dissection": "onnxdissect.results",
     "Operator": "onnxdissect.model",
+    "RotationResult": "onnxdissect.experiments.rotation",
     "dissect": "onnxdissect.pipeline.dissect",
     "load": "onnxdissect.results",
+    "load_rotation": "onnxdissect.experiments.rotation",
     "register_operator": "onnxdissect.model",
+    "rotate": "onnxdissect.experiments.rotation.rotate",
 }
 
 

@@ -199,12 +199,14 @@ class RunOptions:
     execution : ExecutionOptions
     statistics : StatisticsOptions
     out : Path or None
-        The run directory; by default ``dissections/<model>-<data>``.
+        The run directory; by default ``dissections/<model>-<data>`` and `out_ending`.
     fresh : bool
         Start over, whatever a former run left there.
     keep_masks : bool
         Keep what makes the masks of all images. It changes nothing else, and is not part of what makes a run
         this run: an interrupted one may go on with or without it.
+    out_ending : str
+        What the name of the default run directory ends with: runs of an experiment lie beside the plain one.
     """
 
     model: Path
@@ -218,3 +220,4 @@ class RunOptions:
     out: Path | None = None
     fresh: bool = False
     keep_masks: bool = False
+    out_ending: str = ""

@@ -164,7 +164,7 @@ def _target(options: RunOptions, dataset: Dataset, sources: Sources) -> Path:
     called, data = dataset.name.replace("/", "-"), options.data
     if isinstance(data, str | Path) and sources.find(str(data)) == (str(data), ""):
         called = str(data)
-    return Path("dissections") / f"{options.model.stem}-{called}"
+    return Path("dissections") / f"{options.model.stem}-{called}{options.out_ending}"
 
 
 def _model_identity(network: Network) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from onnxdissect.pipeline.keep_masks import (
 )
 from onnxdissect.pipeline.options import RunOptions
 from onnxdissect.pipeline.prepare import Prepared, prepare
-from onnxdissect.pipeline.request import open_request
+from onnxdissect.pipeline.request import Request, open_request
 from onnxdissect.pipeline.run_directory import RunDirectory, claim_directory
 from onnxdissect.pipeline.tally import tally
 from onnxdissect.pipeline.write_run import Findings, tool_versions, write_run
@@ -41,6 +41,7 @@ def run(
     progress: Progress | None = None,
     notify: Callable[[str], None] | None = None,
     executor: Executor | None = None,
+    before: Callable[[Request], None] | None = None,
 ) -> Dissection:
     """Label every unit of a network's layers with the concept it detects.
 
@@ -54,6 +55,9 @@ def run(
         Given one-line statements: what was assumed, chosen or worth a warning.
     executor : Executor, optional
         Runs the network over the images; by default workers of this process.
+    before : callable, optional
+        Given the opened request of a run that is not complete, before anything is run or written. What it
+        raises ends the run.
 
     Returns
     -------
@@ -77,6 +81,8 @@ def run(
                 expect_kept_masks(found)
             notify(f"{request.target} already holds this run, complete; --fresh starts over")
             return found
+        if before is not None:
+            before(request)
         prepared = prepare(request, notify)
         if request.bases:
             say_memory(prepared, notify)

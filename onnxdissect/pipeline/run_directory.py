@@ -25,14 +25,15 @@ from onnxdissect.storage.locks import locked
 __all__ = ["RunDirectory", "claim_directory"]
 
 _MANIFEST = "manifest.json"
-# Everything a run writes; nothing else in a run directory is ever touched. The report and the work folder are
-# ours as a whole.
+# Everything a run writes; nothing else in a run directory is ever touched. The report, what experiments make
+# of a run, and the work folder are ours as a whole.
 _TABLES = ("units.csv", "layers.csv", "concepts.csv", "images.csv", "truth.npz")
 _LAYERS = "layers"
 _LAYER_FILES = re.compile(
     r"(tally|top_masks|top_maps|samples|evidence|intervals|null|masks|basis)\.npz|netdissect(-[0-9.e-]+)?\.csv"
 )
 _REPORT = "report"
+_EXPERIMENTS = ("rotation",)
 _WORK = "work"
 _LOCK = "lock"
 _ELSEWHERE = "--out DIR"
@@ -101,7 +102,7 @@ class RunDirectory:
     def _refuse_links(self) -> None:
         """Refuse folders that are links: what is cleared and written there would be somewhere else."""
         layers = self.path / _LAYERS
-        folders = [self.path / name for name in (_WORK, _LAYERS, _REPORT)]
+        folders = [self.path / name for name in (_WORK, _LAYERS, _REPORT, *_EXPERIMENTS)]
         if layers.is_dir() and not layers.is_symlink():
             folders += layers.iterdir()
         for folder in folders:
@@ -125,7 +126,8 @@ class RunDirectory:
         sweep_partial(self.path)
         for table in _TABLES:
             (self.path / table).unlink(missing_ok=True)
-        shutil.rmtree(self.path / _REPORT, ignore_errors=True)
+        for made in (_REPORT, *_EXPERIMENTS):
+            shutil.rmtree(self.path / made, ignore_errors=True)
         self._clear_layers()
         if not self.unfinished:
             for leftover in work.iterdir():

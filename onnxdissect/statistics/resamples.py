@@ -310,6 +310,23 @@ class UniqueDetectors:
         """
         return np.asarray(self._found.sum(axis=2), np.int64)
 
+    def counts_by_category(self, category_of: NDArray[np.int64], categories: int) -> NDArray[np.int64]:
+        """Count them by primary category; the sum over the categories is `counts`.
+
+        Parameters
+        ----------
+        category_of : ndarray of int64, shape (C,)
+            Primary category of each concept.
+        categories : int
+            G.
+
+        Returns
+        -------
+        ndarray of int64, shape (Q, G, B)
+        """
+        counted = [self._found[:, :, category_of == g].sum(axis=2) for g in range(categories)]
+        return np.stack(counted, axis=1).astype(np.int64)
+
 
 def _counted(per_image: PerImageCounts, truth: TruthCounts, scoring: str) -> NDArray[np.bool_] | None:
     """Tell which masks count as activation for each category, shape (E, G); None if all of them do."""

@@ -8,7 +8,7 @@ import math
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from onnxdissect.errors import ParameterError, nearest
@@ -27,7 +27,11 @@ KINDS: dict[str, tuple[str, ...]] = {
     "directions": ("seed", "n"),
     "pca": ("n",),
 }
-"""Kinds of bases that are made, and the keys of each. ``n`` has to be given; seed is 0 and alpha 1 if not."""
+"""Kinds of bases that are made, and the keys of each.
+
+Seed is 0 and alpha 1 if not given. Without ``n`` there are as many random directions as the layer has
+units; of principal components it has to be given.
+"""
 
 _EXAMPLES = {
     "identity": "identity",
@@ -52,7 +56,7 @@ class BasisSpec:
     alpha : float
         Of rotations.
     n : int
-        Rows of directions and principal components; 0 for the others.
+        Rows of directions and principal components; 0 for as many as the layer has units, as the others have.
     """
 
     kind: str
@@ -69,7 +73,7 @@ class BasisSpec:
     def name(self) -> str:
         """What a basis made of it is called."""
         said = {"seed": str(self.seed), "alpha": f"{self.alpha:.12g}", "n": str(self.n)}
-        settings = ",".join(f"{key}={said[key]}" for key in KINDS[self.kind])
+        settings = ",".join(f"{key}={said[key]}" for key in KINDS[self.kind] if key != "n" or self.n)
         return f"{self.kind}:{settings}" if settings else self.kind
 
     def rows(self, units: int) -> int:
@@ -198,7 +202,7 @@ def _make(spec: BasisSpec, units: int, moments: Moments | None) -> Basis:
     if spec.kind == "permutation":
         return Basis.permutation(units, spec.seed)
     if spec.kind == "directions":
-        return Basis.directions(units, spec.n, spec.seed)
+        return replace(Basis.directions(units, spec.rows(units), spec.seed), name=spec.name)
     if moments is None:
         raise ParameterError(f"{spec.name} is fitted to activations, and none have been gathered")
     return Basis.pca(moments, spec.n)
@@ -240,7 +244,7 @@ def _spec(text: str, kind: str, settings: str | None) -> BasisSpec:
                 f"the basis {text!r} has no value for {key!r}", hint=f"such as {_EXAMPLES[kind]}"
             )
         found[key] = value
-    if "n" in keys and "n" not in found:
+    if kind == "pca" and "n" not in found:
         raise ParameterError(
             f"the basis {text!r} does not say how many rows it has", hint=f"such as {_EXAMPLES[kind]}"
         )
