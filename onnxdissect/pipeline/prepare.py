@@ -27,6 +27,8 @@ from onnxdissect.pipeline.request import Request
 __all__ = ["Prepared", "prepare", "prepare_under"]
 
 _SPOOL_BYTES = 256 * 2**20
+# Of more bases of one layer only the number is said.
+_NAMED_BASES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,10 +185,7 @@ def prepare_under(plain: Prepared, layers: Sequence[Layer], notify: Callable[[st
     block = block_size(batch_size, len(dataset), plain.workers)
     plan = _plan(request, places, block, batch_size, provider)
     new = [warning for warning in session.warnings if warning not in plain.warnings]
-    for layer, place in zip(layers, places, strict=True):
-        if isinstance(layer, BasisLayer):
-            h, w = layer.grid
-            notify(f"layer {layer.name}: {layer.units} units of {h}x{w}, {place.upsample} upsampling")
+    _announce_under(layers, places, notify)
     for warning in new:
         notify(f"warning: {warning}")
     if batch_size != plain.batch_size:
@@ -200,6 +199,27 @@ def prepare_under(plain: Prepared, layers: Sequence[Layer], notify: Callable[[st
         batch_size=batch_size,
         warnings=[*plain.warnings, *new],
     )
+
+
+def _announce_under(
+    layers: Sequence[Layer], places: Sequence[Placement], notify: Callable[[str], None]
+) -> None:
+    """Name the layers under bases, or of many only how many they are."""
+    under = [
+        (layer, place) for layer, place in zip(layers, places, strict=True) if isinstance(layer, BasisLayer)
+    ]
+    for name in dict.fromkeys(layer.source.name for layer, _ in under):
+        own = [(layer, place) for layer, place in under if layer.source.name == name]
+        h, w = own[0][0].grid
+        if len(own) > _NAMED_BASES:
+            units = sum(layer.units for layer, _ in own)
+            notify(
+                f"layer {name} under {len(own)} bases: {units:,} units of {h}x{w}, "
+                f"{own[0][1].upsample} upsampling"
+            )
+            continue
+        for layer, place in own:
+            notify(f"layer {layer.name}: {layer.units} units of {h}x{w}, {place.upsample} upsampling")
 
 
 def _first_images(dataset: Dataset, preparer: Preparer, count: int) -> NDArray[np.generic]:

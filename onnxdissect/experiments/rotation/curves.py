@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -187,19 +188,21 @@ def curve_intervals(
 def _intervals(
     resampled: NDArray[np.int64], own: NDArray[np.int64], seeds: int, units: int, categories: Sequence[str]
 ) -> ValueIntervals:
-    """Intervals of means from sums over the seeds, shapes (1 + G, B) and (1 + G,)."""
-    found = [
-        _around(int(count) / seeds, of_resamples / seeds, 0.0, float(units))
+    """Find intervals of means from sums over the seeds, shapes (1 + G, B) and (1 + G,)."""
+    # Whole numbers are divided last: the mean of equal counts has the interval that each of them has.
+    ends = [
+        _around(int(count), of_resamples, 0, units * seeds)
         for count, of_resamples in zip(own, resampled, strict=True)
     ]
+    found = [(low / seeds, high / seeds) for low, high in ends]
     return ValueIntervals(found[0], dict(zip(categories, found[1:], strict=True)))
 
 
-def _around(value: float, resampled: NDArray[np.float64], least: float, most: float) -> tuple[float, float]:
-    low = np.quantile(resampled, _LEVELS[0], method="lower")
-    middle = np.quantile(resampled, 0.5, method="inverted_cdf")
-    high = np.quantile(resampled, _LEVELS[1], method="higher")
-    return max(least, float(value + (low - middle))), min(most, float(value + (high - middle)))
+def _around(value: float, resampled: NDArray[Any], least: float, most: float) -> tuple[float, float]:
+    low = np.quantile(resampled, _LEVELS[0], method="lower").item()
+    middle = np.quantile(resampled, 0.5, method="inverted_cdf").item()
+    high = np.quantile(resampled, _LEVELS[1], method="higher").item()
+    return max(least, value + low - middle), min(most, value + high - middle)
 
 
 def _value(alpha: float | None, points: Sequence[RotationPoint], intervals: ValueIntervals) -> CurveValue:

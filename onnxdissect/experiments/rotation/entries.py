@@ -44,7 +44,7 @@ class RotationEntries:
     @property
     def layer(self) -> RotatedLayer:
         """What the result says of the layer."""
-        return RotatedLayer(self.own.name, self.own.alias, self.own.units)
+        return RotatedLayer(self.own.name, self.own.alias, self.own.slug, self.own.units)
 
     @property
     def all(self) -> Iterator[tuple[_Place, LayerInfo]]:

@@ -204,12 +204,15 @@ class RotatedLayer:
         ONNX value name.
     alias : str
         Its short name.
+    slug : str
+        Its folder under ``layers/`` of the run directory.
     units : int
         How many it has.
     """
 
     name: str
     alias: str
+    slug: str
     units: int
 
 

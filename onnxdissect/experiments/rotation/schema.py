@@ -108,7 +108,9 @@ _ROTATION = Record(
         "seeds": Listed(Integer(), 1),
         "quantiles": Listed(_TAU, 1),
         "categories": Listed(Text()),
-        "layers": Listed(Record({"name": Text(), "alias": Text(), "units": Integer(1, 2**24)}), 1),
+        "layers": Listed(
+            Record({"name": Text(), "alias": Text(), "slug": Text(255), "units": Integer(1, 2**24)}), 1
+        ),
         "resamples": Integer(0, MOST_RESAMPLES),
         "iou_threshold": _SHARE,
         "points": Listed(_POINT, 1),
