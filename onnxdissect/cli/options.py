@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -19,9 +19,11 @@ __all__ = [
     "Layout",
     "MinImages",
     "ProbeTimeout",
+    "batch_size",
     "bindings",
     "image_size",
     "layouts",
+    "numbers",
     "probe_timeout",
 ]
 
@@ -83,6 +85,30 @@ def image_size(text: str | None) -> tuple[int, int] | None:
             hint="--image-size 224x224",
         )
     return rows, columns
+
+
+def numbers(option: str, text: str | None, example: str = "0.485,0.456,0.406") -> list[float] | None:
+    """Read numbers between commas."""
+    if text is None:
+        return None
+    try:
+        return [float(number) for number in text.split(",")]
+    except ValueError:
+        raise ParameterError(
+            f"{option} takes numbers between commas, not {shown(text)}", hint=f"{option} {example}"
+        ) from None
+
+
+def batch_size(text: str) -> int | Literal["auto"]:
+    """Read a number of images, or ``auto``."""
+    if text == "auto":
+        return "auto"
+    try:
+        return int(text)
+    except ValueError:
+        raise ParameterError(
+            f"--batch-size takes a number or auto, not {shown(text)}", hint="--batch-size auto"
+        ) from None
 
 
 def bindings(given: Sequence[str] | None) -> dict[str, str]:

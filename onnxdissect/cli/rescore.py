@@ -41,3 +41,7 @@ def rescore(
         console.print(line, markup=False, soft_wrap=True)
     if (run / "report").exists():
         log().print(f"the pages still show the former scores; onnxdissect report {run}", markup=False)
+    if (run / "rotation").exists():
+        log().print(
+            "rotation/ still holds the former scores; the same onnxdissect rotate makes it anew", markup=False
+        )

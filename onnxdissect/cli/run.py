@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -11,7 +11,7 @@ from onnxdissect.cli import options
 from onnxdissect.cli.printing.console import log, output, print_json
 from onnxdissect.cli.printing.progress import open_progress
 from onnxdissect.cli.printing.tables import best_units, headlines, summary_json, summary_table
-from onnxdissect.errors import ParameterError, shown
+from onnxdissect.errors import ParameterError
 
 __all__ = ["run"]
 
@@ -123,14 +123,14 @@ def run(
             upsample=upsample,
             bases=basis or (),
             preset=preset,
-            mean=_numbers("--mean", mean),
-            std=_numbers("--std", std),
+            mean=options.numbers("--mean", mean),
+            std=options.numbers("--std", std),
             scale=scale,
             channels=channels,
             split=split,
             limit=limit,
             groups=groups,
-            batch_size=_batch_size(batch_size),
+            batch_size=options.batch_size(batch_size),
             provider=provider,
             workers=workers,
             top=top,
@@ -172,25 +172,3 @@ def run(
     console.print(f"run:    {dissection.path}", markup=False, soft_wrap=True)
     if page is not None:
         console.print(f"report: {page}", markup=False, soft_wrap=True)
-
-
-def _numbers(option: str, text: str | None) -> list[float] | None:
-    if text is None:
-        return None
-    try:
-        return [float(number) for number in text.split(",")]
-    except ValueError:
-        raise ParameterError(
-            f"{option} takes numbers between commas, not {shown(text)}", hint=f"{option} 0.485,0.456,0.406"
-        ) from None
-
-
-def _batch_size(text: str) -> int | Literal["auto"]:
-    if text == "auto":
-        return "auto"
-    try:
-        return int(text)
-    except ValueError:
-        raise ParameterError(
-            f"--batch-size takes a number or auto, not {shown(text)}", hint="--batch-size auto"
-        ) from None

@@ -18,7 +18,12 @@ from onnxdissect.experiments.rotation.records import (
     Verification,
 )
 from onnxdissect.experiments.rotation.result import RotationResult
-from onnxdissect.experiments.rotation.stored import load_rotation, read_rotation, write_rotation
+from onnxdissect.experiments.rotation.stored import (
+    load_rotation,
+    read_rotation,
+    rotation_files,
+    write_rotation,
+)
 
 __all__ = [
     "CurveValue",
@@ -33,5 +38,6 @@ __all__ = [
     "Verification",
     "load_rotation",
     "read_rotation",
+    "rotation_files",
     "write_rotation",
 ]

@@ -20,7 +20,14 @@ from onnxdissect.storage.files import make_folder, write_bytes, write_csv
 from onnxdissect.storage.json_file import json_bytes, read_json
 from onnxdissect.storage.memory import explained_memory
 
-__all__ = ["FOLDER", "FORMAT_VERSION", "RESULT", "load_rotation", "read_rotation", "write_rotation"]
+__all__ = [
+    "FOLDER",
+    "FORMAT_VERSION",
+    "load_rotation",
+    "read_rotation",
+    "rotation_files",
+    "write_rotation",
+]
 
 FORMAT_VERSION = 1
 """Of ``rotation.json``."""
@@ -28,35 +35,46 @@ FORMAT_VERSION = 1
 FOLDER = "rotation"
 """Of a run directory."""
 
-RESULT = "rotation.json"
+_RESULT = "rotation.json"
 _TABLE = "rotation.csv"
 _LARGEST = 2**28
 _AGAIN = "the same `onnxdissect rotate` again writes it anew from the run"
 
 
-def write_rotation(result: RotationResult) -> tuple[Path, Path]:
-    """Write a result into its run directory; equal results give equal bytes.
+def rotation_files(run: Path) -> tuple[Path, Path]:
+    """Name the files that a result is written to.
 
     Parameters
     ----------
-    result : RotationResult
+    run : Path
+        The run directory.
 
     Returns
     -------
     table, document : Path
-        ``RUN/rotation/rotation.csv`` and, last, ``rotation.json``.
+        ``RUN/rotation/rotation.csv`` and ``rotation.json``.
+    """
+    return run / FOLDER / _TABLE, run / FOLDER / _RESULT
+
+
+def write_rotation(result: RotationResult) -> None:
+    """Write a result into its run directory, ``rotation.json`` last; equal results give equal bytes.
+
+    Parameters
+    ----------
+    result : RotationResult
 
     Raises
     ------
     OutputError
         If a file cannot be written.
     """
-    folder = make_folder(result.path / FOLDER)
-    write_csv(folder / _TABLE, COLUMNS, rotation_rows(result.points, result.curves))
+    table, document = rotation_files(result.path)
+    make_folder(table.parent)
+    write_csv(table, COLUMNS, rotation_rows(result.points, result.curves))
     content = asdict(result)
     del content["path"]
-    write_bytes(folder / RESULT, json_bytes({"format_version": FORMAT_VERSION, **content}, indent=1))
-    return folder / _TABLE, folder / RESULT
+    write_bytes(document, json_bytes({"format_version": FORMAT_VERSION, **content}, indent=1))
 
 
 @explained_memory()
@@ -107,10 +125,10 @@ def read_rotation(run: Dissection) -> RotationResult:
     RunFormatError
         As `load_rotation`.
     """
-    path = Path(run.path) / FOLDER / RESULT
+    path = Path(run.path) / FOLDER / _RESULT
     if not path.exists():
         raise RunNotFoundError(
-            f"{run.path} holds no {FOLDER}/{RESULT}: its layers were not rotated",
+            f"{run.path} holds no {FOLDER}/{_RESULT}: its layers were not rotated",
             hint="`onnxdissect rotate MODEL` rotates them",
         )
     try:

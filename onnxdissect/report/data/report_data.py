@@ -16,7 +16,7 @@ from onnxdissect.statistics.reliability import RARE
 if TYPE_CHECKING:
     from onnxdissect.results import Dissection, LayerInfo, LayerSummary, Unit
 
-__all__ = ["Bar", "CategoryBars", "LayerReport", "Report", "View", "gather_report"]
+__all__ = ["Bar", "CategoryBars", "LayerReport", "Report", "View", "category_colours", "gather_report"]
 
 # NetDissect's six categories have the same colour in every report; other categories take the remaining ones.
 _COLOURS = {"object": 0, "part": 1, "scene": 2, "material": 3, "texture": 4, "color": 5}
@@ -199,7 +199,7 @@ def gather_report(dissection: Dissection, photos: Photos | None = None) -> Repor
     -------
     Report
     """
-    colours = _colours(dissection.categories)
+    colours = category_colours(dissection.categories)
     summaries = {(s.layer, s.quantile): s for s in dissection.summary()}
     layers = tuple(_layer(dissection, info, summaries, colours) for info in dissection.layers)
     manifest = dissection.manifest
@@ -220,7 +220,19 @@ def gather_report(dissection: Dissection, photos: Photos | None = None) -> Repor
     )
 
 
-def _colours(categories: Iterable[str]) -> dict[str, int]:
+def category_colours(categories: Iterable[str]) -> dict[str, int]:
+    """Choose the colours of a run's categories.
+
+    Parameters
+    ----------
+    categories : iterable of str
+        In the run's order.
+
+    Returns
+    -------
+    dict of str to int
+        Number of each one's colour in the style sheet.
+    """
     colours: dict[str, int] = {}
     spare = 0
     for category in categories:

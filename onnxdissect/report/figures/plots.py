@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from onnxdissect.report.data.report_data import CategoryBars, LayerReport, Report
+from onnxdissect.report.figures.paper import COLOURS, MARKERS, paper_settings, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["FIGURES", "FORMATS", "bars_name", "depth_name", "draw_figures"]
+__all__ = ["FIGURES", "bars_name", "depth_name", "draw_figures"]
 
 FIGURES = "figures"  # their folder, beside the pages
-FORMATS = ("svg", "pdf", "png")
-
-_DPI = 200
-# as in the style sheet
-_COLOURS = (
-    *("#2f6db5", "#c2541d", "#24784b", "#7a56b3", "#b03070"),
-    *("#846a00", "#10707a", "#7a5230", "#5f6673", "#4d7517"),
-)
-_MARKERS = "osD^vP"
-# Without dates and program names, equal figures are equal files.
-_METADATA: dict[str, dict[str, Any]] = {
-    "svg": {"Date": None, "Creator": None},
-    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
-    "png": {"Software": None},
-}
 
 
 def bars_name(layer: LayerReport, quantile: int) -> str:
@@ -74,33 +59,14 @@ def draw_figures(report: Report, folder: Path) -> None:
     folder : Path
         Folder of the report.
     """
-    import matplotlib as mpl
-
-    settings: Any = {
-        "svg.hashsalt": "onnxdissect",
-        "svg.fonttype": "none",
-        "pdf.fonttype": 42,
-        "font.size": 8,
-        "font.family": "sans-serif",
-        "font.sans-serif": ["DejaVu Sans"],
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-    }
-    with mpl.rc_context(settings), warnings.catch_warnings():
-        # a name in a script that the font lacks is drawn as boxes
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+    with paper_settings():
         (folder / FIGURES).mkdir()
         for q in range(len(report.quantiles)):
             if any(layer.views[q].unique for layer in report.layers):
-                _save(_depth(report.layers, q), folder / depth_name(q))
+                save_figure(_depth(report.layers, q), folder / depth_name(q))
             for layer in report.layers:
                 if layer.views[q].unique:
-                    _save(_bars(layer.views[q].category_bars), folder / bars_name(layer, q))
-
-
-def _save(figure: Figure, path: Path) -> None:
-    for form in FORMATS:
-        figure.savefig(path.with_name(f"{path.name}.{form}"), format=form, dpi=_DPI, metadata=_METADATA[form])
+                    save_figure(_bars(layer.views[q].category_bars), folder / bars_name(layer, q))
 
 
 def _bars(groups: Sequence[CategoryBars]) -> Figure:
@@ -121,11 +87,11 @@ def _bars(groups: Sequence[CategoryBars]) -> Figure:
     for group in shown:
         places = list(range(x, x + group.unique))
         heights = [len(bar.units) for bar in group.bars]
-        axes.bar(places, heights, width=0.78, color=_COLOURS[group.colour])
+        axes.bar(places, heights, width=0.78, color=COLOURS[group.colour])
         middle = (places[0] + places[-1]) / 2
         text = axes.annotate(
             f"{group.category} {group.unique}", (middle, 1.0), xycoords=("data", "axes fraction"),
-            xytext=(0, 8), textcoords="offset points", ha="center", color=_COLOURS[group.colour],
+            xytext=(0, 8), textcoords="offset points", ha="center", color=COLOURS[group.colour],
         )  # fmt: skip
         text.set_parse_math(False)
         ticks += places
@@ -153,8 +119,8 @@ def _depth(layers: Sequence[LayerReport], quantile: int) -> Figure:
             (line,) = axes.plot(
                 range(len(layers)),
                 counts,
-                color=_COLOURS[group.colour],
-                marker=_MARKERS[g % 6],
+                color=COLOURS[group.colour],
+                marker=MARKERS[g % len(MARKERS)],
                 ms=4,
                 lw=1.4,
                 clip_on=False,

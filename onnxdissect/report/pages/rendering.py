@@ -10,7 +10,8 @@ from typing import Any
 from onnxdissect.report.data.report_data import LayerReport, Report
 from onnxdissect.report.figures.bars import bar_chart
 from onnxdissect.report.figures.depth import depth_chart
-from onnxdissect.report.figures.plots import FORMATS, bars_name, depth_name
+from onnxdissect.report.figures.paper import FORMATS
+from onnxdissect.report.figures.plots import bars_name, depth_name
 from onnxdissect.statistics.reliability import FALSE_RELIABLE, STABLE
 from onnxdissect.templates import render
 
