@@ -74,7 +74,7 @@ def test_bases_of_a_run_go_through_every_command(world: Path) -> None:
         ("rotation:sed=1", "key 'sed'", "candidates: seed"),
         ("rotatoin", "neither a kind of basis", "candidates: rotation"),
         ("pca:n=9", "9 principal components of a layer of 6 units", "n is 1 to 6"),
-        ("directions", "how many rows", "directions:seed=0,n=64"),
+        ("pca", "how many rows", "pca:n=16"),
         ("wide.npy", "where [rows, 6] fits", "7 units"),
         ("turned.npy", "where [rows, 6] fits", "save matrix.T"),
         ("nan.npy", "not finite", ""),

@@ -42,7 +42,7 @@ def rotation_sentences(result: RotationResult) -> Iterator[str]:
         named = f"{aliases[curve.layer]} at quantile {curve.quantile:g}" if several else aliases[curve.layer]
         yield f"{named}: {_fall(curve)}"
         for said in curve.permutation_differences:
-            yield f"{named}: permutation, which must change nothing but the numbers of units, changed the {said}"
+            yield f"{named}: permutation, which must change but the numbers of units, changed the {said}"
     if not any(curve.permutation_differences for curve in result.curves):
         yield "permutation: changed nothing but the numbers of units"
 

@@ -32,6 +32,8 @@ def moments(units: int) -> Moments:
         ("rotation:seed=1, alpha=-0.0", BasisSpec("rotation", 1, 0.0), "rotation:seed=1,alpha=0"),
         ("permutation:seed=3", BasisSpec("permutation", 3), "permutation:seed=3"),
         ("directions:n=9,seed=2", BasisSpec("directions", 2, n=9), "directions:seed=2,n=9"),
+        ("directions:seed=2", BasisSpec("directions", 2), "directions:seed=2"),
+        ("directions", BasisSpec("directions"), "directions:seed=0"),
         ("pca:n=4", BasisSpec("pca", n=4), "pca:n=4"),
     ],
 )
@@ -42,6 +44,14 @@ def test_specs(text: str, spec: BasisSpec, name: str) -> None:
     assert basis.name == name and basis.record["kind"] == spec.kind
     assert basis.matrix.shape == (spec.rows(6), 6)
     assert spec.needs_moments == (spec.kind == "pca")
+
+
+def test_directions_are_as_many_as_the_layer_has_units_and_the_first_of_any_number() -> None:
+    for units in (1, 5, 9):
+        as_many, more = make_bases(parse_bases(["directions:seed=3", "directions:seed=3,n=12"]), units)
+        assert as_many.matrix.shape == (units, units)
+        assert as_many.record["n"] == units and as_many.name == "directions:seed=3"
+        np.testing.assert_array_equal(as_many.matrix, more.matrix[:units])
 
 
 def test_bases_are_made_in_the_order_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +113,8 @@ def test_bases_are_made_in_the_order_asked_for(tmp_path: Path, monkeypatch: pyte
         ("rotation:alpha=nan", "has alpha=nan", "from 0"),
         ("rotation:alpha=half", "has alpha=half", "from 0"),
         ("pca", "does not say how many rows it has", "pca:n=16"),
-        ("directions:seed=1", "does not say how many rows it has", "directions:seed=0,n=64"),
+        ("pca:", "has a setting without a key", "n"),
+        ("directions:n=0", "has n=0", "a whole number from 1 to 65536"),
         ("pca:n=0", "has n=0", "a whole number from 1 to 65536"),
         ("directions:n=65537", "has n=65537", "a whole number from 1 to 65536"),
     ],

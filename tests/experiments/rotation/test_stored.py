@@ -1,0 +1,154 @@
+"""``rotation.json`` that is damaged, lies, or is of another run."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.rotations import rotated, small_world
+from support.small_runs import dissect
+
+import onnxdissect
+from onnxdissect.errors import RunFormatError, RunMismatchError, RunNotFoundError
+from onnxdissect.experiments.rotation.table import COLUMNS
+from onnxdissect.results import rescore
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = small_world(tmp_path_factory.mktemp("world"))
+    return rotated(folder, verify=True).path
+
+
+@pytest.fixture
+def run(stored: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(stored, tmp_path / "copy"))
+
+
+def document(run: Path) -> Path:
+    return run / "rotation" / "rotation.json"
+
+
+Change = Callable[[dict[str, Any]], object]
+
+
+def concept(told: dict[str, Any]) -> dict[str, Any]:
+    return next(curve["concepts"][0] for curve in told["curves"] if curve["concepts"])
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda t: t.pop("alphas"), "alphas is missing"),
+        (lambda t: t.update(format_version=2), "format version 2, not 1"),
+        (lambda t: t.update(format_version=True), "format version true"),
+        (lambda t: t["alphas"].__setitem__(1, 0.5), "does not go with the run: alphas"),
+        (lambda t: t["seeds"].append(7), "does not go with the run: seeds"),
+        (lambda t: t["points"][0].update(detectors=99), "does not go with the run: points"),
+        (lambda t: t["points"][0].update(units=-1), "points[0].units is -1"),
+        (lambda t: t["points"].pop(), "does not go with the run: points"),
+        (lambda t: t["curves"].pop(), "curves have none of"),
+        (lambda t: t["curves"][0]["values"].pop(), "curves have none of"),
+        (lambda t: t["curves"][0].update(half_life=0.125), "does not go with the run: curves"),
+        (lambda t: t["curves"][0]["values"][1]["unique"].update(mean=2.75), "the run: curves"),
+        (
+            lambda t: t["curves"][0]["values"][1]["unique"].update(low=3.0, high=1.0),
+            "interval from 3.0 to 1.0",
+        ),
+        (lambda t: t["curves"][0]["values"][1]["unique"].update(low=None), "interval from null"),
+        (lambda t: t["curves"][0]["values"][1]["unique"].update(mean="many"), "unique.mean is 'many'"),
+        (lambda t: t["curves"][0]["values"][1]["by_category"].pop("color"), "the run: curves"),
+        (lambda t: concept(t).update(concept="dragon"), "which the run lacks"),
+        (lambda t: concept(t)["unit"][0].__setitem__(0, 6), "names a unit beyond the 6"),
+        (lambda t: concept(t)["unit"][0].__setitem__(0, -2), "is -2, not a whole number from -1"),
+        (lambda t: concept(t)["unit"][0].pop(), "is not of 2 seeds and 3 alphas"),
+        (lambda t: concept(t)["iou"].pop(), "is not of 2 seeds and 3 alphas"),
+        (lambda t: concept(t)["iou"][0].__setitem__(0, 1.5), "is 1.5"),
+        (lambda t: concept(t)["detected"][0].__setitem__(0, 1), "not true or false"),
+        (lambda t: t["verification"][0].update(layer="relu9"), "which was not rotated"),
+        (lambda t: t["verification"][0]["outputs"][0].update(error=-1), "error is -1"),
+        (lambda t: t.update(resamples=41), "does not go with the run: resamples"),
+        (lambda t: t["layers"][0].update(slug="../.."), "does not go with the run: layers"),
+    ],
+)
+def test_a_file_that_lies_is_refused_with_the_place(run: Path, change: Change, said: str) -> None:
+    told = json.loads(document(run).read_text(encoding="utf-8"))
+    change(told)
+    document(run).write_text(json.dumps(told), encoding="utf-8")
+    with pytest.raises(RunFormatError) as caught:
+        onnxdissect.load_rotation(run)
+    assert said in caught.value.message
+    assert caught.value.hint is not None and "rotate" in caught.value.hint
+
+
+@given(at=st.floats(0, 1), content=st.binary(min_size=1, max_size=4))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_damage_is_a_message(stored: Path, at: float, content: bytes) -> None:
+    path = document(stored)
+    whole = path.read_bytes()
+    place = int(at * (len(whole) - 1))
+    path.write_bytes(whole[:place] + content + whole[place + len(content) :])
+    try:
+        onnxdissect.load_rotation(stored)
+    except RunFormatError as error:
+        assert str(path) in error.message
+    finally:
+        path.write_bytes(whole)
+
+
+def test_files_that_are_none(run: Path, tmp_path: Path) -> None:
+    path = document(run)
+    whole = path.read_bytes()
+    for content in (b"", b"[]", b"null", b"\xff\xfe", whole[: len(whole) // 2], b"[" * 100_000):
+        path.write_bytes(content)
+        with pytest.raises(RunFormatError):
+            onnxdissect.load_rotation(run)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(RunFormatError, match="cannot be read"):
+        onnxdissect.load_rotation(run)
+    path.rmdir()
+    elsewhere = tmp_path / "elsewhere.json"
+    elsewhere.write_bytes(whole)
+    path.symlink_to(elsewhere)
+    with pytest.raises(RunFormatError, match="cannot be read"):
+        onnxdissect.load_rotation(run)
+
+
+def test_runs_that_are_not_of_rotations(run: Path, tmp_path: Path) -> None:
+    small_world(tmp_path)
+    plain = dissect(tmp_path, layers=["relu0"], bases=["rotation:seed=1"], batch_size=2)
+    with pytest.raises(RunNotFoundError, match="its layers were not rotated"):
+        onnxdissect.load_rotation(plain.path)
+    shutil.copytree(run / "rotation", plain.path / "rotation")
+    with pytest.raises(RunMismatchError, match="not one of rotations"):
+        onnxdissect.load_rotation(plain.path)
+    with pytest.raises(RunNotFoundError):
+        onnxdissect.load_rotation(tmp_path / "nowhere")
+
+
+def test_a_run_scored_another_way_since_makes_it_stale(run: Path) -> None:
+    rescore(run, iou_threshold=0.2)
+    with pytest.raises(RunFormatError, match="does not go with the run"):
+        onnxdissect.load_rotation(run)
+
+
+def test_the_table_says_what_the_document_says(run: Path) -> None:
+    found = onnxdissect.load_rotation(run)
+    with (run / "rotation" / "rotation.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == COLUMNS
+    told = found.to_pandas()
+    assert len(rows) == len(told)
+    for row, (_, expected) in zip(rows, told.iterrows(), strict=True):
+        for column in COLUMNS:
+            value = expected[column]
+            assert (float(row[column]) == value) if row[column].replace(".", "").isdigit() else True
+            assert (row[column] == "") == (value == "" or value != value)
