@@ -20,8 +20,9 @@ _TITLES = {
     "masks": "keeping masks",
     "report": "report",
     "check": "checking images",
+    "rotations": "resampling rotated layers",
 }
-_NOUNS = {"report": "images and units"}
+_NOUNS = {"report": "images and units", "rotations": "layers"}
 _SECONDS_BETWEEN_LINES = 5.0
 
 
