@@ -29,7 +29,9 @@ ORDER = [
 # The public calls with flat keywords, and the commands, whose parameters are the options.
 WIDE = {
     "pipeline/dissect.py:dissect",
+    "experiments/rotation/rotate.py:rotate",
     "cli/run.py:run",
+    "cli/rotate.py:rotate",
     "cli/check.py:check",
     "cli/layers.py:layers",
     "check/gate.py:check_model",

@@ -39,12 +39,14 @@ def test_a_curve_is_printed_kept_and_read_again(world: Path) -> None:
     assert "verified: layer relu0 turned and turned back, output out is off by" in said.stderr
     title, header, *rows = [line for line in said.stdout.splitlines() if line.strip()]
     assert title.startswith("Unique detectors along 2 rotations (IoU > 0.04)")
-    assert header.split() == ["layer", "alpha", "unique", "95", "%", "sd", *found.categories]
+    alias = found.layers[0].alias
+    assert header.split() == ["layer", "value", "alpha", "unique", "95", "%", "sd", *found.categories]
     curve = found.curve("relu0")
     for row, value in zip(rows, (*curve.values, curve.directions), strict=False):
         share = "directions" if value.alpha is None else f"{value.alpha:g}"
         spread = value.unique
         assert row.split() == [
+            alias,
             "relu0",
             share,
             f"{spread.mean:.1f}",
@@ -52,7 +54,7 @@ def test_a_curve_is_printed_kept_and_read_again(world: Path) -> None:
             f"{spread.sd:.1f}",
             *(f"{of.mean:.1f}" for of in value.by_category.values()),
         ]
-    sentence = next(line for line in rows if line.startswith("relu0: "))
+    sentence = next(line for line in rows if line.startswith(f"{alias} (relu0): "))
     assert (
         f"{curve.own} unique detectors at alpha 0, {curve.values[-1].unique.mean:.1f} at alpha 1" in sentence
     )

@@ -21,12 +21,15 @@ def rotation_table(result: RotationResult) -> Table:
     """Lay out unique detectors at every share of the rotation, and those of random directions."""
     several = len(result.quantiles) > 1
     aliases = {layer.name: layer.alias for layer in result.layers}
-    columns = ["layer", *([">quantile"] if several else []), ">alpha", ">unique"]
+    named_twice = any(alias != name for name, alias in aliases.items())
+    columns = ["layer", *(["value"] if named_twice else []), *([">quantile"] if several else [])]
+    columns += [">alpha", ">unique"]
     columns += [">95 %"] if result.resamples else []
     columns += [">sd", *(f">{category}" for category in result.categories)]
     rows = []
     for curve in result.curves:
-        named: list[object] = [aliases[curve.layer], *([curve.quantile] if several else [])]
+        values = [curve.layer] if named_twice else []
+        named: list[object] = [aliases[curve.layer], *values, *([curve.quantile] if several else [])]
         for value in (*curve.values, curve.directions):
             share = "directions" if value.alpha is None else f"{value.alpha:g}"
             rows.append([*named, share, *_cells(value, resampled=bool(result.resamples))])
@@ -39,10 +42,12 @@ def rotation_sentences(result: RotationResult) -> Iterator[str]:
     several = len(result.quantiles) > 1
     aliases = {layer.name: layer.alias for layer in result.layers}
     for curve in result.curves:
-        named = f"{aliases[curve.layer]} at quantile {curve.quantile:g}" if several else aliases[curve.layer]
+        alias = aliases[curve.layer]
+        named = alias if alias == curve.layer else f"{alias} ({curve.layer})"
+        named += f" at quantile {curve.quantile:g}" if several else ""
         yield f"{named}: {_fall(curve)}"
         for said in curve.permutation_differences:
-            yield f"{named}: permutation, which must change but the numbers of units, changed the {said}"
+            yield f"{named}: permutation must change nothing but the numbers of units, and changed the {said}"
     if not any(curve.permutation_differences for curve in result.curves):
         yield "permutation: changed nothing but the numbers of units"
 
