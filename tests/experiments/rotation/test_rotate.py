@@ -223,8 +223,12 @@ def test_a_killed_call_goes_on_and_ends_with_the_same_bytes(phase: str, tmp_path
 
 def test_a_run_without_a_bootstrap_has_curves_without_intervals(tmp_path: Path) -> None:
     small_world(tmp_path)
-    found = rotated(tmp_path, bootstrap=0, seeds=1, alphas=[0.5])
+    said: list[str] = []
+    found = rotated(tmp_path, bootstrap=0, seeds=4, alphas=[0.5], notify=said.append)
     assert found.alphas == (0.0, 0.5, 1.0)
+    # so many bases are counted and not named
+    assert any(line.startswith("layer relu0 under 13 bases: 78 units of ") for line in said)
+    assert not any("rotation:seed" in line for line in said)
     assert found.resamples == 0
     assert {v.unique.low for curve in found.curves for v in curve.values} == {None}
     assert all(curve.fall is None or curve.fall.low is None for curve in found.curves)
