@@ -5,16 +5,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import secrets
-import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onnxdissect.core.progress import Progress, Silent
-from onnxdissect.interrupts import uninterrupted
 from onnxdissect.report.data.annotations import ImageConcept, gather_annotations, wanted_annotations
 from onnxdissect.report.data.images import RunImages, run_images
 from onnxdissect.report.data.photos import gather_photos, needed_images
@@ -24,6 +20,7 @@ from onnxdissect.report.data.units import layer_units, unit_top_maps
 from onnxdissect.report.figures.beside import drawing_figures
 from onnxdissect.report.pages.data_files import concept_entries, data_json, run_record, write_json
 from onnxdissect.report.pages.rendering import copy_assets, render_concepts, render_index, render_layer
+from onnxdissect.report.pages.replacing import replacing_folder
 from onnxdissect.report.pages.scripts import write_script
 from onnxdissect.storage.disk import write_error
 from onnxdissect.storage.files import utf8
@@ -36,7 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["build"]
 
 _FOLDER = "report"
-_PARTIAL = ".partial"
 # With so many photographs to shrink, another process has drawn the figures before they are done.
 _WORTH_A_PROCESS = 300
 
@@ -84,7 +80,7 @@ def build(
     progress.start("report", len(needed) + sum(info.units for info in dissection.layers))
     target = Path(dissection.path) / _FOLDER
     try:
-        with _replacing_folder(target) as folder:
+        with replacing_folder(target) as folder:
             _fill(dissection, (images, note), needed, folder, target, progress.advance)
     except OSError as error:
         raise write_error(target, error, doing=f"write the report {target}") from error
@@ -137,37 +133,3 @@ def _write_pages(
     }
     for name, text in pages.items():
         (folder / name).write_bytes(utf8(text))
-
-
-@contextlib.contextmanager
-def _replacing_folder(target: Path) -> Iterator[Path]:
-    """Fill a temporary folder, and rename it to `target` when all is written."""
-    for leftover in target.parent.glob(f"{target.name}.*{_PARTIAL}"):
-        _remove(leftover)
-    token = secrets.token_hex(4)
-    partial = target.with_name(f"{target.name}.{token}{_PARTIAL}")
-    older = target.with_name(f"{target.name}.{token}.older{_PARTIAL}")
-    try:
-        partial.mkdir()
-        yield partial
-        # a folder that is not empty cannot be replaced in one step
-        if target.exists() or target.is_symlink():
-            target.rename(older)
-        try:
-            partial.rename(target)
-        except OSError:
-            if older.exists() or older.is_symlink():
-                older.rename(target)
-            raise
-    finally:
-        with uninterrupted():
-            _remove(partial)
-            _remove(older)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        with contextlib.suppress(OSError):
-            path.unlink()

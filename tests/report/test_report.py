@@ -54,7 +54,7 @@ def test_files_of_a_report(run: FakeRun, tmp_path: Path) -> None:
     shown = {(info.slug, q) for info in dissection.layers for q in range(2)}
     figures = [f"{slug}-q{q}" for slug, q in shown] + [f"depth-q{q}" for q in range(2)]
     assert files_in(path.parent) == {
-        *("index.html", "concepts.html", "report.css", "report.js", "data.json"),
+        *("index.html", "concepts.html", "report.css", "shared.js", "report.js", "data.json"),
         *("data/run.js", "data/concepts.js"),
         *(f"data/{slug}.js" for slug in slugs),
         *(f"layers/{slug}.html" for slug in slugs),
@@ -201,7 +201,7 @@ def test_everything_is_on_the_disk(run: FakeRun, tmp_path: Path) -> None:
                     continue
                 assert not re.match(r"[a-z]*:|/", address)
                 assert (path.parent / unquote(address.split("#")[0])).is_file()
-    for path in (*pages_of(report), report / "report.css", report / "report.js"):
+    for path in (*pages_of(report), *(report / name for name in ("report.css", "shared.js", "report.js"))):
         text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
         assert "http" not in text
         assert "url(" not in text
@@ -240,7 +240,7 @@ def test_names_are_harmless(name: str, tmp_path: Path) -> None:
         assert not any(key.startswith("on") for _, attrs in page.elements for key in attrs)
     assert re.sub(r"\s+", " ", name) in Page(hostile / "index.html").text
     for path in hostile.rglob("*.js"):
-        if path.name != "report.js":
+        if path.name not in ("shared.js", "report.js"):
             assert "<" not in path.read_text(encoding="ascii")
     assert unit_file(hostile, plain.layers[0].slug, 0)["images"][0]["name"] == name
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,21 +17,23 @@ from onnxdissect.templates import render
 
 __all__ = ["ASSETS", "copy_assets", "render_concepts", "render_index", "render_layer"]
 
-ASSETS = ("report.css", "report.js")
+ASSETS = ("report.css", "shared.js", "report.js")
 """Files that are copied from the package to the report's folder."""
 
 
-def copy_assets(folder: Path) -> None:
-    """Put the style sheet and the script beside the pages.
+def copy_assets(folder: Path, assets: Iterable[str] = ASSETS) -> None:
+    """Put the style sheet and the scripts beside the pages.
 
     Parameters
     ----------
     folder : Path
         Folder of the report.
+    assets : iterable of str
+        Files below the package's folder of templates.
     """
-    for name in ASSETS:
-        source = files("onnxdissect.report").joinpath("templates", name)
-        (folder / name).write_bytes(source.read_bytes())
+    for name in assets:
+        source = files("onnxdissect.report").joinpath("templates", *name.split("/"))
+        (folder / name.rpartition("/")[2]).write_bytes(source.read_bytes())
 
 
 def render_index(report: Report) -> str:
