@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from onnxdissect.report.data.report_data import LayerReport
 from onnxdissect.report.figures.bars import Tick, axis_counts
 
-__all__ = ["Column", "DepthChart", "Line", "Spot", "depth_chart"]
+__all__ = ["Column", "DepthChart", "Line", "Spot", "depth_chart", "names_apart", "shortened"]
 
 _WIDTH, _HEIGHT = 620, 250
 _LEFT, _RIGHT, _ABOVE, _BELOW = 34, 118, 14, 34
@@ -140,19 +140,36 @@ def shortened(text: str) -> str:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
-def _spread(lines: Sequence[Line], baseline: float) -> tuple[Line, ...]:
-    """Set the heights of the names at the lines' ends so that they do not overlap."""
-    ordered = sorted(lines, key=lambda line: -line.spots[-1].y)
-    heights: list[float] = []
+def names_apart(ends: Sequence[float], above: float, baseline: float) -> tuple[float, ...]:
+    """Choose heights for the names at the right ends of lines, so that they do not overlap.
+
+    Parameters
+    ----------
+    ends : sequence of float
+        Height of each line's end, in pixels from the top.
+    above : float
+        Top of the plot.
+    baseline : float
+        Bottom of the plot.
+
+    Returns
+    -------
+    tuple of float
+        In the order of `ends`.
+    """
+    ordered = sorted(range(len(ends)), key=lambda i: -ends[i])
+    heights: dict[int, float] = {}
     lowest = baseline + 4
-    for line in ordered:
-        lowest = min(line.spots[-1].y, lowest)
-        heights.append(lowest)
+    for i in ordered:
+        lowest = min(ends[i], lowest)
+        heights[i] = lowest
         lowest -= _APART
     # if the topmost name is now above the chart, all names move down
-    down = max(_ABOVE - 4 - min(heights, default=_ABOVE), 0.0)
-    named = {
-        line.category: Line(line.category, line.colour, line.shape, line.spots, height + down)
-        for line, height in zip(ordered, heights, strict=True)
-    }
-    return tuple(named[line.category] for line in lines)
+    down = max(above - 4 - min(heights.values(), default=above), 0.0)
+    return tuple(heights[i] + down for i in range(len(ends)))
+
+
+def _spread(lines: Sequence[Line], baseline: float) -> tuple[Line, ...]:
+    """Set the heights of the names at the lines' ends."""
+    heights = names_apart([line.spots[-1].y for line in lines], _ABOVE, baseline)
+    return tuple(replace(line, name_y=height) for line, height in zip(lines, heights, strict=True))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from onnxdissect.report.data.facts import section
+from onnxdissect.report.data.photos import Photos
 from onnxdissect.report.data.previous_report import FORMAT_VERSION
 from onnxdissect.report.data.report_data import LayerReport, Report
 from onnxdissect.report.pages.scripts import rounded
@@ -19,7 +20,7 @@ from onnxdissect.storage.json_file import json_bytes
 if TYPE_CHECKING:
     from onnxdissect.results import Dissection
 
-__all__ = ["concept_entries", "data_json", "run_record", "write_json"]
+__all__ = ["concept_entries", "data_json", "most_common_aspect", "run_record", "write_json"]
 
 ConceptEntry = dict[str, Any]
 
@@ -41,7 +42,7 @@ def run_record(report: Report) -> dict[str, Any]:
         "iou_threshold": report.iou_threshold,
         "stable": STABLE,
         "pictures": report.photos.available,
-        "aspect": rounded(_aspect(report)),
+        "aspect": most_common_aspect(report.photos),
         "categories": [{"name": name, "colour": colour} for name, colour in report.categories],
         "layers": [
             {
@@ -56,9 +57,19 @@ def run_record(report: Report) -> dict[str, Any]:
     }
 
 
-def _aspect(report: Report) -> float:
-    """Width by height of most photographs."""
-    shapes = Counter(round(width / height, 2) for width, height in report.photos.sizes.values())
+def most_common_aspect(photos: Photos) -> float:
+    """Find the shape of most photographs.
+
+    Parameters
+    ----------
+    photos : Photos
+
+    Returns
+    -------
+    float
+        Width by height, to two digits, from 0.5 to 2; 1 without photographs.
+    """
+    shapes = Counter(round(width / height, 2) for width, height in photos.sizes.values())
     return min(max(shapes.most_common(1)[0][0], 0.5), 2.0) if shapes else 1.0
 
 

@@ -1,0 +1,11 @@
+"""The page of a layer's rotations, ``RUN/rotation/index.html``: how many detectors are left, and what becomes of each.
+
+``views`` says in words what was found, ``chart`` lays the curve out, ``followed`` gathers the units whose pictures
+are shown, ``page`` writes it all; `build_rotation` is what callers need.
+"""
+
+from __future__ import annotations
+
+from onnxdissect.report.rotation.page import build_rotation
+
+__all__ = ["build_rotation"]
