@@ -13,10 +13,10 @@ from onnxdissect.report.data.rle import text_of_mask
 from onnxdissect.report.pages.scripts import rounded
 
 if TYPE_CHECKING:
-    from onnxdissect.experiments.rotation import RotationCurve, RotationResult
+    from onnxdissect.experiments.rotation import FollowedConcept, RotationCurve, RotationResult
     from onnxdissect.results import Dissection, LayerInfo
 
-__all__ = ["FollowedUnits", "concept_records", "entry_grid", "follow_units", "unit_record"]
+__all__ = ["FollowedUnits", "concept_pictures", "concept_records", "entry_grid", "follow_units"]
 
 _TILES = 6  # top images of a unit
 # With more images than these, all of them would have to be small: then only the first rotations have pictures.
@@ -121,23 +121,32 @@ def follow_units(
     seeds = 0
     for s in range(len(result.seeds)):
         of_seed = _wanted(result, run, grids, numbers, s)
-        tops = {entry: _top_images(run, entry, units) for entry, units in of_seed.items()}
-        further = {image for found in tops.values() for top in found.values() for image, _ in top}
+        tops: dict[_Unit, list[tuple[int, float]]] = {}
+        drawn: dict[_Unit, dict[int, list[str]]] = {}
+        for entry, units in of_seed.items():
+            # One entry after the other, as a run keeps the arrays of one.
+            slug = run.layer(entry).slug
+            for unit, top in _top_images(run, entry, units).items():
+                tops[slug, unit] = top
+                drawn[slug, unit] = {
+                    q: [
+                        text_of_mask(run.top_mask(entry, unit, rank, run.quantiles[q]))
+                        for rank in range(len(top))
+                    ]
+                    for q in {q for q, _ in units[unit]} - masks[slug, unit].keys()
+                }
+            advance(1)
+        further = {image for top in tops.values() for image, _ in top}
         if s and len(shown | further) > _MOST_IMAGES:
             break
         shown |= further
         seeds += 1
+        images |= tops
         for entry, units in of_seed.items():
-            slug = run.layer(entry).slug
             for unit, views in units.items():
-                key = slug, unit
-                images[key] = tops[entry][unit]
+                key = run.layer(entry).slug, unit
                 concepts[key] |= views
-                for q in {q for q, _ in views} - masks[key].keys():
-                    ranks = range(len(images[key]))
-                    drawn = (run.top_mask(entry, unit, rank, run.quantiles[q]) for rank in ranks)
-                    masks[key][q] = [text_of_mask(mask) for mask in drawn]
-            advance(1)
+                masks[key] |= drawn[key]
     return FollowedUnits(images, masks, concepts, seeds)
 
 
@@ -178,30 +187,48 @@ def _top_images(
     }
 
 
-def unit_record(
+def concept_pictures(
     run: Dissection,
+    curve: RotationCurve,
     followed: FollowedUnits,
-    unit: tuple[str, int],
-    photos: Photos,
-    annotations: Mapping[ImageConcept, str],
+    concept: FollowedConcept,
+    number: int,
+    grid: list[list[LayerInfo]],
+    pictures: tuple[Photos, Mapping[ImageConcept, str]],
 ) -> dict[str, Any]:
-    """Describe the pictures of a unit, as the report does it.
+    """Describe the pictures of the units that detect a concept best.
 
     Parameters
     ----------
     run : Dissection
+    curve : RotationCurve
+        Which follows the concept.
     followed : FollowedUnits
-    unit : (str, int)
-        Folder of its entry, and its number.
-    photos : Photos
-    annotations : mapping of (int, int) to str
+    concept : FollowedConcept
+    number : int
+        Of the concept.
+    grid : list of list of LayerInfo, shape (seeds, alphas)
+        Entries of the curve.
+    pictures : (Photos, mapping of (int, int) to str)
+        Photographs, and annotations by image and concept.
 
     Returns
     -------
     dict
-        ``images``, and a view for each concept that it is followed for at a quantile.
+        ``images`` and ``views``, one view with the annotations of the concept in all of them, as the report has
+        them of a unit; ``units``: per folder and number of a unit, separated by a slash, ``top`` (positions in
+        ``images``, strongest first), ``values`` and ``masks``.
     """
-    images = followed.images[unit]
+    photos, annotations = pictures
+    q = run.quantiles.index(curve.quantile)
+    wanted = [
+        (info.slug, unit)
+        for entries, found in list(zip(grid, concept.unit, strict=True))[: followed.seeds]
+        for info, unit in zip(entries, found, strict=True)
+        if unit >= 0
+    ]
+    images = sorted({image for key in wanted for image, _ in followed.images[key]})
+    place = {image: i for i, image in enumerate(images)}
     return {
         "images": [
             {
@@ -209,20 +236,20 @@ def unit_record(
                 "name": run.images[image].name,
                 "grid": list(run.images[image].grid),
                 "photo": list(photos.sizes[image]) if image in photos.sizes else None,
-                "value": rounded(value),
             }
-            for image, value in images
+            for image in images
         ],
-        "maps": None,
         "views": [
-            {
-                "quantile": q,
-                "concept": number,
-                "masks": followed.masks[unit][q],
-                "annotations": [annotations.get((image, number)) for image, _ in images],
-            }
-            for q, number in sorted(followed.concepts[unit])
+            {"concept": number, "annotations": [annotations.get((image, number)) for image in images]}
         ],
+        "units": {
+            f"{slug}/{unit}": {
+                "top": [place[image] for image, _ in followed.images[slug, unit]],
+                "values": [rounded(value) for _, value in followed.images[slug, unit]],
+                "masks": followed.masks[slug, unit][q],
+            }
+            for slug, unit in dict.fromkeys(wanted)
+        },
     }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onnxdissect.core.progress import Progress, Silent
-from onnxdissect.report.data.annotations import gather_annotations
+from onnxdissect.report.data.annotations import ImageConcept, gather_annotations
 from onnxdissect.report.data.facts import section
 from onnxdissect.report.data.images import run_images
 from onnxdissect.report.data.photos import Photos, gather_photos
@@ -25,10 +25,10 @@ from onnxdissect.report.pages.scripts import write_script
 from onnxdissect.report.rotation.chart import WIDTHS, rotation_chart
 from onnxdissect.report.rotation.followed import (
     FollowedUnits,
+    concept_pictures,
     concept_records,
     entry_grid,
     follow_units,
-    unit_record,
 )
 from onnxdissect.report.rotation.views import RotationPage, count_text, gather_rotation
 from onnxdissect.storage.disk import write_error
@@ -114,9 +114,8 @@ def build_rotation(
             photos = gather_photos(images, note, found.units.needed, partial, previous, _nothing)
             annotations = gather_annotations(images, found.units.annotations, previous)
             _write_data(dissection, page, found, photos, partial)
-            for slug, unit in found.units.images:
-                record = unit_record(dissection, found.units, (slug, unit), photos, annotations)
-                write_script(partial / "units" / slug / f"{unit}.js", "dissect.unit", (slug, unit, record))
+            if photos.available:
+                _write_pictures(dissection, page, found, (photos, annotations), partial)
             copy_assets(partial, _ASSETS)
         # Each file of the folder is there before the page that reads it.
         write_text(folder / "index.html", _render(page, photos, found.units, folder))
@@ -171,6 +170,23 @@ def _write_data(
             ],
         },
     )
+
+
+def _write_pictures(
+    dissection: Dissection,
+    page: RotationPage,
+    found: _Found,
+    pictures: tuple[Photos, Mapping[ImageConcept, str]],
+    folder: Path,
+) -> None:
+    """Write a script for each concept, where a later page finds the annotations as in the units of a report."""
+    for view in page.views:
+        name = f"{view.slug}-q{view.place[1]}"
+        grid = found.grids[view.layer.name]
+        for concept in view.curve.concepts:
+            number = found.numbers[concept.concept, concept.category]
+            record = concept_pictures(dissection, view.curve, found.units, concept, number, grid, pictures)
+            write_script(folder / "units" / name / f"{number}.js", "dissect.unit", (name, number, record))
 
 
 def _run_record(page: RotationPage, found: _Found, photos: Photos, report: bool) -> dict[str, Any]:

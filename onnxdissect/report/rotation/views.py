@@ -272,13 +272,13 @@ def _facts(result: RotationResult, run: Dissection) -> list[Fact]:
             if alphas <= 12
             else f"{alphas} shares of each, alpha 0 to 1",
         ),
-        Fact("Data", str(data.get("name", "")), f"{len(run.images):,} images · {len(run.concepts):,} concepts"),
-        Fact("Detector", f"IoU above {result.iou_threshold:g}", f"“{run.scoring}” scoring"),
         Fact(
-            "Intervals",
-            "95 %" if result.resamples else "none",
-            f"over {result.resamples:,} resamples of the images" if result.resamples else "no bootstrap",
+            "Data",
+            str(data.get("name", "")),
+            f"{len(run.images):,} images · {len(run.concepts):,} concepts"
+            + (f" · intervals over {result.resamples:,} resamples" if result.resamples else " · no intervals"),
         ),
+        Fact("Detector", f"IoU above {result.iou_threshold:g}", f"“{run.scoring}” scoring"),
     ]
     for verified in result.verification:
         worst = max(verified.outputs, key=lambda output: output.error, default=None)

@@ -91,7 +91,7 @@ const dissect = (() => {
   }
 
   function lines(concept, row, highest) {
-    const [width, height, left, below] = [620, 150, 36, 34];
+    const [width, height, left, below] = [innerWidth < 560 ? 350 : 620, 150, 36, 34];
     const x = (alpha) => left + (width - left - 14) * alpha;
     const y = (iou) => 8 + (height - 8) * (1 - iou / highest);
     const picture = draw("svg", {
@@ -153,18 +153,18 @@ const dissect = (() => {
         shared.bar(iou, null, null, highest, run.iou_threshold),
         make("p", { class: "hint" }, said)),
       ...(run.pictures && row < run.pictured_seeds ? [tiles] : []));
-    const view = quantile();
-    if (run.pictures && row < run.pictured_seeds) {
-      for (let i = 0; i < 6; i += 1) tiles.append(make("div", { class: "tile" }));
-    }
+    if (!tiles.parentElement) return item;
+    for (let i = 0; i < 6; i += 1) tiles.append(make("div", { class: "tile" }));
+    const folder = `${run.layers[layer()].slug}-q${quantile()}`;
     item.fill = async () => {
-      if (!tiles.isConnected) return;
-      const found = await units.read(slug, unit);
-      const masks = found?.views.find((one) => one.quantile === view && one.concept === concept.number);
-      if (!masks) return;
+      const found = await units.read(folder, concept.number);
+      const chosen = found?.units[`${slug}/${unit}`];
+      if (!chosen) return;
+      const top = { images: chosen.top.map((at, rank) => ({ ...found.images[at], value: chosen.values[rank] })) };
+      const drawn = { masks: chosen.masks, annotations: chosen.top.map((at) => found.views[0].annotations[at]) };
       const page = { root, aspect: run.aspect, heat: false };
-      tiles.replaceChildren(...found.images.map((_, rank) =>
-        make("div", { class: "tile" }, shared.frame(page, unit, found, masks, rank))));
+      tiles.replaceChildren(...chosen.top.map((_, rank) =>
+        make("div", { class: "tile" }, shared.frame(page, unit, top, drawn, rank))));
     };
     return item;
   }
