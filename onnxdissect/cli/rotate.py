@@ -124,16 +124,18 @@ def rotate(
         )
         from onnxdissect.experiments.rotation import rotation_files
         from onnxdissect.report.figures.rotation import draw_rotations
+        from onnxdissect.report.rotation import build_rotation
+        from onnxdissect.results import load
 
         files = rotation_files(result.path)
         figures = draw_rotations(result, result.path / "rotation" / "figures")
-        # The page of a result, RUN/rotation/index.html, is built here and named with the files.
+        page = build_rotation(result, load(result.path), progress=progress)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("the same command again goes on from the last saved state") from None
     finally:
         progress.close()
     if as_json:
-        print_json(rotation_json(result, [*files, *figures]))
+        print_json(rotation_json(result, [*files, *figures, page]))
         return
     console = output()
     console.print(rotation_table(result))
@@ -145,3 +147,4 @@ def rotate(
     for file in files:
         console.print(f"written: {file}", markup=False, soft_wrap=True)
     console.print(f"figures: {result.path / 'rotation' / 'figures'}", markup=False, soft_wrap=True)
+    console.print(f"page:    {page}", markup=False, soft_wrap=True)

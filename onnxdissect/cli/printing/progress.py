@@ -19,6 +19,7 @@ _TITLES = {
     "tally": "tally",
     "masks": "keeping masks",
     "report": "report",
+    "page": "page of rotations",
     "check": "checking images",
     "rotations": "resampling rotated layers",
 }

@@ -1,7 +1,7 @@
-"""The page of a layer's rotations, ``RUN/rotation/index.html``: how many detectors are left, and what becomes of each.
+"""The page of a run of rotations: how many of its detectors are left, and what becomes of each concept.
 
-``views`` says in words what was found, ``chart`` lays the curve out, ``followed`` gathers the units whose pictures
-are shown, ``page`` writes it all; `build_rotation` is what callers need.
+``views`` says in words what was found, ``chart`` lays the curve out, ``followed`` gathers the units whose
+pictures are shown, ``page`` writes it all; `build_rotation` is what callers need.
 """
 
 from __future__ import annotations

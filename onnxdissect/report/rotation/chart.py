@@ -162,7 +162,13 @@ def rotation_chart(view: RotationView, colours: Mapping[str, int], width: int) -
 
     total = Curve("all", -1, 0, _marks("all", values, _all, x_of, y_of), 0.0)
     lines = [
-        Curve(shortened(category), colours[category], 1 + i % 5, _marks(category, values, _of(category), x_of, y_of), 0.0)
+        Curve(
+            shortened(category),
+            colours[category],
+            1 + i % 5,
+            _marks(category, values, _of(category), x_of, y_of),
+            0.0,
+        )
         for i, category in enumerate(view.categories)
     ]
     ends = [curve.marks[-1].y for curve in (total, *lines)]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["FollowedUnits", "concept_pictures", "concept_records", "entry_grid", "follow_units"]
 
 _TILES = 6  # top images of a unit
-# With more images than these, all of them would have to be small: then only the first rotations have pictures.
+# With more images than these, all of them would be small: then only the first rotations have pictures.
 _MOST_IMAGES = 4000
 
 _Unit = tuple[str, int]  # folder of an entry, unit
@@ -215,9 +215,9 @@ def concept_pictures(
     Returns
     -------
     dict
-        ``images`` and ``views``, one view with the annotations of the concept in all of them, as the report has
-        them of a unit; ``units``: per folder and number of a unit, separated by a slash, ``top`` (positions in
-        ``images``, strongest first), ``values`` and ``masks``.
+        ``images`` and ``views``, one view with the annotations of the concept in all of them, as the report
+        has them of a unit; ``units``: per folder and number of a unit, separated by a slash, ``top``
+        (positions in ``images``, strongest first), ``values`` and ``masks``.
     """
     photos, annotations = pictures
     q = run.quantiles.index(curve.quantile)
@@ -239,9 +239,7 @@ def concept_pictures(
             }
             for image in images
         ],
-        "views": [
-            {"concept": number, "annotations": [annotations.get((image, number)) for image in images]}
-        ],
+        "views": [{"concept": number, "annotations": [annotations.get((image, number)) for image in images]}],
         "units": {
             f"{slug}/{unit}": {
                 "top": [place[image] for image, _ in followed.images[slug, unit]],

@@ -1,8 +1,8 @@
-"""``RUN/rotation/index.html`` and the folder ``page`` beside it, written from a run and what its rotations found."""
+"""``RUN/rotation/index.html`` and the folder ``page`` beside it, written from a run and its rotations."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,9 @@ from onnxdissect.report.data.previous_report import (
     PreviousReport,
     open_previous_report,
 )
+from onnxdissect.report.figures.paper import FORMATS
+from onnxdissect.report.figures.plots import FIGURES
+from onnxdissect.report.figures.rotation import rotation_figure_name
 from onnxdissect.report.pages.data_files import most_common_aspect, write_json
 from onnxdissect.report.pages.rendering import copy_assets
 from onnxdissect.report.pages.replacing import replacing_folder
@@ -46,7 +49,6 @@ __all__ = ["build_rotation"]
 _FOLDER = "rotation"
 _PAGE = "page"
 _ASSETS = ("report.css", "shared.js", "rotation/rotation.css", "rotation/rotation.js")
-_FORMATS = ("svg", "pdf", "png")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +70,9 @@ def build_rotation(
 ) -> Path:
     """Write the page that shows what rotating the layers of a run does to what their units detect.
 
-    An older page stays until the new one is complete. Its pictures and annotations are used again, and those of
-    the run's report. If there are none, and the images of the run are no longer where they were, the page has no
-    pictures and says so.
+    An older page stays until the new one is complete. Its pictures and annotations are used again, and those
+    of the run's report. If there are none, and the images of the run are no longer where they were, the page
+    has no pictures and says so.
 
     Parameters
     ----------
@@ -86,8 +88,8 @@ def build_rotation(
     Returns
     -------
     Path
-        ``RUN/rotation/index.html``, which opens from disk and reads the folder ``page`` beside it. Figures that lie
-        in ``RUN/rotation/figures`` and a report in ``RUN/report`` are linked to.
+        ``RUN/rotation/index.html``, which opens from disk and reads the folder ``page`` beside it. Figures
+        that lie in ``RUN/rotation/figures`` and a report in ``RUN/report`` are linked to.
 
     Raises
     ------
@@ -120,7 +122,9 @@ def build_rotation(
         # Each file of the folder is there before the page that reads it.
         write_text(folder / "index.html", _render(page, photos, found.units, folder))
     except OSError as error:
-        raise write_error(folder, error, doing=f"write the page of rotations {folder / 'index.html'}") from error
+        raise write_error(
+            folder, error, doing=f"write the page of rotations {folder / 'index.html'}"
+        ) from error
     progress.finish()
     return folder / "index.html"
 
@@ -130,10 +134,8 @@ def _nothing(_: int) -> None:
 
 
 def _previous(dissection: Dissection, folder: Path, needed: list[int]) -> PreviousReport | None:
-    """Open the page that is about to be replaced, or the run's report where that has more; with annotations of both."""
-    opened = [
-        open_previous_report(dissection, place) for place in (folder, Path(dissection.path) / "report")
-    ]
+    """Open the page to be replaced, or the run's report where that has more; with annotations of both."""
+    opened = [open_previous_report(dissection, place) for place in (folder, Path(dissection.path) / "report")]
     both = [previous for previous in opened if previous is not None]
     if not both:
         return None
@@ -179,7 +181,7 @@ def _write_pictures(
     pictures: tuple[Photos, Mapping[ImageConcept, str]],
     folder: Path,
 ) -> None:
-    """Write a script for each concept, where a later page finds the annotations as in the units of a report."""
+    """Write a script for each concept, where a later page finds annotations as in the units of a report."""
     for view in page.views:
         name = f"{view.slug}-q{view.place[1]}"
         grid = found.grids[view.layer.name]
@@ -214,10 +216,11 @@ def _run_record(page: RotationPage, found: _Found, photos: Photos, report: bool)
 
 
 def _render(page: RotationPage, photos: Photos, units: FollowedUnits, folder: Path) -> str:
-    figures: dict[str, list[str]] = {}
-    for form in _FORMATS:
-        for path in sorted((folder / "figures").glob(f"*.{form}")):
-            figures.setdefault(path.stem, []).append(form)
+    names = {view.place: rotation_figure_name(view.slug, view.place[1]) for view in page.views}
+    figures = {
+        place: {form: path for form in FORMATS if (folder / (path := f"{FIGURES}/{name}.{form}")).is_file()}
+        for place, name in names.items()
+    }
     files = [name for name in ("rotation.csv", "rotation.json") if (folder / name).is_file()]
     content: dict[str, Any] = {
         "root": f"{_PAGE}/",

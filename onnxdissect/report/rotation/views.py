@@ -235,7 +235,11 @@ def _view_facts(curve: RotationCurve, permuted: int) -> list[Fact]:
     half = "never" if curve.half_life is None else f"alpha {curve.half_life:.2f}"
     control = "changes nothing but unit numbers" if not differ else f"{differ:,} differences"
     return [
-        Fact("Half-life", half if curve.own else "nothing to lose", "where half of the unique detectors are gone"),
+        Fact(
+            "Half-life",
+            half if curve.own else "nothing to lose",
+            "where half of them are gone",
+        ),
         Fact("Permuted units", f"{permuted:,} unique", control),
         Fact("Random directions", f"{count_text(random.mean)} unique", _spread_text(random)),
     ]
@@ -276,7 +280,7 @@ def _facts(result: RotationResult, run: Dissection) -> list[Fact]:
             "Data",
             str(data.get("name", "")),
             f"{len(run.images):,} images · {len(run.concepts):,} concepts"
-            + (f" · intervals over {result.resamples:,} resamples" if result.resamples else " · no intervals"),
+            + (f" · intervals over {result.resamples:,} resamples" if result.resamples else ""),
         ),
         Fact("Detector", f"IoU above {result.iou_threshold:g}", f"“{run.scoring}” scoring"),
     ]
