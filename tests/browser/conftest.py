@@ -110,3 +110,9 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 NASTY = "\"'><script>document.title='owned'</script>&amp;/日本"
+
+
+@pytest.fixture
+def nasty() -> str:
+    """A name that would take a page over if it were not escaped."""
+    return NASTY

@@ -23,7 +23,7 @@ _TITLES = {
     "check": "checking images",
     "rotations": "resampling rotated layers",
 }
-_NOUNS = {"report": "images and units", "rotations": "layers"}
+_NOUNS = {"report": "images and units", "rotations": "layers", "page": "layers"}
 _SECONDS_BETWEEN_LINES = 5.0
 
 

@@ -37,6 +37,8 @@ class Headline:
         By how much, such as ``-52 %``; empty where there is nothing that could fall.
     interval : str
         Its 95 % interval, such as ``-63 to -41 %``; empty where it is not known.
+    chance : bool
+        Whether the interval holds 0.
     half_life : str
         A sentence about when half of them are gone; empty where there are none.
     """
@@ -46,6 +48,7 @@ class Headline:
     verb: str
     change: str
     interval: str
+    chance: bool
     half_life: str
 
 
@@ -209,11 +212,12 @@ def _of_seed(points: list[RotationPoint], seed: int) -> list[int]:
 
 def _headline(curve: RotationCurve) -> Headline:
     before, after = curve.own, curve.values[-1].unique.mean
-    change = interval = ""
+    change, interval, chance = "", "", False
     fall = curve.fall
     if fall is not None:
         change = _percent(-fall.share)
         if fall.low is not None and fall.high is not None:
+            chance = fall.low <= 0 <= fall.high
             interval = f"{_percent(-fall.high).removesuffix(' %')} to {_percent(-fall.low)}"
     half = ""
     if curve.half_life is not None:
@@ -221,7 +225,7 @@ def _headline(curve: RotationCurve) -> Headline:
     elif before:
         half = "More than half of them are left at every alpha."
     verb = "fall" if after < before else "rise" if after > before else "stay"
-    return Headline(f"{before:,}", count_text(after), verb, change, interval, half)
+    return Headline(f"{before:,}", count_text(after), verb, change, interval, chance, half)
 
 
 def _percent(share: float) -> str:
