@@ -10,6 +10,7 @@ import typer
 from onnxdissect.cli import options
 from onnxdissect.cli.printing.console import log
 from onnxdissect.cli.printing.progress import open_progress
+from onnxdissect.errors import RunFormatError
 
 __all__ = ["report"]
 
@@ -24,9 +25,23 @@ def report(
     from onnxdissect.report import build
     from onnxdissect.results import load
 
-    progress = open_progress(log())
+    console = log()
+    progress = open_progress(console)
     try:
-        page = build(load(run), data=data, progress=progress)
+        dissection = load(run)
+        pages = [build(dissection, data=data, progress=progress)]
+        if (run / "rotation" / "rotation.json").exists():
+            from onnxdissect.experiments.rotation import read_rotation
+            from onnxdissect.report.rotation import build_rotation
+
+            try:
+                result = read_rotation(dissection)
+            except RunFormatError as error:
+                # The report of the run itself is there all the same.
+                console.print(f"the page of rotations stays as it is: {error.message}", markup=False)
+            else:
+                pages.append(build_rotation(result, dissection, data=data, progress=progress))
     finally:
         progress.close()
-    print(page)
+    for page in pages:
+        print(page)

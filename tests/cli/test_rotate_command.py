@@ -61,7 +61,8 @@ def test_a_curve_is_printed_kept_and_read_again(world: Path) -> None:
     assert "permutation: changed nothing but the numbers of units" in rows
     written = {path.name for path in (folder / "rotation").rglob("*") if path.is_file()}
     figures = {f"relu0-q0.{form}" for form in ("svg", "pdf", "png")}
-    assert {"rotation.json", "rotation.csv", *figures} <= written
+    assert {"rotation.json", "rotation.csv", "index.html", "rotation.js", *figures} <= written
+    assert any(line.startswith("page: ") and line.endswith("index.html") for line in rows)
     before = contents(folder / "rotation")
     # typed again: nothing is run, the same is said
     again = typed(world, *asked)
