@@ -14,6 +14,7 @@ from onnxdissect.data.annotation import Annotation
 from onnxdissect.data.dataset import Dataset
 from onnxdissect.data.vocabulary import HIGHEST_NUMBER, Vocabulary
 from onnxdissect.errors import DataFormatError, EmptyDataError, OnnxDissectError, ParameterError
+from onnxdissect.storage.memory import raise_memory_error
 
 __all__ = ["CheckedDataset"]
 
@@ -285,9 +286,10 @@ class CheckedDataset:
     def _of(self, i: int, method: str, kind: type[_Value]) -> Any:
         try:
             value = getattr(self._dataset, method)(i)
-        except (OnnxDissectError, MemoryError):
+        except OnnxDissectError:
             raise
         except Exception as error:  # whatever a foreign class does
+            raise_memory_error(error)
             raise DataFormatError(
                 f"{method}({i}) of the data set {self.name!r} fails: {type(error).__name__}: {error}",
                 hint=f"mend {type(self._dataset).__name__}.{method}",
@@ -299,9 +301,10 @@ class CheckedDataset:
     def _read(self, i: int, read: Callable[[int], _Value]) -> _Value:
         try:
             return read(i)
-        except (OnnxDissectError, MemoryError):
+        except OnnxDissectError:
             raise
         except Exception as error:  # whatever a foreign class does
+            raise_memory_error(error)
             raise DataFormatError(
                 f"image {self._names[i]} of {self.name} cannot be read: {type(error).__name__}: {error}",
                 hint=f"mend {type(self._dataset).__name__}.{read.__name__}",

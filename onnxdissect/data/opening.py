@@ -17,7 +17,7 @@ from onnxdissect.errors import (
     ParameterError,
     nearest,
 )
-from onnxdissect.storage.memory import explained_memory
+from onnxdissect.storage.memory import explained_memory, raise_memory_error
 from onnxdissect.storage.regular_files import is_file
 
 if TYPE_CHECKING:
@@ -122,7 +122,8 @@ def recorded_spec(record: Mapping[str, Any], sources: Sources | None = None) -> 
     for name in names:
         try:
             found = sources.load(name).recognise(record)
-        except Exception:  # whatever a foreign package does
+        except Exception as error:  # whatever a foreign package does
+            raise_memory_error(error)
             continue  # said when it is asked for; here it may have nothing to do with the run
         if found is not None:
             return found
@@ -165,9 +166,10 @@ def _asked(
     source = sources.load(name)
     try:
         return source.open(argument, groups=groups, progress=progress)
-    except (OnnxDissectError, MemoryError):
+    except OnnxDissectError:
         raise
     except Exception as error:  # whatever a foreign function does
+        raise_memory_error(error)
         found = sources.known[name]
         where = f" ({found.value})" if isinstance(found, EntryPoint) else ""
         raise DataError(

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from onnxdissect.data.links import LINKED
 from onnxdissect.errors import InstallationError, ParameterError
+from onnxdissect.storage.memory import raise_memory_error
 
 if TYPE_CHECKING:
     from onnxdissect.data.dataset import Dataset
@@ -190,6 +191,7 @@ class Sources:
         try:
             loaded = found.load()
         except Exception as error:  # whatever a foreign module does
+            raise_memory_error(error)
             raise InstallationError(
                 f"the data source {name!r} ({found.value}) does not load: {type(error).__name__}: {error}",
                 hint="mend or remove the package that registers it",

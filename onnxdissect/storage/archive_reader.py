@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from onnxdissect.errors import RunFormatError
 from onnxdissect.storage.fields import shown
+from onnxdissect.storage.memory import explained_memory
 from onnxdissect.storage.regular_files import RefusedFileError, open_regular_file
 from onnxdissect.storage.schema import VERSION, AxisLengths, ForeignArraysError, Schema
 
@@ -66,6 +67,8 @@ def read_archive(
     ------
     RunFormatError
         If the file is missing, damaged, of another version, or its arrays are not those of the schema.
+    OutOfMemoryError
+        If there is too little memory for an array.
     """
     with open_archive(path, schema, lengths=lengths, most=most) as archive:
         return {name: archive.read(name) for name in schema.arrays if name in archive}
@@ -92,7 +95,7 @@ def open_archive(
 
     Raises
     ------
-    RunFormatError
+    RunFormatError, OutOfMemoryError
         As `read_archive`, also when an array is looked at.
     """
     with contextlib.ExitStack() as stack:
@@ -274,7 +277,7 @@ def _allocated(name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArr
         return np.empty(shape, dtype)
     except MemoryError as error:
         size = dtype.itemsize * math.prod(shape)
-        raise MemoryError(f"{name} takes {size:,} bytes of memory, more than can be had") from error
+        raise MemoryError(f"{name} takes {size:,} bytes") from error
 
 
 class _Member(NamedTuple):
@@ -300,16 +303,12 @@ def _header(name: str, member: io.BufferedIOBase) -> tuple[tuple[int, ...], np.d
 @contextlib.contextmanager
 def _faults(path: Path, schema: Schema) -> Iterator[None]:
     try:
-        yield
+        with explained_memory("give the process more memory"):
+            yield
     except FileNotFoundError as error:
         raise RunFormatError(f"{path} is missing", hint=schema.hint) from error
     except ForeignArraysError as error:
         raise RunFormatError(f"{path} does not belong to this run: {error}", hint=schema.hint) from error
-    except MemoryError as error:
-        raise RunFormatError(
-            f"{path} cannot be read: {str(error) or 'there is not enough memory'}",
-            hint="give the process more memory",
-        ) from error
     except RefusedFileError as error:
         raise RunFormatError(f"{path} cannot be read: {error.strerror}", hint=schema.hint) from error
     except _DAMAGE as error:

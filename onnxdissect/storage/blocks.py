@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.errors import RunFormatError
+from onnxdissect.storage.memory import explained_memory
 from onnxdissect.storage.schema import AxisLengths, Schema
 
 __all__ = ["read_block", "skip_block", "write_block"]
@@ -33,7 +34,7 @@ _DIGITS = 8
 _WORD = 8
 _ROW = 512
 _HINT = "start over with --fresh"
-_DAMAGE = (OSError, ValueError, EOFError, KeyError, TypeError, MemoryError, OverflowError)
+_DAMAGE = (OSError, ValueError, EOFError, KeyError, TypeError, OverflowError)
 
 Facts = Mapping[str, Any]
 
@@ -101,6 +102,8 @@ def read_block(
     ------
     RunFormatError
         If the block is damaged, as its checksums tell, or its arrays are not those of the schema.
+    OutOfMemoryError
+        If there is too little memory for its arrays.
     """
     try:
         line = file.readline()
@@ -113,7 +116,9 @@ def read_block(
         for (name, spec), (dtype, shape) in zip(schema.arrays.items(), kinds, strict=True):
             lengths.check(name, spec, dtype, shape)
         places = _places(kinds)
-        block = allocate(places[-1])
+        _expect_bytes(file, places[-1])
+        with explained_memory():
+            block = allocate(places[-1])
         _fill(file, block)
         ends = [
             at + dtype.itemsize * math.prod(shape) for at, (dtype, shape) in zip(places, kinds, strict=False)
@@ -208,6 +213,13 @@ def _places(kinds: Sequence[tuple[np.dtype[Any], tuple[int, ...]]]) -> list[int]
     """Where in a block each of its arrays begins, and where the block ends."""
     sizes = (dtype.itemsize * math.prod(shape) for dtype, shape in kinds)
     return [0, *accumulate(-(-size // _ALIGNMENT) * _ALIGNMENT for size in sizes)]
+
+
+def _expect_bytes(file: BufferedReader, size: int) -> None:
+    """See that the file goes on for so many bytes, before memory is taken for them."""
+    left = os.fstat(file.fileno()).st_size - file.tell()
+    if size > left:
+        raise EOFError(f"{size - left:,} bytes are missing at its end")
 
 
 def _fill(file: BufferedReader, block: NDArray[np.uint8]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from onnxdissect.errors import OutOfMemoryError
 
-__all__ = ["explained_memory", "memory_limit"]
+__all__ = ["explained_memory", "memory_limit", "raise_memory_error"]
 
 _CGROUP = Path("/sys/fs/cgroup")
 _CGROUP_LIMITS = ("memory.max", "memory/memory.limit_in_bytes")
@@ -20,6 +20,7 @@ _CV2_NO_MEMORY = -4
 _NO_THREAD = "can't start new thread"
 # What stands for no limit in control groups of the first kind.
 _NO_LIMIT = 1 << 60
+_RUN_WITH_LESS = "a smaller --batch-size or --image-size, fewer layers or fewer --workers take less"
 
 
 def memory_limit() -> int | None:
@@ -61,10 +62,15 @@ def _process() -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def explained_memory() -> Iterator[None]:
+def explained_memory(hint: str = _RUN_WITH_LESS) -> Iterator[None]:
     """Turn a lack of memory in the body, or in the decorated function, into an error that a user can act on.
 
     Python has a `MemoryError` for it; the system, OpenCV and threads have others.
+
+    Parameters
+    ----------
+    hint : str
+        What to do; by default what lets a run take less.
 
     Raises
     ------
@@ -80,10 +86,27 @@ def explained_memory() -> Iterator[None]:
         asked = said or "more was asked for than is left"
         limit = memory_limit()
         told = "" if limit is None else f"; this process may use {limit / 2**30:.1f} GiB"
-        raise OutOfMemoryError(
-            f"there is not enough memory: {asked}{told}",
-            hint="a smaller --batch-size or --image-size, fewer layers or fewer --workers take less",
-        ) from error
+        raise OutOfMemoryError(f"there is not enough memory: {asked}{told}", hint=hint) from error
+
+
+def raise_memory_error(error: BaseException) -> None:
+    """Raise a lack of memory again that an error came of, which is no fault of what was read or called.
+
+    Parameters
+    ----------
+    error : exception
+        Of any kind: libraries wrap what they meet in errors of their own.
+
+    Raises
+    ------
+    MemoryError
+        If it is one, or one is among what it was raised from.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, MemoryError):
+            raise cause
+        cause = cause.__cause__ or cause.__context__
 
 
 def _is_memory_error(error: Exception) -> bool:

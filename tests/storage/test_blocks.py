@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from onnxdissect.errors import RunFormatError
+from onnxdissect.errors import OutOfMemoryError, RunFormatError
 from onnxdissect.storage.blocks import read_block, skip_block, write_block
 from onnxdissect.storage.schema import ArraySpec, Schema
 
@@ -148,6 +148,27 @@ def test_impossible_sizes_are_damage(tmp_path: Path) -> None:
         claim(path, b"[5]", shape.encode())
         with pytest.raises(RunFormatError, match="blocks is damaged"):
             read(path)
+
+
+def test_what_the_file_does_not_hold_is_not_allocated(tmp_path: Path) -> None:
+    path = tmp_path / "blocks"
+    write(path, 5)
+    # shapes that go together, of a terabyte
+    claim(path, b"[5]", b"[100000000000]")
+    claim(path, b"[5, 3]", b"[100000000000, 3]")
+    with pytest.raises(RunFormatError, match=r"1,\d{3},\d{3},\d{3},\d{3} bytes are missing at its end"):
+        read(path)
+
+
+def test_a_lack_of_memory_is_no_damage(tmp_path: Path) -> None:
+    path = tmp_path / "blocks"
+    write(path, 5)
+
+    def too_much(size: int) -> NDArray[np.uint8]:
+        return np.empty(2**60 + size, np.uint8)
+
+    with path.open("rb") as file, pytest.raises(OutOfMemoryError, match="Unable to allocate"):
+        read_block(file, path, lambda facts: SCHEMA, too_much)
 
 
 def test_blocks_of_another_schema_are_refused(tmp_path: Path) -> None:

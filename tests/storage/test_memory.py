@@ -12,7 +12,9 @@ import pytest
 from support.datasets import street, write_broden
 
 from onnxdissect.errors import OutOfMemoryError
-from onnxdissect.storage.memory import explained_memory, memory_limit
+from onnxdissect.storage.archive_writer import write_archive
+from onnxdissect.storage.memory import explained_memory, memory_limit, raise_memory_error
+from onnxdissect.storage.schema import ArraySpec, Schema
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the limit on memory is Linux's")
 
@@ -85,6 +87,38 @@ def test_so_have_the_system_and_threads(body: str, said: str) -> None:
     done = limited(300, script)
     assert "OutOfMemoryError: there is not enough memory: " in done.stderr
     assert said in done.stderr
+
+
+def test_it_is_found_in_what_libraries_make_of_it() -> None:
+    try:
+        try:
+            np.empty(2**60, np.uint8)
+        except MemoryError as error:
+            raise ValueError("a library's own") from error
+    except ValueError as error:
+        with pytest.raises(MemoryError, match="Unable to allocate"):
+            raise_memory_error(error)
+    raise_memory_error(ValueError("of itself"))
+
+
+@linux
+@pytest.mark.parametrize("what", ["archive", "model"])
+def test_it_is_no_damage(tmp_path: Path, what: str) -> None:
+    if what == "archive":
+        path = tmp_path / "large.npz"
+        script = """
+from onnxdissect.storage.archive_reader import read_archive
+from onnxdissect.storage.schema import ArraySpec, Schema
+read_archive(Path(sys.argv[1]), Schema({"large": ArraySpec("uint8", "n")}))
+"""
+        write_archive(path, Schema({"large": ArraySpec("uint8", "n")}), {"large": np.zeros(2**29, np.uint8)})
+    else:
+        path = tmp_path / "large.onnx"
+        script = "from onnxdissect.model import load_network; load_network(sys.argv[1])"
+        with path.open("wb") as file:
+            file.truncate(2**29)
+    done = limited(200, "from pathlib import Path\n" + script, str(path))
+    assert "OutOfMemoryError: there is not enough memory" in done.stderr
 
 
 @linux

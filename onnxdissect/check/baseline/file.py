@@ -125,6 +125,8 @@ def open_baseline(path: Path) -> Snapshot:
         If there is neither.
     RunFormatError
         If the file is of another version, edited, or cut short.
+    OutOfMemoryError
+        If there is too little memory to unpack it.
     """
     if path.is_dir():
         return snapshot_of(load(path))
@@ -164,8 +166,6 @@ def open_baseline(path: Path) -> Snapshot:
         )
     except FieldError as error:
         raise RunFormatError(f"{path}: {error}", hint=_AGAIN) from error
-    except MemoryError as error:
-        raise RunFormatError(f"{path}: there is not enough memory to unpack it", hint=_AGAIN) from error
     except KeyError as error:
         raise RunFormatError(f"{path} lacks the array {error}", hint=_AGAIN) from error
     except (TypeError, ValueError, OverflowError, lzma.LZMAError, EOFError) as error:

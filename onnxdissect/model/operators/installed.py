@@ -18,6 +18,7 @@ from importlib.metadata import EntryPoint, entry_points
 from onnxdissect.errors import InstallationError
 from onnxdissect.model.operators.operator import Operator
 from onnxdissect.model.operators.table import BUILT_IN, OperatorTable
+from onnxdissect.storage.memory import raise_memory_error
 
 __all__ = ["GROUP", "installed_operators", "register_operator"]
 
@@ -98,6 +99,7 @@ def _load(entry: EntryPoint) -> tuple[Operator, ...]:
     try:
         loaded = entry.load()
     except Exception as error:  # whatever a foreign module does
+        raise_memory_error(error)
         raise InstallationError(f"{said} do not load: {type(error).__name__}: {error}", hint=hint) from error
     found = (loaded,) if isinstance(loaded, Operator) or not isinstance(loaded, Iterable) else tuple(loaded)
     for operator in found:

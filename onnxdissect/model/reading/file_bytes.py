@@ -56,9 +56,7 @@ def model_bytes(path: Path) -> bytes:
     except OSError as error:
         raise ModelNotFoundError(f"{_shown(path)} cannot be read: {error.strerror}") from error
     except MemoryError as error:
-        raise ModelFormatError(
-            f"{path} has {path.stat().st_size:,} bytes, and there is no memory to read them"
-        ) from error
+        raise MemoryError(f"{path} has {path.stat().st_size:,} bytes") from error
 
 
 def _shown(path: Path) -> str:

@@ -19,6 +19,7 @@ from onnxdissect.model.reading.bfloat16 import WidenBfloat16, has_bfloat16
 from onnxdissect.model.reading.external_data import settle_external_data
 from onnxdissect.model.reading.file_bytes import model_bytes
 from onnxdissect.model.reading.repair import load_repaired
+from onnxdissect.storage.memory import raise_memory_error
 
 __all__ = ["ModelFile", "read_model"]
 
@@ -86,13 +87,10 @@ def read_model(path: str | Path, operators: OperatorTable | None = None) -> Mode
         model = load_repaired(path, content)
     except ModelFormatError:
         raise
-    except MemoryError as error:
-        raise ModelFormatError(
-            f"{path} has {size:,} bytes, and there is no memory for the graph that they hold: {error}"
-        ) from error
     except RecursionError as error:
         raise _too_deep(path) from error
     except Exception as error:
+        raise_memory_error(error)
         if "MaxDepth" in str(error):  # protobuf's own limit, about thirty graphs inside one another
             raise _too_deep(path) from error
         # damage surfaces in protobuf or anywhere in the deserialiser
@@ -138,6 +136,7 @@ def _inlined(path: Path, model: ir.Model) -> ir.Model:
     try:
         return passes.InlinePass()(model).model
     except Exception as error:  # what the pass finds wrong with a function it raises as this or that
+        raise_memory_error(error)
         raise ModelFormatError(
             f"{path} holds functions that cannot be inlined: {_first_line(_innermost(error))}",
             hint="export the network without functions",
@@ -186,6 +185,7 @@ def _check_graph(path: Path, model: ir.Model) -> None:
         clone.graph.initializers.clear()
         ir.to_proto(clone)
     except Exception as error:
+        raise_memory_error(error)
         raise ModelFormatError(
             f"{path} holds an inconsistent graph: {_first_line(_innermost(error))}",
             hint="export the model again",

@@ -24,6 +24,7 @@ from onnxdissect.model.reading.external_data import check_external, external_ten
 from onnxdissect.model.reading.file_bytes import model_bytes
 from onnxdissect.model.reading.function_calls import check_functions, inner_graphs
 from onnxdissect.model.reading.stored_sizes import check_stored_sizes
+from onnxdissect.storage.memory import raise_memory_error
 
 __all__ = ["load_repaired"]
 
@@ -183,6 +184,7 @@ def _read(path: Path, tensor: onnx.TensorProto) -> NDArray[Any]:
     try:
         return np.asarray(numpy_helper.to_array(tensor))
     except Exception as error:
+        raise_memory_error(error)
         raise ModelFormatError(f"{path}: the weights {tensor.name!r} are damaged: {error}") from error
 
 

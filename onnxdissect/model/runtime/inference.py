@@ -19,6 +19,7 @@ from onnxdissect.model.reading.repair import load_repaired
 from onnxdissect.model.runtime.lent_arrays import lend_arrays
 from onnxdissect.model.runtime.providers import RECORD_PLACEMENT, import_onnxruntime, placement
 from onnxdissect.model.runtime.time_limit import PROBE_LIMIT, PROBE_SECONDS, call_limited
+from onnxdissect.storage.memory import raise_memory_error
 
 __all__ = ["CUSTOM_OPS", "DTYPES", "OPTIMISATIONS", "Runtime", "open_runtime", "random_images"]
 
@@ -144,6 +145,7 @@ class Runtime:
         except ModelTimeoutError:
             raise
         except Exception as error:
+            raise_memory_error(error)
             shapes = ", ".join(f"{name} {value.dtype}{list(value.shape)}" for name, value in feed.items())
             raise ModelRuntimeError(f"onnxruntime failed on {shapes}: {_shorten(error)}") from error
 
@@ -224,6 +226,7 @@ def open_runtime(
         try:
             options.register_custom_ops_library(str(library))
         except Exception as error:
+            raise_memory_error(error)
             raise ModelRuntimeError(
                 f"{library} is no library of operators that onnxruntime can load: {_shorten(error)}"
             ) from error
@@ -236,6 +239,7 @@ def open_runtime(
         )
         session.disable_fallback()
     except Exception as error:
+        raise_memory_error(error)
         lowered = _lowered(model, str(error))
         if lowered is None:
             raise _refusal(error) from error
@@ -271,6 +275,7 @@ def _serialised(model: ir.Model) -> bytes:
     try:
         written: bytes = ir.to_proto(model).SerializeToString()
     except Exception as error:  # a tensor of a type that its numbers do not fit, for one
+        raise_memory_error(error)
         cause: BaseException = error
         while cause.__cause__ is not None:
             cause = cause.__cause__

@@ -15,6 +15,7 @@ from typing import Any
 
 from onnxdissect.errors import InstallationError, raise_interrupt
 from onnxdissect.model.operators.table import BUILT_IN
+from onnxdissect.storage.memory import raise_memory_error
 
 __all__ = [
     "PROVIDERS",
@@ -178,11 +179,13 @@ def placement(session: Any) -> dict[str, dict[str, int]]:
         not tell.
     """
     counts: dict[str, dict[str, int]] = {}
-    with contextlib.suppress(Exception):
+    try:
         for part in session.get_provider_graph_assignment_info():
             operators = counts.setdefault(part.ep_name, {})
             for node in part.get_nodes():
                 operators[node.op_type] = operators.get(node.op_type, 0) + 1
+    except Exception as error:
+        raise_memory_error(error)
     return counts
 
 
