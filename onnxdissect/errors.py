@@ -34,7 +34,8 @@
         └── OutputError           the output folder cannot be written, or holds files of others
 
 The message of each says what was asked and what was found. Where there are any, `candidates` are what could
-have been asked for instead, and `hint` is the next thing to type.
+have been asked for instead, and `hint` is the next thing to type. Models and data sets may hold any number of
+names of any length: what is said of them stays short.
 """
 
 from __future__ import annotations
@@ -75,8 +76,10 @@ __all__ = [
     "RunMismatchError",
     "RunNotFoundError",
     "import_cv2",
+    "listed",
     "nearest",
     "raise_interrupt",
+    "shortened",
     "shown",
     "shown_path",
 ]
@@ -88,7 +91,8 @@ class OnnxDissectError(Exception):
     Parameters
     ----------
     message : str
-        What was asked and what was found, in one sentence.
+        What was asked and what was found, in one sentence; of a longer one than 3,000 characters the middle
+        is left out.
     candidates : sequence of str, optional
         What could have been asked for instead, best first.
     hint : str, optional
@@ -96,15 +100,16 @@ class OnnxDissectError(Exception):
     """
 
     def __init__(self, message: str, *, candidates: Sequence[str] = (), hint: str | None = None) -> None:
+        message = shortened(message)
         super().__init__(message)
         self.message = message
         self.candidates = tuple(candidates)
-        self.hint = hint
+        self.hint = None if hint is None else shortened(hint, _LONGEST_HINT)
 
     def __str__(self) -> str:
         lines = [self.message]
         if self.candidates:
-            lines.append("candidates: " + ", ".join(self.candidates))
+            lines.append("candidates: " + listed(self.candidates))
         if self.hint:
             lines.append("hint: " + self.hint)
         return "\n".join(lines)
@@ -236,6 +241,11 @@ class OutputError(RunError):
     """The output folder cannot be written, or holds files that this package did not write."""
 
 
+_LONGEST_MESSAGE = 3000
+_LONGEST_HINT = 1000
+# So many candidates are listed, as long as they fit in so many characters.
+_MOST_LISTED = 20
+_LONGEST_LIST = 2000
 # Comparing two longer names letter by letter takes the product of their lengths.
 _LONGEST_PATH = 400
 _LONGEST_COMPARED = 200
@@ -257,6 +267,51 @@ def shown(text: str, most: int = 80) -> str:
         In quotes, with what cannot be printed as escapes; of a longer one the beginning, and how long it is.
     """
     return repr(text) if len(text) <= most else f"{text[:most]!r}... ({len(text):,} characters)"
+
+
+def shortened(text: str, most: int = _LONGEST_MESSAGE) -> str:
+    """Leave the middle out of a text that is longer than anybody reads.
+
+    Parameters
+    ----------
+    text : str
+        Of any length.
+    most : int
+        It is left as it is up to so many characters.
+
+    Returns
+    -------
+    str
+        At most a few characters longer than `most`, with how many were left out.
+    """
+    if len(text) <= most:
+        return text
+    end = most // 4
+    return f"{text[: most - end]} ... ({len(text) - most:,} characters) ... {text[-end:]}"
+
+
+def listed(candidates: Sequence[str]) -> str:
+    """List what could have been asked for, for a message.
+
+    Parameters
+    ----------
+    candidates : sequence of str
+        Best first, of any number and length.
+
+    Returns
+    -------
+    str
+        Up to 20 of them, and how many there are beside.
+    """
+    told: list[str] = []
+    length = 0
+    for name in candidates[:_MOST_LISTED]:
+        told.append(shown_path(name))
+        length += len(told[-1])
+        if length > _LONGEST_LIST:
+            break
+    left = len(candidates) - len(told)
+    return ", ".join(told) + (f" and {left:,} more" if left else "")
 
 
 def shown_path(path: object) -> str:

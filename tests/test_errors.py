@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from onnxdissect import errors
-from onnxdissect.errors import LayerNotFoundError, nearest
+from onnxdissect.errors import LayerNotFoundError, nearest, shortened
 
 BROKEN_OPENCV = "raise ImportError('libGL.so.1: cannot open shared object file: No such file or directory')\n"
 
@@ -27,6 +27,22 @@ def test_errors_survive_the_way_between_processes() -> None:
     again = pickle.loads(pickle.dumps(error))
     assert type(again) is LayerNotFoundError
     assert str(again) == str(error) == "no layer 'x'\ncandidates: relu1\nhint: onnxdissect layers MODEL"
+
+
+def test_messages_are_as_long_as_somebody_reads() -> None:
+    names = [f"value{i}" for i in range(20_000)]
+    error = LayerNotFoundError("no layer among " + ", ".join(names), candidates=names, hint=" ".join(names))
+    assert len(str(error)) < 8_000
+    assert str(error).startswith("no layer among value0, ")
+    assert "value19999\ncandidates: value0, " in str(error)
+    assert "value19 and 19,980 more\nhint: value0 " in str(error)
+    assert error.candidates == tuple(names)
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+    long = LayerNotFoundError("no layer", candidates=["n" * 100_000] * 30)
+    assert len(str(long)) < 8_000
+    plain = "x" * 3_000
+    assert shortened(plain) == plain
+    assert shortened(plain + "yz").startswith("x" * 2_250 + " ... (2 characters) ... x")
 
 
 @pytest.mark.parametrize(

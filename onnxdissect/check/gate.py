@@ -31,6 +31,7 @@ from onnxdissect.errors import (
     ModelNotFoundError,
     ParameterError,
     RunMismatchError,
+    listed,
 )
 from onnxdissect.model import Basis, Network, choose_preprocessing, load_network
 from onnxdissect.pipeline.dissect import dissect
@@ -186,7 +187,7 @@ class _Candidate:
 
 
 def _evidence(error: ModelError) -> tuple[str, ...]:
-    candidates = (f"candidates: {', '.join(error.candidates)}",) if error.candidates else ()
+    candidates = (f"candidates: {listed(error.candidates)}",) if error.candidates else ()
     return (*candidates, *((f"hint: {error.hint}",) if error.hint else ()))
 
 

@@ -1,6 +1,6 @@
 """Reading JSON that somebody else wrote: bounded in size, depth and numbers, no name twice, no half texts.
 
-And writing it such that names of files come back as they were.
+And writing it such that names of files come back as they were, and that a terminal obeys nothing in them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from onnxdissect.storage.fields import FieldError, shown
 from onnxdissect.storage.regular_files import read_regular_file
 
-__all__ = ["json_bytes", "parse_json", "read_json"]
+__all__ = ["UNSEEN", "json_bytes", "json_text", "parse_json", "read_json"]
 
 _DEEPEST = 60
 _DEEP = f"it is nested more than {_DEEPEST} levels deep"
@@ -23,6 +23,13 @@ _DIGITS = len(str(_MOST))
 # The second halves from DC80 on are how Python spells bytes of a file's name that are no UTF-8.
 _HALF = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _ANY_HALF = re.compile("[\ud800-\udfff]")
+UNSEEN = re.compile(
+    "[\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f]"
+)
+"""What is not seen, by Unicode's categories of control, format and separation: a terminal obeys some of it,
+and some turns the order of what is read. JSON escapes only that of ASCII by itself, and not all of it."""
 
 
 def read_json(path: Path, limit: int, *, inside: Path | None = None) -> Any:
@@ -101,7 +108,30 @@ def json_bytes(value: Any, *, indent: int | None = None, separators: tuple[str, 
         )
         if not _ANY_HALF.search(text):
             break
-    return f"{text}\n".encode()
+    return f"{_escaped(text)}\n".encode()
+
+
+def json_text(value: Any, *, indent: int | None = None) -> str:
+    """Write JSON as people read it, in which a terminal obeys nothing.
+
+    Parameters
+    ----------
+    value : object
+    indent : int, optional
+        As `json.dumps`.
+
+    Returns
+    -------
+    str
+        Letters of all scripts as they are; what is not seen, such as characters that a terminal obeys or that
+        turn the direction of writing, as escapes: programs read the same value.
+    """
+    return _escaped(json.dumps(value, indent=indent, ensure_ascii=False))
+
+
+def _escaped(text: str) -> str:
+    # outside of texts JSON has none of them
+    return UNSEEN.sub(lambda found: json.dumps(found[0])[1:-1], text) if UNSEEN.search(text) else text
 
 
 class _Pairs(list[tuple[str, Any]]):

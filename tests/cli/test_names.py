@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +45,30 @@ def test_control_characters_of_names_reach_no_stream(tmp_path: Path) -> None:
     code, text = said("layers", str(path))
     assert code == 0
     assert r"c\n\x1b[31m../\x07x\u202e" in text
+
+
+def test_json_on_a_terminal_is_seen_and_not_obeyed(tmp_path: Path) -> None:
+    name = "c\x9b31m\u202e\u200b\xe9"
+    path = network(tmp_path / "m.onnx", name)
+    code, text = said("layers", str(path), "--json")
+    assert code == 0
+    assert not {"\x9b", "\u202e", "\u200b"}.intersection(text)
+    assert r"c\u009b31m\u202e\u200b" in text
+    assert name in [layer["name"] for layer in json.loads(text)["layers"]]
+
+
+def test_messages_stay_short_however_much_is_named(tmp_path: Path) -> None:
+    path = network(tmp_path / "m.onnx", "c")
+    model = onnx.load(path)
+    for i in range(20_000):
+        model.graph.input.append(helper.make_tensor_value_info(f"in{i}", TensorProto.FLOAT, [1, 5]))
+    onnx.save(model, path)
+    binds = [word for i in range(3_000) for word in ("--bind", f"nothing{i}=1")]
+    for words in ([], ["--bind", "zzz=1"], binds):
+        code, text = said("layers", str(path), *words)
+        assert code == 2
+        assert text.startswith("error: ")
+        assert len(text) < 8_000
 
 
 def test_a_long_name_is_shown_by_its_beginning(tmp_path: Path) -> None:

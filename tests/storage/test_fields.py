@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +23,7 @@ from onnxdissect.storage.fields import (
     expect_distinct,
     shown,
 )
-from onnxdissect.storage.json_file import json_bytes, parse_json, read_json
+from onnxdissect.storage.json_file import json_bytes, json_text, parse_json, read_json
 
 
 @pytest.mark.parametrize(
@@ -83,6 +86,17 @@ def test_long_values_are_cut_short_in_messages() -> None:
 def test_json_that_is_refused(content: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         parse_json(content.encode())
+
+
+@pytest.mark.parametrize("write", [json_bytes, lambda value: json_text(value).encode()])
+def test_json_holds_nothing_that_is_not_seen(write: Callable[[Any], bytes]) -> None:
+    unseen = [chr(i) for i in range(0x110000) if unicodedata.category(chr(i)) in ("Cc", "Cf", "Zl", "Zp")]
+    value = {"é中😀" + "".join(unseen): ["".join(unseen), "\N{LATIN SMALL LETTER U WITH DIAERESIS} plain"]}
+    content = write(value)
+    text = content.decode()
+    assert not set(unseen).intersection(text.removesuffix("\n"))
+    assert "é中😀" in text and "ü plain" in text
+    assert json.loads(text) == parse_json(content) == value
 
 
 def test_json_that_is_read(tmp_path: Path) -> None:

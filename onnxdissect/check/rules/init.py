@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from onnxdissect.check.baseline.snapshot import LayerSnapshot, Snapshot
 from onnxdissect.check.rules.config import Config
 from onnxdissect.check.rules.rules import RULES
+from onnxdissect.storage.json_file import UNSEEN
 
 __all__ = ["first_config"]
 
@@ -106,5 +107,6 @@ def _detector_ious(baseline: Snapshot, layer: LayerSnapshot) -> Iterator[tuple[i
 
 
 def _toml(value: object) -> str:
-    # Strings and lists of JSON are strings and lists of TOML, but for one character that JSON leaves bare.
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    # Strings and lists of JSON are strings and lists of TOML, but for what JSON leaves bare.
+    text = json.dumps(value, ensure_ascii=False)
+    return UNSEEN.sub(lambda found: f"\\U{ord(found[0]):08x}", text)

@@ -9,6 +9,8 @@ from typing import Any
 from rich.console import Console
 
 from onnxdissect.cli.printing.names import visible
+from onnxdissect.errors import listed, shortened
+from onnxdissect.storage.json_file import json_text
 
 __all__ = ["log", "output", "print_interrupted", "print_json", "print_problem"]
 
@@ -42,10 +44,10 @@ def print_problem(kind: str, message: str, candidates: tuple[str, ...] = (), hin
     """Print an error, a warning or a bug: the message, the candidates, and what to type next."""
     console = log()
     console.print(f"[bold red]{kind}:[/]", end=" ")
-    console.print(message, markup=False)
+    console.print(shortened(message), markup=False)
     if candidates:
         console.print("[bold]candidates:[/]", end=" ")
-        console.print(", ".join(candidates), markup=False)
+        console.print(listed(candidates), markup=False)
     if hint:
         console.print("[bold cyan]hint:[/]", end=" ")
         console.print(hint, markup=False)
@@ -57,8 +59,8 @@ def print_interrupted(consequence: str = "") -> None:
 
 
 def print_json(value: object) -> None:
-    """Print a value as JSON on stdout, with characters escaped that its encoding lacks."""
-    text = json.dumps(value, indent=2, ensure_ascii=False)
+    """Print a value as JSON on stdout: what its encoding lacks, and what a terminal obeys, as escapes."""
+    text = json_text(value, indent=2)
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeError:

@@ -7,7 +7,7 @@ import re
 __all__ = ["visible", "visible_cell"]
 
 # What a terminal obeys, or writes from right to left for: but for tab and line end, which messages have too.
-_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _BREAKS = re.compile("[\t\n]")
 # No path is longer on Linux, so that what is cut is none that somebody copies.
 _LONGEST = 4096

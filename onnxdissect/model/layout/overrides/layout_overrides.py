@@ -57,6 +57,7 @@ def read_layouts(asked: Mapping[str, str], graph: ir.Graph, listing: Listing) ->
         if node.name and value in listing.shapes:
             names.setdefault(node.name, value)
     given: dict[str, LayoutOverrides] = {}
+    first: dict[str, str] = {}
     for name, text in asked.items():
         if name not in names:
             raise LayerNotFoundError(
@@ -65,7 +66,7 @@ def read_layouts(asked: Mapping[str, str], graph: ir.Graph, listing: Listing) ->
                 hint="onnxdissect layers MODEL lists its values and their aliases",
             )
         value = names[name]
-        before = next((other for other in asked if names.get(other) == value), name)
+        before = first.setdefault(value, name)
         if before != name:
             raise ParameterError(
                 f"{before!r} and {name!r} are one value, and a layout is stated for both",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Collection
 
 from onnxdissect.model.operators.lookup import operator_of
@@ -97,22 +98,43 @@ def ends_of_heads(
         them, the layers that neither another layer nor a product with weights follows on the way to it.
     """
     products = [] if whole else last_products(flow, maps)
-    made = {out: flow.ancestors(out) for out in outputs}
     found = [n for n in predictions(flow, maps) if n in layers] if products else []
-    for out in sorted(outputs):
-        if not made[out].isdisjoint(products):
-            continue
-        found += [n for n in sorted(made[out].intersection(layers)) if _is_last(flow, n, made[out], layers)]
+    predicted = flow.descendants(*products)
+    ends = _repeated(flow, layers)
+    # outputs may be as many as nodes, and many of them the same but for their form
+    for end in dict.fromkeys(ends[out] for out in sorted(outputs) if out not in predicted):
+        found += _last_layers(flow, end, layers)
     return list(dict.fromkeys(found))
 
 
-def _is_last(flow: Flow, number: int, path: Collection[int], layers: Collection[int]) -> bool:
-    """Whether no layer and no product with weights is computed from a value, among what makes an output."""
-    waiting, reached = [number], {number}
-    while waiting:
-        users = [user for user in flow.after[waiting.pop()] if user in path and user not in reached]
-        if any(user in layers or has_weights(flow, user) for user in users):
-            return False
-        reached.update(users)
-        waiting += users
-    return True
+def _repeated(flow: Flow, layers: Collection[int]) -> list[int]:
+    """For each value, the one that it is computed from alone, without a layer or weights in between."""
+    ends = list(range(len(flow.names)))
+    for number, operands in enumerate(flow.before):
+        if len(operands) == 1 and number not in layers and not has_weights(flow, number):
+            ends[number] = ends[operands[0]]
+    return ends
+
+
+def _last_layers(flow: Flow, out: int, layers: Collection[int]) -> list[int]:
+    """Layers that neither another layer nor a product with weights follows on the way to an output."""
+    found: list[int] = []
+    # by number, the last first: all that is computed from a value comes before it. Followed are those that a
+    # layer or a product with weights comes behind; when nothing else waits, there are no more.
+    waiting, seen, followed, free = [-out], {out}, set[int](), 1
+    while free:
+        number = -heapq.heappop(waiting)
+        behind = number in followed
+        free -= not behind
+        if number in layers and not behind:
+            found.append(number)
+        behind = behind or number in layers or has_weights(flow, number)
+        for operand in flow.before[number]:
+            if operand not in seen:
+                seen.add(operand)
+                heapq.heappush(waiting, -operand)
+                free += 1
+            if behind and operand not in followed:
+                followed.add(operand)
+                free -= 1
+    return found[::-1]

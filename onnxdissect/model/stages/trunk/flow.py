@@ -7,6 +7,7 @@ round it.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -70,21 +71,22 @@ class Flow:
 
     def meet(self, numbers: list[int]) -> int:
         """Nearest value that dominates all of several, or is one of them."""
-        chains = [self.chain(number) for number in dict.fromkeys(numbers)]
-        shared = 0
-        for level in zip(*chains, strict=False):
-            if len(set(level)) > 1:
-                break
-            shared = level[0]
-        return shared
+        # dominators have lower numbers, so that the highest of several dominates none of the others
+        waiting = [-number for number in set(numbers)]
+        heapq.heapify(waiting)
+        while len(waiting) > 1:
+            highest = heapq.heappop(waiting)
+            if highest != waiting[0]:
+                heapq.heappush(waiting, -self.dominators[-highest])
+        return -waiting[0] if waiting else 0
 
     def ancestors(self, *numbers: int) -> set[int]:
         """Values that a value, or any of several, is computed from, and these themselves."""
         return _reached(self.before, *numbers)
 
-    def descendants(self, number: int) -> set[int]:
-        """Values that are computed from a value, and itself."""
-        return _reached(self.after, number)
+    def descendants(self, *numbers: int) -> set[int]:
+        """Values that are computed from a value, or any of several, and these themselves."""
+        return _reached(self.after, *numbers)
 
     def source(self, number: int) -> int:
         """Value that a copy, a rounded value or a reshaped value repeats."""

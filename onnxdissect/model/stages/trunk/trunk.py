@@ -60,6 +60,15 @@ def _made(flow: Flow, number: int) -> int:
     return number
 
 
+def _all_made(flow: Flow) -> list[int]:
+    """Do as `_made` for every value."""
+    made: list[int] = []
+    for number, dominator in enumerate(flow.dominators):
+        own = has_weights(flow, number) or flow.is_sum(number) or _is_joined(flow, number)
+        made.append(number if own or not number else made[dominator])
+    return made
+
+
 def _is_joined(flow: Flow, number: int) -> bool:
     node = flow.nodes[number]
     joins = node is not None and operator_of(node).axes is Axes.CONCATENATED
@@ -103,19 +112,20 @@ def find_trunk(flow: Flow, outputs: Collection[int], maps: Maps, describes_image
         chain = _without_encoder(flow, chain, maps)
         chain = _without_reassembly(flow, chain, maps)
     chain = _round_long_shortcuts(flow, chain, maps)
-    follow = weights_follow(flow)
-    extracts = any(_made(flow, out) in chain and follow[_made(flow, out)] for out in outputs)
+    follow, passed, made = weights_follow(flow), set(chain), _all_made(flow)
+    extracts = any(made[out] in passed and follow[made[out]] for out in outputs)
     return Trunk(chain, whole, up, extracts)
 
 
 def _end_of_classifier(flow: Flow, outputs: Collection[int], maps: Maps) -> int | None:
     """Last map that the outputs pass; of auxiliary outputs the deepest counts."""
-    costs = {out: _macs(flow, out, maps) for out in outputs}
-    if not costs:
+    if not outputs:
         return None
+    macs = _macs(flow, maps)
+    costs = {out: macs[out] for out in outputs}
     deepest = max(costs, key=lambda out: (costs[out], out))
     shared = flow.meet(list(outputs))
-    if 2 * _macs(flow, shared, maps) < costs[deepest]:
+    if 2 * macs[shared] < costs[deepest]:
         shared = deepest
     for last in (shared, deepest):
         end = next((n for n in reversed(flow.chain(last)) if n in maps.cells), None)
@@ -125,8 +135,12 @@ def _end_of_classifier(flow: Flow, outputs: Collection[int], maps: Maps) -> int 
     return max(maps.cells, key=lambda n: (sum(flow.is_sum(m) for m in flow.chain(n)), n))
 
 
-def _macs(flow: Flow, number: int, maps: Maps) -> int:
-    return max((maps.macs.get(n, 0) for n in flow.chain(number)), default=0)
+def _macs(flow: Flow, maps: Maps) -> list[int]:
+    """Multiply-accumulates up to each value, by what is known of its dominators."""
+    most: list[int] = []
+    for number, dominator in enumerate(flow.dominators):
+        most.append(max(maps.macs.get(number, 0), most[dominator] if number else 0))
+    return most
 
 
 def _first_rise(flow: Flow, maps: Maps) -> int | None:
@@ -223,16 +237,12 @@ def _end_before_heads(flow: Flow, outputs: Collection[int], maps: Maps) -> int |
     for number in reversed(range(len(flow.names))):
         leads[number] = any(user in maps.cells or leads[user] for user in flow.after[number])
     follow = weights_follow(flow, maps.cells)
-    leaves = [
-        number for number in sorted(maps.cells) if not leads[number] and not follow[_made(flow, number)]
-    ]
-    below: dict[int, int] = {}
-    for leaf in leaves:
-        for number in flow.chain(leaf):
-            below[number] = below.get(number, 0) + 1
+    made = _all_made(flow)
+    below = [int(n in maps.cells and not leads[n] and not follow[made[n]]) for n in range(len(flow.names))]
     children: dict[int, list[int]] = {}
-    for number in below:
-        if number:
+    for number in reversed(range(1, len(flow.names))):
+        if below[number]:
+            below[flow.dominators[number]] += below[number]
             children.setdefault(flow.dominators[number], []).append(number)
     end, last = 0, None
     while True:
@@ -270,7 +280,8 @@ def _without_reassembly(flow: Flow, chain: list[int], maps: Maps) -> list[int]:
     if len(grids) != 1 or not stream:
         return chain
     last = stream[-1]
-    if 2 * _macs(flow, flow.dominators[stream[0]], maps) > _macs(flow, last, maps):
+    macs = _macs(flow, maps)
+    if 2 * macs[flow.dominators[stream[0]]] > macs[last]:
         return chain
     behind = chain[chain.index(last) + 1 :]
     after = next((n for n in behind if flow.is_sum(n)), None)
@@ -284,11 +295,12 @@ def _without_reassembly(flow: Flow, chain: list[int], maps: Maps) -> list[int]:
 
 def _round_long_shortcuts(flow: Flow, chain: list[int], maps: Maps) -> list[int]:
     """Take in blocks of one resolution that a shortcut goes round with most of the network (EDSR)."""
-    whole = _macs(flow, chain[-1], maps)
+    macs = _macs(flow, maps)
+    whole = macs[chain[-1]]
     found = chain[:1]
     for start, number in itertools.pairwise(chain):
         inside: list[int] = []
-        if flow.is_sum(number) and 2 * (maps.macs.get(number, 0) - _macs(flow, start, maps)) > whole:
+        if flow.is_sum(number) and 2 * (maps.macs.get(number, 0) - macs[start]) > whole:
             for operand in flow.before[number]:
                 way = [n for n in flow.chain(operand) if n > start]
                 blocks = sum(flow.is_sum(n) for n in way)
