@@ -14,6 +14,7 @@ from onnxdissect.core.scoring import check_iou_threshold, check_scoring
 from onnxdissect.errors import InstallationError
 from onnxdissect.results.formats import tables
 from onnxdissect.results.formats.agreement import expect_intervals
+from onnxdissect.results.formats.fingerprints import expect_own_intervals
 from onnxdissect.results.formats.intervals import missing_intervals, read_intervals
 from onnxdissect.results.formats.manifest import Header, compose
 from onnxdissect.results.formats.per_image_counts import read_top_concepts
@@ -173,6 +174,7 @@ class Dissection(StoredMasks):
             if counted is not None:
                 counted, _ = followed_concepts(counted, self.candidates)
             expect_intervals(found, counted, self.units(info.name), self.concepts, folder)
+            expect_own_intervals(self.path, self.manifest, info)
         elif "statistics" in self.manifest and any(
             unit.iou_low is not None for unit in self.units(info.name)
         ):

@@ -23,7 +23,7 @@ from onnxdissect.storage.memory import explained_memory
 from onnxdissect.storage.regular_files import RefusedFileError, open_regular_file
 from onnxdissect.storage.schema import VERSION, AxisLengths, ForeignArraysError, Schema
 
-__all__ = ["ArchiveReader", "open_archive", "read_archive"]
+__all__ = ["ArchiveReader", "archive_fingerprint", "open_archive", "read_archive"]
 
 # What damage to the zip file, to the header of an array and to its bytes is noticed by.
 _DAMAGE = (
@@ -107,6 +107,29 @@ def open_archive(
         reader = stack.enter_context(contextlib.closing(ArchiveReader(path, schema, axes, archive)))
         reader.check_version()
         yield reader
+
+
+def archive_fingerprint(path: Path) -> str | None:
+    """Tell an archive apart from others, without reading its arrays.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    str or None
+        Eight hexadecimal digits: a CRC-32 of the names, sizes and checksums of the arrays, in the order of
+        the names. Reading an array compares it with its checksum. None if there is no archive.
+    """
+    try:
+        with open_regular_file(path, inside=path.parent) as file, zipfile.ZipFile(file) as archive:
+            members = sorted((entry.filename, entry.file_size, entry.CRC) for entry in archive.infolist())
+    except _DAMAGE:
+        return None
+    told = "".join(f"{name} {size} {checksum:08x}\n" for name, size, checksum in members)
+    return f"{zlib.crc32(told.encode('utf-8', 'surrogateescape')):08x}"
 
 
 class ArchiveReader:

@@ -164,6 +164,7 @@ _MANIFEST = Record(
         "batch_size": OrNull(Either((Integer(1, _MOST_IMAGES), Text()))),
         "made_with": Record(optional={"min_images": Integer(1, _MOST_IMAGES)}),
         "kept_masks": Record(optional={"version": Integer(), "bytes": Integer()}),
+        "archives": Mapped(Text()),
         "coverage": OrNull(
             Record(optional={"share": OrNull(Number(0, 1)), "open_values": _COUNT, "values": _COUNT})
         ),

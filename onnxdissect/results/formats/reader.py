@@ -13,6 +13,7 @@ from onnxdissect.errors import RunFormatError
 from onnxdissect.results.dissection import Dissection
 from onnxdissect.results.formats import arrays, tables
 from onnxdissect.results.formats.agreement import expect_labels, expect_listed, expect_numbers
+from onnxdissect.results.formats.fingerprints import expect_own_archives
 from onnxdissect.results.formats.manifest import MANIFEST, Header, parse, read_manifest
 from onnxdissect.results.formats.per_image_counts import EVIDENCE, NULL, TRUTH, read_truth
 from onnxdissect.results.records import Concept, LayerSummary, Unit
@@ -96,6 +97,7 @@ def open_run(
     if records is not None:
         expect_labels(*records, concepts, header, folder)
     _expect_archives(folder, manifest["parameters"], header)
+    expect_own_archives(folder, manifest, header.layers)
     return Dissection(folder, manifest, header, concepts, images, records)
 
 

@@ -14,6 +14,7 @@ from onnxdissect.core.scoring import check_iou_threshold, check_scoring
 from onnxdissect.errors import ParameterError
 from onnxdissect.results.dissection import Dissection
 from onnxdissect.results.formats import arrays, tables
+from onnxdissect.results.formats.fingerprints import ARCHIVES, fingerprints
 from onnxdissect.results.formats.intervals import write_intervals
 from onnxdissect.results.formats.manifest import (
     MANIFEST,
@@ -186,8 +187,7 @@ def write_results(
     tables.write_concepts(folder, concepts)
     tables.write_images(folder, images)
     dissection = Dissection(folder, compose(manifest, header), header, tuple(concepts), tuple(images))
-    _write_verdicts(folder, dissection)
-    write_manifest(folder, dissection.manifest, "complete")
+    _finish(folder, dissection)
     return load(folder)
 
 
@@ -211,8 +211,7 @@ def write_rescored(dissection: Dissection) -> None:
     folder = dissection.path
     write_manifest(folder, dissection.manifest, "rescoring")
     sweep_partial(folder)
-    _write_verdicts(folder, dissection)
-    write_manifest(folder, dissection.manifest, "complete")
+    _finish(folder, dissection)
 
 
 def rescore(
@@ -257,6 +256,12 @@ def rescore(
         dissection = open_run(folder, manifest, parse(manifest, folder / MANIFEST), None)
     write_rescored(dissection.rescore(scoring, iou_threshold, min_images))
     return load(folder)
+
+
+def _finish(folder: Path, dissection: Dissection) -> None:
+    _write_verdicts(folder, dissection)
+    own = fingerprints(folder, dissection.layers)
+    write_manifest(folder, {**dissection.manifest, ARCHIVES: own}, "complete")
 
 
 def _write_verdicts(folder: Path, dissection: Dissection) -> None:
