@@ -11,11 +11,11 @@ layer.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
-from onnxdissect.errors import OnnxDissectError
-
+# As `typing` has it, which takes long to import: until `onnxdissect.__main__` runs, Ctrl-C is Python's.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from onnxdissect.errors import OnnxDissectError
     from onnxdissect.experiments.rotation import RotationResult, load_rotation
     from onnxdissect.experiments.rotation.rotate import rotate
     from onnxdissect.model import Basis, Operator, register_operator
@@ -41,6 +41,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Basis": "onnxdissect.model",
     "Dissection": "onnxdissect.results",
+    "OnnxDissectError": "onnxdissect.errors",
     "Operator": "onnxdissect.model",
     "RotationResult": "onnxdissect.experiments.rotation",
     "dissect": "onnxdissect.pipeline.dissect",

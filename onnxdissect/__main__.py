@@ -1,6 +1,24 @@
-"""``python -m onnxdissect``."""
+"""The program ``onnxdissect``, also as ``python -m onnxdissect``.
 
-from onnxdissect.cli.main import main
+Nothing is imported before Ctrl-C is known, but what Python itself has loaded by then.
+"""
+
+import sys
+
+__all__ = ["main"]
+
+_INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code, as `onnxdissect.cli.main.main`."""
+    try:
+        from onnxdissect.cli.main import main as run_command_line
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(_INTERRUPTED)
+    run_command_line()
+
 
 if __name__ == "__main__":
     main()

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from support.small_runs import Convolution, broden, dissect, network
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 
@@ -44,13 +45,30 @@ def interrupted_at_import(tmp_path: Path, module: str, *arguments: str) -> subpr
     )
 
 
-@pytest.mark.parametrize("module", ["typer", "onnxdissect.cli.check", "onnx", "onnxruntime", "cv2", "numba"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        *("onnxdissect.cli", "onnxdissect.errors", "difflib", "onnxdissect.interrupts"),
+        *("typer", "onnxdissect.cli.check", "onnx", "onnxruntime", "cv2", "numba"),
+    ],
+)
 def test_an_interrupted_import_ends_the_program_with_one_line(tmp_path: Path, module: str) -> None:
     # none of these imports is of a package that is broken
     model = Path(__file__).parents[1] / "models" / "tiny_scenes.onnx"
     done = interrupted_at_import(tmp_path, module, "run", str(model), "--out", str(tmp_path / "run"))
     assert (done.returncode, done.stdout) == (130, "")
     assert done.stderr.startswith("interrupted") and done.stderr.count("\n") == 1
+
+
+def test_little_is_imported_before_an_interrupt_is_known() -> None:
+    script = """
+import sys
+before = set(sys.modules)
+import onnxdissect.__main__
+print(sorted(set(sys.modules) - before))
+"""
+    done = run_script(script)
+    assert done.stdout == "['onnxdissect', 'onnxdissect.__main__']\n", done.stderr
 
 
 def run_script(script: str) -> subprocess.CompletedProcess[str]:
@@ -131,3 +149,33 @@ def test_drawing_tiny_is_interrupted_while_its_workers_start(tmp_path: Path, del
     stdout, stderr = process.communicate(timeout=_LIMIT)
     assert (process.returncode, stdout, stderr) == (130, "", "interrupted\n")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.1, 0.4])
+def test_an_interrupted_report_leaves_the_older_one_and_nothing_beside(tmp_path: Path, delay: float) -> None:
+    network(tmp_path / "net.onnx", [Convolution(30, (3, 3), (1, 1), (1, 1, 1, 1))], pool=False, seed=1)
+    broden(tmp_path / "data", 12, seed=2)
+    run = dissect(tmp_path, layers=["relu0"], quantiles=[0.1]).path
+    (run / "report").mkdir()
+    (run / "report" / "index.html").write_text("an older report")
+    before = sorted(run.rglob("*"))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "onnxdissect", "report", str(run)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler) and None,
+    )
+    until = time.monotonic() + _LIMIT
+    while not list(run.glob("report.*.partial")) and time.monotonic() < until and process.poll() is None:
+        time.sleep(0.002)
+    time.sleep(delay)
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=_LIMIT)
+    if process.returncode == 0 and delay:  # it was faster
+        assert not list(run.glob("*.partial"))
+        return
+    assert (process.returncode, stdout) == (130, "")
+    assert "interrupted" in stderr and "Traceback" not in stderr
+    assert sorted(run.rglob("*")) == before
+    assert (run / "report" / "index.html").read_text() == "an older report"

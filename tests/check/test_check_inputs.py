@@ -14,7 +14,7 @@ from support.checking import MODEL, Said, call, check, make_baseline, make_run
 from support.small_runs import broden
 
 import onnxdissect
-from onnxdissect.check.comparing.comparison import expect_room
+from onnxdissect.check.comparing.comparison import MOST_SCORED, expect_room
 from onnxdissect.check.rules.config_file import read_config
 from onnxdissect.errors import ParameterError
 
@@ -192,14 +192,21 @@ def test_long_texts_are_cut_short(rules: str, tmp_path: Path) -> None:
 
 
 def test_resamples_are_compared_with_the_memory() -> None:
-    """A million of two layers of 100,000 units and 1,000 concepts take 8 bytes each."""
-    needed = 8 * 10**6 * 201_000
-    expect_room(10**6, 200_000, 1000, needed)
-    expect_room(10**6, 200_000, 1000, None)
-    with pytest.raises(
-        ParameterError, match=r"1,000,000 resamples.*take 1,497\.6 GiB, and there is"
-    ) as caught:
-        expect_room(10**6, 200_000, 1000, needed - 1)
+    """A thousand of two layers of 100,000 units and 1,000 concepts take 16 bytes each."""
+    needed = 16 * 1000 * 201_000
+    expect_room(1000, 200_000, 1000, needed)
+    expect_room(1000, 200_000, 1000, None)
+    with pytest.raises(ParameterError, match=r"1,000 resamples.*take 3\.0 GiB, and there is") as caught:
+        expect_room(1000, 200_000, 1000, needed - 1)
+    assert caught.value.hint == "resamples = 499"
+
+
+def test_resamples_are_bounded_however_much_memory_there_is() -> None:
+    most = MOST_SCORED // (16 * 87)
+    expect_room(most, 16, 71, 2**50)
+    for count in (most + 1, 999_999):
+        with pytest.raises(ParameterError, match=r"at most 1\.0 GiB are taken") as caught:
+            expect_room(count, 16, 71, 2**50)
     assert caught.value.hint == "resamples = 1000"
 
 

@@ -23,7 +23,10 @@ from onnxdissect.statistics.paired import (
 from onnxdissect.statistics.resamples import Resamples
 from onnxdissect.storage.memory import memory_limit
 
-__all__ = ["Comparison", "LayerPair", "changed_units", "make_comparison"]
+__all__ = ["MOST_SCORED", "Comparison", "LayerPair", "changed_units", "make_comparison"]
+
+MOST_SCORED = 2**30
+"""Bytes of memory that the scores of all resamples may take."""
 
 _SAME_DATA = ("fingerprint", "split", "limit", "images")
 _SAME_DEFINITIONS = ("iou_threshold", "scoring", "concepts", "categories")
@@ -268,15 +271,21 @@ def expect_room(resamples: int, units: int, concepts: int, memory: int | None) -
     Raises
     ------
     ParameterError
-        If their scores alone would not fit.
+        If their scores would not fit, or take more than `MOST_SCORED` though more than the default are asked
+        for.
     """
-    # An IoU of each unit, and the pixels of each concept.
-    each = np.dtype(np.float64).itemsize * (units + concepts)
-    if memory is not None and resamples * each > memory:
+    # An IoU of each unit and the pixels of each concept, and as much again while they are compared.
+    each = 2 * np.dtype(np.float64).itemsize * (units + concepts)
+    # what is asked for by default is only held to what there is
+    stated = max(MOST_SCORED, Config().resamples * each)
+    most = stated if memory is None else min(stated, memory)
+    if resamples * each > most:
+        limit = f"{most / 2**30:,.1f} GiB"
+        told = f"at most {limit} are taken" if most == stated else f"there is memory of {limit}"
         raise ParameterError(
             f"the rules ask for {resamples:,} resamples: scores of {units:,} units and {concepts:,} concepts "
-            f"take {resamples * each / 2**30:,.1f} GiB, and there is memory of {memory / 2**30:,.1f} GiB",
-            hint=f"resamples = {max(100, min(1000, memory // (2 * each)))}",
+            f"take {resamples * each / 2**30:,.1f} GiB, and {told}",
+            hint=f"resamples = {max(100, min(1000, most // (2 * each)))}",
         )
 
 
