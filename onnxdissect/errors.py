@@ -243,6 +243,8 @@ class OutputError(RunError):
 
 _LONGEST_MESSAGE = 3000
 _LONGEST_HINT = 1000
+# What stands for the middle of a message.
+_LONGEST_GAP = 50
 # So many candidates are listed, as long as they fit in so many characters.
 _MOST_LISTED = 20
 _LONGEST_LIST = 2000
@@ -282,12 +284,13 @@ def shortened(text: str, most: int = _LONGEST_MESSAGE) -> str:
     Returns
     -------
     str
-        At most a few characters longer than `most`, with how many were left out.
+        At most so long, with how many characters were left out.
     """
     if len(text) <= most:
         return text
-    end = most // 4
-    return f"{text[: most - end]} ... ({len(text) - most:,} characters) ... {text[-end:]}"
+    kept = most - _LONGEST_GAP
+    end = kept // 4
+    return f"{text[: kept - end]} ... ({len(text) - kept:,} characters) ... {text[-end:]}"
 
 
 def listed(candidates: Sequence[str]) -> str:

@@ -54,7 +54,7 @@ def test_json_on_a_terminal_is_seen_and_not_obeyed(tmp_path: Path) -> None:
     assert code == 0
     assert not {"\x9b", "\u202e", "\u200b"}.intersection(text)
     assert r"c\u009b31m\u202e\u200b" in text
-    assert name in [layer["name"] for layer in json.loads(text)["layers"]]
+    assert name in [layer["name"] for layer in json.loads(text)]
 
 
 def test_messages_stay_short_however_much_is_named(tmp_path: Path) -> None:
