@@ -5,16 +5,23 @@ from __future__ import annotations
 import base64
 import json
 import lzma
+import random
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from support.fake_counts import save_fake_run
+from support.hostile_runs import places
 
 from onnxdissect.check.baseline.file import _checksum, open_baseline, write_baseline
 from onnxdissect.check.baseline.packing import pack, unpack
 from onnxdissect.check.baseline.snapshot import snapshot_of
-from onnxdissect.errors import RunFormatError
+from onnxdissect.check.comparing.comparison import make_comparison
+from onnxdissect.check.rules.config import Config
+from onnxdissect.check.rules.rules import apply_rules
+from onnxdissect.errors import OnnxDissectError, RunFormatError
 from onnxdissect.results import load
 
 
@@ -46,6 +53,10 @@ def test_an_honest_one_is_read(baseline: dict[str, Any], tmp_path: Path) -> None
         ("1/top_images", 12, r"layers\[1\]\.top_images holds values outside 0 to 12"),
         ("0/iou", 1.5, r"layers\[0\]\.iou holds values outside 0 to 1"),
         ("1/threshold", float("nan"), r"layers\[1\]\.threshold holds values that are not finite"),
+        ("0/stability", 1.5, r"layers\[0\]\.stability holds values outside 0 to 1"),
+        ("0/low", -1e308, r"layers\[0\]\.low holds values outside 0 to 1"),
+        ("1/high", float("inf"), r"layers\[1\]\.high holds values outside 0 to 1"),
+        ("0/highest", float("-inf"), r"layers\[0\] holds activations that are not finite"),
         ("category_of", 99, "names categories that it does not have"),
     ],
 )
@@ -94,3 +105,55 @@ def test_a_run_that_lacks_what_a_check_goes_by(tmp_path: Path, section: str) -> 
     assert load(run).units()
     with pytest.raises(RunFormatError, match=f"{section} is missing, and a check goes by it"):
         open_baseline(run)
+
+
+def test_every_field_with_every_value_is_refused_or_compared(
+    baseline: dict[str, Any], tmp_path: Path
+) -> None:
+    """A baseline that says anything anywhere is refused by an error of ours, or gives findings."""
+    sound = open_baseline(forged(baseline, tmp_path / "sound.json"))
+    outcomes: Counter[str] = Counter()
+    for seed in range(150):
+        dice = random.Random(seed)
+        body = json.loads(json.dumps(baseline))
+        arrays = body.pop("arrays")
+        where = dice.choice(list(places(body)))
+        holder: Any = body
+        for name in where[:-1]:
+            holder = holder[name]
+        value = dice.choice(["drop", None, True, -1, 0, 1, 10**12, 2**63, 0.5, 1e308, "", "x" * 9999, [], {}])
+        if value == "drop":
+            del holder[where[-1]]
+        else:
+            holder[where[-1]] = value
+        content = {**body, "arrays": arrays}
+        try:
+            read = open_baseline(forged(content, tmp_path / "b.json"))
+            apply_rules(make_comparison(read, sound, Config()))
+            outcomes["read"] += 1
+        except OnnxDissectError as error:
+            assert len(str(error)) < 8_000
+            outcomes[type(error).__name__] += 1
+    assert outcomes["RunFormatError"] > 10 and outcomes["read"] > 5
+
+
+def test_every_array_with_every_value_is_refused_or_compared(
+    baseline: dict[str, Any], tmp_path: Path
+) -> None:
+    sound = open_baseline(forged(baseline, tmp_path / "sound.json"))
+    arrays = unpack(baseline["arrays"])
+    outcomes: Counter[str] = Counter()
+    for name, array in arrays.items():
+        values = [0, 1, -1, 255, 2**31 - 1, -(2**63), 1e308, -1e308, np.nan, np.inf, -np.inf, 5e-324]
+        for value in values:
+            with np.errstate(all="ignore"):
+                changed = array.copy()
+                changed.flat[array.size // 2 :] = np.array([value]).astype(array.dtype)
+            try:
+                packed = pack(arrays | {name: changed})
+                read = open_baseline(forged(baseline, tmp_path / "b.json", arrays=packed))
+                apply_rules(make_comparison(read, sound, Config()))
+                outcomes["read"] += 1
+            except OnnxDissectError as error:
+                outcomes[type(error).__name__] += 1
+    assert outcomes["RunFormatError"] > 50 and outcomes["read"] > 50

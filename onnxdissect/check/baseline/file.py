@@ -190,7 +190,7 @@ def _layer(body: dict[str, Any], arrays: dict[str, NDArray[Any]], place: int) ->
     unknown = np.full(len(stored["label"]), np.nan)
     stored |= {name: arrays.get(f"{prefix}/{name}", unknown) for name in _ENDS}
     per_image = _read_per_image(f"{prefix}/evidence", arrays)
-    check_layer_arrays(stored, per_image, body, f"layers[{place}]")
+    check_layer_arrays(stored, levels, per_image, body, f"layers[{place}]")
     return LayerSnapshot(
         alias=item.get("alias", ""),
         node=item.get("node", ""),

@@ -32,6 +32,7 @@ from onnxdissect.storage.fields import (
 __all__ = ["check_baseline", "check_layer_arrays", "expect_checkable"]
 
 _COUNT = Integer(0, 2**31)
+_ROUNDED = 1e-9
 _FACTORS = Listed(Number(), 1, 1024)
 
 _SECTIONS: Mapping[str, Field] = {
@@ -84,7 +85,7 @@ _BASELINE = Record(
         "layers": Listed(_LAYER, longest=100_000),
         "arrays": Record({"index": Listed(_INDEXED), "bytes": Text(2**28)}),
     },
-    {"drawn_from": Number(0, 2**31)},
+    {"drawn_from": Number(1, 2**31)},
 )
 
 
@@ -128,7 +129,11 @@ def check_baseline(body: Mapping[str, Any]) -> None:
 
 
 def check_layer_arrays(
-    arrays: Mapping[str, NDArray[Any]], per_image: PerImageCounts | None, body: Mapping[str, Any], place: str
+    arrays: Mapping[str, NDArray[Any]],
+    levels: NDArray[np.float64] | None,
+    per_image: PerImageCounts | None,
+    body: Mapping[str, Any],
+    place: str,
 ) -> None:
     """See that what the arrays of a layer number is there: kernels index with it.
 
@@ -136,6 +141,8 @@ def check_layer_arrays(
     ----------
     arrays : mapping of str to ndarray
         Of the layer, of the dtypes and numbers of axes of the format.
+    levels : ndarray of float64, shape (K, L), or None
+        Its activations at evenly spread shares.
     per_image : PerImageCounts or None
         What they say image by image.
     body : mapping
@@ -153,7 +160,7 @@ def check_layer_arrays(
         ("label", -1, concepts),
         ("twin", 0, units),
         ("top_images", 0, images),
-        ("iou", 0, 1 + 1e-9),
+        ("iou", 0, 1 + _ROUNDED),
     ):
         values = arrays[name]
         if values.size and not (values.min() >= least and values.max() < stop):
@@ -161,6 +168,13 @@ def check_layer_arrays(
     for name in ("iou", "threshold"):
         if not np.isfinite(arrays[name]).all():
             raise FieldError(f"{place}.{name}", "holds values that are not finite")
+    for name in ("low", "high", "stability"):
+        known = arrays[name][~np.isnan(arrays[name])]
+        if known.size and not (known.min() >= 0 and known.max() <= 1 + _ROUNDED):
+            raise FieldError(f"{place}.{name}", "holds values outside 0 to 1")
+    # NaN where no image is kept
+    if np.isinf(arrays["highest"]).any() or (levels is not None and not np.isfinite(levels).all()):
+        raise FieldError(place, "holds activations that are not finite")
     if per_image is not None and not _counted(per_image, concepts, images):
         raise FieldError(f"{place}.evidence", "is not of the images and concepts of the file")
 
