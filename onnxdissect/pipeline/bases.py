@@ -19,6 +19,7 @@ from onnxdissect.model.layers.basis import BasisLayer, basis_layers
 from onnxdissect.model.layers.records import Layer
 from onnxdissect.pipeline.execution.moments_pass import gather_moments
 from onnxdissect.pipeline.prepare import Prepared, prepare_under
+from onnxdissect.results.formats.nearest import NearestUnits, write_nearest_units
 from onnxdissect.storage.disk import size_text
 from onnxdissect.storage.files import make_folder, write_text
 
@@ -131,7 +132,7 @@ def under_bases(
 
 
 def keep_bases(prepared: Prepared) -> None:
-    """Keep in the run directory the numbers of bases that no seed gives again.
+    """Keep in the run directory what units are nearest, and the numbers of bases that no seed gives again.
 
     Parameters
     ----------
@@ -144,9 +145,11 @@ def keep_bases(prepared: Prepared) -> None:
         If a file cannot be written.
     """
     for layer in prepared.request.layers:
-        if isinstance(layer, BasisLayer) and layer.basis.kind in _KEPT:
+        if isinstance(layer, BasisLayer):
             folder = make_folder(prepared.request.target / "layers" / layer.slug)
-            keep_basis(folder / "basis.npz", layer.basis)
+            write_nearest_units(folder, NearestUnits(*layer.basis.nearest_units()))
+            if layer.basis.kind in _KEPT:
+                keep_basis(folder / "basis.npz", layer.basis)
 
 
 def _fitted(asked: BasisSpec | Basis) -> bool:

@@ -30,7 +30,7 @@ _MANIFEST = "manifest.json"
 _TABLES = ("units.csv", "layers.csv", "concepts.csv", "images.csv", "truth.npz")
 _LAYERS = "layers"
 _LAYER_FILES = re.compile(
-    r"(tally|top_masks|top_maps|samples|evidence|intervals|null|masks|basis)\.npz|netdissect(-[0-9.e-]+)?\.csv"
+    r"(tally|top_masks|top_maps|samples|evidence|intervals|null|masks|basis)\.npz|nearest\.csv|netdissect(-[0-9.e-]+)?\.csv"
 )
 _REPORT = "report"
 _EXPERIMENTS = ("rotation",)

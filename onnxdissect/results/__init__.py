@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from onnxdissect.results.dissection import Dissection
 from onnxdissect.results.formats.manifest import FORMAT_VERSION, write_manifest
+from onnxdissect.results.formats.nearest import NearestUnits
 from onnxdissect.results.formats.reader import load
 from onnxdissect.results.formats.top_maps import TopMaps
 from onnxdissect.results.formats.writer import rescore, save_layer, save_truth, write_rescored, write_results
@@ -30,6 +31,7 @@ __all__ = [
     "LayerCounts",
     "LayerInfo",
     "LayerSummary",
+    "NearestUnits",
     "TopMaps",
     "Unit",
     "load",

@@ -11,12 +11,13 @@ from typing import Any
 
 from onnxdissect.core.candidates import check_min_images, followed_concepts
 from onnxdissect.core.scoring import check_iou_threshold, check_scoring
-from onnxdissect.errors import InstallationError
+from onnxdissect.errors import InstallationError, ParameterError
 from onnxdissect.results.formats import tables
 from onnxdissect.results.formats.agreement import expect_intervals
 from onnxdissect.results.formats.fingerprints import expect_own_intervals
 from onnxdissect.results.formats.intervals import missing_intervals, read_intervals
 from onnxdissect.results.formats.manifest import Header, compose
+from onnxdissect.results.formats.nearest import NearestUnits, read_nearest_units
 from onnxdissect.results.formats.per_image_counts import read_top_concepts
 from onnxdissect.results.formats.stored_masks import StoredMasks
 from onnxdissect.results.records import Concept, ImageInfo, LayerSummary, Unit
@@ -184,6 +185,37 @@ class Dissection(StoredMasks):
 
             found = resample_intervals(self, info.name)
         return found
+
+    def nearest_units(self, layer: str) -> NearestUnits | None:
+        """Tell which of the layer's own units each unit under a basis is most like.
+
+        Parameters
+        ----------
+        layer : str
+            A layer under a basis: value name, alias or folder name.
+
+        Returns
+        -------
+        NearestUnits or None
+            As the run has stored them; None if it was made by a version that did not.
+
+        Raises
+        ------
+        LayerNotFoundError
+            If the run holds no such layer.
+        ParameterError
+            If the layer is not under a basis.
+        RunFormatError
+            If the file is damaged, or of another run.
+        """
+        info = self.layer(layer)
+        if info.basis is None:
+            raise ParameterError(
+                f"layer {info.name!r} of {self.path} is under no basis: its units are its own",
+                candidates=tuple(one.name for one in self.layers if one.own_layer != one.name)[:5],
+                hint="onnxdissect run ... --basis SPEC puts layers under bases",
+            )
+        return read_nearest_units(self.path / "layers" / info.slug, info.units, info.basis["shape"][1])
 
     def rescore(
         self,

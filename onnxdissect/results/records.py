@@ -102,6 +102,16 @@ class LayerInfo:
     node: str = ""
     basis: Mapping[str, Any] | None = None
 
+    @property
+    def own_layer(self) -> str:
+        """Name of the layer whose units the basis makes others of; its own name where it is under none."""
+        return self.name if self.basis is None else self.name.removesuffix(f"/basis/{self.basis['name']}")
+
+    @property
+    def unit_names(self) -> tuple[str, ...]:
+        """Names of the units, as the rows of the basis have them; empty where they have none."""
+        return () if self.basis is None else tuple(self.basis.get("names", ()))
+
 
 @dataclass(frozen=True, slots=True)
 class ImageInfo:

@@ -23,6 +23,8 @@ from onnxdissect.model.bases.values import check_activation, check_seed, checked
 
 __all__ = ["Basis"]
 
+_AT_ONCE = 2**20  # numbers brought to float64 together
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Basis:
@@ -368,9 +370,17 @@ class Basis:
         cosine : ndarray of float64, shape (units',)
             Between the row of the matrix and that unit's axis.
         """
-        matrix = self.matrix.astype(np.float64)
-        nearest = np.argmax(matrix, axis=1)
-        return nearest, matrix[np.arange(len(matrix)), nearest] / np.linalg.norm(matrix, axis=1)
+        nearest = np.empty(len(self.matrix), np.int64)
+        cosine = np.empty(len(self.matrix), np.float64)
+        # A matrix may be a gigabyte, and is twice that in float64.
+        step = max(1, _AT_ONCE // self.units)
+        for first in range(0, len(self.matrix), step):
+            rows = self.matrix[first : first + step].astype(np.float64)
+            found = np.argmax(rows, axis=1)
+            largest = rows[np.arange(len(rows)), found]
+            nearest[first : first + step] = found
+            cosine[first : first + step] = largest / np.linalg.norm(rows, axis=1)
+        return nearest, cosine
 
     def _key(self) -> tuple[Any, ...]:
         return self.name, self.digest, self.row_names

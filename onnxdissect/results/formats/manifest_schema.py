@@ -198,6 +198,7 @@ def check_manifest(manifest: Mapping[str, Any]) -> None:
     layers = manifest["layers"]
     for name in ("name", "slug"):
         expect_distinct(layers, name, "layers")
+    own_units = {layer["name"]: layer["units"] for layer in layers}
     for i, layer in enumerate(layers):
         # It becomes a path: "../.." must not lead out of the run directory.
         if not _SLUG.fullmatch(layer["slug"]) or not layer["slug"].strip("."):
@@ -205,12 +206,22 @@ def check_manifest(manifest: Mapping[str, Any]) -> None:
         folder = layer.get("folder", f"layers/{layer['slug']}")
         if folder != f"layers/{layer['slug']}":
             raise FieldError(f"layers[{i}].folder", f"is {shown(folder)}, not layers/{layer['slug']}")
-        basis = layer.get("basis")
-        if basis is not None and basis["shape"][0] != layer["units"]:
-            raise FieldError(
-                f"layers[{i}].basis.shape", f"is {shown(basis['shape'])}, not of {layer['units']} units"
-            )
+        if layer.get("basis") is not None:
+            _check_basis(layer, own_units, f"layers[{i}].basis")
         if layer["upsample"] not in UPSAMPLINGS:
             raise FieldError(
                 f"layers[{i}].upsample", f"is {shown(layer['upsample'])}, not {' or '.join(UPSAMPLINGS)}"
             )
+
+
+def _check_basis(layer: Mapping[str, Any], own_units: Mapping[str, int], place: str) -> None:
+    """See that a basis makes the layer's units, of as many as the layer itself has, and names all or none."""
+    basis = layer["basis"]
+    rows, columns = basis["shape"]
+    if rows != layer["units"]:
+        raise FieldError(f"{place}.shape", f"is {shown(basis['shape'])}, not of {layer['units']} units")
+    own = own_units.get(layer["name"].removesuffix(f"/basis/{basis['name']}"), columns)
+    if layer["name"].endswith(f"/basis/{basis['name']}") and own != columns:
+        raise FieldError(f"{place}.shape", f"is {shown(basis['shape'])}, and the layer itself has {own} units")
+    if len(basis.get("names", ())) not in (0, rows):
+        raise FieldError(f"{place}.names", f"has {len(basis['names']):,} names for {rows:,} units")

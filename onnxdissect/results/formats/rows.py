@@ -106,9 +106,9 @@ class Cells:
         """Give a whole number from 0, or None where the cell is empty."""
         return integer(self._row[column], column) if self._row[column] else None
 
-    def finite(self, column: str) -> float:
+    def finite(self, column: str, least: float = -math.inf, most: float = math.inf) -> float:
         """Give a finite number, see `finite`."""
-        return finite(self._row[column], column)
+        return finite(self._row[column], column, least, most)
 
     def share(self, column: str) -> float:
         """Give a number in 0..1."""
