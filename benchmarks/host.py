@@ -63,7 +63,7 @@ _STEPS = {
     ],
     "tally: the rest": ["pipeline.run:tally"],
     "null": ["statistics.permutation_null:PermutationNull.scores"],
-    "statistics and files": ["pipeline.run:write_run"],
+    "statistics and files": ["pipeline.run:write_layers", "pipeline.run:write_run"],
 }
 _COLUMNS = ("seconds", "user", "system", "faults", "switches")
 

@@ -18,12 +18,12 @@ from onnxdissect.model.bases.spec import BasisSpec, make_bases
 from onnxdissect.model.layers.basis import BasisLayer, basis_layers
 from onnxdissect.model.layers.records import Layer
 from onnxdissect.pipeline.execution.moments_pass import gather_moments
-from onnxdissect.pipeline.prepare import Prepared, prepare_under
+from onnxdissect.pipeline.prepare import Prepared, prepare_under, spool_budget
 from onnxdissect.results.formats.nearest import NearestUnits, write_nearest_units
 from onnxdissect.storage.disk import size_text
 from onnxdissect.storage.files import make_folder, write_text
 
-__all__ = ["keep_bases", "plan_under", "say_memory", "under_bases"]
+__all__ = ["keep_bases", "matrix_bytes", "plan_under", "say_memory", "under_bases"]
 
 _RECORDS = "bases.json"
 # A seed gives the others again.
@@ -49,7 +49,31 @@ def plan_under(prepared: Prepared) -> Plan:
         for asked in prepared.request.bases:
             rows = asked.rows(layer.units) if isinstance(asked, BasisSpec) else len(asked.matrix)
             layers.append(replace(layer, name=f"{layer.name}/basis/{asked.name}", units=rows))
-    return replace(prepared.plan, layers=tuple(layers))
+    return replace(prepared.plan, layers=tuple(layers), spool_bytes=spool_budget(matrix_bytes(prepared)))
+
+
+def matrix_bytes(prepared: Prepared) -> int:
+    """Count what the numbers of all bases take, before these are made.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        Of the layers themselves.
+
+    Returns
+    -------
+    int
+        Bytes, those of biases as well.
+    """
+    found = 0
+    for layer in prepared.request.layers:
+        for asked in prepared.request.bases:
+            if isinstance(asked, BasisSpec):
+                rows = asked.rows(layer.units)
+                found += 4 * rows * (layer.units + asked.needs_moments)
+            else:
+                found += asked.nbytes
+    return found
 
 
 def say_memory(prepared: Prepared, notify: Callable[[str], None]) -> None:
@@ -63,17 +87,12 @@ def say_memory(prepared: Prepared, notify: Callable[[str], None]) -> None:
         Told so.
     """
     own, plan = prepared.plan, plan_under(prepared)
-    matrices = 0
-    for layer in prepared.request.layers:
-        for asked in prepared.request.bases:
-            rows = asked.rows(layer.units) if isinstance(asked, BasisSpec) else len(asked.matrix)
-            matrices += 4 * rows * layer.units
     units = sum(layer.units for layer in plan.layers) - sum(layer.units for layer in own.layers)
     # one at a time, so that only one is held
     held = plan.spool_bytes * 5 // 4 + sum(LayerState(layer, plan).nbytes for layer in plan.layers)
     notify(
         f"bases: {units:,} units more, {len(plan.layers) - len(own.layers)} layers; the pass holds at most "
-        f"{size_text(held)} beside the network, and {size_text(matrices)} of matrices"
+        f"{size_text(held)} beside the network, and {size_text(matrix_bytes(prepared))} of matrices"
     )
     if any(map(_fitted, prepared.request.bases)):
         gathered = sum(8 * layer.units * layer.units for layer in own.layers)

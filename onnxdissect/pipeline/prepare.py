@@ -15,7 +15,7 @@ from onnxdissect.data import Dataset
 from onnxdissect.data.groups import group_warnings
 from onnxdissect.machine import cores
 from onnxdissect.model import BasisLayer, Layer, Preparer, Session, open_session
-from onnxdissect.model.layers.basis import file_value
+from onnxdissect.model.layers.basis import file_value, plain_layer
 from onnxdissect.model.layers.coverage import Coverage, measure_coverage
 from onnxdissect.model.layers.coverage_warnings import coverage_warnings, listing_warnings
 from onnxdissect.model.receptive_field.probe import drawn_images
@@ -24,11 +24,13 @@ from onnxdissect.pipeline.execution.batching import GPU_WORKERS, batch_size_of, 
 from onnxdissect.pipeline.placement import Placement, place_layers
 from onnxdissect.pipeline.request import Request
 
-__all__ = ["Prepared", "prepare", "prepare_under"]
+__all__ = ["Prepared", "prepare", "prepare_under", "spool_budget", "without_network"]
 
+# Matrices of bases take their memory from the spool's, down to the least with which a pass goes well.
 _SPOOL_BYTES = 256 * 2**20
 # Of more bases of one layer only the number is said.
 _NAMED_BASES = 12
+_LEAST_SPOOL_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +224,41 @@ def _announce_under(
             notify(f"layer {layer.name}: {layer.units} units of {h}x{w}, {place.upsample} upsampling")
 
 
+def without_network(prepared: Prepared) -> Prepared:
+    """Give up what only the pass needs, which may be large: the loaded graph, and the numbers of bases.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        Of a run whose pass is over.
+
+    Returns
+    -------
+    Prepared
+        The same, but for a session that computes nothing more and layers that no longer know of bases.
+    """
+    layers = [plain_layer(layer) for layer in prepared.request.layers]
+    return replace(
+        prepared, request=replace(prepared.request, layers=layers), session=prepared.session.closed()
+    )
+
+
+def spool_budget(matrices: int) -> int:
+    """Choose the memory of the spool.
+
+    Parameters
+    ----------
+    matrices : int
+        Bytes of the numbers of all bases.
+
+    Returns
+    -------
+    int
+        Bytes. Beyond them the spool goes to disk, so that results do not depend on it.
+    """
+    return max(_LEAST_SPOOL_BYTES, _SPOOL_BYTES - matrices)
+
+
 def _first_images(dataset: Dataset, preparer: Preparer, count: int) -> NDArray[np.generic]:
     count = min(count, len(dataset))
     batch = np.empty((count, *preparer.shape), preparer.dtype)
@@ -257,7 +294,9 @@ def _plan(request: Request, places: Sequence[Placement], block: int, batch_size:
         top=request.parameters.top,
         block=block,
         threads=cores(),
-        spool_bytes=_SPOOL_BYTES,
+        spool_bytes=spool_budget(
+            sum(layer.basis.nbytes for layer in request.layers if isinstance(layer, BasisLayer))
+        ),
         min_images=request.parameters.min_images,
         groups=dataset.groups(),
         inputs={**request.decisive(), **digests, "provider": provider, "batch size": batch_size},

@@ -22,11 +22,11 @@ from onnxdissect.pipeline.keep_masks import (
     size_text,
 )
 from onnxdissect.pipeline.options import RunOptions
-from onnxdissect.pipeline.prepare import Prepared, prepare
+from onnxdissect.pipeline.prepare import Prepared, prepare, without_network
 from onnxdissect.pipeline.request import Request, open_request
 from onnxdissect.pipeline.run_directory import RunDirectory, claim_directory
 from onnxdissect.pipeline.tally import tally
-from onnxdissect.pipeline.write_run import Findings, tool_versions, write_run
+from onnxdissect.pipeline.write_run import Findings, layer_infos, tool_versions, write_layers, write_run
 from onnxdissect.results import Dissection, load
 from onnxdissect.statistics.per_image_collector import PerImageCollector
 from onnxdissect.statistics.permutation_null import PermutationNull
@@ -98,19 +98,28 @@ def run(
             clock.lap("pass")
             if clock.seconds["pass"] > options.execution.save_every:
                 state.save(pass_tag(prepared))
-            passed, held = state.settle(), state.nbytes
-            # its bins are not needed any more, and of many wide layers they are large
+            held = state.nbytes
+            keep_bases(prepared)
+            infos = layer_infos(prepared)
+            # from here on neither the network nor the numbers of bases are needed, nor what settling leaves
+            # of the state; of many wide layers they are large
+            prepared = without_network(prepared)
+            passed = state.settle()
             del state
             clock.lap("thresholds")
             findings = _count(prepared, passed, work, progress, clock)
             kept = _keep_masks(prepared, passed, progress, notify, clock)
-            keep_bases(prepared)
             saturated = list(plateau_warnings(prepared.plan, passed, findings.tallies))
             for warning in saturated:
                 notify(f"warning: {warning}")
             memory = {"pass": held, "tally": findings.nbytes}
             timing = clock.seconds | {f"pass_{k}": round(v, 3) for k, v in executor.seconds.items()}
-            return write_run(prepared, findings, _record(prepared, saturated, memory, timing) | kept)
+            record = _record(prepared, saturated, memory, timing) | kept
+            passed.spool.forget()
+            concepts = write_layers(prepared, infos, findings)
+            # the files are read again for labels and intervals
+            del passed, findings
+            return write_run(prepared, infos, concepts, record)
 
 
 def _pass(

@@ -13,6 +13,7 @@ from onnxdissect.core.layer_tally import LayerTally
 from onnxdissect.core.per_image_counts import Null
 from onnxdissect.core.scoring import iou
 from onnxdissect.core.state.pass_state import PassResult
+from onnxdissect.data import Dataset
 from onnxdissect.model import BasisLayer, Layer
 from onnxdissect.pipeline.placement import Placement
 from onnxdissect.pipeline.prepare import Prepared
@@ -29,7 +30,7 @@ from onnxdissect.results import (
 )
 from onnxdissect.statistics.per_image_collector import PerImageCollector
 
-__all__ = ["Findings", "tool_versions", "write_run"]
+__all__ = ["Findings", "layer_infos", "tool_versions", "write_layers", "write_run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,21 +77,37 @@ def tool_versions() -> dict[str, str]:
     return found
 
 
-def write_run(prepared: Prepared, findings: Findings, record: Mapping[str, Any]) -> Dissection:
-    """Write all results of a run, the manifest last.
+def layer_infos(prepared: Prepared) -> list[LayerInfo]:
+    """Say what each layer is, as the manifest has it.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        What is run, with the bases of its layers.
+
+    Returns
+    -------
+    list of LayerInfo
+    """
+    return [_layer_info(*pair) for pair in zip(prepared.request.layers, prepared.places, strict=True)]
+
+
+def write_layers(prepared: Prepared, infos: Sequence[LayerInfo], findings: Findings) -> list[Concept]:
+    """Write what was counted, layer by layer.
 
     Parameters
     ----------
     prepared : Prepared
         What was run.
+    infos : sequence of LayerInfo
+        Its layers.
     findings : Findings
         What it found.
-    record : mapping
-        The manifest, as JSON values.
 
     Returns
     -------
-    Dissection
+    list of Concept
+        In order of their numbers, with the pixels and images that hold them.
 
     Raises
     ------
@@ -99,15 +116,11 @@ def write_run(prepared: Prepared, findings: Findings, record: Mapping[str, Any])
     """
     request, passed, collector = prepared.request, findings.passed, findings.collector
     dataset, parameters, target = request.dataset, request.parameters, request.target
-    categories = dataset.vocabulary.categories
-    images = [
-        ImageInfo(dataset.image_name(i), dataset.split(i), dataset.grid(i)) for i in range(len(dataset))
-    ]
     concepts = [
         Concept(c.number, c.name, c.category, int(passed.truth[c.index]), int(passed.concept_images[c.index]))
         for c in dataset.vocabulary.concepts
     ]
-    infos = [_layer_info(*pair) for pair in zip(request.layers, prepared.places, strict=True)]
+    images = _images(dataset)
     candidate = candidates(passed.concept_images, parameters.min_images)
     if collector is not None:
         save_truth(target, collector.truth())
@@ -123,22 +136,56 @@ def write_run(prepared: Prepared, findings: Findings, record: Mapping[str, Any])
             per_image=None if collector is None else (collector.starts(i), collector.per_image(i, scores)),
             null=None if findings.null is None else findings.null[i],
             quantiles=parameters.quantiles,
-            categories=categories,
+            categories=dataset.vocabulary.categories,
             concepts=concepts,
             images=images,
         )
+    return concepts
+
+
+def write_run(
+    prepared: Prepared, infos: Sequence[LayerInfo], concepts: Sequence[Concept], record: Mapping[str, Any]
+) -> Dissection:
+    """Write tables, labels and intervals of a run whose layers have been written, the manifest last.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        What was run.
+    infos : sequence of LayerInfo
+        Its layers.
+    concepts : sequence of Concept
+        As `write_layers` gave them.
+    record : mapping
+        The manifest, as JSON values.
+
+    Returns
+    -------
+    Dissection
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written.
+    """
+    request = prepared.request
+    parameters = request.parameters
     return write_results(
-        target,
+        request.target,
         {**record, "made_with": {"min_images": parameters.min_images}},
         layers=infos,
         quantiles=parameters.quantiles,
-        categories=categories,
+        categories=request.dataset.vocabulary.categories,
         concepts=concepts,
-        images=images,
+        images=_images(request.dataset),
         iou_threshold=parameters.iou_threshold,
         scoring=parameters.scoring,
         min_images=parameters.min_images,
     )
+
+
+def _images(dataset: Dataset) -> list[ImageInfo]:
+    return [ImageInfo(dataset.image_name(i), dataset.split(i), dataset.grid(i)) for i in range(len(dataset))]
 
 
 def _layer_info(layer: Layer, place: Placement) -> LayerInfo:

@@ -125,6 +125,11 @@ class Spool:
         self._files.refilter(partial(_filtered, bounds))
         return full
 
+    def forget(self) -> None:
+        """Hold nothing any more: everything has been counted. What is on disk stays there."""
+        self.release()
+        self.pages.keep(0)
+
     def complete(self) -> None:
         """Be told that all chunks have come: from now on little memory has to wait for others."""
         self.pages.keep()

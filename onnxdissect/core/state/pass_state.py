@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from onnxdissect.core.state.layer_state import LayerState
 from onnxdissect.core.state.top_images import TopImages
 from onnxdissect.errors import ImagesMissingError, ImagesOverlapError, RunFormatError
 from onnxdissect.storage.archive_reader import read_archive
-from onnxdissect.storage.archive_writer import write_archive
+from onnxdissect.storage.archive_writer import writing_archive
 from onnxdissect.storage.schema import ArraySpec, Schema
 
 __all__ = ["STATE_FILE", "STATE_FORMAT", "PassResult", "PassState"]
@@ -176,7 +176,7 @@ class PassState:
         return tuple(layer.thresholds.deciding_bins() for layer in self.layers)
 
     def settle(self) -> PassResult:
-        """Settle the thresholds, once all images have been taken in.
+        """Settle the thresholds, once all images have been taken in. The state is of no use afterwards.
 
         Returns
         -------
@@ -188,8 +188,11 @@ class PassState:
             If images are missing.
         """
         bins = self.deciding_bins()
+        for layer in self.layers:
+            # of many wide layers these are large, and so is what is counted next
+            layer.thresholds.release()
         self.spool.complete()
-        while not all(layer.settled for layer in bins):
+        while not all(decided.settled for decided in bins):
             bins = narrow_bins(bins, count_bins(self.plan, bins, self.spool))
         return self.result(bins)
 
@@ -228,8 +231,12 @@ class PassState:
             If the disk does not take it. What was saved before stays good.
         """
         self.spool.flush(self._bounds())
-        arrays = self._arrays(tag)
-        write_archive(self._folder / STATE_FILE, _schema(arrays), arrays, compress=False)
+        specs: dict[str, ArraySpec] = {}
+        with writing_archive(self._folder / STATE_FILE, Schema(specs), compress=False) as archive:
+            # one layer after the other, since all together take half of what the pass itself holds
+            for name, array in self._arrays(tag):
+                specs[name] = _spec(array)
+                archive.write(name, array)
         self.spool.saved()
 
     def restore(self, tag: Mapping[str, str | int]) -> bool:
@@ -252,9 +259,11 @@ class PassState:
         return taken_up
 
     def _restored(self, tag: Mapping[str, str | int]) -> bool:
-        own = self._arrays(tag)
+        own = dict(self._arrays(tag))
         try:
-            arrays = read_archive(self._folder / STATE_FILE, _schema(own))
+            arrays = read_archive(
+                self._folder / STATE_FILE, Schema({name: _spec(array) for name, array in own.items()})
+            )
         except RunFormatError:
             return False
         if arrays["tag"].tolist() != own["tag"].tolist():
@@ -277,18 +286,16 @@ class PassState:
             layer.restore(state)
         return True
 
-    def _arrays(self, tag: Mapping[str, str | int]) -> dict[str, NDArray[Any]]:
-        """Everything gathered so far, as it is saved."""
-        arrays: dict[str, NDArray[Any]] = {
-            "tag": np.array([f"{key}={value}" for key, value in tag.items()]),
-            "images": np.array(self.images.ranges, np.int64).reshape(-1, 2),
-            "truth": self.truth,
-            "concept_images": self.concept_images,
-            "segments": np.array(self.spool.spool_files(), np.int64).reshape(-1, 2),
-        }
+    def _arrays(self, tag: Mapping[str, str | int]) -> Iterator[tuple[str, NDArray[Any]]]:
+        """Everything gathered so far, as it is saved, by name."""
+        yield "tag", np.array([f"{key}={value}" for key, value in tag.items()])
+        yield "images", np.array(self.images.ranges, np.int64).reshape(-1, 2)
+        yield "truth", self.truth
+        yield "concept_images", self.concept_images
+        yield "segments", np.array(self.spool.spool_files(), np.int64).reshape(-1, 2)
         for i, layer in enumerate(self.layers):
-            arrays |= {f"{i}.{name}": array for name, array in layer.state().items()}
-        return arrays
+            for name, array in layer.state().items():
+                yield f"{i}.{name}", array
 
     def _bounds(self) -> list[NDArray[np.float32]]:
         return [layer.thresholds.bounds for layer in self.layers]
@@ -304,14 +311,9 @@ def _images(ranges: NDArray[np.int64], count: int) -> ImageRanges | None:
         return None
 
 
-def _schema(arrays: Mapping[str, NDArray[Any]]) -> Schema:
-    """Give the schema of a saved pass: arrays of the dtypes and numbers of axes that this state has.
+def _spec(array: NDArray[Any]) -> ArraySpec:
+    """Say what an array of a saved pass is: its dtype and number of axes.
 
-    How long their axes are may differ, as some hold more the longer the pass has gone on.
+    How long its axes are may differ, as some arrays hold more the longer the pass has gone on.
     """
-    return Schema(
-        {
-            name: ArraySpec("str" if array.dtype.kind == "U" else array.dtype.name, "." * array.ndim)
-            for name, array in arrays.items()
-        }
-    )
+    return ArraySpec("str" if array.dtype.kind == "U" else array.dtype.name, "." * array.ndim)

@@ -197,6 +197,10 @@ class Thresholds:
         prefixes, ranks = self._bins_and_ranks()
         return DecidingBins(self._bits, prefixes, ranks, np.zeros(ranks.shape, np.bool_), self.bounds)
 
+    def release(self) -> None:
+        """Give up the counts, once the deciding bins are known. Nothing can be taken in any more."""
+        self._counts = self._counts[:, :0].copy()
+
     def __getstate__(self) -> dict[str, Any]:
         return self.state() | {"sizes": self._sizes, "positions": self._positions, "bits": self._bits}
 

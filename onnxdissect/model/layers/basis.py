@@ -10,7 +10,7 @@ from onnxdissect.model.bases.basis import Basis
 from onnxdissect.model.bases.spec import BasisSpec
 from onnxdissect.model.layers.records import Layer, make_slug
 
-__all__ = ["BasisLayer", "basis_layers", "check_bases", "check_fit", "file_value"]
+__all__ = ["BasisLayer", "basis_layers", "check_bases", "check_fit", "file_value", "plain_layer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,3 +150,21 @@ def file_value(layer: Layer) -> str:
         The layer's own name where no basis is applied to it.
     """
     return layer.source.name if isinstance(layer, BasisLayer) else layer.name
+
+
+def plain_layer(layer: Layer) -> Layer:
+    """Give what a layer is without its basis, whose numbers may be large.
+
+    Parameters
+    ----------
+    layer : Layer
+        A layer, under a basis or not.
+
+    Returns
+    -------
+    Layer
+        Of the same name, units and places.
+    """
+    if not isinstance(layer, BasisLayer):
+        return layer
+    return Layer(**{one.name: getattr(layer, one.name) for one in fields(Layer)})

@@ -81,6 +81,16 @@ class Session:
         """Give the same session without a limit of time for a call: for the pass over the images."""
         return replace(self, runtime=self.runtime.unlimited())
 
+    def closed(self) -> Session:
+        """Give what can still be told of the session once nothing is to be computed any more.
+
+        Returns
+        -------
+        Session
+            Without layers and the loaded graph: where nobody else holds them, their memory is free.
+        """
+        return replace(self, layers=(), runtime=Runtime(None))
+
     def stop(self) -> None:
         """End the calls of an unlimited session that are under way; see `Runtime.stop`."""
         self.runtime.stop()
