@@ -58,6 +58,7 @@ HOMES: dict[str, str | tuple[str, ...]] = {
     "typer": "cli/",
     "rich": "cli/",
     "scipy": ("statistics/", "model/bases/"),
+    "threadpoolctl": "model/bases/",
     "jinja2": "templates.py",
     "torch": "nowhere",
 }

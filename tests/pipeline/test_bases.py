@@ -23,8 +23,6 @@ from support.small_runs import Convolution, broden, contents, dissect, network
 from support.token_networks import tokens
 
 import onnxdissect
-from onnxdissect.core.plan import LayerPlan, Plan
-from onnxdissect.core.state.layer_state import LayerState
 from onnxdissect.data import open_data
 from onnxdissect.errors import NonFiniteError, ParameterError, RunMismatchError
 from onnxdissect.model import Preparer, choose_preprocessing, load_network, open_session
@@ -318,22 +316,3 @@ def test_what_is_not_finite_is_named_before_components_are_made_of_it(world: Pat
     onnx.save(model, world / "net.onnx")
     with pytest.raises(NonFiniteError, match=r"layer 'relu0', unit \d+, image .*\.png.*principal components"):
         dissect(world, layers=["relu0"], bases=["pca:n=2"], batch_size=2)
-
-
-def test_eleven_rotations_of_the_widest_layers_stay_within_a_gibibyte(world: Path) -> None:
-    layers = tuple(LayerPlan(f"layer {i}", 2048, (7, 7), None) for i in range(12))
-    plan = Plan(
-        layers=layers,
-        quantiles=(0.005,),
-        images=63_305,
-        pixels=(224, 224),
-        grids=np.array([[112, 112]], np.int64),
-        vocabulary=open_data(world / "data").vocabulary,
-        top=15,
-        block=8,
-        threads=1,
-        spool_bytes=256 * 2**20,
-    )
-    held = sum(LayerState(layer, plan).nbytes for layer in layers) + plan.spool_bytes * 5 // 4
-    matrices = 11 * 2048 * 2048 * 4
-    assert held + matrices < 2**30

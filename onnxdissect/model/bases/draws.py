@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxdissect.model.bases.blas_threads import one_blas_thread
+
 __all__ = ["GRID", "haar_rotation", "on_grid", "random_directions", "random_permutation"]
 
 GRID = 2.0**-24
@@ -38,10 +40,11 @@ def haar_rotation(units: int, seed: int) -> NDArray[np.float64]:
         Orthogonal, determinant 1.
     """
     gaussian = np.random.Generator(_bits(units, seed, _ROTATION)).standard_normal((units, units))
-    rotation, upper = np.linalg.qr(gaussian)
-    rotation *= np.where(np.diag(upper) < 0, -1.0, 1.0)
-    if np.linalg.slogdet(rotation)[0] < 0:
-        rotation[:, 0] *= -1
+    with one_blas_thread():
+        rotation, upper = np.linalg.qr(gaussian)
+        rotation *= np.where(np.diag(upper) < 0, -1.0, 1.0)
+        if np.linalg.slogdet(rotation)[0] < 0:
+            rotation[:, 0] *= -1
     return np.ascontiguousarray(rotation, np.float64)
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxdissect.model.bases.blas_threads import one_blas_thread
+
 __all__ = ["RotationPlanes"]
 
 
@@ -51,7 +53,8 @@ class RotationPlanes:
         # SciPy's linear algebra takes a tenth of a second to load
         from scipy.linalg import schur
 
-        form, vectors = schur(rotation, output="real")
+        with one_blas_thread():
+            form, vectors = schur(rotation, output="real")
         # a normal matrix has blocks on the diagonal alone; those of two rows have complex eigenvalues
         first = np.flatnonzero(np.diag(form, -1))
         second = first + 1

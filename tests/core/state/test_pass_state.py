@@ -64,6 +64,7 @@ def test_merged_is_whole(world: World, data: st.DataObject, spool_bytes: int) ->
             first.merge(second)
         assert first.images == ImageRanges.of((0, images))
         passed = first.settle()
+        assert first.layers[0].thresholds.nbytes == 0, "bins are not needed any more"
         (merged,) = tally(plan, passed, Silent()).layers
     np.testing.assert_array_equal(passed.thresholds[0], whole.thresholds[0])
     np.testing.assert_array_equal(passed.samples[0], whole.samples[0])
