@@ -161,6 +161,23 @@ def test_replication_tells_what_comes_out_again(tmp_path: Path) -> None:
         assert [u["reliable"] for u in of_half] == list(map(str, naive_statistics.reliable(known, 0.04)))
 
 
+def test_rotations_are_set_against_runs_of_one_each(tmp_path: Path) -> None:
+    network(tmp_path / "net.onnx", [Convolution(4, (3, 3), (2, 2), (1, 1, 1, 1))], pool=False, seed=1)
+    broden(tmp_path / "data", 12, seed=2)
+    files = [str(BENCHMARKS / "rotations.py"), str(tmp_path / "net.onnx"), str(tmp_path / "data")]
+    command = [sys.executable, *files, "--preset", "raw", "--rounds", "1", "--alphas", "3", "--alone", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "relu0: 4 units of 6x6, 3 rotations, 12 images" in done.stdout
+    rows = {
+        line[:34].strip(): [float(cell) for cell in line[34:].split()]
+        for line in done.stdout.splitlines()[3:]
+    }
+    assert list(rows)[:3] == ["bare loop", "run of the layer alone", "run with 3 rotations"]
+    assert rows["bare loop"][1] == rows["bare loop"][3] == 1
+    assert all(cell > 0 for cell in rows["3 runs with one rotation each"])
+
+
 def test_reading_prints_a_row_per_size(tmp_path: Path) -> None:
     network(tmp_path / "net.onnx", [Convolution(6, (3, 3), (2, 2), (1, 1, 1, 1))], pool=False, seed=1)
     broden(tmp_path / "data", 20, seed=2)

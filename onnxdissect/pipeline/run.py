@@ -31,6 +31,7 @@ from onnxdissect.results import Dissection, load
 from onnxdissect.statistics.per_image_collector import PerImageCollector
 from onnxdissect.statistics.permutation_null import PermutationNull
 from onnxdissect.storage.files import free_bytes
+from onnxdissect.storage.memory import trim_memory
 
 __all__ = ["run"]
 
@@ -93,6 +94,7 @@ def run(
             if request.bases:
                 unfinished = directory.unfinished
                 prepared = under_bases(prepared, work, progress, notify, unfinished=unfinished)
+                trim_memory()
                 clock.lap("bases")
             state = _pass(prepared, executor, directory, work, progress, notify)
             clock.lap("pass")
@@ -106,6 +108,7 @@ def run(
             prepared = without_network(prepared)
             passed = state.settle()
             del state
+            trim_memory()
             clock.lap("thresholds")
             findings = _count(prepared, passed, work, progress, clock)
             kept = _keep_masks(prepared, passed, progress, notify, clock)
@@ -119,6 +122,7 @@ def run(
             concepts = write_layers(prepared, infos, findings)
             # the files are read again for labels and intervals
             del passed, findings
+            trim_memory()
             return write_run(prepared, infos, concepts, record)
 
 

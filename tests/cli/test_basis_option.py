@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import numpy_helper
 from support.small_runs import Convolution, broden, network
 
 import onnxdissect
@@ -99,3 +102,18 @@ def test_a_basis_that_cannot_be_used_is_said_at_once(world: Path, basis: str, sa
     assert "Traceback" not in found.stderr
     assert not found.stdout
     assert not (world / "run").exists()
+
+
+def test_more_components_than_the_layer_has_is_one_message(world: Path) -> None:
+    model = onnx.load(world / "net.onnx")
+    weights = numpy_helper.to_array(model.graph.initializer[0]).copy()
+    weights[2:] = weights[0]
+    model.graph.initializer[0].CopyFrom(numpy_helper.from_array(weights, model.graph.initializer[0].name))
+    onnx.save(model, world / "net.onnx")
+    found = typed(world, *RUN, "--basis", "pca:n=5", "--out", "run")
+    assert found.returncode == 2
+    (said,) = [line for line in found.stderr.splitlines() if line.startswith("error: ")]
+    assert "layer 'relu0': pca:n=5 asks for 5 principal components" in said
+    assert re.search(r"hint: pca:n=[12], or more images", found.stderr)
+    assert "Traceback" not in found.stderr
+    assert not found.stdout

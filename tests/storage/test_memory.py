@@ -13,7 +13,7 @@ from support.datasets import street, write_broden
 
 from onnxdissect.errors import OutOfMemoryError
 from onnxdissect.storage.archive_writer import write_archive
-from onnxdissect.storage.memory import explained_memory, memory_limit, raise_memory_error
+from onnxdissect.storage.memory import explained_memory, memory_limit, raise_memory_error, trim_memory
 from onnxdissect.storage.schema import ArraySpec, Schema
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the limit on memory is Linux's")
@@ -136,3 +136,22 @@ def test_every_door_tells_it(tmp_path: Path, door: str) -> None:
         done = limited(200, script, "data", "info", str(folder))
         assert done.returncode == 2, done.stderr
         assert done.stderr.startswith("error: there is not enough memory")
+
+
+def held() -> int:
+    """Bytes of this process that lie in memory and in no file."""
+    told = Path("/proc/self/status").read_text(encoding="ascii").split("RssAnon:")[1]
+    return int(told.split()[0]) << 10
+
+
+@linux
+def test_what_lies_free_between_arrays_goes_back_to_the_system() -> None:
+    trim_memory()
+    # arrays small enough for the heap, of which every second one stays
+    arrays = [np.ones(100_000, np.uint8) for _ in range(1000)]
+    kept = arrays[::2]
+    del arrays
+    before = held()
+    trim_memory()
+    assert before - held() > 30_000_000
+    assert all(array[-1] == 1 for array in kept)

@@ -267,7 +267,11 @@ def _written(model: ir.Model, options: Any) -> tuple[bytes, tuple[Any, ...]]:
     written, arrays = lend_arrays(model)
     lent = tuple(onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in arrays.values())
     if lent:
+        # the first makes the graph whole while it is loaded, and alone would leave the session a copy; the
+        # second lets the session read the array itself
         options.add_external_initializers(list(arrays), list(lent))
+        for name, value in zip(arrays, lent, strict=True):
+            options.add_initializer(name, value)
     return _serialised(written), lent
 
 

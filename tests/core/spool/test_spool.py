@@ -180,6 +180,14 @@ def test_joined_chunks_stay_small() -> None:
     assert len(together) <= 2 * sum(kept.nbytes for kept in large) / (8 * 2**20) + 3
 
 
+def test_a_spool_that_is_forgotten_holds_nothing(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, 10**9)
+    spool.append(chunk(0), [np.full(UNITS, -np.inf, np.float32)])
+    assert spool.nbytes > 0 and len(list(spool)) == 1
+    spool.forget()
+    assert spool.nbytes == 0 and not list(spool)
+
+
 def test_what_is_on_disk_follows_the_bounds(tmp_path: Path) -> None:
     """As in a pass: what must be kept of each image becomes less and less."""
     spool = Spool(tmp_path, 200_000)

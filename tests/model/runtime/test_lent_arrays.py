@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from onnxdissect.model.runtime import lent_arrays
 from onnxdissect.model.runtime.inference import OPTIMISATIONS, open_runtime
 from onnxdissect.model.runtime.lent_arrays import lend_arrays
 from onnxdissect.model.surgery.layer_outputs import expose_layers
+from onnxdissect.storage.memory import trim_memory
 
 
 @pytest.mark.parametrize("optimise", OPTIMISATIONS)
@@ -57,3 +59,31 @@ def test_weights_of_the_file_stay_in_it(tmp_path: Path) -> None:
     network = load_network(save(b.model(b.head(wide)), tmp_path / "model.onnx"))
     assert sum(value.const_value is not None for value in network.model.graph.initializers.values()) > 2
     assert lend_arrays(network.model) == (network.model, {})
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is counted as Linux does")
+@pytest.mark.parametrize("optimise", OPTIMISATIONS)
+def test_a_session_holds_no_copy(tmp_path: Path, optimise: str) -> None:
+    b = models.Builder(("N", 3, 12, 12))
+    wide = b.relu(b.conv(b.image, 700, stride=4), name="wide")
+    network = load_network(save(b.model(b.head(wide)), tmp_path / "model.onnx"))
+    (layer,) = network.select(["wide"])
+    numbers = np.random.default_rng(0).normal(size=(20_000, 700))
+    (under,) = basis_layers(layer, [Basis.of("large", numbers)])
+    del numbers
+    model = expose_layers(network.model, [layer, under], prune=True)
+    feed = {"image": images(network, 1)}
+    # whatever a first session loads for good is loaded
+    open_runtime(network.model, folder=tmp_path, optimise=optimise, threads=1)
+    before = anonymous_bytes()
+    runtime = open_runtime(model, folder=tmp_path, optimise=optimise, threads=1)
+    runtime(feed)
+    assert anonymous_bytes() - before < under.basis.nbytes / 2
+
+
+def anonymous_bytes() -> int:
+    """What this process holds in memory that is of no file."""
+    gc.collect()
+    trim_memory()
+    told = Path("/proc/self/status").read_text(encoding="ascii").split("RssAnon:")[1]
+    return int(told.split()[0]) << 10
