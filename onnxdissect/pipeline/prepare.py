@@ -28,9 +28,9 @@ __all__ = ["Prepared", "prepare", "prepare_under", "spool_budget", "without_netw
 
 # Matrices of bases take their memory from the spool's, down to the least with which a pass goes well.
 _SPOOL_BYTES = 256 * 2**20
+_LEAST_SPOOL_BYTES = 32 * 2**20
 # Of more bases of one layer only the number is said.
 _NAMED_BASES = 12
-_LEAST_SPOOL_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +256,8 @@ def spool_budget(matrices: int) -> int:
     int
         Bytes. Beyond them the spool goes to disk, so that results do not depend on it.
     """
-    return max(_LEAST_SPOOL_BYTES, _SPOOL_BYTES - matrices)
+    # a quarter more than its budget may be held for a moment
+    return max(_LEAST_SPOOL_BYTES, _SPOOL_BYTES - matrices * 5 // 4)
 
 
 def _first_images(dataset: Dataset, preparer: Preparer, count: int) -> NDArray[np.generic]:

@@ -71,8 +71,8 @@ def wide_plan(world: Path, spool_bytes: int, images: int = 63_305) -> Plan:
 
 def test_matrices_take_their_memory_from_the_spools() -> None:
     assert spool_budget(0) == 256 * MIB
-    assert spool_budget(100 * MIB) == 156 * MIB
-    assert spool_budget(1000 * MIB) == 64 * MIB
+    assert spool_budget(100 * MIB) == 131 * MIB
+    assert spool_budget(1000 * MIB) == 32 * MIB
 
 
 def test_eleven_rotations_of_the_widest_layers_leave_room_in_a_gibibyte(world: Path) -> None:
@@ -80,7 +80,7 @@ def test_eleven_rotations_of_the_widest_layers_leave_room_in_a_gibibyte(world: P
     plan = wide_plan(world, spool_budget(matrices))
     held = sum(LayerState(layer, plan).nbytes for layer in plan.layers) + plan.spool_bytes * 5 // 4
     # Python, onnxruntime, compiled kernels and the network take the rest
-    assert held + matrices < 600 * MIB
+    assert held + matrices < 560 * MIB
 
 
 def test_what_is_said_beforehand_is_what_the_pass_holds(world: Path) -> None:
