@@ -2,10 +2,10 @@
 
 The method is that of Bau, Zhou, Khosla, Oliva and Torralba (CVPR 2017; Zhou et al., arXiv 1711.05611).
 
-`dissect` runs it, `load` reads a finished run; both give a `Dissection`. `rotate` asks what is left of a
-layer's detectors when its space is rotated, and gives a `RotationResult`, as `load_rotation` does.
-`register_operator` says what an `Operator` of your own means, and a `Basis` is a matrix for the units of a
-layer.
+`dissect` runs it, `load` reads a finished run; both give a `Dissection`, whose labels `threshold_sweep`
+follows from one quantile to the next. `rotate` asks what is left of a layer's detectors when its space is
+rotated, and gives a `RotationResult`, as `load_rotation` does. `register_operator` says what an `Operator` of
+your own means, and a `Basis` is a matrix for the units of a layer.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from onnxdissect.experiments.rotation.rotate import rotate
     from onnxdissect.model import Basis, Operator, register_operator
     from onnxdissect.pipeline.dissect import dissect
-    from onnxdissect.results import Dissection, load
+    from onnxdissect.results import Dissection, load, threshold_sweep
 
 __all__ = [
     "Basis",
@@ -34,6 +34,7 @@ __all__ = [
     "load_rotation",
     "register_operator",
     "rotate",
+    "threshold_sweep",
 ]
 
 __version__ = "0.1.0"
@@ -49,6 +50,7 @@ _HOMES = {
     "load_rotation": "onnxdissect.experiments.rotation",
     "register_operator": "onnxdissect.model",
     "rotate": "onnxdissect.experiments.rotation.rotate",
+    "threshold_sweep": "onnxdissect.results",
 }
 
 

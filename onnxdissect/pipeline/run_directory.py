@@ -27,7 +27,10 @@ __all__ = ["RunDirectory", "claim_directory"]
 _MANIFEST = "manifest.json"
 # Everything a run writes; nothing else in a run directory is ever touched. The report, what experiments make
 # of a run, and the work folder are ours as a whole.
-_TABLES = ("units.csv", "layers.csv", "concepts.csv", "images.csv", "truth.npz")
+_TABLES = (
+    *("units.csv", "layers.csv", "concepts.csv", "images.csv", "truth.npz"),
+    *("quantiles.csv", "labels_by_quantile.csv", "generic_labels.csv"),
+)
 _LAYERS = "layers"
 _LAYER_FILES = re.compile(
     r"(tally|top_masks|top_maps|samples|evidence|intervals|null|masks|basis)\.npz|nearest\.csv|netdissect(-[0-9.e-]+)?\.csv"

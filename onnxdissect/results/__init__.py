@@ -3,6 +3,7 @@
     RUN/
       manifest.json                what was run, on what, how; written last (`manifest`)
       units.csv  layers.csv  concepts.csv  images.csv        (`tables`)
+      quantiles.csv  labels_by_quantile.csv  generic_labels.csv, of several quantiles (`sweep`)
       layers/<slug>/tally.npz      counts; top_masks.npz, masks of the top images (`arrays`)
       layers/<slug>/masks.npz      what makes the masks of all images, if kept (`masks`)
       layers/<slug>/netdissect.csv the original's result format (`netdissect`)
@@ -21,6 +22,7 @@ from onnxdissect.results.formats.top_maps import TopMaps
 from onnxdissect.results.formats.writer import rescore, save_layer, save_truth, write_rescored, write_results
 from onnxdissect.results.masks.kept import KeptMasks
 from onnxdissect.results.records import Concept, ImageInfo, LayerCounts, LayerInfo, LayerSummary, Unit
+from onnxdissect.results.sweep import ThresholdSweep, threshold_sweep
 
 __all__ = [
     "FORMAT_VERSION",
@@ -32,12 +34,14 @@ __all__ = [
     "LayerInfo",
     "LayerSummary",
     "NearestUnits",
+    "ThresholdSweep",
     "TopMaps",
     "Unit",
     "load",
     "rescore",
     "save_layer",
     "save_truth",
+    "threshold_sweep",
     "write_manifest",
     "write_rescored",
     "write_results",

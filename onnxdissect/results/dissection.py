@@ -102,6 +102,11 @@ class Dissection(StoredMasks):
             f"{detectors} detectors, {len(self.images)} images>"
         )
 
+    @property
+    def from_tables(self) -> bool:
+        """Whether its units are those of the run directory's tables, not scored another way in memory."""
+        return self._intervals is None
+
     def units(self, layer: str | None = None, quantile: float | None = None) -> list[Unit]:
         """Give the units with what they detect.
 

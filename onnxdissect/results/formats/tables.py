@@ -16,6 +16,7 @@ __all__ = [
     "IMAGES",
     "LAYERS",
     "UNITS",
+    "category_columns",
     "read_concepts",
     "read_images",
     "read_summaries",
@@ -112,6 +113,34 @@ def unit_row(unit: Unit, categories: Sequence[str]) -> list[object]:
     for name in categories:
         row.extend(unit.best[name])
     return row
+
+
+def category_columns(fixed: Sequence[str], prefix: str, categories: Sequence[str]) -> list[str]:
+    """Name the columns that a table has for each category.
+
+    Parameters
+    ----------
+    fixed : sequence of str
+        Its other columns.
+    prefix : str
+        What each begins with, before ``_``.
+    categories : sequence of str
+        In the run's order.
+
+    Returns
+    -------
+    list of str
+        ``<prefix>_<category>``, followed by ``_category`` where another column has that name.
+    """
+    columns = []
+    for name in categories:
+        column = f"{prefix}_{name}"
+        # Who reads by names must find the layer's own numbers, also where a category is called "any".
+        taken = {*fixed, *(f"{prefix}_{other}" for other in categories if other != name)}
+        while column in taken:
+            column += "_category"
+        columns.append(column)
+    return columns
 
 
 def write_units(folder: Path, units: Iterable[Unit], categories: Sequence[str]) -> None:
@@ -339,15 +368,7 @@ def read_images(folder: Path) -> tuple[ImageInfo, ...]:
 
 
 def _summary_header(categories: Sequence[str]) -> list[str]:
-    header = list(_SUMMARY_COLUMNS)
-    for name in categories:
-        column = f"unique_{name}"
-        # Who reads by names must find the layer's own numbers, also where a category is called "any".
-        taken = {*_SUMMARY_COLUMNS, *(f"unique_{other}" for other in categories if other != name)}
-        while column in taken:
-            column += "_category"
-        header.append(column)
-    return header
+    return [*_SUMMARY_COLUMNS, *category_columns(_SUMMARY_COLUMNS, "unique", categories)]
 
 
 def _read(

@@ -37,6 +37,8 @@ from onnxdissect.results.formats.reader import load, open_run
 from onnxdissect.results.formats.top_maps import TopMaps, write_top_maps
 from onnxdissect.results.label_units import activation_of, primary_categories
 from onnxdissect.results.records import Concept, ImageInfo, LayerCounts, LayerInfo
+from onnxdissect.results.sweep.tables import write_sweep
+from onnxdissect.results.sweep.threshold_sweep import make_sweep
 from onnxdissect.storage.files import make_folder, sweep_partial
 
 __all__ = ["rescore", "save_layer", "save_truth", "write_rescored", "write_results"]
@@ -194,9 +196,10 @@ def write_results(
 def write_rescored(dissection: Dissection) -> None:
     """Write a rescored run back into its directory; counts are not touched.
 
-    ``units.csv``, ``layers.csv``, the NetDissect files, the intervals and three parameters of the manifest
-    change. In between the run is marked ``rescoring``: if this is interrupted, the run is not readable until
-    it has been rescored again, which needs nothing but the counts.
+    ``units.csv``, ``layers.csv``, the NetDissect files, the intervals, the threshold sweep of a run at
+    several quantiles and three parameters of the manifest change. In between the run is marked
+    ``rescoring``: if this is interrupted, the run is not readable until it has been rescored again, which
+    needs nothing but the counts.
 
     Parameters
     ----------
@@ -283,3 +286,5 @@ def _write_verdicts(folder: Path, dissection: Dissection) -> None:
             write_intervals(place, intervals, dissection.resampling())
     tables.write_units(folder, dissection.units(), dissection.categories)
     tables.write_summaries(folder, dissection.summary(), dissection.categories)
+    if len(dissection.quantiles) > 1:
+        write_sweep(folder, make_sweep(dissection), dissection.categories)
