@@ -14,7 +14,10 @@ from typing import Any
 
 import numpy as np
 
-TABLES = ("units.csv", "layers.csv", "concepts.csv", "images.csv")
+TABLES = (
+    *("units.csv", "layers.csv", "concepts.csv", "images.csv"),
+    *("quantiles.csv", "labels_by_quantile.csv", "generic_labels.csv"),
+)
 CELLS = (
     *("", " ", "0", "1", "-1", "2", "nan", "inf", "-inf", "1e400", "1e-400", "0.5", "-0.5", "1e308"),
     *("7" * 5000, "-" + "7" * 5000, str(2**31), str(2**63), str(10**30), "true", "false", "True", "none"),

@@ -189,6 +189,11 @@ def read_all(run: Path, sound: Snapshot, *, figures: bool) -> None:
         assert "nan" not in repr([fact.value for fact in report.facts])
         for info in found.layers:
             layer_units(found, info)
+    sweep = onnxdissect.threshold_sweep(found)
+    for layer in sweep.layers:
+        for count in layer.counts:
+            assert 0 <= (count.generic_share or 0) <= 1, count
+            assert count.generic_detectors <= count.detectors <= count.units, count
     snapshot = open_baseline(run)
     make_comparison(sound, snapshot, Config())
     expect_figures(rescore(run, scoring="lite", iou_threshold=0.02))

@@ -45,12 +45,23 @@ def manifest(run: Path) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("table", ["units.csv", "layers.csv", "concepts.csv", "images.csv"])
+TABLES = ["units.csv", "layers.csv", "concepts.csv", "images.csv"]
+SWEEP = ["quantiles.csv", "labels_by_quantile.csv", "generic_labels.csv"]
+
+
+@pytest.mark.parametrize("table", TABLES + SWEEP)
 def test_tables_have_the_columns_of_the_page_in_its_order(finished: Path, table: str) -> None:
     names = named(section(table))
-    expected = [name for name in names if "<category>" not in name]
-    for category in manifest(finished)["data"]["categories"]:
-        expected += [name.replace("<category>", category) for name in names if "<category>" in name]
+    expected = [name for name in names if "<" not in name]
+    categories, quantiles = manifest(finished)["data"]["categories"], ["0.1", "0.2"]
+    # A row of the page for one column repeats by itself, a row for two or three repeats as a whole.
+    rows = [
+        line for line in section(table).splitlines() if line.startswith("| `") and "<" in line.split("|")[1]
+    ]
+    groups = [rows] if table == "units.csv" else [[row] for row in rows]
+    for group in groups:
+        for value in quantiles if "<tau>" in group[0] else categories:
+            expected += [re.sub("<[a-z]+>", value, name) for name in named("\n".join(group))]
     with (finished / table).open(encoding="utf-8", newline="") as file:
         assert next(csv.reader(file)) == expected
 
