@@ -19,9 +19,18 @@ from onnxdissect.report.data.report_data import Report, gather_report
 from onnxdissect.report.data.units import layer_units, unit_top_maps
 from onnxdissect.report.figures.beside import drawing_figures
 from onnxdissect.report.pages.data_files import concept_entries, data_json, run_record, write_json
-from onnxdissect.report.pages.rendering import copy_assets, render_concepts, render_index, render_layer
+from onnxdissect.report.pages.rendering import (
+    ASSETS,
+    SWEEP_ASSETS,
+    copy_assets,
+    render_concepts,
+    render_index,
+    render_layer,
+    render_thresholds,
+)
 from onnxdissect.report.pages.replacing import replacing_folder
 from onnxdissect.report.pages.scripts import write_script
+from onnxdissect.report.pages.threshold_files import LABELS_SCRIPT, unit_labels
 from onnxdissect.storage.disk import write_error
 from onnxdissect.storage.files import utf8
 from onnxdissect.storage.memory import explained_memory
@@ -124,12 +133,15 @@ def _write_pages(
     write_script(folder / "data" / "run.js", "dissect.run", (run_record(report),))
     write_script(folder / "data" / "concepts.js", "dissect.concepts", (entries,))
     write_json(folder / DATA, data_json(report, dissection, units))
-    copy_assets(folder)
+    copy_assets(folder, SWEEP_ASSETS if report.sweep else ASSETS)
     (folder / "layers").mkdir()
     pages = {
         "index.html": render_index(report),
         "concepts.html": render_concepts(report, entries),
         **{f"layers/{layer.info.slug}.html": render_layer(report, layer) for layer in report.layers},
     }
+    if report.sweep:
+        pages["thresholds.html"] = render_thresholds(report, report.sweep)
+        write_script(folder / LABELS_SCRIPT, "thresholds.labels", (unit_labels(report, report.sweep),))
     for name, text in pages.items():
         (folder / name).write_bytes(utf8(text))

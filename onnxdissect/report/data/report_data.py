@@ -11,10 +11,11 @@ from urllib.parse import quote
 from onnxdissect.report.data.facts import Fact, layer_facts, model_name, run_facts, section
 from onnxdissect.report.data.photos import Photos
 from onnxdissect.results.headline import advice, reliable_phrase
+from onnxdissect.results.sweep import threshold_sweep
 from onnxdissect.statistics.reliability import RARE
 
 if TYPE_CHECKING:
-    from onnxdissect.results import Dissection, LayerInfo, LayerSummary, Unit
+    from onnxdissect.results import Dissection, LayerInfo, LayerSummary, ThresholdSweep, Unit
 
 __all__ = ["Bar", "CategoryBars", "LayerReport", "Report", "View", "category_colours", "gather_report"]
 
@@ -163,6 +164,8 @@ class Report:
         Per quantile, the layer with most unique detectors; empty without layers.
     version : str
         Of this package, empty if the manifest does not say.
+    sweep : ThresholdSweep or None
+        How labels change with the quantile; None of a run at one.
     """
 
     title: str
@@ -178,6 +181,7 @@ class Report:
     photos: Photos
     headlines: tuple[tuple[LayerReport, View], ...]
     version: str
+    sweep: ThresholdSweep | None = None
 
     @property
     def has_reliability(self) -> bool:
@@ -217,6 +221,7 @@ def gather_report(dissection: Dissection, photos: Photos | None = None) -> Repor
         photos=photos or Photos(),
         headlines=tuple(_headlines(layers, len(dissection.quantiles))),
         version=str(section(manifest, "versions").get("onnxdissect", "")),
+        sweep=threshold_sweep(dissection) if len(dissection.quantiles) > 1 else None,
     )
 
 

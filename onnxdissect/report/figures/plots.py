@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onnxdissect.report.data.report_data import CategoryBars, LayerReport, Report
 from onnxdissect.report.figures.paper import COLOURS, MARKERS, paper_settings, save_figure
+from onnxdissect.results.sweep import LayerSweep
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["FIGURES", "bars_name", "depth_name", "draw_figures"]
+__all__ = ["FIGURES", "bars_name", "depth_name", "draw_figures", "thresholds_name"]
 
 FIGURES = "figures"  # their folder, beside the pages
 
@@ -50,6 +52,21 @@ def depth_name(quantile: int) -> str:
     return f"{FIGURES}/depth-q{quantile}"
 
 
+def thresholds_name(layer: LayerReport) -> str:
+    """Name the charts of a layer's labels against the quantile, without their ending.
+
+    Parameters
+    ----------
+    layer : LayerReport
+
+    Returns
+    -------
+    str
+        Relative to the report's folder.
+    """
+    return f"{FIGURES}/{layer.info.slug}-thresholds"
+
+
 def draw_figures(report: Report, folder: Path) -> None:
     """Write every figure of a report in every format; equal reports give equal bytes.
 
@@ -67,6 +84,8 @@ def draw_figures(report: Report, folder: Path) -> None:
             for layer in report.layers:
                 if layer.views[q].unique:
                     save_figure(_bars(layer.views[q].category_bars), folder / bars_name(layer, q))
+        for layer, swept in zip(report.layers, report.sweep.layers if report.sweep else (), strict=False):
+            save_figure(_thresholds(swept, report.categories), folder / thresholds_name(layer))
 
 
 def _bars(groups: Sequence[CategoryBars]) -> Figure:
@@ -137,4 +156,43 @@ def _depth(layers: Sequence[LayerReport], quantile: int) -> Figure:
     legend = axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     for text in legend.get_texts():
         text.set_parse_math(False)
+    return figure
+
+
+def _thresholds(swept: LayerSweep, categories: Sequence[tuple[str, int]]) -> Figure:
+    """Draw detectors, generic labels and categories of a layer against tau, as wide as a page of a paper."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import NullLocator, PercentFormatter
+
+    figure = Figure(figsize=(7.0, 2.5), layout="constrained")
+    axes = figure.subplots(1, 3)
+    counts, taus = swept.counts, swept.quantiles
+
+    def draw(place: int, name: str, values: Sequence[float | None], colour: str, marker: str) -> None:
+        known = [math.nan if value is None else value for value in values]
+        (line,) = axes[place].plot(taus, known, color=colour, marker=marker, ms=3.5, lw=1.3, clip_on=False)
+        line.set_label("\u200b" + name if name.startswith("_") else name)
+
+    draw(0, "detectors", [c.detectors for c in counts], COLOURS[8], "o")
+    draw(0, "unique", [c.unique_detectors for c in counts], COLOURS[6], "s")
+    band = [(c.quantile, c.unique_low, c.unique_high) for c in counts if c.unique_low is not None]
+    if band:
+        axes[0].fill_between(*zip(*band, strict=True), color=COLOURS[6], alpha=0.2, lw=0)
+    draw(1, "of detectors", [c.generic_share for c in counts], COLOURS[7], "o")
+    draw(1, "of all labels", [c.generic_label_share for c in counts], COLOURS[8], "s")
+    for g, (category, colour) in enumerate(categories):
+        if any(count.unique[category] for count in counts):
+            draw(2, category, [c.unique[category] for c in counts], COLOURS[colour], MARKERS[g % 6])
+    axes[1].set_ylim(0, 1)
+    axes[1].yaxis.set_major_formatter(PercentFormatter(1.0))
+    for one, title in zip(axes, ("units", "generic labels", "unique detectors"), strict=True):
+        one.set_xscale("log")
+        one.set_xticks(taus, [f"{tau:g}" for tau in taus], rotation=90 if len(taus) > 4 else 0)
+        one.xaxis.set_minor_locator(NullLocator())
+        one.set_xlabel("quantile level τ")
+        one.set_title(title, fontsize=8)
+        one.set_ylim(bottom=0)
+        if one.get_legend_handles_labels()[0]:
+            for text in one.legend(frameon=False, fontsize=6).get_texts():
+                text.set_parse_math(False)
     return figure

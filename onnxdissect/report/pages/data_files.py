@@ -14,6 +14,7 @@ from onnxdissect.report.data.photos import Photos
 from onnxdissect.report.data.previous_report import FORMAT_VERSION
 from onnxdissect.report.data.report_data import LayerReport, Report
 from onnxdissect.report.pages.scripts import rounded
+from onnxdissect.report.pages.threshold_files import sweep_json
 from onnxdissect.statistics.reliability import STABLE
 from onnxdissect.storage.json_file import json_bytes
 
@@ -160,6 +161,7 @@ def data_json(
             for image, (width, height) in report.photos.sizes.items()
         ],
         "layers": [_layer(layer, units[layer.info.slug]) for layer in report.layers],
+        **({"thresholds": sweep_json(report, report.sweep)} if report.sweep else {}),
     }
 
 

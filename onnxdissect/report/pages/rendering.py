@@ -11,14 +11,34 @@ from onnxdissect.report.data.report_data import LayerReport, Report
 from onnxdissect.report.figures.bars import bar_chart
 from onnxdissect.report.figures.depth import depth_chart
 from onnxdissect.report.figures.paper import FORMATS
-from onnxdissect.report.figures.plots import bars_name, depth_name
+from onnxdissect.report.figures.plots import bars_name, depth_name, thresholds_name
+from onnxdissect.report.figures.threshold_charts import threshold_charts
+from onnxdissect.report.pages.threshold_files import LABELS_SCRIPT
+from onnxdissect.results.sweep import ThresholdSweep
 from onnxdissect.statistics.reliability import FALSE_RELIABLE, STABLE
 from onnxdissect.templates import render
 
-__all__ = ["ASSETS", "copy_assets", "render_concepts", "render_index", "render_layer"]
+__all__ = [
+    "ASSETS",
+    "SWEEP_ASSETS",
+    "copy_assets",
+    "render_concepts",
+    "render_index",
+    "render_layer",
+    "render_thresholds",
+]
 
 ASSETS = ("report.css", "shared.js", "report.js")
 """Files that are copied from the package to the report's folder."""
+
+SWEEP_ASSETS = (*ASSETS, "thresholds.js")
+"""The same for a run at several quantiles."""
+
+_REASONS = (
+    ("color", "Colours"),
+    ("wide", "Concepts of more than a tenth of all pixels"),
+    ("filling", "Textures and materials of more than a quarter of the images they are in"),
+)
 
 
 def copy_assets(folder: Path, assets: Iterable[str] = ASSETS) -> None:
@@ -88,6 +108,35 @@ def render_concepts(report: Report, entries: Sequence[Sequence[dict[str, Any]]])
         HTML: an index of all concepts that some unit detects. A script fills in the one that is chosen.
     """
     return _render("concepts.html.j2", report=report, root="", entries=entries)
+
+
+def render_thresholds(report: Report, sweep: ThresholdSweep) -> str:
+    """Write the page that tells how labels change with the quantile.
+
+    Parameters
+    ----------
+    report : Report
+    sweep : ThresholdSweep
+        Of its run.
+
+    Returns
+    -------
+    str
+        HTML. A script fills in the list of units.
+    """
+    pairs = list(zip(report.layers, sweep.layers, strict=True))
+    # the layer that the overview begins with
+    first = next(pair for pair in pairs if pair[0] is report.headlines[0][0])
+    return _render(
+        "thresholds.html.j2",
+        report=report,
+        root="",
+        first=first,
+        swept_layers=[(*pair, threshold_charts(pair[1], report.categories)) for pair in pairs],
+        reasons=_REASONS,
+        labels_script=LABELS_SCRIPT,
+        thresholds_name=thresholds_name,
+    )
 
 
 def _render(name: str, **content: Any) -> str:

@@ -8,6 +8,7 @@ const dissect = (() => {
   const layers = new Map(); // folder name -> per quantile, units by number
   const units = shared.unitReader(root);
   let run = null;
+  let drawPage = null; // of a page with a script of its own
   let finders = [];
   const keys = { m: "mask", h: "heat", a: "annotation" };
   const CHUNK = 24;
@@ -26,7 +27,7 @@ const dissect = (() => {
 
   // ---- the address bar holds what is shown
 
-  const FIELDS = ["q", "find", "category", "kind", "least", "most", "sort", "show", "concept", "unit"];
+  const FIELDS = ["q", "find", "category", "kind", "least", "most", "sort", "show", "concept", "unit", "layer"];
   const { address, state: given } = shared.addressOf(FIELDS, { q: "0", show: "mask" });
 
   function state() {
@@ -414,6 +415,7 @@ const dissect = (() => {
     document.querySelectorAll("a.keeps").forEach((link) => { link.hash = quantile() ? `q=${quantile()}` : ""; });
     if (page === "layer") applyLayer(wanted);
     if (page === "concepts") applyConcepts(wanted);
+    drawPage?.(wanted, run);
   }
 
   function toggle(name) {
@@ -462,7 +464,7 @@ const dissect = (() => {
     document.querySelectorAll(".chooser input").forEach((radio) => {
       radio.addEventListener("change", () => change({ q: radio.value }));
     });
-    for (const name of ["find", "category", "kind", "least", "most", "sort"]) {
+    for (const name of ["find", "category", "kind", "least", "most", "sort", "layer"]) {
       byId(name)?.addEventListener("input", () => change({ [name]: byId(name).value }));
     }
     byId("filters")?.addEventListener("submit", (event) => event.preventDefault());
@@ -496,5 +498,7 @@ const dissect = (() => {
     layer: (slug, views) => { layers.set(slug, views); },
     unit: units.arrived,
     concepts: (content) => { finders = content; },
+    draws: (draw) => { drawPage = draw; },
+    tools: { make, byId, colourOf },
   };
 })();
