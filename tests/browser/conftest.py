@@ -98,7 +98,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     from onnxdissect.report import build
 
-    plain = fake_run(units=(12,))
+    plain = fake_run(units=(12,), quantiles=(0.005, 0.02))
     run = replace(
         plain,
         manifest={**plain.manifest, "model": {**plain.manifest["model"], "path": NASTY}, "warnings": [NASTY]},

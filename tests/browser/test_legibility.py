@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from onnxdissect.results import Dissection
 
 
-@pytest.mark.parametrize("name", ["index", "layer", "unit", "concepts", "concept"])
+@pytest.mark.parametrize("name", ["index", "layer", "unit", "concepts", "concept", "thresholds"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(name: str, scheme: Any, run: Dissection, page: Page) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
@@ -31,6 +31,7 @@ def test_axe_finds_nothing(name: str, scheme: Any, run: Dissection, page: Page) 
             "unit": layer_address(run, f"unit={best.unit}"),
             "concepts": address(report, "concepts.html"),
             "concept": address(report, "concepts.html", f"concept={number}"),
+            "thresholds": address(report, "thresholds.html"),
         }[name]
     )
     page.wait_for_timeout(100)
@@ -51,6 +52,7 @@ def test_nothing_hangs_over(width: int, run: Dissection, page: Page) -> None:
         layer_address(run),
         layer_address(run, f"unit={best.unit}&show=mask+side"),
         address(run.path / "report", "concepts.html"),
+        address(run.path / "report", "thresholds.html"),
     ):
         page.goto(where)
         page.wait_for_timeout(60)
@@ -83,6 +85,7 @@ def test_names_do_no_harm(hostile: Path, page: Page) -> None:
         ("index.html", ""),
         (f"layers/{slug}.html", "unit=1"),
         ("concepts.html", "concept=2"),
+        ("thresholds.html", ""),
     ):
         page.goto(address(hostile, name, fragment))
         page.wait_for_timeout(80)

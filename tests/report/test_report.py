@@ -53,8 +53,10 @@ def test_files_of_a_report(run: FakeRun, tmp_path: Path) -> None:
     tops = {i for counts in run.counts for i in counts.top_images.ravel().tolist()}
     shown = {(info.slug, q) for info in dissection.layers for q in range(2)}
     figures = [f"{slug}-q{q}" for slug, q in shown] + [f"depth-q{q}" for q in range(2)]
+    figures += [f"{slug}-thresholds" for slug in slugs]
     assert files_in(path.parent) == {
         *("index.html", "concepts.html", "report.css", "shared.js", "report.js", "data.json"),
+        *("thresholds.html", "thresholds.js", "thresholds/labels.js"),
         *("data/run.js", "data/concepts.js"),
         *(f"data/{slug}.js" for slug in slugs),
         *(f"layers/{slug}.html" for slug in slugs),
@@ -201,7 +203,8 @@ def test_everything_is_on_the_disk(run: FakeRun, tmp_path: Path) -> None:
                     continue
                 assert not re.match(r"[a-z]*:|/", address)
                 assert (path.parent / unquote(address.split("#")[0])).is_file()
-    for path in (*pages_of(report), *(report / name for name in ("report.css", "shared.js", "report.js"))):
+    scripts = ("shared.js", "report.js", "thresholds.js")
+    for path in (*pages_of(report), report / "report.css", *(report / name for name in scripts)):
         text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
         assert "http" not in text
         assert "url(" not in text
@@ -216,7 +219,7 @@ HOSTILE = "<script>alert(1)</script>"
     "name", [HOSTILE, '" onload="alert(1)', "'>{{ 7 * 7 }}</title><b x='", "日本 & <i>", "$x_{$/..", "_a"]
 )
 def test_names_are_harmless(name: str, tmp_path: Path) -> None:
-    plain = fake_run(units=(12,))
+    plain = fake_run(units=(12,), quantiles=(0.005, 0.02))
     harmless = build(plain.save(tmp_path / "plain")).parent
     manifest = {
         **plain.manifest,
@@ -240,7 +243,7 @@ def test_names_are_harmless(name: str, tmp_path: Path) -> None:
         assert not any(key.startswith("on") for _, attrs in page.elements for key in attrs)
     assert re.sub(r"\s+", " ", name) in Page(hostile / "index.html").text
     for path in hostile.rglob("*.js"):
-        if path.name not in ("shared.js", "report.js"):
+        if path.name not in ("shared.js", "report.js", "thresholds.js"):
             assert "<" not in path.read_text(encoding="ascii")
     assert unit_file(hostile, plain.layers[0].slug, 0)["images"][0]["name"] == name
 

@@ -122,7 +122,7 @@ def summary_table(dissection: Dissection) -> Table:
 
 
 def headlines(dissection: Dissection) -> list[str]:
-    """Summarise a run: its best layer at each quantile, and advice where few detectors are reliable.
+    """Summarise a run: its best layer at each quantile and over all, advice where few detectors are reliable.
 
     Parameters
     ----------
@@ -134,6 +134,8 @@ def headlines(dissection: Dissection) -> list[str]:
         Lines.
     """
     from onnxdissect.results.headline import advice, best_layer, headline, left_out
+    from onnxdissect.results.sweep import threshold_sweep
+    from onnxdissect.results.sweep.wording import sweep_sentence
 
     aliases = {layer.name: layer.alias for layer in dissection.layers}
     lines = []
@@ -142,6 +144,10 @@ def headlines(dissection: Dissection) -> list[str]:
         if best is not None:
             where = f" at quantile {quantile:g}" if len(dissection.quantiles) > 1 else ""
             lines.append(f"{aliases[best.layer]}{where}: {headline(best)}")
+    best = best_layer(dissection, dissection.quantiles[0])
+    if best is not None and len(dissection.quantiles) > 1:
+        (swept,) = threshold_sweep(dissection, best.layer).layers
+        lines.append(f"{aliases[best.layer]}: {sweep_sentence(swept)}")
     out = left_out(dissection)
     if out:
         lines.append(f"{out:,} concepts in fewer than {dissection.min_images:,} images were no candidates")
@@ -228,7 +234,28 @@ def summary_json(dissection: Dissection) -> dict[str, object]:
             }
             for line in dissection.summary()
         ],
+        **({"sweep": _sweep_json(dissection)} if len(dissection.quantiles) > 1 else {}),
     }
+
+
+def _sweep_json(dissection: Dissection) -> list[dict[str, object]]:
+    """How the labels of each layer change, quantiles in rising order."""
+    from onnxdissect.results.sweep import threshold_sweep
+
+    return [
+        {
+            "layer": layer.layer,
+            "quantiles": list(layer.quantiles),
+            "units": len(layer.units),
+            "same_label": layer.same_label,
+            "same_and_ever": layer.same_and_ever,
+            "same_and_always": layer.same_and_always,
+            "generic_share": [counts.generic_share for counts in layer.counts],
+            "generic_label_share": [counts.generic_label_share for counts in layer.counts],
+            "changed": [counts.changed for counts in layer.counts],
+        }
+        for layer in threshold_sweep(dissection).layers
+    ]
 
 
 def _span(low: float | None, high: float | None, form: str) -> str:
