@@ -19,8 +19,10 @@ from support.small_runs import Convolution, broden, dissect, network
 import onnxdissect
 from onnxdissect.errors import LayerNotFoundError, ParameterError, RunFormatError
 from onnxdissect.results import ThresholdSweep, load, rescore, threshold_sweep
+from onnxdissect.results.sweep import LayerSweep, QuantileCounts, UnitLabels
 from onnxdissect.results.sweep.generic import generic_concepts
 from onnxdissect.results.sweep.threshold_sweep import make_sweep
+from onnxdissect.results.sweep.wording import sweep_sentence
 
 FILES = ("quantiles.csv", "labels_by_quantile.csv", "generic_labels.csv")
 LEVELS = (0.02, 0.001, 0.1, 0.005)
@@ -260,3 +262,21 @@ def test_limits_of_what_is_generic(name: str, truth: int, images: int, reason: s
     run = fake_run(images=10)
     run = replace(run, images=tuple(replace(image, grid=(7, 9)) for image in run.images))
     assert of(run, name, truth=truth, images=images) == reason
+
+
+def test_a_sentence_of_it() -> None:
+    def layer(*detected: tuple[int, int], labels: tuple[str, ...]) -> LayerSweep:
+        counts = tuple(
+            QuantileCounts("a", q, 1, 1, n, n, None, None, g, g, g, 0, 0, None, {}, {})
+            for q, (n, g) in zip((0.001, 0.1), detected, strict=True)
+        )
+        units = (UnitLabels("a", 0, (0.001, 0.1), labels, ("object",) * 2, (True, True)),)
+        return LayerSweep("a", (0.001, 0.1), counts, units)
+
+    assert sweep_sentence(layer((4, 1), (3, 3), labels=("car", "car"))) == (
+        "1 of 1 unit has the same label at every quantile from 0.001 to 0.1; generic among the detectors' "
+        "labels: 25 % at 0.001, 100 % at 0.1"
+    )
+    assert sweep_sentence(layer((0, 0), (0, 0), labels=("car", "sky"))) == (
+        "0 of 1 unit have the same label at every quantile from 0.001 to 0.1"
+    )
