@@ -32,8 +32,8 @@ def test_the_summary_says_how_labels_change(tmp_path: Path) -> None:
         if counts.generic_share is not None
     )
     assert (
-        f"relu1: {layer.same_label} of 6 units {'has' if layer.same_label == 1 else 'have'} the same label at "
-        f"every quantile from 0.05 to 0.4; generic among the detectors' labels: {shares}\n"
+        f"relu1: {layer.same_label} of 6 units {'has' if layer.same_label == 1 else 'have'} the same label "
+        f"at every quantile from 0.05 to 0.4; generic among the detectors' labels: {shares}\n"
     ) in said.stdout
     again = typed(tmp_path, "rescore", "run", "--iou-threshold", "0.3", "--json")
     (told,) = json.loads(again.stdout)["sweep"]
