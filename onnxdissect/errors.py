@@ -91,8 +91,7 @@ class OnnxDissectError(Exception):
     Parameters
     ----------
     message : str
-        What was asked and what was found, in one sentence; of a longer one than 3,000 characters the middle
-        is left out.
+        What was asked and what was found, in one sentence; the middle of a very long one is left out.
     candidates : sequence of str, optional
         What could have been asked for instead, best first.
     hint : str, optional
@@ -241,13 +240,10 @@ class OutputError(RunError):
     """The output folder cannot be written, or holds files that this package did not write."""
 
 
-_LONGEST_MESSAGE = 3000
-_LONGEST_HINT = 1000
-# What stands for the middle of a message.
-_LONGEST_GAP = 50
+# The last stands for the middle of a message.
+_LONGEST_MESSAGE, _LONGEST_HINT, _LONGEST_GAP = 3000, 1000, 50
 # So many candidates are listed, as long as they fit in so many characters.
-_MOST_LISTED = 20
-_LONGEST_LIST = 2000
+_MOST_LISTED, _LONGEST_LIST = 20, 2000
 # Comparing two longer names letter by letter takes the product of their lengths.
 _LONGEST_PATH = 400
 _LONGEST_COMPARED = 200
@@ -277,7 +273,6 @@ def shortened(text: str, most: int = _LONGEST_MESSAGE) -> str:
     Parameters
     ----------
     text : str
-        Of any length.
     most : int
         It is left as it is up to so many characters.
 
@@ -288,8 +283,7 @@ def shortened(text: str, most: int = _LONGEST_MESSAGE) -> str:
     """
     if len(text) <= most:
         return text
-    kept = most - _LONGEST_GAP
-    end = kept // 4
+    kept, end = most - _LONGEST_GAP, (most - _LONGEST_GAP) // 4
     return f"{text[: kept - end]} ... ({len(text) - kept:,} characters) ... {text[-end:]}"
 
 
@@ -306,15 +300,10 @@ def listed(candidates: Sequence[str]) -> str:
     str
         Up to 20 of them, and how many there are beside.
     """
-    told: list[str] = []
-    length = 0
-    for name in candidates[:_MOST_LISTED]:
-        told.append(shown_path(name))
-        length += len(told[-1])
-        if length > _LONGEST_LIST:
-            break
-    left = len(candidates) - len(told)
-    return ", ".join(told) + (f" and {left:,} more" if left else "")
+    told = [shown_path(name) for name in candidates[:_MOST_LISTED]]
+    while sum(map(len, told[:-1])) > _LONGEST_LIST:
+        told.pop()
+    return ", ".join(told) + (f" and {left:,} more" if (left := len(candidates) - len(told)) else "")
 
 
 def shown_path(path: object) -> str:
