@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onnxdissect.core.progress import Progress, Silent
+from onnxdissect.experiments.basis_findings import Side
 from onnxdissect.report.data.annotations import ImageConcept, gather_annotations, wanted_annotations
+from onnxdissect.report.data.bases import basis_record, gather_bases
 from onnxdissect.report.data.images import RunImages, run_images
 from onnxdissect.report.data.photos import gather_photos, needed_images
 from onnxdissect.report.data.previous_report import DATA, open_previous_report
@@ -23,6 +25,8 @@ from onnxdissect.report.pages.rendering import (
     ASSETS,
     SWEEP_ASSETS,
     copy_assets,
+    render_bases,
+    render_basis,
     render_concepts,
     render_index,
     render_layer,
@@ -122,8 +126,12 @@ def _write_pages(
     folder: Path,
     advance: Callable[[int], None],
 ) -> None:
-    units = {info.slug: layer_units(dissection, info) for info in dissection.layers}
+    units, sides = {}, {}
     for info in dissection.layers:
+        # while its counts are in memory
+        units[info.slug] = layer_units(dissection, info)
+        if report.links[0].kinds[0] == "bases":
+            sides[info.name] = Side.of(dissection, info.name)
         write_script(folder / "data" / f"{info.slug}.js", "dissect.layer", (info.slug, units[info.slug]))
         for unit, top_maps in enumerate(unit_top_maps(dissection, info, report.photos, annotations)):
             path = folder / "units" / info.slug / f"{unit}.js"
@@ -132,7 +140,11 @@ def _write_pages(
     entries = concept_entries(dissection)
     write_script(folder / "data" / "run.js", "dissect.run", (run_record(report),))
     write_script(folder / "data" / "concepts.js", "dissect.concepts", (entries,))
-    write_json(folder / DATA, data_json(report, dissection, units))
+    found = gather_bases(dissection, report, sides)
+    records = {basis.layer.info.slug: basis_record(basis) for basis in found}
+    for slug, record in records.items():
+        write_script(folder / "bases" / f"{slug}.js", "dissect.basis", (slug, record))
+    write_json(folder / DATA, data_json(report, dissection, units, records))
     copy_assets(folder, SWEEP_ASSETS if report.sweep else ASSETS)
     (folder / "layers").mkdir()
     pages = {
@@ -143,5 +155,8 @@ def _write_pages(
     if report.sweep:
         pages["thresholds.html"] = render_thresholds(report, report.sweep)
         write_script(folder / LABELS_SCRIPT, "thresholds.labels", (unit_labels(report, report.sweep),))
+    if found:
+        pages["bases.html"] = render_bases(report, found)
+        pages |= {f"bases/{one.layer.info.slug}.html": render_basis(report, one) for one in found}
     for name, text in pages.items():
         (folder / name).write_bytes(utf8(text))

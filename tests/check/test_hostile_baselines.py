@@ -121,7 +121,9 @@ def test_every_field_with_every_value_is_refused_or_compared(
         holder: Any = body
         for name in where[:-1]:
             holder = holder[name]
-        value = dice.choice(["drop", None, True, -1, 0, 1, 10**12, 2**63, 0.5, 1e308, "", "x" * 9999, [], {}])
+        value: Any = dice.choice(
+            ["drop", None, True, -1, 0, 1, 10**12, 2**63, 0.5, 1e308, "", "x" * 9999, [], {}]
+        )
         if value == "drop":
             del holder[where[-1]]
         else:

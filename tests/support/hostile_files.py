@@ -39,7 +39,8 @@ CELLS = (
 
 
 def change_table(run: Path, dice: random.Random) -> str:
-    name = dice.choice(TABLES)
+    of_layers = sorted(path.relative_to(run).as_posix() for path in run.glob("layers/*/nearest.csv"))
+    name = dice.choice([*TABLES, *of_layers])
     path = run / name
     content = path.read_bytes()
     rows = list(csv.reader(io.StringIO(content.decode())))

@@ -28,6 +28,7 @@ from onnxdissect.check.baseline.snapshot import Snapshot, snapshot_of
 from onnxdissect.check.comparing.comparison import make_comparison
 from onnxdissect.check.rules.config import Config
 from onnxdissect.errors import OnnxDissectError
+from onnxdissect.experiments.basis_findings import basis_findings
 from onnxdissect.report import build
 from onnxdissect.report.data.report_data import gather_report
 from onnxdissect.results import rescore
@@ -58,7 +59,8 @@ def make_run(folder: Path) -> Path:
     network(folder / "net.onnx", chain, True, 1)
     broden(folder / "data", 6, 3)
     options = {"layers": ["relu0", "relu1"], "quantiles": [0.1, 0.2], "bootstrap": 20, "null": 3}
-    dissect(folder, keep_masks=True, **options)
+    bases = ["rotation:seed=1,alpha=0.5", "directions:n=3"]
+    dissect(folder, keep_masks=True, bases=bases, **options)
     return folder / "run"
 
 
@@ -175,6 +177,8 @@ def read_all(run: Path, sound: Snapshot, *, figures: bool) -> None:
         found.top_maps(info.name)
         found.samples(info.name)
         found.per_image(info.name)
+        if info.basis is not None:
+            expect_findings(found, info.name)
         if "kept_masks" in found.manifest:
             list(found.masks(info.name).of_unit(0))
         if found.counts(info.name).top_images.shape[1]:
@@ -209,6 +213,18 @@ def expect_figures(found: onnxdissect.Dissection) -> None:
         assert unit.detector == (unit.iou > found.iou_threshold), unit
     for summary in found.summary():
         assert 0 <= summary.unique_detectors <= summary.detectors <= summary.units, summary
+
+
+def expect_findings(found: onnxdissect.Dissection, layer: str) -> None:
+    nearest = found.nearest_units(layer)
+    for one in basis_findings(found, layer):
+        assert len(one.directions) == found.layer(layer).units
+        for concept in one.concepts:
+            assert 0 <= concept.direction.iou <= 1
+            assert 0 <= concept.own.iou <= 1
+        for direction in one.directions:
+            assert (direction.nearest is None) == (nearest is None)
+            assert direction.cosine is None or -1 <= direction.cosine <= 1
 
 
 def main(start: int, stop: int, folder: Path | None = None) -> int:

@@ -17,11 +17,23 @@ from onnxdissect.statistics.reliability import RARE
 if TYPE_CHECKING:
     from onnxdissect.results import Dissection, LayerInfo, LayerSummary, ThresholdSweep, Unit
 
-__all__ = ["Bar", "CategoryBars", "LayerReport", "Report", "View", "category_colours", "gather_report"]
+__all__ = [
+    "Bar",
+    "CategoryBars",
+    "LayerBases",
+    "LayerReport",
+    "PageLink",
+    "Report",
+    "View",
+    "category_colours",
+    "gather_report",
+]
 
 # NetDissect's six categories have the same colour in every report; other categories take the remaining ones.
 _COLOURS = {"object": 0, "part": 1, "scene": 2, "material": 3, "texture": 4, "color": 5}
 _SPARE_COLOURS = range(6, 10)
+# Layers under bases that have figures of their own: each takes seconds, and rotations are many.
+_MOST_DRAWN = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +149,40 @@ class LayerReport:
 
 
 @dataclass(frozen=True, slots=True)
+class LayerBases:
+    """A layer of the network, and the same layer under bases.
+
+    Attributes
+    ----------
+    own : LayerReport
+        The layer itself.
+    under : tuple of LayerReport
+        Under each of its bases, in the run's order; often empty.
+    """
+
+    own: LayerReport
+    under: tuple[LayerReport, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PageLink:
+    """A page about all layers, as the head of every page links it.
+
+    Attributes
+    ----------
+    kinds : tuple of str
+        Kinds of pages that belong to it, its own first.
+    page : str
+        Its address, relative to the report's folder.
+    title : str
+    """
+
+    kinds: tuple[str, ...]
+    page: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The content of all pages, except what they show of single units.
 
@@ -188,6 +234,43 @@ class Report:
         """Whether it is known which detectors are reliable."""
         views = (view for layer in self.layers for view in layer.views)
         return any(view.summary.reliable_detectors is not None for view in views)
+
+    @property
+    def groups(self) -> tuple[LayerBases, ...]:
+        """The network's own layers, each with what it is under bases."""
+        names = {layer.info.name for layer in self.layers}
+        under: dict[str, list[LayerReport]] = {}
+        own = []
+        for layer in self.layers:
+            name = layer.info.own_layer
+            # where the layer itself is not part of the run, what it is under a basis stands for itself
+            if name == layer.info.name or name not in names:
+                own.append(layer)
+            else:
+                under.setdefault(name, []).append(layer)
+        return tuple(LayerBases(layer, tuple(under.get(layer.info.name, ()))) for layer in own)
+
+    @property
+    def own_layers(self) -> tuple[LayerReport, ...]:
+        """The network's own layers, without those under bases."""
+        return tuple(group.own for group in self.groups)
+
+    @property
+    def drawn_layers(self) -> tuple[LayerReport, ...]:
+        """Layers whose bars are drawn as figures: those under bases only where they are few."""
+        own = self.own_layers
+        return self.layers if len(self.layers) - len(own) <= _MOST_DRAWN else own
+
+    @property
+    def links(self) -> tuple[PageLink, ...]:
+        """Pages about all layers, in the order in which every page links them."""
+        bases = (PageLink(("bases", "basis"), "bases.html", "Bases"),)
+        thresholds = (PageLink(("thresholds",), "thresholds.html", "Thresholds"),)
+        return (
+            *(bases if any(group.under for group in self.groups) else ()),
+            PageLink(("concepts",), "concepts.html", "Concepts"),
+            *(thresholds if self.sweep else ()),
+        )
 
 
 def gather_report(dissection: Dissection, photos: Photos | None = None) -> Report:

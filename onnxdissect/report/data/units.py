@@ -113,10 +113,12 @@ def layer_units(dissection: Dissection, info: LayerInfo) -> list[list[dict[str, 
     silent = dissection.counts(info.name).activation_total == 0
     labels = dissection.scores(info.name).concept
     numbers = [concept.number for concept in dissection.concepts]
+    names = info.unit_names
     return [
         [
             {
                 "unit": unit.unit,
+                **({"name": names[unit.unit]} if names else {}),
                 "concept": numbers[labels[q, unit.unit]] if unit.label else None,
                 "label": unit.label,
                 "category": unit.category,

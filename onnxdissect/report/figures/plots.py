@@ -79,13 +79,14 @@ def draw_figures(report: Report, folder: Path) -> None:
     with paper_settings():
         (folder / FIGURES).mkdir()
         for q in range(len(report.quantiles)):
-            if any(layer.views[q].unique for layer in report.layers):
-                save_figure(_depth(report.layers, q), folder / depth_name(q))
-            for layer in report.layers:
+            if any(layer.views[q].unique for layer in report.own_layers):
+                save_figure(_depth(report.own_layers, q), folder / depth_name(q))
+            for layer in report.drawn_layers:
                 if layer.views[q].unique:
                     save_figure(_bars(layer.views[q].category_bars), folder / bars_name(layer, q))
         for layer, swept in zip(report.layers, report.sweep.layers if report.sweep else (), strict=False):
-            save_figure(_thresholds(swept, report.categories), folder / thresholds_name(layer))
+            if layer in report.drawn_layers:
+                save_figure(_thresholds(swept, report.categories), folder / thresholds_name(layer))
 
 
 def _bars(groups: Sequence[CategoryBars]) -> Figure:

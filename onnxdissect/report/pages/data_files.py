@@ -37,6 +37,7 @@ def run_record(report: Report) -> dict[str, Any]:
     -------
     dict
     """
+    own = report.own_layers
     return {
         "title": report.title,
         "quantiles": list(report.quantiles),
@@ -52,6 +53,7 @@ def run_record(report: Report) -> dict[str, Any]:
                 "slug": layer.info.slug,
                 "page": layer.page,
                 "units": layer.info.units,
+                **({"under": True} if layer not in own else {}),
             }
             for layer in report.layers
         ],
@@ -121,7 +123,10 @@ def concept_entries(dissection: Dissection) -> list[list[ConceptEntry]]:
 
 
 def data_json(
-    report: Report, dissection: Dissection, units: Mapping[str, list[list[dict[str, Any]]]]
+    report: Report,
+    dissection: Dissection,
+    units: Mapping[str, list[list[dict[str, Any]]]],
+    bases: Mapping[str, dict[str, Any]],
 ) -> dict[str, Any]:
     """Give the content of ``data.json``.
 
@@ -131,6 +136,8 @@ def data_json(
     dissection : Dissection
     units : mapping of str to list of list of dict
         Per layer, by its folder name, the units at each quantile.
+    bases : mapping of str to dict
+        Per layer under a basis, by its folder name, what the basis finds.
 
     Returns
     -------
@@ -160,7 +167,13 @@ def data_json(
             {"image": image, "name": dissection.images[image].name, "width": width, "height": height}
             for image, (width, height) in report.photos.sizes.items()
         ],
-        "layers": [_layer(layer, units[layer.info.slug]) for layer in report.layers],
+        "layers": [
+            {
+                **_layer(layer, units[layer.info.slug]),
+                **({"basis": bases[layer.info.slug]} if layer.info.slug in bases else {}),
+            }
+            for layer in report.layers
+        ],
         **({"thresholds": sweep_json(report, report.sweep)} if report.sweep else {}),
     }
 

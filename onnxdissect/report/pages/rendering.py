@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from onnxdissect.report.data.bases import BasisReport, basis_page, chance_cosine
 from onnxdissect.report.data.report_data import LayerReport, Report
 from onnxdissect.report.figures.bars import bar_chart
 from onnxdissect.report.figures.depth import depth_chart
@@ -22,6 +23,8 @@ __all__ = [
     "ASSETS",
     "SWEEP_ASSETS",
     "copy_assets",
+    "render_bases",
+    "render_basis",
     "render_concepts",
     "render_index",
     "render_layer",
@@ -68,7 +71,7 @@ def render_index(report: Report) -> str:
     str
         HTML. Every name in it is escaped.
     """
-    charts = [depth_chart(report.layers, q) for q in range(len(report.quantiles))]
+    charts = [depth_chart(report.own_layers, q) for q in range(len(report.quantiles))]
     return _render("index.html.j2", report=report, root="", depth_charts=charts)
 
 
@@ -85,12 +88,54 @@ def render_layer(report: Report, layer: LayerReport) -> str:
     str
         HTML whose script fills in the units.
     """
-    place = report.layers.index(layer)
+    (group,) = (one for one in report.groups if layer is one.own or layer in one.under)
+    # neighbours of the same kind: layers of the network, or bases of one layer
+    row = group.under if layer in group.under else report.own_layers
+    place = row.index(layer)
     around = {
-        "before": report.layers[place - 1] if place else None,
-        "after": report.layers[place + 1] if place + 1 < len(report.layers) else None,
+        "before": row[place - 1] if place else None,
+        "after": row[place + 1] if place + 1 < len(row) else None,
+        "own": None if layer is group.own else group.own,
+        "under": group.under,
+        "finds": basis_page(layer),
     }
     return _render("layer.html.j2", report=report, root="../", layer=layer, **around)
+
+
+def render_bases(report: Report, found: Sequence[BasisReport]) -> str:
+    """Write the page that compares the bases of each layer.
+
+    Parameters
+    ----------
+    report : Report
+    found : sequence of BasisReport
+        Of every layer under a basis.
+
+    Returns
+    -------
+    str
+        HTML: a table for each layer of the network that is under bases.
+    """
+    by_name = {one.layer.info.name: one for one in found}
+    return _render("bases.html.j2", report=report, root="", found=by_name)
+
+
+def render_basis(report: Report, basis: BasisReport) -> str:
+    """Write the page of what a basis finds.
+
+    Parameters
+    ----------
+    report : Report
+    basis : BasisReport
+
+    Returns
+    -------
+    str
+        HTML: new, lost and common concepts. A script draws pictures, and the table of directions.
+    """
+    sides = {"own": basis.own, "under": basis.layer}
+    chance = chance_cosine(basis.own.info.units)
+    return _render("basis.html.j2", report=report, root="../", basis=basis, chance_cosine=chance, **sides)
 
 
 def render_concepts(report: Report, entries: Sequence[Sequence[dict[str, Any]]]) -> str:
@@ -107,7 +152,11 @@ def render_concepts(report: Report, entries: Sequence[Sequence[dict[str, Any]]])
     str
         HTML: an index of all concepts that some unit detects. A script fills in the one that is chosen.
     """
-    return _render("concepts.html.j2", report=report, root="", entries=entries)
+    content = {
+        "own_layers": report.own_layers,
+        "positions": {layer.info.name: i for i, layer in enumerate(report.layers)},
+    }
+    return _render("concepts.html.j2", report=report, root="", entries=entries, **content)
 
 
 def render_thresholds(report: Report, sweep: ThresholdSweep) -> str:

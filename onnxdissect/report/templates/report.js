@@ -7,6 +7,7 @@ const dissect = (() => {
   const page = document.body.dataset.page;
   const layers = new Map(); // folder name -> per quantile, units by number
   const units = shared.unitReader(root);
+  let basis = null; // on the page of one: what it finds
   let run = null;
   let drawPage = null; // of a page with a script of its own
   let finders = [];
@@ -24,6 +25,8 @@ const dissect = (() => {
     return known ? `c${known.colour}` : "";
   };
   const label = (unit) => unit.label || "no concept";
+  // Names of units come from files: of any length, and perhaps written from right to left.
+  const called = (unit) => (unit.name ? make("bdi", { class: "name", title: unit.name }, unit.name) : null);
 
   // ---- the address bar holds what is shown
 
@@ -69,6 +72,7 @@ const dissect = (() => {
         make("h3", {}, make("a", { href, "data-unit": `${slug}/${unit.unit}` }, label(unit))),
         unit.category ? make("span", { class: "category" }, unit.category) : null,
         make("span", { class: "which" }, where ? `${where} · ${unit.unit}` : `unit ${unit.unit}`)),
+      unit.name ? make("p", { class: "hint" }, called(unit)) : null,
       bar(unit.iou, unit.low, unit.high, highest),
       make("p", { class: "figures" },
         make("span", {}, "IoU ", make("strong", {}, number(unit.iou)), interval(unit) ? ` (${interval(unit)})` : ""),
@@ -90,18 +94,17 @@ const dissect = (() => {
   }
 
   // Cards appear as the reader comes near them.
-  const sentinel = make("li", { class: "sentinel", "aria-hidden": "true" });
-  function showCards(list, makeCard) {
-    const place = byId("cards");
+  const sentinel = make(page === "basis" ? "tr" : "li", { class: "sentinel", "aria-hidden": "true" });
+  function showAsReached(place, list, makeItem, chunk = CHUNK) {
     let next = 0;
     sentinel.fill = () => {
       sentinel.remove();
-      for (const entry of list.slice(next, next + CHUNK)) {
-        const item = makeCard(entry);
+      for (const entry of list.slice(next, next + chunk)) {
+        const item = makeItem(entry);
         place.append(item);
-        nearing.observe(item);
+        if (item.fill) nearing.observe(item);
       }
-      next += CHUNK;
+      next += chunk;
       if (next < list.length) {
         place.append(sentinel);
         nearing.observe(sentinel);
@@ -111,6 +114,8 @@ const dissect = (() => {
     place.replaceChildren();
     sentinel.fill();
   }
+
+  const showCards = (list, makeCard) => showAsReached(byId("cards"), list, makeCard);
 
   // ---- the page of a layer
 
@@ -123,7 +128,9 @@ const dissect = (() => {
     const least = wanted.least === "" ? -1 : Number(wanted.least);
     const most = wanted.most === "" ? 2 : Number(wanted.most);
     const whole = text.length > 1 && text.startsWith('"') && text.endsWith('"');
-    const found = whole ? name === text.slice(1, -1) : name.includes(text) || text === String(unit.unit);
+    const found = whole
+      ? name === text.slice(1, -1)
+      : name.includes(text) || (unit.name ?? "").toLowerCase().includes(text) || text === String(unit.unit);
     return (
       found &&
       (!wanted.category || unit.category === wanted.category) &&
@@ -170,6 +177,104 @@ const dissect = (() => {
     }
     const chosen = wanted.unit === "" ? undefined : all[Number(wanted.unit)];
     showUnit(chosen ? slug : "", chosen);
+  }
+
+  // ---- the page of what a basis finds
+
+  const ROWS = 100;
+  const HEADS = [
+    ["unit", "Direction", "number", (row) => row.unit.unit, 1],
+    ["name", "Name", "", (row) => row.unit.name, 1],
+    ["label", "Label", "", (row) => row.unit.label, 1],
+    ["iou", "IoU", "number", (row) => row.unit.iou, -1],
+    ["nearest", "Nearest unit", "number", (row) => row.own?.unit, 1],
+    ["cosine", "Cosine", "number", (row) => row.cosine, -1],
+    ["own-label", "Its label", "", (row) => row.own?.label, 1],
+    ["own-iou", "Its IoU", "number", (row) => row.own?.iou, -1],
+  ];
+  const FOUND = {
+    new: (row) => row.isNew,
+    same: (row) => row.unit.label !== "" && row.unit.concept === row.own?.concept,
+    different: (row) => row.unit.concept !== row.own?.concept,
+  };
+  let rows = [];
+  let rowsOf = -1;
+
+  function directionRows(view) {
+    const { slug, own } = document.body.dataset;
+    const news = new Set(basis.views[view].new.map((one) => one.concept));
+    const beside = layers.get(own)?.[view] ?? [];
+    return (layers.get(slug)?.[view] ?? []).map((unit, i) => ({
+      unit,
+      own: basis.nearest ? beside[basis.nearest[i]] : undefined,
+      cosine: basis.cosine?.[i],
+      isNew: unit.detector && news.has(unit.concept),
+    }));
+  }
+
+  // Rows without a value are last in either order.
+  function compare(a, b, way) {
+    const none = (value) => value === undefined || value === null || value === "";
+    if (none(a) || none(b)) return none(a) - none(b);
+    return way * (typeof a === "string" ? a.localeCompare(b) : a - b);
+  }
+
+  function directionRow(row, heads) {
+    const { slug, own } = document.body.dataset;
+    const link = (where, unit) => {
+      const layer = run.layers.find((one) => one.slug === where);
+      const target = new URLSearchParams({ ...(quantile() ? { q: quantile() } : {}), unit: unit.unit });
+      return make("a", { href: `${root}${layer.page}#${target}`, "data-unit": `${where}/${unit.unit}` }, String(unit.unit));
+    };
+    const named = (unit) => [make("span", { class: `dot ${colourOf(unit.category)}` }), label(unit)];
+    const score = (unit) => [number(unit.iou), unit.reliable ? make("span", { class: "sure", title: "reliable" }, " ✓") : null];
+    const weak = (unit) => (unit.detector ? "" : " none");
+    const cells = {
+      unit: () => make("th", { scope: "row", class: "number" }, link(slug, row.unit)),
+      name: () => make("td", {}, called(row.unit)),
+      label: () => make("td", { class: weak(row.unit), title: row.unit.category }, ...named(row.unit), row.isNew ? make("span", { class: "badge" }, "new") : null),
+      iou: () => make("td", { class: `number${weak(row.unit)}`, title: interval(row.unit) && `95 % interval ${interval(row.unit)}` }, ...score(row.unit)),
+      nearest: () => make("td", { class: "number" }, row.own ? link(own, row.own) : null),
+      cosine: () => make("td", { class: "number" }, number(row.cosine)),
+      "own-label": () => make("td", { class: row.own && weak(row.own), title: row.own?.category }, ...(row.own ? named(row.own) : [])),
+      "own-iou": () => make("td", { class: `number${row.own ? weak(row.own) : ""}`, title: row.own && interval(row.own) && `95 % interval ${interval(row.own)}` }, ...(row.own ? score(row.own) : [])),
+    };
+    return make("tr", {}, ...heads.map(([name]) => cells[name]()));
+  }
+
+  function applyBasis(wanted) {
+    if (!basis) return;
+    const view = quantile();
+    for (const name of ["find", "category", "kind"]) {
+      if (byId(name) !== document.activeElement || byId(name).tagName === "SELECT") byId(name).value = wanted[name];
+    }
+    const now = JSON.stringify(["q", "find", "category", "kind", "sort"].map((name) => wanted[name]));
+    if (now !== drawnFor) {
+      if (rowsOf !== view) [rows, rowsOf] = [directionRows(view), view];
+      const heads = HEADS.filter(([name]) =>
+        name === "name" ? rows.some((row) => row.unit.name) : basis.nearest || !/^(nearest|cosine|own)/.test(name));
+      const turned = wanted.sort.startsWith("-");
+      const [sorted, , , value, first] = heads.find(([name]) => name === wanted.sort.replace(/^-/, "")) ?? heads[0];
+      const way = turned ? -first : first;
+      const list = rows
+        .filter((row) => matches(row.unit, { ...wanted, kind: wanted.kind in FOUND ? "" : wanted.kind, least: "", most: "" }))
+        .filter(FOUND[wanted.kind] ?? (() => true))
+        .sort((a, b) => compare(value(a), value(b), way) || a.unit.unit - b.unit.unit);
+      listed = list.map((row) => [document.body.dataset.slug, row.unit.unit]);
+      const counted = rows.length === 1 ? "1 direction" : `${rows.length.toLocaleString("en")} directions`;
+      byId("count").textContent = list.length === rows.length ? counted : `${list.length.toLocaleString("en")} of ${counted}`;
+      byId("heads").replaceChildren(...heads.map(([name, title, kind, , start]) => {
+        const mine = name === sorted;
+        const rising = (mine ? way : start) > 0;
+        const next = mine && !turned ? `-${name}` : name;
+        const button = make("button", { type: "button", class: "sort", value: next === "unit" ? "" : next }, title);
+        return make("th", { scope: "col", class: kind, "aria-sort": mine ? (rising ? "ascending" : "descending") : null }, button);
+      }));
+      showAsReached(byId("directions"), list, (row) => directionRow(row, heads), ROWS);
+      drawnFor = now;
+    }
+    const [slug, unit] = wanted.unit.split(":");
+    showUnit(slug, layers.get(slug)?.[view]?.[Number(unit)]);
   }
 
   // ---- the page of the concepts
@@ -224,6 +329,7 @@ const dissect = (() => {
         make("tbody", {},
           ...run.layers.map((layer, i) => {
             const count = entry.detectors.filter(([at]) => at === i).length;
+            if (layer.under && !count) return null;
             const fill = make("span", { class: "fill" });
             fill.style.width = percent(count / most);
             const link = make("a", { href: `${layer.page}#${new URLSearchParams({ ...(view ? { q: view } : {}), find: `"${entry.name}"` })}` }, layer.alias);
@@ -273,7 +379,11 @@ const dissect = (() => {
       label(unit), " ", make("span", { class: "category" }, unit.category || "meets no concept"));
     const elsewhere = new URLSearchParams({ ...(view ? { q: view } : {}), concept: unit.concept });
     byId("unit-place").replaceChildren(
-      `unit ${unit.unit} of ${layer.alias}` + (at < 0 ? "" : ` · ${at + 1} of ${listed.length}`),
+      `unit ${unit.unit}`,
+      ...(unit.name ? [" · ", called(unit)] : []),
+      " of ",
+      make("bdi", {}, layer.alias),
+      at < 0 ? "" : ` · ${at + 1} of ${listed.length}`,
       ...(unit.detector && page !== "concepts"
         ? [" · ", make("a", { href: `${root}concepts.html#${elsewhere}` }, `all detectors of ${unit.label}`)]
         : []));
@@ -412,10 +522,17 @@ const dissect = (() => {
     document.body.dataset.show = [...on].join(" ");
     if (on.has("heat")) document.querySelectorAll("canvas.heat:not([data-drawn])").forEach((canvas) => canvas.paint());
     document.querySelectorAll(".toggles button").forEach((button) => button.setAttribute("aria-pressed", String(on.has(button.value))));
-    document.querySelectorAll("a.keeps").forEach((link) => { link.hash = quantile() ? `q=${quantile()}` : ""; });
+    document.querySelectorAll("a.keeps").forEach((link) => {
+      const kept = new URLSearchParams(link.hash.slice(1));
+      kept.delete("q");
+      link.hash = new URLSearchParams([...(quantile() ? [["q", quantile()]] : []), ...kept]);
+    });
+    glimpses();
     if (page === "layer") applyLayer(wanted);
     if (page === "concepts") applyConcepts(wanted);
     drawPage?.(wanted, run);
+    if (page === "basis") applyBasis(wanted);
+    if (page === "bases" && wanted.layer) byId(`layer=${wanted.layer}`)?.scrollIntoView();
   }
 
   function toggle(name) {
@@ -444,14 +561,20 @@ const dissect = (() => {
   }
 
   function glimpses() {
-    for (const list of document.querySelectorAll(".glimpse")) {
+    for (const list of document.querySelectorAll(`.glimpse[data-quantile="${quantile()}"]:not([data-drawn])`)) {
       const { slug, quantile: view } = list.dataset;
       const all = layers.get(slug)?.[view];
       if (!all) continue;
+      list.dataset.drawn = "yes";
       const chosen = list.dataset.units.split(" ").map((unit) => all[unit]);
-      const links = [...list.querySelectorAll("a")].map((link) => link.getAttribute("href"));
+      const links = [...list.querySelectorAll("h3 a")].map((link) => link.getAttribute("href"));
+      const beside = [...list.children].map((item) => item.querySelector(".beside"));
       const highest = Math.max(...chosen.map((unit) => unit.high ?? unit.iou));
-      list.replaceChildren(...chosen.map((unit, i) => card(slug, unit, highest, links[i], "")));
+      list.replaceChildren(...chosen.map((unit, i) => {
+        const item = card(slug, unit, highest, links[i], "");
+        item.querySelector(".tiles").before(...(beside[i] ? [beside[i]] : []));
+        return item;
+      }));
       for (const item of list.children) nearing.observe(item);
     }
   }
@@ -467,6 +590,13 @@ const dissect = (() => {
     for (const name of ["find", "category", "kind", "least", "most", "sort", "layer"]) {
       byId(name)?.addEventListener("input", () => change({ [name]: byId(name).value }));
     }
+    byId("heads")?.addEventListener("click", (event) => {
+      const button = event.target.closest("button.sort");
+      if (!button) return;
+      const at = [...byId("heads").children].indexOf(button.parentElement);
+      change({ sort: button.value });
+      byId("heads").children[at]?.firstElementChild.focus();
+    });
     byId("filters")?.addEventListener("submit", (event) => event.preventDefault());
     byId("filters")?.addEventListener("reset", (event) => {
       event.preventDefault();
@@ -476,6 +606,8 @@ const dissect = (() => {
     document.addEventListener("click", (event) => {
       const link = event.target.closest("a[data-unit]");
       if (!link || page === "index") return;
+      // another tab shows the unit on the page of its layer
+      if (link.getAttribute("href") && (event.ctrlKey || event.metaKey || event.shiftKey)) return;
       const [slug, unit] = link.dataset.unit.split("/");
       event.preventDefault();
       location.hash = address({ unit: unitName(slug, unit) });
@@ -487,7 +619,6 @@ const dissect = (() => {
     byId("unit-after").addEventListener("click", () => step(1));
     document.addEventListener("keydown", typed);
     addEventListener("hashchange", apply);
-    if (page === "index") glimpses();
     apply();
   }
 
@@ -500,5 +631,6 @@ const dissect = (() => {
     concepts: (content) => { finders = content; },
     draws: (draw) => { drawPage = draw; },
     tools: { make, byId, colourOf },
+    basis: (slug, content) => { basis = content; },
   };
 })();
