@@ -23,8 +23,6 @@ NASTY = "\"'><script>document.title='owned'</script>&amp;\u202e/日本"
 @pytest.fixture(scope="session")
 def turned(tmp_path_factory: pytest.TempPathFactory) -> Dissection:
     """The shipped network with its last layer under a dictionary of named rows, and its report."""
-    from conftest import TESTS
-
     from onnxdissect import Basis, dissect
     from onnxdissect.report import build
 
@@ -34,7 +32,7 @@ def turned(tmp_path_factory: pytest.TempPathFactory) -> Dissection:
     names[0], names[1] = NASTY, "x" * 3000
     book = Basis.of("book", matrix, bias=rng.normal(size=140) * 0.1, row_names=names)
     run = dissect(
-        TESTS.parent / "models" / "tiny_scenes.onnx",
+        Path(__file__).parents[2] / "models" / "tiny_scenes.onnx",
         "tiny",
         ["relu6"],
         quantiles=[0.005, 0.02],
