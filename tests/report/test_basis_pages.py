@@ -90,7 +90,11 @@ def test_navigation_and_overview_list_the_networks_own_layers(run: Dissection) -
     for path in sorted(report.rglob("*.html")):
         page = Page(path)
         # the head's links come first; those of bases would have their alias as text
-        titles = [attrs["title"] for attrs in page.all("a") if "title" in attrs and "keeps" in attrs.get("class", "")]
+        titles = [
+            attrs["title"]
+            for attrs in page.all("a")
+            if "title" in attrs and "keeps" in attrs.get("class", "")
+        ]
         assert titles == [own.name], path
     index = Page(report / "index.html")
     assert "under 2 bases" in index.text
