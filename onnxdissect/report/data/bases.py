@@ -106,14 +106,14 @@ def chance_cosine(units: int) -> float:
     Parameters
     ----------
     units : int
-        Of the layer, n.
+        Of the layer, n; from some tens on.
 
     Returns
     -------
     float
         The median of the largest of n coordinates of a unit vector, which are about normal with variance 1/n.
     """
-    return NormalDist().inv_cdf(0.5 ** (1 / units)) / units**0.5 if units > 1 else 1.0
+    return NormalDist().inv_cdf(0.5 ** (1 / units)) / units**0.5
 
 
 def gather_bases(dissection: Dissection, report: Report, sides: Mapping[str, Side]) -> list[BasisReport]:
