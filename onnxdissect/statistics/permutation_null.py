@@ -256,6 +256,8 @@ class PermutationNull:
                 )
                 best[share.layer][:, :, share.units] = scores.transpose(2, 0, 1)
                 surprise[share.layer][:, :, share.units] = _surprise(share, labels, overlaps)
+            # or the counts of this round would be held while the next is counted
+            del share, counted
         return list(map(Null, best, surprise))
 
 
