@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -113,7 +114,7 @@ def chance_cosine(units: int) -> float:
     float
         The median of the largest of n coordinates of a unit vector, which are about normal with variance 1/n.
     """
-    return NormalDist().inv_cdf(0.5 ** (1 / units)) / units**0.5
+    return float(NormalDist().inv_cdf(0.5 ** (1 / units))) / math.sqrt(units)
 
 
 def gather_bases(dissection: Dissection, report: Report, sides: Mapping[str, Side]) -> list[BasisReport]:
