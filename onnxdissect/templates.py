@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from types import CodeType
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import BytecodeCache, Environment, PackageLoader, StrictUndefined
+from jinja2.bccache import Bucket
 
 __all__ = ["render"]
+
+
+class _Compiled(BytecodeCache):
+    """The code of templates, for as long as the process lives: pages share them, and compiling is most of it."""
+
+    def __init__(self) -> None:
+        self._codes: dict[tuple[str, str], CodeType | None] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        # The checksum is that of the source, so code of another source is never taken.
+        bucket.code = self._codes.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._codes[bucket.key, bucket.checksum] = bucket.code
+
+
+@lru_cache(maxsize=1)
+def _compiled() -> _Compiled:
+    return _Compiled()
 
 
 def render(package: str, name: str, content: dict[str, Any]) -> str:
@@ -28,6 +50,7 @@ def render(package: str, name: str, content: dict[str, Any]) -> str:
     """
     environment = Environment(
         loader=PackageLoader(package),
+        bytecode_cache=_compiled(),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
