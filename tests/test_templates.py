@@ -42,7 +42,9 @@ def test_what_is_missing_is_an_error() -> None:
 def test_a_template_that_has_changed_is_compiled_again(tmp_path: Path) -> None:
     content = {"word": "a", "double": str}
     assert render(PACKAGE, "page.j2", content) == render(PACKAGE, "page.j2", content) == "  <p>aa</p>\n"
-    (tmp_path / PACKAGE / "templates" / "macro.j2").write_text("{% macro twice(word) %}{{ word }}!{% endmacro %}")
+    (tmp_path / PACKAGE / "templates" / "macro.j2").write_text(
+        "{% macro twice(word) %}{{ word }}!{% endmacro %}"
+    )
     assert render(PACKAGE, "page.j2", content) == "  <p>a!</p>\n"
 
 

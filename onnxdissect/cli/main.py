@@ -43,8 +43,10 @@ def _run() -> None:
     gc.set_threshold(_COLLECTED_AFTER)
     from onnxdissect.cli.commands import app
     from onnxdissect.cli.printing.console import print_problem
+    from onnxdissect.model.deferred import defer_symbols
     from onnxdissect.storage.memory import explained_memory
 
+    defer_symbols()
     try:
         try:
             with explained_memory():
