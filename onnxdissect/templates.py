@@ -13,7 +13,7 @@ __all__ = ["render"]
 
 
 class _Compiled(BytecodeCache):
-    """The code of templates, for as long as the process lives: pages share them, and compiling is most of it."""
+    """The code of templates, kept by the process: pages share them, and compiling is most of it."""
 
     def __init__(self) -> None:
         self._codes: dict[tuple[str, str], CodeType | None] = {}

@@ -10,8 +10,8 @@ MODEL = Path(__file__).parents[2] / "models" / "tiny_scenes.onnx"
 
 RUN = f"""
 import sys
-sys.argv = ["onnxdissect", "run", {str(MODEL)!r}, "--limit", "8", "--bootstrap", "0", "--null", "0", "--no-report"]
-sys.argv += ["--out", sys.argv[0] + "-run", "--json"]
+sys.argv = ["onnxdissect", "run", {str(MODEL)!r}, "--limit", "8", "--bootstrap", "0", "--null", "0"]
+sys.argv += ["--no-report", "--out", "run", "--json"]
 from onnxdissect.cli.main import main
 try:
     main()

@@ -9,6 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from PIL import features
 from support.fake_counts import FakeRun, fake_run
 from support.report_pages import Page, files_in, layer_page, unit_file, with_images
 
@@ -78,6 +80,52 @@ def test_photographs_keep_to_the_budget(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert size("large") > 150_000
     monkeypatch.setattr(photographs, "_BUDGET", 150_000)
     assert 75_000 < size("small") < 165_000
+
+
+def _noisy_gradient(rng: np.random.Generator) -> NDArray[np.uint8]:
+    rows, columns = np.mgrid[0:160, 0:200]
+    plain = np.stack((rows, columns, rows + columns), axis=2) % 256
+    return np.clip(plain + rng.normal(0, 6, plain.shape), 0, 255).astype(np.uint8)
+
+
+def _decoded(encoded: bytes) -> NDArray[np.uint8]:
+    pixels = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
+    assert pixels is not None
+    return np.ascontiguousarray(pixels[..., ::-1])
+
+
+def test_quickly_written_photographs_look_the_same() -> None:
+    picture = _noisy_gradient(np.random.default_rng(0))
+    quick = photographs._quick_encoder()
+    assert quick is not None
+    written = quick(picture), photographs._encode(picture)
+    errors = [np.mean((_decoded(file).astype(float) - picture) ** 2) for file in written]
+    assert abs(10 * np.log10(errors[0] / errors[1])) < 0.5
+    assert len(written[0]) < 1.4 * len(written[1])
+
+
+def test_a_short_budget_is_not_spent_on_quick_writing() -> None:
+    pictures = [_noisy_gradient(np.random.default_rng(seed)) for seed in range(3)]
+    quick = photographs._quick_encoder()
+    assert quick is not None
+    assert photographs._fitting(pictures, 3, quick) == (256, quick)
+    sizes = [np.mean([len(encode(p)) for p in pictures]) for encode in (photographs._encode, quick)]
+    between = int(photographs._BUDGET / np.mean(sizes))
+    assert sizes[0] < sizes[1]
+    assert photographs._fitting(pictures, between, quick) == (256, photographs._encode)
+    assert photographs._fitting(pictures, 10**9, quick) == (64, photographs._encode)
+
+
+def test_without_webp_in_pillow_opencv_writes_photographs(
+    run: FakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(features, "check", lambda name: name != "webp")
+    assert photographs._quick_encoder() is None
+    report = build(run.save(tmp_path / "run")).parent
+    image = next((report / "photos").iterdir())
+    path = tmp_path / "broden/images" / run.images[int(image.stem)].name
+    pixels = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+    assert image.read_bytes() == photographs._encode(photographs.shrink(pixels, 256))
 
 
 def test_without_top_images(tmp_path: Path) -> None:
