@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from onnxdissect.cli import options
 from onnxdissect.cli.printing.console import log, output, print_json
-from onnxdissect.cli.printing.progress import open_progress
+from onnxdissect.cli.printing.progress import Announced, open_progress
 from onnxdissect.cli.printing.tables import best_units, headlines, summary_json, summary_table
 from onnxdissect.errors import ParameterError
+
+if TYPE_CHECKING:
+    from onnxdissect.core.progress import Progress
+    from onnxdissect.report.figures.beside import FigureProcess
+    from onnxdissect.results import Dissection
 
 __all__ = ["run"]
 
@@ -113,6 +118,7 @@ def run(
             markup=False,
         )
     progress = open_progress(console)
+    report = _Report()
     try:
         dissection = dissect(
             model,
@@ -146,18 +152,15 @@ def run(
             out=out,
             fresh=fresh,
             keep_masks=keep_masks,
-            progress=progress,
+            progress=progress if no_report else Announced(progress, "tally", report.expect),
             notify=lambda line: console.print(line, markup=False),
         )
-        page = None
-        if not no_report:
-            from onnxdissect.report import build
-
-            page = build(dissection, progress=progress)
+        page = None if no_report else report.build(dissection, progress)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("the same command again goes on from the last saved state") from None
     finally:
         progress.close()
+        report.close()
     if as_json:
         print_json(summary_json(dissection) | {"report": None if page is None else str(page)})
         return
@@ -172,3 +175,28 @@ def run(
     console.print(f"run:    {dissection.path}", markup=False, soft_wrap=True)
     if page is not None:
         console.print(f"report: {page}", markup=False, soft_wrap=True)
+
+
+class _Report:
+    """The report of a run, whose figures another core prepares for while the run counts."""
+
+    def __init__(self) -> None:
+        self._figures: FigureProcess | None = None
+
+    def expect(self) -> None:
+        """Say that there will be one soon."""
+        from onnxdissect.report.figures.beside import FigureProcess
+
+        self._figures = FigureProcess()
+        self._figures.start()
+
+    def build(self, dissection: Dissection, progress: Progress) -> Path:
+        """Write it."""
+        from onnxdissect.report import build
+
+        return build(dissection, progress=progress, figures=self._figures)
+
+    def close(self) -> None:
+        """End what was started, also where there was no report after all."""
+        if self._figures is not None:
+            self._figures.close()

@@ -40,7 +40,7 @@ def _defer(spec: ModuleSpec | None) -> None:
     if spec is None or spec.loader is None or spec.name in sys.modules:
         return
     module = module_from_spec(spec)
-    module.__class__ = _Deferred
+    _turn(module, _Deferred)
     sys.modules[spec.name] = module
 
 
@@ -54,15 +54,15 @@ class _Deferred(ModuleType):
     def __getattr__(self, name: str) -> Any:
         with _LOADING:
             if type(self) is _Deferred:
-                self.__class__ = _Loading
+                _turn(self, _Loading)
                 assert self.__spec__ is not None
                 assert self.__spec__.loader is not None
                 try:
                     self.__spec__.loader.exec_module(self)
                 except BaseException:
-                    self.__class__ = _Deferred
+                    _turn(self, _Deferred)
                     raise
-                self.__class__ = ModuleType
+                _turn(self, ModuleType)
         return ModuleType.__getattribute__(self, name)
 
 
@@ -72,3 +72,7 @@ class _Loading(ModuleType):
     def __getattr__(self, name: str) -> Any:
         with _LOADING:
             return ModuleType.__getattribute__(self, name)
+
+
+def _turn(module: ModuleType, kind: type[ModuleType]) -> None:
+    module.__class__ = kind

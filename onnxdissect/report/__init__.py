@@ -14,12 +14,12 @@ from onnxdissect.core.progress import Progress, Silent
 from onnxdissect.experiments.basis_findings import Side
 from onnxdissect.report.data.annotations import ImageConcept, gather_annotations, wanted_annotations
 from onnxdissect.report.data.bases import basis_record, gather_bases
-from onnxdissect.report.data.images import RunImages, run_images
+from onnxdissect.report.data.images import run_images
 from onnxdissect.report.data.photos import gather_photos, needed_images
 from onnxdissect.report.data.previous_report import DATA, open_previous_report
 from onnxdissect.report.data.report_data import Report, gather_report
 from onnxdissect.report.data.units import layer_units, unit_top_maps
-from onnxdissect.report.figures.beside import drawing_figures
+from onnxdissect.report.figures.beside import FigureProcess, drawing_figures
 from onnxdissect.report.pages.data_files import concept_entries, data_json, run_record, write_json
 from onnxdissect.report.pages.rendering import (
     ASSETS,
@@ -56,6 +56,7 @@ def build(
     *,
     data: str | Path | Dataset | None = None,
     progress: Progress | None = None,
+    figures: FigureProcess | None = None,
 ) -> Path:
     """Write the report of a finished run into its directory.
 
@@ -70,6 +71,9 @@ def build(
         memory does not store them, so its report has no pictures unless the data set is given.
     progress : Progress, optional
         Told of one phase, ``report``, that counts images and units.
+    figures : FigureProcess, optional
+        Draws the figures, if it was started. By default a process is started where there are many
+        photographs to shrink meanwhile.
 
     Returns
     -------
@@ -94,29 +98,19 @@ def build(
     target = Path(dissection.path) / _FOLDER
     try:
         with replacing_folder(target) as folder:
-            _fill(dissection, (images, note), needed, folder, target, progress.advance)
+            previous = open_previous_report(dissection, target)
+            shrunk = 0 if images is None or (previous and previous.holds(needed)) else len(needed)
+            report = gather_report(dissection)
+            with drawing_figures(report, folder, apart=shrunk >= _WORTH_A_PROCESS, process=figures):
+                photos = gather_photos(images, note, needed, folder, previous, progress.advance)
+                annotations = gather_annotations(images, wanted_annotations(dissection), previous)
+                _write_pages(
+                    dissection, replace(report, photos=photos), annotations, folder, progress.advance
+                )
     except OSError as error:
         raise write_error(target, error, doing=f"write the report {target}") from error
     progress.finish()
     return target / "index.html"
-
-
-def _fill(
-    dissection: Dissection,
-    found: tuple[RunImages | None, str],
-    needed: list[int],
-    folder: Path,
-    target: Path,
-    advance: Callable[[int], None],
-) -> None:
-    previous = open_previous_report(dissection, target)
-    images, note = found
-    shrunk = 0 if images is None or (previous and previous.holds(needed)) else len(needed)
-    report = gather_report(dissection)
-    with drawing_figures(report, folder, apart=shrunk >= _WORTH_A_PROCESS):
-        photos = gather_photos(images, note, needed, folder, previous, advance)
-        annotations = gather_annotations(images, wanted_annotations(dissection), previous)
-        _write_pages(dissection, replace(report, photos=photos), annotations, folder, advance)
 
 
 def _write_pages(

@@ -6,6 +6,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from support.fake_counts import contents, fake_run
 
 from onnxdissect.report.data.report_data import Report, gather_report
 from onnxdissect.report.figures import beside
-from onnxdissect.report.figures.beside import drawing_figures
+from onnxdissect.report.figures.beside import FigureProcess, drawing_figures
 from onnxdissect.report.figures.plots import draw_figures
 
 
@@ -71,6 +72,29 @@ def test_small_reports_and_single_cores_start_no_process(
     assert not started
 
 
+def test_a_process_that_was_started_before_draws_small_reports_too(
+    report: Report, tmp_path: Path, started: list[subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    folder = tmp_path / "apart"
+    folder.mkdir()
+    process = FigureProcess()
+    process.start()
+    process.start()
+    with drawing_figures(report, folder, apart=False, process=process):
+        (worker,) = started
+        assert worker.wait() == 0
+        assert contents(folder)
+    assert contents(folder) == figures(report, tmp_path / "here")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["apart", "here"]
+
+
+def test_a_process_that_is_not_needed_after_all_is_ended(started: list[subprocess.Popen[bytes]]) -> None:
+    with FigureProcess() as process:
+        process.start()
+    assert started[0].returncode == -signal.SIGKILL
+
+
 @pytest.mark.parametrize("program", ["/bin/false", "/there/is/no/python", ""])
 def test_without_an_interpreter_they_are_drawn_here(
     report: Report,
@@ -119,11 +143,13 @@ def test_a_process_that_was_ended_half_way_is_made_good(
 ABANDON = """
 import os, pickle, signal, sys
 from pathlib import Path
-from onnxdissect.report.figures import beside
+from onnxdissect.report.figures.beside import FigureProcess
 
+figures = FigureProcess()
+figures.start()
 with open(sys.argv[1], "rb") as file:
-    process = beside._start_worker(pickle.load(file), Path(sys.argv[2]))
-print(process.pid, flush=True)
+    figures.draw(pickle.load(file), Path(sys.argv[2]))
+print(figures._process.pid, flush=True)
 os.kill(os.getpid(), getattr(signal, sys.argv[3]))
 """
 

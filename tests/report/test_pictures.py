@@ -14,6 +14,7 @@ from PIL import features
 from support.fake_counts import FakeRun, fake_run
 from support.report_pages import Page, files_in, layer_page, unit_file, with_images
 
+from onnxdissect.data.decoding.pixels import read_image
 from onnxdissect.errors import RunFormatError
 from onnxdissect.report import build
 from onnxdissect.report.data import photos as photographs
@@ -124,7 +125,7 @@ def test_without_webp_in_pillow_opencv_writes_photographs(
     report = build(run.save(tmp_path / "run")).parent
     image = next((report / "photos").iterdir())
     path = tmp_path / "broden/images" / run.images[int(image.stem)].name
-    pixels = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+    pixels = read_image(path, path.name)
     assert image.read_bytes() == photographs._encode(photographs.shrink(pixels, 256))
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TaskID, TextColumn
 from rich.progress import Progress as Bars
 from rich.text import Text
 
-__all__ = ["BarProgress", "LineProgress", "open_progress"]
+if TYPE_CHECKING:
+    from onnxdissect.core.progress import Progress
+
+__all__ = ["Announced", "BarProgress", "LineProgress", "open_progress"]
 
 _TITLES = {
     "data": "making the data set",
@@ -108,6 +113,29 @@ class LineProgress:
 
     def _say(self, text: str) -> None:
         self._console.print(f"{self._phase}: {text}", markup=False)
+
+
+class Announced:
+    """A progress that says as well when a phase begins.
+
+    Parameters
+    ----------
+    progress : Progress
+    phase : str
+    begins : callable
+        Called each time.
+    """
+
+    def __init__(self, progress: Progress, phase: str, begins: Callable[[], None]) -> None:
+        self._phase, self._begins = phase, begins
+        self._start = progress.start
+        self.advance, self.finish = progress.advance, progress.finish
+
+    def start(self, phase: str, total: int) -> None:
+        """Begin a phase."""
+        if phase == self._phase:
+            self._begins()
+        self._start(phase, total)
 
 
 def open_progress(console: Console) -> BarProgress | LineProgress:

@@ -13,6 +13,8 @@ import signal
 import sys
 import threading
 import time
+from importlib import import_module
+from pathlib import Path
 
 from onnxdissect.report.figures.plots import draw_figures
 
@@ -23,7 +25,9 @@ _LOOK = 0.2
 
 
 def main(parent: int) -> None:
-    """Draw the figures of the report that standard input holds, into the folder that it names.
+    """Draw the figures of the report in the file that standard input names, into the folder that it says.
+
+    What drawing takes is imported before there is such a name. Without one, there is nothing to draw.
 
     Parameters
     ----------
@@ -34,8 +38,14 @@ def main(parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if os.name == "posix":  # elsewhere a process keeps the number of a parent that has ended
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    report, folder = pickle.load(sys.stdin.buffer)
-    draw_figures(report, folder)
+    for module in ("figure", *(f"backends.backend_{form}" for form in ("svg", "pdf", "agg"))):
+        import_module(f"matplotlib.{module}")
+    given = sys.stdin.buffer.readline().removesuffix(b"\n")
+    if given:
+        path = Path(os.fsdecode(given))
+        content = path.read_bytes()
+        path.unlink()
+        draw_figures(*pickle.loads(content))
 
 
 def _end_with(parent: int) -> None:
