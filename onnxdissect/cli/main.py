@@ -18,8 +18,8 @@ _WRONG_REQUEST = 2
 _BUG = 70
 _INTERRUPTED = 130
 # New objects after which Python looks for circles of them. Compiling kernels and importing make hundreds of
-# thousands, hardly any in a circle: the default of 700 costs a tenth of a short run.
-_COLLECTED_AFTER = 20_000
+# thousands, hardly any in a circle: the default of 700 costs a tenth of a short run, 20,000 a hundredth.
+_COLLECTED_AFTER = 100_000
 
 
 def main() -> None:
