@@ -219,11 +219,9 @@ def _check_basis(layer: Mapping[str, Any], own_units: Mapping[str, int], place: 
     basis = layer["basis"]
     rows, columns = basis["shape"]
     if rows != layer["units"]:
-        raise FieldError(f"{place}.shape", f"is {shown(basis['shape'])}, not of {layer['units']} units")
+        raise FieldError(f"{place}.shape", f"is [{rows}, {columns}], not of {layer['units']} units")
     own = own_units.get(layer["name"].removesuffix(f"/basis/{basis['name']}"), columns)
     if layer["name"].endswith(f"/basis/{basis['name']}") and own != columns:
-        raise FieldError(
-            f"{place}.shape", f"is {shown(basis['shape'])}, and the layer itself has {own} units"
-        )
+        raise FieldError(f"{place}.shape", f"is [{rows}, {columns}], and the layer itself has {own} units")
     if len(basis.get("names", ())) not in (0, rows):
         raise FieldError(f"{place}.names", f"has {len(basis['names']):,} names for {rows:,} units")
