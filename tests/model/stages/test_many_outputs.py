@@ -13,6 +13,7 @@ from support.hostile_networks import convolution, network, save
 
 from onnxdissect.model import load_network
 from onnxdissect.model.reading.model_file import read_model
+from onnxdissect.model.stages.heads import predictions
 from onnxdissect.model.stages.heads.predictions import ends_of_heads
 from onnxdissect.model.stages.trunk.flow import Flow, Maps, follow_flow
 from onnxdissect.model.stages.trunk.products import has_weights
@@ -34,7 +35,12 @@ def random_flow(path: Path, seed: int) -> tuple[Flow, list[int]]:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_one_walk_finds_what_many_find(tmp_path: Path, seed: int) -> None:
+@pytest.mark.parametrize("at_once", [None, 3])
+def test_one_walk_finds_what_many_find(
+    tmp_path: Path, seed: int, at_once: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if at_once:
+        monkeypatch.setattr(predictions, "_AT_ONCE", at_once)
     flow, values = random_flow(tmp_path, seed)
     draws = np.random.default_rng(seed)
     weighted = [n for n in values if has_weights(flow, n)]
@@ -57,3 +63,23 @@ def test_outputs_one_behind_the_other(tmp_path: Path) -> None:
         seconds.append(time.process_time() - began)
     # eight times as many; by the square they would take 64 times as long
     assert seconds[2] < 24 * seconds[1]
+
+
+def test_outputs_that_are_each_a_sum_of_several_values(tmp_path: Path) -> None:
+    seconds = []
+    for count in (250, 2000):
+        nodes = [
+            convolution(),
+            helper.make_node("Relu", ["c"], ["v0"]),
+            helper.make_node("Neg", ["v0"], ["v1"]),
+        ]
+        nodes += [helper.make_node("Add", [f"v{i}", f"v{i + 1}"], [f"v{i + 2}"]) for i in range(count)]
+        path = save(network(nodes, outputs=[f"v{i + 2}" for i in range(count)]), tmp_path)
+        flow = follow_flow(read_model(path).model.graph, "x", lambda name: (8, 8))
+        outputs = [flow.numbers[f"v{i + 2}"] for i in range(count)]
+        began = time.process_time()
+        found = ends_of_heads(flow, Maps(set(), set(), {}), outputs, {flow.numbers["v0"]}, whole=True)
+        seconds.append(time.process_time() - began)
+        assert [flow.names[n] for n in found] == ["v0"]
+    # eight times as many; by the square they would take 64 times as long
+    assert seconds[1] < 24 * seconds[0]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from onnxdissect.model.operators.lookup import operator_of
 from onnxdissect.model.operators.rules import Compute
@@ -15,6 +14,8 @@ __all__ = ["ends_of_heads", "last_products", "predictions"]
 # Decoding a prediction takes up to two products with stored numbers (bins to distances, centres to corners);
 # a layer of a decoder takes at least three, and so does what follows it.
 _DECODED = 2
+# Ends that one walk looks at: a value takes two numbers of so many bits.
+_AT_ONCE = 4096
 
 
 def last_products(flow: Flow, maps: Maps) -> list[int]:
@@ -102,8 +103,8 @@ def ends_of_heads(
     predicted = flow.descendants(*products)
     ends = _repeated(flow, layers)
     # outputs may be as many as nodes, and many of them the same but for their form
-    for end in dict.fromkeys(ends[out] for out in sorted(outputs) if out not in predicted):
-        found += _last_layers(flow, end, layers)
+    distinct = list(dict.fromkeys(ends[out] for out in sorted(outputs) if out not in predicted))
+    found += _last_layers(flow, distinct, layers)
     return list(dict.fromkeys(found))
 
 
@@ -116,25 +117,28 @@ def _repeated(flow: Flow, layers: Collection[int]) -> list[int]:
     return ends
 
 
-def _last_layers(flow: Flow, out: int, layers: Collection[int]) -> list[int]:
-    """Layers that neither another layer nor a product with weights follows on the way to an output."""
-    found: list[int] = []
-    # by number, the last first: all that is computed from a value comes before it. Followed are those that a
-    # layer or a product with weights comes behind; when nothing else waits, there are no more.
-    waiting, seen, followed, free = [-out], {out}, set[int](), 1
-    while free:
-        number = -heapq.heappop(waiting)
-        behind = number in followed
-        free -= not behind
-        if number in layers and not behind:
-            found.append(number)
-        behind = behind or number in layers or has_weights(flow, number)
-        for operand in flow.before[number]:
-            if operand not in seen:
-                seen.add(operand)
-                heapq.heappush(waiting, -operand)
-                free += 1
-            if behind and operand not in followed:
-                followed.add(operand)
-                free -= 1
-    return found[::-1]
+def _last_layers(flow: Flow, ends: Sequence[int], layers: Collection[int]) -> list[int]:
+    """Layers that neither another layer nor a product with weights follows on the way to an end.
+
+    Ordered by the first end that each is the last layer of, and by number among those of one end.
+    """
+    stops = [number in layers or has_weights(flow, number) for number in range(len(flow.names))]
+    found: dict[int, None] = {}
+    for start in range(0, len(ends), _AT_ONCE):
+        places = {end: 1 << i for i, end in enumerate(ends[start : start + _AT_ONCE])}
+        # sets of ends, as the bits of a number: those that a value leads to, and those that it leads to
+        # through a layer or a product with weights; all that is computed from a value comes behind it
+        leads = [0] * len(stops)
+        follow = [0] * len(stops)
+        firsts: list[tuple[int, int]] = []
+        for number in reversed(range(max(places) + 1)):
+            leads_to, behind = places.get(number, 0), 0
+            for user in flow.after[number]:
+                leads_to |= leads[user]
+                behind |= leads[user] if stops[user] else follow[user]
+            leads[number], follow[number] = leads_to, behind
+            free = leads_to & ~behind
+            if free and number in layers:
+                firsts.append((free & -free, number))
+        found.update(dict.fromkeys(number for _, number in sorted(firsts)))
+    return list(found)
