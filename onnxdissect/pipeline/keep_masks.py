@@ -142,9 +142,8 @@ def keep_masks(prepared: Prepared, passed: PassResult, progress: Progress) -> di
     try:
         write_masks(passed.spool, folders, layouts, plan.grids, plan.threads, progress)
     except OutputError as error:
-        raise OutputError(
-            error.message, hint="make room and type the same command again, or leave --keep-masks out"
-        ) from error
+        helps = error.hint or "make room and type the same command again"
+        raise OutputError(error.message, hint=f"{helps}; or leave --keep-masks out") from error
     return {
         "version": MASKS_VERSION,
         "bytes": sum((folder / MASKS).stat().st_size for folder in folders),

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import shutil
+import sys
 from pathlib import Path
 
 from onnxdissect.errors import OutputError
@@ -32,14 +33,12 @@ def write_error(path: Path, error: OSError, *, doing: str | None = None, written
     Returns
     -------
     OutputError
-        To be raised. Where the disk is full it names the file system and what is free there.
+        To be raised. Where the disk is full it names the file system and what is free there; where a file
+        may not be so large, how large it may be.
     """
     said = f"cannot {doing or f'write {path}'}: {error.strerror or error}"
     if error.errno == errno.EFBIG:
-        return OutputError(
-            f"{said}; it needs more than the {size_text(written)} that this process may write into a file",
-            hint="ulimit -f unlimited, then the same command again",
-        )
+        return _too_large(said, path, written)
     if error.errno not in _FULL:
         return OutputError(said)
     mount, free = file_system(path)
@@ -49,6 +48,32 @@ def write_error(path: Path, error: OSError, *, doing: str | None = None, written
         f"{said}; it needs {needs} on the file system {mount}{left}",
         hint=f"make room on {mount}, then the same command again: what was saved is good",
     )
+
+
+def _too_large(said: str, path: Path, written: int) -> OutputError:
+    """Tell of a file that this process, or the file system, does not let grow so large."""
+    limit = _largest_file()
+    if limit is not None:
+        return OutputError(
+            f"{said}; it needs more than the {size_text(limit)} that this process may write into a file",
+            hint="ulimit -f unlimited, then the same command again",
+        )
+    mount, _ = file_system(path)
+    needs = f"a file of more than {size_text(written)}" if written else "a larger file"
+    return OutputError(
+        f"{said}; it needs {needs}, which the file system {mount} does not take",
+        hint="choose a folder on another file system",
+    )
+
+
+def _largest_file() -> int | None:
+    """Bytes that this process may write into a file; None if there is no limit."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    return None if limit == resource.RLIM_INFINITY else limit
 
 
 def file_system(path: Path) -> tuple[Path, int | None]:

@@ -53,12 +53,24 @@ def test_a_limit_on_files_is_named(tmp_path: Path) -> None:
     try:
         with pytest.raises(OutputError, match=r"more than the 4\.0 KiB that this") as caught:
             write_bytes(tmp_path / "file", b"x" * 10_000)
+        # of a folder of files it is not known how much of one was written
+        told = write_error(tmp_path, OSError(errno.EFBIG, "File too large"), doing="write the report")
+        assert "more than the 4.0 KiB that this process may write into a file" in told.message
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
     assert caught.value.hint is not None
     assert "ulimit -f" in caught.value.hint
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_only_the_file_system_does_not_take(tmp_path: Path) -> None:
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
+    told = write_error(tmp_path / "file", OSError(errno.EFBIG, "File too large"), written=4 * 2**30)
+    assert f"a file of more than 4.0 GiB, which the file system {file_system(tmp_path)[0]} does not" in str(
+        told
+    )
+    assert told.hint == "choose a folder on another file system"
 
 
 def test_other_reasons_are_told_as_they_are(tmp_path: Path) -> None:

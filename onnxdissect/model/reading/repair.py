@@ -23,7 +23,7 @@ from onnxdissect.errors import ModelFormatError
 from onnxdissect.model.reading.external_data import check_external, external_tensors
 from onnxdissect.model.reading.file_bytes import model_bytes
 from onnxdissect.model.reading.function_calls import check_functions, inner_graphs
-from onnxdissect.model.reading.stored_sizes import check_stored_sizes
+from onnxdissect.model.reading.stored_sizes import MOST_AXES, check_stored_sizes
 from onnxdissect.storage.memory import raise_memory_error
 
 __all__ = ["load_repaired"]
@@ -31,6 +31,9 @@ __all__ = ["load_repaired"]
 _MOST_BYTES = 2**30
 """Sparse weights of a file may take so many bytes once they are filled up: the graph still has to be passed
 to onnxruntime in one piece of less than 2 GiB."""
+
+_LARGEST_LENGTH = 2**55
+"""NumPy counts the bytes of the other axes where one is empty."""
 
 _COMPILED = {
     "com.microsoft.nchwc": "channels are blocked for one processor",
@@ -135,6 +138,19 @@ def _fill_up(path: Path, proto: onnx.ModelProto) -> None:
                         onnx.helper.make_attribute("value", numpy_helper.from_array(dense, name))
                     )
                     break
+            _refuse_sparse(path, node)
+
+
+def _refuse_sparse(path: Path, node: onnx.NodeProto) -> None:
+    """Refuse sparse numbers anywhere but in a Constant: the graph library does not read them."""
+    kinds = (onnx.AttributeProto.SPARSE_TENSOR, onnx.AttributeProto.SPARSE_TENSORS)
+    for attribute in node.attribute:
+        if attribute.type in kinds:
+            raise ModelFormatError(
+                f"{path}: {_called(node)} has sparse numbers in its attribute {attribute.name[:100]!r}; they "
+                "are read in Constant nodes and in stored weights alone",
+                hint="save the network with dense weights",
+            )
 
 
 def _dense(path: Path, sparse: onnx.SparseTensorProto, left: int) -> NDArray[Any]:
@@ -144,7 +160,14 @@ def _dense(path: Path, sparse: onnx.SparseTensorProto, left: int) -> NDArray[Any
         raise ModelFormatError(f"{said} are texts")
     if any(dim < 0 for dim in dims):
         raise ModelFormatError(f"{said} have the shape {list(dims)}")
-    values, indices = _read(path, sparse.values), _read(path, sparse.indices).astype(np.int64)
+    if len(dims) > MOST_AXES:
+        raise ModelFormatError(f"{said} have {len(dims):,} axes; at most {MOST_AXES} are read")
+    values, indices = _read(path, sparse.values), _read(path, sparse.indices)
+    if indices.dtype.kind not in "iu":
+        raise ModelFormatError(f"{said} have indices of the type {indices.dtype}, and whole numbers are read")
+    indices = indices.astype(np.int64)
+    if math.prod(dim for dim in dims if dim) > _LARGEST_LENGTH:
+        raise ModelFormatError(f"{said} have the shape {list(dims)}, more than any memory holds")
     size = math.prod(dims) * values.dtype.itemsize
     if size > left:
         raise ModelFormatError(
@@ -153,7 +176,7 @@ def _dense(path: Path, sparse: onnx.SparseTensorProto, left: int) -> NDArray[Any
             hint="save the network with dense weights in external data",
         )
     values = values.reshape(-1)
-    if indices.ndim == 2 and indices.shape == (values.size, len(dims)):
+    if dims and indices.shape == (values.size, len(dims)):
         lengths = np.array(dims, np.int64)
         fits = not indices.size or bool((indices >= 0).all() and (indices < lengths).all())
         places = indices.T

@@ -12,9 +12,9 @@ from onnx import TensorProto
 from onnxdissect.errors import ModelFormatError
 from onnxdissect.model.reading.function_calls import inner_graphs
 
-__all__ = ["check_stored_sizes"]
+__all__ = ["MOST_AXES", "check_stored_sizes"]
 
-_MOST_AXES = 64
+MOST_AXES = 64
 """NumPy's."""
 
 _MOST_DIGITS = 20
@@ -61,10 +61,10 @@ def check_stored_sizes(path: Path, proto: onnx.ModelProto) -> None:
     """
     for tensor in _tensors(proto):
         dims = list(tensor.dims)
-        if len(dims) > _MOST_AXES:
+        if len(dims) > MOST_AXES:
             raise ModelFormatError(
                 f"{path}: the stored tensor {tensor.name[:100]!r} has {len(dims):,} axes; at most "
-                f"{_MOST_AXES} are read"
+                f"{MOST_AXES} are read"
             )
         if any(dim < 0 for dim in dims):
             raise ModelFormatError(f"{path}: the stored tensor {tensor.name[:100]!r} has the shape {dims}")

@@ -212,6 +212,42 @@ def test_sparse_weights_beyond_memory_are_refused(tmp_path: Path) -> None:
         load_network(save(model, tmp_path / "huge.onnx"))
 
 
+@pytest.mark.parametrize(
+    ("dims", "indices", "said"),
+    [
+        ([1] * 65, np.array([0]), "have 65 axes; at most 64 are read"),
+        ([0, 2**62, 2**62], np.array([], np.int64), "more than any memory holds"),
+        ([1, 5], np.array([1.5]), "indices of the type float64, and whole numbers are read"),
+        ([], np.zeros((1, 0), np.int64), "indices that do not fit the shape"),
+    ],
+)
+def test_sparse_weights_that_lie_about_themselves(
+    tmp_path: Path, dims: list[int], indices: np.ndarray, said: str
+) -> None:
+    values = numpy_helper.from_array(np.ones(len(indices), np.float32), "thin")
+    thin = helper.make_sparse_tensor(values, numpy_helper.from_array(indices), dims)
+    stored = small().model("r2")
+    stored.graph.sparse_initializer.append(thin)
+    b = small()
+    b.nodes_written.append(helper.make_node("Constant", [], ["offset"], sparse_value=thin))
+    for model in (stored, b.model("r2")):
+        with pytest.raises(ModelFormatError, match=said):
+            load_network(save(model, tmp_path / "m.onnx"))
+
+
+def test_sparse_numbers_of_other_nodes_are_refused(tmp_path: Path) -> None:
+    b = small()
+    node = helper.make_node("Relu", ["r2"], ["s"], name="odd")
+    node.attribute.append(
+        helper.make_attribute("extra", [sparse(np.eye(2, dtype=np.float32), "t", flat=True)])
+    )
+    b.nodes_written.append(node)
+    with pytest.raises(
+        ModelFormatError, match=r"the node 'odd' \(Relu\) has sparse numbers in its attribute"
+    ):
+        load_network(save(b.model("s"), tmp_path / "m.onnx"))
+
+
 def test_nodes_of_one_name_get_numbers(tmp_path: Path) -> None:
     model = small().model("r2")
     for node, name in zip(model.graph.node, ("block", "block", "block_2", "block"), strict=True):
