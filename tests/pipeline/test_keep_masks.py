@@ -255,7 +255,7 @@ def test_a_disk_that_fills_up_while_masks_are_kept_costs_nothing(world: Path) ->
     command = [sys.executable, "-c", code, str(world), "True", "", str(size - 1)]
     starved = subprocess.run(command, capture_output=True, text=True, check=False)
     assert "cannot write" in starved.stderr and MASKS in starved.stderr
-    assert "make room and type the same command again, or leave --keep-masks out" in starved.stderr
+    assert "then the same command again; or leave --keep-masks out" in starved.stderr
     assert not (world / "run" / KEPT).exists()
     assert json.loads((world / "run" / "manifest.json").read_text())["status"] == "running"
     assert contents(dissect(world, batch_size=2, keep_masks=True).path) == whole
