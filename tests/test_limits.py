@@ -47,7 +47,7 @@ MODELS = {
     "graphs inside one another": (f"{function_calls.MOST_GRAPHS_DEEP}",),
     "functions that call each other": (f"{function_calls.MOST_FUNCTIONS_DEEP} deep",),
     "a stored tensor": (f"sparse ones {repair._MOST_BYTES // GIB} GiB",),
-    "axes of a stored tensor": (f"{stored_sizes._MOST_AXES}",),
+    "axes of a stored tensor": (f"{stored_sizes.MOST_AXES}",),
     "numbers of a batch": (f"2^{MOST_INPUT_NUMBERS.bit_length() - 1}",),
     "time of a call": (f"{PROBE_SECONDS:g} s",),
 }

@@ -30,8 +30,10 @@ MOST_GRAPHS_DEEP = 30
 
 # Domain, name and overload.
 _Key = tuple[str, str, str]
-# The graph library finds a name for each node and value that it inlines by trying one number after another.
-_MOST_COMPARED = 100_000_000
+# The graph library finds a name for each node and value that it inlines by trying one number after another,
+# and where graphs lie inside nodes it is left to: see `onnxdissect.model.reading.inlining`. Some 15 seconds.
+_MOST_COMPARED = 25_000_000
+_MOST_CHARACTERS = 2**28
 _LONGEST_NAME = 100
 _SHOWN = 6
 _WITHOUT_FUNCTIONS = "export the network without functions"
@@ -88,7 +90,8 @@ def check_functions(path: Path, proto: onnx.ModelProto) -> None:
     contents = _contents(path, proto.graph.node, functions)
     whole = _expand(contents, expanded)
     _check_size(path, proto, contents, whole, expanded)
-    _check_names(path, functions, _times(order, held, contents.calls))
+    nested = contents.graphs_deep > 0 or any(inner.graphs_deep for inner in held.values())
+    _check_names(path, functions, _times(order, held, contents.calls), nested)
     # what nobody calls onnxruntime looks at all the same
     functions_deep = max([whole.functions_deep, *(1 + inner.functions_deep for inner in expanded.values())])
     if functions_deep > MOST_FUNCTIONS_DEEP:
@@ -116,8 +119,10 @@ def _times(order: Sequence[_Key], held: Mapping[_Key, _Contents], called: Counte
     return times
 
 
-def _check_names(path: Path, functions: Mapping[_Key, onnx.FunctionProto], times: Mapping[_Key, int]) -> None:
-    """Refuse what would take too long to be given names of its own."""
+def _check_names(
+    path: Path, functions: Mapping[_Key, onnx.FunctionProto], times: Mapping[_Key, int], nested: bool
+) -> None:
+    """Refuse what would take too much room, or with graphs inside nodes too long, to be given names."""
     nodes: Counter[str] = Counter()
     values: Counter[str] = Counter()
     for key, function in functions.items():
@@ -128,6 +133,15 @@ def _check_names(path: Path, functions: Mapping[_Key, onnx.FunctionProto], times
                 for name in node.output:
                     values[name] += times[key]
                 waiting.extend(graph.node for graph in inner_graphs(node))
+    characters = sum(len(name) * number for names in (nodes, values) for name, number in names.items())
+    if characters > _MOST_CHARACTERS:
+        raise ModelFormatError(
+            f"{path} has {_large(characters)} characters of names once its functions are inlined; at most "
+            f"{_MOST_CHARACTERS:,} are read",
+            hint=_WITHOUT_FUNCTIONS,
+        )
+    if not nested:
+        return
     compared = sum(number**2 // 2 for names in (nodes, values) for number in names.values())
     if compared > _MOST_COMPARED:
         (name, number) = max((*nodes.items(), *values.items()), key=lambda item: item[1])

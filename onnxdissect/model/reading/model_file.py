@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import onnx_ir as ir
-from onnx_ir.passes import common as passes
 
 from onnxdissect.errors import ModelFormatError
 from onnxdissect.model.layout.quantised import AddDequantised, has_scales
@@ -18,6 +17,7 @@ from onnxdissect.model.reading.attribute_types import check_attribute_types
 from onnxdissect.model.reading.bfloat16 import WidenBfloat16, has_bfloat16
 from onnxdissect.model.reading.external_data import settle_external_data
 from onnxdissect.model.reading.file_bytes import model_bytes
+from onnxdissect.model.reading.inlining import inline_functions
 from onnxdissect.model.reading.repair import load_repaired
 from onnxdissect.storage.memory import raise_memory_error
 
@@ -130,11 +130,11 @@ def _too_deep(path: Path) -> ModelFormatError:
 
 
 def _inlined(path: Path, model: ir.Model) -> ir.Model:
-    """Put functions in the place of their calls: a value inside one has no name that could be asked for."""
+    """Put functions in the place of their calls, where there are any and that can be done."""
     if not model.functions:
         return model
     try:
-        return passes.InlinePass()(model).model
+        return inline_functions(model)
     except Exception as error:  # what the pass finds wrong with a function it raises as this or that
         raise_memory_error(error)
         raise ModelFormatError(

@@ -8,7 +8,7 @@ from pathlib import Path
 import onnx
 import onnxruntime
 import pytest
-from onnx import helper
+from onnx import TensorProto, helper
 from support.hostile_networks import call, convolution, doubling, function, network, save
 
 from onnxdissect.errors import ModelFormatError
@@ -68,12 +68,30 @@ def test_calls_of_functions_without_nodes_are_counted(inputs: list[str], tmp_pat
     assert "by 1,099,511,627,775 calls" in message and "own.F39" in message and f"{MOST_NODES:,}" in message
 
 
+def of_floats(name: str) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
+
+
 def test_names_that_would_take_too_long_to_tell_apart_are_counted(tmp_path: Path) -> None:
-    assert "24,574 nodes without a name" in refusal(doubling(13), tmp_path)
+    body = helper.make_graph([helper.make_node("Relu", ["c"], ["r"])], "body", [], [of_floats("r")])
+    branch = helper.make_node("If", ["on"], ["q"], then_branch=body, else_branch=body)
+    on = helper.make_node("Constant", [], ["on"], value=helper.make_tensor("t", TensorProto.BOOL, [], [True]))
+    doubled = doubling(13)
+    doubled.graph.node.extend([on, branch])
+    assert "24,574 nodes without a name" in refusal(doubled, tmp_path)
     relus = [helper.make_node("Relu", [f"v{i}" if i else "a"], [f"v{i + 1}"]) for i in range(20_000)]
     relus[-1].output[0] = "b"
-    model = network([convolution(), call("A", "c", "y")], functions=[function("A", relus)])
+    nodes = [convolution(), on, branch, call("A", "c", "y")]
+    model = network(nodes, functions=[function("A", relus)])
     assert "20,000 nodes without a name" in refusal(model, tmp_path)
+
+
+def test_long_names_that_would_be_given_often_are_counted(tmp_path: Path) -> None:
+    long = "n" * 100_000
+    relus = [helper.make_node("Relu", ["a"], [long]), helper.make_node("Relu", [long], ["b"])]
+    calls = [call("F", f"v{i}", f"v{i + 1}") for i in range(4000)]
+    model = network([convolution(to="v0"), *calls], outputs=["v4000"], functions=[function("F", relus)])
+    assert "400,004,000 characters of names" in refusal(model, tmp_path)
 
 
 def test_functions_that_nobody_calls_are_counted(tmp_path: Path) -> None:
