@@ -8,8 +8,9 @@ the last stage's layer. The bare loop decodes, preprocesses and runs the graph c
 many lanes as there are cores, in the batches of the run with the rotations. `--alone` says how many of the
 runs with one rotation each are made; the others are taken to last as long.
 
-Seconds are those of the pass, thresholds, tally and null; drawing the rotations is told apart. Processor
-seconds are those of all threads, start and results included.
+Seconds are those of the pass, thresholds, tally and null, and processor seconds, of all threads, from the
+start of the pass to the end of the null. What a run takes before and after, whatever the number of images, is
+told apart, as is drawing the rotations. Beside other work only processor seconds say much.
 """
 
 from __future__ import annotations
@@ -38,6 +39,22 @@ parser.add_argument("--alphas", type=int, default=11, help="spread evenly over 0
 parser.add_argument("--alone", type=int, help="runs of one rotation that are made; default: one per alpha")
 
 
+class Meter:
+    """Notes the processor seconds from the start of the pass to the end of the null."""
+
+    def __init__(self) -> None:
+        self._began = self.used = 0.0
+
+    def start(self, phase: str, total: int) -> None:
+        if phase == "pass":
+            self._began = time.process_time()
+
+    def advance(self, images: int) -> None: ...
+
+    def finish(self) -> None:
+        self.used = time.process_time() - self._began
+
+
 def spent(work: Callable[[], Any]) -> tuple[Any, float, float]:
     """What the work gives, its seconds, and its processor seconds."""
     began, used = time.perf_counter(), time.process_time()
@@ -61,6 +78,7 @@ def main() -> None:
         )
 
         def run(*bases: str) -> dict[str, Any]:
+            meter = Meter()
             found = onnxdissect.dissect(
                 model,
                 given.data,
@@ -70,10 +88,12 @@ def main() -> None:
                 provider="cpu",
                 out=Path(folder) / "run",
                 fresh=True,
+                progress=meter,
                 **preprocessing(given),
             )
             timing: dict[str, Any] = found.manifest["timing"]
-            return {"batch": found.manifest["batch_size"], "drawing": timing.get("bases", 0.0)} | timing
+            told = {"batch": found.manifest["batch_size"], "drawing": timing.get("bases", 0.0)}
+            return told | {"used": meter.used} | timing
 
         def loop(batch: int) -> None:
             worlds.bare_lanes(dataset, preparer, session, batch, cores())
@@ -81,7 +101,7 @@ def main() -> None:
         batch = run(*specs)["batch"]
         loop(batch)
         rows: dict[str, list[tuple[float, float]]] = {}
-        drawing = []
+        drawing, fixed = [], []
         for _ in range(given.rounds):
             _, seconds, processor = spent(lambda: loop(batch))
             rows.setdefault("bare loop", []).append((seconds, processor))
@@ -94,9 +114,10 @@ def main() -> None:
                 for bases in groups:
                     timing, _, processor = spent(lambda bases=bases: run(*bases))  # type: ignore[misc]
                     took += sum(timing[phase] for phase in PHASES)
-                    used += processor
+                    used += timing["used"]
                     if name == "one run":
                         drawing.append(timing["drawing"])
+                        fixed.append(processor - timing["used"])
                 share = len(specs) / len(groups) if name == "runs" else 1
                 rows.setdefault(name, []).append((took * share, used * share))
     h, w = layer.grid
@@ -113,7 +134,8 @@ def main() -> None:
     for name, title in titles.items():
         took, used = (statistics.median(column) for column in zip(*rows[name], strict=True))
         print(f"{title:<34}{took:>9.2f}{took / base[0]:>8.2f}{used:>13.2f}{used / base[1]:>8.2f}")
-    print(f"drawing and opening the rotations {statistics.median(drawing):>9.2f}")
+    print(f"{'drawing and opening the rotations':<34}{statistics.median(drawing):>9.2f}")
+    print(f"{'start, drawing and results':<51}{statistics.median(fixed):>13.2f}")
 
 
 if __name__ == "__main__":

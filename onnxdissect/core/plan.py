@@ -12,7 +12,10 @@ from onnxdissect.core.fingerprint import Fingerprint
 from onnxdissect.core.upsampling import Field
 from onnxdissect.data.vocabulary import Vocabulary
 
-__all__ = ["LayerPlan", "Plan"]
+__all__ = ["BIN_BYTES", "LayerPlan", "Plan"]
+
+BIN_BYTES = 256 * 2**20
+"""Memory for the bins of all units together, where nothing else has a claim to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,9 @@ class Plan:
         Threads of the kernels.
     spool_bytes : int
         Memory for the spool; beyond it goes to disk.
+    bin_bytes : int
+        Memory for the bins by which all layers count activations; see
+        `onnxdissect.core.state.thresholds.Thresholds`.
     min_images : int
         Concepts held by fewer images are no candidates for labels; see `onnxdissect.core.candidates`.
     groups : ndarray of int64, shape (images,), or None
@@ -79,6 +85,7 @@ class Plan:
     block: int
     threads: int
     spool_bytes: int
+    bin_bytes: int = BIN_BYTES
     min_images: int = 1
     groups: NDArray[np.int64] | None = None
     inputs: Mapping[str, object] = field(default_factory=dict)

@@ -18,7 +18,7 @@ from onnxdissect.model.bases.spec import BasisSpec, make_bases
 from onnxdissect.model.layers.basis import BasisLayer, basis_layers
 from onnxdissect.model.layers.records import Layer
 from onnxdissect.pipeline.execution.moments_pass import gather_moments
-from onnxdissect.pipeline.prepare import Prepared, prepare_under, spool_budget
+from onnxdissect.pipeline.prepare import Prepared, bin_budget, prepare_under, spool_budget
 from onnxdissect.results.formats.nearest import NearestUnits, write_nearest_units
 from onnxdissect.storage.disk import size_text
 from onnxdissect.storage.files import make_folder, write_text
@@ -49,7 +49,13 @@ def plan_under(prepared: Prepared) -> Plan:
         for asked in prepared.request.bases:
             rows = asked.rows(layer.units) if isinstance(asked, BasisSpec) else len(asked.matrix)
             layers.append(replace(layer, name=f"{layer.name}/basis/{asked.name}", units=rows))
-    return replace(prepared.plan, layers=tuple(layers), spool_bytes=spool_budget(matrix_bytes(prepared)))
+    matrices = matrix_bytes(prepared)
+    return replace(
+        prepared.plan,
+        layers=tuple(layers),
+        spool_bytes=spool_budget(matrices),
+        bin_bytes=bin_budget(matrices),
+    )
 
 
 def matrix_bytes(prepared: Prepared) -> int:

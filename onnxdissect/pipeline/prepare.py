@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.plan import LayerPlan, Plan
+from onnxdissect.core.plan import BIN_BYTES, LayerPlan, Plan
 from onnxdissect.core.quantiles import quantile_warnings
 from onnxdissect.data import Dataset
 from onnxdissect.data.groups import group_warnings
@@ -24,9 +24,10 @@ from onnxdissect.pipeline.execution.batching import GPU_WORKERS, batch_size_of, 
 from onnxdissect.pipeline.placement import Placement, place_layers
 from onnxdissect.pipeline.request import Request
 
-__all__ = ["Prepared", "prepare", "prepare_under", "spool_budget", "without_network"]
+__all__ = ["Prepared", "bin_budget", "prepare", "prepare_under", "spool_budget", "without_network"]
 
-# Matrices of bases take their memory from the spool's, down to the least with which a pass goes well.
+# Matrices of bases take their memory from the spool's, down to the least with which a pass goes well, and
+# from that of the bins, which have a least of their own.
 _SPOOL_BYTES = 256 * 2**20
 _LEAST_SPOOL_BYTES = 32 * 2**20
 # Of more bases of one layer only the number is said.
@@ -260,6 +261,22 @@ def spool_budget(matrices: int) -> int:
     return max(_LEAST_SPOOL_BYTES, _SPOOL_BYTES - matrices * 5 // 4)
 
 
+def bin_budget(matrices: int) -> int:
+    """Choose the memory of the bins by which activations are counted.
+
+    Parameters
+    ----------
+    matrices : int
+        Bytes of the numbers of all bases.
+
+    Returns
+    -------
+    int
+        Bytes. With less of it more goes to the spool, so that results do not depend on it.
+    """
+    return max(0, BIN_BYTES - matrices)
+
+
 def _first_images(dataset: Dataset, preparer: Preparer, count: int) -> NDArray[np.generic]:
     count = min(count, len(dataset))
     batch = np.empty((count, *preparer.shape), preparer.dtype)
@@ -282,6 +299,7 @@ def _plan(request: Request, places: Sequence[Placement], block: int, batch_size:
         for layer in request.layers
         if isinstance(layer, BasisLayer)
     }
+    matrices = sum(layer.basis.nbytes for layer in request.layers if isinstance(layer, BasisLayer))
     return Plan(
         layers=tuple(
             LayerPlan(layer.name, layer.units, layer.grid, place.field)
@@ -295,9 +313,8 @@ def _plan(request: Request, places: Sequence[Placement], block: int, batch_size:
         top=request.parameters.top,
         block=block,
         threads=cores(),
-        spool_bytes=spool_budget(
-            sum(layer.basis.nbytes for layer in request.layers if isinstance(layer, BasisLayer))
-        ),
+        spool_bytes=spool_budget(matrices),
+        bin_bytes=bin_budget(matrices),
         min_images=request.parameters.min_images,
         groups=dataset.groups(),
         inputs={**request.decisive(), **digests, "provider": provider, "batch size": batch_size},

@@ -38,8 +38,8 @@ __all__ = ["NullCounts", "PermutationNull"]
 
 # Images that take part at most. So many suffice to tell chance from a concept in bounded memory and time.
 _SAMPLED = 8192
-# Counts of shuffles held at a time.
-_COUNT_BYTES = 128 * 2**20
+# Counts of shuffles held at a time. The masks of top images and samples of activations are in memory as well.
+_COUNT_BYTES = 64 * 2**20
 
 
 class PermutationNull:

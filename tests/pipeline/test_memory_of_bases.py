@@ -16,6 +16,7 @@ from onnxdissect.core.plan import LayerPlan, Plan
 from onnxdissect.core.progress import Silent
 from onnxdissect.core.state.layer_state import LayerState
 from onnxdissect.core.state.pass_state import PassState
+from onnxdissect.core.state.thresholds import Thresholds
 from onnxdissect.data import open_data
 from onnxdissect.model.bases.basis import Basis
 from onnxdissect.pipeline.bases import matrix_bytes, plan_under, say_memory, under_bases
@@ -26,7 +27,7 @@ from onnxdissect.pipeline.options import (
     RunOptions,
     StatisticsOptions,
 )
-from onnxdissect.pipeline.prepare import prepare, spool_budget
+from onnxdissect.pipeline.prepare import bin_budget, prepare, spool_budget
 from onnxdissect.pipeline.request import open_request
 from onnxdissect.pipeline.run import run
 
@@ -53,7 +54,7 @@ def options(world: Path) -> RunOptions:
     )
 
 
-def wide_plan(world: Path, spool_bytes: int, images: int = 63_305) -> Plan:
+def wide_plan(world: Path, matrices: int, images: int = 63_305) -> Plan:
     layers = tuple(LayerPlan(f"layer {i}", 2048, (7, 7), None) for i in range(12))
     return Plan(
         layers=layers,
@@ -65,7 +66,8 @@ def wide_plan(world: Path, spool_bytes: int, images: int = 63_305) -> Plan:
         top=15,
         block=8,
         threads=1,
-        spool_bytes=spool_bytes,
+        spool_bytes=spool_budget(matrices),
+        bin_bytes=bin_budget(matrices),
     )
 
 
@@ -75,12 +77,18 @@ def test_matrices_take_their_memory_from_the_spools() -> None:
     assert spool_budget(1000 * MIB) == 32 * MIB
 
 
+def test_matrices_take_their_memory_from_the_bins() -> None:
+    assert bin_budget(0) == 256 * MIB
+    assert bin_budget(100 * MIB) == 156 * MIB
+    assert bin_budget(1000 * MIB) == 0
+
+
 def test_eleven_rotations_of_the_widest_layers_leave_room_in_a_gibibyte(world: Path) -> None:
     matrices = 11 * 2048 * 2048 * 4
-    plan = wide_plan(world, spool_budget(matrices))
+    plan = wide_plan(world, matrices)
     held = sum(LayerState(layer, plan).nbytes for layer in plan.layers) + plan.spool_bytes * 5 // 4
     # Python, onnxruntime, compiled kernels and the network take the rest
-    assert held + matrices < 560 * MIB
+    assert held + matrices < 460 * MIB
 
 
 def test_what_is_said_beforehand_is_what_the_pass_holds(world: Path) -> None:
@@ -92,6 +100,7 @@ def test_what_is_said_beforehand_is_what_the_pass_holds(world: Path) -> None:
     assert matrix_bytes(prepared) == numbers == 4 * (36 + 3 * 7 + 54 + 36)
     planned = plan_under(prepared)
     assert planned.spool_bytes == under.plan.spool_bytes == spool_budget(numbers)
+    assert planned.bin_bytes == under.plan.bin_bytes == bin_budget(numbers)
     assert [(layer.units, layer.shape) for layer in planned.layers] == [
         (layer.units, layer.shape) for layer in under.plan.layers
     ]
@@ -107,8 +116,25 @@ def test_a_smaller_spool_gives_the_same_bytes(world: Path, monkeypatch: pytest.M
     assert contents(small.path) == contents(whole.path)
 
 
+def test_wider_bins_give_the_same_bytes(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    narrow = dissect(world, layers=["relu0"], bases=list(BASES), out=world / "narrow")
+    monkeypatch.setattr("onnxdissect.pipeline.prepare.BIN_BYTES", 1)
+    made: list[int] = []
+    allocate = Thresholds._allocate
+
+    def noted(self: Thresholds, units: int, positions: int, sizes: list[int], bits: int) -> None:
+        made.append(bits)
+        allocate(self, units, positions, sizes, bits)
+
+    monkeypatch.setattr(Thresholds, "_allocate", noted)
+    wide = dissect(world, layers=["relu0"], bases=list(BASES), out=world / "wide")
+    # the kernels that are warmed up have a plan of their own
+    assert 10 in made
+    assert contents(wide.path) == contents(narrow.path)
+
+
 def test_a_state_is_saved_layer_by_layer(world: Path, tmp_path: Path) -> None:
-    plan = replace(wide_plan(world, 64 * MIB, images=20), layers=wide_plan(world, 0).layers[:8])
+    plan = replace(wide_plan(world, 0, images=20), layers=wide_plan(world, 0).layers[:8])
     state = PassState(plan, tmp_path)
     for layer in state.layers:
         layer.samples.values[:] = 1

@@ -38,6 +38,7 @@ class LayerState:
             layer.units,
             plan.images * h * w,
             plan.quantiles,
+            memory=plan.bin_bytes,
             sharing=sum(other.units for other in plan.layers),
         )
         self.top = TopImages(layer.units, min(plan.top, plan.images), layer.shape)

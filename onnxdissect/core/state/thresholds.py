@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.core.kernels.activations.rank import bin_edges, count_above, order
+from onnxdissect.core.plan import BIN_BYTES
 from onnxdissect.core.quantiles import tail_size
 from onnxdissect.core.sparse_maps import SparseMaps
 from onnxdissect.core.state.deciding_bins import DecidingBins
 
 __all__ = ["Thresholds"]
 
-# Bins for all units together; fewer leading bits make bounds coarser, never wrong.
-_BIN_BYTES = 256 * 2**20
+# Fewer leading bits make bounds coarser, never wrong.
 _MOST_BITS = 14
 _FEWEST_BITS = 10
 
@@ -39,7 +39,10 @@ class Thresholds:
     quantiles : sequence of float
         Levels tau, each strictly between 0 and 1.
     bits : int, optional
-        Leading bits of a bin; by default as many as a fixed amount of memory allows.
+        Leading bits of a bin; by default as many as `memory` allows.
+    memory : int
+        Bytes for the bins of all units that share it. Narrower bins keep less in the spool; where there is
+        too little memory for the widest that serve, more of it is taken.
     sharing : int, optional
         Units of all layers that share this memory; by default this layer has it alone.
 
@@ -56,11 +59,12 @@ class Thresholds:
         quantiles: Sequence[float],
         bits: int | None = None,
         *,
+        memory: int = BIN_BYTES,
         sharing: int | None = None,
     ) -> None:
         if bits is None:
             bytes_of_a_bin = (sharing or units) * _count_type(positions).itemsize
-            affordable = int(math.log2(max(1, _BIN_BYTES // bytes_of_a_bin)))
+            affordable = int(math.log2(max(1, memory // bytes_of_a_bin)))
             bits = max(_FEWEST_BITS, min(_MOST_BITS, affordable))
         self._allocate(units, positions, [tail_size(q, positions) for q in quantiles], bits)
 
