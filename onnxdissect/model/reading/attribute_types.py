@@ -43,6 +43,7 @@ def check_attribute_types(path: Path, model: ir.Model) -> None:
             expected[key] = {name: _TYPES[found.type] for name, found in attributes.items()}
         types = expected[key]
         _check_order(path, node)
+        _check_scanned(path, node)
         for name, attribute in node.attributes.items():
             if name in types and types[name] != int(attribute.type):
                 wanted = ir.AttributeType(types[name]).name
@@ -64,6 +65,20 @@ def _check_order(path: Path, node: ir.Node) -> None:
         raise ModelFormatError(
             f"{path}: the node {(node.name or '')[:100]!r} (Transpose) has the order of axes "
             f"{order[:10]}, which is not one of all of them",
+            hint="export the model again",
+        )
+
+
+def _check_scanned(path: Path, node: ir.Node) -> None:
+    """Refuse a Scan over more inputs than it has: onnxruntime takes memory for so many before it looks."""
+    found = node.attributes.get("num_scan_inputs")
+    if node.op_type != "Scan" or found is None or found.type != ir.AttributeType.INT:
+        return
+    number = int(found.value)
+    if not 0 <= number <= len(node.inputs):
+        raise ModelFormatError(
+            f"{path}: the node {(node.name or '')[:100]!r} (Scan) goes over {number:,} inputs, and it has "
+            f"{len(node.inputs)}",
             hint="export the model again",
         )
 

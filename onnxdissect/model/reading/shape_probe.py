@@ -28,6 +28,10 @@ __all__ = ["Probe", "probe"]
 _PREFIX = "onnxdissect/probe/"
 # Opening a graph takes onnxruntime the square of the uses of each value: 20,000 of one take most of a minute.
 _MOST_USES = 256
+_OF_SEQUENCES = frozenset(
+    ("ConcatFromSequence", "SequenceAt", "SequenceErase", "SequenceInsert", "SequenceLength", "SequenceMap")
+)
+"""Operators whose first input is a sequence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,7 @@ def probe(model: ir.Model, folder: Path, image: ImageInput, size: tuple[int, int
         for node in model.graph
         if operator_of(node).tensors
         for value in node.outputs
-        if value in reached and value.name and (value.type is None or isinstance(value.type, ir.TensorType))
+        if value in reached and value.name and _is_tensor(value)
     ]
     numbers = _shaping_values(model)
     derived = follow_types(model.graph, model.graph.opset_imports)
@@ -133,6 +137,13 @@ def probe(model: ir.Model, folder: Path, image: ImageInput, size: tuple[int, int
         },
         numbers={n: np.asarray(v) for n, v in zip(numbers, found[len(values) :], strict=True)},
     )
+
+
+def _is_tensor(value: ir.Value) -> bool:
+    """Whether a value is no sequence: where the file does not say, the nodes that read it do."""
+    if value.type is not None:
+        return isinstance(value.type, ir.TensorType)
+    return not any(node.op_type in _OF_SEQUENCES and index == 0 for node, index in value.uses())
 
 
 def _names(what: str, values: list[str]) -> list[str]:

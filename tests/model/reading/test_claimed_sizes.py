@@ -143,6 +143,21 @@ def test_graphs_nested_deeper_than_protobuf_reads(tmp_path: Path) -> None:
     assert "nests graphs inside nodes" in refusal(save(model.SerializeToString() + field(7, graph), tmp_path))
 
 
+@pytest.mark.parametrize("number", [3, 2**28, 2**40, -1])
+def test_inputs_that_a_scan_only_claims(number: int, tmp_path: Path) -> None:
+    # onnxruntime takes 16 bytes for each before it counts them
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in "abst"]
+    body = helper.make_graph(
+        [helper.make_node("Add", ["a", "b"], ["s"]), helper.make_node("Identity", ["s"], ["t"])],
+        "body",
+        values[:2],
+        values[2:],
+    )
+    scan = helper.make_node("Scan", ["c", "c"], ["y", "all"], "over", body=body, num_scan_inputs=number)
+    said = f"the node 'over' (Scan) goes over {number:,} inputs, and it has 2"
+    assert said in refusal(save(network([convolution(), scan]), tmp_path))
+
+
 @pytest.mark.parametrize(
     ("shape", "said"),
     [

@@ -1,4 +1,4 @@
-"""The probe of graphs in which very many nodes take one value."""
+"""The probe of graphs in which very many nodes take one value, and of values that are no tensors."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import onnx
 import onnx_ir as ir
 import pytest
 from onnx import TensorProto, helper
+from support.hostile_networks import convolution, network, save
 
 from onnxdissect.model import load_network
 from onnxdissect.model.reading import shape_probe
@@ -61,3 +62,31 @@ def test_no_value_is_given_to_onnxruntime_with_very_many_uses(
     (model,) = opened
     computed = [value for node in model.graph for value in node.outputs]
     assert max(len(value.uses()) for value in [*model.graph.inputs, *computed]) <= 256
+
+
+def test_a_loop_that_gathers_maps_in_a_sequence(tmp_path: Path) -> None:
+    truth, number = TensorProto.BOOL, TensorProto.INT64
+    gathered = [helper.make_tensor_sequence_value_info(name, TensorProto.FLOAT, None) for name in "st"]
+    body = helper.make_graph(
+        [
+            helper.make_node("Identity", ["on"], ["still"]),
+            helper.make_node("SequenceInsert", ["s", "c"], ["t"]),
+        ],
+        "body",
+        [
+            helper.make_tensor_value_info("i", number, []),
+            helper.make_tensor_value_info("on", truth, []),
+            gathered[0],
+        ],
+        [helper.make_tensor_value_info("still", truth, []), gathered[1]],
+    )
+    nodes = [
+        convolution(),
+        helper.make_node("Constant", [], ["times"], value=helper.make_tensor("n", number, [], [3])),
+        helper.make_node("SequenceEmpty", [], ["none"]),
+        helper.make_node("Loop", ["times", "", "none"], ["maps"], body=body),
+        helper.make_node("ConcatFromSequence", ["maps"], ["y"], axis=1),
+    ]
+    # the file does not say that what the loop gives is a sequence
+    found = load_network(save(network(nodes), tmp_path))
+    assert (found.layers[0].name, found.layers[0].units) == ("c", 4)
