@@ -246,6 +246,7 @@ _LONGEST_MESSAGE, _LONGEST_HINT, _LONGEST_GAP = 3000, 1000, 50
 _MOST_LISTED, _LONGEST_LIST = 20, 2000
 # Comparing two longer names letter by letter takes the product of their lengths.
 _LONGEST_PATH = 400
+_BREAKS = frozenset("\n\r")
 _LONGEST_COMPARED = 200
 
 
@@ -307,7 +308,7 @@ def listed(candidates: Sequence[str]) -> str:
 
 
 def shown_path(path: object) -> str:
-    """Name a file in a message: as it is, unless it is longer than names of files are.
+    """Name a file in a message: as it is, unless it breaks lines or is longer than names of files are.
 
     Parameters
     ----------
@@ -317,7 +318,9 @@ def shown_path(path: object) -> str:
     -------
     str
     """
-    return text if len(text := str(path)) <= _LONGEST_PATH else shown(text)
+    text = str(path)
+    # a line that is broken would look like two messages
+    return text if len(text) <= _LONGEST_PATH and not _BREAKS & set(text) else shown(text, _LONGEST_PATH)
 
 
 def nearest(name: str, known: Iterable[str], count: int = 5) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from onnxdissect.errors import ParameterError, shown
-from onnxdissect.storage.numerals import whole_number
+from onnxdissect.storage.numerals import any_number, whole_number
 
 __all__ = [
     "DATA",
@@ -91,12 +91,16 @@ def numbers(option: str, text: str | None, example: str = "0.485,0.456,0.406") -
     """Read numbers between commas."""
     if text is None:
         return None
-    try:
-        return [float(number) for number in text.split(",")]
-    except ValueError:
-        raise ParameterError(
-            f"{option} takes numbers between commas, not {shown(text)}", hint=f"{option} {example}"
-        ) from None
+    found = []
+    for part in text.split(","):
+        value = any_number(part)
+        if value is None:
+            wrong = f", in which {shown(part)} is none" if part.strip() and part != text else ""
+            raise ParameterError(
+                f"{option} takes numbers between commas, not {shown(text)}{wrong}", hint=f"{option} {example}"
+            )
+        found.append(value)
+    return found
 
 
 def batch_size(text: str) -> int | Literal["auto"]:

@@ -17,6 +17,7 @@ from onnxdissect.errors import ParameterError
 from onnxdissect.model import Layer, Network, Preprocessing, choose_preprocessing, load_network
 from onnxdissect.model.bases.basis import Basis
 from onnxdissect.model.bases.spec import BasisSpec, basis_identity, parse_bases
+from onnxdissect.model.graph import computed_values, name_of
 from onnxdissect.model.layers.basis import check_bases
 from onnxdissect.pipeline.options import RunOptions
 from onnxdissect.pipeline.parameters import Parameters
@@ -119,7 +120,7 @@ def open_request(options: RunOptions, progress: Progress) -> Request:
         probe_timeout=reading.probe_timeout,
     )
     layers = network.select(parameters.layers)
-    _check_bases(layers, bases)
+    _check_bases(network, layers, bases)
     preprocessing = choose_preprocessing(network, **asdict(options.preprocessing))
     return Request(
         options=options,
@@ -139,9 +140,12 @@ def open_request(options: RunOptions, progress: Progress) -> Request:
     )
 
 
-def _check_bases(layers: Sequence[Layer], bases: Sequence[BasisSpec | Basis]) -> None:
+def _check_bases(network: Network, layers: Sequence[Layer], bases: Sequence[BasisSpec | Basis]) -> None:
+    graph = network.model.graph
+    there = (*computed_values(graph), *graph.initializers, *map(name_of, graph.inputs))
+    values = [name for name in there if "/basis/" in name]
     for layer in layers:
-        check_bases(layer, bases)
+        check_bases(layer, bases, values)
     names = [basis.row_names for basis in bases if isinstance(basis, Basis) and basis.row_names]
     told = len(layers) * len(json.dumps(names))
     if told > LARGEST_MANIFEST // 4:

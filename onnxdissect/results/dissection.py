@@ -17,7 +17,7 @@ from onnxdissect.results.formats.agreement import expect_intervals
 from onnxdissect.results.formats.fingerprints import expect_own_intervals
 from onnxdissect.results.formats.intervals import missing_intervals, read_intervals
 from onnxdissect.results.formats.manifest import Header, compose
-from onnxdissect.results.formats.nearest import NearestUnits, read_nearest_units
+from onnxdissect.results.formats.nearest import NearestUnits, expect_nearest, read_nearest_units
 from onnxdissect.results.formats.per_image_counts import read_top_concepts
 from onnxdissect.results.formats.stored_masks import StoredMasks
 from onnxdissect.results.records import Concept, ImageInfo, LayerSummary, Unit
@@ -220,7 +220,11 @@ class Dissection(StoredMasks):
                 candidates=tuple(one.name for one in self.layers if one.own_layer != one.name)[:5],
                 hint="onnxdissect run ... --basis SPEC puts layers under bases",
             )
-        return read_nearest_units(self.path / "layers" / info.slug, info.units, info.basis["shape"][1])
+        folder = self.path / "layers" / info.slug
+        found = read_nearest_units(folder, info.units, info.basis["shape"][1])
+        if found is not None:
+            expect_nearest(folder, info.basis, found)
+        return found
 
     def rescore(
         self,

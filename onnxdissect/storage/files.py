@@ -42,13 +42,15 @@ _HALF = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _PARTIAL_NAME = re.compile(r".+\.[0-9a-f]{8}\.partial")
 
 
-def make_folder(folder: Path) -> Path:
+def make_folder(folder: Path, *, inside: Path | None = None) -> Path:
     """Make a folder and the folders above it.
 
     Parameters
     ----------
     folder : Path
         May exist already.
+    inside : Path, optional
+        A folder that it must not lead out of by a link: it is read by whoever follows none that does.
 
     Returns
     -------
@@ -58,10 +60,23 @@ def make_folder(folder: Path) -> Path:
     Raises
     ------
     OutputError
-        If it cannot be made.
+        If it cannot be made, or leads out.
     """
+    if inside is not None:
+        place = Path(os.path.realpath(folder))
+        if not place.is_relative_to(os.path.realpath(inside)):
+            raise OutputError(
+                f"{folder} leads out of {inside}, to {place}: nothing is written there",
+                hint=f"remove the link {folder}, then the same command again",
+            )
     try:
         folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        blocking = next((one for one in (folder, *folder.parents) if os.path.lexists(one)), folder)
+        raise OutputError(
+            f"cannot make the folder {folder}: {blocking} is there and is no folder",
+            hint=f"move {blocking} away, then the same command again",
+        ) from error
     except OSError as error:
         raise write_error(folder, error, doing=f"make the folder {folder}") from error
     return folder

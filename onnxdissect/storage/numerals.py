@@ -1,4 +1,4 @@
-"""Numbers in tables that somebody else wrote.
+"""Numbers in texts that somebody else wrote: tables, and what is typed.
 
 Python's own `int` and `float` take more than a table may hold: digits of other scripts, underscores, ``inf``,
 and refuse whole numbers of more than 4,300 digits with an error of their own.
@@ -7,11 +7,13 @@ and refuse whole numbers of more than 4,300 digits with an error of their own.
 from __future__ import annotations
 
 import math
+import re
 
-__all__ = ["finite_number", "whole_number"]
+__all__ = ["any_number", "finite_number", "whole_number"]
 
 # Of a number with a fraction: as many as a float can tell apart, leading zeros and an exponent.
 _LONGEST = 400
+_MANTISSA = re.compile(r"[^eE]*[1-9]")
 
 
 def whole_number(text: str, *, most: int, least: int = 0) -> int | None:
@@ -64,3 +66,26 @@ def finite_number(text: str, *, most: float) -> float | None:
     except ValueError:
         return None
     return value if math.isfinite(value) and 0 <= value <= most else None
+
+
+def any_number(text: str) -> float | None:
+    """Read a number of either sign, also ``inf`` and ``nan``, which whoever asked has to refuse.
+
+    Parameters
+    ----------
+    text : str
+        As `finite_number` takes it, with a sign or without; blanks around it are no part of it.
+
+    Returns
+    -------
+    float or None
+        None where the text is no number, or one so small that it would be read as 0.
+    """
+    digits = text.strip()
+    if len(digits) > _LONGEST or not digits.isascii() or "_" in digits:
+        return None
+    try:
+        value = float(digits)
+    except ValueError:
+        return None
+    return None if value == 0 and _MANTISSA.match(digits) else value

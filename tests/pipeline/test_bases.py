@@ -284,6 +284,15 @@ def test_nothing_is_drawn_or_written_for_bases_that_do_not_fit(world: Path) -> N
         run(options(world, "run", wrong))
     with pytest.raises(ParameterError, match="7 principal components of a layer of 6 units"):
         run(options(world, "run", "pca:n=7"))
+    model = onnx.load(world / "net.onnx")
+    for taken in ("relu0/basis/identity", "relu0/basis/identity/product"):
+        other = onnx.ModelProto()
+        other.CopyFrom(model)
+        other.graph.node.append(onnx.helper.make_node("Relu", ["relu0"], [taken]))
+        onnx.save(other, world / "net.onnx")
+        with pytest.raises(ParameterError, match=f"under the basis 'identity' .* has a value '{taken}'"):
+            run(options(world, "run", "identity"))
+    onnx.save(model, world / "net.onnx")
     with pytest.raises(ParameterError, match="two bases are called"):
         run(options(world, "run", "rotation", "rotation:seed=0,alpha=1"))
     with pytest.raises(ParameterError, match="layers are named after it"):

@@ -123,6 +123,20 @@ def test_unwritable_places_are_named(tmp_path: Path) -> None:
         write_text(tmp_path / "file" / "table.csv", "")
     with pytest.raises(OutputError, match=r"cannot make the folder .*file.run"):
         make_folder(tmp_path / "file" / "run")
+    with pytest.raises(OutputError, match=r"file is there and is no folder") as caught:
+        make_folder(tmp_path / "file")
+    assert caught.value.hint is not None and "move" in caught.value.hint
+
+
+def test_a_folder_that_leads_out_is_not_made(tmp_path: Path) -> None:
+    for name in ("run", "elsewhere"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "run" / "rotation").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OutputError, match="rotation leads out of .*run, to .*elsewhere"):
+        make_folder(tmp_path / "run" / "rotation" / "figures", inside=tmp_path / "run")
+    assert not list((tmp_path / "elsewhere").iterdir())
+    (tmp_path / "link").symlink_to(tmp_path / "run")
+    assert make_folder(tmp_path / "link" / "page", inside=tmp_path / "link").is_dir()
 
 
 @given(st.lists(st.tuples(TEXT, TEXT), max_size=5))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onnxdissect.storage.numerals import finite_number, whole_number
+from onnxdissect.storage.numerals import any_number, finite_number, whole_number
 
 STRANGE = ["", " ", "+5", "-0", "1_000", "٣", "²", "५", "1.0", "1e3", "0x10", "inf", "nan", "5 5", "\x005"]
 
@@ -45,3 +45,18 @@ def test_a_number_reads_back(value: float) -> None:
 )
 def test_what_is_no_number(text: str) -> None:
     assert finite_number(text, most=1e15) is None
+
+
+@given(st.floats())
+def test_any_number_reads_back(value: float) -> None:
+    found = any_number(f" {value!r} ")
+    assert found == value or (value != value and found is not None and found != found)
+
+
+@pytest.mark.parametrize("text", ["", "0_1", "٠.5", "1e-400", "-0.0001e-999", "0x1p3", "1e", "half"])
+def test_what_is_no_number_of_either_sign(text: str) -> None:
+    assert any_number(text) is None
+
+
+def test_zero_is_a_number_in_every_spelling() -> None:
+    assert [any_number(text) for text in ("0", "-0.0", "0e9", ".0E-500")] == [0, 0, 0, 0]

@@ -48,7 +48,7 @@ def random_nearest(info: LayerInfo, seed: int = 0) -> NearestUnits:
     assert info.basis is not None
     rng = np.random.default_rng(seed)
     return NearestUnits(
-        rng.integers(0, info.basis["shape"][1], info.units), rng.uniform(-1, 1, info.units).round(6)
+        rng.integers(0, info.basis["shape"][1], info.units), rng.uniform(-0.2, 1, info.units).round(6)
     )
 
 

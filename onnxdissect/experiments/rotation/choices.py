@@ -17,6 +17,8 @@ SEEDS = 3
 
 _MOST_SEEDS = 1000
 _MOST_BASES = 10_000
+_MOST_ALPHAS = _MOST_BASES - 2
+# And both ends.
 # As the names of bases have them.
 _DIGITS = 12
 
@@ -37,7 +39,7 @@ def check_alphas(alphas: Iterable[float]) -> tuple[float, ...]:
     Raises
     ------
     ParameterError
-        If one is outside 0..1, or not larger than the one before it.
+        If one is outside 0..1, or not larger than the one before it, or there are more than a run takes.
     """
     asked = [float(f"{float(alpha):.{_DIGITS}g}") + 0.0 for alpha in alphas]
     hint = "--alphas 0,0.25,0.5,0.75,1"
@@ -47,6 +49,10 @@ def check_alphas(alphas: Iterable[float]) -> tuple[float, ...]:
                 f"alpha is {alpha} where a rotation takes a share from 0, the layer's own units, to 1",
                 hint=hint,
             )
+    if len(asked) > _MOST_ALPHAS:
+        raise ParameterError(
+            f"{len(asked):,} alphas were asked for, where at most {_MOST_ALPHAS:,} are taken", hint=hint
+        )
     for before, after in itertools.pairwise(asked):
         if not before < after:
             said = "given twice" if before == after else f"given after {before:g}"
@@ -78,7 +84,7 @@ def check_seeds(seeds: int, alphas: int) -> tuple[int, ...]:
     if isinstance(seeds, bool) or not isinstance(seeds, int) or not 1 <= seeds <= most:
         raise ParameterError(
             f"{seeds!r} rotations of {alphas} alphas were asked for, where 1 to {most:,} are taken",
-            hint=f"--seeds {SEEDS}",
+            hint=f"--seeds {min(SEEDS, most)}",
         )
     return tuple(range(seeds))
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.scoring import Scores
 from onnxdissect.experiments.rotation.entries import RotationEntries
 from onnxdissect.model.bases.draws import random_permutation
 from onnxdissect.results import Dissection, LayerCounts
 
-__all__ = ["permutation_differences"]
+if TYPE_CHECKING:
+    from onnxdissect.core.scoring import Scores
+
+__all__ = ["is_difference", "permutation_differences"]
 
 _COUNTS = ("thresholds", "intersection", "activation", "activation_overlap", "activation_total")
 _SAID = {
@@ -24,6 +27,11 @@ _SAID = {
     "concept": "labels",
     "best": "IoUs of labels",
 }
+# As `_difference` says it.
+_DIFFERENCE = re.compile(
+    r"(?P<what>.+) of (?P<found>[0-9]{1,9}) of (?P<of>[0-9]{1,9}) units, of them first unit "
+    r"(?P<first>[0-9]{1,9}), the layer's unit (?P<own>[0-9]{1,9})"
+)
 
 
 def permutation_differences(run: Dissection, entries: RotationEntries) -> list[list[str]]:
@@ -53,6 +61,30 @@ def permutation_differences(run: Dissection, entries: RotationEntries) -> list[l
             told = _difference(name, expected[q][order], permuted[name][q], order)
             said.extend([told] if told else [])
     return found
+
+
+def is_difference(said: str, units: int, seed: int) -> bool:
+    """Tell whether a text is one that `permutation_differences` gives.
+
+    Parameters
+    ----------
+    said : str
+    units : int
+        Of the layer.
+    seed : int
+        Of the permutation.
+
+    Returns
+    -------
+    bool
+    """
+    match = _DIFFERENCE.fullmatch(said)
+    if match is None or match["what"] not in _SAID.values():
+        return False
+    found, of, first, own = (int(match[name]) for name in ("found", "of", "first", "own"))
+    if of != units or not 1 <= found <= units or not first + found <= units:
+        return False
+    return own == int(random_permutation(units, seed)[first])
 
 
 def _arrays(run: Dissection, layer: str) -> dict[str, NDArray[Any]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from onnxdissect.errors import RunFormatError, RunNotFoundError
+from onnxdissect.experiments.rotation.agreement import expect_agreement
 from onnxdissect.experiments.rotation.curves import CurveIntervals, Interval, ValueIntervals, make_curve
 from onnxdissect.experiments.rotation.entries import find_entries, rotation_points
 from onnxdissect.experiments.rotation.records import FollowedConcept, OutputDeviation, Verification
@@ -70,7 +71,7 @@ def write_rotation(result: RotationResult) -> None:
         If a file cannot be written.
     """
     table, document = rotation_files(result.path)
-    make_folder(table.parent)
+    make_folder(table.parent, inside=result.path)
     write_csv(table, COLUMNS, rotation_rows(result.points, result.curves))
     content = asdict(result)
     del content["path"]
@@ -137,7 +138,7 @@ def read_rotation(run: Dissection) -> RotationResult:
         reason = getattr(error, "strerror", None) or str(error)
         raise RunFormatError(f"{path} cannot be read: {reason}", hint=_AGAIN) from error
     version = document.get("format_version") if isinstance(document, dict) else None
-    if version != FORMAT_VERSION or isinstance(version, bool):
+    if version != FORMAT_VERSION or type(version) is not int:
         raise RunFormatError(
             f"{path} is of format version {shown(version)}, not {FORMAT_VERSION}", hint=_AGAIN
         )
@@ -153,6 +154,10 @@ def read_rotation(run: Dissection) -> RotationResult:
     for name in told.keys() - {"path"}:
         if json_bytes(told[name]) != json_bytes(document[name]):
             raise RunFormatError(f"{path} does not go with the run: {name} differ", hint=_AGAIN)
+    try:
+        expect_agreement(found, run, find_entries(run))
+    except FieldError as error:
+        raise RunFormatError(f"{path}: {error}", hint=_AGAIN) from error
     return found
 
 

@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from onnxdissect.errors import BasisFileError, ParameterError
+from onnxdissect.errors import BasisFileError, ParameterError, nearest, shown
 from onnxdissect.model.bases.components import principal_components
 from onnxdissect.model.bases.draws import haar_rotation, on_grid, random_directions, random_permutation
 from onnxdissect.model.bases.files.stored_basis import read_stored_basis
@@ -23,6 +23,7 @@ from onnxdissect.model.bases.values import check_activation, check_seed, checked
 
 __all__ = ["Basis"]
 
+_KINDS = ("identity", "rotation", "permutation", "directions", "pca", "file", "matrix")
 _AT_ONCE = 2**20  # numbers brought to float64 together
 
 
@@ -67,6 +68,12 @@ class Basis:
     def __post_init__(self) -> None:
         if not self.name:
             raise ParameterError("a basis has no name")
+        if self.kind not in _KINDS:
+            raise ParameterError(
+                f"the basis {self.name!r} is of the kind {shown(str(self.kind))}",
+                candidates=nearest(str(self.kind), _KINDS) or _KINDS,
+                hint='numbers given in Python are of the kind "matrix"',
+            )
         matrix = checked_numbers(self.name, "matrix", self.matrix, ndim=2)
         rows, units = matrix.shape
         check_size(f"the basis {self.name!r}", rows, units)

@@ -86,7 +86,7 @@ def read_kept_basis(path: Path, record: Mapping[str, Any]) -> Basis:
             kind=cast(str, record["kind"]),
             details=details,
         )
-    except (ParameterError, KeyError, TypeError) as error:
+    except (ParameterError, KeyError, TypeError, ValueError, SystemError) as error:
         raise RunFormatError(f"{path} is no basis that a run keeps: {error}", hint=BASIS.hint) from error
     if basis.digest != record.get("sha256"):
         raise RunFormatError(

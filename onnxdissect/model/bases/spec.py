@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from onnxdissect.errors import ParameterError, nearest
+from onnxdissect.errors import ParameterError, nearest, shown
 from onnxdissect.model.bases.basis import Basis
 from onnxdissect.model.bases.components import check_components
 from onnxdissect.model.bases.files.tensor_file import SUFFIXES
 from onnxdissect.model.bases.limits import LARGEST_SEED, MOST_ROWS, check_size
 from onnxdissect.model.bases.moments import Moments
+from onnxdissect.storage.numerals import any_number
 
 __all__ = ["KINDS", "BasisSpec", "basis_identity", "make_bases", "parse_bases"]
 
@@ -41,6 +41,7 @@ _EXAMPLES = {
     "pca": "pca:n=16",
 }
 _SPEC = re.compile(r"(?P<kind>[A-Za-z][A-Za-z0-9_-]+)(?::(?P<settings>.*))?", re.DOTALL)
+_SHOWN = 80
 _WHOLE = re.compile(r"[0-9]{1,19}")
 
 
@@ -209,6 +210,12 @@ def _make(spec: BasisSpec, units: int, moments: Moments | None) -> Basis:
 
 
 def _parse(text: str) -> BasisSpec | Basis:
+    if not text.strip():
+        raise ParameterError(
+            f"{text!r} asks for no basis",
+            candidates=list(_EXAMPLES.values()),
+            hint="a basis is one of these, or a file " + ", ".join(SUFFIXES),
+        )
     match = _SPEC.fullmatch(text)
     kind = match["kind"] if match else ""
     if match and kind in KINDS:
@@ -219,7 +226,7 @@ def _parse(text: str) -> BasisSpec | Basis:
     if looks_like_a_file or not match:
         return Basis.from_file(path)
     raise ParameterError(
-        f"there is neither a kind of basis {kind!r} nor a file {text!r}",
+        f"there is neither a kind of basis {shown(kind)} nor a file {shown(text)}",
         candidates=[_EXAMPLES[name] for name in nearest(kind, KINDS) or KINDS],
         hint="a basis is one of these, or a file " + ", ".join(SUFFIXES),
     )
@@ -231,22 +238,22 @@ def _spec(text: str, kind: str, settings: str | None) -> BasisSpec:
     for part in (settings or "").split(",") if settings is not None else ():
         key, equals, value = (piece.strip() for piece in part.partition("="))
         if key not in keys:
-            asked = f"has the key {key!r}" if key else "has a setting without a key"
+            asked = f"has the key {shown(key)}" if key else "has a setting without a key"
             raise ParameterError(
-                f"the basis {text!r} {asked}, which {kind} does not take",
+                f"the basis {shown(text)} {asked}, which {kind} does not take",
                 candidates=nearest(key, keys) or keys,
                 hint=f"such as {_EXAMPLES[kind]}",
             )
         if key in found:
-            raise ParameterError(f"the basis {text!r} has the key {key!r} twice")
+            raise ParameterError(f"the basis {shown(text)} has the key {shown(key)} twice")
         if not equals or not value:
             raise ParameterError(
-                f"the basis {text!r} has no value for {key!r}", hint=f"such as {_EXAMPLES[kind]}"
+                f"the basis {shown(text)} has no value for {key!r}", hint=f"such as {_EXAMPLES[kind]}"
             )
         found[key] = value
     if kind == "pca" and "n" not in found:
         raise ParameterError(
-            f"the basis {text!r} does not say how many rows it has", hint=f"such as {_EXAMPLES[kind]}"
+            f"the basis {shown(text)} does not say how many rows it has", hint=f"such as {_EXAMPLES[kind]}"
         )
     return BasisSpec(
         kind,
@@ -256,23 +263,27 @@ def _spec(text: str, kind: str, settings: str | None) -> BasisSpec:
     )
 
 
+def _short(value: str) -> str:
+    """Show what was typed as it is, unless it is long or cannot be printed."""
+    if not value.isprintable():
+        return shown(value)
+    return value if len(value) <= _SHOWN else f"{value[:_SHOWN]}... ({len(value):,} characters)"
+
+
 def _integer(text: str, key: str, value: str, lowest: int, highest: int) -> int:
     if _WHOLE.fullmatch(value) is None or not lowest <= int(value) <= highest:
         raise ParameterError(
-            f"the basis {text!r} has {key}={value}",
+            f"the basis {shown(text)} has {key}={_short(value)}",
             hint=f"{key} is a whole number from {lowest} to {highest}",
         )
     return int(value)
 
 
 def _alpha(text: str, value: str) -> float:
-    try:
-        alpha = float(value)
-    except ValueError:
-        alpha = math.nan
-    if not 0 <= alpha <= 1:
+    alpha = any_number(value)
+    if alpha is None or not 0 <= alpha <= 1:
         raise ParameterError(
-            f"the basis {text!r} has alpha={value}",
+            f"the basis {shown(text)} has alpha={_short(value)}",
             hint="alpha is a number from 0, the layer's own units, to 1, the whole rotation",
         )
     return alpha + 0.0

@@ -7,7 +7,7 @@ import re
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from onnxdissect.errors import ParameterError
+from onnxdissect.errors import ParameterError, shown
 from onnxdissect.model.bases.limits import LARGEST_SEED
 
 __all__ = ["check_activation", "check_seed", "checked_numbers"]
@@ -87,13 +87,14 @@ def check_activation(name: str, activation: str, rows: int) -> None:
     match = re.fullmatch(r"topk:([0-9]{1,9})", activation)
     if match is None:
         raise ParameterError(
-            f"the basis {name!r} has the activation {activation!r}",
+            f"the basis {name!r} has the activation {shown(activation)}",
             candidates=("relu", "topk:k"),
             hint="k is a number of rows, as in topk:32; without an activation the units are the sums",
         )
     if not 1 <= int(match[1]) <= rows:
         raise ParameterError(
-            f"the basis {name!r} has the activation {activation!r} and {rows} rows", hint=f"k is 1 to {rows}"
+            f"the basis {name!r} has the activation {shown(activation)} and {rows} rows",
+            hint=f"k is 1 to {rows}",
         )
 
 

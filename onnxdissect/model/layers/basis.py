@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, fields
 
-from onnxdissect.errors import ParameterError
+from onnxdissect.errors import ParameterError, shown
 from onnxdissect.model.bases.basis import Basis
 from onnxdissect.model.bases.spec import BasisSpec
 from onnxdissect.model.layers.records import Layer, make_slug
@@ -109,7 +109,7 @@ def check_fit(layer: Layer, basis: Basis) -> None:
     )
 
 
-def check_bases(layer: Layer, asked: Iterable[BasisSpec | Basis]) -> None:
+def check_bases(layer: Layer, asked: Iterable[BasisSpec | Basis], values: Collection[str] = ()) -> None:
     """Refuse bases that a layer cannot be put under, before any is made.
 
     Parameters
@@ -118,6 +118,8 @@ def check_bases(layer: Layer, asked: Iterable[BasisSpec | Basis]) -> None:
         The layer.
     asked : iterable of BasisSpec or Basis
         What is to be applied to it.
+    values : collection of str
+        Names that the graph has already.
 
     Raises
     ------
@@ -125,6 +127,15 @@ def check_bases(layer: Layer, asked: Iterable[BasisSpec | Basis]) -> None:
         Naming the first of them.
     """
     for one in asked:
+        name = f"{layer.name}/basis/{one.name}"
+        # what a basis is computed by is named after it
+        there = next((value for value in values if value == name or value.startswith(f"{name}/")), None)
+        if there is not None:
+            raise ParameterError(
+                f"layer {layer.name!r} under the basis {shown(one.name)} would be called {shown(name)}, and "
+                f"the network has a value {shown(there)} already",
+                hint="rename that value in the file, or choose another layer or basis",
+            )
         if isinstance(one, BasisSpec):
             one.check(layer.units)
             continue

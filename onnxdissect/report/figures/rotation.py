@@ -62,7 +62,7 @@ def draw_rotations(result: RotationResult, folder: Path) -> list[Path]:
     OutputError
         If a file cannot be written.
     """
-    make_folder(folder)
+    make_folder(folder, inside=result.path if folder.is_relative_to(result.path) else None)
     colours = category_colours(result.categories)
     written: list[Path] = []
     try:

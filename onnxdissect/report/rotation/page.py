@@ -102,7 +102,7 @@ def build_rotation(
     DataError
         If `data` is no data set.
     """
-    folder = make_folder(Path(dissection.path) / _FOLDER)
+    folder = make_folder(Path(dissection.path) / _FOLDER, inside=Path(dissection.path))
     images, note = run_images(dissection, data)
     progress = progress or Silent()
     progress.start("page", len(result.layers) * len(result.alphas) * len(result.seeds))

@@ -91,7 +91,8 @@ def expect_own_intervals(folder: Path, manifest: Mapping[str, Any], layer: Layer
 
 def _expect_own(folder: Path, manifest: Mapping[str, Any], name: str, hint: str) -> None:
     own = manifest.get(ARCHIVES, {}).get(name)
-    found = None if own is None else archive_fingerprint(folder / name)
+    # a manifest that tells of none is of an earlier version; one that leaves this one out is not the run's
+    found = None if own is None and ARCHIVES not in manifest else archive_fingerprint(folder / name)
     if found not in (None, own):
         raise RunFormatError(
             f"{folder / name} does not belong to this run: it is not the file that the run wrote, by its "

@@ -13,6 +13,7 @@ from typing import Any
 
 from onnxdissect.core.upsampling import UPSAMPLINGS
 from onnxdissect.storage.fields import (
+    Choice,
     Either,
     FieldError,
     Integer,
@@ -37,6 +38,13 @@ _MOST_CELLS = 2**24
 _MOST_PIXELS = 2**31
 _MOST_IMAGES = 2**31
 
+# What a name says of the seed and the share, where it says so.
+_NAMED = {
+    "rotation": re.compile(r"rotation:seed=(?P<seed>[0-9]{1,19}),alpha=(?P<alpha>[0-9.e-]{1,20})"),
+    "permutation": re.compile(r"permutation:seed=(?P<seed>[0-9]{1,19})"),
+    "directions": re.compile(r"directions:seed=(?P<seed>[0-9]{1,19})(?:,n=(?P<n>[0-9]{1,9}))?"),
+    "pca": re.compile(r"pca:n=(?P<n>[0-9]{1,9})"),
+}
 _SLUG = re.compile(r"[A-Za-z0-9._-]+")
 
 _COUNT = Integer(0, _MOST_IMAGES)
@@ -50,12 +58,26 @@ _FACTORS = Listed(Number(), 1, 1024)
 GEOMETRY = OrNull(Record({"offset": _SIDES, "stride": _STRIDES, "size": OrNull(_SIZES)}))
 """Of receptive fields; attention and global pools leave no size."""
 
+
+class _Digits:
+    """A checksum in hexadecimal digits."""
+
+    def __init__(self, digits: int) -> None:
+        self.wanted = f"{digits} hexadecimal digits"
+        self._pattern = re.compile(f"[0-9a-f]{{{digits}}}")
+
+    def check(self, value: Any, place: str) -> None:
+        """See `onnxdissect.storage.fields.Field`."""
+        if not isinstance(value, str) or self._pattern.fullmatch(value) is None:
+            raise FieldError(place, f"is {shown(value)}, not {self.wanted}")
+
+
 _BASIS = Record(
     required={
-        "kind": Text(),
+        "kind": Choice(("identity", "rotation", "permutation", "directions", "pca", "file", "matrix")),
         "name": Text(),
         "shape": Listed(Integer(1, _MOST_UNITS), 2, 2),
-        "sha256": Text(),
+        "sha256": _Digits(64),
     },
     optional={
         "seed": Integer(0),
@@ -64,7 +86,7 @@ _BASIS = Record(
         "places": Integer(0),
         "variance_share": Number(),
         "file": Text(),
-        "file_sha256": Text(),
+        "file_sha256": _Digits(64),
         "activation": Text(),
         "names": _NAMES,
     },
@@ -164,7 +186,7 @@ _MANIFEST = Record(
         "batch_size": OrNull(Either((Integer(1, _MOST_IMAGES), Text()))),
         "made_with": Record(optional={"min_images": Integer(1, _MOST_IMAGES)}),
         "kept_masks": Record(optional={"version": Integer(), "bytes": Integer()}),
-        "archives": Mapped(Text()),
+        "archives": Mapped(_Digits(8)),
         "coverage": OrNull(
             Record(optional={"share": OrNull(Number(0, 1)), "open_values": _COUNT, "values": _COUNT})
         ),
@@ -218,10 +240,27 @@ def _check_basis(layer: Mapping[str, Any], own_units: Mapping[str, int], place: 
     """See that a basis makes the layer's units, of as many as the layer itself has, and names all or none."""
     basis = layer["basis"]
     rows, columns = basis["shape"]
+    ending = f"/basis/{basis['name']}"
+    if not basis["name"] or not layer["name"].endswith(ending):
+        raise FieldError(
+            f"{place}.name", f"is {shown(basis['name'])}, and the layer is called {shown(layer['name'])}"
+        )
+    _check_settings(basis, place)
     if rows != layer["units"]:
         raise FieldError(f"{place}.shape", f"is [{rows}, {columns}], not of {layer['units']} units")
-    own = own_units.get(layer["name"].removesuffix(f"/basis/{basis['name']}"), columns)
-    if layer["name"].endswith(f"/basis/{basis['name']}") and own != columns:
+    own = own_units.get(layer["name"].removesuffix(ending), columns)
+    if own != columns:
         raise FieldError(f"{place}.shape", f"is [{rows}, {columns}], and the layer itself has {own} units")
     if len(basis.get("names", ())) not in (0, rows):
         raise FieldError(f"{place}.names", f"has {len(basis['names']):,} names for {rows:,} units")
+
+
+def _check_settings(basis: Mapping[str, Any], place: str) -> None:
+    """See that seed, share and number of rows are those that the name tells of, if it does."""
+    pattern = _NAMED.get(basis["kind"])
+    named = pattern.fullmatch(basis["name"]) if pattern else None
+    for key, said in named.groupdict().items() if named else ():
+        told = basis.get(key)
+        text = f"{told:.12g}" if key == "alpha" and told is not None else str(told)
+        if said is not None and said != text:
+            raise FieldError(f"{place}.{key}", f"is {shown(told)}, where the name says {said}")

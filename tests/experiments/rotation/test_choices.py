@@ -56,3 +56,13 @@ def test_numbers_of_rotations_that_are_none(seeds: Any) -> None:
         check_seeds(seeds, 11)
     assert check_seeds(909, 11)[-1] == 908
     assert check_seeds(1, 2) == (0,)
+
+
+def test_more_shares_than_a_run_takes() -> None:
+    shares = [i / 20_000 for i in range(10_001)]
+    with pytest.raises(ParameterError, match=r"10,001 alphas were asked for, where at most 9,998 are taken"):
+        check_alphas(shares)
+    assert check_seeds(1, len(check_alphas(shares[1:9_999]))) == (0,)
+    with pytest.raises(ParameterError) as caught:
+        check_seeds(3, 10_000)
+    assert caught.value.hint == "--seeds 1"

@@ -16,8 +16,12 @@ from support.rotations import rotated, small_world
 from support.small_runs import dissect
 
 import onnxdissect
-from onnxdissect.errors import RunFormatError, RunMismatchError, RunNotFoundError
+from onnxdissect.errors import OutputError, RunFormatError, RunMismatchError, RunNotFoundError
+from onnxdissect.experiments.rotation import write_rotation
+from onnxdissect.experiments.rotation.permutation import is_difference
 from onnxdissect.experiments.rotation.table import COLUMNS
+from onnxdissect.model.bases.draws import random_permutation
+from onnxdissect.report.figures.rotation import draw_rotations
 from onnxdissect.results import rescore
 
 
@@ -74,6 +78,26 @@ def concept(told: dict[str, Any]) -> dict[str, Any]:
         (lambda t: concept(t)["detected"][0].__setitem__(0, 1), "not true or false"),
         (lambda t: t["verification"][0].update(layer="relu9"), "which was not rotated"),
         (lambda t: t["verification"][0]["outputs"][0].update(error=-1), "error is -1"),
+        (lambda t: t.update(format_version=1.0), "format version 1.0"),
+        (lambda t: concept(t)["iou"][0].__setitem__(1, 0.999), "which the table of units contradicts"),
+        (lambda t: concept(t)["iou"][0].__setitem__(0, 1e-9), "which the table of units contradicts"),
+        (lambda t: concept(t)["iou"][0].__setitem__(0, 0), "and its IoU is 0"),
+        (
+            lambda t: concept(t)["detected"][0].__setitem__(0, not concept(t)["detected"][0][0]),
+            "is another than the table of units says",
+        ),
+        (lambda t: t["curves"][0].update(concepts=2 * t["curves"][0]["concepts"]), "twice"),
+        (lambda t: t["curves"][0]["concepts"].pop(), "do not follow"),
+        (lambda t: t["curves"][0]["values"][0]["unique"].update(low=0.0), "].unique is from 0.0 to"),
+        (lambda t: t["curves"][0]["values"][1]["unique"].update(high=7.0), "and an interval from"),
+        (
+            lambda t: t["curves"][0]["values"][1]["unique"].update(low=None, high=None),
+            "is null: an interval that has none",
+        ),
+        (lambda t: t["curves"][0].update(permutation_differences=["<b>"]), "no difference of a perm"),
+        (lambda t: t["verification"][0].update(basis="nonsense"), "not rotation:seed=0,alpha=1"),
+        (lambda t: t["verification"][0]["outputs"][0].update(error=5.0), "beyond the tolerance"),
+        (lambda t: t["verification"].append(t["verification"][0]), "verification is of"),
         (lambda t: t.update(resamples=41), "does not go with the run: resamples"),
         (lambda t: t["layers"][0].update(slug="../.."), "does not go with the run: layers"),
     ],
@@ -152,3 +176,41 @@ def test_the_table_says_what_the_document_says(run: Path) -> None:
             value = expected[column]
             assert (float(row[column]) == value) if row[column].replace(".", "").isdigit() else True
             assert (row[column] == "") == (value == "" or value != value)
+
+
+def test_intervals_of_one_seed_are_those_that_the_run_stores(tmp_path: Path) -> None:
+    found = rotated(small_world(tmp_path), seeds=1, alphas=[0.4])
+    assert onnxdissect.load_rotation(found.path) == found
+    path = document(found.path)
+    told = json.loads(path.read_text(encoding="utf-8"))
+    told["curves"][0]["values"][1]["unique"]["low"] -= 0.5
+    path.write_text(json.dumps(told), encoding="utf-8")
+    with pytest.raises(RunFormatError, match=r"values\[1\]"):
+        onnxdissect.load_rotation(found.path)
+
+
+def test_nothing_is_written_where_a_link_leads_out(run: Path, tmp_path: Path) -> None:
+    found = onnxdissect.load_rotation(run)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    shutil.rmtree(run / "rotation")
+    (run / "rotation").symlink_to(elsewhere)
+    for write in (write_rotation, lambda result: draw_rotations(result, run / "rotation" / "figures")):
+        with pytest.raises(OutputError, match="rotation.* leads out of"):
+            write(found)
+    assert not list(elsewhere.iterdir())
+
+
+def test_what_a_permutation_changes_is_told_in_these_words() -> None:
+    order = random_permutation(6, 0)
+    said = f"labels of 2 of 6 units, of them first unit 1, the layer's unit {order[1]}"
+    assert is_difference(said, 6, 0)
+    for other in (
+        said.replace("labels", "<b>"),
+        said.replace("2 of 6", "2 of 7"),
+        said.replace("2 of 6", "0 of 6"),
+        said.replace("2 of 6", "6 of 6"),
+        said.replace(f"layer's unit {order[1]}", f"layer's unit {order[2]}"),
+        said + "x" * 10_000,
+    ):
+        assert not is_difference(other, 6, 0)

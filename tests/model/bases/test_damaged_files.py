@@ -100,6 +100,14 @@ def test_a_changed_byte_is_refused_or_read(
         (stored(entry(shape=[4, 4])), "is not as large as its shape"),
         (stored(entry(shape=[10**30, 10**30])), "has 1000000000000000000000000000000 rows"),
         (stored(entry(dtype="F8_E4M3")), "has the type F8_E4M3, which is not read"),
+        (stored(b'{"matrix": 1, "matrix": 2}'), "is damaged"),
+        (
+            stored(
+                {**entry(), "bias": {"dtype": "F32", "shape": [4], "data_offsets": [32, 48]}},
+                b"\0\0\x80?" * 12,
+            ),
+            "'matrix' and 'bias' overlap",
+        ),
         (stored(entry()), "has 4 rows of zeros"),
     ],
 )
@@ -108,6 +116,24 @@ def test_headers_of_safetensors(tmp_path: Path, content: bytes, said: str) -> No
     path.write_bytes(content)
     with pytest.raises(BasisFileError, match=said):
         Basis.from_file(path)
+
+
+@pytest.mark.parametrize("name", ["names", "activation"])
+def test_texts_of_characters_that_there_are_not(tmp_path: Path, name: str) -> None:
+    text = np.full(4 if name == "names" else 1, 0x110000, "<u4").view("<U1")
+    np.savez(tmp_path / "mine.npz", **{"matrix": MATRIX, name: text})
+    with pytest.raises(BasisFileError, match=f"'{name}' in .* holds a character that there is not"):
+        Basis.from_file(tmp_path / "mine.npz")
+
+
+def test_nobody_is_told_to_trust_a_long_header(tmp_path: Path) -> None:
+    fields = ", ".join(f"('field{i}', '<f4')" for i in range(2000))
+    header = f"{{'descr': [{fields}], 'fortran_order': False, 'shape': (1,)}}\n".encode()
+    content = b"\x93NUMPY\x02\x00" + len(header).to_bytes(4, "little") + header
+    (tmp_path / "mine.npy").write_bytes(content)
+    with pytest.raises(BasisFileError, match=r"header of .* it is longer than 10,000 characters") as caught:
+        Basis.from_file(tmp_path / "mine.npy")
+    assert "pickle" not in str(caught.value)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="what a process holds is told by /proc")

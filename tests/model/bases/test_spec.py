@@ -112,6 +112,12 @@ def test_bases_are_made_in_the_order_asked_for(tmp_path: Path, monkeypatch: pyte
         ("rotation:alpha=-0.1", "has alpha=-0.1", "from 0"),
         ("rotation:alpha=nan", "has alpha=nan", "from 0"),
         ("rotation:alpha=half", "has alpha=half", "from 0"),
+        ("rotation:alpha=0_1", "has alpha=0_1", "from 0"),
+        ("rotation:alpha=\u0660.5", "has alpha=\u0660.5", "from 0"),
+        ("rotation:alpha=1e-400", "has alpha=1e-400", "from 0"),
+        ("rotation:alpha=" + "1" * 5000, "1... (5,000 characters)", "from 0"),
+        ("rotation:" + "x" * 5000, "... (5,009 characters)", "alpha"),
+        ("", "'' asks for no basis", "identity"),
         ("pca", "does not say how many rows it has", "pca:n=16"),
         ("pca:", "has a setting without a key", "n"),
         ("directions:n=0", "has n=0", "a whole number from 1 to 65536"),
@@ -124,6 +130,16 @@ def test_specs_that_mean_nothing(text: str, said: str, told: str) -> None:
         parse_bases([text])
     assert said in caught.value.message
     assert told in str(caught.value)
+
+
+def test_a_file_that_is_not_there_is_told_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(BasisFileError) as caught:
+        parse_bases(["ident\nity"])
+    assert "ident\\nity" in caught.value.message and "\n" not in caught.value.message
+    (tmp_path / "loop.npz").symlink_to(tmp_path / "loop.npz")
+    with pytest.raises(BasisFileError) as caught:
+        parse_bases([str(tmp_path / "loop.npz")])
+    assert caught.value.candidates == ()
 
 
 def test_files_are_read_at_once(tmp_path: Path) -> None:

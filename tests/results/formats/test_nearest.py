@@ -13,8 +13,15 @@ import pytest
 from support.basis_runs import fake_basis_run, random_nearest, save_with_nearest
 
 from onnxdissect.errors import RunFormatError
+from onnxdissect.model.bases.basis import Basis
+from onnxdissect.model.bases.kept import keep_basis
 from onnxdissect.results import Dissection, NearestUnits, load
-from onnxdissect.results.formats.nearest import NEAREST, read_nearest_units, write_nearest_units
+from onnxdissect.results.formats.nearest import (
+    NEAREST,
+    expect_nearest,
+    read_nearest_units,
+    write_nearest_units,
+)
 
 
 @pytest.fixture
@@ -39,7 +46,7 @@ def test_it_is_read_back_exactly(run: Dissection) -> None:
 
 
 def test_every_float_survives(tmp_path: Path) -> None:
-    cosine = np.array([1.0, -1.0, 1e-17, 1 / 3, -0.0, np.nextafter(1, 0)])
+    cosine = np.array([1.0, -0.375, 1e-17, 1 / 3, -0.0, np.nextafter(1, 0)])
     write_nearest_units(tmp_path, NearestUnits(np.arange(6), cosine))
     found = read_nearest_units(tmp_path, 6, 6)
     assert found is not None
@@ -67,7 +74,7 @@ def rows(text: str) -> list[str]:
         ),
         *(
             (lambda text, cell=cell: rows(text)[0] + f"0,0,{cell}\n" + "".join(rows(text)[2:]), "line 2")
-            for cell in ("nan", "inf", "1.0000001", "-1.5", "1e400", "", "true", "7" * 5000)
+            for cell in ("nan", "inf", "1.0000001", "-0.36", "-1.5", "1e400", "", "true", "7" * 5000)
         ),
         (lambda text: text.replace("\n3,", "\n3,0,"), r"line 5: 4 cells where there are 3 columns"),
         (lambda text: text + "x" * 2**24, r"longer than 16,777,216 characters"),
@@ -120,3 +127,81 @@ def test_a_basis_fits_its_layer(run: Dissection, field: str, value: Any, said: s
     path.write_text(json.dumps(manifest))
     with pytest.raises(RunFormatError, match=said):
         load(run.path)
+
+
+def test_nearest_units_of_a_known_matrix_are_compared_with_it(tmp_path: Path) -> None:
+    run = save_with_nearest(fake_basis_run(units=(8, 12), bases=("mine",)), tmp_path / "run")
+    info = run.layers[1]
+    folder, matrix = stored(run).parent, np.random.default_rng(3).normal(size=(12, 8))
+    basis = Basis.of("mine", matrix)
+    keep_basis(folder / "basis.npz", basis)
+    record = dict(basis.record)
+    right = NearestUnits(*basis.nearest_units())
+    expect_nearest(folder, record, right)
+    for lying in (
+        NearestUnits((right.unit + 1) % 8, right.cosine),
+        NearestUnits(right.unit, right.cosine - 1e-3),
+    ):
+        with pytest.raises(RunFormatError, match="as the nearest to unit 0, where the basis has unit"):
+            expect_nearest(folder, record, lying)
+    with pytest.raises(RunFormatError, match="holds other numbers"):
+        run.nearest_units(info.name)
+    (folder / "basis.npz").unlink()
+    expect_nearest(folder, record, NearestUnits(right.unit, right.cosine - 1e-3))
+
+
+@pytest.mark.parametrize(
+    "basis", [Basis.identity(6), Basis.permutation(6, 4)], ids=lambda basis: str(basis.kind)
+)
+def test_nearest_units_that_follow_from_the_record(tmp_path: Path, basis: Basis) -> None:
+    right = NearestUnits(*basis.nearest_units())
+    expect_nearest(tmp_path, basis.record, right)
+    with pytest.raises(RunFormatError, match="has unit .* with the cosine 0.9 as the nearest to unit 0"):
+        expect_nearest(tmp_path, basis.record, NearestUnits(right.unit, right.cosine - 0.1))
+    with pytest.raises(RunFormatError):
+        expect_nearest(tmp_path, basis.record, NearestUnits(right.unit[::-1], right.cosine))
+
+
+def _record(manifest: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = manifest["layers"][1]["basis"]
+    return found
+
+
+def _renamed(manifest: dict[str, Any], name: str, **settings: Any) -> None:
+    own = manifest["layers"][0]["name"]
+    manifest["layers"][1]["name"] = f"{own}/basis/{name}"
+    _record(manifest).update(name=name, **settings)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda m: _record(m).update(sha256="0"), "sha256 is '0', not 64 hexadecimal digits"),
+        (lambda m: _record(m).update(sha256="A" * 64), "not 64 hexadecimal digits"),
+        (lambda m: _record(m).update(file_sha256=""), "file_sha256 is '', not 64"),
+        (lambda m: _record(m).update(kind="xxxx" * 1250), "kind is 'xxx"),
+        (lambda m: _record(m).update(name="other"), "name is 'other', and the layer is called"),
+        (lambda m: _record(m).update(name=""), "name is '', and the layer"),
+        (
+            lambda m: _renamed(m, "rotation:seed=1,alpha=0.5", kind="rotation", seed=1, alpha=0.123),
+            "alpha is 0.123, where the name says 0.5",
+        ),
+        (
+            lambda m: _renamed(m, "permutation:seed=1", kind="permutation", seed=2),
+            "seed is 2, where the name says 1",
+        ),
+        (lambda m: _renamed(m, "pca:n=12", kind="pca"), "n is null, where the name says 12"),
+        (lambda m: m.update(archives={"../x": ".."}), "not 8 hexadecimal digits"),
+        (lambda m: m.update(archives={}), "does not belong to this run"),
+    ],
+)
+def test_a_manifest_that_lies_of_a_basis(
+    run: Dissection, change: Callable[[dict[str, Any]], object], said: str
+) -> None:
+    path = run.path / "manifest.json"
+    told = json.loads(path.read_text())
+    change(told)
+    path.write_text(json.dumps(told))
+    with pytest.raises(RunFormatError) as caught:
+        load(run.path)
+    assert said in caught.value.message

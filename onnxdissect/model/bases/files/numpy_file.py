@@ -129,7 +129,15 @@ def _read_header(path: Path, name: str, file: Any, size: int) -> _Header:
         raise BasisFileError(f"{name!r} in {path} has a header of version {version}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # files that Python 2 wrote are read as well
-        header = _Header(*readers[version](file))
+        try:
+            header = _Header(*readers[version](file))
+        except ValueError as error:
+            # NumPy's advice, to trust the file and let it hold pickles, is none for a file of somebody else
+            said = str(error).split("\n")[0]
+            reason = "it is longer than 10,000 characters" if "allow_pickle" in str(error) else said
+            raise BasisFileError(
+                f"{path} is damaged: the header of {name!r} cannot be read: {reason}"
+            ) from error
     if header.dtype.hasobject:
         raise pickle_error(path)
     if any(length < 0 for length in header.shape):

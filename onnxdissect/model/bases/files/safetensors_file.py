@@ -5,7 +5,7 @@ Read here rather than by its library: a few lines, and sizes are looked at befor
 
 from __future__ import annotations
 
-import json
+import itertools
 import math
 import os
 from collections.abc import Mapping
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from onnxdissect.errors import BasisFileError
 from onnxdissect.model.bases.files.faults import check_numbers
+from onnxdissect.storage.json_file import parse_json
 
 __all__ = ["SafetensorsFile"]
 
@@ -66,13 +67,18 @@ class SafetensorsFile:
                 f"than {_MOST_HEADER_BYTES}"
             )
         self._start = 8 + length
-        header = json.loads(file.read(length).decode("utf-8"))
+        header = parse_json(file.read(length))
         if not isinstance(header, dict):
             raise BasisFileError(f"{path} is damaged: its header is no JSON object")
         texts = header.pop(_METADATA, {})
         if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
             raise BasisFileError(f"{path} is damaged: its metadata are no texts")
         self._entries = {name: self._entry(name, entry, size - self._start) for name, entry in header.items()}
+        # The format forbids it: numbers that two arrays share are those of one of them at most.
+        placed = sorted((one.begin, one.end, name) for name, one in self._entries.items())
+        for (_, end, before), (begin, _, after) in itertools.pairwise(placed):
+            if begin < end:
+                raise BasisFileError(f"{path} is damaged: {before!r} and {after!r} overlap")
         self.shapes: Mapping[str, tuple[int, ...]] = {
             name: entry.shape for name, entry in self._entries.items()
         }

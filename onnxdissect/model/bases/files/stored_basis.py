@@ -212,7 +212,10 @@ def _texts(path: Path, file: TensorFile, name: str) -> list[str]:
         raise BasisFileError(f"{name!r} in {path} holds {array.dtype}, where text is read")
     if array.ndim > 1:
         raise BasisFileError(f"{name!r} in {path} has the shape {list(array.shape)}, where a list is read")
-    found = array.reshape(-1).tolist()
+    try:
+        found = array.reshape(-1).tolist()
+    except (SystemError, ValueError) as error:  # NumPy makes texts of any 32 bits
+        raise BasisFileError(f"{name!r} in {path} holds a character that there is not: {error}") from error
     return [text.decode("utf-8") if isinstance(text, bytes) else str(text) for text in found]
 
 

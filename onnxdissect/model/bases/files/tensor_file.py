@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Protocol
 
 from numpy.typing import NDArray
 
-from onnxdissect.errors import BasisFileError, nearest
+from onnxdissect.errors import BasisFileError, nearest, shown_path
 from onnxdissect.model.bases.files.faults import DAMAGE, pickle_error
 from onnxdissect.model.bases.files.numpy_file import NumpyArchive, NumpyArray
 from onnxdissect.model.bases.files.safetensors_file import SafetensorsFile
@@ -89,14 +89,16 @@ def _opened_file(path: Path) -> BinaryIO:
         file = open_regular_file(path)
     except RefusedFileError as error:
         hint = f"a basis is read from a file: {', '.join(SUFFIXES)}"
-        raise BasisFileError(f"{path} is not read: {error.strerror}", hint=hint) from error
+        raise BasisFileError(f"{shown_path(path)} is not read: {error.strerror}", hint=hint) from error
     except OSError as error:
         there: list[str] = []
         with contextlib.suppress(OSError):
-            there = [one.name for one in path.parent.iterdir() if one.suffix in SUFFIXES]
+            there = [
+                one.name for one in path.parent.iterdir() if one.suffix in SUFFIXES and one.name != path.name
+            ]
         raise BasisFileError(
-            f"no basis can be read from {path}: {error.strerror}",
-            candidates=[str(path.with_name(name)) for name in nearest(path.name, there)],
+            f"no basis can be read from {shown_path(path)}: {error.strerror}",
+            candidates=[str(path.with_name(name)) for name in nearest(path.name, there) if name != path.name],
         ) from error
     size = os.fstat(file.fileno()).st_size
     if size > _MOST_FILE_BYTES:
