@@ -67,7 +67,7 @@ def make_folder(folder: Path, *, inside: Path | None = None) -> Path:
         if not place.is_relative_to(os.path.realpath(inside)):
             raise OutputError(
                 f"{folder} leads out of {inside}, to {place}: nothing is written there",
-                hint=f"remove the link {folder}, then the same command again",
+                hint="remove the link that leads there, then the same command again",
             )
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -158,7 +158,7 @@ def _expect_at(one: FollowedConcept, found: _Detected, at: tuple[int, int], plac
 def _expect_verified(verification: Sequence[Verification], layers: Sequence[str]) -> None:
     verified = [one.layer for one in verification]
     if verified and verified != list(layers):
-        raise FieldError("verification", f"is of {shown(verified)}, and {shown(list(layers))} were rotated")
+        raise FieldError("verification", f"is of {shown(', '.join(verified))}, not of each layer once")
     for i, one in enumerate(verification):
         if one.basis != _VERIFIED_BY:
             raise FieldError(f"verification[{i}].basis", f"is {shown(one.basis)}, not {_VERIFIED_BY}")

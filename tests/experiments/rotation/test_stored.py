@@ -88,7 +88,7 @@ def concept(told: dict[str, Any]) -> dict[str, Any]:
         ),
         (lambda t: t["curves"][0].update(concepts=2 * t["curves"][0]["concepts"]), "twice"),
         (lambda t: t["curves"][0]["concepts"].pop(), "do not follow"),
-        (lambda t: t["curves"][0]["values"][0]["unique"].update(low=0.0), "].unique is from 0.0 to"),
+        (lambda t: t["curves"][0]["values"][0]["unique"].update(low=0.0), "].unique is 0.0 to"),
         (lambda t: t["curves"][0]["values"][1]["unique"].update(high=7.0), "and an interval from"),
         (
             lambda t: t["curves"][0]["values"][1]["unique"].update(low=None, high=None),
@@ -196,7 +196,7 @@ def test_nothing_is_written_where_a_link_leads_out(run: Path, tmp_path: Path) ->
     shutil.rmtree(run / "rotation")
     (run / "rotation").symlink_to(elsewhere)
     for write in (write_rotation, lambda result: draw_rotations(result, run / "rotation" / "figures")):
-        with pytest.raises(OutputError, match="rotation.* leads out of"):
+        with pytest.raises(OutputError, match=r"rotation.* leads out of"):
             write(found)
     assert not list(elsewhere.iterdir())
 

@@ -98,7 +98,7 @@ def test_a_changed_byte_is_refused_or_read(
         (stored(entry(data_offsets=[0, 49])), "lies outside the file"),
         (stored(entry(data_offsets=[48, 0])), "lies outside the file"),
         (stored(entry(shape=[4, 4])), "is not as large as its shape"),
-        (stored(entry(shape=[10**30, 10**30])), "has 1000000000000000000000000000000 rows"),
+        (stored(entry(shape=[10**30, 10**30])), r"shape\[0\] is a number of 31 digits"),
         (stored(entry(dtype="F8_E4M3")), "has the type F8_E4M3, which is not read"),
         (stored(b'{"matrix": 1, "matrix": 2}'), "is damaged"),
         (

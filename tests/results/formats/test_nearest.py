@@ -156,7 +156,7 @@ def test_nearest_units_of_a_known_matrix_are_compared_with_it(tmp_path: Path) ->
 def test_nearest_units_that_follow_from_the_record(tmp_path: Path, basis: Basis) -> None:
     right = NearestUnits(*basis.nearest_units())
     expect_nearest(tmp_path, basis.record, right)
-    with pytest.raises(RunFormatError, match="has unit .* with the cosine 0.9 as the nearest to unit 0"):
+    with pytest.raises(RunFormatError, match=r"has unit .* with the cosine 0\.9 as the nearest to unit 0"):
         expect_nearest(tmp_path, basis.record, NearestUnits(right.unit, right.cosine - 0.1))
     with pytest.raises(RunFormatError):
         expect_nearest(tmp_path, basis.record, NearestUnits(right.unit[::-1], right.cosine))
