@@ -11,6 +11,7 @@ from onnxdissect.cli import options
 from onnxdissect.cli.printing.console import log, output, print_json
 from onnxdissect.cli.printing.progress import open_progress
 from onnxdissect.cli.printing.rotation import rotation_json, rotation_sentences, rotation_table
+from onnxdissect.cli.rotated import show_rotation
 
 __all__ = ["rotate"]
 
@@ -123,13 +124,10 @@ def rotate(
             notify=lambda line: console.print(line, markup=False),
         )
         from onnxdissect.experiments.rotation import rotation_files
-        from onnxdissect.report.figures.rotation import draw_rotations
-        from onnxdissect.report.rotation import build_rotation
         from onnxdissect.results import load
 
         files = rotation_files(result.path)
-        figures = draw_rotations(result, result.path / "rotation" / "figures")
-        page = build_rotation(result, load(result.path), progress=progress)
+        figures, page = show_rotation(result, load(result.path), progress)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("the same command again goes on from the last saved state") from None
     finally:

@@ -22,6 +22,7 @@ from onnxdissect.pipeline.prepare import Prepared, bin_budget, prepare_under, sp
 from onnxdissect.results.formats.nearest import NearestUnits, write_nearest_units
 from onnxdissect.storage.disk import size_text
 from onnxdissect.storage.files import make_folder, write_text
+from onnxdissect.wording import counted
 
 __all__ = ["keep_bases", "matrix_bytes", "plan_under", "say_memory", "under_bases"]
 
@@ -93,11 +94,12 @@ def say_memory(prepared: Prepared, notify: Callable[[str], None]) -> None:
         Told so.
     """
     own, plan = prepared.plan, plan_under(prepared)
+    layers = len(plan.layers) - len(own.layers)
     units = sum(layer.units for layer in plan.layers) - sum(layer.units for layer in own.layers)
     # one at a time, so that only one is held
     held = plan.spool_bytes * 5 // 4 + sum(LayerState(layer, plan).nbytes for layer in plan.layers)
     notify(
-        f"bases: {units:,} units more, {len(plan.layers) - len(own.layers)} layers; the pass holds at most "
+        f"bases: {counted(units, 'unit')} more, {counted(layers, 'layer')}; the pass holds at most "
         f"{size_text(held)} beside the network, and {size_text(matrix_bytes(prepared))} of matrices"
     )
     if any(map(_fitted, prepared.request.bases)):

@@ -185,7 +185,7 @@ def dissect(
                 layer_upsample=layer_upsample or {},
                 top=top,
                 min_images=min_images,
-                bases=(bases,) if isinstance(bases, str | Basis) else tuple(bases),
+                bases=(bases,) if isinstance(bases, str | Path | Basis) else bases,
             ),
             preprocessing=PreprocessingOptions(preset, mean, std, scale, channels),
             execution=ExecutionOptions(batch_size, provider, workers, save_every),

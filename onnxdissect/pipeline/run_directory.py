@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from onnxdissect.core.state.pass_state import STATE_FILE
-from onnxdissect.errors import OutputError, RunFormatError, RunMismatchError
+from onnxdissect.errors import OutputError, RunFormatError, RunMismatchError, shown_path
 from onnxdissect.pipeline.request import PLACES
 from onnxdissect.results import FORMAT_VERSION, write_manifest
 from onnxdissect.results.formats.manifest import LARGEST_MANIFEST
@@ -43,6 +43,12 @@ _ELSEWHERE = "--out DIR"
 _LONGEST = 300
 # Keys of an identity that are there only if something was asked for.
 _OPTIONAL = {("parameters", "bases"), ("parameters", "layer_upsample")}
+# What `onnxdissect rescore` changes in a finished run, and its options.
+_SCORES = {
+    "parameters.scoring": "--scoring",
+    "parameters.iou_threshold": "--iou-threshold",
+    "parameters.min_images": "--min-images",
+}
 # What runs of earlier versions, which do not say it, were made with.
 _EARLIER = {("parameters", "min_images"): 1}
 
@@ -186,16 +192,17 @@ def claim_directory(path: Path, identity: Mapping[str, Any], *, fresh: bool) -> 
             f"this is format {FORMAT_VERSION}",
             hint="--fresh to overwrite it, or --out to write elsewhere",
         )
-    differences = [
-        f"{name}: {_said(there)} there, {_said(here)} asked for"
-        for name, there, here in _differences(former, json.loads(json.dumps(identity)))
-    ]
-    if differences:
-        raise RunMismatchError(
-            f"{path} holds another run; it differs in " + "; ".join(differences),
-            hint="--fresh to overwrite it, or --out to write elsewhere",
-        )
     complete = former.get("status") == "complete"
+    differences = list(_differences(former, json.loads(json.dumps(identity))))
+    if differences:
+        hint = "--fresh to overwrite it, or --out to write elsewhere"
+        if complete and all(name in _SCORES for name, _, _ in differences):
+            options = " ".join(f"{_SCORES[name]} {asked}" for name, _, asked in differences)
+            hint = f"onnxdissect rescore {shown_path(path)} {options} scores it as asked for, or {hint}"
+        said = (
+            f"{name}: {_said(there)} there, {_said(asked)} asked for" for name, there, asked in differences
+        )
+        raise RunMismatchError(f"{path} holds another run; it differs in " + "; ".join(said), hint=hint)
     if complete:
         # Killed between its last file and the clearing up.
         shutil.rmtree(path / _WORK, ignore_errors=True)

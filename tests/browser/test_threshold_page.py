@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -179,6 +179,25 @@ def test_eleven_quantiles_find_room(width: int, wide: Dissection, page: Page) ->
         boxes = [text.bounding_box() for text in chart.locator("text.column").all()]
         edges = [(box["x"], box["x"] + box["width"]) for box in boxes if box]
         assert all(end < start for (_, end), (start, _) in pairwise(edges))
+
+
+def test_a_table_that_is_cut_off_shows_that_it_scrolls(wide: Dissection, page: Page) -> None:
+    page.goto(address(wide.path / "report", "thresholds.html"))
+    region = page.locator("details[open] .scroll:has(> table)")
+    shown = []
+    for width in (390, 1100):
+        page.set_viewport_size({"width": width, "height": 844})
+        cut = region.evaluate("it => it.scrollWidth > it.clientWidth")
+        box = region.bounding_box()
+        assert box is not None
+        edge: Any = {"x": box["x"] + box["width"] - 2, "y": box["y"], "width": 2, "height": box["height"]}
+        region.scroll_into_view_if_needed()
+        before = page.screenshot(clip=edge, full_page=True)
+        page.add_style_tag(content=".scroll { background-size: 0 0 !important; }")
+        shown.append((cut, page.screenshot(clip=edge, full_page=True) != before))
+        page.reload()
+    # a shadow lies over the edge where there is more behind it, and only there
+    assert shown == [(True, True), (False, False)]
 
 
 def test_one_quantile_has_no_such_page(page: Page, tmp_path: Path) -> None:

@@ -74,12 +74,30 @@ def test_a_curve_is_printed_kept_and_read_again(world: Path) -> None:
     assert told["curves"][0]["values"][0]["unique"]["mean"] == curve.own
     assert told["verification"][0]["outputs"][0]["output"] == "out"
     assert all((world / file).exists() for file in told["files"]) and len(told["files"]) >= 5
-    rescored = typed(world, "rescore", str(folder), "--iou-threshold", "0.2")
-    assert "rotation/ still holds the former scores" in rescored.stderr
-    anew = typed(world, *asked, "--iou-threshold", "0.2")
-    assert anew.returncode == 0, anew.stderr
-    assert "is made again from the run" in anew.stderr
-    assert onnxdissect.load_rotation(folder).iou_threshold == 0.2
+
+
+def test_rescoring_makes_the_curves_anew(world: Path) -> None:
+    asked = (*ROTATE, "--layer", "relu0", "--alphas", "1", "--seeds", "1", "--verify", "--out", "run")
+    assert typed(world, *asked).returncode == 0
+    before, own = contents(world / "run" / "rotation"), onnxdissect.load_rotation(world / "run")
+    rescored = typed(world, "rescore", "run", "--iou-threshold", "0.2", "--scoring", "pnas")
+    assert rescored.returncode == 0, rescored.stderr
+    assert "rotation/ was made anew with these scores: run/rotation/index.html" in rescored.stderr
+    anew = onnxdissect.load_rotation(world / "run")
+    assert anew.iou_threshold == 0.2 and anew.points != own.points
+    assert anew.verification == own.verification
+    assert "0.2" in (world / "run" / "rotation" / "index.html").read_text(encoding="utf-8")
+    assert contents(world / "run" / "rotation" / "figures") != {
+        path.removeprefix("figures/"): text for path, text in before.items() if path.startswith("figures/")
+    }
+    # the same command asks for other scores, and is told what gives them
+    again = typed(world, *asked)
+    assert again.returncode == 2
+    said = "onnxdissect rescore run --iou-threshold 0.04 --scoring paper scores it as asked for"
+    assert said in " ".join(again.stderr.split())
+    assert typed(world, "rescore", "run", "--scoring", "paper", "--iou-threshold", "0.04").returncode == 0
+    assert contents(world / "run" / "rotation") == before
+    assert typed(world, *asked).returncode == 0
 
 
 @pytest.mark.parametrize(

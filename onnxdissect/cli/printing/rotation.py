@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from onnxdissect.cli.printing.tables import plain_table
+from onnxdissect.wording import counted
 
 if TYPE_CHECKING:
     from onnxdissect.experiments.rotation import CurveValue, RotationCurve, RotationResult
@@ -33,7 +34,9 @@ def rotation_table(result: RotationResult) -> Table:
         for value in (*curve.values, curve.directions):
             share = "directions" if value.alpha is None else f"{value.alpha:g}"
             rows.append([*named, share, *_cells(value, resampled=bool(result.resamples))])
-    title = f"Unique detectors along {len(result.seeds)} rotations (IoU > {result.iou_threshold:g})"
+    title = (
+        f"Unique detectors along {counted(len(result.seeds), 'rotation')} (IoU > {result.iou_threshold:g})"
+    )
     return plain_table(title, columns, rows)
 
 
@@ -82,11 +85,11 @@ def _fall(curve: RotationCurve) -> str:
     else:
         gone = f"{100 * fall.share:.0f} % fewer{interval}"
     half = (
-        "half of them are never gone"
+        "more than half of them are left at every alpha"
         if curve.half_life is None
         else f"half of them are gone at alpha {curve.half_life:.2f}"
     )
     return (
-        f"{curve.own} unique detectors at alpha 0, {left:.1f} at alpha 1: {gone}; {half}. "
+        f"{counted(curve.own, 'unique detector')} at alpha 0, {left:.1f} at alpha 1: {gone}; {half}. "
         f"Random directions have {curve.directions.unique.mean:.1f}"
     )

@@ -1,7 +1,7 @@
 """Rotations of a layer's space: how many unique detectors are left along them (CVPR 2017, section 4.2).
 
 ``records``, ``result`` and ``table`` are what is found, ``stored`` keeps it in the run directory; ``measure``
-makes it of a finished run, ``verify`` turns a layer and back.
+makes it of a finished run, ``renew`` again once that was rescored, ``verify`` turns a layer and back.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from onnxdissect.experiments.rotation.records import (
     Spread,
     Verification,
 )
+from onnxdissect.experiments.rotation.renew import renew_rotation
 from onnxdissect.experiments.rotation.result import RotationResult
 from onnxdissect.experiments.rotation.stored import (
     load_rotation,
@@ -38,6 +39,7 @@ __all__ = [
     "Verification",
     "load_rotation",
     "read_rotation",
+    "renew_rotation",
     "rotation_files",
     "write_rotation",
 ]

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterable
 
 from onnxdissect.errors import ParameterError
+from onnxdissect.wording import described
 
 __all__ = ["ALPHAS", "SEEDS", "check_alphas", "check_seeds", "rotation_bases"]
 
@@ -23,7 +24,7 @@ _MOST_ALPHAS = _MOST_BASES - 2
 _DIGITS = 12
 
 
-def check_alphas(alphas: Iterable[float]) -> tuple[float, ...]:
+def check_alphas(alphas: object) -> tuple[float, ...]:
     """Refuse shares of a rotation that are none, and add both ends.
 
     Parameters
@@ -39,10 +40,20 @@ def check_alphas(alphas: Iterable[float]) -> tuple[float, ...]:
     Raises
     ------
     ParameterError
-        If one is outside 0..1, or not larger than the one before it, or there are more than a run takes.
+        If one is no number, outside 0..1, or not larger than the one before it, or there are more than a run
+        takes.
     """
-    asked = [float(f"{float(alpha):.{_DIGITS}g}") + 0.0 for alpha in alphas]
     hint = "--alphas 0,0.25,0.5,0.75,1"
+    if isinstance(alphas, str) or not isinstance(alphas, Iterable):
+        raise ParameterError(
+            f"shares of a rotation are a list of numbers, not {described(alphas)}", hint="alphas=[0.5, 1]"
+        )
+    asked = []
+    for alpha in alphas:
+        try:
+            asked.append(float(f"{float(alpha):.{_DIGITS}g}") + 0.0)
+        except (TypeError, ValueError) as error:
+            raise ParameterError(f"alpha is {described(alpha)}, no number", hint=hint) from error
     for alpha in asked:
         if not 0 <= alpha <= 1:
             raise ParameterError(

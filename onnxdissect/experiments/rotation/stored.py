@@ -26,6 +26,7 @@ __all__ = [
     "FORMAT_VERSION",
     "load_rotation",
     "read_rotation",
+    "read_verification",
     "rotation_files",
     "write_rotation",
 ]
@@ -39,7 +40,7 @@ FOLDER = "rotation"
 _RESULT = "rotation.json"
 _TABLE = "rotation.csv"
 _LARGEST = 2**28
-_AGAIN = "the same `onnxdissect rotate` again writes it anew from the run"
+_AGAIN = "`onnxdissect rescore RUN` makes it anew from the run"
 
 
 def rotation_files(run: Path) -> tuple[Path, Path]:
@@ -126,7 +127,50 @@ def read_rotation(run: Dissection) -> RotationResult:
     RunFormatError
         As `load_rotation`.
     """
-    path = Path(run.path) / FOLDER / _RESULT
+    path = rotation_files(Path(run.path))[1]
+    document = _document(run)
+    try:
+        found = _result(run, document)
+        expect_concepts(found, run)
+    except FieldError as error:
+        raise RunFormatError(f"{path}: {error}", hint=_AGAIN) from error
+    # Points, means and falls follow from the run's own tables. Whatever else the file says of them is a lie,
+    # or the run was scored another way since.
+    told = asdict(found)
+    for name in told.keys() - {"path"}:
+        if json_bytes(told[name]) != json_bytes(document[name]):
+            raise RunFormatError(f"{path} does not go with the run: {name} differ", hint=_AGAIN)
+    try:
+        expect_agreement(found, run, find_entries(run))
+    except FieldError as error:
+        raise RunFormatError(f"{path}: {error}", hint=_AGAIN) from error
+    return found
+
+
+def read_verification(run: Dissection) -> tuple[Verification, ...]:
+    """Read what turning layers back has shown, also where the rest goes with former scores.
+
+    Parameters
+    ----------
+    run : Dissection
+
+    Returns
+    -------
+    tuple of Verification
+
+    Raises
+    ------
+    RunNotFoundError
+        If the run holds no result.
+    RunFormatError
+        If the file is damaged.
+    """
+    return tuple(map(_verification, _document(run)["verification"]))
+
+
+def _document(run: Dissection) -> Mapping[str, Any]:
+    """Read the file, every field of which is of its type."""
+    path = rotation_files(Path(run.path))[1]
     if not path.exists():
         raise RunNotFoundError(
             f"{run.path} holds no {FOLDER}/{_RESULT}: its layers were not rotated",
@@ -144,21 +188,10 @@ def read_rotation(run: Dissection) -> RotationResult:
         )
     try:
         check_rotation(document)
-        found = _result(run, document)
-        expect_concepts(found, run)
     except FieldError as error:
         raise RunFormatError(f"{path}: {error}", hint=_AGAIN) from error
-    # Points, means and falls follow from the run's own tables. Whatever else the file says of them is a lie,
-    # or the run was scored another way since.
-    told = asdict(found)
-    for name in told.keys() - {"path"}:
-        if json_bytes(told[name]) != json_bytes(document[name]):
-            raise RunFormatError(f"{path} does not go with the run: {name} differ", hint=_AGAIN)
-    try:
-        expect_agreement(found, run, find_entries(run))
-    except FieldError as error:
-        raise RunFormatError(f"{path}: {error}", hint=_AGAIN) from error
-    return found
+    told: Mapping[str, Any] = document
+    return told
 
 
 def _result(run: Dissection, document: Mapping[str, Any]) -> RotationResult:

@@ -19,7 +19,16 @@ from onnxdissect.model.bases.files.stored_basis import read_stored_basis
 from onnxdissect.model.bases.limits import check_size
 from onnxdissect.model.bases.moments import Moments
 from onnxdissect.model.bases.planes import RotationPlanes
-from onnxdissect.model.bases.values import check_activation, check_seed, checked_numbers
+from onnxdissect.model.bases.values import (
+    check_activation,
+    check_path,
+    check_seed,
+    checked_alphas,
+    checked_name,
+    checked_numbers,
+    checked_row_names,
+)
+from onnxdissect.wording import counted
 
 __all__ = ["Basis"]
 
@@ -66,8 +75,7 @@ class Basis:
     digest: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not self.name:
-            raise ParameterError("a basis has no name")
+        checked_name(self.name)
         if self.kind not in _KINDS:
             raise ParameterError(
                 f"the basis {self.name!r} is of the kind {shown(str(self.kind))}",
@@ -79,10 +87,9 @@ class Basis:
         check_size(f"the basis {self.name!r}", rows, units)
         bias = None if self.bias is None else checked_numbers(self.name, "bias", self.bias, ndim=1)
         if bias is not None and len(bias) != rows:
-            raise ParameterError(f"the basis {self.name!r} has {rows} rows and a bias for {len(bias)}")
-        names = tuple(self.row_names)
-        if names and len(names) != rows:
-            raise ParameterError(f"the basis {self.name!r} has {rows} rows and names for {len(names)}")
+            said = f"has {counted(rows, 'row')} and a bias for {len(bias)}"
+            raise ParameterError(f"the basis {self.name!r} {said}")
+        names = checked_row_names(self.name, self.row_names, rows)
         check_activation(self.name, self.activation, rows)
         numbers = hashlib.sha256(json.dumps([rows, units, self.activation]).encode())
         for array in (matrix, bias):
@@ -136,7 +143,8 @@ class Basis:
             If shapes do not go together, a number is not finite, a row is zero, or the activation is unknown.
         """
         numbers = cast(NDArray[np.float32], matrix)
-        return cls(name, numbers, cast(NDArray[np.float32] | None, bias), activation, tuple(row_names))
+        names = cast(tuple[str, ...], row_names)  # checked and made one of when the value is made
+        return cls(name, numbers, cast(NDArray[np.float32] | None, bias), activation, names)
 
     @classmethod
     def identity(cls, units: int) -> Basis:
@@ -206,9 +214,7 @@ class Basis:
         """
         check_size("a rotation", units, units)
         check_seed(seed)
-        for alpha in alphas:
-            if not 0 <= alpha <= 1:
-                raise ParameterError(f"alpha is {alpha} where a rotation takes one from 0 to 1")
+        alphas = checked_alphas(alphas)
         whole = haar_rotation(units, seed) if any(alpha > 0 for alpha in alphas) else np.eye(units)
         planes = RotationPlanes.of(whole) if any(0 < alpha < 1 for alpha in alphas) else None
         found = []
@@ -324,6 +330,7 @@ class Basis:
         BasisFileError
             If the file is missing, damaged, too large, a pickle, or holds no matrix that can be used.
         """
+        check_path(path)
         stored = read_stored_basis(Path(path))
         details = (("file", Path(path).name), ("file_sha256", stored.sha256))
         try:

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.errors import ParameterError
+from onnxdissect.model.bases.limits import whole_number
 from onnxdissect.model.bases.moments import Moments
+from onnxdissect.wording import counted
 
 __all__ = ["PrincipalComponents", "check_components", "principal_components"]
 
@@ -69,10 +71,10 @@ def principal_components(moments: Moments, n: int) -> PrincipalComponents:
     noise = variances[0] * max(units * float(np.finfo(np.float64).eps), _FLOAT32_NOISE)
     rank = int(np.count_nonzero(variances > max(noise, 0.0)))
     if rank < n:
-        found = f"vary in {rank} directions" if rank else "are the same everywhere"
+        found = f"vary in {counted(rank, 'direction')}" if rank else "are the same everywhere"
         raise ParameterError(
-            f"pca:n={n} asks for {n} principal components, but the activations of the {units} units, at "
-            f"{moments.count} places, {found}",
+            f"pca:n={n} asks for {counted(n, 'principal component')}, but the activations of the "
+            f"{counted(units, 'unit')}, at {counted(moments.count, 'place')}, {found}",
             hint=f"pca:n={rank}, or more images" if rank else "more images, or another layer",
         )
     chosen = rows[:n]
@@ -96,10 +98,10 @@ def check_components(n: int, units: int) -> None:
     Raises
     ------
     ParameterError
-        If n is not from 1 to units.
+        If n is no whole number, or not from 1 to units.
     """
-    if not 1 <= n <= units:
+    if not 1 <= whole_number("principal components", n) <= units:
         raise ParameterError(
-            f"pca:n={n} asks for {n} principal components of a layer of {units} units",
+            f"pca:n={n} asks for {counted(n, 'principal component')} of a layer of {counted(units, 'unit')}",
             hint=f"n is 1 to {units}",
         )

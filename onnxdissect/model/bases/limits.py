@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from onnxdissect.errors import ParameterError
+import operator
+from typing import SupportsIndex
 
-__all__ = ["LARGEST_SEED", "MOST_NUMBERS", "MOST_ROWS", "check_size"]
+from onnxdissect.errors import ParameterError
+from onnxdissect.wording import counted, described
+
+__all__ = ["LARGEST_SEED", "MOST_NUMBERS", "MOST_ROWS", "check_size", "whole_number"]
 
 MOST_ROWS = 65_536
 """New units; larger dictionaries are given in parts."""
@@ -30,13 +34,43 @@ def check_size(what: str, rows: int, units: int) -> None:
     ParameterError
         If so.
     """
+    rows, units = whole_number("rows", rows), whole_number("units", units)
     if rows < 1 or units < 1:
         raise ParameterError(
-            f"{what} of {rows} rows for {units} units was asked for", hint="both are at least 1"
+            f"a matrix of {counted(rows, 'row')} for {counted(units, 'unit')} was asked for as {what}",
+            hint="both are at least 1",
         )
     if rows > MOST_ROWS or rows * units > MOST_NUMBERS:
         most = min(MOST_ROWS, MOST_NUMBERS // units)
         raise ParameterError(
-            f"{what} has {rows} rows for {units} units, where at most {most} rows are taken",
+            f"{what} has {counted(rows, 'row')} for {counted(units, 'unit')}, where at most {most} rows "
+            "are taken",
             hint="give the rows in several bases, each a part of them",
         )
+
+
+def whole_number(what: str, given: object) -> int:
+    """Refuse what is no whole number.
+
+    Parameters
+    ----------
+    what : str
+        How the message calls it, in the plural.
+    given : object
+        Python's or NumPy's integers are taken.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ParameterError
+        If it is of another type, a truth value included.
+    """
+    try:
+        if not isinstance(given, bool) and isinstance(given, SupportsIndex):
+            return operator.index(given)
+    except TypeError:  # arrays have the method, and most cannot do it
+        pass
+    raise ParameterError(f"{what} of a basis are whole numbers, not {described(given)}")

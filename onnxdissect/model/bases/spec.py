@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from onnxdissect.errors import ParameterError, nearest, shown
 from onnxdissect.model.bases.basis import Basis
 from onnxdissect.model.bases.components import check_components
@@ -17,6 +19,7 @@ from onnxdissect.model.bases.files.tensor_file import SUFFIXES
 from onnxdissect.model.bases.limits import LARGEST_SEED, MOST_ROWS, check_size
 from onnxdissect.model.bases.moments import Moments
 from onnxdissect.storage.numerals import any_number
+from onnxdissect.wording import described
 
 __all__ = ["KINDS", "BasisSpec", "basis_identity", "make_bases", "parse_bases"]
 
@@ -126,11 +129,13 @@ def parse_bases(texts: Iterable[str | Basis]) -> tuple[BasisSpec | Basis, ...]:
     Raises
     ------
     ParameterError
-        If a SPEC cannot be read, or two bases have one name.
+        If a SPEC cannot be read, something is neither a text nor a basis, or two bases have one name.
     BasisFileError
         If a file cannot be used.
     """
-    found = tuple(_parse(text) if isinstance(text, str) else text for text in texts)
+    if not isinstance(texts, Iterable):
+        raise _no_basis(texts)
+    found = tuple(_given(one) for one in texts)
     names = [one.name for one in found]
     for name in names:
         if names.count(name) > 1:
@@ -207,6 +212,26 @@ def _make(spec: BasisSpec, units: int, moments: Moments | None) -> Basis:
     if moments is None:
         raise ParameterError(f"{spec.name} is fitted to activations, and none have been gathered")
     return Basis.pca(moments, spec.n)
+
+
+def _given(asked: object) -> BasisSpec | Basis:
+    if isinstance(asked, Basis):
+        return asked
+    if isinstance(asked, Path):
+        return Basis.from_file(asked)
+    if not isinstance(asked, str):
+        raise _no_basis(asked)
+    return _parse(asked)
+
+
+def _no_basis(given: object) -> ParameterError:
+    matrix = isinstance(given, np.ndarray | list | tuple)
+    return ParameterError(
+        f"a basis is asked for by a SPEC, the path of a file or a Basis, not by {described(given)}",
+        hint="Basis.of('mine', matrix) makes one of a matrix"
+        if matrix
+        else 'such as bases=["rotation:seed=0"]',
+    )
 
 
 def _parse(text: str) -> BasisSpec | Basis:

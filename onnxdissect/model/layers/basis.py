@@ -143,7 +143,9 @@ def check_bases(layer: Layer, asked: Iterable[BasisSpec | Basis], values: Collec
         if not one.name.isprintable():
             raise ParameterError(
                 f"a basis is called {one.name!r}, and layers are named after it",
-                hint="rename the file, or give it another name",
+                hint="rename the file"
+                if one.kind == "file"
+                else "give it another name, as in Basis.of('mine', matrix)",
             )
 
 

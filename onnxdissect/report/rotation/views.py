@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from onnxdissect.report.data.facts import Fact, model_name, section
 from onnxdissect.report.data.report_data import category_colours
+from onnxdissect.wording import counted
 
 if TYPE_CHECKING:
     from onnxdissect.experiments.rotation import (
@@ -237,7 +238,7 @@ def _view_facts(curve: RotationCurve, permuted: int) -> list[Fact]:
     random = curve.directions.unique
     differ = len(curve.permutation_differences)
     half = "never" if curve.half_life is None else f"alpha {curve.half_life:.2f}"
-    control = "changes nothing but unit numbers" if not differ else f"{differ:,} differences"
+    control = "changes nothing but unit numbers" if not differ else counted(differ, "difference")
     return [
         Fact(
             "Half-life",
@@ -275,7 +276,7 @@ def _facts(result: RotationResult, run: Dissection) -> list[Fact]:
     facts = [
         Fact(
             "Rotations",
-            f"{seeds:,} {'seed' if seeds == 1 else 'seeds'}",
+            counted(seeds, "seed"),
             f"{alphas} shares of each, alpha {', '.join(f'{alpha:g}' for alpha in result.alphas)}"
             if alphas <= 12
             else f"{alphas} shares of each, alpha 0 to 1",
@@ -283,18 +284,21 @@ def _facts(result: RotationResult, run: Dissection) -> list[Fact]:
         Fact(
             "Data",
             str(data.get("name", "")),
-            f"{len(run.images):,} images · {len(run.concepts):,} concepts"
-            + (f" · intervals over {result.resamples:,} resamples" if result.resamples else ""),
+            f"{counted(len(run.images), 'image')} · {counted(len(run.concepts), 'concept')}"
+            + (f" · intervals over {counted(result.resamples, 'resample')}" if result.resamples else ""),
         ),
         Fact("Detector", f"IoU above {result.iou_threshold:g}", f"“{run.scoring}” scoring"),
     ]
+    aliases = {layer.name: layer.alias for layer in result.layers}
     for verified in result.verification:
         worst = max(verified.outputs, key=lambda output: output.error, default=None)
+        layer = aliases.get(verified.layer, verified.layer)
+        images = counted(verified.images, "image")
         facts.append(
             Fact(
                 "Turned and turned back",
                 "the same outputs" if worst is None else f"outputs off by {worst.error:.1e}",
-                f"{verified.layer}, on {verified.images:,} images; rounding explains {verified.tolerance:g}",
+                f"{layer}, on {images}; rounding explains {verified.tolerance:g}",
             )
         )
     return facts

@@ -66,3 +66,18 @@ def test_more_shares_than_a_run_takes() -> None:
     with pytest.raises(ParameterError) as caught:
         check_seeds(3, 10_000)
     assert caught.value.hint == "--seeds 1"
+
+
+@pytest.mark.parametrize(
+    ("alphas", "said"),
+    [
+        ("0.5", "shares of a rotation are a list of numbers, not '0.5'"),
+        (0.5, "shares of a rotation are a list of numbers, not 0.5"),
+        (None, "shares of a rotation are a list of numbers, not None"),
+        (["half"], "alpha is 'half', no number"),
+        ([None], "alpha is None, no number"),
+    ],
+)
+def test_shares_of_a_wrong_type(alphas: object, said: str) -> None:
+    with pytest.raises(ParameterError, match=said):
+        check_alphas(alphas)

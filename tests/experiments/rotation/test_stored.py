@@ -12,17 +12,18 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.rotations import rotated, small_world
+from support.rotations import Phases, rotated, small_world
 from support.small_runs import dissect
 
 import onnxdissect
 from onnxdissect.errors import OutputError, RunFormatError, RunMismatchError, RunNotFoundError
-from onnxdissect.experiments.rotation import write_rotation
+from onnxdissect.experiments.rotation import renew_rotation, write_rotation
+from onnxdissect.experiments.rotation.measure import measure_rotations
 from onnxdissect.experiments.rotation.permutation import is_difference
 from onnxdissect.experiments.rotation.table import COLUMNS
 from onnxdissect.model.bases.draws import random_permutation
 from onnxdissect.report.figures.rotation import draw_rotations
-from onnxdissect.results import rescore
+from onnxdissect.results import load, rescore
 
 
 @pytest.fixture(scope="module")
@@ -160,8 +161,24 @@ def test_runs_that_are_not_of_rotations(run: Path, tmp_path: Path) -> None:
 
 def test_a_run_scored_another_way_since_makes_it_stale(run: Path) -> None:
     rescore(run, iou_threshold=0.2)
-    with pytest.raises(RunFormatError, match="does not go with the run"):
+    with pytest.raises(RunFormatError, match="does not go with the run") as raised:
         onnxdissect.load_rotation(run)
+    assert "rescore" in str(raised.value.hint)
+    told: list[str] = []
+    anew = renew_rotation(load(run), notify=told.append)
+    assert not told and anew == onnxdissect.load_rotation(run)
+    assert anew == measure_rotations(load(run), anew.verification)
+    # of one that goes with the run nothing is made
+    phases = Phases()
+    assert renew_rotation(load(run), phases) == anew and not phases.begun
+
+
+def test_a_damaged_one_is_made_anew_without_its_verification(run: Path) -> None:
+    document(run).write_bytes(document(run).read_bytes()[:-40])
+    told: list[str] = []
+    anew = renew_rotation(load(run), notify=told.append)
+    assert anew == onnxdissect.load_rotation(run) and anew.verification == ()
+    assert len(told) == 1 and "is lost" in told[0]
 
 
 def test_the_table_says_what_the_document_says(run: Path) -> None:

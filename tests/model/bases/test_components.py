@@ -144,7 +144,7 @@ def test_activations_that_vary_in_fewer_directions() -> None:
     assert Basis.pca(found, 3).record["variance_share"] == pytest.approx(1)
     with pytest.raises(ParameterError, match="vary in 3 directions") as caught:
         Basis.pca(found, 4)
-    assert "the 16 units, at 1000 places" in caught.value.message and str(caught.value.hint).startswith(
+    assert "the 16 units, at 1,000 places" in caught.value.message and str(caught.value.hint).startswith(
         "pca:n=3"
     )
     with pytest.raises(ParameterError, match="are the same everywhere"):

@@ -121,7 +121,8 @@ def test_headers_of_safetensors(tmp_path: Path, content: bytes, said: str) -> No
 @pytest.mark.parametrize("name", ["names", "activation"])
 def test_texts_of_characters_that_there_are_not(tmp_path: Path, name: str) -> None:
     text = np.full(4 if name == "names" else 1, 0x110000, "<u4").view("<U1")
-    np.savez(tmp_path / "mine.npz", **{"matrix": MATRIX, name: text})
+    arrays: dict[str, Any] = {"matrix": MATRIX, name: text}
+    np.savez(tmp_path / "mine.npz", **arrays)
     with pytest.raises(BasisFileError, match=f"'{name}' in .* holds a character that there is not"):
         Basis.from_file(tmp_path / "mine.npz")
 

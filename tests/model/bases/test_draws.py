@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -96,18 +97,26 @@ def test_nearest_units() -> None:
         ({"matrix": np.zeros((0, 2))}, r"has the shape \[0, 2\]"),
         ({"matrix": [[1, np.inf]]}, "not finite in float32, as in row 0"),
         ({"matrix": [[1, 1], [1e39, 0]]}, "not finite in float32, as in row 1"),
-        ({"matrix": [["a", "b"]]}, "holds <U1, no numbers"),
-        ({"matrix": [[1j, 0]]}, "holds complex128, no numbers"),
+        ({"matrix": [["a", "b"]]}, "holds <U1, no real numbers"),
+        ({"matrix": [[1j, 0]]}, "holds complex128, no real numbers"),
         ({"matrix": [[0, 1], [0, 0], [0, 1e-60]]}, "has 2 rows of zeros, the first is row 1"),
-        ({"bias": [1, 2]}, "has 1 rows and a bias for 2"),
+        ({"bias": [1, 2]}, "has 1 row and a bias for 2"),
         ({"bias": [np.nan]}, "the bias of the basis 'b' holds numbers that are not finite"),
         ({"bias": [[1]]}, r"the bias of the basis 'b' has the shape \[1, 1\], not \[rows\]"),
-        ({"row_names": ["a", "b"]}, "has 1 rows and names for 2"),
+        ({"name": 3}, "a basis is called by a text, not by 3"),
+        ({"name": "a\udfff"}, r"is called 'a\\udfff', which UTF-8 cannot write"),
+        ({"row_names": ["\ud800"]}, r"row 0 of the basis 'b' is called '\\ud800', which UTF-8 cannot write"),
+        ({"row_names": [7]}, "row 0 of the basis 'b' is called by a text, not by 7"),
+        ({"row_names": 7}, "names of the rows of the basis 'b' are a list of texts, not 7"),
+        ({"matrix": [[1, 2], [3]]}, "the matrix of the basis 'b' is no array"),
+        ({"matrix": [[0, 0]]}, "has 1 row of zeros, the first is row 0"),
+        ({"activation": 3}, "has the activation 3"),
+        ({"row_names": ["a", "b"]}, "has 1 row and names for 2"),
         ({"activation": "gelu"}, "has the activation 'gelu'"),
         ({"activation": "topk"}, "has the activation 'topk'"),
         ({"activation": "topk:0"}, "has the activation 'topk:0' and 1 rows"),
         ({"activation": "topk:2"}, "has the activation 'topk:2' and 1 rows"),
-        ({"matrix": np.ones((65_537, 1))}, "has 65537 rows for 1 units, where at most 65536 rows are taken"),
+        ({"matrix": np.ones((65_537, 1))}, "has 65,537 rows for 1 unit, where at most 65536 rows are taken"),
     ],
 )
 def test_numbers_that_make_no_basis(given: dict[str, Any], said: str) -> None:
@@ -118,9 +127,36 @@ def test_numbers_that_make_no_basis(given: dict[str, Any], said: str) -> None:
 def test_draws_that_cannot_be_made() -> None:
     with pytest.raises(ParameterError, match="the seed of a basis is -1"):
         Basis.permutation(4, -1)
-    with pytest.raises(ParameterError, match="of 0 rows for 4 units"):
+    with pytest.raises(ParameterError, match="of 0 rows for 4 units was asked for as random directions"):
         Basis.directions(4, 0)
     with pytest.raises(ParameterError, match="where at most 65536 rows are taken"):
         Basis.directions(4, 65_537)
     with pytest.raises(ParameterError, match="of 0 rows"):
         Basis.identity(0)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda made: made.rotation(4, seed=1.5), "seeds of a basis are whole numbers, not 1.5"),
+        (lambda made: made.permutation(4, seed=True), "seeds of a basis are whole numbers, not True"),
+        (lambda made: made.directions(4, "3"), "rows of a basis are whole numbers, not '3'"),
+        (lambda made: made.identity(None), "rows of a basis are whole numbers, not None"),
+        (lambda made: made.identity(np.ones(3)), "not an object of the type ndarray"),
+        (lambda made: made.rotation(4, alpha="x"), "alpha is 'x' where a rotation takes one from 0 to 1"),
+        (lambda made: made.rotation(4, alpha=None), "alpha is None where"),
+        (lambda made: made.rotation(4, alpha=float("nan")), "alpha is nan where"),
+        (lambda made: made.rotations(4, 0, "1"), "shares of a rotation are a list, not '1'"),
+        (lambda made: made.rotations(4, 0, 0.5), "shares of a rotation are a list, not 0.5"),
+        (lambda made: made.from_file(3), "a basis is read from the path of a file, not from 3"),
+    ],
+)
+def test_values_of_a_wrong_type_are_refused_by_name(make: Callable[[Any], Basis], said: str) -> None:
+    with pytest.raises(ParameterError, match=said):
+        make(Basis)
+
+
+def test_whole_numbers_of_numpy_are_taken() -> None:
+    numbers: Any = (np.int64(4), np.uint8(3), np.float32(0.5))
+    assert Basis.rotation(*numbers) == Basis.rotation(4, 3, 0.5)
+    assert Basis.of("both", np.eye(2), row_names=["\U0001f600", "größe"]).row_names[0] == "\U0001f600"

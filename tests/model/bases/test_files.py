@@ -195,10 +195,15 @@ def test_sparse_autoencoders(tmp_path: Path, arrays: dict[str, NDArray[Any]], ex
         ({"matrix": MATRIX, "activation": "topk:5"}, "'topk:5' and 4 rows", "k is 1 to 4"),
         ({"matrix": MATRIX, "names": [["a"]]}, r"has the shape \[1, 1\], where a list is read", ""),
         ({"matrix": MATRIX, "names": ["a"]}, "has 4 rows and names for 1", ""),
-        ({"matrix": np.array([["a", "b"]])}, "holds <U1, no numbers", ""),
-        ({"matrix": MATRIX.astype(complex)}, "holds complex64, no numbers|holds complex128, no numbers", ""),
+        (
+            {"matrix": MATRIX, "names": np.array(["a", "b", "\udc80", "d"])},
+            r"row 2 of the basis 'mine' is called '\\udc80', which UTF-8 cannot write",
+            "another name",
+        ),
+        ({"matrix": np.array([["a", "b"]])}, "holds <U1, no real numbers", ""),
+        ({"matrix": MATRIX.astype(complex)}, "holds complex128, no real numbers", ""),
         ({"matrix": np.full((2, 2), np.nan)}, "not finite in float32, as in row 0", ""),
-        ({"matrix": np.diag([1.0, 0])}, "has 1 rows of zeros, the first is row 1", "leave these rows out"),
+        ({"matrix": np.diag([1.0, 0])}, "has 1 row of zeros, the first is row 1", "leave these rows out"),
         ({"matrix": np.ones((65_537, 1), np.uint8)}, "has 65537 rows, where at most 65536", "several files"),
         ({"W_enc": np.ones((1, 65_537), np.uint8)}, "has 65537 rows, where at most 65536", "several files"),
         (

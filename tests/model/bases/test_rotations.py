@@ -158,7 +158,7 @@ def test_rotations_are_values() -> None:
         ((8, -1, 0.5), "the seed of a basis is -1"),
         ((8, 2**63, 0.5), "the seed of a basis is 9223372036854775808"),
         ((0, 0, 0.5), "of 0 rows for 0 units"),
-        ((70_000, 0, 0.5), "has 70000 rows for 70000 units"),
+        ((70_000, 0, 0.5), "has 70,000 rows for 70,000 units"),
         ((20_000, 0, 0.5), "where at most 13421 rows are taken"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -184,3 +185,25 @@ def test_any_text_is_read_or_refused(text: str) -> None:
             parse_bases([spec])
         except OnnxDissectError as error:
             assert error.message
+
+
+@pytest.mark.parametrize(
+    ("asked", "said", "hint"),
+    [
+        ([np.eye(3)], "not by an object of the type ndarray", "Basis.of('mine', matrix)"),
+        (np.eye(3), "not by an object of the type ndarray", "Basis.of('mine', matrix)"),
+        ([3], "not by 3", "rotation:seed=0"),
+        (3, "not by 3", "rotation:seed=0"),
+        ([""], "'' asks for no basis", ".npz"),
+        ([" "], "' ' asks for no basis", ".npz"),
+    ],
+)
+def test_what_asks_for_no_basis(asked: Any, said: str, hint: str) -> None:
+    with pytest.raises(ParameterError) as raised:
+        parse_bases(asked)
+    assert said in raised.value.message and hint in str(raised.value.hint)
+
+
+def test_a_path_asks_for_the_file(tmp_path: Path) -> None:
+    np.save(tmp_path / "mine.npy", np.eye(3))
+    assert parse_bases([tmp_path / "mine.npy"]) == parse_bases([str(tmp_path / "mine.npy")])  # type: ignore[list-item]

@@ -15,7 +15,7 @@ from support.fake_counts import FakeRun, contents
 from support.report_pages import Page, files_in, with_images
 from support.rotated_runs import rotated_run
 
-from onnxdissect.experiments.rotation import RotationResult, write_rotation
+from onnxdissect.experiments.rotation import OutputDeviation, RotationResult, Verification, write_rotation
 from onnxdissect.experiments.rotation.measure import measure_rotations
 from onnxdissect.report import build
 from onnxdissect.report.data.rle import mask_of_text
@@ -218,3 +218,19 @@ def test_names_are_harmless(name: str, tmp_path: Path) -> None:
 def _entry(result: RotationResult, layer: int, s: int, k: int) -> str:
     name = result.layers[layer].name
     return f"{name}/basis/rotation:seed={result.seeds[s]},alpha={result.alphas[k]:g}" if k else name
+
+
+def test_a_layer_has_one_name_and_its_value_stands_beside_it_once(tmp_path: Path) -> None:
+    run = rotated_run(layers=2).save(tmp_path / "run")
+    verified = [
+        Verification("/stage1/Relu", "rotation:seed=0,alpha=1", 4, 1e-3, (OutputDeviation("out", 1e-6),))
+    ]
+    page = build_rotation(measure_rotations(run, verified), run).read_text(encoding="utf-8")
+    assert "relu1, on 4 images; rounding explains" in page
+    for layer in (0, 1):
+        assert page.count(f"(value <code>/stage{layer}/Relu</code>)") == 1
+        assert re.search(rf">relu{layer}</a> <small>/stage{layer}/Relu</small></th>", page)
+    same = rotated_run()
+    layers = tuple(replace(one, alias=one.name) for one in same.layers)
+    run = replace(same, layers=layers).save(tmp_path / "same")
+    assert "(value" not in build_rotation(measure_rotations(run), run).read_text(encoding="utf-8")

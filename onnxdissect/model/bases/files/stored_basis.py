@@ -132,7 +132,7 @@ def _numbers(path: Path, file: TensorFile, name: str, ndim: int) -> NDArray[Any]
         )
     array = file.read(name)
     if array.dtype.kind not in "biuf":
-        raise BasisFileError(f"{name!r} in {path} holds {array.dtype}, no numbers")
+        raise BasisFileError(f"{name!r} in {path} holds {array.dtype}, no real numbers")
     return array
 
 
