@@ -369,16 +369,12 @@ def import_cv2() -> ModuleType:
         import cv2
     except ImportError as error:
         raise_interrupt(error)
-        reason = str(error)
-        if ".so" in reason:
-            raise InstallationError(
-                f"OpenCV is installed but does not load: {reason}",
-                hint="either `apt-get install libgl1 libglib2.0-0` (Debian, Ubuntu), "
-                "or `pip uninstall opencv-python && pip install opencv-python-headless`",
-            ) from error
-        raise InstallationError(
-            f"OpenCV is not installed: {reason}", hint="pip install opencv-python"
-        ) from error
+        said, hint = f"OpenCV is not installed: {error}", "pip install opencv-python"
+        if ".so" in str(error):
+            said = f"OpenCV is installed but does not load: {error}"
+            hint = "either `apt-get install libgl1 libglib2.0-0` (Debian, Ubuntu), "
+            hint += "or `pip uninstall opencv-python && pip install opencv-python-headless`"
+        raise InstallationError(said, hint=hint) from error
     return cv2
 
 
