@@ -1,11 +1,17 @@
 """Rotations of a layer's space: how many unique detectors are left along them (CVPR 2017, section 4.2).
 
-``records``, ``result`` and ``table`` are what is found, ``stored`` keeps it in the run directory; ``measure``
+``records`` and ``result`` are what is found, ``formats`` keeps it in the run directory; ``measure``
 makes it of a finished run, ``renew`` again once that was rescored, ``verify`` turns a layer and back.
 """
 
 from __future__ import annotations
 
+from onnxdissect.experiments.rotation.formats.stored import (
+    load_rotation,
+    read_rotation,
+    rotation_files,
+    write_rotation,
+)
 from onnxdissect.experiments.rotation.records import (
     CurveValue,
     Fall,
@@ -19,12 +25,6 @@ from onnxdissect.experiments.rotation.records import (
 )
 from onnxdissect.experiments.rotation.renew import renew_rotation
 from onnxdissect.experiments.rotation.result import RotationResult
-from onnxdissect.experiments.rotation.stored import (
-    load_rotation,
-    read_rotation,
-    rotation_files,
-    write_rotation,
-)
 
 __all__ = [
     "CurveValue",

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from onnxdissect.core.progress import Progress
 from onnxdissect.errors import RunFormatError
+from onnxdissect.experiments.rotation.formats.stored import read_rotation, read_verification, write_rotation
 from onnxdissect.experiments.rotation.measure import measure_rotations
 from onnxdissect.experiments.rotation.records import Verification
 from onnxdissect.experiments.rotation.result import RotationResult
-from onnxdissect.experiments.rotation.stored import read_rotation, read_verification, write_rotation
 from onnxdissect.results import Dissection
 
 __all__ = ["renew_rotation"]

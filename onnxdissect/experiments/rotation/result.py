@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from onnxdissect.errors import InstallationError, LayerNotFoundError, ParameterError, nearest
+from onnxdissect.experiments.rotation.formats.table import COLUMNS, rotation_rows
 from onnxdissect.experiments.rotation.records import RotatedLayer, RotationCurve, RotationPoint, Verification
-from onnxdissect.experiments.rotation.table import COLUMNS, rotation_rows
 
 __all__ = ["RotationResult"]
 

@@ -20,10 +20,10 @@ from onnxdissect.experiments.rotation.choices import (
     check_seeds,
     rotation_bases,
 )
+from onnxdissect.experiments.rotation.formats.stored import read_rotation, write_rotation
 from onnxdissect.experiments.rotation.measure import measure_rotations
 from onnxdissect.experiments.rotation.records import Verification
 from onnxdissect.experiments.rotation.result import RotationResult
-from onnxdissect.experiments.rotation.stored import read_rotation, write_rotation
 from onnxdissect.experiments.rotation.verify import verify_layers
 from onnxdissect.model import OperatorTable
 from onnxdissect.model.runtime.time_limit import PROBE_SECONDS

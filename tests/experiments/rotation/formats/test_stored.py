@@ -18,9 +18,9 @@ from support.small_runs import dissect
 import onnxdissect
 from onnxdissect.errors import OutputError, RunFormatError, RunMismatchError, RunNotFoundError
 from onnxdissect.experiments.rotation import renew_rotation, write_rotation
+from onnxdissect.experiments.rotation.formats.table import COLUMNS
 from onnxdissect.experiments.rotation.measure import measure_rotations
 from onnxdissect.experiments.rotation.permutation import is_difference
-from onnxdissect.experiments.rotation.table import COLUMNS
 from onnxdissect.model.bases.draws import random_permutation
 from onnxdissect.report.figures.rotation import draw_rotations
 from onnxdissect.results import load, rescore
@@ -110,7 +110,7 @@ def test_a_file_that_lies_is_refused_with_the_place(run: Path, change: Change, s
     with pytest.raises(RunFormatError) as caught:
         onnxdissect.load_rotation(run)
     assert said in caught.value.message
-    assert caught.value.hint is not None and "rotate" in caught.value.hint
+    assert caught.value.hint is not None and "onnxdissect rescore" in caught.value.hint
 
 
 @given(at=st.floats(0, 1), content=st.binary(min_size=1, max_size=4))

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from onnxdissect.errors import RunFormatError, RunNotFoundError
-from onnxdissect.experiments.rotation.agreement import expect_agreement
 from onnxdissect.experiments.rotation.curves import CurveIntervals, Interval, ValueIntervals, make_curve
 from onnxdissect.experiments.rotation.entries import find_entries, rotation_points
+from onnxdissect.experiments.rotation.formats.agreement import expect_agreement
+from onnxdissect.experiments.rotation.formats.schema import check_rotation, expect_concepts
+from onnxdissect.experiments.rotation.formats.table import COLUMNS, rotation_rows
 from onnxdissect.experiments.rotation.records import FollowedConcept, OutputDeviation, Verification
 from onnxdissect.experiments.rotation.result import RotationResult
-from onnxdissect.experiments.rotation.schema import check_rotation, expect_concepts
-from onnxdissect.experiments.rotation.table import COLUMNS, rotation_rows
 from onnxdissect.results import Dissection, load
 from onnxdissect.storage.fields import FieldError, shown
 from onnxdissect.storage.files import make_folder, write_bytes, write_csv
