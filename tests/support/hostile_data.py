@@ -201,6 +201,8 @@ def change_text(folder: Path, dice: random.Random) -> str:
     path = folder / dice.choice(TABLES)
     content = sound(path).read_bytes()
     header, _, rest = content.partition(b"\n")
+    # so many images are read several times, which is work and no attack
+    most = 300 if path.name == "index.csv" else 20_000
     kinds: dict[str, Callable[[], bytes]] = {
         "utf-16": lambda: content.decode().encode("utf-16"),
         "utf-16 without a mark": lambda: content.decode().encode("utf-16-le"),
@@ -217,7 +219,7 @@ def change_text(folder: Path, dice: random.Random) -> str:
         "quotes": lambda: header + b"\n" + b'"' * dice.choice([3, 100_001, 2_000_000]) + rest,
         "blank rows": lambda: header + b"\n" * 3_000_000 + rest,
         "rows of commas": lambda: header + (b"," * header.count(b",") + b"\n") * 300_000 + b"\n" + rest,
-        "rows again and again": lambda: header + b"\n" + rest * dice.choice([100, 20_000]),
+        "rows again and again": lambda: header + b"\n" + rest * dice.choice([100, most]),
         "nothing but a header": lambda: header + b"\n",
         "nothing": lambda: b"",
         "one byte": lambda: bytes([dice.randrange(256)]),
