@@ -110,7 +110,7 @@ def test_rescoring_makes_the_curves_anew(world: Path) -> None:
         (("--alphas", "1,0"), "0 is given after 1", "--alphas 0,0.25"),
         (("--alphas", "half"), "--alphas takes numbers between commas, not 'half'", "--alphas 0,0.1"),
         (("--alphas", ""), "--alphas takes numbers between commas", "--alphas 0,0.1"),
-        (("--alphas", "9" * 5000), "alpha is inf", "--alphas"),
+        (("--alphas", "9" * 5000), "--alphas takes numbers between commas, not '999", "--alphas 0,0.1"),
         (("--seeds", "0"), "0 rotations of 11 alphas", "--seeds 3"),
         (("--seeds", "-1"), "-1 rotations of 11 alphas", "--seeds 3"),
         (("--seeds", "1000000000000"), "where 1 to 909 are taken", "--seeds 3"),
