@@ -155,7 +155,7 @@ def test_cards_show_pictures_and_open_units_of_both_sides(turned: Dissection, pa
     assert f"unit {direction} · " in dialog.inner_text()
     assert "of relu6/book" in dialog.inner_text()
     page.keyboard.press("Escape")
-    assert "unit=" not in page.url
+    page.wait_for_function("() => !location.hash.includes('unit=')")
     beside = new.first.locator(".beside a")
     beside.click()
     assert f"unit {found.new[0].own.unit} of relu6" in page.locator("dialog[open]").inner_text()
