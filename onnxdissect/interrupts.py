@@ -36,16 +36,13 @@ def interruptible() -> Iterator[None]:
     main_thread = threading.get_ident()
     over = threading.Event()
     coming = threading.Event()
-    # none is on its way any more once it is over: nothing would catch it
-    sending = threading.Lock()
     print_lost = sys.unraisablehook
 
     def send() -> None:
         time.sleep(_SECONDS_BETWEEN_TRIES)
         coming.clear()
-        with sending:
-            if not over.is_set():
-                _send_to(main_thread)
+        if not over.is_set():
+            _send_to(main_thread)
 
     def send_again() -> None:
         if not coming.is_set():
@@ -71,8 +68,7 @@ def interruptible() -> Iterator[None]:
     try:
         yield
     finally:
-        with sending:
-            over.set()
+        over.set()
         sys.unraisablehook = print_lost
         signal.signal(signal.SIGINT, signal.default_int_handler)
         atexit.unregister(_take_none)

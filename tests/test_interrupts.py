@@ -60,6 +60,32 @@ def test_an_interrupted_import_ends_the_program_with_one_line(tmp_path: Path, mo
     assert done.stderr.startswith("interrupted") and done.stderr.count("\n") == 1
 
 
+def test_the_exit_code_is_ours_whatever_was_interrupted(tmp_path: Path) -> None:
+    # what an interrupt leaves in Python that came while text was run as code, as for each data class
+    (tmp_path / "sitecustomize.py").write_text("""
+import sys
+
+leave = sys.exit
+
+def interrupted(code):
+    try:
+        exec("raise KeyboardInterrupt")
+    except KeyboardInterrupt:
+        leave(code)
+
+sys.exit = interrupted
+""")
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[1])])
+    done = subprocess.run(
+        [sys.executable, "-m", "onnxdissect", "--version"],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=_LIMIT,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_little_is_imported_before_an_interrupt_is_known() -> None:
     script = """
 import sys

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import sys
 
 from onnxdissect.errors import OnnxDissectError
@@ -32,8 +31,7 @@ def main() -> None:
         with interruptible():
             _run()
     except KeyboardInterrupt:
-        # before there was a command, or after its last word; another one has nothing left to interrupt
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # before there was a command, or after its last word
         print("interrupted", file=sys.stderr)
         sys.exit(_INTERRUPTED)
 
