@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from onnxdissect.core.candidates import check_min_images, followed_concepts
 from onnxdissect.core.scoring import check_iou_threshold, check_scoring
-from onnxdissect.errors import InstallationError, ParameterError
+from onnxdissect.errors import ParameterError
+from onnxdissect.results.data_frame import data_frame
 from onnxdissect.results.formats import tables
 from onnxdissect.results.formats.agreement import expect_intervals
 from onnxdissect.results.formats.fingerprints import expect_own_intervals
@@ -279,14 +278,5 @@ class Dissection(StoredMasks):
         InstallationError
             If pandas is not installed.
         """
-        try:
-            pandas = import_module("pandas")
-        except ImportError as error:
-            raise InstallationError(
-                f"to_pandas() needs pandas, and it does not load: {error}", hint="pip install pandas"
-            ) from error
-        rows = [
-            [math.nan if cell is None else cell for cell in tables.unit_row(unit, self.categories)]
-            for unit in self._units
-        ]
-        return pandas.DataFrame(rows, columns=tables.unit_header(self.categories))
+        rows = (tables.unit_row(unit, self.categories) for unit in self._units)
+        return data_frame(rows, tables.unit_header(self.categories))

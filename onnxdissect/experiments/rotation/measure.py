@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,19 +83,7 @@ def measure_rotations(
             concepts = _followed(run, of_layer, best, q)
             curves.append(make_curve(at, of_layer.alphas, intervals, differences[q], concepts))
     progress.finish()
-    return RotationResult(
-        path=Path(run.path),
-        alphas=entries[0].alphas,
-        seeds=entries[0].seeds,
-        quantiles=run.quantiles,
-        categories=run.categories,
-        layers=tuple(of_layer.layer for of_layer in entries),
-        resamples=run.resampling().resamples,
-        iou_threshold=run.iou_threshold,
-        points=points,
-        curves=tuple(curves),
-        verification=tuple(verification),
-    )
+    return RotationResult.of_run(run, entries, points, curves, verification)
 
 
 def _resamples(run: Dissection) -> Resamples | None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from onnxdissect.errors import InstallationError, LayerNotFoundError, ParameterError, nearest
+from onnxdissect.errors import LayerNotFoundError, ParameterError, nearest
+from onnxdissect.experiments.rotation.entries import RotationEntries
 from onnxdissect.experiments.rotation.formats.table import COLUMNS, rotation_rows
 from onnxdissect.experiments.rotation.records import RotatedLayer, RotationCurve, RotationPoint, Verification
+from onnxdissect.results import Dissection
+from onnxdissect.results.data_frame import data_frame
 
 __all__ = ["RotationResult"]
 
@@ -58,6 +59,44 @@ class RotationResult:
     points: tuple[RotationPoint, ...]
     curves: tuple[RotationCurve, ...]
     verification: tuple[Verification, ...]
+
+    @classmethod
+    def of_run(
+        cls,
+        run: Dissection,
+        entries: Sequence[RotationEntries],
+        points: Sequence[RotationPoint],
+        curves: Sequence[RotationCurve],
+        verification: Sequence[Verification],
+    ) -> RotationResult:
+        """Bring together what was found in a run.
+
+        Parameters
+        ----------
+        run : Dissection
+        entries : sequence of RotationEntries
+            Of the run, by layer.
+        points : sequence of RotationPoint
+        curves : sequence of RotationCurve
+        verification : sequence of Verification
+
+        Returns
+        -------
+        RotationResult
+        """
+        return cls(
+            path=Path(run.path),
+            alphas=entries[0].alphas,
+            seeds=entries[0].seeds,
+            quantiles=run.quantiles,
+            categories=run.categories,
+            layers=tuple(of_layer.layer for of_layer in entries),
+            resamples=run.resampling().resamples,
+            iou_threshold=run.iou_threshold,
+            points=tuple(points),
+            curves=tuple(curves),
+            verification=tuple(verification),
+        )
 
     def curve(self, layer: str | None = None, quantile: float | None = None) -> RotationCurve:
         """Give the curve of a layer.
@@ -120,17 +159,7 @@ class RotationResult:
         InstallationError
             If pandas is not installed.
         """
-        try:
-            pandas = import_module("pandas")
-        except ImportError as error:
-            raise InstallationError(
-                f"to_pandas() needs pandas, and it does not load: {error}", hint="pip install pandas"
-            ) from error
-        rows = [
-            [math.nan if cell is None else cell for cell in row]
-            for row in rotation_rows(self.points, self.curves)
-        ]
-        return pandas.DataFrame(rows, columns=list(COLUMNS))
+        return data_frame(rotation_rows(self.points, self.curves), COLUMNS)
 
     def _layer(self, layer: str) -> int:
         for names in ([one.name for one in self.layers], [one.alias for one in self.layers]):

@@ -209,18 +209,8 @@ def _result(run: Dissection, document: Mapping[str, Any]) -> RotationResult:
             concepts = [_concept(followed) for followed in stored["concepts"]]
             differences = stored["permutation_differences"]
             curves.append(make_curve(at, of_layer.alphas, _intervals(stored), differences, concepts))
-    return RotationResult(
-        path=Path(run.path),
-        alphas=entries[0].alphas,
-        seeds=entries[0].seeds,
-        quantiles=run.quantiles,
-        categories=run.categories,
-        layers=tuple(of_layer.layer for of_layer in entries),
-        resamples=run.resampling().resamples,
-        iou_threshold=run.iou_threshold,
-        points=points,
-        curves=tuple(curves),
-        verification=tuple(map(_verification, document["verification"])),
+    return RotationResult.of_run(
+        run, entries, points, curves, tuple(map(_verification, document["verification"]))
     )
 
 
