@@ -81,7 +81,7 @@ def test_bases_of_a_run_go_through_every_command(world: Path) -> None:
         ("wide.npy", "where [rows, 6] fits", "7 units"),
         ("turned.npy", "where [rows, 6] fits", "save matrix.T"),
         ("nan.npy", "not finite", ""),
-        ("zero.npy", "rows of zeros", "leave these rows out"),
+        ("zero.npy", "1 row of zeros", "leave these rows out"),
         ("dictionary.pkl", "pickle", ""),
         ("nowhere.npy", "No such file", ""),
         ("typo.npz", "'biass'", ""),

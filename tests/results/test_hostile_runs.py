@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.former_runs import without_checksums
 from support.hostile_runs import VALUES
 
 from onnxdissect.errors import RunFormatError
@@ -129,16 +130,8 @@ def test_a_layer_folder_that_leads_out_is_refused(copy: Path) -> None:
     assert load(copy).counts("relu1").truth.size
 
 
-def untie(run: Path) -> None:
-    """Make it a run whose manifest does not say which archives are its own, as those of before."""
-    path = run / "manifest.json"
-    manifest = json.loads(path.read_text())
-    del manifest["archives"]
-    path.write_text(json.dumps(manifest))
-
-
 def test_claims_of_an_archive_are_compared_with_the_file(copy: Path) -> None:
-    untie(copy)
+    without_checksums(copy)
     path = copy / "layers/-stage1-Relu_output_0/tally.npz"
     with np.load(path) as archive:
         arrays = dict(archive)
@@ -172,7 +165,7 @@ def test_claims_of_an_archive_are_compared_with_the_file(copy: Path) -> None:
     ],
 )
 def test_counts_that_no_run_has_are_refused(copy: Path, name: str, value: float, said: str) -> None:
-    untie(copy)
+    without_checksums(copy)
     path = copy / "layers/-stage1-Relu_output_0/tally.npz"
     with np.load(path) as archive:
         arrays = dict(archive)

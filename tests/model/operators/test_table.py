@@ -23,7 +23,10 @@ ELSEWHERE = {
     # equal weights, which exporters store once and name again
     "layout/tokens.py": {"Identity"},
     # whose order of axes is held to be one before anything is made of it
-    "reading/attribute_types.py": {"Transpose"},
+    # and the inputs of a loop counted before onnxruntime takes memory for them
+    "reading/attribute_types.py": {"Scan", "Transpose"},
+    # whose first input is a sequence, which no array of the probe can be
+    "reading/shape_probe.py": {"SequenceAt", "SequenceErase", "SequenceInsert", "SequenceMap"},
     # one rule for both, whose inputs are the older operator's where there are two
     "receptive_field/resampling.py": {"Upsample"},
     # whose inputs are rewritten one by one, as ONNX defines them

@@ -140,7 +140,7 @@ def test_matrices_that_do_not_fit(tmp_path: Path) -> None:
         ({"none": np.ones((0, plain.units))}, r"'none' has the shape \[0, 6\]"),
         ({"nan": np.full((1, plain.units), np.nan)}, "'nan' holds numbers that are not finite"),
         ({"large": np.full((1, plain.units), 1e300)}, "'large' holds numbers that are not finite"),
-        ({"words": np.full((1, plain.units), "a")}, "'words' holds <U1, no numbers"),
+        ({"words": np.full((1, plain.units), "a")}, "'words' holds <U1, no real numbers"),
         ({"": np.eye(plain.units)}, "has no name"),
     ]
     for matrices, said in unfit:

@@ -200,7 +200,7 @@ def test_names_are_harmless(name: str, tmp_path: Path) -> None:
         },
         concepts=tuple(replace(c, name=f"{name}{c.number}") for c in plain.concepts),
         layers=tuple(
-            replace(layer, name=layer.name.replace("/stage0/Relu", name), alias=name)
+            replace(layer, name=layer.name.replace("/stage0/Relu", name), alias=name + "0")
             for layer in plain.layers
         ),
         images=tuple(replace(image, name=name) for image in plain.images),

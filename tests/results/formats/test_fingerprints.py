@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.former_runs import without_checksums
 from support.small_runs import Convolution, broden, dissect, network
 
 import onnxdissect
@@ -36,12 +37,6 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 @pytest.fixture
 def copy(runs: tuple[Path, Path], tmp_path: Path) -> Path:
     return Path(shutil.copytree(runs[0], tmp_path / "run"))
-
-
-def without_checksums(run: Path) -> None:
-    manifest = json.loads((run / "manifest.json").read_text())
-    del manifest["archives"]
-    (run / "manifest.json").write_text(json.dumps(manifest))
 
 
 def test_the_manifest_tells_of_all_archives(copy: Path) -> None:
