@@ -126,10 +126,10 @@ def not_kept() -> str:
 
 
 def _caches() -> Iterator[KernelCache]:
-    for name, module in sorted(sys.modules.items()):
+    # Another thread may be importing: a copy is made in one step, a list of the items is not.
+    for name, module in sorted(sys.modules.copy().items()):
         if name.startswith("onnxdissect."):
-            # Another thread may be importing.
-            for value in list(vars(module).values()):
+            for value in vars(module).copy().values():
                 cache = getattr(value, "_cache", None) if isinstance(value, Dispatcher) else None
                 if isinstance(cache, KernelCache):
                     yield cache
