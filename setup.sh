@@ -48,6 +48,13 @@ install_package() {
     fi
 }
 
+# pip compiles what it copies, and of an editable package copies nothing.
+compile_sources() {
+    .venv/bin/python -m compileall -q onnxdissect ||
+        say "setup: some sources were not compiled ahead; they are compiled when they are used"
+}
+
 python=$(find_python)
 make_environment "$python"
 install_package "${1:-}"
+compile_sources
