@@ -44,7 +44,11 @@ def batch(words: tuple[str, ...], start: int, stop: int) -> tuple[Counter[str], 
         errors="replace",
         check=False,
     )
-    *wrong, last = done.stdout.splitlines() or [f"DIED ({done.returncode}): seeds {start} to {stop - 1}"]
+    # Before each input some kinds write its seed, and go back to the line's beginning.
+    *wrong, last = [line.rpartition("\r")[2] for line in done.stdout.rstrip("\n").split("\n")]
+    if done.returncode not in (0, 1):
+        wrong.append(f"DIED ({done.returncode}): one of the seeds {start} to {stop - 1}, behind {last!r}")
+        last = ""
     for line in wrong:
         print(line, flush=True)
     found = Counter({outcome.strip(): int(count) for count, outcome in re.findall(r"(\d+) ([^,]+)", last)})
