@@ -40,12 +40,11 @@ def batch(words: tuple[str, ...], start: int, stop: int) -> tuple[Counter[str], 
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        text=True,
-        errors="replace",
         check=False,
     )
+    written = done.stdout.decode(errors="replace")
     # Before each input some kinds write its seed, and go back to the line's beginning.
-    *wrong, last = [line.rpartition("\r")[2] for line in done.stdout.rstrip("\n").split("\n")]
+    *wrong, last = [line.rpartition("\r")[2] for line in written.rstrip("\n").split("\n")]
     if done.returncode not in (0, 1):
         wrong.append(f"DIED ({done.returncode}): one of the seeds {start} to {stop - 1}, behind {last!r}")
         last = ""
