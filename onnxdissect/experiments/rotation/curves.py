@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +17,7 @@ from onnxdissect.experiments.rotation.records import (
     RotationPoint,
     Spread,
 )
+from onnxdissect.statistics.paired_counts import interval_around
 
 __all__ = [
     "NO_INTERVALS",
@@ -30,7 +30,6 @@ __all__ = [
 ]
 
 Interval = tuple[float, float] | None
-_LEVELS = (0.025, 0.975)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +180,7 @@ def curve_intervals(
     own, left = int(counted[0][0, :, 0].sum()), int(counted[0][-1, :, 0].sum())
     fall = None
     if own and first.all():
-        fall = _around(1 - left / own, 1 - last / first, -math.inf, 1.0)
+        fall = interval_around(1 - left / own, 1 - last / first, -math.inf, 1.0)
     return CurveIntervals(values, baseline, fall)
 
 
@@ -191,18 +190,11 @@ def _intervals(
     """Find intervals of means from sums over the seeds, shapes (1 + G, B) and (1 + G,)."""
     # Whole numbers are divided last: the mean of equal counts has the interval that each of them has.
     ends = [
-        _around(int(count), of_resamples, 0, units * seeds)
+        interval_around(int(count), of_resamples, 0, units * seeds)
         for count, of_resamples in zip(own, resampled, strict=True)
     ]
     found = [(low / seeds, high / seeds) for low, high in ends]
     return ValueIntervals(found[0], dict(zip(categories, found[1:], strict=True)))
-
-
-def _around(value: float, resampled: NDArray[Any], least: float, most: float) -> tuple[float, float]:
-    low = np.quantile(resampled, _LEVELS[0], method="lower").item()
-    middle = np.quantile(resampled, 0.5, method="inverted_cdf").item()
-    high = np.quantile(resampled, _LEVELS[1], method="higher").item()
-    return max(least, value + low - middle), min(most, value + high - middle)
 
 
 def _value(alpha: float | None, points: Sequence[RotationPoint], intervals: ValueIntervals) -> CurveValue:
