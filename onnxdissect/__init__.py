@@ -4,8 +4,9 @@ The method is that of Bau, Zhou, Khosla, Oliva and Torralba (CVPR 2017; Zhou et 
 
 `dissect` runs it, `load` reads a finished run; both give a `Dissection`, whose labels `threshold_sweep`
 follows from one quantile to the next. `rotate` asks what is left of a layer's detectors when its space is
-rotated, and gives a `RotationResult`, as `load_rotation` does. `register_operator` says what an `Operator` of
-your own means, and a `Basis` is a matrix for the units of a layer.
+rotated, and gives a `RotationResult`, as `load_rotation` does. `compare` puts runs side by side, and gives a
+`ComparisonResult`, as `load_comparison` does. `register_operator` says what an `Operator` of your own means,
+and a `Basis` is a matrix for the units of a layer.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from importlib import import_module
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from onnxdissect.errors import OnnxDissectError
+    from onnxdissect.experiments.comparison import ComparisonResult, load_comparison
+    from onnxdissect.experiments.comparison.compare import compare
     from onnxdissect.experiments.rotation import RotationResult, load_rotation
     from onnxdissect.experiments.rotation.rotate import rotate
     from onnxdissect.model import Basis, Operator, register_operator
@@ -24,13 +27,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Basis",
+    "ComparisonResult",
     "Dissection",
     "OnnxDissectError",
     "Operator",
     "RotationResult",
     "__version__",
+    "compare",
     "dissect",
     "load",
+    "load_comparison",
     "load_rotation",
     "register_operator",
     "rotate",
@@ -41,12 +47,15 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Basis": "onnxdissect.model",
+    "ComparisonResult": "onnxdissect.experiments.comparison",
     "Dissection": "onnxdissect.results",
     "OnnxDissectError": "onnxdissect.errors",
     "Operator": "onnxdissect.model",
     "RotationResult": "onnxdissect.experiments.rotation",
+    "compare": "onnxdissect.experiments.comparison.compare",
     "dissect": "onnxdissect.pipeline.dissect",
     "load": "onnxdissect.results",
+    "load_comparison": "onnxdissect.experiments.comparison",
     "load_rotation": "onnxdissect.experiments.rotation",
     "register_operator": "onnxdissect.model",
     "rotate": "onnxdissect.experiments.rotation.rotate",

@@ -31,7 +31,9 @@ ORDER = [
 WIDE = {
     "pipeline/dissect.py:dissect",
     "experiments/rotation/rotate.py:rotate",
+    "experiments/comparison/compare.py:compare",
     "cli/run.py:run",
+    "cli/compare.py:compare",
     "cli/rotate.py:rotate",
     "cli/check.py:check",
     "cli/layers.py:layers",

@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from onnxdissect import __version__
-from onnxdissect.cli import check, data, doctor, layers, report, rescore, rotate, run
+from onnxdissect.cli import check, compare, data, doctor, layers, report, rescore, rotate, run
 from onnxdissect.cli.printing.console import print_interrupted
 
 __all__ = ["COMMANDS", "INTERRUPTED", "app"]
@@ -37,7 +37,7 @@ app = typer.Typer(
 )
 # Each module holds a function of its own name, or an `app` of
 # several commands behind that name.
-COMMANDS = (run, layers, data, report, rotate, check, rescore, doctor)
+COMMANDS = (run, layers, data, report, compare, rotate, check, rescore, doctor)
 for _module in COMMANDS:
     _name = _module.__name__.rpartition(".")[2]
     if hasattr(_module, "app"):

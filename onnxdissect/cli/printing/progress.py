@@ -27,8 +27,9 @@ _TITLES = {
     "page": "page of rotations",
     "check": "checking images",
     "rotations": "resampling rotated layers",
+    "comparison": "resampling compared layers",
 }
-_NOUNS = {"report": "images and units", "rotations": "layers", "page": "layers"}
+_NOUNS = {"report": "images and units", "rotations": "layers", "comparison": "layers", "page": "layers"}
 _SECONDS_BETWEEN_LINES = 5.0
 
 

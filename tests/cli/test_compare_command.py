@@ -1,0 +1,170 @@
+"""``onnxdissect compare`` as a person types it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.compared_runs import compared_runs, with_manifest
+from support.small_runs import contents
+
+import onnxdissect
+from onnxdissect.experiments.comparison import comparison_files
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compared_runs(tmp_path_factory.mktemp("typed"))
+
+
+def typed(world: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "onnxdissect", "compare", *words]
+    return subprocess.run(command, capture_output=True, text=True, cwd=world, check=False)
+
+
+def test_tables_and_sentences_are_printed_and_nothing_is_written(world: Path) -> None:
+    before = sorted(path.name for path in world.iterdir())
+    said = typed(world, "one", "two")
+    assert said.returncode == 0, said.stderr
+    found = onnxdissect.compare([world / "one", world / "two"])
+    blocks = [block.splitlines() for block in said.stdout.strip().split("\n\n")]
+    assert [block[0].strip() for block in blocks[:3]] == [
+        "Unique detectors (IoU > 0.04)",
+        "Mean unique detectors by run",
+        "Differences (60 resamples of the images)",
+    ]
+    heads = blocks[0][1].split()
+    assert heads == [
+        "layer",
+        "units",
+        "detectors",
+        "share",
+        "reliable",
+        "unique",
+        "95",
+        "%",
+        *found.categories,
+    ]
+    for row, layer in zip(blocks[0][2:], found.layers, strict=True):
+        cells = row.split()
+        assert " ".join(cells[:2]) == layer.name
+        assert cells[2:4] == [str(layer.units), str(layer.detectors)]
+        assert cells[7:9] == [
+            f"{layer.unique.value:.0f}",
+            f"{layer.unique.low:.0f}..{layer.unique.high:.0f}",
+        ]
+    for row, pair in zip(blocks[2][2:], found.pairs, strict=True):
+        cells = row.split()
+        assert " ".join(cells[:2]) == pair.second and " ".join(cells[2:4]) == pair.first
+        assert cells[4] == f"{pair.unique.value:+g}" and cells[6] == f"{pair.unique.p_adjusted:.3f}"
+    for line, pair in zip(blocks[3], found.pairs, strict=True):
+        assert line.startswith(f"{pair.second} against {pair.first}: {len(pair.gained)} concept")
+        assert f"Jaccard {pair.overlap.jaccard:.2f}, by chance {pair.overlap.expected:.2f}" in line
+    assert "resampling compared layers: 4 layers" in said.stderr
+    assert sorted(path.name for path in world.iterdir()) == before
+
+
+def test_each_form_goes_to_standard_output(world: Path) -> None:
+    found = onnxdissect.compare([world / "one", world / "two"])
+    told = json.loads(typed(world, "one", "two", "--json").stdout)
+    assert [layer["name"] for layer in told["layers"]] == [layer.name for layer in found.layers]
+    assert told["pairs"][0]["unique"]["p_value"] == found.pairs[0].unique.p_value
+    assert told["files"] == []
+    head, *rows = csv.reader(io.StringIO(typed(world, "one", "two", "--csv").stdout))
+    table = [dict(zip(head, row, strict=True)) for row in rows]
+    assert {row["record"] for row in table} == {"layer", "group", "pair"}
+    pair = next(row for row in table if row["record"] == "pair" and row["count"] == "unique")
+    assert (pair["name"], pair["against"], pair["category"]) == ("two relu2", "one relu2", "")
+    assert [float(pair[name]) for name in ("value", "low", "high", "p_value", "p_adjusted")] == [
+        found.pairs[0].unique.value,
+        found.pairs[0].unique.low,
+        found.pairs[0].unique.high,
+        found.pairs[0].unique.p_value,
+        found.pairs[0].unique.p_adjusted,
+    ]
+    text = typed(world, "one", "two", "--markdown").stdout
+    assert text.startswith("# Comparison\n") and "| two relu1 | one relu1 | " in text
+    both = typed(world, "one", "two", "--csv", "--json")
+    assert both.returncode == 2 and not both.stdout
+    assert "--json and --csv cannot both go to standard output" in both.stderr
+
+
+def test_a_folder_holds_what_is_read_again(world: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "kept"
+    said = typed(world, "one", "two", "--out", str(out), "--json")
+    assert said.returncode == 0, said.stderr
+    found, read = onnxdissect.compare([world / "one", world / "two"]), onnxdissect.load_comparison(out)
+    assert [layer.run for layer in read.layers] == ["one", "one", "two", "two"]
+    assert (read.pairs, read.concepts, read.groups) == (found.pairs, found.concepts, found.groups)
+    assert [Path(path) for path in json.loads(said.stdout)["files"]] == list(comparison_files(out))
+    before = contents(out)
+    # the same again, and another one, in its place
+    assert typed(world, "one", "two", "--out", str(out)).returncode == 0
+    assert contents(out) == before
+    assert typed(world, "one", "three", "--out", str(out)).returncode == 0
+    assert contents(out).keys() == before.keys() and contents(out) != before
+    assert [path.name for path in out.parent.iterdir()] == ["kept"]
+    (out / "mine.txt").write_text("mine")
+    refused = typed(world, "one", "two", "--out", str(out))
+    assert refused.returncode == 2 and "holds mine.txt, and is no comparison" in refused.stderr
+    assert not refused.stdout and (out / "mine.txt").read_text() == "mine"
+
+
+def test_options_reach_the_comparison(world: Path) -> None:
+    said = typed(world, "one", "--by", "basis", "--layer", "relu0", "--resamples", "45", "--json")
+    told = json.loads(said.stdout)
+    assert told["by"] == "basis" and told["resamples"] == 45
+    assert [layer["name"] for layer in told["layers"]] == ["relu2", "relu2/permutation:seed=1"]
+    said = typed(world, "t*", "one", "--layer", "last", "--quantile", "0.02", "--series", "--json")
+    told = json.loads(said.stdout)
+    assert [layer["name"] for layer in told["layers"]] == ["three", "two", "one"]
+    assert [(pair["first"], pair["second"]) for pair in told["pairs"]] == [("three", "two"), ("two", "one")]
+    assert {layer["quantile"] for layer in told["layers"]} == {0.02}
+    said = typed(world, "one", "two", "three", "--layer", "last", "--against", "two", "--json")
+    assert [pair["first"] for pair in json.loads(said.stdout)["pairs"]] == ["two", "two"]
+    said = typed(world, "one", "--basis", "perm*", "--layer", "relu1", "--json")
+    assert len(json.loads(said.stdout)["layers"]) == 2
+
+
+def test_runs_of_other_data_are_refused_and_marked_anyway(world: Path, tmp_path: Path) -> None:
+    other = Path(shutil.copytree(world / "two", tmp_path / "other"))
+    with_manifest(other, data__fingerprint="f" * 64)
+    said = typed(world, "one", str(other))
+    assert said.returncode == 2 and not said.stdout
+    assert "the data differs" in said.stderr and "hint: --anyway" in said.stderr
+    said = typed(world, "one", str(other), "--anyway")
+    assert said.returncode == 0
+    assert "not alike: the data differs" in said.stderr
+    assert "no interval of the difference, for they are not of the same images" in said.stdout
+    assert "not alike" not in typed(world, "one", "two", "--anyway").stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "hint"),
+    [
+        (("nowhere",), "there is no run directory nowhere", "one"),
+        (("non*",), "no run directory fits non*", "one"),
+        (("data",), "data is not a run directory", "one"),
+        (("one", "--layer", "relu0"), "there is nothing to compare: of one only layer relu2", "--by basis"),
+        (("one", "two", "--layer", "rely0"), "holds no layer 'rely0'", "relu0"),
+        (("one", "--quantile", "0.5"), "was not made at quantile 0.5", "0.02"),
+        (("one", "two", "--by", "paramters.top"), "no run has a key 'paramters.top'", "parameters.top"),
+        (("one", "two", "--against", "tow"), "--against 'tow' is neither", "two"),
+        (("one", "two", "--resamples", "3"), "3 resamples cannot be compared", "--resamples 1000"),
+        (("one", "two", "--basis", "pca"), "no run has a layer under a basis 'pca'", "permutation:seed=1"),
+    ],
+)
+def test_what_cannot_be_compared_is_said_at_once(
+    world: Path, words: tuple[str, ...], said: str, hint: str
+) -> None:
+    found = typed(world, *words, "--out", "kept")
+    assert found.returncode == 2, found.stderr
+    assert said in " ".join(found.stderr.split()) and hint in found.stderr
+    assert "Traceback" not in found.stderr and not found.stdout
+    assert not (world / "kept").exists()
