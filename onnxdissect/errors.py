@@ -27,7 +27,7 @@
         ├── RunNotFoundError      no run directory at the path
         ├── RunIncompleteError    the run was not finished
         ├── RunFormatError        written by another format version, or damaged
-        ├── RunMismatchError      a run, or a part of one, is of other inputs
+        ├── RunMismatchError      a run, or a part of one, is of other inputs, or of others than another
         ├── MasksNotKeptError     the run does not keep the mask that was asked for
         ├── ImagesMissingError    parts of a pass together lack images
         ├── ImagesOverlapError    parts of a pass that are to be merged hold the same images
@@ -221,7 +221,7 @@ class RunFormatError(RunError):
 
 
 class RunMismatchError(RunError):
-    """The directory holds a run of other inputs, or parts that are to be merged are of different runs."""
+    """A directory holds a run of other inputs, or runs or parts of one do not go together."""
 
 
 class MasksNotKeptError(RunError):

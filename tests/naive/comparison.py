@@ -47,40 +47,46 @@ def difference(
 
 
 def layer_counts(
-    evidence: Any, truth: Any, weights: Sequence[int], quantile: int, threshold: float, category_of: list[int]
-) -> Counts:
-    """Detectors, unique detectors and these by category in one resample, from the arrays that a run keeps.
+    evidence: Any, truth: Any, drawn: Sequence[Sequence[int]], quantile: int, category_of: list[int]
+) -> list[Counts]:
+    """Detectors, unique detectors and these by category in each resample, from the arrays that a run keeps.
 
-    In the paper's convention.
+    In the paper's convention, of an IoU above 0.04.
     """
     concepts = len(category_of)
-    truths = [[0] * concepts for _ in weights]
-    for x in range(len(weights)):
+    truths = [[0] * concepts for _ in drawn[0]]
+    for x, row in enumerate(truths):
         for at in range(int(truth["starts"][x]), int(truth["starts"][x + 1])):
-            truths[x][int(truth["concept"][at])] = int(truth["pixels"][at])
-    counted = truth["categories"].tolist()
-    units = evidence["contenders"].shape[1]
-    labels = []
-    for k in range(units):
-        held = [int(c) for c in evidence["contenders"][quantile, k] if c >= 0]
-        masks = range(
-            int(evidence["starts"][quantile * units + k]), int(evidence["starts"][quantile * units + k + 1])
-        )
-        areas = {int(evidence["image"][e]): int(evidence["activation"][e]) for e in masks}
-        met = {}
-        for e in masks:
-            row = [0] * concepts
-            for place, concept in enumerate(held):
-                row[concept] = int(evidence["intersection"][e, place])
-            met[int(evidence["image"][e])] = row
-        _, won, best = resample(list(weights), areas, met, truths, counted, held, category_of)
-        labels += [won] if best > threshold else []
-    unique = set(labels)
-    return (
-        len(labels),
-        len(unique),
-        [sum(category_of[c] == g for c in unique) for g in range(max(category_of) + 1)],
-    )
+            row[int(truth["concept"][at])] = int(truth["pixels"][at])
+    units = [unit_masks(evidence, quantile, k, concepts) for k in range(evidence["contenders"].shape[1])]
+    found = []
+    for weights in drawn:
+        labels = []
+        for held, areas, met in units:
+            _, won, best = resample(
+                list(weights), areas, met, truths, truth["categories"].tolist(), held, category_of
+            )
+            labels += [won] if best > 0.04 else []
+        unique = set(labels)
+        by_category = [sum(category_of[c] == g for c in unique) for g in range(max(category_of) + 1)]
+        found.append((len(labels), len(unique), by_category))
+    return found
+
+
+def unit_masks(
+    evidence: Any, quantile: int, unit: int, concepts: int
+) -> tuple[list[int], dict[int, int], dict[int, list[int]]]:
+    """Concepts counted of a unit, pixels of its mask by image, and those of them that hold each concept."""
+    held = [int(c) for c in evidence["contenders"][quantile, unit] if c >= 0]
+    first = quantile * evidence["contenders"].shape[1] + unit
+    areas, met = {}, {}
+    for e in range(int(evidence["starts"][first]), int(evidence["starts"][first + 1])):
+        image = int(evidence["image"][e])
+        areas[image] = int(evidence["activation"][e])
+        met[image] = [0] * concepts
+        for place, concept in enumerate(held):
+            met[image][concept] = int(evidence["intersection"][e, place])
+    return held, areas, met
 
 
 def overlap(

@@ -15,7 +15,7 @@ CHAIN = (Convolution(6, (3, 3), (2, 2), (1, 1, 1, 1)), Convolution(5, (2, 2), (1
 
 
 def compared_runs(folder: Path) -> Path:
-    """Make ``one``, ``two`` and ``three``, networks of three seeds, with layers relu0 (alias relu2) and relu1."""
+    """Make ``one``, ``two`` and ``three``: networks of three seeds, layers relu0 (alias relu2) and relu1."""
     broden(folder / "data", 30, seed=2)
     for seed, name in enumerate(("one", "two", "three")):
         network(folder / f"{name}.onnx", list(CHAIN), pool=False, seed=seed)

@@ -19,9 +19,11 @@ __all__ = ["comparison_csv", "comparison_markdown", "comparison_sentences", "com
 
 
 def comparison_tables(result: ComparisonResult) -> Iterator[Table]:
-    """Lay out layers, groups of several of them, and differences."""
+    """Lay out layers, groups of several that are alike, and differences."""
+    from onnxdissect.experiments.comparison.formats.wording import repeated
+
     yield _layers(result)
-    if any(len(group.members) > 1 for group in result.groups):
+    if repeated(result):
         yield _groups(result)
     if result.pairs:
         yield _pairs(result)
@@ -98,17 +100,15 @@ def _pairs(result: ComparisonResult) -> Table:
     from onnxdissect.experiments.comparison.formats.wording import interval_text, p_text
 
     tested = any(pair.paired for pair in result.pairs)
+    # shares have intervals as well; with them a line would be wider than terminals are
     columns = ["layer", "against", ">unique", *([">95 %", ">p (Holm)"] if tested else []), ">share"]
-    columns += [*([">p (Holm)"] if tested else []), ">in common", ">Jaccard", ">chance"]
-    columns += [f">{name}" for name in result.categories]
+    columns += [">Jaccard", ">chance", *(f">{name}" for name in result.categories)]
 
     def cells(pair: ComparedPair) -> list[object]:
-        unique, share, overlap = pair.unique, pair.share, pair.overlap
+        unique, overlap = pair.unique, pair.overlap
         found: list[object] = [pair.second, pair.first, f"{unique.value:+g}"]
         found += [interval_text(unique.low, unique.high), p_text(unique.p_adjusted)] if tested else []
-        found += [f"{100 * share.value:+.1f} %"]
-        found += [p_text(share.p_adjusted)] if tested else []
-        found += [overlap.shared, f"{overlap.jaccard:.2f}", f"{overlap.expected:.2f}"]
+        found += [f"{100 * pair.share.value:+.0f} %", f"{overlap.jaccard:.2f}", f"{overlap.expected:.2f}"]
         return found + [f"{pair.unique_by_category[name].value:+g}" for name in result.categories]
 
     title = f"Differences ({result.resamples:,} resamples of the images)" if tested else "Differences"

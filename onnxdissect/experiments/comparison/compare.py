@@ -49,7 +49,7 @@ def compare(
     runs: Iterable[str | Path | Dissection] | str | Path | Dissection,
     *,
     layers: Sequence[str] | str = (),
-    quantiles: Sequence[float] = (),
+    quantiles: Sequence[float] | float = (),
     bases: Sequence[str] | str = (),
     by: str | None = None,
     series: bool = False,
@@ -112,7 +112,7 @@ def compare(
     opened = open_runs([runs] if isinstance(runs, str | Path | Dissection) else runs)
     selection = Selection(
         (layers,) if isinstance(layers, str) else tuple(layers),
-        tuple(map(float, quantiles)),
+        (float(quantiles),) if isinstance(quantiles, int | float) else tuple(map(float, quantiles)),
         (bases,) if isinstance(bases, str) else tuple(bases),
         every_quantile=by == "quantile",
     )

@@ -23,6 +23,8 @@ __all__ = ["ImageSets", "ResampledLayer", "resample_layers"]
 
 # A truth value for each concept in each resample.
 _MOST_BYTES = 2**30
+# Runs that a message names.
+_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,6 +83,9 @@ class ImageSets:
         self.resamples = (min(drawn, default=0) if resamples is None else resamples) if drawn else 0
         for one in self.runs:
             _check_resamples(resamples, one)
+        if resamples and not self.runs:
+            said = "; ".join(f"{run.label} {self._why[id(run.dissection)]}" for run in different[:_NAMED])
+            raise ParameterError(f"there is nothing to resample: {said}", hint="without --resamples")
 
     @property
     def runs(self) -> list[Dissection]:

@@ -103,14 +103,16 @@ def test_numbers_of_two_runs_are_their_naive_twins(world: Path, two: ComparisonR
             drawn = naive.layer_counts(evidence, truth, [[1] * 30, *weights], 0, category_of)
             sides.append((run, drawn))
         pair = two.pair(f"two {runs[1].layer(name).alias}")
-        compared = [
-            (pair.unique, lambda counts: counts[1]),
-            *((pair.unique_by_category[g], lambda c, i=i: c[2][i]) for i, g in enumerate(categories)),
+        compared: list[tuple[Difference, list[list[int]]]] = [
+            (pair.unique, [[counts[1] for counts in drawn] for _, drawn in sides])
         ]
-        for found, of in compared:
-            (own, *first), (other, *second) = ([of(counts) for counts in drawn] for _, drawn in sides)
+        compared += [
+            (pair.unique_by_category[g], [[counts[2][i] for counts in drawn] for _, drawn in sides])
+            for i, g in enumerate(categories)
+        ]
+        units = [run.layer(name).units for run, _ in sides]
+        for found, ((own, *first), (other, *second)) in compared:
             value, low, high, p = naive.difference((own, other), first, second)
-            units = [run.layer(name).units for run, _ in sides]
             assert found.value == value
             assert (Fraction(found.low or 0), Fraction(found.high or 0)) == (
                 max(low, Fraction(-units[0])),
@@ -196,9 +198,9 @@ def test_matrix_and_changes_are_those_of_the_units(two: ComparisonResult) -> Non
         for change, sides in (("gained", (False, True)), ("lost", (True, False)), ("kept", (True, True))):
             expected = []
             for concept in two.concepts:
-                best = [concept.best[columns[name]] for name in (pair.first, pair.second)]
-                if tuple(bool(one and one.detectors) for one in best) == sides:
-                    ious = [0.0 if one is None else one.iou for one in best]
+                both = [concept.best[columns[name]] for name in (pair.first, pair.second)]
+                if tuple(bool(one and one.detectors) for one in both) == sides:
+                    ious = [0.0 if one is None else one.iou for one in both]
                     expected.append((concept.concept, concept.category, *ious))
             found = [(c.concept, c.category, c.first, c.second) for c in getattr(pair, change)]
             assert found == expected
@@ -230,7 +232,7 @@ def test_fewer_resamples_are_the_first_of_them(world: Path, two: ComparisonResul
     assert all(layer.share.low is None and layer.unique.low is not None for layer in none.layers)
 
 
-def test_a_result_is_the_same_wherever_threads_cut_it(world: Path, two: ComparisonResult) -> None:
+def test_a_result_is_the_same_of_runs_that_were_opened(world: Path, two: ComparisonResult) -> None:
     opened = [onnxdissect.load(world / name) for name in ("one", "two")]
     again = onnxdissect.compare(opened)
     assert again == two

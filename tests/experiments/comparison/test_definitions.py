@@ -114,6 +114,8 @@ def test_what_cannot_be_resampled_says_why(world: Path, tmp_path: Path) -> None:
         found = onnxdissect.compare([world / "one", tmp_path / name])
         assert all(not pair.paired and pair.reason.startswith(said) for pair in found.pairs)
         assert all(pair.unique.low is None is pair.unique.p_adjusted for pair in found.pairs)
+    with pytest.raises(ParameterError, match="nothing to resample: without was made without a bootstrap"):
+        onnxdissect.compare(tmp_path / "without", resamples=60)
     grouped = onnxdissect.compare([world / "one", tmp_path / "grouped"])
     assert all(pair.reason == "they are not of the same images, grouped alike" for pair in grouped.pairs)
     # counts by image are there: more can be drawn than the run itself drew

@@ -11,6 +11,7 @@ from onnxdissect.experiments.comparison.formats.wording import (
     number_text,
     p_text,
     pair_sentence,
+    repeated,
     unpaired,
 )
 
@@ -56,7 +57,7 @@ def _lines(result: ComparisonResult) -> Iterator[str]:
             for one in result.layers
         ),
     )
-    if any(len(group.members) > 1 for group in result.groups):
+    if repeated(result):
         yield f"## By {_escaped(result.by)}\n"
         yield from _table(
             ["group", "layers", "unique, mean", "sd", *result.categories],

@@ -11,7 +11,7 @@ from onnxdissect.wording import counted
 if TYPE_CHECKING:
     from onnxdissect.experiments.comparison.result import ComparisonResult
 
-__all__ = ["interval_text", "number_text", "p_text", "pair_sentence", "unpaired"]
+__all__ = ["interval_text", "number_text", "p_text", "pair_sentence", "repeated", "unpaired"]
 
 # Concepts that a sentence names.
 _NAMED = 5
@@ -88,6 +88,24 @@ def pair_sentence(pair: ComparedPair) -> str:
     )
     reason = "" if pair.paired else f"; no interval of the difference, for {pair.reason}"
     return f"{pair.second} against {pair.first}: {'; '.join(said)}; {common}{reason}"
+
+
+def repeated(result: ComparisonResult) -> bool:
+    """Tell whether a group has several members that are alike, whose mean says something.
+
+    Parameters
+    ----------
+    result : ComparisonResult
+
+    Returns
+    -------
+    bool
+        False where groups are, for example, the different layers of a run each.
+    """
+    alias_of = {layer.name: layer.alias for layer in result.layers}
+    return any(
+        len({alias_of[name] for name in group.members}) < len(group.members) for group in result.groups
+    )
 
 
 def unpaired(result: ComparisonResult) -> Iterator[str]:

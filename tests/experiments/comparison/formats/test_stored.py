@@ -88,12 +88,10 @@ def test_tables_have_their_columns_and_the_numbers(result: ComparisonResult, kep
 def test_names_do_not_break_a_table_in_markdown(result: ComparisonResult) -> None:
     text = markdown(result)
     rows = [line for line in text.splitlines() if line.startswith("| ")]
-    # the group's row has one cell less
     heads = 5 + len(result.categories)
     wide = [row for row in rows if row.startswith("| a\\|b")]
-    assert len(wide) == len(result.layers) // 2 + len([g for g in result.groups if g.name == "a|b"])
-    bars = sorted(row.replace("\\|", "").count("|") for row in wide)
-    assert bars == [heads, heads + 1, heads + 1]
+    assert len(wide) == len(result.layers) // 2
+    assert all(row.replace("\\|", "").count("|") == heads + 1 for row in wide)
     for mark in result.marks:
         assert mark.split(":")[0] in text
     assert "concepts gained" in text

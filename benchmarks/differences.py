@@ -1,0 +1,110 @@
+"""Whether intervals of differences cover, and how often a difference is called one, on drawn worlds.
+
+    python benchmarks/differences.py MODEL OTHER DATA [--images N] [--worlds N] [--layer SEL]...
+        [--basis SPEC]... [preprocessing options]
+
+Worlds are N images of the data set drawn with replacement. In each, both networks are dissected from the
+start, thresholds included, and compared: OTHER with MODEL layer by layer, each layer of MODEL with the one
+before it, and layers under bases with the layer itself. An interval should hold the mean of the worlds'
+differences. Two rotations of one layer differ by little, so their p-values should be small one time in
+twenty at most where the mean is close to 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from draws import draw
+
+import onnxdissect
+from onnxdissect.experiments.comparison import ComparisonResult, Difference
+from onnxdissect.tiny import ensure_tiny
+
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("model", type=Path)
+parser.add_argument("other", type=Path)
+parser.add_argument("data", help="a folder in the Broden layout, or tiny")
+parser.add_argument("--images", type=int, default=400)
+parser.add_argument("--worlds", type=int, default=40)
+parser.add_argument("--bootstrap", type=int, default=1000)
+parser.add_argument("--layer", action="append")
+parser.add_argument("--basis", action="append", default=[])
+parser.add_argument("--mean", type=float, nargs="+")
+parser.add_argument("--std", type=float, nargs="+")
+parser.add_argument("--scale", type=float)
+parser.add_argument("--preset")
+
+# Of what was counted, by what was held against what.
+Found = dict[tuple[str, str], list[Difference]]
+
+
+def add(found: Found, result: ComparisonResult, by: str) -> None:
+    """Take in the differences of one world."""
+    for pair in result.pairs:
+        assert pair.paired, pair.reason
+        place = f"{by}: {pair.second} - {pair.first}"
+        found[place, "unique"].append(pair.unique)
+        found[place, "share"].append(pair.share)
+        for category, one in pair.unique_by_category.items():
+            found[place, category].append(one)
+
+
+def print_coverage(found: Found) -> None:
+    """Intervals against the worlds' mean, for each pair and pooled."""
+    print(f"{'':<58} {'mean':>7} {'sd':>6} {'width':>6}  below inside  above  p<=.05")
+    pooled: dict[str, list[tuple[float, float, float, float]]] = defaultdict(list)
+    for (place, what), worlds in found.items():
+        value, low, high, p = np.array([(d.value, d.low, d.high, d.p_value) for d in worlds], float).T
+        mean = value.mean()
+        sides = ((mean < low).mean(), ((low <= mean) & (mean <= high)).mean(), (mean > high).mean())
+        rejected = (p <= 0.05).mean()
+        scale = 100 if what == "share" else 1
+        # a category that nobody detects differs by nothing, and would flatter the rates
+        steady = not value.any() and not (high - low).any()
+        kind = what if what in ("unique", "share") else "by category"
+        if not steady:
+            pooled[kind].append((*sides, rejected))
+        if kind != "by category":
+            print(
+                f"{f'{place}, {what}':<58} {scale * mean:7.2f} {scale * value.std(ddof=1):6.2f}"
+                f" {scale * (high - low).mean():6.2f} "
+                + " ".join(f"{100 * side:5.1f}%" for side in sides)
+                + f" {100 * rejected:6.1f}%"
+            )
+    for kind, rates in pooled.items():
+        rows = " ".join(f"{100 * rate:5.1f}%" for rate in np.mean(rates, axis=0))
+        print(f"{f'all {len(rates)} pairs, {kind}':<80} {rows}")
+
+
+def main() -> None:
+    given = parser.parse_args()
+    names = ("mean", "std", "scale", "preset", "bootstrap")
+    options: dict[str, Any] = {name: getattr(given, name) for name in names}
+    options |= {"layers": given.layer or ["stages"], "provider": "cpu", "null": 0}
+    source = ensure_tiny() if given.data == "tiny" else Path(given.data)
+    random = np.random.default_rng(0)
+    found: Found = defaultdict(list)
+    with tempfile.TemporaryDirectory() as name:
+        for i in range(given.worlds):
+            folder = Path(name) / f"world-{i}"
+            data = draw(source, folder / "data", given.images, random, shuffled=False)
+            one = onnxdissect.dissect(given.model, data, out=folder / "one", bases=given.basis, **options)
+            other = onnxdissect.dissect(given.other, data, out=folder / "other", **options)
+            add(found, onnxdissect.compare([one, other]), "networks")
+            if sum(info.basis is None for info in one.layers) > 1:
+                add(found, onnxdissect.compare(one, against="previous"), "layers")
+            if given.basis:
+                add(found, onnxdissect.compare(one, by="basis", against="all"), "bases")
+    print(f"{given.other.name} and {given.model.name}: {given.worlds} worlds of {given.images} images")
+    print_coverage(found)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    main()
