@@ -28,8 +28,15 @@ _TITLES = {
     "check": "checking images",
     "rotations": "resampling rotated layers",
     "comparison": "resampling compared layers",
+    "matching": "matching units",
 }
-_NOUNS = {"report": "images and units", "rotations": "layers", "comparison": "layers", "page": "layers"}
+_NOUNS = {
+    "report": "images and units",
+    "rotations": "layers",
+    "comparison": "layers",
+    "page": "layers",
+    "matching": "shuffles",
+}
 _SECONDS_BETWEEN_LINES = 5.0
 
 
