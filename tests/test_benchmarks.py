@@ -178,6 +178,22 @@ def test_rotations_are_set_against_runs_of_one_each(tmp_path: Path) -> None:
     assert all(cell > 0 for cell in rows["3 runs with one rotation each"])
 
 
+def test_matching_finds_what_was_drawn_and_prints_a_row_per_size() -> None:
+    command = [sys.executable, str(BENCHMARKS / "matching.py"), "--units", "20", "30", "--images", "400"]
+    done = subprocess.run(
+        [*command, "--share", "0.2", "--draws", "2"], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    rows = [[float(cell) for cell in line.split()] for line in done.stdout.splitlines()[2:]]
+    assert [row[:2] for row in rows] == [[20, 0.2], [30, 0.2]]
+    for row in rows:
+        *seconds, shuffles, _, score, chance, found = row[2:]
+        assert all(spent >= 0 for spent in seconds)
+        assert shuffles == 100
+        assert 0 < chance < score / 2
+        assert found == 1
+
+
 def test_reading_prints_a_row_per_size(tmp_path: Path) -> None:
     network(tmp_path / "net.onnx", [Convolution(6, (3, 3), (2, 2), (1, 1, 1, 1))], pool=False, seed=1)
     broden(tmp_path / "data", 20, seed=2)

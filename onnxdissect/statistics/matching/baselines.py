@@ -20,7 +20,7 @@ _RANDOM_DRAWS = 1000
 # Streams of the generator; resamples of a run take those from 0 on, its shuffles the last.
 _CHANCE, _RANDOM = 2**64 - 2, 2**64 - 3
 _MOST_DRAWS, _LEAST_DRAWS = 100, 10
-# Multiplications of all shuffles together, half a minute on two cores.
+# Multiplications of all shuffles together, about a minute on two cores.
 _MULTIPLICATIONS = 10**12
 
 

@@ -33,7 +33,7 @@ class ProfileCosines:
 
     def __init__(self, first: NDArray[np.float64], second: NDArray[np.float64]) -> None:
         self.columns = first.shape[1]
-        self._first, self._second = _whole(first), _whole(second)
+        self._first, self._second = _whole_numbers(first), _whole_numbers(second)
         self._squares = (self._first**2).sum(axis=1), (self._second**2).sum(axis=1)
 
     def scores(self, order: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
@@ -57,7 +57,7 @@ class ProfileCosines:
         return np.minimum(found, 1.0, out=found)
 
 
-def _whole(iou: NDArray[np.float64]) -> NDArray[np.float64]:
+def _whole_numbers(iou: NDArray[np.float64]) -> NDArray[np.float64]:
     """Make whole numbers of rows: their products, summed over all concepts, stay below 2^53."""
     largest = iou.max(axis=1, keepdims=True, initial=0.0)
     scale = 2.0 ** ((_EXACT_BITS - 1 - iou.shape[1].bit_length()) // 2)

@@ -78,6 +78,7 @@ def test_blocks_change_nothing(rows: int, monkeypatch: pytest.MonkeyPatch) -> No
     at_once = MaskCorrelations(sparse(first), sparse(second))
     expected = at_once.scores(), at_once.scores(order)
     monkeypatch.setattr(mask_correlations, "_ROWS", rows)
+    monkeypatch.setattr(mask_correlations, "_PRODUCT_ROWS", rows + 1)
     monkeypatch.setattr(mask_correlations, "_BLOCK_BYTES", 8 * 12 * rows)
     in_blocks = MaskCorrelations(sparse(first), sparse(second))
     np.testing.assert_array_equal(in_blocks.scores(), expected[0])
