@@ -5,6 +5,7 @@
     OnnxDissectError
     ├── ParameterError            a parameter outside its range, or two that contradict each other
     ├── BasisFileError            a file that a basis is read from is missing, damaged or no such file
+    ├── ResultFileError           a file of published results is missing, malformed, or contradicts itself
     ├── InstallationError         a library is missing, broken or installed twice
     ├── OutOfMemoryError          there is less memory than was asked for
     ├── ModelError
@@ -29,6 +30,7 @@
         ├── RunFormatError        written by another format version, or damaged
         ├── RunMismatchError      a run, or a part of one, is of other inputs, or of others than another
         ├── MasksNotKeptError     the run does not keep the mask that was asked for
+        ├── NotPublishedError     the run was imported, and what it was imported from does not tell that
         ├── ImagesMissingError    parts of a pass together lack images
         ├── ImagesOverlapError    parts of a pass that are to be merged hold the same images
         └── OutputError           the output folder cannot be written, or holds files of others
@@ -42,7 +44,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
-from types import ModuleType
 
 __all__ = [
     "BasisFileError",
@@ -65,20 +66,20 @@ __all__ = [
     "ModelRuntimeError",
     "ModelTimeoutError",
     "NonFiniteError",
+    "NotPublishedError",
     "OnnxDissectError",
     "OutOfMemoryError",
     "OutputError",
     "ParameterError",
     "ProviderError",
+    "ResultFileError",
     "RunError",
     "RunFormatError",
     "RunIncompleteError",
     "RunMismatchError",
     "RunNotFoundError",
-    "import_cv2",
     "listed",
     "nearest",
-    "raise_interrupt",
     "shortened",
     "shown",
     "shown_path",
@@ -130,6 +131,10 @@ class ParameterError(OnnxDissectError):
 
 class BasisFileError(OnnxDissectError):
     """A file that a basis is read from is missing, damaged, or holds no matrix."""
+
+
+class ResultFileError(OnnxDissectError):
+    """A file of published results is missing, malformed, or contradicts itself."""
 
 
 class InstallationError(OnnxDissectError):
@@ -226,6 +231,10 @@ class RunMismatchError(RunError):
 
 class MasksNotKeptError(RunError):
     """The run does not keep the mask that was asked for."""
+
+
+class NotPublishedError(RunError):
+    """The run was imported from published results, and they do not tell what was asked for."""
 
 
 class ImagesMissingError(RunError):
@@ -349,51 +358,3 @@ def nearest(name: str, known: Iterable[str], count: int = 5) -> tuple[str, ...]:
     by_lower = {n.lower(): n for n in reversed(names)}
     similar = [by_lower[n] for n in difflib.get_close_matches(lowered, by_lower, n=count, cutoff=0.4)]
     return tuple(dict.fromkeys(similar + containing))[:count]
-
-
-def import_cv2() -> ModuleType:
-    """Import OpenCV, or say how to get it to load.
-
-    Returns
-    -------
-    module
-        ``cv2``.
-
-    Raises
-    ------
-    InstallationError
-        If OpenCV is not installed, or one of its shared libraries is missing. ``opencv-python`` links
-        against libGL, which bare servers and containers lack.
-    """
-    try:
-        import cv2
-    except ImportError as error:
-        raise_interrupt(error)
-        said, hint = f"OpenCV is not installed: {error}", "pip install opencv-python"
-        if ".so" in str(error):
-            said = f"OpenCV is installed but does not load: {error}"
-            hint = "either `apt-get install libgl1 libglib2.0-0` (Debian, Ubuntu), "
-            hint += "or `pip uninstall opencv-python && pip install opencv-python-headless`"
-        raise InstallationError(said, hint=hint) from error
-    return cv2
-
-
-def raise_interrupt(error: BaseException) -> None:
-    """Raise a Ctrl-C again that an error came of.
-
-    Compiled modules that are interrupted while they are imported say that they could not be initialised.
-
-    Parameters
-    ----------
-    error : exception
-
-    Raises
-    ------
-    KeyboardInterrupt
-        If it is among what the error was raised from.
-    """
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, KeyboardInterrupt):
-            raise KeyboardInterrupt from error
-        cause = cause.__cause__ or cause.__context__

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "onnxdissect"
 # Left never imports right; rooms of one tuple do not know each other.
 ORDER = [
     ("errors", "interrupts", "machine", "templates"),
-    ("wording",),
+    ("wording", "libraries"),
     ("storage",),
     ("compiling",),
     ("model", "data"),

@@ -63,7 +63,7 @@ def _examine() -> Iterator[_Finding]:
 
 
 def _opencv() -> _Finding:
-    from onnxdissect.errors import import_cv2
+    from onnxdissect.libraries import import_cv2
 
     try:
         return _Finding("opencv", "ok", str(import_cv2().__version__))

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.errors import import_cv2
+from onnxdissect.libraries import import_cv2
 
 __all__ = ["alike", "thumbnail"]
 

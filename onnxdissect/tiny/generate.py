@@ -16,8 +16,9 @@ from typing import IO
 
 from onnxdissect.data import ImageRecord
 from onnxdissect.data.sources import Advance
-from onnxdissect.errors import OutputError, ParameterError, import_cv2
+from onnxdissect.errors import OutputError, ParameterError
 from onnxdissect.interrupts import uninterrupted
+from onnxdissect.libraries import import_cv2
 from onnxdissect.machine import WorkerCommand, cores, worker_command
 from onnxdissect.storage.disk import write_error
 from onnxdissect.storage.locks import locked

@@ -12,7 +12,7 @@ from onnxdissect.check.baseline.snapshot import LayerSnapshot, Snapshot
 from onnxdissect.check.outputs.characters import printable
 from onnxdissect.check.verdict import ChangedUnit, Verdict
 from onnxdissect.data import Dataset
-from onnxdissect.errors import import_cv2
+from onnxdissect.libraries import import_cv2
 from onnxdissect.templates import render
 
 __all__ = ["render_check"]

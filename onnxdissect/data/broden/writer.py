@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from onnxdissect.data.broden.index import COLUMNS
 from onnxdissect.data.decoding.pixels import read_image
 from onnxdissect.data.vocabulary import HIGHEST_NUMBER
-from onnxdissect.errors import DataFormatError, OutputError, import_cv2
+from onnxdissect.errors import DataFormatError, OutputError
+from onnxdissect.libraries import import_cv2
 from onnxdissect.storage.disk import write_error
 from onnxdissect.storage.files import make_folder
 

@@ -23,7 +23,8 @@ from onnxdissect.data.decoding.jpeg import decode_jpeg
 from onnxdissect.data.decoding.structure import check_jpeg, check_png
 from onnxdissect.data.limits import MOST_FILE_BYTES
 from onnxdissect.data.links import link_hint
-from onnxdissect.errors import ImageFileError, import_cv2, shown_path
+from onnxdissect.errors import ImageFileError, shown_path
+from onnxdissect.libraries import import_cv2
 from onnxdissect.storage.memory import explained_memory
 from onnxdissect.storage.regular_files import Enclosure, read_regular_file
 

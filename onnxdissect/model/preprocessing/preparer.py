@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.errors import import_cv2
+from onnxdissect.libraries import import_cv2
 from onnxdissect.model.layers.records import ImageInput
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from onnxdissect.errors import InstallationError, raise_interrupt
+from onnxdissect.errors import InstallationError
+from onnxdissect.libraries import raise_interrupt
 from onnxdissect.model.operators.table import BUILT_IN
 from onnxdissect.storage.memory import raise_memory_error
 

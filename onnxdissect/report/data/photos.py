@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.errors import DataError, import_cv2
+from onnxdissect.errors import DataError
+from onnxdissect.libraries import import_cv2
 from onnxdissect.machine import cores
+from onnxdissect.wording import counted
 
 if TYPE_CHECKING:
     from onnxdissect.report.data.images import RunImages
     from onnxdissect.report.data.previous_report import PreviousReport
     from onnxdissect.results import Dissection
 
-__all__ = ["PHOTOS", "Photos", "gather_photos", "needed_images", "photo_path", "shrink"]
+__all__ = ["PHOTOS", "Photos", "gather_photos", "imported_note", "needed_images", "photo_path", "shrink"]
 
 PHOTOS = "photos"  # their folder, beside the pages
 
@@ -81,10 +83,33 @@ def needed_images(dissection: Dissection) -> list[int]:
     Returns
     -------
     list of int
-        Ascending.
+        Ascending; none of imported results.
     """
+    if dissection.imported:
+        return []
     tops = [dissection.counts(info.name).top_images.ravel() for info in dissection.layers]
     return np.unique(np.concatenate(tops)).tolist() if tops else []
+
+
+def imported_note(dissection: Dissection) -> str:
+    """Say what the pages of imported results show, and what they cannot.
+
+    Parameters
+    ----------
+    dissection : Dissection
+        Imported.
+
+    Returns
+    -------
+    str
+        Sentences.
+    """
+    files = [str(one["file"]) for one in dissection.manifest["imported"]["files"]]
+    named = files[0] if len(files) == 1 else f"{files[0]} and {counted(len(files) - 1, 'other file')}"
+    return (
+        f"These results were imported from {named}. They tell of each unit the best concept of each category, "
+        "and nothing else: there are no pictures, masks, activations and intervals, and no other concepts."
+    )
 
 
 def gather_photos(
@@ -94,6 +119,8 @@ def gather_photos(
     folder: Path,
     previous: PreviousReport | None,
     advance: Callable[[int], None],
+    *,
+    imported: bool = False,
 ) -> Photos:
     """Put the photographs into the folder of a report.
 
@@ -114,13 +141,16 @@ def gather_photos(
         The report that is about to be replaced.
     advance : callable
         Told how many more images are done.
+    imported : bool
+        Whether the results were imported.
 
     Returns
     -------
     Photos
     """
     if not needed:
-        return Photos(note="The run kept no top images, so there are no pictures.")
+        kept_none = "The run kept no top images, so there are no pictures."
+        return Photos(note=note if imported else kept_none)
     if previous is not None and previous.holds(needed):
         (folder / PHOTOS).mkdir()
         for image in needed:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.errors import import_cv2
+from onnxdissect.libraries import import_cv2
 from onnxdissect.tiny.concepts import MATERIALS, NESTED_PARTS, OBJECTS, PARTS, PARTS_OF
 from onnxdissect.tiny.painting.polygons import bar_corners, pieces
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.errors import import_cv2
+from onnxdissect.libraries import import_cv2
 
 __all__ = ["Filler", "Point", "bar_corners", "filler", "pieces"]
 
