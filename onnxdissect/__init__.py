@@ -2,11 +2,12 @@
 
 The method is that of Bau, Zhou, Khosla, Oliva and Torralba (CVPR 2017; Zhou et al., arXiv 1711.05611).
 
-`dissect` runs it, `load` reads a finished run; both give a `Dissection`, whose labels `threshold_sweep`
-follows from one quantile to the next. `rotate` asks what is left of a layer's detectors when its space is
-rotated, and gives a `RotationResult`, as `load_rotation` does. `compare` puts runs side by side, and gives a
-`ComparisonResult`, as `load_comparison` does. `register_operator` says what an `Operator` of your own means,
-and a `Basis` is a matrix for the units of a layer.
+`dissect` runs it, `load` reads a finished run, `import_netdissect` makes one of published results; all give a
+`Dissection`, whose labels `threshold_sweep` follows from one quantile to the next. `rotate` asks what is left
+of a layer's detectors when its space is rotated, and gives a `RotationResult`, as `load_rotation` does.
+`compare` puts runs side by side, and gives a `ComparisonResult`, as `load_comparison` does.
+`register_operator` says what an `Operator` of your own means, and a `Basis` is a matrix for the units of a
+layer.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from onnxdissect.errors import OnnxDissectError
     from onnxdissect.experiments.comparison import ComparisonResult, load_comparison
     from onnxdissect.experiments.comparison.compare import compare
+    from onnxdissect.experiments.published.importing import import_netdissect
     from onnxdissect.experiments.rotation import RotationResult, load_rotation
     from onnxdissect.experiments.rotation.rotate import rotate
     from onnxdissect.model import Basis, Operator, register_operator
@@ -35,6 +37,7 @@ __all__ = [
     "__version__",
     "compare",
     "dissect",
+    "import_netdissect",
     "load",
     "load_comparison",
     "load_rotation",
@@ -54,6 +57,7 @@ _HOMES = {
     "RotationResult": "onnxdissect.experiments.rotation",
     "compare": "onnxdissect.experiments.comparison.compare",
     "dissect": "onnxdissect.pipeline.dissect",
+    "import_netdissect": "onnxdissect.experiments.published.importing",
     "load": "onnxdissect.results",
     "load_comparison": "onnxdissect.experiments.comparison",
     "load_rotation": "onnxdissect.experiments.rotation",

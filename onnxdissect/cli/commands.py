@@ -8,7 +8,18 @@ import typer
 from typer.core import TyperGroup
 
 from onnxdissect import __version__
-from onnxdissect.cli import check, compare, data, doctor, layers, report, rescore, rotate, run
+from onnxdissect.cli import (
+    check,
+    compare,
+    data,
+    doctor,
+    import_netdissect,
+    layers,
+    report,
+    rescore,
+    rotate,
+    run,
+)
 from onnxdissect.cli.printing.console import print_interrupted
 
 __all__ = ["COMMANDS", "INTERRUPTED", "app"]
@@ -35,15 +46,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-# Each module holds a function of its own name, or an `app` of
+# Each module holds a function of its own name, which is typed with `-` for `_`, or an `app` of
 # several commands behind that name.
-COMMANDS = (run, layers, data, report, compare, rotate, check, rescore, doctor)
+COMMANDS = (run, layers, data, report, compare, rotate, check, rescore, import_netdissect, doctor)
 for _module in COMMANDS:
     _name = _module.__name__.rpartition(".")[2]
+    _typed = _name.replace("_", "-")
     if hasattr(_module, "app"):
-        app.add_typer(_module.app, name=_name)
+        app.add_typer(_module.app, name=_typed)
     else:
-        app.command(_name)(getattr(_module, _name))
+        app.command(_typed)(getattr(_module, _name))
 
 
 def _show_version(asked: bool) -> None:

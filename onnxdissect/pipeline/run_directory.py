@@ -33,7 +33,7 @@ _TABLES = (
 )
 _LAYERS = "layers"
 _LAYER_FILES = re.compile(
-    r"(tally|top_masks|top_maps|samples|evidence|intervals|null|masks|basis)\.npz|nearest\.csv|netdissect(-[0-9.e-]+)?\.csv"
+    r"(tally|top_masks|top_maps|samples|evidence|intervals|null|masks|basis|published)\.npz|nearest\.csv|netdissect(-[0-9.e-]+)?\.csv"
 )
 _REPORT = "report"
 _EXPERIMENTS = ("rotation",)

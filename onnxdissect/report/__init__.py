@@ -15,7 +15,7 @@ from onnxdissect.experiments.basis_findings import Side
 from onnxdissect.report.data.annotations import ImageConcept, gather_annotations, wanted_annotations
 from onnxdissect.report.data.bases import basis_record, gather_bases
 from onnxdissect.report.data.images import run_images
-from onnxdissect.report.data.photos import gather_photos, needed_images
+from onnxdissect.report.data.photos import gather_photos, imported_note, needed_images
 from onnxdissect.report.data.previous_report import DATA, open_previous_report
 from onnxdissect.report.data.report_data import Report, gather_report
 from onnxdissect.report.data.units import layer_units, unit_top_maps
@@ -91,7 +91,7 @@ def build(
     DataError
         If `data` is no data set.
     """
-    images, note = run_images(dissection, data)
+    images, note = (None, imported_note(dissection)) if dissection.imported else run_images(dissection, data)
     needed = needed_images(dissection)
     progress = progress or Silent()
     progress.start("report", len(needed) + sum(info.units for info in dissection.layers))
@@ -102,7 +102,15 @@ def build(
             shrunk = 0 if images is None or (previous and previous.holds(needed)) else len(needed)
             report = gather_report(dissection)
             with drawing_figures(report, folder, apart=shrunk >= _WORTH_A_PROCESS, process=figures):
-                photos = gather_photos(images, note, needed, folder, previous, progress.advance)
+                photos = gather_photos(
+                    images,
+                    note,
+                    needed,
+                    folder,
+                    previous,
+                    progress.advance,
+                    imported=dissection.imported,
+                )
                 annotations = gather_annotations(images, wanted_annotations(dissection), previous)
                 _write_pages(
                     dissection, replace(report, photos=photos), annotations, folder, progress.advance

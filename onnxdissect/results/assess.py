@@ -58,6 +58,8 @@ def assess(run: StoredRun) -> Assessment:
     RunFormatError
         If a file is missing or damaged.
     """
+    if run.imported:
+        return _assess_imported(run)
     made_by = run.resampling()
     made_with = int(run.manifest.get("made_with", {}).get("min_images", 1))
     assessor = Assessor(
@@ -77,7 +79,7 @@ def assess(run: StoredRun) -> Assessment:
         scores = run.scores(info.name)
         records = label_units(
             info,
-            run.counts(info.name),
+            run.counts(info.name).thresholds,
             scores,
             concepts=run.concepts,
             categories=run.categories,
@@ -97,6 +99,28 @@ def assess(run: StoredRun) -> Assessment:
         if resampled is not None:
             intervals[info.name] = resampled
     return Assessment(tuple(units), tuple(summaries), intervals)
+
+
+def _assess_imported(run: StoredRun) -> Assessment:
+    """Judge units of which nothing but the best concepts is known."""
+    units: list[Unit] = []
+    summaries: list[LayerSummary] = []
+    for info in run.layers:
+        more_units, more_summaries = label_units(
+            info,
+            None,
+            run.scores(info.name),
+            concepts=run.concepts,
+            categories=run.categories,
+            quantiles=run.quantiles,
+            iou_threshold=run.iou_threshold,
+        )
+        units += more_units
+        summaries += [
+            replace(summary, rare_labels=None, plateau_units=None, constant_units=None)
+            for summary in more_summaries
+        ]
+    return Assessment(tuple(units), tuple(summaries), {})
 
 
 def resample_intervals(run: StoredRun, layer: str) -> TopConceptIntervals | None:

@@ -7,9 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from onnxdissect.core.candidates import check_min_images, followed_concepts
 from onnxdissect.core.scoring import check_iou_threshold, check_scoring
-from onnxdissect.errors import ParameterError
+from onnxdissect.errors import NotPublishedError, ParameterError
 from onnxdissect.results.data_frame import data_frame
 from onnxdissect.results.formats import tables
 from onnxdissect.results.formats.agreement import expect_intervals
@@ -18,6 +21,7 @@ from onnxdissect.results.formats.intervals import missing_intervals, read_interv
 from onnxdissect.results.formats.manifest import Header, compose
 from onnxdissect.results.formats.nearest import NearestUnits, expect_nearest, read_nearest_units
 from onnxdissect.results.formats.per_image_counts import read_top_concepts
+from onnxdissect.results.formats.published import known_concepts
 from onnxdissect.results.formats.stored_masks import StoredMasks
 from onnxdissect.results.records import Concept, ImageInfo, LayerSummary, Unit
 from onnxdissect.statistics.intervals import TopConceptIntervals
@@ -71,6 +75,9 @@ class Dissection(StoredMasks):
         Concepts held by fewer images are no candidates for labels.
     candidates : ndarray of bool, shape (C,)
         Which concepts are.
+    imported : bool
+        Whether the results were imported, see `onnxdissect.import_netdissect`. They tell of each unit the
+        best concept of each category, and what that follows from; there are no images, masks and intervals.
     """
 
     __slots__ = ("_intervals", "_summaries", "_units")
@@ -190,6 +197,28 @@ class Dissection(StoredMasks):
             found = resample_intervals(self, info.name)
         return found
 
+    def known_iou(self, layer: str) -> NDArray[np.bool_]:
+        """Tell which IoUs a run knows: all of them, unless its results were imported.
+
+        Parameters
+        ----------
+        layer : str
+            Value name, alias or folder name.
+
+        Returns
+        -------
+        ndarray of bool, shape (Q, K, C)
+            Of imported results True for the best concept of each category.
+
+        Raises
+        ------
+        LayerNotFoundError, RunFormatError
+            As `iou`.
+        """
+        if self.imported:
+            return known_concepts(self.category_bests(layer), len(self.concepts))
+        return np.ones((len(self.quantiles), self.layer(layer).units, len(self.concepts)), np.bool_)
+
     def nearest_units(self, layer: str) -> NearestUnits | None:
         """Tell which of the layer's own units each unit under a basis is most like.
 
@@ -252,9 +281,14 @@ class Dissection(StoredMasks):
         ------
         ParameterError
             If there is no such convention, or the threshold is outside 0..1, or the number of images below 1.
+        NotPublishedError
+            If the results were imported, and more than the threshold is to be another.
         RunFormatError
             If a layer's files are missing or damaged.
         """
+        if self.imported:
+            self._expect_published(scoring, min_images)
+            scoring = min_images = None
         header = replace(
             self._header,
             scoring=self.scoring if scoring is None else check_scoring(scoring),
@@ -264,6 +298,19 @@ class Dissection(StoredMasks):
             else check_min_images(min_images, max((c.images for c in self.concepts), default=0)),
         )
         return Dissection(self.path, compose(self.manifest, header), header, self.concepts, self.images)
+
+    def _expect_published(self, scoring: str | None, min_images: int | None) -> None:
+        """Refuse to score in a way that published results do not tell of."""
+        said = ""
+        if scoring is not None and check_scoring(scoring) != self.scoring:
+            said = f"are scored as {self.scoring!r} and hold no counts to score them as {scoring!r}"
+        elif min_images is not None and check_min_images(min_images) != self.min_images:
+            said = "do not tell how many images hold a concept, so that none can be left out for being rare"
+        if said:
+            raise NotPublishedError(
+                f"the run {self.path} was imported from published results: they {said}",
+                hint="--iou-threshold can be another; anything else takes a run of the network itself",
+            )
 
     def to_pandas(self) -> Any:
         """Give the units as a table, with the columns of ``units.csv``.

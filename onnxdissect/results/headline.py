@@ -108,7 +108,7 @@ def advice(run: Dissection) -> list[str]:
         if not known or sum(known) >= _FEW * detectors:
             continue
         where = f" at quantile {quantile:g}" if len(run.quantiles) > 1 else ""
-        rare = sum(summary.rare_labels for summary in summaries)
+        rare = sum(summary.rare_labels or 0 for summary in summaries)
         layers = [aliases[s.layer] for s in summaries if _lucky(s.reliable_detectors, s.detectors)]
         luck = f" In {_joined(layers)} they are so few that some of these are luck too." if layers else ""
         said.append(

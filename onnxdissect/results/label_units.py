@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.core import scoring as rules
-from onnxdissect.results.records import Concept, LayerCounts, LayerInfo, LayerSummary, Unit
+from onnxdissect.results.records import CategoryBests, Concept, LayerCounts, LayerInfo, LayerSummary, Unit
 
-__all__ = ["activation_of", "label_units", "layer_iou", "primary_categories"]
+__all__ = ["activation_of", "category_bests", "label_units", "layer_iou", "primary_categories"]
 
 
 def primary_categories(concepts: Sequence[Concept], categories: Sequence[str]) -> NDArray[np.int64]:
@@ -82,9 +82,35 @@ def layer_iou(counts: LayerCounts, scoring: str, category_of: NDArray[np.int64])
     return rules.iou(counts.intersection, activation, counts.truth, per_category)
 
 
+def category_bests(counts: LayerCounts, scores: rules.Scores, scoring: str) -> CategoryBests:
+    """Give the best concept of each category for every unit of a layer, with its counts.
+
+    Parameters
+    ----------
+    counts : LayerCounts
+        Of the layer.
+    scores : Scores
+        What follows from them under the convention.
+    scoring : str
+        ``paper``, ``lite`` or ``pnas``.
+
+    Returns
+    -------
+    CategoryBests
+    """
+    concept = scores.category_concept
+    activation = activation_of(counts, scoring)
+    if activation.ndim == 2:
+        activation = np.broadcast_to(activation[..., None], concept.shape)
+    if counts.truth.size == 0:
+        return CategoryBests(concept, scores.category_best, activation, np.zeros_like(concept))
+    met = np.take_along_axis(counts.intersection, np.maximum(concept, 0), axis=2)
+    return CategoryBests(concept, scores.category_best, activation, np.where(concept < 0, 0, met))
+
+
 def label_units(
     layer: LayerInfo,
-    counts: LayerCounts,
+    thresholds: NDArray[np.float32] | None,
     scores: rules.Scores,
     *,
     concepts: Sequence[Concept],
@@ -98,8 +124,8 @@ def label_units(
     ----------
     layer : LayerInfo
         The layer.
-    counts : LayerCounts
-        Its counts.
+    thresholds : ndarray of float32, shape (Q, K), or None
+        T_k; None if they are not known.
     scores : Scores
         The IoU of each unit's best concept, overall and by category, as computed from the counts.
     concepts : sequence of Concept
@@ -138,7 +164,7 @@ def label_units(
                     iou_high=None,
                     stability=None,
                     detector=bool(found[q, k]),
-                    threshold=float(counts.thresholds[q, k]),
+                    threshold=None if thresholds is None else float(thresholds[q, k]),
                     best={
                         name: ("" if c < 0 else concepts[c].name, float(value))
                         for name, c, value in zip(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Concept", "ImageInfo", "LayerCounts", "LayerInfo", "LayerSummary", "Unit"]
+__all__ = ["CategoryBests", "Concept", "ImageInfo", "LayerCounts", "LayerInfo", "LayerSummary", "Unit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,30 @@ class LayerCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class CategoryBests:
+    """The best concept of each category for every unit of a layer, with what its IoU is made of.
+
+    Result files of NetDissect hold this of a layer, and no more. Q quantiles, K units, G categories.
+
+    Attributes
+    ----------
+    concept : ndarray of int64, shape (Q, K, G)
+        Positions in the run's concepts; -1 where the mask meets none of the category, or none with a name.
+    iou : ndarray of float64, shape (Q, K, G)
+        Its IoU; 0 where there is none.
+    activation : ndarray of int64, shape (Q, K, G), or None
+        Mask pixels that the run's scoring divides by. None where published results do not tell.
+    intersection : ndarray of int64, shape (Q, K, G), or None
+        Mask pixels that hold the concept, 0 where there is none. None likewise.
+    """
+
+    concept: NDArray[np.int64]
+    iou: NDArray[np.float64]
+    activation: NDArray[np.int64] | None
+    intersection: NDArray[np.int64] | None
+
+
+@dataclass(frozen=True, slots=True)
 class LayerInfo:
     """One dissected layer.
 
@@ -66,18 +90,19 @@ class LayerInfo:
     slug : str
         Its folder under ``layers/``.
     op : str
-        The operator that produces it.
+        The operator that produces it; empty of imported results, as is `layout`.
     layout : str
         ``NCHW``, ``NHWC``, ...
     units : int
         How many units it has.
     shape : tuple of int
-        (h, w) of its activation maps.
+        (h, w) of its activation maps; (0, 0) of imported results, which do not tell.
     geometry : mapping or None
         ``offset``, ``stride`` and ``size`` of the receptive fields, each (vertical, horizontal) in input
         pixels; None where they cannot be derived.
     upsample : str
-        The coordinate map that was used, ``resize``, ``receptive-field`` or ``effective``.
+        The coordinate map that was used, ``resize``, ``receptive-field`` or ``effective``; empty of imported
+        results.
     effective : mapping or None
         Where its cells were measured to respond: ``offset``, ``stride``, ``spread`` and ``error``, each
         (vertical, horizontal) in input pixels, and ``images``, how many that was measured on. None where
@@ -145,9 +170,9 @@ class Concept:
     category : str
         Its primary category.
     truth : int
-        Pixels that hold it, over all images.
+        Pixels that hold it, over all images; 0 of imported results that do not tell.
     images : int
-        Images that hold it.
+        Images that hold it; 0 of imported results, which do not tell.
     """
 
     number: int
@@ -181,8 +206,8 @@ class Unit:
         Share of resamples in which the same concept wins; None without a bootstrap.
     detector : bool
         Whether `iou` exceeds the run's threshold.
-    threshold : float
-        T_k.
+    threshold : float or None
+        T_k; None of imported results, which do not tell.
     best : mapping of str to (str, float)
         Per category, the concept of highest IoU and that IoU; ``("", 0.0)`` where the mask meets none.
     p_value : float or None
@@ -205,7 +230,7 @@ class Unit:
     iou_high: float | None
     stability: float | None
     detector: bool
-    threshold: float
+    threshold: float | None
     best: Mapping[str, tuple[str, float]]
     p_value: float | None = None
     q_value: float | None = None
@@ -241,11 +266,11 @@ class LayerSummary:
         Units that are reliable; None without a bootstrap.
     unique_reliable : int or None
         Distinct labels among them.
-    rare_labels : int
-        Detectors whose label fewer than ten images hold.
-    plateau_units : int
+    rare_labels : int or None
+        Detectors whose label fewer than ten images hold; None of imported results, as are the next two.
+    plateau_units : int or None
         Units without a mask because they saturate: T_k is their largest value, and not their only one.
-    constant_units : int
+    constant_units : int or None
         Units without a mask because they have the same value everywhere.
     """
 
@@ -261,6 +286,6 @@ class LayerSummary:
     unique_high: int | None = None
     reliable_detectors: int | None = None
     unique_reliable: int | None = None
-    rare_labels: int = 0
-    plateau_units: int = 0
-    constant_units: int = 0
+    rare_labels: int | None = 0
+    plateau_units: int | None = 0
+    constant_units: int | None = 0

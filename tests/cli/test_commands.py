@@ -25,7 +25,7 @@ def test_every_file_with_a_command_is_listed() -> None:
         if module.ispkg or name in ("commands", "main"):
             continue
         if {name, "app"} & vars(import_module(module.name)).keys():
-            found.add(name)
+            found.add(name.replace("_", "-"))
     assert sorted(PROGRAM.commands) == sorted(found)
     assert len(COMMANDS) == len(found) > 5
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from onnxdissect.check.baseline.schema import expect_checkable
 from onnxdissect.core.per_image_counts import PerImageCounts, TruthCounts
+from onnxdissect.errors import NotPublishedError
 from onnxdissect.results import Dissection, LayerInfo
 from onnxdissect.results.label_units import primary_categories
 from onnxdissect.statistics.reliability import STABLE, SampleSize, reliable_units
@@ -268,9 +269,17 @@ def snapshot_of(run: Dissection) -> Snapshot:
 
     Raises
     ------
+    NotPublishedError
+        If the run was imported.
     RunFormatError
         If the run's files are damaged, or its manifest does not say what a check goes by.
     """
+    if run.imported:
+        raise NotPublishedError(
+            f"{run.path} was imported from published results: a check takes thresholds, images and counts by "
+            "image, which they do not hold",
+            hint="onnxdissect compare sets published results beside others",
+        )
     expect_checkable(run.manifest, run.path)
     return Snapshot(
         source=str(run.path),

@@ -34,8 +34,10 @@ def wanted_annotations(dissection: Dissection) -> set[ImageConcept]:
     Returns
     -------
     set of (int, int)
-        Image of the run, number of the concept.
+        Image of the run, number of the concept; none of imported results.
     """
+    if dissection.imported:
+        return set()
     wanted: set[ImageConcept] = set()
     for info in dissection.layers:
         top_images = dissection.counts(info.name).top_images.tolist()

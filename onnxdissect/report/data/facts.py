@@ -79,8 +79,12 @@ def run_facts(dissection: Dissection) -> Iterator[Fact]:
     """
     manifest = dissection.manifest
     model, data = section(manifest, "model"), section(manifest, "data")
-    yield Fact("Model", str(model.get("producer") or "ONNX"), _joined(_model_details(model)))
-    yield Fact("Data", str(data.get("name", "")), _joined(_data_details(dissection, data)))
+    if dissection.imported:
+        yield Fact("Results", "imported", _joined(_imported_details(section(manifest, "imported"))))
+    else:
+        yield Fact("Model", str(model.get("producer") or "ONNX"), _joined(_model_details(model)))
+    untold = "not told" if dissection.imported else ""
+    yield Fact("Data", str(data.get("name", "")) or untold, _joined(_data_details(dissection, data)))
     quantiles = ", ".join(f"{quantile:g}" for quantile in dissection.quantiles)
     several = len(dissection.quantiles) > 1
     yield Fact(
@@ -112,12 +116,14 @@ def layer_facts(info: LayerInfo) -> Iterator[str]:
     if info.basis is not None:
         yield "under the basis " + _basis(info.basis)
     yield f"{info.units:,} units"
-    yield f"{info.shape[0]} × {info.shape[1]} positions"
+    if info.shape[0]:
+        yield f"{info.shape[0]} × {info.shape[1]} positions"
     if info.geometry:
         size = info.geometry.get("size")
         if isinstance(size, Sequence) and len(size) == 2:
             yield f"sees {size[0]:g} × {size[1]:g} pixels"
-    yield f"upsampled by {info.upsample}"
+    if info.upsample:
+        yield f"upsampled by {info.upsample}"
 
 
 def _basis(basis: Mapping[str, Any]) -> str:
@@ -147,7 +153,15 @@ def _model_details(model: Mapping[str, Any]) -> Iterator[str]:
         yield f"sha256 {str(model['sha256'])[:12]}"
 
 
+def _imported_details(imported: Mapping[str, Any]) -> Iterator[str]:
+    for one in imported.get("files", ()):
+        yield f"{one['file']} (sha256 {one['sha256'][:12]})"
+
+
 def _data_details(dissection: Dissection, data: Mapping[str, Any]) -> Iterator[str]:
+    if dissection.imported:
+        yield f"{len(dissection.concepts):,} concepts named"
+        return
     yield f"{len(dissection.images):,} images"
     yield f"{len(dissection.concepts):,} concepts"
     if data.get("split"):

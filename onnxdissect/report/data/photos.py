@@ -107,8 +107,9 @@ def imported_note(dissection: Dissection) -> str:
     files = [str(one["file"]) for one in dissection.manifest["imported"]["files"]]
     named = files[0] if len(files) == 1 else f"{files[0]} and {counted(len(files) - 1, 'other file')}"
     return (
-        f"These results were imported from {named}. They tell of each unit the best concept of each category, "
-        "and nothing else: there are no pictures, masks, activations and intervals, and no other concepts."
+        f"These results were imported from {named}. They tell of each unit the best concept of every "
+        "category, and nothing else: there are no pictures, masks, activations and intervals, and "
+        "no other concepts."
     )
 
 

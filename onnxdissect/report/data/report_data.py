@@ -212,6 +212,8 @@ class Report:
         Of this package, empty if the manifest does not say.
     sweep : ThresholdSweep or None
         How labels change with the quantile; None of a run at one.
+    imported : bool
+        Whether the results were published by others, and come without images.
     """
 
     title: str
@@ -228,6 +230,7 @@ class Report:
     headlines: tuple[tuple[LayerReport, View], ...]
     version: str
     sweep: ThresholdSweep | None = None
+    imported: bool = False
 
     @property
     def has_reliability(self) -> bool:
@@ -305,6 +308,7 @@ def gather_report(dissection: Dissection, photos: Photos | None = None) -> Repor
         headlines=tuple(_headlines(layers, len(dissection.quantiles))),
         version=str(section(manifest, "versions").get("onnxdissect", "")),
         sweep=threshold_sweep(dissection) if len(dissection.quantiles) > 1 else None,
+        imported=dissection.imported,
     )
 
 

@@ -110,7 +110,9 @@ def layer_units(dissection: Dissection, info: LayerInfo) -> list[list[dict[str, 
     list of list of dict
         Per quantile, the units in order of their numbers.
     """
-    silent = dissection.counts(info.name).activation_total == 0
+    silent = np.zeros((len(dissection.quantiles), info.units), np.bool_)
+    if not dissection.imported:
+        silent = dissection.counts(info.name).activation_total == 0
     labels = dissection.scores(info.name).concept
     numbers = [concept.number for concept in dissection.concepts]
     names = info.unit_names
@@ -161,6 +163,12 @@ def unit_top_maps(
     dict
         Unit by unit; documented in ``docs/report.md``.
     """
+    if dissection.imported:
+        # the best of each category, which is all there is, stands with the unit itself
+        none: dict[str, Any] = {"concept": None, "best": [], "masks": [], "annotations": []}
+        for _ in range(info.units):
+            yield {"images": [], "maps": None, "histogram": None, "views": [none] * len(dissection.quantiles)}
+        return
     counts = dissection.counts(info.name)
     top_concepts = find_top_concepts(dissection, info.name)
     heat = heat_maps(dissection, info)

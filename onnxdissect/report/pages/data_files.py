@@ -104,7 +104,7 @@ def concept_entries(dissection: Dissection) -> list[list[ConceptEntry]]:
                     "number": known.number,
                     "name": known.name,
                     "category": known.category,
-                    "images": known.images,
+                    "images": None if dissection.imported else known.images,
                     "detectors": [],
                     "reliable": None,
                     "others": [],

@@ -76,7 +76,7 @@ const dissect = (() => {
       bar(unit.iou, unit.low, unit.high, highest),
       make("p", { class: "figures" },
         make("span", {}, "IoU ", make("strong", {}, number(unit.iou)), interval(unit) ? ` (${interval(unit)})` : ""),
-        make("span", {}, unit.silent ? "never above its threshold" : sure ?? `T ${figure(unit.threshold)}`)),
+        make("span", {}, unit.silent ? "never above its threshold" : sure ?? (unit.threshold === null ? "" : `T ${figure(unit.threshold)}`))),
       tiles);
     item.fill = () => fillTiles(slug, unit, tiles);
     return item;
@@ -306,7 +306,8 @@ const dissect = (() => {
     const units = entry.detectors.length;
     byId("concept-title").textContent = entry.name;
     byId("concept-facts").textContent =
-      `${entry.category} · in ${entry.images.toLocaleString("en")} ${entry.images === 1 ? "image" : "images"} · ` +
+      `${entry.category} · ` +
+      (entry.images === null ? "" : `in ${entry.images.toLocaleString("en")} ${entry.images === 1 ? "image" : "images"} · `) +
       `${units} ${units === 1 ? "unit detects" : "units detect"} it` +
       (units && entry.reliable !== null ? `, ${entry.reliable || "none"} reliably` : "");
     const involved = [...new Set([...entry.detectors, ...entry.others].map(([layer]) => layer))];
@@ -441,7 +442,7 @@ const dissect = (() => {
         unit.stability === null ? null : fact("Stability", `${Math.round(100 * unit.stability)} %`, "of resamples keep the label"),
         unit.p === null ? null : fact("p", short(unit.p), "by chance alone"),
         unit.q === null ? null : fact("q", short(unit.q), "false discovery rate"),
-        fact("Threshold T", figure(unit.threshold), `quantile ${figure(run.quantiles[view])}`)),
+        unit.threshold === null ? null : fact("Threshold T", figure(unit.threshold), `quantile ${figure(run.quantiles[view])}`)),
     ];
     if (unit.silent) parts.push(make("p", { class: "hint" }, "Nowhere above its threshold."));
     if (!topMaps) return [...parts, make("p", { class: "note" }, "The details of this unit could not be read.")];

@@ -16,6 +16,7 @@ from onnxdissect.results.formats import tables
 from onnxdissect.results.formats.intervals import INTERVALS
 from onnxdissect.results.formats.manifest import MANIFEST, Header
 from onnxdissect.results.formats.per_image_counts import EVIDENCE
+from onnxdissect.results.formats.published import IMPORTED
 from onnxdissect.results.records import Concept, ImageInfo, LayerSummary, Unit
 from onnxdissect.statistics.intervals import TopConceptIntervals
 from onnxdissect.storage.fields import shown
@@ -110,6 +111,14 @@ def expect_numbers(
                 f"{folder / name} lists {len(rows):,} {what}, and data.{what} of {MANIFEST} is {claimed:,}",
                 hint=_AGAIN,
             )
+    if IMPORTED in manifest:
+        if images:
+            raise RunFormatError(
+                f"{folder / tables.IMAGES} lists {len(images):,} images, and by {MANIFEST} the results were "
+                "imported, which come without any",
+                hint="import the results again with --fresh",
+            )
+        return
     pixels = sum(image.grid[0] * image.grid[1] for image in images)
     for concept in concepts:
         if concept.images > len(images) or concept.truth > pixels:

@@ -14,6 +14,7 @@ from onnxdissect.errors import RunFormatError
 from onnxdissect.results.formats.arrays import TALLY, TOP_MASKS
 from onnxdissect.results.formats.intervals import INTERVALS
 from onnxdissect.results.formats.per_image_counts import EVIDENCE, NULL, TRUTH
+from onnxdissect.results.formats.published import PUBLISHED
 from onnxdissect.results.formats.top_maps import SAMPLES, TOP_MAPS
 from onnxdissect.results.records import LayerInfo
 from onnxdissect.storage.archive_reader import archive_fingerprint
@@ -24,7 +25,7 @@ __all__ = ["ARCHIVES", "expect_own_archives", "expect_own_intervals", "fingerpri
 ARCHIVES = "archives"
 """Key of the manifest."""
 
-_OF_LAYERS = (TALLY, TOP_MASKS, TOP_MAPS, SAMPLES, EVIDENCE, NULL, INTERVALS)
+_OF_LAYERS = (TALLY, TOP_MASKS, TOP_MAPS, SAMPLES, EVIDENCE, NULL, INTERVALS, PUBLISHED)
 
 
 def fingerprints(folder: Path, layers: Sequence[LayerInfo]) -> dict[str, str]:

@@ -21,6 +21,8 @@ Schema, version 1 (all keys are always there in a complete run unless marked *op
                        "effective": {"offset", "stride", "spread", "error", "images"} as measured, or
                        null; *optional*, "node"; *optional*, "basis": {"kind", "name", "shape", "sha256", ...}
                        of a layer under a basis; *optional*}]
+    imported         *optional* {"format", "network", "files": [{"file", "sha256", "layers"}], "known",
+                     "nameless", "left_out"} of published results; the layers then have no "shape"
     coverage         *optional* how much of the network was understood: {"share" of its compute behind the
                      deepest layer found, "open_values" of "values", "culprit", "first_open",
                      "severed_values"}
@@ -272,7 +274,7 @@ def _layer_json(layer: LayerInfo) -> dict[str, Any]:
         "op": layer.op,
         "layout": layer.layout,
         "units": layer.units,
-        "shape": list(layer.shape),
+        "shape": list(layer.shape) if layer.shape[0] else None,
         "geometry": None
         if layer.geometry is None
         else {name: _listed(layer.geometry[name]) for name in ("offset", "stride", "size")},
@@ -288,7 +290,7 @@ def _layer_json(layer: LayerInfo) -> dict[str, Any]:
 
 
 def _layer_info(content: Mapping[str, Any]) -> LayerInfo:
-    h, w = content["shape"]
+    h, w = content["shape"] or (0, 0)
     geometry, measured = content["geometry"], content.get("effective")
     return LayerInfo(
         name=content["name"],

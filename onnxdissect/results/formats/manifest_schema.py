@@ -99,7 +99,7 @@ _LAYER = Record(
         "op": Text(),
         "layout": Text(),
         "units": Integer(1, _MOST_UNITS),
-        "shape": Listed(Integer(1, _MOST_CELLS), 2, 2),
+        "shape": OrNull(Listed(Integer(1, _MOST_CELLS), 2, 2)),
         "geometry": GEOMETRY,
         "upsample": Text(),
     },
@@ -177,6 +177,27 @@ _PREPROCESSING = Record(
         "source": Text(),
     }
 )
+_IMPORTED = Record(
+    required={
+        "format": Choice(("netdissect",)),
+        "files": Listed(
+            Record(required={"file": Text(), "sha256": _Digits(64), "layers": _NAMES}), 1, 100_000
+        ),
+        "known": _NAMES,
+    },
+    optional={
+        "network": Text(),
+        "left_out": _NAMES,
+        "nameless": Listed(
+            Record(
+                required={
+                    **{name: Text() for name in ("layer", "category")},
+                    **dict.fromkeys(("units", "labels", "detectors"), _COUNT),
+                }
+            )
+        ),
+    },
+)
 _MANIFEST = Record(
     required={"data": _DATA, "parameters": _PARAMETERS, "layers": Listed(_LAYER, longest=100_000)},
     optional={
@@ -184,6 +205,7 @@ _MANIFEST = Record(
         "preprocessing": _PREPROCESSING,
         "provider": OrNull(Either((Text(), Record(optional={"name": Text(), "note": Text()})))),
         "batch_size": OrNull(Either((Integer(1, _MOST_IMAGES), Text()))),
+        "imported": _IMPORTED,
         "made_with": Record(optional={"min_images": Integer(1, _MOST_IMAGES)}),
         "kept_masks": Record(optional={"version": Integer(), "bytes": Integer()}),
         "archives": Mapped(_Digits(8)),
@@ -218,6 +240,7 @@ def check_manifest(manifest: Mapping[str, Any]) -> None:
     if "kept_masks" in manifest:
         _WITH_MASKS.check(manifest, "")
     layers = manifest["layers"]
+    imported = "imported" in manifest
     for name in ("name", "slug"):
         expect_distinct(layers, name, "layers")
     own_units = {layer["name"]: layer["units"] for layer in layers}
@@ -230,7 +253,9 @@ def check_manifest(manifest: Mapping[str, Any]) -> None:
             raise FieldError(f"layers[{i}].folder", f"is {shown(folder)}, not layers/{layer['slug']}")
         if layer.get("basis") is not None:
             _check_basis(layer, own_units, f"layers[{i}].basis")
-        if layer["upsample"] not in UPSAMPLINGS:
+        if layer["shape"] is None and not imported:
+            raise FieldError(f"layers[{i}].shape", "is null, which only imported results may have")
+        if layer["upsample"] not in UPSAMPLINGS and not (imported and layer["upsample"] == ""):
             raise FieldError(
                 f"layers[{i}].upsample", f"is {shown(layer['upsample'])}, not {' or '.join(UPSAMPLINGS)}"
             )

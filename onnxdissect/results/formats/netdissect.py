@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.core.scoring import Scores
-from onnxdissect.results.records import Concept, LayerCounts
+from onnxdissect.results.records import CategoryBests, Concept
 from onnxdissect.storage.files import write_csv
 
 __all__ = ["netdissect_name", "write_netdissect"]
 
 _PER_CATEGORY = ("label", "truth", "activation", "intersect", "iou")
+_WITHOUT_COUNTS = ("label", "iou")
 
 
 def netdissect_name(q: int, quantile: float) -> str:
@@ -41,9 +41,7 @@ def netdissect_name(q: int, quantile: float) -> str:
 
 def write_netdissect(
     folder: Path,
-    counts: LayerCounts,
-    scores: Scores,
-    activation: NDArray[np.int64],
+    bests: CategoryBests,
     *,
     concepts: Sequence[Concept],
     categories: Sequence[str],
@@ -55,12 +53,9 @@ def write_netdissect(
     ----------
     folder : Path
         The layer's folder.
-    counts : LayerCounts
-        The layer's counts.
-    scores : Scores
-        What follows from them under the convention in use.
-    activation : ndarray of int64, shape (Q, K, G) or (Q, K)
-        Mask pixels of that convention.
+    bests : CategoryBests
+        The layer's best concepts, under the convention in use. Of results that do not tell counts, the file
+        has no columns for them.
     concepts : sequence of Concept
         In order of their numbers.
     categories : sequence of str
@@ -73,26 +68,35 @@ def write_netdissect(
     OutputError
         If a file cannot be written.
     """
+    counted = bests.activation is not None
+    columns = _PER_CATEGORY if counted else _WITHOUT_COUNTS
     header = ["unit", "category", "label", "score"]
-    header += [f"{name}-{what}" for name in categories for what in _PER_CATEGORY]
+    header += [f"{name}-{what}" for name in categories for what in columns]
+    label, score = _labels(bests, len(concepts))
     for q, quantile in enumerate(quantiles):
         rows = []
-        for k in np.argsort(-scores.best[q], kind="stable").tolist():
-            index = int(scores.concept[q, k])
-            label, category = ("", "") if index < 0 else (concepts[index].name, concepts[index].category)
-            row: list[object] = [k + 1, category, label, scores.best[q, k]]
+        for k in np.argsort(-score[q], kind="stable").tolist():
+            index = int(label[q, k])
+            named = ("", "") if index < 0 else (concepts[index].category, concepts[index].name)
+            row: list[object] = [k + 1, *named, score[q, k]]
             for g in range(len(categories)):
-                c = int(scores.category_concept[q, k, g])
-                masked = int(activation[q, k] if activation.ndim == 2 else activation[q, k, g])
-                if c < 0:
-                    row += ["", 0, masked, 0, 0.0]
-                else:
-                    row += [
-                        concepts[c].name,
-                        int(counts.truth[c]),
-                        masked,
-                        int(counts.intersection[q, k, c]),
-                        scores.category_best[q, k, g],
-                    ]
+                c = int(bests.concept[q, k, g])
+                name, truth = ("", 0) if c < 0 else (concepts[c].name, concepts[c].truth)
+                row.append(name)
+                if bests.activation is not None and bests.intersection is not None:
+                    row += [truth, int(bests.activation[q, k, g]), int(bests.intersection[q, k, g])]
+                row.append(0.0 if c < 0 else bests.iou[q, k, g])
             rows.append(row)
         write_csv(folder / netdissect_name(q, quantile), header, rows)
+
+
+def _labels(bests: CategoryBests, concepts: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Label of each unit, the lowest number of equal ones and -1 for none, and its IoU."""
+    if bests.iou.shape[2] == 0:
+        nothing = bests.iou.shape[:2]
+        return np.full(nothing, -1, np.int64), np.zeros(nothing)
+    score: NDArray[np.float64] = bests.iou.max(axis=2)
+    first = np.where(
+        (bests.iou == score[..., None]) & (bests.concept >= 0), bests.concept, max(concepts, 1)
+    ).min(axis=2)
+    return np.where(score > 0, first, -1), score

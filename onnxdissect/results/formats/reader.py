@@ -16,6 +16,7 @@ from onnxdissect.results.formats.agreement import expect_labels, expect_listed, 
 from onnxdissect.results.formats.fingerprints import expect_own_archives
 from onnxdissect.results.formats.manifest import MANIFEST, Header, parse, read_manifest
 from onnxdissect.results.formats.per_image_counts import EVIDENCE, NULL, TRUTH, read_truth
+from onnxdissect.results.formats.published import IMPORTED, PUBLISHED
 from onnxdissect.results.records import Concept, LayerSummary, Unit
 from onnxdissect.results.reliability import label_positions, sample_size, with_reliability
 from onnxdissect.statistics.reliability import SampleSize
@@ -49,8 +50,9 @@ def load(run: str | Path) -> Dissection:
     folder = Path(run)
     manifest = read_manifest(folder)
     header = parse(manifest, folder / MANIFEST)
-    units = tables.read_units(folder, header.categories)
-    summaries = tables.read_summaries(folder, header.categories)
+    imported = IMPORTED in manifest
+    units = tables.read_units(folder, header.categories, imported=imported)
+    summaries = tables.read_summaries(folder, header.categories, imported=imported)
     expect_listed(units, summaries, header, folder)
     if "statistics" not in manifest and any(summary.reliable_detectors is None for summary in summaries):
         # Written by a version that perhaps did not tell which detectors are reliable.
@@ -91,24 +93,25 @@ def open_run(
     RunFormatError
         If a file is missing or damaged.
     """
-    concepts = tables.read_concepts(folder)
+    concepts = tables.read_concepts(folder, imported=IMPORTED in manifest)
     images = tables.read_images(folder)
     expect_numbers(concepts, images, manifest, header, folder)
     if records is not None:
         expect_labels(*records, concepts, header, folder)
-    _expect_archives(folder, manifest["parameters"], header)
+    _expect_archives(folder, manifest, header)
     expect_own_archives(folder, manifest, header.layers)
     return Dissection(folder, manifest, header, concepts, images, records)
 
 
-def _expect_archives(folder: Path, parameters: Mapping[str, Any], header: Header) -> None:
+def _expect_archives(folder: Path, manifest: Mapping[str, Any], header: Header) -> None:
     """See that every archive is there that the run was made with, each inside the run directory."""
     real = Path(os.path.realpath(folder))
-    counted, shuffled = (int(parameters.get(name, 0)) > 0 for name in ("bootstrap", "null"))
+    counted, shuffled = (int(manifest["parameters"].get(name, 0)) > 0 for name in ("bootstrap", "null"))
+    own = (PUBLISHED,) if IMPORTED in manifest else (arrays.TALLY, arrays.TOP_MASKS)
     # What a bootstrap or shuffles leave is missing in a run without them, and in no other: a figure that is
     # silently left out would look like one that was never asked for.
     wanted = (
-        *((name, "") for name in (arrays.TALLY, arrays.TOP_MASKS)),
+        *((name, "") for name in own),
         *((name, f"parameters.bootstrap of {MANIFEST}") for name in (EVIDENCE,) if counted),
         *((name, f"parameters.null of {MANIFEST}") for name in (NULL,) if shuffled),
     )

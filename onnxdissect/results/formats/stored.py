@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from onnxdissect.core.candidates import among, candidates, followed
 from onnxdissect.core.scoring import Scores, score
-from onnxdissect.errors import LayerNotFoundError, ParameterError, RunFormatError, nearest
+from onnxdissect.errors import LayerNotFoundError, NotPublishedError, ParameterError, RunFormatError, nearest
 from onnxdissect.results.formats import arrays, tables
 from onnxdissect.results.formats.intervals import Resampling
 from onnxdissect.results.formats.manifest import Header
@@ -24,9 +24,10 @@ from onnxdissect.results.formats.per_image_counts import (
     read_per_image_parts,
     read_truth,
 )
+from onnxdissect.results.formats.published import IMPORTED, read_published, spread_iou
 from onnxdissect.results.formats.top_maps import TopMaps, read_samples, read_top_maps
-from onnxdissect.results.label_units import layer_iou, primary_categories
-from onnxdissect.results.records import Concept, ImageInfo, LayerCounts, LayerInfo
+from onnxdissect.results.label_units import category_bests, layer_iou, primary_categories
+from onnxdissect.results.records import CategoryBests, Concept, ImageInfo, LayerCounts, LayerInfo
 from onnxdissect.results.reliability import sample_size
 from onnxdissect.statistics.reliability import SampleSize
 
@@ -49,6 +50,7 @@ class StoredRun:
         "categories",
         "concepts",
         "images",
+        "imported",
         "iou_threshold",
         "layers",
         "manifest",
@@ -73,8 +75,10 @@ class StoredRun:
         self.quantiles = header.quantiles
         self.layers = header.layers
         self.images = images
+        self.imported = IMPORTED in manifest
         held = np.array([concept.images for concept in concepts], np.int64)
-        self.candidates = candidates(held, header.min_images)
+        # how many images hold a concept is not published
+        self.candidates = candidates(held, 0 if self.imported else header.min_images)
         self.iou_threshold = header.iou_threshold
         self.scoring = header.scoring
         self.min_images = header.min_images
@@ -120,7 +124,8 @@ class StoredRun:
         Returns
         -------
         ndarray of float64, shape (Q, K, C)
-            0 for concepts that are no candidates for labels.
+            0 for concepts that are no candidates for labels, and of imported results where they do not tell:
+            see `known_iou`.
 
         Raises
         ------
@@ -129,7 +134,32 @@ class StoredRun:
         RunFormatError
             If its files are missing or damaged.
         """
+        if self.imported:
+            return spread_iou(self.category_bests(layer), len(self.concepts))
         return among(layer_iou(self.counts(layer), self.scoring, self._category_of), self.candidates)
+
+    def category_bests(self, layer: str) -> CategoryBests:
+        """Give the best concept of each category for every unit of a layer, with its counts.
+
+        Parameters
+        ----------
+        layer : str
+            Value name, alias or folder name.
+
+        Returns
+        -------
+        CategoryBests
+
+        Raises
+        ------
+        LayerNotFoundError, RunFormatError
+            As `iou`.
+        """
+        info = self.layer(layer)
+        if not self.imported:
+            return category_bests(self.counts(layer), self.scores(layer), self.scoring)
+        folder = self.path / "layers" / info.slug
+        return read_published(folder, self._sizes(info).lengths, self.concepts, self._category_of)
 
     def scores(self, layer: str) -> Scores:
         """Choose the best concepts of every unit of a layer, overall and per category.
@@ -170,10 +200,18 @@ class StoredRun:
         ------
         LayerNotFoundError
             If the run holds no such layer.
+        NotPublishedError
+            If the results were imported.
         RunFormatError
             If its files are missing or damaged.
         """
         info = self.layer(layer)
+        if self.imported:
+            raise NotPublishedError(
+                f"the run {self.path} was imported from published results: they hold the best concept of "
+                "each category, and no masks, no images and no counts of other concepts",
+                hint="Dissection.units, iou, known_iou and category_bests give what they hold",
+            )
         kept = self._kept
         if kept is not None and kept[0] == info.name:
             return kept[1]
@@ -291,7 +329,7 @@ class StoredRun:
         Returns
         -------
         TopMaps or None
-            None if the run was made by a version that did not keep them.
+            None if the run was made by a version that did not keep them, or imported.
 
         Raises
         ------
@@ -301,6 +339,8 @@ class StoredRun:
             If a file is damaged.
         """
         info = self.layer(layer)
+        if self.imported:
+            return None
         return read_top_maps(
             self.path / "layers" / info.slug, self.counts(layer).top_images.shape, info.shape
         )

@@ -57,10 +57,14 @@ class StoredMasks(StoredRun):
             If the run holds no such layer.
         MasksNotKeptError
             If the run was made without ``--keep-masks``.
+        NotPublishedError
+            If the results were imported.
         RunFormatError
             If the layer's files are missing or damaged.
         """
         info = self.layer(layer)
+        if self.imported:
+            self.counts(layer)  # which says that there are none
         if "kept_masks" not in self.manifest:
             raise MasksNotKeptError(f"the run {self.path} keeps no masks", hint=_keep(self.path))
         kept = self._kept_masks
@@ -107,12 +111,14 @@ class StoredMasks(StoredRun):
         MasksNotKeptError
             If the run was made without ``--keep-masks``, and the image is none of the unit's top images or
             the quantile none of the run's.
+        NotPublishedError
+            If the results were imported.
         RunFormatError
             If the layer's files are missing or damaged.
         """
         if "kept_masks" in self.manifest:
             return self.masks(layer).mask(unit, image, quantile)
-        if quantile is not None and quantile not in self.quantiles:
+        if not self.imported and quantile is not None and quantile not in self.quantiles:
             known = ", ".join(map(repr, self.quantiles))
             raise MasksNotKeptError(
                 f"the run {self.path} keeps no masks, but those of top images at quantile {known}",

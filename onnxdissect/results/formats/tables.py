@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -178,7 +178,7 @@ def write_summaries(folder: Path, summaries: Iterable[LayerSummary], categories:
     write_csv(folder / LAYERS, _summary_header(categories), rows)
 
 
-def write_concepts(folder: Path, concepts: Iterable[Concept]) -> None:
+def write_concepts(folder: Path, concepts: Iterable[Concept], unknown: Collection[str] = ()) -> None:
     """Write ``concepts.csv``.
 
     Parameters
@@ -187,8 +187,13 @@ def write_concepts(folder: Path, concepts: Iterable[Concept]) -> None:
         The run directory.
     concepts : iterable of Concept
         In order of their numbers.
+    unknown : collection of str
+        Columns that are left empty.
     """
-    rows = ([getattr(concept, name) for name in _CONCEPT_COLUMNS] for concept in concepts)
+    rows = (
+        [None if name in unknown else getattr(concept, name) for name in _CONCEPT_COLUMNS]
+        for concept in concepts
+    )
     write_csv(folder / CONCEPTS, _CONCEPT_COLUMNS, rows)
 
 
@@ -206,7 +211,7 @@ def write_images(folder: Path, images: Iterable[ImageInfo]) -> None:
     write_csv(folder / IMAGES, _IMAGE_COLUMNS, rows)
 
 
-def read_units(folder: Path, categories: Sequence[str]) -> tuple[Unit, ...]:
+def read_units(folder: Path, categories: Sequence[str], *, imported: bool = False) -> tuple[Unit, ...]:
     """Read ``units.csv``.
 
     Parameters
@@ -215,6 +220,8 @@ def read_units(folder: Path, categories: Sequence[str]) -> tuple[Unit, ...]:
         The run directory.
     categories : sequence of str
         In the run's order.
+    imported : bool
+        Whether the run was imported, and tells no thresholds.
 
     Returns
     -------
@@ -241,7 +248,7 @@ def read_units(folder: Path, categories: Sequence[str]) -> tuple[Unit, ...]:
             q_value=cells.share_or_none("q_value"),
             detector=cells.truth("detector"),
             reliable=cells.truth("reliable") if cells.text("reliable") else None,
-            threshold=cells.finite("threshold"),
+            threshold=None if imported else cells.finite("threshold"),
             best={
                 name: (best, finite(value, f"{name}_iou", 0, 1))
                 for name, best, value in zip(categories, rest[::2], rest[1::2], strict=True)
@@ -251,7 +258,9 @@ def read_units(folder: Path, categories: Sequence[str]) -> tuple[Unit, ...]:
     return _read(folder / UNITS, _UNIT_COLUMNS, unit_header(categories), unit)
 
 
-def read_summaries(folder: Path, categories: Sequence[str]) -> tuple[LayerSummary, ...]:
+def read_summaries(
+    folder: Path, categories: Sequence[str], *, imported: bool = False
+) -> tuple[LayerSummary, ...]:
     """Read ``layers.csv``.
 
     Parameters
@@ -260,6 +269,8 @@ def read_summaries(folder: Path, categories: Sequence[str]) -> tuple[LayerSummar
         The run directory.
     categories : sequence of str
         In the run's order.
+    imported : bool
+        Whether the run was imported, and does not tell what takes images or activations to know.
 
     Returns
     -------
@@ -270,6 +281,7 @@ def read_summaries(folder: Path, categories: Sequence[str]) -> tuple[LayerSummar
     RunFormatError
         If the file is missing or malformed.
     """
+    absent = None if imported else 0
 
     def summary(cells: Cells, rest: Sequence[str]) -> LayerSummary:
         return LayerSummary(
@@ -287,9 +299,9 @@ def read_summaries(folder: Path, categories: Sequence[str]) -> tuple[LayerSummar
             unique_high=cells.count("unique_high"),
             reliable_detectors=cells.count("reliable_detectors"),
             unique_reliable=cells.count("unique_reliable"),
-            rare_labels=cells.count("rare_labels") or 0,
-            plateau_units=cells.count("plateau_units") or 0,
-            constant_units=cells.count("constant_units") or 0,
+            rare_labels=cells.count("rare_labels") or absent,
+            plateau_units=cells.count("plateau_units") or absent,
+            constant_units=cells.count("constant_units") or absent,
         )
 
     # Runs of earlier versions have two columns of one name where a category is called "any".
@@ -297,13 +309,15 @@ def read_summaries(folder: Path, categories: Sequence[str]) -> tuple[LayerSummar
     return _read(folder / LAYERS, _SUMMARY_COLUMNS, _summary_header(categories), summary, former)
 
 
-def read_concepts(folder: Path) -> tuple[Concept, ...]:
+def read_concepts(folder: Path, *, imported: bool = False) -> tuple[Concept, ...]:
     """Read ``concepts.csv``.
 
     Parameters
     ----------
     folder : Path
         The run directory.
+    imported : bool
+        Whether the run was imported, and may leave numbers out.
 
     Returns
     -------
@@ -316,13 +330,10 @@ def read_concepts(folder: Path) -> tuple[Concept, ...]:
     """
 
     def concept(cells: Cells, _: Sequence[str]) -> Concept:
-        return Concept(
-            cells.integer("number"),
-            cells.text("name"),
-            cells.text("category"),
-            cells.integer("truth"),
-            cells.integer("images"),
+        truth, images = (
+            cells.count(name) or 0 if imported else cells.integer(name) for name in ("truth", "images")
         )
+        return Concept(cells.integer("number"), cells.text("name"), cells.text("category"), truth, images)
 
     return _read(folder / CONCEPTS, _CONCEPT_COLUMNS, _CONCEPT_COLUMNS, concept)
 

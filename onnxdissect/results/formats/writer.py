@@ -33,15 +33,16 @@ from onnxdissect.results.formats.per_image_counts import (
     write_per_image_counts,
     write_truth,
 )
+from onnxdissect.results.formats.published import IMPORTED, write_published
 from onnxdissect.results.formats.reader import load, open_run
 from onnxdissect.results.formats.top_maps import TopMaps, write_top_maps
-from onnxdissect.results.label_units import activation_of, primary_categories
-from onnxdissect.results.records import Concept, ImageInfo, LayerCounts, LayerInfo
+from onnxdissect.results.label_units import primary_categories
+from onnxdissect.results.records import CategoryBests, Concept, ImageInfo, LayerCounts, LayerInfo
 from onnxdissect.results.sweep.tables import write_sweep
 from onnxdissect.results.sweep.threshold_sweep import make_sweep
 from onnxdissect.storage.files import make_folder, sweep_partial
 
-__all__ = ["rescore", "save_layer", "save_truth", "write_rescored", "write_results"]
+__all__ = ["rescore", "save_layer", "save_published", "save_truth", "write_rescored", "write_results"]
 
 
 def save_layer(
@@ -107,6 +108,29 @@ def save_layer(
         write_null(place, null)
 
 
+def save_published(folder: Path, info: LayerInfo, bests: CategoryBests) -> None:
+    """Write what published results tell of one layer to ``layers/<slug>``.
+
+    Parameters
+    ----------
+    folder : Path
+        The run directory.
+    info : LayerInfo
+        The layer.
+    bests : CategoryBests
+
+    Raises
+    ------
+    ValueError
+        If an array's dtype or shape is not that of the format.
+    OutputError
+        If the file cannot be written.
+    """
+    place = make_folder(folder / "layers" / info.slug)
+    sweep_partial(place)
+    write_published(place, bests)
+
+
 def save_truth(folder: Path, truth: TruthCounts) -> None:
     """Write the pixels of each concept in each image, ``truth.npz``.
 
@@ -144,8 +168,9 @@ def write_results(
     folder : Path
         The run directory.
     manifest : mapping
-        JSON values; ``format_version``, ``status``, ``layers``, ``data.categories`` and the parameters
-        ``quantiles``, ``iou_threshold``, ``scoring`` and ``min_images`` are set here.
+        JSON values; with ``imported`` if the results are published ones. ``format_version``, ``status``,
+        ``layers``, ``data.categories`` and the parameters ``quantiles``, ``iou_threshold``, ``scoring`` and
+        ``min_images`` are set here.
     layers : sequence of LayerInfo
         In the order of the graph.
     quantiles : sequence of float
@@ -186,7 +211,7 @@ def write_results(
         min_images=check_min_images(min_images),
     )
     sweep_partial(folder)
-    tables.write_concepts(folder, concepts)
+    tables.write_concepts(folder, concepts, _unknown(manifest))
     tables.write_images(folder, images)
     dissection = Dissection(folder, compose(manifest, header), header, tuple(concepts), tuple(images))
     _finish(folder, dissection)
@@ -261,6 +286,13 @@ def rescore(
     return load(folder)
 
 
+def _unknown(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """Columns of ``concepts.csv`` that are not known: only imported results lack any."""
+    if IMPORTED not in manifest:
+        return ()
+    return ("images",) if "truth" in manifest[IMPORTED]["known"] else ("truth", "images")
+
+
 def _finish(folder: Path, dissection: Dissection) -> None:
     _write_verdicts(folder, dissection)
     own = fingerprints(folder, dissection.layers)
@@ -269,14 +301,11 @@ def _finish(folder: Path, dissection: Dissection) -> None:
 
 def _write_verdicts(folder: Path, dissection: Dissection) -> None:
     for info in dissection.layers:
-        counts = dissection.counts(info.name)
         place = folder / "layers" / info.slug
         sweep_partial(place)
         write_netdissect(
             place,
-            counts,
-            dissection.scores(info.name),
-            activation_of(counts, dissection.scoring),
+            dissection.category_bests(info.name),
             concepts=dissection.concepts,
             categories=dissection.categories,
             quantiles=dissection.quantiles,
