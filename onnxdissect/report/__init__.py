@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onnxdissect.core.progress import Progress, Silent
+from onnxdissect.errors import NotPublishedError, shown_path
 from onnxdissect.experiments.basis_findings import Side
 from onnxdissect.report.data.annotations import ImageConcept, gather_annotations, wanted_annotations
 from onnxdissect.report.data.bases import basis_record, gather_bases
@@ -86,11 +87,19 @@ def build(
         If the report cannot be written.
     RunFormatError
         If the run's arrays are missing or damaged.
+    NotPublishedError
+        If `data` is given for imported results.
     RunMismatchError
         If `data` is another data set than that of the run.
     DataError
         If `data` is no data set.
     """
+    if dissection.imported and data is not None:
+        raise NotPublishedError(
+            f"the run {dissection.path} was imported from published results, which name no images: no data set "
+            "gives it pictures",
+            hint=f"onnxdissect report {shown_path(dissection.path)}",
+        )
     images, note = (None, imported_note(dissection)) if dissection.imported else run_images(dissection, data)
     needed = needed_images(dissection)
     progress = progress or Silent()

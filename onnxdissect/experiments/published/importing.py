@@ -112,7 +112,7 @@ def import_netdissect(
     folder = Path(out)
     name = network or folder.absolute().name
     manifest = {
-        "model": {"path": name, "producer": "imported"},
+        "model": {"path": name},
         "data": {"name": data_name, "images": 0},
         "parameters": {
             "quantiles": [tau],

@@ -15,6 +15,7 @@ from onnxdissect.report.data.previous_report import FORMAT_VERSION
 from onnxdissect.report.data.report_data import LayerReport, Report
 from onnxdissect.report.pages.scripts import rounded
 from onnxdissect.report.pages.threshold_files import sweep_json
+from onnxdissect.results.formats.published import IMPORTED
 from onnxdissect.statistics.reliability import STABLE
 from onnxdissect.storage.json_file import json_bytes
 
@@ -159,10 +160,7 @@ def data_json(
         "min_images": dissection.min_images,
         "quantiles": list(report.quantiles),
         "categories": [name for name, _ in report.categories],
-        "concepts": [
-            {"number": c.number, "name": c.name, "category": c.category, "truth": c.truth, "images": c.images}
-            for c in dissection.concepts
-        ],
+        "concepts": _concepts(dissection),
         "photos": [
             {"image": image, "name": dissection.images[image].name, "width": width, "height": height}
             for image, (width, height) in report.photos.sizes.items()
@@ -175,7 +173,22 @@ def data_json(
             for layer in report.layers
         ],
         **({"thresholds": sweep_json(report, report.sweep)} if report.sweep else {}),
+        **({"imported": dissection.manifest[IMPORTED]} if dissection.imported else {}),
     }
+
+
+def _concepts(dissection: Dissection) -> list[dict[str, Any]]:
+    known = dissection.manifest[IMPORTED]["known"] if dissection.imported else ("truth", "images")
+    return [
+        {
+            "number": one.number,
+            "name": one.name,
+            "category": one.category,
+            "truth": one.truth if "truth" in known else None,
+            "images": one.images if "images" in known else None,
+        }
+        for one in dissection.concepts
+    ]
 
 
 def _layer(layer: LayerReport, units: list[list[dict[str, Any]]]) -> dict[str, Any]:
@@ -185,7 +198,7 @@ def _layer(layer: LayerReport, units: list[list[dict[str, Any]]]) -> dict[str, A
         "alias": info.alias,
         "slug": info.slug,
         "op": info.op,
-        "shape": list(info.shape),
+        "shape": list(info.shape) if info.shape[0] else None,
         "facts": list(layer.facts),
         "views": [
             {
