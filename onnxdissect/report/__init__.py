@@ -96,8 +96,8 @@ def build(
     """
     if dissection.imported and data is not None:
         raise NotPublishedError(
-            f"the run {dissection.path} was imported from published results, which name no images: no data set "
-            "gives it pictures",
+            f"the run {dissection.path} was imported from published results, which name no images: no data "
+            "set gives it pictures",
             hint=f"onnxdissect report {shown_path(dissection.path)}",
         )
     images, note = (None, imported_note(dissection)) if dissection.imported else run_images(dissection, data)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 from support.report_addresses import address
@@ -50,7 +50,7 @@ def test_the_overview_says_what_it_is_and_counts(imported: Dissection, page: Pag
     for row, summary in zip(rows, imported.summary(), strict=True):
         assert row[0] == summary.layer
         counts = [summary.units, summary.detectors]
-        assert row[2:4] == [str(count) for count in counts]
+        assert row[1:3] == [str(count) for count in counts]
         assert row[-3:] == [str(summary.unique[name]) for name in imported.categories]
     assert page.locator("img, canvas").count() == 0
     assert page.locator("svg:visible").count() >= 2  # categories against depth, and the bars
@@ -108,6 +108,18 @@ def test_a_concept_tells_its_units_and_no_images(imported: Dissection, page: Pag
     assert page.locator("#concept-facts").inner_text() == f"{unit.category} · {len(held)} {verb} it"
     assert page.locator("#concept .card").count() == len(held)
     assert NOTE in page.locator("p.note").first.inner_text()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(imported: Dissection, page: Page, scheme: Literal["light", "dark"]) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page.emulate_media(color_scheme=scheme)
+    for name, fragment in (("index.html", ""), ("layers/conv5.html", "unit=3"), ("concepts.html", "")):
+        page.goto(where(imported, name, fragment))
+        page.wait_for_selector("#unit[open] table.best" if fragment else "main")
+        options = {"resultTypes": ["violations"], "preload": False}
+        found = axe.run(page, options=options).response["violations"]
+        assert [(one["id"], one["nodes"][0]["html"]) for one in found] == [], name
 
 
 def test_a_small_dark_screen_reads_it_too(imported: Dissection, page: Page) -> None:

@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.result_files import Best, draw_units, table, write
 from support.small_runs import Convolution, broden, dissect, network
 
+from onnxdissect import import_netdissect
 from onnxdissect.results.formats.tables import read_summaries, write_summaries
 from onnxdissect.results.records import LayerSummary
 
@@ -76,6 +78,20 @@ def test_the_manifest_has_the_keys_of_the_page(finished: Path) -> None:
         for inner in written[key]:
             name = inner.rpartition("/")[2] if key == "archives" else inner
             assert f"`{name}`" in row, f"{key}.{inner}"
+
+
+def test_imported_results_have_the_keys_and_arrays_of_the_page(tmp_path: Path) -> None:
+    units = draw_units(5)
+    units[0]["texture"] = Best("", 90, 0, 40)
+    rows = [[*row, "note"] for row in table(units)]
+    made = import_netdissect(write(tmp_path / "conv5.csv", rows), tmp_path / "run").path
+    imported, page = manifest(made)["imported"], section("Imported results")
+    assert set(named(page)) == set(imported)
+    for key in ("files", "nameless"):
+        assert all(f"`{inner}`" in page for inner in imported[key][0])
+    assert all(f"`{known}`" in page for known in imported["known"])
+    with np.load(made / "layers" / "conv5" / "published.npz") as archive:
+        assert archive.files == named(section("layers/<slug>/published.npz"))
 
 
 def test_archives_have_the_arrays_of_the_page(finished: Path) -> None:
