@@ -23,7 +23,16 @@ if TYPE_CHECKING:
     from onnxdissect.report.data.previous_report import PreviousReport
     from onnxdissect.results import Dissection
 
-__all__ = ["PHOTOS", "Photos", "gather_photos", "imported_note", "needed_images", "photo_path", "shrink"]
+__all__ = [
+    "PHOTOS",
+    "Photos",
+    "gather_known_photos",
+    "gather_photos",
+    "imported_note",
+    "needed_images",
+    "photo_path",
+    "shrink",
+]
 
 PHOTOS = "photos"  # their folder, beside the pages
 
@@ -162,6 +171,52 @@ def gather_photos(
         advance(len(needed))
         return Photos(note=note)
     return _shrink_all(images, needed, folder, advance)
+
+
+def gather_known_photos(
+    images: RunImages | None,
+    note: str,
+    needed: Sequence[int],
+    folder: Path,
+    sources: Sequence[PreviousReport],
+) -> Photos:
+    """Put photographs into a folder: each from the first report that has it, the others from the data set.
+
+    Parameters
+    ----------
+    images : RunImages or None
+        Of the run; None if they cannot be found.
+    note : str
+        Why they cannot be found.
+    needed : sequence of int
+        Numbers of the images.
+    folder : Path
+        Where they are put.
+    sources : sequence of PreviousReport
+        Over the same images.
+
+    Returns
+    -------
+    Photos
+        With a note where some of them are missing.
+    """
+    holder = {image: source for source in reversed(sources) for image in source.photos}
+    known = [image for image in needed if image in holder]
+    others = [image for image in needed if image not in holder]
+    rest = Photos()
+    if others or not needed:
+        rest = gather_photos(images, note, others, folder, None, lambda _: None)
+    if known:
+        (folder / PHOTOS).mkdir(exist_ok=True)
+    for image in known:
+        shutil.copyfile(holder[image].folder / photo_path(image), folder / photo_path(image))
+    sizes = {image: holder[image].photos[image] for image in known} | dict(rest.sizes)
+    missing = len(needed) - len(sizes)
+    note = rest.note
+    if known and missing == len(others) and missing:
+        reason = rest.note.removeprefix("There are no pictures: ")
+        note = f"{missing:,} of {len(needed):,} pictures are missing: {reason}"
+    return Photos({image: sizes[image] for image in sorted(sizes)}, note)
 
 
 def _shrink_all(

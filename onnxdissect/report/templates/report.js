@@ -93,29 +93,8 @@ const dissect = (() => {
         make("div", { class: "tile" }, frame(unit, topMaps, topMaps.views[view], rank))));
   }
 
-  // Cards appear as the reader comes near them.
-  const sentinel = make(page === "basis" ? "tr" : "li", { class: "sentinel", "aria-hidden": "true" });
-  function showAsReached(place, list, makeItem, chunk = CHUNK) {
-    let next = 0;
-    sentinel.fill = () => {
-      sentinel.remove();
-      for (const entry of list.slice(next, next + chunk)) {
-        const item = makeItem(entry);
-        place.append(item);
-        if (item.fill) nearing.observe(item);
-      }
-      next += chunk;
-      if (next < list.length) {
-        place.append(sentinel);
-        nearing.observe(sentinel);
-      }
-    };
-    nearing.unobserve(sentinel);
-    place.replaceChildren();
-    sentinel.fill();
-  }
-
-  const showCards = (list, makeCard) => showAsReached(byId("cards"), list, makeCard);
+  const showAsReached = shared.showsAsReached(page === "basis" ? "tr" : "li");
+  const showCards = (list, makeCard) => showAsReached(byId("cards"), list, makeCard, CHUNK);
 
   // ---- the page of a layer
 

@@ -175,6 +175,30 @@ const shared = (() => {
       }, { rootMargin: "500px" })
     : null;
 
+  // Shows a list as the reader comes near its end, a chunk at a time; `tag` is that of an item.
+  function showsAsReached(tag) {
+    const sentinel = make(tag, { class: "sentinel", "aria-hidden": "true" });
+    return function show(place, list, makeItem, chunk) {
+      let next = 0;
+      sentinel.fill = () => {
+        sentinel.remove();
+        for (const entry of list.slice(next, next + chunk)) {
+          const item = makeItem(entry);
+          place.append(item);
+          if (item.fill) nearing.observe(item);
+        }
+        next += chunk;
+        if (next < list.length) {
+          place.append(sentinel);
+          nearing.observe(sentinel);
+        }
+      };
+      nearing.unobserve(sentinel);
+      place.replaceChildren();
+      sentinel.fill();
+    };
+  }
+
   // ---- the address bar holds what is shown
 
   // `fields` are the names of what is shown, `defaults` what they are where the address does not say.
@@ -224,5 +248,5 @@ const shared = (() => {
     };
   }
 
-  return { overlays, byId, make, draw, number, figure, short, percent, frame, bar, nearing, addressOf, script, unitReader };
+  return { overlays, byId, make, draw, number, figure, short, percent, frame, bar, nearing, showsAsReached, addressOf, script, unitReader };
 })();
