@@ -15,7 +15,6 @@ from onnxdissect.report.pages.scripts import rounded
 if TYPE_CHECKING:
     from onnxdissect.experiments.comparison.records import (
         BestUnit,
-        ComparedLayer,
         ComparedPair,
         ConceptChange,
         UnitMatching,
@@ -96,21 +95,17 @@ def comparison_record(
             {"pictures": one.photos.available, "aspect": most_common_aspect(one.photos)} for one in sets
         ],
         "layers": [
-            _layer(layer, of_layer.get(position, -1), links[position])
+            {
+                "name": layer.name,
+                "set": of_layer.get(position, -1),
+                "report": links[position][0],
+                "q": links[position][1],
+                "without": sorted(unit for one in sets for at, unit in one.left_out if at == position),
+            }
             for position, layer in enumerate(result.layers)
         ],
         "pairs": [[positions[pair.first], positions[pair.second]] for pair in result.pairs],
         "matchings": [[positions[one.first], positions[one.second]] for one in result.matchings],
-    }
-
-
-def _layer(layer: ComparedLayer, images: int, link: tuple[str, str]) -> dict[str, Any]:
-    return {
-        "name": layer.name,
-        "alias": layer.alias,
-        "set": images,
-        "report": link[0],
-        "q": link[1],
     }
 
 

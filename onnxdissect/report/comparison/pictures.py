@@ -48,8 +48,8 @@ class ImageSet:
         Per compared layer and unit that is pictured, its top images with the largest activation in each.
     concepts : dict of (int, int) to list of (str, str)
         Per such unit, the concepts whose annotations are shown: its label, and what it detects best.
-    left_out : int
-        How many units have no pictures, as those of all of them would be too many.
+    left_out : set of (int, int)
+        Units without pictures, as those of all of them would be too many.
     photos : Photos
     annotations : mapping of (int, int) to str
         Per image and number of a concept, as texts of `onnxdissect.report.data.rle`.
@@ -60,7 +60,7 @@ class ImageSet:
     layers: list[int]
     images: dict[_Unit, list[tuple[int, float]]] = field(default_factory=dict)
     concepts: dict[_Unit, list[_Concept]] = field(default_factory=dict)
-    left_out: int = 0
+    left_out: set[_Unit] = field(default_factory=set)
     photos: Photos = field(default_factory=Photos)
     annotations: Mapping[tuple[int, int], str] = field(default_factory=dict)
 
@@ -121,20 +121,18 @@ def choose_units(result: ComparisonResult, one: ImageSet) -> None:
         tops[position] = (counts.top_images[:, :_TILES].copy(), counts.top_values[:, :_TILES].copy())
         labels[position] = [(unit.label, unit.category) for unit in run.units(layer.layer, layer.quantile)]
     shown: set[int] = set()
-    left_out: set[_Unit] = set()
     for unit in _wanted(result, set(one.layers)):
-        if unit in one.images or unit in left_out:
+        if unit in one.images or unit in one.left_out:
             continue
         images, values = tops[unit[0]][0][unit[1]], tops[unit[0]][1][unit[1]]
         further = shown | set(images.tolist())
         if not len(images) or len(further) > _MOST_IMAGES:
-            left_out.add(unit)
+            one.left_out.add(unit)
             continue
         shown = further
         one.images[unit] = list(zip(images.tolist(), values.tolist(), strict=True))
         label = labels[unit[0]][unit[1]]
         one.concepts[unit] = [label] if label[0] else []
-    one.left_out = len(left_out)
     for concept in result.concepts:
         key = concept.concept, concept.category
         for position, best in enumerate(concept.best):
@@ -306,7 +304,7 @@ def pictures_notes(result: ComparisonResult, sets: Sequence[ImageSet]) -> list[s
             notes.append(of + one.photos.note)
         if one.left_out and one.photos.available:
             notes.append(
-                f"{of}{counted(one.left_out, 'unit')} without pictures, as all of them would need more than "
-                f"{_MOST_IMAGES:,} images. Detectors come first, then matched units."
+                f"{of}{counted(len(one.left_out), 'unit')} without pictures, as all of them would need more "
+                f"than {_MOST_IMAGES:,} images. Detectors come first, then matched units."
             )
     return notes

@@ -51,6 +51,7 @@ const dissect = (() => {
     if (!set?.pictures) return null;
     const tiles = make("div", { class: "tiles" });
     tiles.style.setProperty("--cell", set.aspect);
+    if (run.layers[layer].without.includes(unit)) return make("p", { class: "hint" }, "no pictures of this unit");
     for (let i = 0; i < TILES; i += 1) tiles.append(make("div", { class: "tile" }));
     const fill = item.fill;
     item.fill = async () => {
@@ -195,7 +196,7 @@ const dissect = (() => {
   }
 
   function showConcept(wanted) {
-    const dialog = byId("concept");
+    const dialog = byId("concept-view");
     const place = wanted.concept === "" ? -1 : Number(wanted.concept);
     const concept = concepts[place];
     if (wanted.concept === drawn.concept) return;
@@ -238,7 +239,7 @@ const dissect = (() => {
           make("td", { class: `number${title === "Lost" ? "" : " hit"}` }, number(second))))));
     return make("div", {},
       make("h3", {}, `${title} (${rows.length.toLocaleString("en")})`),
-      rows.length ? make("div", { class: "short", tabindex: rows.length > 12 ? 0 : null, role: "group", "aria-label": title }, table) : make("p", { class: "hint" }, none));
+      rows.length ? make("div", { class: "short", tabindex: rows.length > 8 ? 0 : null, role: "group", "aria-label": title }, table) : make("p", { class: "hint" }, none));
   }
 
   function differences(rows) {
@@ -267,7 +268,7 @@ const dissect = (() => {
       if (mine) line.setAttribute("aria-current", "true");
       else line.removeAttribute("aria-current");
       line.querySelector("button").setAttribute("aria-expanded", String(mine));
-      line.querySelector("button").textContent = mine ? "hide" : "show";
+      line.querySelector("button").firstElementChild.textContent = mine ? "hide" : "show";
     }
     place.hidden = !chosen;
     if (!chosen) return;
@@ -384,7 +385,7 @@ const dissect = (() => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, textarea")) return;
     const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     const pictured = run.sets.some((one) => one.pictures);
-    if (byId("concept").open) {
+    if (byId("concept-view").open) {
       if (by) step(by);
       else if (event.key === "m" && pictured) toggle("mask");
       else if (event.key === "a" && pictured) toggle("annotation");
@@ -434,7 +435,7 @@ const dissect = (() => {
       });
     }
     byId("show")?.addEventListener("click", (event) => event.target.value && toggle(event.target.value));
-    const dialog = byId("concept");
+    const dialog = byId("concept-view");
     dialog.addEventListener("close", () => { if (state().concept) change({ concept: "" }); });
     dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
     byId("concept-close").addEventListener("click", () => dialog.close());
