@@ -47,7 +47,10 @@ __all__ = ["build_comparison", "show_comparison"]
 
 _PAGE = "page"
 _ASSETS = ("report.css", "shared.js", "comparison/comparison.css", "comparison/comparison.js")
-_FILES = ("comparison.csv", "comparison.json", "comparison.md")
+_FILES = (
+    *("comparison.json", "comparison.md", "layers.csv", "groups.csv", "pairs.csv", "changes.csv"),
+    *("concepts.csv", "matchings.csv"),
+)
 
 
 def show_comparison(

@@ -422,7 +422,7 @@ const dissect = (() => {
       button.addEventListener("click", () => {
         const open = state().pair === button.value;
         change({ pair: open ? "" : button.value });
-        if (!open) byId("pair").focus({ preventScroll: true });
+        if (!open) byId("pair").focus();
       });
     }
     // The address keeps what is shown.
