@@ -53,7 +53,7 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Compared:
 
 def listed(page: Page) -> list[str]:
     page.wait_for_selector("#matrix th")
-    return page.eval_on_selector_all("#matrix th", "all => all.map(one => one.textContent)")
+    return page.locator("#matrix th").all_text_contents()
 
 
 def highest(concept: ComparedConcept) -> float:
@@ -279,7 +279,7 @@ def test_nothing_hangs_over(width: int, compared: Compared, page: Page) -> None:
 def test_dark_and_light(compared: Compared, page: Page) -> None:
     colours = []
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=scheme)
         page.goto(compared.at())
         colours.append(
             page.evaluate("getComputedStyle(document.querySelector('.matrix .first')).backgroundColor")

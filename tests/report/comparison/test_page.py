@@ -173,8 +173,7 @@ def test_pictures_outlive_the_data_and_come_from_reports(runs: dict[str, Dissect
     result = compared(runs)
     page = build_comparison(result, runs, tmp_path / "out")
     before = contents(page.parent / "page")
-    for run in runs.values():
-        build(run)
+    build(runs["runs/one"])
     shutil.rmtree(tmp_path / "broden")
     build_comparison(result, runs, tmp_path / "out")
     after = contents(page.parent / "page")
@@ -187,7 +186,6 @@ def test_pictures_outlive_the_data_and_come_from_reports(runs: dict[str, Dissect
         f"page/{name}" for name in before if "photos" in name
     }
     shutil.rmtree(tmp_path / "one" / "report")
-    shutil.rmtree(tmp_path / "two" / "report")
     last = build_comparison(result, runs, tmp_path / "last")
     assert "There are no pictures: the images are no longer in" in Page(last).text
     assert not (last.parent / "page/images0/photos").exists()

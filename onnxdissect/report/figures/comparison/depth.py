@@ -143,14 +143,14 @@ def _draw_lines(
     named: dict[str, Any] = {}
     apart = len(lines) <= _MOST_TOLD_APART
     for i, line in enumerate(lines):
-        look: dict[str, Any] = {"lw": 1.0, "ls": DASHES[i % len(DASHES)], "ms": 2.8}
-        look["marker"] = MARKERS[i % len(MARKERS)]
+        drawn: dict[str, Any] = {"lw": 1.0, "ls": DASHES[i % len(DASHES)], "ms": 2.8}
+        drawn["marker"] = MARKERS[i % len(MARKERS)]
         if not apart:
-            look = {"lw": 0.7, "alpha": 0.6}
+            drawn = {"lw": 0.7, "alpha": 0.6}
         elif i >= len(MARKERS):
-            look["mfc"] = "white"
+            drawn["mfc"] = "white"
         depths = [layer.depth + 1 for layer in line.layers]
-        axes.plot(depths, [count(layer) for layer in line.layers], color=colour, **look)
+        axes.plot(depths, [count(layer) for layer in line.layers], color=colour, **drawn)
         if apart:
-            (named[line.name],) = axes.plot([], [], color=GREY, **look)
+            (named[line.name],) = axes.plot([], [], color=GREY, **drawn)
     return named

@@ -91,7 +91,7 @@ def heat_figure(result: ComparisonResult) -> Figure:
     left_out = "" if len(chosen) == len(result.concepts) else f", top {len(chosen)} concepts"
     bar.set_label(f"best IoU{left_out}; dots: detected", fontsize=6.5)
     bar.ax.tick_params(labelsize=6, length=2)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     return figure
 
 

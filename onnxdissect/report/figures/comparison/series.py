@@ -58,9 +58,9 @@ def series_figure(result: ComparisonResult) -> Figure:
     named["all"] = _draw_line(above, places, [in_all[i] for i in chosen], all_style, band=bool(reach))
     for category in shown_categories(result):
         style = styles[category]
-        look: dict[str, Any] = {"color": style.colour, "marker": style.marker, "ms": 3, "lw": 1.1}
+        drawn: dict[str, Any] = {"color": style.colour, "marker": style.marker, "ms": 3, "lw": 1.1}
         numbers = [by_category[category][i] for i in chosen]
-        named[category] = _draw_line(below, places, numbers, look | {"ls": style.dashes}, band=bool(reach))
+        named[category] = _draw_line(below, places, numbers, drawn | {"ls": style.dashes}, band=bool(reach))
     if reach:
         named[reach] = above.fill_between([], [], [], color=DARK, alpha=0.2, lw=0)
     for axes in (above, below):
@@ -77,18 +77,18 @@ def series_figure(result: ComparisonResult) -> Figure:
 
 
 def _draw_line(
-    axes: Axes, places: Sequence[float], numbers: Sequence[GroupNumbers], look: dict[str, Any], *, band: bool
+    axes: Axes, places: Sequence[float], numbers: Sequence[GroupNumbers], drawn: dict[str, Any], *, band: bool
 ) -> Any:
     if band:
         axes.fill_between(
             places,
             [n.low for n in numbers],
             [n.high for n in numbers],
-            color=look["color"],
+            color=drawn["color"],
             alpha=0.13,
             lw=0,
         )
-    (line,) = axes.plot(places, [n.mean for n in numbers], **look)
+    (line,) = axes.plot(places, [n.mean for n in numbers], **drawn)
     return line
 
 
