@@ -54,7 +54,12 @@ _FILES = (
 
 
 def show_comparison(
-    result: ComparisonResult, runs: Mapping[str, Dissection], folder: Path, progress: Progress | None = None
+    result: ComparisonResult,
+    runs: Mapping[str, Dissection],
+    folder: Path,
+    progress: Progress | None = None,
+    *,
+    earlier: Path | None = None,
 ) -> tuple[list[Path], Path]:
     """Draw the figures of a comparison and build its page.
 
@@ -67,6 +72,8 @@ def show_comparison(
         Where they are put: ``figures/``, ``index.html`` and ``page/``.
     progress : Progress, optional
         Told how far the page is.
+    earlier : Path, optional
+        Folder of an earlier comparison, whose pictures are used again; by default `folder`.
 
     Returns
     -------
@@ -81,7 +88,7 @@ def show_comparison(
         If arrays of a run are missing or damaged.
     """
     figures = draw_comparison(result, Path(folder) / FIGURES)
-    return figures, build_comparison(result, runs, folder, progress=progress)
+    return figures, build_comparison(result, runs, folder, progress=progress, earlier=earlier)
 
 
 @explained_memory()
@@ -91,6 +98,7 @@ def build_comparison(
     folder: Path,
     *,
     progress: Progress | None = None,
+    earlier: Path | None = None,
 ) -> Path:
     """Write the page of a comparison.
 
@@ -106,6 +114,8 @@ def build_comparison(
         Where it is put; made if it does not exist. Figures that lie in its folder ``figures`` are linked to.
     progress : Progress, optional
         Told of one phase, ``page``, that counts layers.
+    earlier : Path, optional
+        Folder of an earlier comparison, whose pictures are used again; by default `folder`.
 
     Returns
     -------
@@ -128,7 +138,7 @@ def build_comparison(
     links = report_links(result, runs, folder)
     try:
         with replacing_folder(folder / _PAGE) as partial:
-            former = sorted((folder / _PAGE).glob("images*"))
+            former = sorted((Path(earlier or folder) / _PAGE).glob("images*"))
             for i, one in enumerate(sets):
                 choose_units(result, one)
                 gather_set(one, partial / f"images{i}", former)

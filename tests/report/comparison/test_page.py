@@ -180,6 +180,10 @@ def test_pictures_outlive_the_data_and_come_from_reports(runs: dict[str, Dissect
     assert before.keys() == after.keys()
     assert all(before[name] == after[name] for name in before if "photos" in name)
     assert Page(page).all("a", href="../one/report/layers/-stage1-Relu_output_0.html#q=1")
+    elsewhere = build_comparison(result, runs, tmp_path / "elsewhere", earlier=page.parent)
+    assert {name for name in files_in(elsewhere.parent / "page") if "photos" in name} == {
+        name for name in before if "photos" in name
+    }
     shutil.rmtree(page.parent / "page")
     other = build_comparison(result, runs, tmp_path / "other")
     assert {name for name in files_in(other.parent) if "photos" in name} == {
@@ -205,6 +209,10 @@ def test_where_many_images_are_needed_detectors_come_first(
     )
     assert first in {(int(path.parent.name), int(path.stem)) for path in shown}
     assert len(list((page.parent / "page/images0/photos").iterdir())) <= 5
+    (record,) = read_script(page.parent / "page/data/run.js")
+    without = {(at, unit) for at, layer in enumerate(record["layers"]) for unit in layer["without"]}
+    assert without
+    assert without.isdisjoint({(int(path.parent.name), int(path.stem)) for path in shown})
     assert re.search(r"\d+ units without pictures, as all of them would need more than 5", Page(page).text)
 
 
