@@ -1,7 +1,7 @@
 """Whether intervals of differences cover, and how often a difference is called one, on drawn worlds.
 
     python benchmarks/differences.py MODEL OTHER DATA [--images N] [--worlds N] [--layer SEL]...
-        [--basis SPEC]... [preprocessing options]
+        [--quantile TAU] [--basis SPEC]... [preprocessing options]
 
 Worlds are N images of the data set drawn with replacement. In each, both networks are dissected from the
 start, thresholds included, and compared: OTHER with MODEL layer by layer, each layer of MODEL with the one
@@ -34,6 +34,7 @@ parser.add_argument("--images", type=int, default=400)
 parser.add_argument("--worlds", type=int, default=40)
 parser.add_argument("--bootstrap", type=int, default=1000)
 parser.add_argument("--layer", action="append")
+parser.add_argument("--quantile", type=float, default=0.005)
 parser.add_argument("--basis", action="append", default=[])
 parser.add_argument("--mean", type=float, nargs="+")
 parser.add_argument("--std", type=float, nargs="+")
@@ -86,7 +87,8 @@ def main() -> None:
     given = parser.parse_args()
     names = ("mean", "std", "scale", "preset", "bootstrap")
     options: dict[str, Any] = {name: getattr(given, name) for name in names}
-    options |= {"layers": given.layer or ["stages"], "provider": "cpu", "null": 0}
+    options |= {"layers": given.layer or ["stages"], "quantiles": [given.quantile]}
+    options |= {"provider": "cpu", "null": 0}
     source = ensure_tiny() if given.data == "tiny" else Path(given.data)
     random = np.random.default_rng(0)
     found: Found = defaultdict(list)

@@ -20,7 +20,7 @@ def test_the_coverage_of_differences_is_printed(tmp_path: Path) -> None:
         [
             *(sys.executable, str(SCRIPT), str(tmp_path / "net.onnx"), str(tmp_path / "other.onnx")),
             *(str(tmp_path / "data"), "--worlds", "2", "--images", "20", "--preset", "raw"),
-            *("--basis", "rotation:seed=0", "--bootstrap", "60"),
+            *("--basis", "rotation:seed=0", "--bootstrap", "60", "--quantile", "0.1"),
         ],
         capture_output=True,
         text=True,
