@@ -71,7 +71,7 @@ def test_the_page_says_what_is_compared(compared: Compared, page: Page) -> None:
     assert "one has more layers than two" in page.locator(".marks").inner_text()
     assert page.locator(".marks").is_visible()
     assert page.locator("svg.groups:visible").count() == 1
-    assert page.locator("svg.groups:visible text.count").all_inner_texts() == [
+    assert page.locator("svg.groups:visible text.count").all_text_contents() == [
         f"{group.unique.mean:.1f}".removesuffix(".0") for group in compared.result.groups
     ]
     assert page.locator("table.pairs tbody tr").count() == len(compared.result.pairs)
@@ -303,6 +303,7 @@ def test_forty_layers_and_all_concepts_of_broden(tmp_path: Path, page: Page) -> 
     page.wait_for_selector("#matrix .cell")
     assert page.locator("#matrix tr:not(.sentinel)").count() < 200
     # the table scrolls in a box of its own, below its names
+    page.locator(".matrix").scroll_into_view_if_needed()
     box = page.locator(".matrix").bounding_box()
     head = page.locator("#heads th").first.bounding_box()
     assert box is not None

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from onnxdissect.report.comparison.views import count_text
+from onnxdissect.report.data.numbers import count_text
 from onnxdissect.report.figures.bars import Tick, axis_counts
 from onnxdissect.report.figures.comparison.depth import depth_lines
 from onnxdissect.report.figures.comparison.marks import (

@@ -25,6 +25,7 @@ from onnxdissect.report.comparison.pictures import (
     unit_records,
 )
 from onnxdissect.report.data.facts import section
+from onnxdissect.report.data.numbers import count_text
 from onnxdissect.report.data.previous_report import DATA, FORMAT_VERSION
 from onnxdissect.report.data.report_data import category_colours
 from onnxdissect.report.figures.comparison import FIGURE_NAMES, draw_comparison
@@ -217,6 +218,7 @@ def _render(
         "charts": [group_chart(result, colours, width) for width in WIDTHS],
         "series_chart": series_chart(result, colours),
         "depth_charts": depth_charts(result, colours),
+        "count_text": count_text,
         "views": views,
     }
     return render("onnxdissect.report", "comparison/index.html.j2", content)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from onnxdissect.report.data.facts import Fact
+from onnxdissect.report.data.numbers import count_text
 from onnxdissect.wording import counted
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ __all__ = [
     "Headline",
     "comparison_facts",
     "comparison_title",
-    "count_text",
     "difference_text",
     "headline",
     "interval_text",
@@ -56,20 +56,6 @@ class Headline:
     most_count: str
     fewest: str
     fewest_count: str
-
-
-def count_text(value: float) -> str:
-    """Write a count or a mean of counts: whole where it is, else with one digit.
-
-    Parameters
-    ----------
-    value : float
-
-    Returns
-    -------
-    str
-    """
-    return f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"
 
 
 def percent_text(share: float) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from onnxdissect.report.data.numbers import count_text
 from onnxdissect.report.figures.bars import Tick, axis_counts
 from onnxdissect.report.figures.depth import names_apart, shortened
-from onnxdissect.report.rotation.views import RotationView, count_text
+from onnxdissect.report.rotation.views import RotationView
 
 if TYPE_CHECKING:
     from onnxdissect.experiments.rotation import CurveValue, Spread

@@ -11,6 +11,7 @@ from onnxdissect.core.progress import Progress, Silent
 from onnxdissect.report.data.annotations import ImageConcept, gather_annotations
 from onnxdissect.report.data.facts import section
 from onnxdissect.report.data.images import run_images
+from onnxdissect.report.data.numbers import count_text
 from onnxdissect.report.data.photos import Photos, gather_photos
 from onnxdissect.report.data.previous_report import (
     DATA,
@@ -33,7 +34,7 @@ from onnxdissect.report.rotation.followed import (
     entry_grid,
     follow_units,
 )
-from onnxdissect.report.rotation.views import RotationPage, count_text, gather_rotation
+from onnxdissect.report.rotation.views import RotationPage, gather_rotation
 from onnxdissect.storage.disk import write_error
 from onnxdissect.storage.files import make_folder, write_text
 from onnxdissect.storage.memory import explained_memory

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from onnxdissect.report.data.facts import Fact, model_name, section
+from onnxdissect.report.data.numbers import count_text
 from onnxdissect.report.data.report_data import category_colours
 from onnxdissect.wording import counted
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     )
     from onnxdissect.results import Dissection
 
-__all__ = ["Headline", "RotationPage", "RotationView", "count_text", "gather_rotation"]
+__all__ = ["Headline", "RotationPage", "RotationView", "gather_rotation"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,20 +169,6 @@ def gather_rotation(result: RotationResult, run: Dissection) -> RotationPage:
         facts=tuple(_facts(result, run)),
         warnings=(*(text for view in views for text in _differences(view)), *told),
     )
-
-
-def count_text(value: float) -> str:
-    """Write a mean of counts: whole where it is, else with one digit.
-
-    Parameters
-    ----------
-    value : float
-
-    Returns
-    -------
-    str
-    """
-    return f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"
 
 
 def _view(

@@ -390,12 +390,10 @@ const dissect = (() => {
       else if (event.key === "m" && pictured) toggle("mask");
       else if (event.key === "a" && pictured) toggle("annotation");
       else return;
-    } else if (event.target.matches(".cell")) {
-      if (!moved(event)) return;
     } else if (event.key === "/" && byId("find")) byId("find").focus();
     else if (event.key === "m" && pictured) toggle("mask");
     else if (event.key === "a" && pictured) toggle("annotation");
-    else return;
+    else if (!event.target.matches(".cell") || !moved(event)) return;
     event.preventDefault();
   }
 
