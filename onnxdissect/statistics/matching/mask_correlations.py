@@ -161,8 +161,8 @@ class _Side:
         centre = (2 * total + n) // (2 * max(1, n))
         rest = total - n * centre
         about = squares - 2 * centre * total + n * centre * centre
+        # exactly 0 where all counts are equal, as the rest is 0 there
         variance = about - (rest * rest) / max(1, n)
-        variance[about == 0] = 0.0
         # positions in 32 bits as long as they fit, as scipy keeps the width of those that it is given
         wide = np.int32 if pixels.size < 2**31 else np.int64
         parts = (pixels, masks.image.astype(wide, copy=False), masks.starts.astype(wide))
