@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxdissect.core.scoring import NO_CONCEPT
 from onnxdissect.errors import ParameterError, RunMismatchError, shown_path
 from onnxdissect.results import Dissection, Unit
 from onnxdissect.statistics.matching.mask_correlations import MaskCorrelations, MaskPixels
@@ -78,6 +79,12 @@ class MatchedLayer:
             If the file is damaged.
         """
         parts = self.run.per_image_parts(self.name)
+        if self.run.imported:
+            raise ParameterError(
+                f"the run {shown_path(self.run.path)} was imported from published results, which tell of no "
+                "masks to match units by",
+                hint=_BY_PROFILES,
+            )
         if parts is None:
             raise ParameterError(
                 f"the run {shown_path(self.run.path)} keeps no mask pixels of single images of layer "
@@ -133,7 +140,9 @@ def profile_cosines(first: MatchedLayer, second: MatchedLayer) -> ProfileCosines
     Returns
     -------
     ProfileCosines
-        Of concepts of the same name and category that are candidates for labels in both runs.
+        Of concepts of the same name and category that are candidates for labels in both runs. Imported
+        results know of each unit the best concept of each category: where one side's are, the other's IoUs
+        with all else are left out as well.
 
     Raises
     ------
@@ -150,11 +159,25 @@ def profile_cosines(first: MatchedLayer, second: MatchedLayer) -> ProfileCosines
             f"no concept is a candidate for labels in both {runs}: their units have nothing to be matched by",
             hint="compare runs on data sets with concepts of the same names and categories",
         )
-    profiles: list[NDArray[np.float64]] = []
-    for side, place in zip((first, second), places, strict=True):
-        chosen = [place[concept] for concept in shared]
-        profiles.append(side.run.iou(side.name)[side.quantile][:, chosen])
+    best_only = first.run.imported or second.run.imported
+    profiles = [
+        _iou(side, best_only)[:, [place[concept] for concept in shared]]
+        for side, place in zip((first, second), places, strict=True)
+    ]
     return ProfileCosines(*profiles)
+
+
+def _iou(side: MatchedLayer, best_only: bool) -> NDArray[np.float64]:
+    """Give the IoUs of the units, shape (K, C); if asked, 0 but for the best concept of each category."""
+    if side.run.imported or not best_only:
+        of_layer: NDArray[np.float64] = side.run.iou(side.name)[side.quantile]
+        return of_layer
+    scores = side.run.scores(side.name)
+    best = scores.category_concept[side.quantile]
+    unit, category = np.nonzero(best != NO_CONCEPT)
+    found = np.zeros(scores.iou.shape[1:])
+    found[unit, best[unit, category]] = scores.category_best[side.quantile][unit, category]
+    return found
 
 
 def _candidates(run: Dissection) -> dict[tuple[str, str], int]:

@@ -272,6 +272,24 @@ def test_concepts_are_matched_by_name_and_category(tmp_path: Path) -> None:
         match_units(first, "relu1", strange, "relu1", by="profiles")
 
 
+def test_imported_results_are_matched_by_the_best_concept_of_each_category(tmp_path: Path) -> None:
+    run = save_fake_run(tmp_path / "run", units=(9,))
+    published = run.path / "layers" / run.layers[0].slug / "netdissect.csv"
+    imported = onnxdissect.import_netdissect(published, tmp_path / "imported")
+    (layer,) = (info.name for info in imported.layers)
+    # the run knows more, and what the published results do not tell is no difference
+    assert np.count_nonzero(run.iou("relu1")) > np.count_nonzero(imported.iou(layer))
+    for sides in ((run, "relu1", imported, layer), (imported, layer, run, "relu1")):
+        found = match_units(*sides, by="profiles", draws=2)
+        assert pairs(found) == [(k, k) for k in range(9)]
+        assert [pair.score for pair in found.units] == pytest.approx([1.0] * 8 + [0.0], abs=1e-9)
+        assert (found.same_label, found.same_number) == (1.0, 1.0)
+    with pytest.raises(ParameterError, match="published results, which tell of no masks") as refused:
+        match_units(imported, layer, imported, layer)
+    assert "profiles" in str(refused.value.hint)
+    assert "dissect again" not in str(refused.value.hint)
+
+
 def test_dead_units_alone_are_matched_by_number_with_a_score_of_0(tmp_path: Path) -> None:
     run = save_fake_run(tmp_path / "run", units=(1, 3))
     dead = match_units(run, "relu1", run, "relu1", by="profiles", draws=2)
