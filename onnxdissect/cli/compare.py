@@ -19,6 +19,7 @@ from onnxdissect.cli.printing.progress import open_progress
 from onnxdissect.errors import ParameterError
 
 if TYPE_CHECKING:
+    from onnxdissect.core.progress import Progress
     from onnxdissect.experiments.comparison import ComparisonResult
 
 __all__ = ["compare"]
@@ -61,6 +62,10 @@ def compare(
         int | None,
         typer.Option(metavar="N", help="Of the images, by default as in the runs; 0 for none."),
     ] = None,
+    match: Annotated[
+        str | None,
+        typer.Option(metavar="masks|profiles", help="Match the units of every pair one to one."),
+    ] = None,
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Compare runs of different data or definitions, and mark it.")
     ] = False,
@@ -96,12 +101,13 @@ def compare(
             series=series,
             against=against,
             resamples=resamples,
+            match=match,
             anyway=anyway,
             progress=progress,
         )
+        files = [] if out is None else _write(result, out, progress)
     finally:
         progress.close()
-    files = [] if out is None else _write(result, out)
     for mark in result.marks:
         log().print(f"not alike: {mark}", markup=False)
     if as_json:
@@ -116,12 +122,15 @@ def compare(
         _print(result)
     if files and not as_json:
         log().print(f"written: {out}", markup=False, soft_wrap=True)
+        log().print(f"page:    {files[-1]}", markup=False, soft_wrap=True)
 
 
-def _write(result: ComparisonResult, out: Path) -> list[Path]:
-    """Write the result beside, and put it in the place of an earlier one when it is whole."""
+def _write(result: ComparisonResult, out: Path, progress: Progress) -> list[Path]:
+    """Write the result, its figures and its page beside, and replace an earlier one when all is there."""
     from onnxdissect.experiments.comparison import comparison_files, write_comparison
+    from onnxdissect.report.comparison import show_comparison
     from onnxdissect.report.pages.replacing import replacing_folder
+    from onnxdissect.results import load
     from onnxdissect.storage.disk import write_error
     from onnxdissect.storage.files import make_folder
 
@@ -131,9 +140,12 @@ def _write(result: ComparisonResult, out: Path) -> list[Path]:
     try:
         with replacing_folder(target) as folder:
             write_comparison(result, folder)
+            runs = {layer.run: load(layer.run) for layer in result.layers}
+            figures, page = show_comparison(result, runs, folder, progress, earlier=target)
+            shown = [path.relative_to(folder) for path in (*figures, page)]
     except OSError as error:
         raise write_error(out, error, doing=f"write the comparison {out}") from error
-    return list(comparison_files(out))
+    return [*comparison_files(out), *(out / path for path in shown)]
 
 
 def _print(result: ComparisonResult) -> None:

@@ -124,7 +124,7 @@ def test_sorting(order: str, run: Dissection, page: Page) -> None:
     if order == "unit":
         assert found == sorted(found)
     elif order == "threshold":
-        thresholds = [units[k].threshold for k in found]
+        thresholds = [units[k].threshold or 0.0 for k in found]
         assert thresholds == sorted(thresholds, reverse=True)
     else:
         labels = [units[k].label for k in found if units[k].label]

@@ -208,7 +208,7 @@ def expect_figures(found: onnxdissect.Dissection) -> None:
     for unit in units:
         shares = (unit.iou, unit.iou_low, unit.iou_high, unit.stability, unit.p_value, unit.q_value)
         assert all(0 <= share <= 1 for share in shares if share is not None), unit
-        assert math.isfinite(unit.threshold), unit
+        assert unit.threshold is not None and math.isfinite(unit.threshold), unit
         assert unit.detector == (unit.iou > found.iou_threshold), unit
     for summary in found.summary():
         assert 0 <= summary.unique_detectors <= summary.detectors <= summary.units, summary

@@ -30,11 +30,12 @@ def comparison_tables(result: ComparisonResult) -> Iterator[Table]:
 
 
 def comparison_sentences(result: ComparisonResult) -> Iterator[str]:
-    """Say what was gained and lost from one layer to another, and what was compared with none."""
-    from onnxdissect.experiments.comparison.formats.wording import pair_sentence, unpaired
+    """Say what was gained and lost from layer to layer, how units match, what was compared with none."""
+    from onnxdissect.experiments.comparison.formats.wording import matched, pair_sentence, unpaired
 
     for pair in result.pairs:
         yield pair_sentence(pair)
+    yield from matched(result)
     yield from unpaired(result)
 
 

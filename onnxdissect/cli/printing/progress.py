@@ -24,7 +24,7 @@ _TITLES = {
     "tally": "tally",
     "masks": "keeping masks",
     "report": "report",
-    "page": "page of rotations",
+    "page": "page",
     "check": "checking images",
     "rotations": "resampling rotated layers",
     "comparison": "resampling compared layers",

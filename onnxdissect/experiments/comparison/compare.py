@@ -25,7 +25,7 @@ from onnxdissect.experiments.comparison.differences import (
 )
 from onnxdissect.experiments.comparison.grouping import check_by, group_layers, usual_by
 from onnxdissect.experiments.comparison.pairing import pair_layers
-from onnxdissect.experiments.comparison.records import ComparedPair
+from onnxdissect.experiments.comparison.records import ComparedPair, UnitMatching
 from onnxdissect.experiments.comparison.resampling import ImageSets, ResampledLayer, resample_layers
 from onnxdissect.experiments.comparison.result import ComparisonResult
 from onnxdissect.experiments.comparison.selection import (
@@ -35,6 +35,7 @@ from onnxdissect.experiments.comparison.selection import (
     open_runs,
     select,
 )
+from onnxdissect.experiments.matching.match import check_matched_by, match_units
 from onnxdissect.results import Dissection
 from onnxdissect.storage.memory import explained_memory
 
@@ -55,6 +56,7 @@ def compare(
     series: bool = False,
     against: str | None = None,
     resamples: int | None = None,
+    match: str | None = None,
     anyway: bool = False,
     progress: Progress | None = None,
 ) -> ComparisonResult:
@@ -84,10 +86,14 @@ def compare(
         ``all``, or the name of a group or layer.
     resamples : int, optional
         Of the images, for intervals; by default as many as the run with the fewest was made with. 0 for none.
+    match : {"masks", "profiles"}, optional
+        Also match the units of every pair one to one: by mask pixels image by image, or by IoUs with all
+        concepts. See `onnxdissect.experiments.matching.match_units`.
     anyway : bool
         Also compare runs of different data or definitions; the result says in what they differ.
     progress : Progress, optional
-        Told of one phase, ``comparison``, that counts layers of runs.
+        Told of the phase ``comparison``, which counts layers of runs, and of one phase ``matching`` for each
+        pair whose units are matched.
 
     Returns
     -------
@@ -109,6 +115,8 @@ def compare(
     ParameterError
         If there is nothing to compare, or another parameter is out of range.
     """
+    if match is not None:
+        check_matched_by(match)
     opened = open_runs([runs] if isinstance(runs, str | Path | Dissection) else runs)
     selection = Selection(
         (layers,) if isinstance(layers, str) else tuple(layers),
@@ -149,7 +157,7 @@ def compare(
             ]
         ),
         concepts=concept_matrix(concepts, categories),
-        matchings=(),
+        matchings=() if match is None else _matchings(chosen, pairs, match, progress or Silent()),
     )
 
 
@@ -201,6 +209,25 @@ def _pair(
         kept=changed.kept,
         overlap=label_overlap(*concepts),
     )
+
+
+def _matchings(
+    chosen: Sequence[Selected], pairs: Sequence[tuple[int, int]], by: str, progress: Progress
+) -> tuple[UnitMatching, ...]:
+    found = []
+    for i, j in pairs:
+        first, second = chosen[i], chosen[j]
+        of_values = match_units(
+            first.run.dissection,
+            first.info.name,
+            second.run.dissection,
+            second.info.name,
+            quantile=(first.quantile, second.quantile),
+            by=by,
+            progress=progress,
+        )
+        found.append(replace(of_values, first=first.name, second=second.name))
+    return tuple(found)
 
 
 def _key(one: Selected) -> tuple[int, str, int]:

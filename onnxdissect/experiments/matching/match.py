@@ -16,7 +16,7 @@ from onnxdissect.statistics.matching.assignment import best_pairs, mean_score
 from onnxdissect.statistics.matching.baselines import chance_scores, default_draws, random_scores
 from onnxdissect.statistics.matching.similarity import Similarity
 
-__all__ = ["MATCHED_BY", "match_units"]
+__all__ = ["MATCHED_BY", "check_matched_by", "match_units"]
 
 MATCHED_BY = ("masks", "profiles")
 """What units can be matched by."""
@@ -111,11 +111,26 @@ def match_units(
     )
 
 
-def _check(by: str, draws: int | None, seed: int) -> None:
+def check_matched_by(by: str) -> None:
+    """See that units can be matched by something.
+
+    Parameters
+    ----------
+    by : str
+
+    Raises
+    ------
+    ParameterError
+        If it is none of `MATCHED_BY`.
+    """
     if by not in MATCHED_BY:
         raise ParameterError(
             f"units cannot be matched by {by!r}", candidates=nearest(by, MATCHED_BY) or MATCHED_BY
         )
+
+
+def _check(by: str, draws: int | None, seed: int) -> None:
+    check_matched_by(by)
     if draws is not None and not 1 <= draws <= _MOST_DRAWS:
         raise ParameterError(f"one side can be shuffled 1 to {_MOST_DRAWS:,} times, not {draws:,}")
     if not 0 <= seed < 2**63:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from onnxdissect.experiments.comparison.formats.wording import (
     interval_text,
+    matched,
     number_text,
     p_text,
     pair_sentence,
@@ -90,6 +91,8 @@ def _lines(result: ComparisonResult) -> Iterator[str]:
         )
         for pair in result.pairs:
             yield f"- {_escaped(pair_sentence(pair))}"
+        for said in matched(result):
+            yield f"- {_escaped(said)}"
         yield ""
     for said in unpaired(result):
         yield f"{_escaped(said)}\n"

@@ -15,6 +15,7 @@ from onnxdissect.experiments.comparison.records import (
     GroupSpread,
     UnitMatching,
 )
+from onnxdissect.experiments.matching.table import MATCHING_COLUMNS, matching_rows
 
 __all__ = ["NUMBERS", "TABLES", "Compared", "number_rows", "table_rows"]
 
@@ -31,9 +32,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     ),
     "changes": ("first", "second", "change", "concept", "category", "first_iou", "second_iou"),
     "concepts": ("concept", "category", "name", "unit", "iou", "detectors"),
-    "matchings": (
-        *("first", "second", "by", "unit_first", "unit_second", "score", "label_first", "label_second"),
-    ),
+    "matchings": MATCHING_COLUMNS,
 }
 """Columns of each table; those of ``layers`` are in ``layers.csv``, and so on."""
 
@@ -88,7 +87,7 @@ def table_rows(result: Compared, table: str) -> Iterator[list[object]]:
         "pairs": lambda: _pair_rows(result.pairs),
         "changes": lambda: _change_rows(result.pairs),
         "concepts": lambda: _concept_rows(result.concepts, [layer.name for layer in result.layers]),
-        "matchings": lambda: _matching_rows(result.matchings),
+        "matchings": lambda: matching_rows(result.matchings),
     }
     yield from rows[table]()
 
@@ -182,10 +181,3 @@ def _concept_rows(concepts: Iterable[ComparedConcept], names: Iterable[str]) -> 
                 yield [*named, None, 0.0, ""]
             else:
                 yield [*named, best.unit, best.iou, " ".join(map(str, best.detectors))]
-
-
-def _matching_rows(matchings: Iterable[UnitMatching]) -> Iterator[list[object]]:
-    for matching in matchings:
-        for found in matching.units:
-            named = [matching.first, matching.second, matching.by, found.first, found.second]
-            yield [*named, found.score, found.first_label, found.second_label]

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from onnxdissect.experiments.comparison.records import ComparedPair
+from onnxdissect.experiments.matching.table import matching_sentence
 from onnxdissect.wording import counted
 
 if TYPE_CHECKING:
     from onnxdissect.experiments.comparison.result import ComparisonResult
 
-__all__ = ["interval_text", "number_text", "p_text", "pair_sentence", "repeated", "unpaired"]
+__all__ = ["interval_text", "matched", "number_text", "p_text", "pair_sentence", "repeated", "unpaired"]
 
 # Concepts that a sentence names.
 _NAMED = 5
@@ -106,6 +107,22 @@ def repeated(result: ComparisonResult) -> bool:
     return any(
         len({alias_of[name] for name in group.members}) < len(group.members) for group in result.groups
     )
+
+
+def matched(result: ComparisonResult) -> Iterator[str]:
+    """Say what matching the units of pairs has come to.
+
+    Parameters
+    ----------
+    result : ComparisonResult
+
+    Yields
+    ------
+    str
+        A sentence for each pair whose units were matched.
+    """
+    for matching in result.matchings:
+        yield f"units of {matching.second} and {matching.first}: {matching_sentence(matching)}"
 
 
 def unpaired(result: ComparisonResult) -> Iterator[str]:
