@@ -125,6 +125,8 @@ def test_a_folder_holds_what_is_read_again(world: Path, tmp_path: Path) -> None:
     of_results = [
         {name for name in found if not name.startswith("page/")} for found in (contents(out), before)
     ]
+        {name for name in found if not name.startswith("page/")} for found in (contents(out), before)
+    ]
     assert of_results[0] == of_results[1]
     assert [path.name for path in out.parent.iterdir()] == ["kept"]
     (out / "mine.txt").write_text("mine")

@@ -1,4 +1,4 @@
-"""Matched units of a comparison: a layer with itself, with its units in another order, with another network's."""
+"""Matched units of a comparison: a layer with itself, with its units in another order, with another."""
 
 from __future__ import annotations
 
