@@ -16,10 +16,10 @@ from onnxdissect.cli.printing.comparison import (
 )
 from onnxdissect.cli.printing.console import log, output, print_json
 from onnxdissect.cli.printing.progress import open_progress
+from onnxdissect.core.progress import Progress
 from onnxdissect.errors import ParameterError
 
 if TYPE_CHECKING:
-    from onnxdissect.core.progress import Progress
     from onnxdissect.experiments.comparison import ComparisonResult
 
 __all__ = ["compare"]
@@ -62,15 +62,15 @@ def compare(
         int | None,
         typer.Option(metavar="N", help="Of the images, by default as in the runs; 0 for none."),
     ] = None,
-    match: Annotated[
-        str | None,
-        typer.Option(metavar="masks|profiles", help="Match the units of every pair one to one."),
-    ] = None,
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Compare runs of different data or definitions, and mark it.")
     ] = False,
+    match: Annotated[
+        str | None,
+        typer.Option(metavar="masks|profiles", help="Match the units of each pair, one to one."),
+    ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write tables and the document there.")
+        Path | None, typer.Option(metavar="DIR", help="Write tables, figures and a page there.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print all numbers as one table in CSV.")] = False,
@@ -101,8 +101,8 @@ def compare(
             series=series,
             against=against,
             resamples=resamples,
-            match=match,
             anyway=anyway,
+            match=match,
             progress=progress,
         )
         files = [] if out is None else _write(result, out, progress)
@@ -121,12 +121,11 @@ def compare(
     else:
         _print(result)
     if files and not as_json:
-        log().print(f"written: {out}", markup=False, soft_wrap=True)
-        log().print(f"page:    {files[-1]}", markup=False, soft_wrap=True)
+        log().print(f"page: {files[-1]}", markup=False, soft_wrap=True)
 
 
 def _write(result: ComparisonResult, out: Path, progress: Progress) -> list[Path]:
-    """Write the result, its figures and its page beside, and replace an earlier one when all is there."""
+    """Write the result beside, and put it in the place of an earlier one when it is whole."""
     from onnxdissect.experiments.comparison import comparison_files, write_comparison
     from onnxdissect.report.comparison import show_comparison
     from onnxdissect.report.pages.replacing import replacing_folder
@@ -137,15 +136,15 @@ def _write(result: ComparisonResult, out: Path, progress: Progress) -> list[Path
     # a link stays, and what it leads to is replaced
     target = Path(os.path.realpath(out))
     make_folder(target.parent)
+    runs = {run: load(run) for run in dict.fromkeys(layer.run for layer in result.layers)}
     try:
         with replacing_folder(target) as folder:
             write_comparison(result, folder)
-            runs = {layer.run: load(layer.run) for layer in result.layers}
             figures, page = show_comparison(result, runs, folder, progress, earlier=target)
-            shown = [path.relative_to(folder) for path in (*figures, page)]
+            written = [*comparison_files(folder), *figures, page]
     except OSError as error:
         raise write_error(out, error, doing=f"write the comparison {out}") from error
-    return [*comparison_files(out), *(out / path for path in shown)]
+    return [out / path.relative_to(folder) for path in written]
 
 
 def _print(result: ComparisonResult) -> None:

@@ -30,7 +30,7 @@ def comparison_tables(result: ComparisonResult) -> Iterator[Table]:
 
 
 def comparison_sentences(result: ComparisonResult) -> Iterator[str]:
-    """Say what was gained and lost from layer to layer, how units match, what was compared with none."""
+    """Say what was gained and lost, how units match, and what was compared with none."""
     from onnxdissect.experiments.comparison.formats.wording import matched, pair_sentence, unpaired
 
     for pair in result.pairs:

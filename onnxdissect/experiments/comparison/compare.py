@@ -56,8 +56,8 @@ def compare(
     series: bool = False,
     against: str | None = None,
     resamples: int | None = None,
-    match: str | None = None,
     anyway: bool = False,
+    match: str | None = None,
     progress: Progress | None = None,
 ) -> ComparisonResult:
     """Put layers, networks, checkpoints, quantiles or bases side by side (arXiv 1711.05611, 4.3 to 4.6).
@@ -86,14 +86,12 @@ def compare(
         ``all``, or the name of a group or layer.
     resamples : int, optional
         Of the images, for intervals; by default as many as the run with the fewest was made with. 0 for none.
-    match : {"masks", "profiles"}, optional
-        Also match the units of every pair one to one: by mask pixels image by image, or by IoUs with all
-        concepts. See `onnxdissect.experiments.matching.match_units`.
     anyway : bool
         Also compare runs of different data or definitions; the result says in what they differ.
+    match : {"masks", "profiles"}, optional
+        Match the units of every pair one to one, as `onnxdissect.experiments.matching.match_units` does.
     progress : Progress, optional
-        Told of the phase ``comparison``, which counts layers of runs, and of one phase ``matching`` for each
-        pair whose units are matched.
+        Told of the phases ``comparison``, which counts layers of runs, and ``matching`` for every pair.
 
     Returns
     -------
@@ -109,7 +107,8 @@ def compare(
     RunFormatError
         If a run is of another format version, or damaged.
     RunMismatchError
-        If runs are of different data or definitions, unless they are to be compared anyway.
+        If runs are of different data or definitions, unless they are to be compared anyway; or if the masks
+        of runs are to be matched that are not of the same images.
     LayerNotFoundError
         If a run holds no layer that was asked for.
     ParameterError
@@ -132,6 +131,7 @@ def compare(
     marks = expect_comparable(opened, chosen, by, selection, anyway=anyway)
     grouping = group_layers(chosen, by, series=series)
     pairs = pair_layers(chosen, grouping, against or ("previous" if series else "first"))
+    matchings = _matchings(chosen, pairs, match, progress or Silent())
     sets = ImageSets(opened, resamples)
     resampled = resample_layers(sets, chosen, progress or Silent())
     categories = tuple(dict.fromkeys(name for run in opened for name in run.dissection.categories))
@@ -157,7 +157,7 @@ def compare(
             ]
         ),
         concepts=concept_matrix(concepts, categories),
-        matchings=() if match is None else _matchings(chosen, pairs, match, progress or Silent()),
+        matchings=matchings,
     )
 
 
@@ -212,21 +212,20 @@ def _pair(
 
 
 def _matchings(
-    chosen: Sequence[Selected], pairs: Sequence[tuple[int, int]], by: str, progress: Progress
+    chosen: Sequence[Selected], pairs: Sequence[tuple[int, int]], by: str | None, progress: Progress
 ) -> tuple[UnitMatching, ...]:
+    """Match the units of each pair, if that was asked for."""
+    if by is None:
+        return ()
     found = []
-    for i, j in pairs:
-        first, second = chosen[i], chosen[j]
-        of_values = match_units(
-            first.run.dissection,
-            first.info.name,
-            second.run.dissection,
-            second.info.name,
+    for first, second in ((chosen[i], chosen[j]) for i, j in pairs):
+        matching = match_units(
+            *(first.run.dissection, first.info.name, second.run.dissection, second.info.name),
             quantile=(first.quantile, second.quantile),
             by=by,
             progress=progress,
         )
-        found.append(replace(of_values, first=first.name, second=second.name))
+        found.append(replace(matching, first=first.name, second=second.name))
     return tuple(found)
 
 

@@ -54,7 +54,7 @@ _DEFINITIONS = (
     _Definition(
         ("parameters.upsample",),
         "upsampling",
-        lambda run: _text(_parameters(run).get("upsample")),
+        lambda run: str(_parameters(run).get("upsample") or ""),
         refused=False,
     ),
 )
@@ -72,7 +72,7 @@ def of_images(run: ComparedRun) -> str:
     str
     """
     data, images = run.data, len(run.dissection.images)
-    parts = [_text(data.get("name")) if data.get("name") else "data without a name"]
+    parts = [str(data["name"]) if data.get("name") else "data without a name"]
     fingerprint = data.get("fingerprint")
     parts += [f"fingerprint {fingerprint[:_SHOWN]}"] if isinstance(fingerprint, str) else []
     parts += [f"split {data['split']}"] if data.get("split") else []
@@ -137,6 +137,8 @@ def _difference(what: str, told: Sequence[tuple[Any, str, str]]) -> str:
     """Say in a sentence which runs have which value; nothing if all have the same."""
     values: dict[Any, tuple[str, list[str]]] = {}
     for identity, said, label in told:
+        if not said:  # results that were imported tell less
+            continue
         labels = values.setdefault(identity, (said, []))[1]
         if label not in labels:
             labels.append(label)
@@ -154,7 +156,3 @@ def _listed(labels: Sequence[str]) -> str:
 def _parameters(run: ComparedRun) -> dict[str, Any]:
     found: dict[str, Any] = run.dissection.manifest.get("parameters") or {}
     return found
-
-
-def _text(value: Any) -> str:
-    return "not told" if value is None else str(value)

@@ -275,7 +275,8 @@ class ComparedConcept:
     ----------
     concept, category : str
     best : tuple of (BestUnit or None)
-        One per compared layer; None where no unit meets it, or the run's data has no such concept.
+        One per compared layer; None where no unit meets it, the run's data has no such concept, or results
+        that were imported do not tell.
     """
 
     concept: str

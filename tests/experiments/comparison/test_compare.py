@@ -13,6 +13,8 @@ from support.compared_runs import QUANTILES, RESAMPLES
 
 import onnxdissect
 from onnxdissect.experiments.comparison import ComparedPair, ComparisonResult, Difference
+from onnxdissect.experiments.published.importing import import_netdissect
+from onnxdissect.model.bases.draws import random_permutation
 from onnxdissect.statistics.resamples import resample_weights
 
 
@@ -67,6 +69,47 @@ def test_a_layer_does_not_differ_from_its_units_in_another_order(world: Path) ->
             assert (here is None) == (there is None)
             if here is not None and there is not None:
                 assert here.iou == there.iou and len(here.detectors) == len(there.detectors)
+
+
+def test_units_are_matched_in_every_pair(world: Path) -> None:
+    run = str(world / "two")
+    found = onnxdissect.compare([run, run], match="masks")
+    assert [(m.first, m.second) for m in found.matchings] == [(p.first, p.second) for p in found.pairs]
+    for matching in found.matchings:
+        assert [one.first for one in matching.units] == [one.second for one in matching.units]
+        # units without a mask score nothing
+        assert {round(one.score, 9) for one in matching.units} <= {0.0, 1.0} and matching.score > 0.5
+        assert matching.same_number == 1.0
+    permuted = onnxdissect.compare(world / "one", by="basis", match="masks")
+    for matching in permuted.matchings:
+        units = permuted.layer(matching.first).units
+        order = random_permutation(units, 1).tolist()
+        assert [order[one.second] for one in matching.units] == [one.first for one in matching.units]
+        assert {round(one.score, 9) for one in matching.units} <= {0.0, 1.0} and matching.score > 0.5
+    profiles = onnxdissect.compare([world / "one", world / "two"], match="profiles")
+    assert {m.by for m in profiles.matchings} == {"profiles"} and len(profiles.matchings) == 2
+    with pytest.raises(onnxdissect.OnnxDissectError, match="cannot be matched by 'colours'"):
+        onnxdissect.compare([run, run], match="colours")
+
+
+def test_published_results_stand_beside_ours(world: Path, tmp_path: Path) -> None:
+    own = onnxdissect.load(world / "two")
+    csv = own.path / "layers" / own.layer("relu0").slug / "netdissect.csv"
+    published = import_netdissect(csv, tmp_path / "published", quantile=QUANTILES[0])
+    layers = ["relu0", published.layers[0].name]
+    with pytest.raises(onnxdissect.OnnxDissectError, match="the data differs"):
+        onnxdissect.compare([own, published], layers=layers)
+    found = onnxdissect.compare([own, published], layers=layers, anyway=True)
+    assert len(found.marks) == 1 and "no images (published)" in found.marks[0]
+    (pair,) = found.pairs
+    assert not pair.paired and pair.reason == "published holds no images, only counts over all of them"
+    assert pair.unique == Difference(0.0, None, None, None, None)
+    assert pair.overlap.jaccard == 1.0 and not pair.gained and not pair.lost
+    ours, theirs = found.layers
+    assert (theirs.images, theirs.unique.low, theirs.share.low, theirs.reliable) == (0, None, None, None)
+    assert ours.share.low is not None
+    # of a concept that is not the best of its category the file says nothing
+    assert all(0.04 < one.second <= one.first for one in pair.kept)
 
 
 def test_exchanging_two_runs_changes_signs_alone(world: Path, two: ComparisonResult) -> None:

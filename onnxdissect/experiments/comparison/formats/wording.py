@@ -122,7 +122,7 @@ def matched(result: ComparisonResult) -> Iterator[str]:
         A sentence for each pair whose units were matched.
     """
     for matching in result.matchings:
-        yield f"units of {matching.second} and {matching.first}: {matching_sentence(matching)}"
+        yield f"{matching.second} matched with {matching.first}: {matching_sentence(matching)}"
 
 
 def unpaired(result: ComparisonResult) -> Iterator[str]:
