@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import nan
 from typing import TYPE_CHECKING, Any
 
 from onnxdissect.report.figures.comparison.marks import (
@@ -92,9 +93,11 @@ def _draw_stacks(axes: Axes, result: ComparisonResult, *, upright: bool) -> dict
     reach = reach_name(result)
     if reach:
         means = [numbers.mean for numbers in in_all]
+        # A group of one layer among others has no range.
+        reaches = [n.low != n.high for n in in_all]
         lengths = [
-            [max(n.mean - n.low, 0.0) for n in in_all],
-            [max(n.high - n.mean, 0.0) for n in in_all],
+            [max(n.mean - n.low, 0.0) if yes else nan for n, yes in zip(in_all, reaches, strict=True)],
+            [max(n.high - n.mean, 0.0) if yes else nan for n, yes in zip(in_all, reaches, strict=True)],
         ]
         whiskers: dict[str, Any] = {"ls": "", "color": DARK, "elinewidth": 0.9, "capsize": 1.8, "zorder": 3}
         places = range(len(means))

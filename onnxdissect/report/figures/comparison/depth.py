@@ -13,6 +13,7 @@ from onnxdissect.report.figures.comparison.marks import (
     GREY,
     WIDTH,
     category_styles,
+    count_axis,
     draw_legend,
     shorten_middle,
     shown_categories,
@@ -117,8 +118,7 @@ def depth_figure(result: ComparisonResult) -> Figure:
         axes.set_axis_off()
     deepest = max(layer.depth for line in lines for layer in line.layers)
     for axes in plots[: 1 + len(shown)]:
-        axes.set_ylim(bottom=0)
-        axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=4))
+        count_axis(axes, 4)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
         axes.set_xlim(0.7, deepest + 1.3)
         axes.tick_params(labelsize=7, labelbottom=True)
@@ -150,7 +150,7 @@ def _draw_lines(
         elif i >= len(MARKERS):
             drawn["mfc"] = "white"
         depths = [layer.depth + 1 for layer in line.layers]
-        axes.plot(depths, [count(layer) for layer in line.layers], color=colour, **drawn)
+        axes.plot(depths, [count(layer) for layer in line.layers], color=colour, clip_on=False, **drawn)
         if apart:
             (named[line.name],) = axes.plot([], [], color=GREY, **drawn)
     return named

@@ -12,6 +12,7 @@ from onnxdissect.report.data.report_data import category_colours
 from onnxdissect.report.figures.paper import COLOURS, MARKERS
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from onnxdissect.experiments.comparison.records import Estimate, GroupSpread
@@ -25,6 +26,7 @@ __all__ = [
     "CategoryStyle",
     "GroupNumbers",
     "category_styles",
+    "count_axis",
     "draw_legend",
     "group_numbers",
     "reach_name",
@@ -176,6 +178,22 @@ def reach_name(result: ComparisonResult) -> str:
     if any(len(group.members) > 1 for group in result.groups):
         return _SEVERAL
     return "95 % interval" if any(layer.unique.low is not None for layer in result.layers) else ""
+
+
+def count_axis(axes: Axes, most: int) -> None:
+    """Let the vertical axis begin at 0, with whole numbers, and leave room for markers above.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        In which everything is drawn.
+    most : int
+        How many numbers it may have.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    axes.set_ylim(0, max(1.08 * axes.dataLim.y1, 1.0))
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=most))
 
 
 def series_places(positions: Sequence[float]) -> tuple[list[float], list[tuple[float, str]], bool]:

@@ -9,6 +9,7 @@ from onnxdissect.report.figures.comparison.marks import (
     WIDTH,
     GroupNumbers,
     category_styles,
+    count_axis,
     draw_legend,
     group_numbers,
     reach_name,
@@ -43,7 +44,6 @@ def series_figure(result: ComparisonResult) -> Figure:
         All categories together above, each of them below.
     """
     from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(WIDTH, 3.7), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1, 1.6))
@@ -64,8 +64,7 @@ def series_figure(result: ComparisonResult) -> Figure:
     if reach:
         named[reach] = above.fill_between([], [], [], color=DARK, alpha=0.2, lw=0)
     for axes in (above, below):
-        axes.set_ylim(bottom=0)
-        axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
+        count_axis(axes, 5)
     figure.supylabel("unique detectors", fontsize=8)
     kept = _apart(ticks, places)
     below.set_xticks([place for place, _ in kept], [text for _, text in kept], parse_math=False)
@@ -88,7 +87,7 @@ def _draw_line(
             alpha=0.13,
             lw=0,
         )
-    (line,) = axes.plot(places, [n.mean for n in numbers], **drawn)
+    (line,) = axes.plot(places, [n.mean for n in numbers], clip_on=False, **drawn)
     return line
 
 
