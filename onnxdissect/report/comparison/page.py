@@ -207,7 +207,7 @@ def _render(
         "title": views.comparison_title(result),
         "headline": views.headline(result),
         "facts": views.comparison_facts(result),
-        "notes": pictures_notes(result, sets),
+        "notes": pictures_notes(result, runs, sets),
         "reasons": views.unpaired_reasons(result.pairs),
         "pictures": any(one.photos.available for one in sets),
         "colours": colours,

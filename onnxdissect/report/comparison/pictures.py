@@ -275,12 +275,16 @@ def _record(
     }
 
 
-def pictures_notes(result: ComparisonResult, sets: Sequence[ImageSet]) -> list[str]:
-    """Say which pictures are missing and why.
+def pictures_notes(
+    result: ComparisonResult, runs: Mapping[str, Dissection], sets: Sequence[ImageSet]
+) -> list[str]:
+    """Say which pictures are missing and why, and what else is not known without images.
 
     Parameters
     ----------
     result : ComparisonResult
+    runs : mapping of str to Dissection
+        Per run of a compared layer.
     sets : sequence of ImageSet
         Complete.
 
@@ -295,8 +299,13 @@ def pictures_notes(result: ComparisonResult, sets: Sequence[ImageSet]) -> list[s
         more = f" and {len(without) - 3:,} more" if len(without) > 3 else ""
         have = "has" if len(without) == 1 else "have"
         notes.append(
-            f"{', '.join(without[:3])}{more} {have} no images: results that were imported are numbers only, "
-            "so there are no pictures of these units."
+            f"{', '.join(without[:3])}{more} {have} no images: there are no pictures of these units."
+            + (
+                " Imported results tell of each unit the best concept of every category, and nothing else: "
+                "where no unit meets a concept, its IoU may only be unknown."
+                if any(runs[path].imported for path in without)
+                else ""
+            )
         )
     for one in sets:
         of = f"{one.name}: " if len(sets) > 1 and one.name else ""

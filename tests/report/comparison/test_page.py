@@ -15,7 +15,9 @@ import pytest
 from support.comparisons import Side, comparison, made_sides, run_sides, without_intervals
 from support.fake_counts import FakeRun, contents, fake_run
 from support.report_pages import Page, files_in, with_images
+from support.result_files import result_file
 
+from onnxdissect import compare, import_netdissect
 from onnxdissect.core.progress import Silent
 from onnxdissect.experiments.comparison.result import ComparisonResult
 from onnxdissect.report import build
@@ -234,6 +236,22 @@ def test_results_without_images_say_so(tmp_path: Path) -> None:
     assert "results without images" in text
     assert not list((page.parent / "page").glob("images*"))
     assert not Page(page).all("div", id="show")
+
+
+def test_published_results_beside_a_run_of_ours(tmp_path: Path) -> None:
+    ours = with_images(fake_run(units=(8,)), tmp_path / "broden").save(tmp_path / "ours")
+    published = import_netdissect(result_file(tmp_path / "published.csv"), tmp_path / "published")
+    paths = [str(tmp_path / "ours"), str(tmp_path / "published")]
+    result = compare(paths, anyway=True)
+    assert result.marks
+    page = build_comparison(result, dict(zip(paths, (ours, published), strict=True)), tmp_path / "out")
+    text = Page(page).text
+    assert f"{paths[1]} has no images: there are no pictures of these units. Imported results" in text
+    assert all(mark in text for mark in result.marks)
+    (record,) = read_script(page.parent / "page/data/run.js")
+    assert [layer["set"] for layer in record["layers"]] == [0, -1]
+    assert record["sets"][0]["pictures"] is True
+    assert [layer["name"] for layer in record["layers"]] == [layer.name for layer in result.layers]
 
 
 def test_marks_are_said_loudly(runs: dict[str, Dissection], tmp_path: Path) -> None:
