@@ -14,7 +14,6 @@ own. There is no batch normalisation and no dropout: both were found to make uni
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import time
 from collections.abc import Iterator
@@ -23,16 +22,14 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from plain_graph import MEAN, STD, PlainGraph
 from torch import nn
 
 from onnxdissect.tiny import SCENES, BumpMaps, draw, scene_of
 
 TRAIN_SEED, TEST_SEED = 1_000_001, 1_000_002
-MEAN, STD = (0.45, 0.45, 0.45), (0.25, 0.25, 0.25)
 # (units, kernel, stride) of each convolution; every one is followed by a ReLU
 STAGES = ((32, 5, 2), (64, 3, 2), (64, 3, 1), (128, 3, 2), (128, 3, 1), (128, 3, 1))
 
@@ -168,76 +165,24 @@ def train(
 
 
 def export(network: TinyScenes, path: Path, note: str) -> None:
-    """Write a network as ONNX: legible names, free batch dimension, logits without softmax.
-
-    The graph is small and known, so it is spelled out node by node instead of traced.
-    """
-    nodes, weights = [], []
-    value, size = "image", 112
-    infos = []
-
-    def weight(name: str, tensor: torch.Tensor) -> str:
-        array = np.ascontiguousarray(tensor.detach().numpy().astype(np.float32))
-        weights.append(numpy_helper.from_array(array, name))
-        return name
-
-    for number, (layer, (units, kernel, stride)) in enumerate(
-        zip(network.convolutions, STAGES, strict=True), 1
-    ):
-        inputs = [
-            value,
-            weight(f"conv{number}.weight", layer.weight),
-            weight(f"conv{number}.bias", layer.bias),
-        ]
-        pad = kernel // 2
-        nodes.append(
-            helper.make_node(
-                "Conv",
-                inputs,
-                [f"conv{number}"],
-                name=f"conv{number}",
-                kernel_shape=[kernel, kernel],
-                strides=[stride, stride],
-                pads=[pad] * 4,
-            )
-        )
-        nodes.append(helper.make_node("Relu", [f"conv{number}"], [f"relu{number}"], name=f"relu{number}"))
-        size, value = (size + 2 * pad - kernel) // stride + 1, f"relu{number}"
-        infos.append(helper.make_tensor_value_info(value, TensorProto.FLOAT, ["batch", units, size, size]))
-    nodes.append(helper.make_node("GlobalMaxPool", [value], ["pool"], name="pool"))
-    nodes.append(helper.make_node("Flatten", ["pool"], ["features"], name="features", axis=1))
-    scores = [weight("scores.weight", network.scores.weight), weight("scores.bias", network.scores.bias)]
-    nodes.append(helper.make_node("Gemm", ["features", *scores], ["scores"], name="scores", transB=1))
-    graph = helper.make_graph(
-        nodes,
-        "tiny_scenes",
-        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", 3, 112, 112])],
-        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", len(SCENES)])],
-        weights,
-        doc_string=note,
-        value_info=infos,
-    )
-    model = helper.make_model(
-        graph,
-        producer_name="onnxdissect models/train_tiny.py",
-        opset_imports=[helper.make_opsetid("", 17)],
-        ir_version=8,
-        doc_string=note,
-    )
-    preprocessing = {"mean": list(MEAN), "std": list(STD), "scale": 1 / 255, "channels": "rgb"}
-    helper.set_model_props(
-        model,
-        {
-            "onnxdissect.preprocessing": json.dumps(preprocessing),
-            "classes": json.dumps([f"{name}-s" for name in SCENES]),
-        },
-    )
-    onnx.checker.check_model(model, full_check=True)
-    partial = path.with_name(path.name + ".partial")
-    onnx.save_model(model, partial)
-    partial.replace(path)
+    """Write a network as ONNX: logits without softmax."""
+    graph = PlainGraph()
+    for number, (layer, (units, _, stride)) in enumerate(zip(network.convolutions, STAGES, strict=True), 1):
+        graph.convolve(f"conv{number}", array_of(layer.weight), array_of(layer.bias), stride)
+        graph.rectify(f"relu{number}", units)
+    graph.add("GlobalMaxPool", "pool")
+    graph.add("Flatten", "features", axis=1)
+    scores = {"weight": array_of(network.scores.weight), "bias": array_of(network.scores.bias)}
+    graph.add("Gemm", "scores", scores, transB=1)
+    names = [f"{name}-s" for name in SCENES]
+    graph.write(path, "tiny_scenes", note, names, producer="onnxdissect models/train_tiny.py")
     parameters = sum(p.numel() for p in network.parameters())
     print(f"wrote {path.name}: {parameters} parameters, {path.stat().st_size / 1e6:.2f} MB", flush=True)
+
+
+def array_of(tensor: torch.Tensor) -> NDArray[np.float32]:
+    """Weights of torch as an array."""
+    return np.ascontiguousarray(tensor.detach().numpy().astype(np.float32))
 
 
 def arguments() -> argparse.ArgumentParser:
