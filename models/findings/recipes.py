@@ -95,7 +95,8 @@ class Recipe:
         limit : int or None
             How many were dissected on; None for all.
         """
-        text = json.dumps([VERSION, images, limit, BATCH, asdict(self)], sort_keys=True)
+        before = asdict(recipe_of(self.start)) if self.start else None
+        text = json.dumps([VERSION, images, limit, BATCH, asdict(self), before], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

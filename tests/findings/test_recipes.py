@@ -80,7 +80,7 @@ def test_the_digest_notices_every_change_of_a_recipe(field: str) -> None:
     recipe = recipe_of("base")
     value = getattr(recipe, field)
     other = {
-        str: lambda: value + "x",
+        str: lambda: "parts",
         float: lambda: value + 0.5,
         int: lambda: value + 32,
         bool: lambda: not value,
