@@ -28,7 +28,7 @@ VERSION = 1
 
 SEEDS = (0, 1, 2)
 IMAGES, TEST_IMAGES = 20_480, 1_200
-BATCH = 32
+BATCH = 16
 
 Stages = tuple[tuple[int, int, int], ...]
 # (units, kernel, stride) of each convolution; every one is followed by a ReLU. All end in maps of 14 x 14.
@@ -61,8 +61,8 @@ class Recipe:
         Weight decay, apart from the learning rate's schedule as in AdamW.
     rate : float
         Highest learning rate.
-    samples : int
-        Images shown, repeats counted.
+    iterations : int
+        Steps of the training.
     checkpoints : tuple of int
         Iterations after which the network is kept as well; 0 is before the first.
     start : str
@@ -75,15 +75,10 @@ class Recipe:
     dropout: float = 0.0
     batch_norm: bool = False
     decay: float = 0.05
-    rate: float = 2e-3
-    samples: int = 40_960
+    rate: float = 4e-3
+    iterations: int = 5103
     checkpoints: tuple[int, ...] = ()
     start: str = ""
-
-    @property
-    def iterations(self) -> int:
-        """Steps of the training."""
-        return self.samples // BATCH
 
     def digest(self, images: int, limit: int | None) -> str:
         """Hash all that decides what comes out, but the seed.
@@ -101,20 +96,23 @@ class Recipe:
 
 
 RECIPES = (
-    Recipe("base", checkpoints=(0, 20, 40, 80, 160, 320, 640)),
+    # each three times as far as the one before, up to the last iteration
+    Recipe("base", checkpoints=(0, 7, 21, 63, 189, 567, 1701)),
     Recipe("dropout", dropout=0.5),
     Recipe("batch-norm", batch_norm=True),
-    Recipe("no-decay", decay=0.0),
-    Recipe("strong-decay", decay=1.0),
-    Recipe("double-width", stages=_scaled(PLAIN, 2, 1)),
-    Recipe("half-width", stages=_scaled(PLAIN, 1, 2)),
-    Recipe("deeper", stages=DEEPER),
-    Recipe("shallower", stages=SHALLOWER),
     Recipe("objects", task="objects"),
-    Recipe("parts", task="parts"),
     Recipe("rotation", task="rotation"),
+    Recipe(
+        "fine-tuned", task="objects", rate=2e-3, iterations=2187, checkpoints=(27, 81, 243, 729), start="base"
+    ),
+    Recipe("parts", task="parts"),
     Recipe("jigsaw", task="jigsaw"),
-    Recipe("fine-tuned", task="objects", rate=1e-3, samples=20_480, checkpoints=(10, 40, 160), start="base"),
+    Recipe("half-width", stages=_scaled(PLAIN, 1, 2)),
+    Recipe("shallower", stages=SHALLOWER),
+    Recipe("deeper", stages=DEEPER),
+    Recipe("strong-decay", decay=1.0),
+    Recipe("no-decay", decay=0.0),
+    Recipe("double-width", stages=_scaled(PLAIN, 2, 1)),
 )
 
 
@@ -173,7 +171,7 @@ def trainings(
                 continue
             if steps is not None:
                 kept = tuple(iteration for iteration in recipe.checkpoints if iteration < steps)
-                recipe = replace(recipe, samples=steps * BATCH, checkpoints=kept)
+                recipe = replace(recipe, iterations=steps, checkpoints=kept)
             found.append(Training(recipe, seed))
     return found
 

@@ -12,17 +12,17 @@ from recipes import IMAGES, RECIPES, SEEDS, Recipe, recipe_of, shipped, training
 DIFFERS = {
     "dropout": {"dropout"},
     "batch-norm": {"batch_norm"},
-    "no-decay": {"decay"},
-    "strong-decay": {"decay"},
-    "double-width": {"stages"},
-    "half-width": {"stages"},
-    "deeper": {"stages"},
-    "shallower": {"stages"},
     "objects": {"task"},
-    "parts": {"task"},
     "rotation": {"task"},
+    "fine-tuned": {"task", "rate", "iterations", "start"},
+    "parts": {"task"},
     "jigsaw": {"task"},
-    "fine-tuned": {"task", "rate", "samples", "start"},
+    "half-width": {"stages"},
+    "shallower": {"stages"},
+    "deeper": {"stages"},
+    "strong-decay": {"decay"},
+    "no-decay": {"decay"},
+    "double-width": {"stages"},
 }
 
 
@@ -60,13 +60,13 @@ def test_checkpoints_are_log_spaced_from_untrained_to_finished() -> None:
     assert len(kept) == 8
     assert kept[0] == 0
     assert kept[-1] == base.recipe.iterations
-    assert all(later == 2 * earlier for earlier, later in itertools.pairwise(kept[1:]))
+    assert all(later == 3 * earlier for earlier, later in itertools.pairwise(kept[1:]))
 
 
 def test_names_of_networks_are_there_once() -> None:
     names = [name for training in trainings() for name, _ in training.networks()]
     assert len(set(names)) == len(names)
-    assert {"base-s0-i0", "base-s2", "fine-tuned-s1-i40"} <= set(names)
+    assert {"base-s0-i0", "base-s2", "fine-tuned-s1-i27"} <= set(names)
 
 
 def test_what_is_shipped() -> None:
@@ -97,4 +97,9 @@ def test_the_digest_notices_fewer_images() -> None:
 
 def test_a_try_keeps_only_checkpoints_that_it_reaches() -> None:
     (training,) = trainings((1,), ("base",), steps=30)
-    assert list(training.networks()) == [("base-s1-i0", 0), ("base-s1-i20", 20), ("base-s1", 30)]
+    assert list(training.networks()) == [
+        ("base-s1-i0", 0),
+        ("base-s1-i7", 7),
+        ("base-s1-i21", 21),
+        ("base-s1", 30),
+    ]

@@ -50,7 +50,7 @@ def test_training_ends_in_networks_and_tables(trained: Path) -> None:
     assert {path.stem for path in (out / "networks").iterdir()} == names
     assert {path.name for path in (out / "tables").iterdir() if path.is_dir()} == names
     card = json.loads((out / "tables" / "base-s0" / "network.json").read_text(encoding="utf-8"))
-    assert (card["iteration"], card["samples"], card["images"]) == (2, 64, 24)
+    assert (card["iteration"], card["samples"], card["images"]) == (2, 32, 24)
     assert not list(trained.rglob("*.partial"))
 
 
