@@ -115,7 +115,7 @@ class PlainGraph:
             How many maps there are.
         """
         self.add("Relu", name)
-        shape = ["batch", units, self.size, self.size]
+        shape: list[str | int | None] = ["batch", units, self.size, self.size]
         self._infos.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
 
     def write(

@@ -47,8 +47,8 @@ class LabelledImages:
 
 
 def _present(drawing: Drawing, planes: tuple[str, ...], names: int) -> NDArray[np.bool_]:
-    pixels = sum(np.bincount(drawing.planes[plane].ravel(), minlength=names + 1) for plane in planes)
-    return np.asarray(pixels[1:] >= LEAST_PIXELS)
+    counted = [np.bincount(drawing.planes[plane].ravel(), minlength=names + 1) for plane in planes]
+    return np.asarray(np.sum(counted, axis=0)[1:] >= LEAST_PIXELS)
 
 
 def _draw_part(seed: int, indices: list[int], folder: Path) -> Path:

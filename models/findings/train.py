@@ -89,7 +89,8 @@ def labels_of(task: Task, images: LabelledImages) -> torch.Tensor:
 def begun(training: Training, labels: torch.Tensor, places: Places) -> Network:
     """Give a network before its first iteration."""
     torch.manual_seed(training.seed)
-    network = Network(training.recipe).to(memory_format=torch.channels_last)
+    network = Network(training.recipe)
+    network.to(memory_format=torch.channels_last)
     if training.recipe.start:
         start = next(t for t in trainings((training.seed,)) if t.recipe.variant == training.recipe.start)
         path = places.network(start, start.name())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 from recipes import IMAGES, RECIPES, SEEDS, Recipe, recipe_of, shipped, trainings
@@ -78,15 +79,19 @@ def test_what_is_shipped() -> None:
 @pytest.mark.parametrize("field", [field.name for field in fields(Recipe)])
 def test_the_digest_notices_every_change_of_a_recipe(field: str) -> None:
     recipe = recipe_of("base")
-    value = getattr(recipe, field)
-    other = {
-        str: lambda: "parts",
-        float: lambda: value + 0.5,
-        int: lambda: value + 32,
-        bool: lambda: not value,
-        tuple: lambda: value[1:],
-    }[type(value)]()
-    assert replace(recipe, **{field: other}).digest(IMAGES, None) != recipe.digest(IMAGES, None)
+    others: dict[str, Any] = {
+        "variant": "x",
+        "task": "parts",
+        "stages": recipe.stages[1:],
+        "dropout": 0.1,
+        "batch_norm": True,
+        "decay": 0.1,
+        "rate": 0.1,
+        "iterations": 7,
+        "checkpoints": (0,),
+        "start": "dropout",
+    }
+    assert replace(recipe, **{field: others[field]}).digest(IMAGES, None) != recipe.digest(IMAGES, None)
 
 
 def test_the_digest_notices_fewer_images() -> None:
