@@ -138,3 +138,32 @@ def test_a_run_of_the_network_does_not_overwrite_imported_results(place: Path) -
     assert done.returncode == 2
     assert "alexnet holds another run" in done.stderr
     assert contents(place / "alexnet") == before
+
+
+def test_imported_results_are_compared_and_matched_like_others(tmp_path: Path) -> None:
+    """The same layer, its units in another order: no difference, and every unit finds itself."""
+    units = draw_units(30)
+    order = [(7 * k + 3) % 30 for k in range(30)]
+    write(tmp_path / "conv5.csv", table(units))
+    (tmp_path / "other").mkdir()
+    write(tmp_path / "other" / "conv5.csv", table([units[k] for k in order]))
+    for file, run in (("conv5.csv", "first"), ("other/conv5.csv", "second")):
+        assert typed(tmp_path, "import-netdissect", file, "--out", run).returncode == 0
+    done = typed(tmp_path, "compare", "first", "second", "--match", "profiles", "--json")
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    detectors = naive.read(tmp_path / "conv5.csv")["detectors"]
+    assert [(layer["images"], layer["detectors"]) for layer in said["layers"]] == [(0, detectors)] * 2
+    (pair,) = said["pairs"]
+    assert (pair["paired"], pair["unique"]["value"], pair["unique"]["p_value"]) == (False, 0, None)
+    assert (pair["gained"], pair["lost"], pair["overlap"]["jaccard"]) == ([], [], 1.0)
+    (matching,) = said["matchings"]
+    ious = {k: max(best.iou for best in unit.values()) for k, unit in enumerate(units)}
+    met = {k for k, iou in ious.items() if iou}
+    sides = (order, list(range(30))) if matching["first"] == "second" else (list(range(30)), order)
+    for one in matching["units"]:
+        first, second = sides[0][one["first"]], sides[1][one["second"]]
+        assert first == second or not {first, second} & met or units[first] == units[second]
+    refused = typed(tmp_path, "compare", "first", "second", "--match", "masks")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "was imported from published results, which tell of no masks to match units by" in refused.stderr
