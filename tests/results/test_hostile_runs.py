@@ -22,7 +22,7 @@ TESTS = Path(__file__).parents[1]
 
 def test_seeds_of_every_kind(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "support.hostile_runs", "0", "80", str(tmp_path)],
+        [sys.executable, "-m", "support.hostile_runs", "0", "40", str(tmp_path)],
         cwd=TESTS,
         capture_output=True,
         text=True,
