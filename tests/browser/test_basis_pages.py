@@ -185,7 +185,7 @@ def test_the_address_holds_what_is_shown(turned: Dissection, page: Page) -> None
 
 def test_from_the_overview_to_a_basis_and_back(turned: Dissection, page: Page) -> None:
     page.goto(address(turned.path / "report", "index.html"))
-    assert page.locator("nav.top li").all_inner_texts() == ["relu6", "Bases", "Concepts"]
+    assert page.locator("nav.top li").all_inner_texts() == ["relu6", "Bases", "Concepts", "Thresholds"]
     page.click("table.layers:visible a:has-text('under 2 bases')")
     assert "bases.html#layer=" in page.url
     page.click("table.bases:visible a:has-text('identity')")

@@ -47,9 +47,10 @@ def fake_basis_run(
 def random_nearest(info: LayerInfo, seed: int = 0) -> NearestUnits:
     assert info.basis is not None
     rng = np.random.default_rng(seed)
-    return NearestUnits(
-        rng.integers(0, info.basis["shape"][1], info.units), rng.uniform(-0.2, 1, info.units).round(6)
-    )
+    own = info.basis["shape"][1]
+    # of a direction's cosines with all units, the largest is no less
+    least = -1 / np.sqrt(own)
+    return NearestUnits(rng.integers(0, own, info.units), rng.uniform(least, 1, info.units).round(6))
 
 
 def save_with_nearest(run: FakeRun, folder: Path) -> Dissection:

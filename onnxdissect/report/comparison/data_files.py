@@ -134,8 +134,8 @@ def _cell(best: BestUnit | None) -> Any:
 
 
 def _digits(iou: float) -> float:
-    # a page shows three, and there may be a hundred thousand of them
-    return round(iou, 4)
+    # A page shows two or three; rounded twice they must not differ. There may be a hundred thousand of them.
+    return round(iou, 6)
 
 
 def pair_record(result: ComparisonResult, pair: ComparedPair) -> dict[str, Any]:
