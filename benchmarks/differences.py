@@ -68,10 +68,16 @@ def print_coverage(found: Found) -> None:
         scale = 100 if what == "share" else 1
         # a category that nobody detects differs by nothing, and would flatter the rates
         steady = not value.any() and not (high - low).any()
-        kind = what if what in ("unique", "share") else "by category"
+        counted = what in ("unique", "share")
+        # an interval of whole numbers cannot hold the mean of counts that are 0 but for a few worlds
+        varies = "of sd above 1" if value.std(ddof=1) > 1 else "of sd up to 1"
+        kind = what if counted else f"by category, {varies}"
         if not steady:
             pooled[kind].append((*sides, rejected))
-        if kind != "by category":
+        if not counted and not steady:
+            near = ((mean < low - 0.5).mean(), ((low - 0.5 <= mean) & (mean <= high + 0.5)).mean())
+            pooled[f"{kind}, within half a count"].append((*near, (mean > high + 0.5).mean(), rejected))
+        if counted:
             print(
                 f"{f'{place}, {what}':<58} {scale * mean:7.2f} {scale * value.std(ddof=1):6.2f}"
                 f" {scale * (high - low).mean():6.2f} "
