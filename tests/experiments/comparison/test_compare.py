@@ -14,7 +14,6 @@ from support.compared_runs import QUANTILES, RESAMPLES
 import onnxdissect
 from onnxdissect.experiments.comparison import ComparedPair, ComparisonResult, Difference
 from onnxdissect.experiments.published.importing import import_netdissect
-from onnxdissect.model.bases.draws import random_permutation
 from onnxdissect.statistics.resamples import resample_weights
 
 
@@ -69,27 +68,6 @@ def test_a_layer_does_not_differ_from_its_units_in_another_order(world: Path) ->
             assert (here is None) == (there is None)
             if here is not None and there is not None:
                 assert here.iou == there.iou and len(here.detectors) == len(there.detectors)
-
-
-def test_units_are_matched_in_every_pair(world: Path) -> None:
-    run = str(world / "two")
-    found = onnxdissect.compare([run, run], match="masks")
-    assert [(m.first, m.second) for m in found.matchings] == [(p.first, p.second) for p in found.pairs]
-    for matching in found.matchings:
-        assert [one.first for one in matching.units] == [one.second for one in matching.units]
-        # units without a mask score nothing
-        assert {round(one.score, 9) for one in matching.units} <= {0.0, 1.0} and matching.score > 0.5
-        assert matching.same_number == 1.0
-    permuted = onnxdissect.compare(world / "one", by="basis", match="masks")
-    for matching in permuted.matchings:
-        units = permuted.layer(matching.first).units
-        order = random_permutation(units, 1).tolist()
-        assert [order[one.second] for one in matching.units] == [one.first for one in matching.units]
-        assert {round(one.score, 9) for one in matching.units} <= {0.0, 1.0} and matching.score > 0.5
-    profiles = onnxdissect.compare([world / "one", world / "two"], match="profiles")
-    assert {m.by for m in profiles.matchings} == {"profiles"} and len(profiles.matchings) == 2
-    with pytest.raises(onnxdissect.OnnxDissectError, match="cannot be matched by 'colours'"):
-        onnxdissect.compare([run, run], match="colours")
 
 
 def test_published_results_stand_beside_ours(world: Path, tmp_path: Path) -> None:

@@ -46,13 +46,22 @@ def expect_agreement(result: ComparisonResult) -> None:
                 raise FieldError(f"concepts[{i}].best[{j}]", f"names a unit beyond the {units} of the layer")
     for i, matching in enumerate(result.matchings):
         for side in ("first", "second"):
-            _expect_known(getattr(matching, side), names, f"matchings[{i}].{side}")
+            name = getattr(matching, side)
+            _expect_known(name, names, f"matchings[{i}].{side}")
+            units, matched = result.layer(name).units, [getattr(pair, side) for pair in matching.units]
+            if max(matched) >= units or len(set(matched)) < len(matched):
+                raise FieldError(
+                    f"matchings[{i}].units", f"are not different ones of the {units} of {shown(name)}"
+                )
 
 
 def _expect_groups(result: ComparisonResult, names: Sequence[str]) -> None:
     members = [name for group in result.groups for name in group.members]
     if sorted(members) != sorted(names):
         raise FieldError("groups", "do not have every layer once")
+    for i, group in enumerate(result.groups):
+        if group.name in [other.name for other in result.groups[:i]]:
+            raise FieldError(f"groups[{i}].name", f"is {shown(group.name)}, which another one has")
     group_of = {name: group for group in result.groups for name in group.members}
     for i, layer in enumerate(result.layers):
         found = group_of[layer.name]

@@ -140,6 +140,15 @@ DAMAGE: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
         "concepts[0].best[0] names a unit beyond",
     ),
     "matching": (lambda d: _set(d, "x", "matchings", 0, "second"), "matchings[0].second"),
+    "matched unit": (
+        lambda d: _set(d, 99, "matchings", 0, "units", 0, "second"),
+        "matchings[0].units are not",
+    ),
+    "matched twice": (
+        lambda d: _set(d, 1, "matchings", 0, "units", 0, "first"),
+        "matchings[0].units are not",
+    ),
+    "groups alike": (lambda d: _set(d, d["groups"][0]["name"], "groups", 1, "name"), "groups[1].name"),
     "matched by": (lambda d: _set(d, "x", "matchings", 0, "by"), "matchings[0].by"),
 }
 
