@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from onnxdissect.report.figures.comparison.bars import bars_figure
 from onnxdissect.report.figures.comparison.depth import depth_figure, depth_lines
+from onnxdissect.report.figures.comparison.drawable import with_drawable_names
 from onnxdissect.report.figures.comparison.heat import heat_figure
 from onnxdissect.report.figures.comparison.series import series_figure
 from onnxdissect.report.figures.paper import FORMATS, paper_settings, save_figure
@@ -73,6 +74,7 @@ def draw_comparison(result: ComparisonResult, folder: Path) -> list[Path]:
         If a file cannot be written.
     """
     make_folder(folder)
+    result = with_drawable_names(result)
     figures = comparison_figures(result)
     written: list[Path] = []
     try:
