@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from support.report_pages import files_in
 
 from onnxdissect.errors import OutputError, RunFormatError
 from onnxdissect.report import build
+from onnxdissect.report.pages.replacing import replacing_folder
 from onnxdissect.results import Dissection, load
 
 
@@ -33,12 +35,48 @@ def test_older_report_is_replaced(run: FakeRun, tmp_path: Path) -> None:
     report = build(dissection).parent
     first = files_in(report)
     (report / "left over.txt").write_text("old")
-    (tmp_path / "run/report.0123.partial").mkdir()
-    (tmp_path / "run/report.0123.partial/index.html").write_text("interrupted")
+    (tmp_path / "run/report.01234567.partial").mkdir()
+    (tmp_path / "run/report.01234567.partial/index.html").write_text("interrupted")
     assert build(load(dissection.path)).parent == report
     assert files_in(report) == first
     assert files_in(tmp_path / "run") == before | {f"report/{name}" for name in first}
     assert not list((tmp_path / "run").glob("*.partial"))
+
+
+def test_only_leftovers_of_the_same_folder_are_removed(tmp_path: Path) -> None:
+    others = [
+        "a.x.01234567.partial",
+        "b.01234567.partial",
+        "a.notes.partial",
+        "a.partial",
+        "[ab].txt.partial",
+    ]
+    own = ["[ab].01234567.partial", "[ab].89abcdef.older.partial"]
+    for name in (*others, *own):
+        (tmp_path / name).mkdir()
+    for name in ("a", "[ab]"):
+        with replacing_folder(tmp_path / name) as folder:
+            (folder / "page").write_text("new")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*others, "a", "[ab]"])
+
+
+def test_an_interrupt_between_the_two_steps_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "kept"
+    target.mkdir()
+    (target / "page").write_text("old")
+    rename = Path.rename
+
+    def interrupted(path: Path, new: Path) -> Path:
+        done = rename(path, new)
+        if path == target:
+            signal.raise_signal(signal.SIGINT)
+        return done
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt), replacing_folder(target) as folder:
+        (folder / "page").write_text("new")
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+    assert (target / "page").read_text() == "new"
 
 
 def test_failing_build_keeps_the_older_report(run: FakeRun, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from onnxdissect.interrupts import uninterrupted
 
 __all__ = ["replacing_folder"]
 
-_PARTIAL = ".partial"
+_OLDER, _PARTIAL = ".older", ".partial"
 
 
 @contextlib.contextmanager
@@ -29,27 +30,41 @@ def replacing_folder(target: Path) -> Iterator[Path]:
     Path
         The temporary folder, beside it.
     """
-    for leftover in target.parent.glob(f"{target.name}.*{_PARTIAL}"):
+    for leftover in _leftovers(target):
         _remove(leftover)
     token = secrets.token_hex(4)
     partial = target.with_name(f"{target.name}.{token}{_PARTIAL}")
-    older = target.with_name(f"{target.name}.{token}.older{_PARTIAL}")
+    older = target.with_name(f"{target.name}.{token}{_OLDER}{_PARTIAL}")
     try:
         partial.mkdir()
         yield partial
-        # a folder that is not empty cannot be replaced in one step
-        if target.exists() or target.is_symlink():
-            target.rename(older)
-        try:
-            partial.rename(target)
-        except OSError:
-            if older.exists() or older.is_symlink():
-                older.rename(target)
-            raise
+        # an interrupt between the two steps would leave neither the old folder nor the new one
+        with uninterrupted():
+            _exchange(partial, target, older)
     finally:
         with uninterrupted():
             _remove(partial)
             _remove(older)
+
+
+def _leftovers(target: Path) -> list[Path]:
+    """Name what an earlier call for the same folder was killed over, and nothing else that lies there."""
+    named = re.compile(rf"{re.escape(target.name)}\.[0-9a-f]{{8}}({re.escape(_OLDER)})?{re.escape(_PARTIAL)}")
+    if not target.parent.is_dir():
+        return []
+    return [path for path in target.parent.iterdir() if named.fullmatch(path.name)]
+
+
+def _exchange(partial: Path, target: Path, older: Path) -> None:
+    # a folder that is not empty cannot be replaced in one step
+    if target.exists() or target.is_symlink():
+        target.rename(older)
+    try:
+        partial.rename(target)
+    except OSError:
+        if older.exists() or older.is_symlink():
+            older.rename(target)
+        raise
 
 
 def _remove(path: Path) -> None:
