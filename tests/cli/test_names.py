@@ -57,6 +57,13 @@ def test_json_on_a_terminal_is_seen_and_not_obeyed(tmp_path: Path) -> None:
     assert name in [layer["name"] for layer in json.loads(text)]
 
 
+def test_names_with_colons_are_no_pictures(tmp_path: Path) -> None:
+    path = network(tmp_path / "m.onnx", "a:b:c")
+    for arguments in (["layers", str(path)], ["layers", str(path), "--layer", "nothing:b:"]):
+        _, text = said(*arguments)
+        assert "a:b:c" in text and "\U0001f171" not in text
+
+
 def test_messages_stay_short_however_much_is_named(tmp_path: Path) -> None:
     path = network(tmp_path / "m.onnx", "c")
     model = onnx.load(path)

@@ -27,7 +27,7 @@ class _NamesShown(Console):
 
 def output() -> Console:
     """Make the console of stdout; rich honours ``NO_COLOR`` and leaves colour out of pipes."""
-    return _NamesShown(width=None if sys.stdout.isatty() else _WIDTH_OF_A_PIPE, highlight=False)
+    return _NamesShown(width=None if sys.stdout.isatty() else _WIDTH_OF_A_PIPE, highlight=False, emoji=False)
 
 
 def log() -> Console:
@@ -36,6 +36,7 @@ def log() -> Console:
         stderr=True,
         width=None if sys.stderr.isatty() else _WIDTH_OF_A_PIPE,
         highlight=False,
+        emoji=False,
         soft_wrap=True,
     )
 
