@@ -127,10 +127,11 @@ def compare(
         selection = replace(selection, bases=("*",) if _has_bases(opened) else ())
     chosen = select(opened, selection)
     _expect_several(chosen, opened)
-    by = check_by(by or usual_by(chosen, series=series), chosen)
+    by = check_by(usual_by(chosen, series=series) if by is None else by, chosen)
     marks = expect_comparable(opened, chosen, by, selection, anyway=anyway)
     grouping = group_layers(chosen, by, series=series)
-    pairs = pair_layers(chosen, grouping, against or ("previous" if series else "first"))
+    usual = "previous" if series else "first"
+    pairs = pair_layers(chosen, grouping, usual if against is None else against)
     matchings = _matchings(chosen, pairs, match, progress or Silent())
     sets = ImageSets(opened, resamples)
     resampled = resample_layers(sets, chosen, progress or Silent())

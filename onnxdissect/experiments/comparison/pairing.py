@@ -69,7 +69,8 @@ def _held_against(places: Sequence[int], names: Sequence[str], against: str) -> 
         return list(combinations(places, 2))
     if against == "previous":
         return list(pairwise(places))
-    reference = names.index(against) if against in names else 0
+    # a run may be called "first", too: without a word about it, the first is meant
+    reference = names.index(against) if against != "first" and against in names else 0
     return [(reference, place) for place in places if place != reference]
 
 

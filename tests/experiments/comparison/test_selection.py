@@ -115,6 +115,15 @@ def test_groups_are_held_against_what_was_asked_for(
     assert pairs(found) == [(f"seed0-iter{one}", f"seed0-iter{other}") for one, other in expected]
 
 
+def test_the_first_is_meant_whatever_runs_are_called(made: Path, tmp_path: Path) -> None:
+    for name in ("second", "first", "all"):
+        shutil.copytree(made / "single", tmp_path / name)
+    runs = [tmp_path / name for name in ("second", "first", "all")]
+    expected = [("second", "first"), ("second", "all")]
+    assert pairs(onnxdissect.compare(runs)) == expected
+    assert pairs(onnxdissect.compare(runs, against="first")) == expected
+
+
 def test_layers_of_one_run_are_held_against_the_first(made: Path) -> None:
     found = onnxdissect.compare(made / "a" / "run")
     assert found.by == "layer"
@@ -206,6 +215,8 @@ def test_layers_of_other_names_go_by_their_order(made: Path, tmp_path: Path) -> 
         (["a/run"], {"by": "layers"}, ParameterError, "'layers'", "layer"),
         (["a/run"], {"by": "data"}, ParameterError, "names a record", "data.name"),
         (["a/run"], {"by": "number"}, ParameterError, "'run' has none", ""),
+        (["a/run"], {"by": ""}, ParameterError, "no run has a key ''", ""),
+        (["a/run"], {"against": ""}, ParameterError, "--against '' is neither", ""),
         (["a/run"], {"against": "second"}, ParameterError, "--against 'second'", ""),
         (["a/run"], {"against": "relu3"}, ParameterError, "--against 'relu3'", "relu1"),
     ],
