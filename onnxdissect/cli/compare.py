@@ -126,7 +126,12 @@ def compare(
 
 def _write(result: ComparisonResult, out: Path, progress: Progress) -> list[Path]:
     """Write the result beside, and put it in the place of an earlier one when it is whole."""
-    from onnxdissect.experiments.comparison import comparison_files, write_comparison
+    from onnxdissect.experiments.comparison import (
+        comparison_files,
+        expect_outside,
+        expect_replaceable,
+        write_comparison,
+    )
     from onnxdissect.report.comparison import show_comparison
     from onnxdissect.report.pages.replacing import replacing_folder
     from onnxdissect.results import load
@@ -135,13 +140,16 @@ def _write(result: ComparisonResult, out: Path, progress: Progress) -> list[Path
 
     # a link stays, and what it leads to is replaced
     target = Path(os.path.realpath(out))
-    make_folder(target.parent)
     runs = {run: load(run) for run in dict.fromkeys(layer.run for layer in result.layers)}
+    expect_outside(target, runs)
+    make_folder(target.parent)
     try:
         with replacing_folder(target) as folder:
             write_comparison(result, folder)
             figures, page = show_comparison(result, runs, folder, progress, earlier=target)
             written = [*comparison_files(folder), *figures, page]
+            # it may have been filled while the runs were compared
+            expect_replaceable(target)
     except OSError as error:
         raise write_error(out, error, doing=f"write the comparison {out}") from error
     return [out / path.relative_to(folder) for path in written]

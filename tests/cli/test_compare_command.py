@@ -9,12 +9,16 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.compared_runs import compared_runs, with_manifest
 from support.small_runs import contents
 
 import onnxdissect
+import onnxdissect.report.comparison as show
+from onnxdissect.cli.compare import compare
+from onnxdissect.errors import OutputError
 from onnxdissect.experiments.comparison import comparison_files
 
 
@@ -128,6 +132,41 @@ def test_a_folder_holds_what_is_read_again(world: Path, tmp_path: Path) -> None:
     refused = typed(world, "one", "two", "--out", str(out))
     assert refused.returncode == 2 and "holds mine.txt, and is no comparison" in refused.stderr
     assert not refused.stdout and (out / "mine.txt").read_text() == "mine"
+
+
+def test_nothing_is_put_into_a_run_or_in_the_place_of_others(world: Path, tmp_path: Path) -> None:
+    before = contents(world / "one")
+    (tmp_path / "link").symlink_to(world / "one")
+    for out in (world / "one" / "report", tmp_path / "link" / "layers" / "beside"):
+        refused = typed(world, "one", "two", "--out", str(out))
+        assert refused.returncode == 2 and not refused.stdout
+        assert "lies in the run one, and comparing changes no run" in refused.stderr
+    assert contents(world / "one") == before
+    # another program calls its file the same
+    for text in ("[1, 2]", '{"layers": [], "pairs": []}', "{", ""):
+        (tmp_path / "comparison.json").write_text(text)
+        (tmp_path / "link").unlink(missing_ok=True)
+        refused = typed(world, "one", "two", "--out", str(tmp_path))
+        assert refused.returncode == 2 and "comparison.json that is no comparison of runs" in refused.stderr
+        assert [path.name for path in tmp_path.iterdir()] == ["comparison.json"]
+        assert (tmp_path / "comparison.json").read_text() == text
+
+
+def test_a_folder_that_was_filled_meanwhile_stays(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "kept"
+    draw = show.show_comparison
+
+    def filled(*given: Any, **options: Any) -> Any:
+        out.mkdir()
+        (out / "mine.txt").write_text("mine")
+        return draw(*given, **options)
+
+    monkeypatch.setattr(show, "show_comparison", filled)
+    with pytest.raises(OutputError, match=r"holds mine\.txt, and is no comparison"):
+        compare([str(world / "one"), str(world / "two")], out=out)
+    assert {path.name: contents(path) for path in tmp_path.iterdir()} == {"kept": {"mine.txt": b"mine"}}
 
 
 def test_options_reach_the_comparison(world: Path) -> None:

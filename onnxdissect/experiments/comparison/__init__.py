@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from onnxdissect.experiments.comparison.formats.stored import (
     comparison_files,
+    expect_outside,
     expect_replaceable,
     load_comparison,
     write_comparison,
@@ -43,6 +44,7 @@ __all__ = [
     "MatchedUnits",
     "UnitMatching",
     "comparison_files",
+    "expect_outside",
     "expect_replaceable",
     "load_comparison",
     "write_comparison",

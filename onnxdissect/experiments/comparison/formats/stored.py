@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from onnxdissect.storage.memory import explained_memory
 __all__ = [
     "FORMAT_VERSION",
     "comparison_files",
+    "expect_outside",
     "expect_replaceable",
     "load_comparison",
     "write_comparison",
@@ -46,6 +48,9 @@ FORMAT_VERSION = 1
 _RESULT, _TEXT = "comparison.json", "comparison.md"
 _SHOWN = ("index.html", "page", "figures")
 _LARGEST = 2**29
+# That every version has.
+_KEYS = frozenset(("format_version", "layers", "pairs"))
+_ELSEWHERE = "name a folder that is empty or not there yet: --out DIR"
 _AGAIN = "`onnxdissect compare RUN... --out DIR` makes it anew"
 
 
@@ -65,7 +70,7 @@ def comparison_files(folder: Path) -> tuple[Path, ...]:
 
 
 def expect_replaceable(folder: Path) -> None:
-    """Refuse a folder that holds anything but a comparison.
+    """Refuse a folder that holds anything but a comparison, and a file that is called like one.
 
     Parameters
     ----------
@@ -90,8 +95,36 @@ def expect_replaceable(folder: Path) -> None:
     if other or (held and _RESULT not in held):
         raise OutputError(
             f"{folder} holds {shown_path((other or held)[0])}, and is no comparison: it stays as it is",
-            hint="name a folder that is empty or not there yet: --out DIR",
+            hint=_ELSEWHERE,
         )
+    if _RESULT in held and not _is_comparison(folder):
+        raise OutputError(
+            f"{folder} holds a {_RESULT} that is no comparison of runs: it stays as it is", hint=_ELSEWHERE
+        )
+
+
+def expect_outside(folder: Path, runs: Iterable[str | Path]) -> None:
+    """Refuse a folder inside a run directory: runs stay as they are, and their pages replace each other.
+
+    Parameters
+    ----------
+    folder : Path
+        Need not exist.
+    runs : iterable of (str or Path)
+        Run directories.
+
+    Raises
+    ------
+    OutputError
+        Naming the run that it would lie in.
+    """
+    place = Path(os.path.realpath(folder))
+    for run in runs:
+        if place.is_relative_to(os.path.realpath(run)):
+            raise OutputError(
+                f"{shown_path(folder)} lies in the run {shown_path(run)}, and comparing changes no run",
+                hint="name a folder beside the runs: --out DIR",
+            )
 
 
 def write_comparison(result: ComparisonResult, folder: str | Path) -> None:
@@ -160,6 +193,15 @@ def load_comparison(folder: str | Path) -> ComparisonResult:
     except FieldError as error:
         raise RunFormatError(f"{path}: {error}", hint=_AGAIN) from error
     return result
+
+
+def _is_comparison(folder: Path) -> bool:
+    """Tell what was written here, by whatever version, from another program's file of the same name."""
+    try:
+        document = read_json(folder / _RESULT, _LARGEST, inside=folder)
+    except (OSError, ValueError):
+        return False
+    return isinstance(document, dict) and document.keys() >= _KEYS
 
 
 def _result(told: Mapping[str, Any]) -> ComparisonResult:
