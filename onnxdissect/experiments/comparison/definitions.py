@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from onnxdissect.errors import RunMismatchError
+from onnxdissect.errors import RunMismatchError, shown
 from onnxdissect.experiments.comparison.selection import ComparedRun, Selected, Selection
 from onnxdissect.wording import counted
 
@@ -113,6 +113,9 @@ def expect_comparable(
         if by not in one.keys:
             said = _difference(one.what, [(_identity(one, run), one.told(run), run.label) for run in runs])
             (refused if one.refused else marks).extend([said] if said else [])
+    if by not in _DEFINITIONS[0].keys and not refused:
+        said = _other_pixels(runs)
+        marks += [said] if said else []
     if by not in ("quantile", "parameters.quantiles") and len(selection.quantiles) < 2:
         told = [(layer.quantile, f"{layer.quantile:g}", layer.run.label) for layer in layers]
         said = _difference("quantile", told)
@@ -146,6 +149,23 @@ def _difference(what: str, told: Sequence[tuple[Any, str, str]]) -> str:
         return ""
     each = [f"{said} ({_listed(labels)})" for said, labels in values.values()]
     return f"the {what} differs: {'; '.join(each)}"
+
+
+def _other_pixels(runs: Sequence[ComparedRun]) -> str:
+    """Say of which concept imported results tell another number of pixels, if of any.
+
+    They have no fingerprint, and their files do not name the data.
+    """
+    told: dict[tuple[str, str], list[tuple[Any, str, str]]] = {}
+    for run in runs:
+        for concept in run.dissection.concepts if run.dissection.imported else ():
+            if concept.truth:
+                value = concept.truth, f"{concept.truth:,} pixels", run.label
+                told.setdefault((concept.name, concept.category), []).append(value)
+    every = (
+        _difference(f"truth of {shown(name)} ({category})", told[name, category]) for name, category in told
+    )
+    return next(filter(None, every), "")
 
 
 def _listed(labels: Sequence[str]) -> str:

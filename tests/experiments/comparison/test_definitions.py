@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.compared_runs import dissected, with_manifest
+from support.result_files import draw_units, table, write
 
 import onnxdissect
 from onnxdissect.errors import ParameterError, RunMismatchError
@@ -86,6 +87,24 @@ def test_another_way_of_upsampling_is_marked_alone(world: Path, copy: Path) -> N
     assert all(pair.paired for pair in found.pairs)
 
 
+def test_published_results_of_other_pixels_are_marked(tmp_path: Path) -> None:
+    for name, seed, data in (("one", 0, 0), ("two", 1, 0), ("three", 2, 1)):
+        csv = write(tmp_path / f"{name}.csv", table(draw_units(30, seed, data)))
+        onnxdissect.import_netdissect(csv, tmp_path / name, layers="conv5", data_name="Broden")
+    one, two, three = (tmp_path / name for name in ("one", "two", "three"))
+    assert not onnxdissect.compare([one, two]).marks
+    (mark,) = onnxdissect.compare([one, two, three]).marks
+    cat = {
+        run.name: next(found for found in onnxdissect.load(run).concepts if found.name == "cat").truth
+        for run in (one, two, three)
+    }
+    assert cat["one"] == cat["two"] != cat["three"]
+    assert mark == (
+        f"the truth of 'cat' (object) differs: {cat['one']} pixels (one, two); {cat['three']} pixels (three)"
+    )
+    assert not onnxdissect.compare([one, three], by="data.name").marks
+
+
 def test_quantiles_that_differ_are_refused_unless_asked_for(world: Path, tmp_path: Path) -> None:
     for name in ("two.onnx", "data"):
         (tmp_path / name).symlink_to(world / name)
@@ -134,8 +153,8 @@ def test_resamples_that_tell_nothing_or_fit_nowhere_are_refused(world: Path, res
 def test_concepts_of_other_data_are_matched_by_name(world: Path, tmp_path: Path) -> None:
     (tmp_path / "two.onnx").symlink_to(world / "two.onnx")
     shutil.copytree(world / "data", tmp_path / "data")
-    for table in ("label.csv", "c_object.csv"):
-        path = tmp_path / "data" / table
+    for name in ("label.csv", "c_object.csv"):
+        path = tmp_path / "data" / name
         path.write_text(path.read_text().replace("cat", "tiger"), encoding="utf-8")
     dissected(tmp_path, "two", "other")
     found = onnxdissect.compare([world / "two", tmp_path / "other"], anyway=True)
