@@ -28,7 +28,8 @@ from onnxdissect.experiments.comparison.records import (
     UnitMatching,
 )
 from onnxdissect.experiments.comparison.result import ComparisonResult
-from onnxdissect.storage.fields import FieldError, shown
+from onnxdissect.storage.document import read_document
+from onnxdissect.storage.fields import FieldError
 from onnxdissect.storage.files import is_partial, make_folder, write_bytes, write_csv, write_text
 from onnxdissect.storage.json_file import json_bytes, read_json
 from onnxdissect.storage.memory import explained_memory
@@ -176,18 +177,10 @@ def load_comparison(folder: str | Path) -> ComparisonResult:
     if not path.exists():
         found = "there is no folder" if not place.exists() else "no comparison lies in"
         raise RunNotFoundError(f"{found} {shown_path(place)}", hint=_AGAIN)
+    document = read_document(
+        path, place, version=FORMAT_VERSION, largest=_LARGEST, check=check_comparison, hint=_AGAIN
+    )
     try:
-        document = read_json(path, _LARGEST, inside=place)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise RunFormatError(f"{path} cannot be read: {reason}", hint=_AGAIN) from error
-    version = document.get("format_version") if isinstance(document, dict) else None
-    if version != FORMAT_VERSION or type(version) is not int:
-        raise RunFormatError(
-            f"{path} is of format version {shown(version)}, not {FORMAT_VERSION}", hint=_AGAIN
-        )
-    try:
-        check_comparison(document)
         result = _result(document)
         expect_agreement(result)
     except FieldError as error:

@@ -16,9 +16,10 @@ from onnxdissect.experiments.rotation.formats.table import COLUMNS, rotation_row
 from onnxdissect.experiments.rotation.records import FollowedConcept, OutputDeviation, Verification
 from onnxdissect.experiments.rotation.result import RotationResult
 from onnxdissect.results import Dissection, load
+from onnxdissect.storage.document import read_document
 from onnxdissect.storage.fields import FieldError, shown
 from onnxdissect.storage.files import make_folder, write_bytes, write_csv
-from onnxdissect.storage.json_file import json_bytes, read_json
+from onnxdissect.storage.json_file import json_bytes
 from onnxdissect.storage.memory import explained_memory
 
 __all__ = [
@@ -176,22 +177,9 @@ def _document(run: Dissection) -> Mapping[str, Any]:
             f"{run.path} holds no {FOLDER}/{_RESULT}: its layers were not rotated",
             hint="`onnxdissect rotate MODEL` rotates them",
         )
-    try:
-        document = read_json(path, _LARGEST, inside=Path(run.path))
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise RunFormatError(f"{path} cannot be read: {reason}", hint=_AGAIN) from error
-    version = document.get("format_version") if isinstance(document, dict) else None
-    if version != FORMAT_VERSION or type(version) is not int:
-        raise RunFormatError(
-            f"{path} is of format version {shown(version)}, not {FORMAT_VERSION}", hint=_AGAIN
-        )
-    try:
-        check_rotation(document)
-    except FieldError as error:
-        raise RunFormatError(f"{path}: {error}", hint=_AGAIN) from error
-    told: Mapping[str, Any] = document
-    return told
+    return read_document(
+        path, Path(run.path), version=FORMAT_VERSION, largest=_LARGEST, check=check_rotation, hint=_AGAIN
+    )
 
 
 def _result(run: Dissection, document: Mapping[str, Any]) -> RotationResult:
