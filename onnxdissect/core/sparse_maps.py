@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxdissect.storage.scratch import ScratchFile
+
 __all__ = ["Annotations", "Counts", "PackedAnnotations", "SparseMaps"]
 
 
@@ -147,15 +149,23 @@ class Counts:
 
     @classmethod
     def zeros(
-        cls, quantiles: int, units: int, concepts: int, categories: int, top: int, mask_bytes: int
+        cls,
+        quantiles: int,
+        units: int,
+        concepts: int,
+        categories: int,
+        top: int,
+        mask_bytes: int,
+        scratch: ScratchFile | None = None,
     ) -> Counts:
-        """Make counts of nothing."""
+        """Make counts of nothing, the masks in a file if one is given."""
+        masks = (quantiles, units, top, mask_bytes)
         return cls(
             intersection=np.zeros((quantiles, units, concepts), np.int64),
             activation=np.zeros((quantiles, units, categories), np.int64),
             activation_overlap=np.zeros((quantiles, units, categories), np.int64),
             activation_total=np.zeros((quantiles, units), np.int64),
-            top_masks=np.zeros((quantiles, units, top, mask_bytes), np.uint8),
+            top_masks=np.zeros(masks, np.uint8) if scratch is None else scratch.zeros(masks, np.uint8),
         )
 
     def add(self, other: Counts) -> None:

@@ -32,6 +32,7 @@ from onnxdissect.statistics.per_image_collector import PerImageCollector
 from onnxdissect.statistics.permutation_null import PermutationNull
 from onnxdissect.storage.files import free_bytes
 from onnxdissect.storage.memory import trim_memory
+from onnxdissect.storage.scratch import ScratchFile
 
 __all__ = ["run"]
 
@@ -153,7 +154,8 @@ def _count(prepared: Prepared, passed: PassResult, work: Path, progress: Progres
     plan, asked = prepared.plan, prepared.request.options.statistics
     null = PermutationNull(plan, asked.null, asked.seed) if asked.null else None
     collector = PerImageCollector(work, plan, masks=asked.bootstrap > 0, permutation_null=null)
-    tallies = tally(plan, passed, progress, collector).layers
+    scratch = ScratchFile(work)
+    tallies = tally(plan, passed, progress, collector, scratch).layers
     clock.lap("tally")
     scores = None if null is None else null.scores(passed, progress)
     clock.lap("null")
@@ -162,7 +164,11 @@ def _count(prepared: Prepared, passed: PassResult, work: Path, progress: Progres
         tallies,
         collector if asked.bootstrap else None,
         scores,
-        nbytes=plan.spool_bytes + collector.memory + sum(layer.counts.nbytes for layer in tallies),
+        scratch,
+        nbytes=plan.spool_bytes
+        + collector.memory
+        + sum(layer.counts.nbytes for layer in tallies)
+        - scratch.nbytes,
     )
 
 

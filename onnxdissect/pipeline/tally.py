@@ -18,12 +18,20 @@ from onnxdissect.core.state.image_ranges import ImageRanges
 from onnxdissect.core.state.pass_state import PassResult
 from onnxdissect.core.upsampling import interpolation_table
 from onnxdissect.statistics.per_image_collector import PerImageCollector
+from onnxdissect.storage.scratch import ScratchFile
 
 __all__ = ["tally"]
 
+# Of more bases of wide layers than that, the masks of all top images do not fit beside the rest in a gibibyte.
+_HELD_MASKS = 64 * 2**20
+
 
 def tally(
-    plan: Plan, passed: PassResult, progress: Progress, collector: PerImageCollector | None = None
+    plan: Plan,
+    passed: PassResult,
+    progress: Progress,
+    collector: PerImageCollector | None = None,
+    scratch: ScratchFile | None = None,
 ) -> Tally:
     """Count the masks of everything a pass kept against its annotations.
 
@@ -38,6 +46,8 @@ def tally(
     progress : Progress
     collector : PerImageCollector, optional
         Told what is counted image by image.
+    scratch : ScratchFile, optional
+        Has the masks of top images where they are too many to be held; without it all are held.
 
     Returns
     -------
@@ -48,6 +58,8 @@ def tally(
     samplings = [
         interpolation_table(layer.shape, plan.grids, plan.pixels, layer.field) for layer in plan.layers
     ]
+    if scratch is not None and _top_mask_bytes(plan, passed, mask_bytes) <= _HELD_MASKS:
+        scratch = None
     counts = [
         Counts.zeros(
             len(plan.quantiles),
@@ -56,6 +68,7 @@ def tally(
             len(vocabulary.categories),
             top.images.shape[1],
             mask_bytes,
+            scratch,
         )
         for layer, top in zip(plan.layers, passed.top, strict=True)
     ]
@@ -91,6 +104,8 @@ def tally(
             if collector is not None:
                 collector.see(chunk.start, annotations)
             list(counted)
+            if scratch is not None:
+                scratch.release()
             images.append((chunk.start, chunk.start + len(chunk)))
             progress.advance(len(annotations))
     progress.finish()
@@ -103,3 +118,8 @@ def tally(
         tuple(map(LayerTally, passed.thresholds, counts, passed.top)),
         plan.fingerprint().plus(told),
     )
+
+
+def _top_mask_bytes(plan: Plan, passed: PassResult, mask_bytes: int) -> int:
+    masks = [layer.units * top.images.shape[1] for layer, top in zip(plan.layers, passed.top, strict=True)]
+    return len(plan.quantiles) * sum(masks) * mask_bytes

@@ -29,6 +29,7 @@ from onnxdissect.results import (
     write_results,
 )
 from onnxdissect.statistics.per_image_collector import PerImageCollector
+from onnxdissect.storage.scratch import ScratchFile
 
 __all__ = ["Findings", "layer_infos", "tool_versions", "write_layers", "write_run"]
 
@@ -48,6 +49,8 @@ class Findings:
     null : sequence of Null, or None
         What the units score with the images' annotations and with shuffled ones, one per layer, if that was
         asked for.
+    scratch : ScratchFile
+        Has the masks of top images, where they were too many to be held.
     nbytes : int
         Memory that the counting held at most.
     """
@@ -56,6 +59,7 @@ class Findings:
     tallies: Sequence[LayerTally]
     collector: PerImageCollector | None
     null: Sequence[Null] | None
+    scratch: ScratchFile
     nbytes: int
 
 
@@ -140,6 +144,7 @@ def write_layers(prepared: Prepared, infos: Sequence[LayerInfo], findings: Findi
             concepts=concepts,
             images=images,
         )
+        findings.scratch.release()
     return concepts
 
 

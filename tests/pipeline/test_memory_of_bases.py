@@ -116,6 +116,16 @@ def test_a_smaller_spool_gives_the_same_bytes(world: Path, monkeypatch: pytest.M
     assert contents(small.path) == contents(whole.path)
 
 
+def test_masks_in_a_file_give_the_same_bytes(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = dissect(world, layers=["relu0"], bases=list(BASES), out=world / "held")
+    monkeypatch.setattr("onnxdissect.pipeline.tally._HELD_MASKS", 0)
+    filed = dissect(world, layers=["relu0"], bases=list(BASES), out=world / "filed")
+    assert contents(filed.path) == contents(held.path)
+    masks = sum(held.counts(info.name).top_masks.nbytes for info in held.layers)
+    assert masks > 0
+    assert held.manifest["memory"]["tally"] - filed.manifest["memory"]["tally"] == masks
+
+
 def test_wider_bins_give_the_same_bytes(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     narrow = dissect(world, layers=["relu0"], bases=list(BASES), out=world / "narrow")
     monkeypatch.setattr("onnxdissect.pipeline.prepare.BIN_BYTES", 1)
