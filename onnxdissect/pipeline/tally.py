@@ -22,7 +22,7 @@ from onnxdissect.storage.scratch import ScratchFile
 
 __all__ = ["tally"]
 
-# Of more bases of wide layers than that, the masks of all top images do not fit beside the rest in a gibibyte.
+# Of many bases of wide layers the masks of all top images do not fit in a gibibyte beside the rest.
 _HELD_MASKS = 64 * 2**20
 
 
@@ -122,4 +122,5 @@ def tally(
 
 def _top_mask_bytes(plan: Plan, passed: PassResult, mask_bytes: int) -> int:
     masks = [layer.units * top.images.shape[1] for layer, top in zip(plan.layers, passed.top, strict=True)]
-    return len(plan.quantiles) * sum(masks) * mask_bytes
+    found: int = len(plan.quantiles) * sum(masks) * mask_bytes
+    return found
