@@ -16,7 +16,7 @@ from onnxdissect.errors import ImageFileError
 
 __all__ = ["MOST_CHUNKS", "check_jpeg", "check_png"]
 
-MOST_CHUNKS = 1 << 18
+MOST_CHUNKS = 1 << 16
 """Of a PNG."""
 _PNG_BEGIN = 8
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by the colour type of a PNG header
