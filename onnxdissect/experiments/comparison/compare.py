@@ -132,8 +132,9 @@ def compare(
     grouping = group_layers(chosen, by, series=series)
     usual = "previous" if series else "first"
     pairs = pair_layers(chosen, grouping, usual if against is None else against)
-    matchings = _matchings(chosen, pairs, match, progress or Silent())
+    # refuses what cannot be resampled, before units are matched, which may take minutes
     sets = ImageSets(opened, resamples)
+    matchings = _matchings(chosen, pairs, match, progress or Silent())
     resampled = resample_layers(sets, chosen, progress or Silent())
     categories = tuple(dict.fromkeys(name for run in opened for name in run.dissection.categories))
     concepts = _concepts(chosen)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import onnxdissect
+from onnxdissect.core.progress import Silent
 from onnxdissect.errors import ParameterError
 from onnxdissect.experiments.comparison import write_comparison
 from onnxdissect.experiments.matching import match_units
@@ -55,3 +56,15 @@ def test_what_units_cannot_be_matched_by_is_said_before_anything_is_read() -> No
     with pytest.raises(ParameterError, match="cannot be matched by 'mask'") as said:
         onnxdissect.compare(["nowhere"], match="mask")
     assert said.value.candidates[0] == "masks"
+
+
+def test_resamples_are_looked_at_before_units_are_matched(world: Path) -> None:
+    started: list[str] = []
+
+    class Phases(Silent):
+        def start(self, phase: str, total: int) -> None:
+            started.append(phase)
+
+    with pytest.raises(ParameterError, match="5 resamples cannot be compared"):
+        onnxdissect.compare([world / "one", world / "two"], match="profiles", resamples=5, progress=Phases())
+    assert started == []
