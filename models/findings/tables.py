@@ -18,7 +18,16 @@ from onnxdissect.storage.archive_writer import write_archive
 from onnxdissect.storage.files import make_folder, write_bytes, write_csv, write_text
 from onnxdissect.storage.schema import ArraySpec, Schema
 
-__all__ = ["CARD", "LAYERS", "RESAMPLES", "dissect_network", "keep_run", "write_card", "write_conditions"]
+__all__ = [
+    "CARD",
+    "LAYERS",
+    "RESAMPLES",
+    "SCHEMA",
+    "dissect_network",
+    "keep_run",
+    "write_card",
+    "write_conditions",
+]
 
 LAYERS = ("relu*",)
 RESAMPLES = 1000
@@ -41,7 +50,7 @@ _CONDITIONS = (
     "network", "variant", "seed", "iteration", "task", "measure", "score", "chance", "parameters", "shipped",
 )  # fmt: skip
 # L layers, R rows, B resamples; K units of the last layer, C concepts
-_SCHEMA = Schema(
+SCHEMA = Schema(
     {
         "layers": ArraySpec("str", "L"),
         "rows": ArraySpec("str", "R"),
@@ -102,7 +111,7 @@ def keep_run(run: Dissection, folder: Path) -> None:
         "counts": resampled_counts(run),
         "last_iou": run.iou(run.layers[-1].name)[0].astype(np.float16),
     }
-    write_archive(folder / "resampled.npz", _SCHEMA, arrays)
+    write_archive(folder / "resampled.npz", SCHEMA, arrays)
 
 
 def _unit_rows(run: Dissection) -> Iterable[Sequence[object]]:

@@ -1,0 +1,93 @@
+"""Means over the seeds with intervals over the images, and what may be said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+
+import numpy as np
+from evidence import Counted
+
+from onnxdissect.statistics.paired_counts import interval_around
+
+__all__ = ["AGREES", "DISAGREES", "OPEN", "Estimate", "difference_of", "mean_of", "verdict_of"]
+
+AGREES, DISAGREES, OPEN = "agrees", "disagrees", "cannot be told apart"
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean over the trainings.
+
+    Attributes
+    ----------
+    value : float
+    low, high : float
+        95 % interval of it over resampled images, all trainings counted in the same resamples.
+    seeds : tuple of float
+        What each training gives.
+    """
+
+    value: float
+    low: float
+    high: float
+    seeds: tuple[float, ...]
+
+
+def mean_of(counted: Sequence[Counted], least: float = 0.0, most: float = inf) -> Estimate:
+    """Average a number over the seeds.
+
+    Parameters
+    ----------
+    counted : sequence of Counted
+        One per seed.
+    least, most : float
+        No end of the interval goes beyond.
+
+    Returns
+    -------
+    Estimate
+    """
+    values = tuple(one.value for one in counted)
+    value = float(np.mean(values))
+    resampled = np.mean([one.resampled for one in counted], axis=0)
+    low, high = interval_around(value, resampled, least, most)
+    return Estimate(value, low, high, values)
+
+
+def difference_of(first: Sequence[Counted], second: Sequence[Counted]) -> Estimate:
+    """Average over the seeds by how much the second number is larger than the first of the same seed.
+
+    Parameters
+    ----------
+    first, second : sequence of Counted
+        One per seed.
+
+    Returns
+    -------
+    Estimate
+    """
+    return mean_of([b - a for a, b in zip(first, second, strict=True)], -inf)
+
+
+def verdict_of(difference: Estimate, published: int) -> str:
+    """Compare the sign of a difference with the published one.
+
+    Parameters
+    ----------
+    difference : Estimate
+    published : {-1, 1}
+        The published sign.
+
+    Returns
+    -------
+    str
+        `AGREES` if the interval leaves zero out on the published side and every seed lies on that side;
+        `DISAGREES` if so on the other side; `OPEN` otherwise.
+    """
+    for sign, word in ((published, AGREES), (-published, DISAGREES)):
+        end = difference.low if sign > 0 else difference.high
+        if sign * end > 0 and all(sign * value > 0 for value in difference.seeds):
+            return word
+    return OPEN

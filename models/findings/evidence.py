@@ -1,0 +1,189 @@
+"""What the tables say: counts of detectors in the images themselves and in every resample of them."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from experiments import read_experiment
+from numpy.typing import NDArray
+from recipes import SEEDS, Training, recipe_of
+from tables import CARD, SCHEMA
+
+from onnxdissect.storage.archive_reader import read_archive
+
+__all__ = ["CATEGORIES", "Counted", "Evidence", "MissingNetworksError", "UnitLabel"]
+
+CATEGORIES = ("color", "object", "part", "material", "scene", "texture")
+"""Of the data set, in its order."""
+
+
+class MissingNetworksError(Exception):
+    """Tables of some networks are not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A number in the images, and the same in every resample of them; all networks have the same resamples.
+
+    Attributes
+    ----------
+    value : float
+    resampled : ndarray of float64, shape (1000,)
+    """
+
+    value: float
+    resampled: NDArray[np.float64]
+
+    def __add__(self, other: Counted) -> Counted:
+        return Counted(self.value + other.value, self.resampled + other.resampled)
+
+    def __sub__(self, other: Counted) -> Counted:
+        return Counted(self.value - other.value, self.resampled - other.resampled)
+
+    def __truediv__(self, other: Counted) -> Counted:
+        """Give a share; of nothing it is 0."""
+        resampled = np.zeros(len(self.resampled))
+        np.divide(self.resampled, other.resampled, out=resampled, where=other.resampled > 0)
+        return Counted(self.value / other.value if other.value > 0 else 0.0, resampled)
+
+
+@dataclass(frozen=True, slots=True)
+class UnitLabel:
+    """What a unit detects, as `units.csv` has it.
+
+    Attributes
+    ----------
+    label, category : str
+    detector : bool
+    """
+
+    label: str
+    category: str
+    detector: bool
+
+
+class Evidence:
+    """The tables of all networks.
+
+    Parameters
+    ----------
+    tables : Path
+        The folder ``tables``.
+
+    Attributes
+    ----------
+    cards : mapping of str to dict
+        ``network.json`` of every network.
+    """
+
+    def __init__(self, tables: Path) -> None:
+        self._tables = tables
+        self.cards: Mapping[str, dict[str, Any]] = {
+            path.parent.name: json.loads(path.read_text(encoding="utf-8"))
+            for path in sorted(tables.glob(f"*/{CARD}"))
+        }
+
+    def networks(self, variant: str, iteration: int | None = None) -> list[str]:
+        """Name the networks of a variant, one of each seed.
+
+        Parameters
+        ----------
+        variant : str
+        iteration : int, optional
+            Of a checkpoint; by default the finished network.
+
+        Returns
+        -------
+        list of str
+
+        Raises
+        ------
+        MissingNetworksError
+            If the tables of a seed are not there.
+        """
+        names = [Training(recipe_of(variant), seed).name(iteration) for seed in SEEDS]
+        missing = [name for name in names if name not in self.cards]
+        if missing:
+            raise MissingNetworksError(
+                f"tables of {', '.join(missing)} are not there; models/findings/train.py"
+            )
+        return names
+
+    def layers(self, network: str) -> list[str]:
+        """Name the layers of a network, in the order of the graph."""
+        return [str(name) for name in self._archive(network)["layers"]]
+
+    def count(self, network: str, rows: Iterable[str], layer: str | None = None) -> Counted:
+        """Count detectors of a layer.
+
+        Parameters
+        ----------
+        network : str
+        rows : iterable of str
+            ``detectors``, ``unique``, or categories, of which unique detectors are counted; several add up.
+        layer : str, optional
+            By default the last.
+
+        Returns
+        -------
+        Counted
+        """
+        archive = self._archive(network)
+        layers, names = [str(n) for n in archive["layers"]], [str(n) for n in archive["rows"]]
+        place = len(layers) - 1 if layer is None else layers.index(layer)
+        summary = self._summaries(network)[place]
+        value, resampled = 0, np.zeros(archive["counts"].shape[2])
+        for row in rows:
+            column = {"detectors": "detectors", "unique": "unique_detectors"}.get(row, f"unique_{row}")
+            value += int(summary[column])
+            resampled += archive["counts"][place, names.index(row)]
+        return Counted(value, resampled)
+
+    def size(self, network: str, layer: str | None = None) -> int:
+        """How many units a layer has, by default the last."""
+        place = -1 if layer is None else self.layers(network).index(layer)
+        return int(self._summaries(network)[place]["units"])
+
+    def units(self, network: str) -> list[UnitLabel]:
+        """Give the labels of the last layer's units."""
+        last = self.layers(network)[-1]
+        with (self._tables / network / "units.csv").open(encoding="utf-8", newline="") as file:
+            rows = [row for row in csv.DictReader(file) if row["layer"] == last]
+        return [UnitLabel(row["label"], row["category"], row["detector"] == "true") for row in rows]
+
+    def last_iou(self, network: str) -> NDArray[np.float64]:
+        """Give the IoUs of the last layer's units, shape (units, concepts)."""
+        return np.asarray(self._archive(network)["last_iou"], np.float64)
+
+    def concepts(self) -> Sequence[Mapping[str, str]]:
+        """Give the rows of ``concepts.csv``."""
+        with (self._tables / "concepts.csv").open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+
+    def experiment(self, network: str, name: str) -> dict[str, NDArray[Any]]:
+        """Give what `experiments` found.
+
+        Raises
+        ------
+        MissingNetworksError
+            If the network was not asked.
+        """
+        if not (self._tables / network / f"{name}.npz").exists():
+            raise MissingNetworksError(f"{name} of {network} is not there; models/findings/experiments.py")
+        return read_experiment(self._tables, network, name)
+
+    @functools.cache  # noqa: B019  # one object reads each file once
+    def _archive(self, network: str) -> Mapping[str, NDArray[Any]]:
+        return read_archive(self._tables / network / "resampled.npz", SCHEMA)
+
+    @functools.cache  # noqa: B019
+    def _summaries(self, network: str) -> list[dict[str, str]]:
+        with (self._tables / network / "layers.csv").open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))

@@ -1,0 +1,108 @@
+"""Make `docs/findings.md` and its figures of the tables: `python models/findings/figures.py`.
+
+Nothing is trained or dissected. The text is `findings.md.jinja`, which holds no number of ours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from answers import answers
+from drawings import Answers, draw_all
+from estimates import Estimate
+from evidence import Evidence, MissingNetworksError
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+__all__ = ["PAGE", "text_of"]
+
+HERE = Path(__file__).resolve().parent
+PAGE = HERE.parents[1] / "docs" / "findings.md"
+
+
+def _number(value: float, digits: int = 1) -> str:
+    # a minus before zero says nothing
+    return f"{round(value, digits) + 0.0:.{digits}f}"
+
+
+def _count(estimate: Estimate) -> str:
+    """Tell a mean and its interval."""
+    return f"{_number(estimate.value)} ({_number(estimate.low)} to {_number(estimate.high)})"
+
+
+def _difference(estimate: Estimate) -> str:
+    """Tell a difference of counts with its sign, and each seed's."""
+    seeds = ", ".join(f"{value:+.0f}" for value in estimate.seeds)
+    return f"{round(estimate.value, 1):+.1f} ({_number(estimate.low)} to {_number(estimate.high)}; seeds {seeds})"
+
+
+def _percent(estimate: Estimate) -> str:
+    """Tell a share and its interval."""
+    low, high = (_number(100 * end, 0) for end in (estimate.low, estimate.high))
+    return f"{_number(100 * estimate.value, 0)} % ({low} to {high})"
+
+
+def _points(estimate: Estimate) -> str:
+    """Tell a difference of shares in percentage points, and each seed's."""
+    seeds = ", ".join(f"{100 * value:+.0f}" for value in estimate.seeds)
+    low, high = (_number(100 * end, 0) for end in (estimate.low, estimate.high))
+    return f"{100 * estimate.value:+.0f} points ({low} to {high}; seeds {seeds})"
+
+
+def _mean(values: tuple[float, ...], digits: int = 2) -> str:
+    """Tell a mean and what it is of."""
+    every = ", ".join(f"{value:.{digits}f}" for value in values)
+    return f"{sum(values) / len(values):.{digits}f} ({every})"
+
+
+def _thousands(value: int) -> str:
+    """Tell a whole number, with commas."""
+    return f"{value:,}"
+
+
+def text_of(told: Answers) -> str:
+    """Put the numbers into the text.
+
+    Parameters
+    ----------
+    told : mapping
+        As `answers.answers` gives them.
+
+    Returns
+    -------
+    str
+        Of ``docs/findings.md``.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(HERE),
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701  # the page is Markdown
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters = (_count, _difference, _percent, _points, _mean, _number, _thousands)
+    environment.filters.update({function.__name__.removeprefix("_"): function for function in filters})
+    return environment.get_template("findings.md.jinja").render(told)
+
+
+def main() -> None:
+    """Write the page and its figures."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--tables", type=Path, default=HERE / "tables", help="of train.py")
+    parser.add_argument(
+        "--page", type=Path, default=PAGE, help="figures go into a folder of its name beside it"
+    )
+    options = parser.parse_args()
+    try:
+        told = answers(Evidence(options.tables))
+    except MissingNetworksError as error:
+        sys.exit(str(error))
+    draw_all(told, options.page.with_suffix(""))
+    options.page.write_text(text_of(told), encoding="utf-8")
+    print(options.page)
+
+
+if __name__ == "__main__":
+    main()
