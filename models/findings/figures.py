@@ -34,7 +34,8 @@ def _count(estimate: Estimate) -> str:
 def _difference(estimate: Estimate) -> str:
     """Tell a difference of counts with its sign, and each seed's."""
     seeds = ", ".join(f"{value:+.0f}" for value in estimate.seeds)
-    return f"{round(estimate.value, 1):+.1f} ({_number(estimate.low)} to {_number(estimate.high)}; seeds {seeds})"
+    ends = f"{_number(estimate.low)} to {_number(estimate.high)}"
+    return f"{round(estimate.value, 1):+.1f} ({ends}; seeds {seeds})"
 
 
 def _percent(estimate: Estimate) -> str:
@@ -77,7 +78,7 @@ def text_of(told: Answers) -> str:
     environment = Environment(
         loader=FileSystemLoader(HERE),
         undefined=StrictUndefined,
-        autoescape=False,  # noqa: S701  # the page is Markdown
+        autoescape=False,  # the page is Markdown
         keep_trailing_newline=True,
         trim_blocks=True,
         lstrip_blocks=True,
