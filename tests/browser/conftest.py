@@ -15,6 +15,11 @@ TESTS = Path(__file__).parents[1]
 # the data sets and networks of the other tests
 sys.path.insert(0, str(TESTS))
 
+# what a page comes to show is compared there
+pytest.register_assert_rewrite("support.browsing")
+
+from support.browsing import PATIENCE  # noqa: E402 - once its assertions are rewritten
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
@@ -28,6 +33,7 @@ def browser() -> Iterator[Browser]:
     sync_api = pytest.importorskip("playwright.sync_api", reason="needs Playwright, of the dev extra")
     if CHROMIUM is None:
         pytest.skip("needs Chromium")
+    sync_api.expect.set_options(timeout=1000 * PATIENCE)
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
@@ -37,7 +43,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context(viewport={"width": 1280, "height": 900}, offline=True)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(1000 * PATIENCE)
     yield context
     context.close()
 

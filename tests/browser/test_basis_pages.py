@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from support.basis_runs import fake_basis_run, save_with_nearest
+from support.browsing import comes_to, expect
 from support.report_addresses import address
 
 from onnxdissect.experiments.basis_findings import BasisFindings, basis_findings
@@ -64,9 +66,16 @@ def column(page: Page, name: str) -> list[str]:
     return found
 
 
+def leave(page: Page) -> None:
+    """Close the closer look at a unit; the address follows a moment later."""
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog[open]")).to_have_count(0)
+    expect(page).not_to_have_url(re.compile("unit="))
+
+
 def test_the_table_has_every_direction_beside_its_nearest_unit(turned: Dissection, page: Page) -> None:
     found = open_page(page, turned)
-    assert page.locator("#count").inner_text() == "140 directions"
+    expect(page.locator("#count")).to_have_text("140 directions")
     assert column(page, "Direction") == [str(one.unit.unit) for one in found.directions]
     assert column(page, "Name") == [one.name for one in found.directions]
     assert column(page, "Cosine") == [f"{one.cosine:.3f}" for one in found.directions]
@@ -88,24 +97,26 @@ def test_sorting_by_every_column(turned: Dissection, page: Page) -> None:
     found = open_page(page, turned)
     page.click("#heads button:has-text('Cosine')")
     falling = sorted(found.directions, key=lambda one: (-(one.cosine or 0), one.unit.unit))
-    assert column(page, "Direction") == [str(one.unit.unit) for one in falling]
-    assert "sort=cosine" in page.url
-    assert page.locator("#heads th[aria-sort=descending]").inner_text().startswith("Cosine")
+    comes_to(lambda: column(page, "Direction"), [str(one.unit.unit) for one in falling])
+    expect(page).to_have_url(re.compile("sort=cosine"))
+    expect(page.locator("#heads th[aria-sort=descending]")).to_have_text(re.compile("^Cosine"))
     page.click("#heads button:has-text('Cosine')")
     rising = sorted(found.directions, key=lambda one: (one.cosine or 0, one.unit.unit))
-    assert column(page, "Direction") == [str(one.unit.unit) for one in rising]
-    assert "sort=-cosine" in page.url
+    comes_to(lambda: column(page, "Direction"), [str(one.unit.unit) for one in rising])
+    expect(page).to_have_url(re.compile("sort=-cosine"))
     page.locator("#heads button:has-text('Its IoU')").press("Enter")
+    expect(page.locator("#heads th[aria-sort=descending]")).to_have_text(re.compile("^Its IoU"))
     scores = [float(text.removesuffix(" ✓")) for text in column(page, "Its IoU")]
     assert scores == sorted(scores, reverse=True)
     page.click("#heads button:text-is('Label')")
+    expect(page.locator("#heads th[aria-sort=ascending]")).to_have_text(re.compile("^Label"))
     labels = [one.unit.label for one in found.directions if one.unit.label]
     shown = column(page, "Label")
     assert "no concept" not in shown[: len(labels)]
     assert shown[len(labels) :] == ["no concept"] * (140 - len(labels))
     page.click("#heads button:has-text('Direction')")
-    assert "sort" not in page.url
-    assert column(page, "Direction") == [str(i) for i in range(140)]
+    expect(page).not_to_have_url(re.compile("sort"))
+    comes_to(lambda: column(page, "Direction"), [str(i) for i in range(140)])
 
 
 def test_filters_and_search(turned: Dissection, page: Page) -> None:
@@ -116,9 +127,10 @@ def test_filters_and_search(turned: Dissection, page: Page) -> None:
         return [int(text) for text in column(page, "Direction")]
 
     page.fill("#find", "feature 12")
-    assert shown() == [
-        one.unit.unit for one in every if "feature 12" in one.name or one.unit.label == "feature 12"
-    ]
+    comes_to(
+        shown,
+        [one.unit.unit for one in every if "feature 12" in one.name or one.unit.label == "feature 12"],
+    )
     page.click("#reset")
     news = {one.concept.name for one in found.new}
     expected = {
@@ -130,13 +142,13 @@ def test_filters_and_search(turned: Dissection, page: Page) -> None:
     }
     for kind, units in expected.items():
         page.select_option("#kind", kind)
-        assert shown() == units, kind
-        assert 0 < len(units) < 140
-        assert page.locator("#count").inner_text() == f"{len(units)} of 140 directions"
+        assert 0 < len(units) < 140, kind
+        comes_to(shown, units)
+        expect(page.locator("#count")).to_have_text(f"{len(units)} of 140 directions")
     page.click("#reset")
     category = every[0].unit.category
     page.select_option("#category", category)
-    assert shown() == [one.unit.unit for one in every if one.unit.category == category]
+    comes_to(shown, [one.unit.unit for one in every if one.unit.category == category])
 
 
 def test_cards_show_pictures_and_open_units_of_both_sides(turned: Dissection, page: Page) -> None:
@@ -152,58 +164,61 @@ def test_cards_show_pictures_and_open_units_of_both_sides(turned: Dissection, pa
     new.first.locator("h3 a").click()
     dialog = page.locator("dialog[open]")
     direction = found.new[0].direction.unit
-    assert f"unit {direction} · " in dialog.inner_text()
-    assert "of relu6/book" in dialog.inner_text()
-    page.keyboard.press("Escape")
-    page.wait_for_function("() => !location.hash.includes('unit=')")
+    expect(dialog).to_contain_text(f"unit {direction} · ")
+    expect(dialog).to_contain_text("of relu6/book")
+    leave(page)
     beside = new.first.locator(".beside a")
     beside.click()
-    assert f"unit {found.new[0].own.unit} of relu6" in page.locator("dialog[open]").inner_text()
-    page.keyboard.press("Escape")
+    expect(dialog).to_contain_text(f"unit {found.new[0].own.unit} of relu6")
+    leave(page)
     page.locator("#directions tr").nth(3).locator("a").first.click()
-    assert "unit 3 · feature 3 of relu6/book · 4 of 140" in page.locator("dialog[open]").inner_text()
+    expect(dialog).to_contain_text("unit 3 · feature 3 of relu6/book · 4 of 140")
     page.keyboard.press("ArrowRight")
-    assert "unit 4 · feature 4 of relu6/book · 5 of 140" in page.locator("dialog[open]").inner_text()
+    expect(dialog).to_contain_text("unit 4 · feature 4 of relu6/book · 5 of 140")
 
 
 def test_the_address_holds_what_is_shown(turned: Dissection, page: Page) -> None:
     own = turned.layer("relu6")
     open_page(page, turned, f"q=1&sort=cosine&kind=detectors&unit={own.slug}:7")
-    assert f"unit 7 of {own.alias}" in page.locator("dialog[open]").inner_text()
-    page.keyboard.press("Escape")
+    expect(page.locator("dialog[open]")).to_contain_text(f"unit 7 of {own.alias}")
+    leave(page)
     second = basis_findings(turned, "relu6/basis/book")[1]
     detectors = sum(one.unit.detector for one in second.directions)
     assert detectors
     counted = "140 directions" if detectors == 140 else f"{detectors} of 140 directions"
-    assert page.locator("#count").inner_text() == counted
-    assert page.locator("section:has(#new-q1)").is_visible()
-    assert not page.locator("section:has(#new-q0)").is_visible()
+    expect(page.locator("#count")).to_have_text(counted)
+    expect(page.locator("section:has(#new-q1)")).to_be_visible()
+    expect(page.locator("section:has(#new-q0)")).to_be_hidden()
     page.click("nav.top a:has-text('Bases')")
-    assert page.url.endswith("bases.html#q=1")
-    assert page.locator("table.bases:visible").count() == 1
+    expect(page).to_have_url(re.compile("bases.html#q=1$"))
+    expect(page.locator("table.bases:visible")).to_have_count(1)
 
 
 def test_from_the_overview_to_a_basis_and_back(turned: Dissection, page: Page) -> None:
     page.goto(address(turned.path / "report", "index.html"))
     assert page.locator("nav.top li").all_inner_texts() == ["relu6", "Bases", "Concepts", "Thresholds"]
     page.click("table.layers:visible a:has-text('under 2 bases')")
-    assert "bases.html#layer=" in page.url
+    expect(page).to_have_url(re.compile("bases.html#layer="))
     page.click("table.bases:visible a:has-text('identity')")
-    assert page.locator("h1").inner_text() == "identity"
-    assert "0 concepts are new, 0 are lost" in page.locator("p.lead:visible").inner_text()
+    expect(page.locator("h1")).to_have_text("identity")
+    expect(page.locator("p.lead:visible")).to_contain_text("0 concepts are new, 0 are lost")
+    expect(page.locator("#count")).to_have_text("128 directions")
     assert set(column(page, "Cosine")) == {"1.000"}
     assert column(page, "Nearest unit") == column(page, "Direction")
+    basis = page.url
     page.click("a:has-text('directions as cards')")
-    assert page.locator("#count").inner_text() == "128 units"
+    expect(page).to_have_url(re.compile("/layers/"))
+    expect(page.locator("#count")).to_have_text("128 units")
     page.click("a:has-text('What it detects that')")
-    assert page.locator("h1").inner_text() == "identity"
+    expect(page).to_have_url(basis)
+    expect(page.locator("h1")).to_have_text("identity")
 
 
 def test_names_stand_on_cards_and_are_searched(turned: Dissection, page: Page) -> None:
     info = turned.layer("relu6/basis/book")
     page.goto(address(turned.path / "report", f"layers/{info.slug}.html", "sort=unit"))
     cards = page.locator("#cards .card")
-    assert cards.nth(2).locator(".name").inner_text() == "feature 2"
+    expect(cards.nth(2).locator(".name")).to_have_text("feature 2")
     assert cards.nth(0).locator(".name").inner_text() == NASTY
     width = cards.nth(1).evaluate(
         "card => card.querySelector('.name').getBoundingClientRect().right"
@@ -211,7 +226,7 @@ def test_names_stand_on_cards_and_are_searched(turned: Dissection, page: Page) -
     )
     assert width <= 0
     page.fill("#find", "feature 77")
-    assert page.locator("#count").inner_text() == "1 of 140 units"
+    expect(page.locator("#count")).to_have_text("1 of 140 units")
     assert page.title() != "owned"
 
 
@@ -235,6 +250,7 @@ def test_hostile_names(tmp_path: Path, page: Page) -> None:
     report = build(run).parent
     for name in ("index.html", "bases.html", f"bases/{run.layers[1].slug}.html"):
         page.goto(address(report, name))
+        expect(page.locator("body")).to_have_class(re.compile("alive"))
         page.wait_for_timeout(100)
         assert page.title() != "owned"
     assert set(column(page, "Name")) == {NASTY}
@@ -263,7 +279,7 @@ def test_thousands_of_directions_stay_fast(tmp_path: Path, page: Page) -> None:
     copy_assets(folder)
     (folder / "bases" / f"{slug}.html").write_text(render_basis(report, found), encoding="utf-8")
     page.goto(address(folder, f"bases/{slug}.html"))
-    assert page.locator("#count").inner_text() == "2,048 directions"
+    expect(page.locator("#count")).to_have_text("2,048 directions")
     assert page.locator("#directions tr").count() <= 101
     spent = page.evaluate(
         """() => {
@@ -273,4 +289,4 @@ def test_thousands_of_directions_stay_fast(tmp_path: Path, page: Page) -> None:
         }"""
     )
     assert spent < 1000, "milliseconds"
-    assert len(column(page, "Direction")) == 2048
+    comes_to(lambda: len(column(page, "Direction")), 2048)

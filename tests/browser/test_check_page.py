@@ -42,6 +42,7 @@ def test_what_failed_comes_first_with_pictures(checked: tuple[Verdict, Path], pa
     first = verdict.changed[0]
     assert f"unit {first.unit}: {first.before}" in sections.nth(0).inner_text()
     sections.nth(0).scroll_into_view_if_needed()
+    page.wait_for_function("[...document.images].some(i => i.complete)")
     page.wait_for_timeout(100)
     widths = page.evaluate("[...document.images].filter(i => i.complete).map(i => i.naturalWidth)")
     assert widths

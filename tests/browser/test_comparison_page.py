@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from support.browsing import comes_to, expect
 from support.comparisons import comparison, made_sides, run_sides, without_intervals
 from support.fake_counts import fake_run
 from support.report_addresses import address
@@ -81,27 +83,32 @@ def test_concepts_are_searched_filtered_and_sorted(compared: Compared, page: Pag
     concepts = compared.result.concepts
     page.goto(compared.at())
     assert sorted(listed(page)) == sorted(concept.concept for concept in concepts)
-    assert page.locator("#count").inner_text() == f"{len(concepts)} concepts"
+    expect(page.locator("#count")).to_have_text(f"{len(concepts)} concepts")
     by_name = {concept.concept: concept for concept in concepts}
     page.select_option("#sort", "highest")
-    shown = [highest(by_name[name]) for name in listed(page)]
-    assert shown == sorted(shown, reverse=True)
+    comes_to(
+        lambda: [highest(by_name[name]) for name in listed(page)],
+        sorted((highest(concept) for concept in concepts), reverse=True),
+    )
     page.click("#heads th:nth-child(3) button")
+    expect(page.locator("#heads th:nth-child(3)")).to_have_attribute("aria-sort", "descending")
+    expect(page).to_have_url(re.compile("sort=1"))
     shown = [iou(by_name[name], 1) for name in listed(page)]
     assert all(one >= other - 1e-4 for one, other in pairwise(shown))
-    assert page.locator("#heads th:nth-child(3)").get_attribute("aria-sort") == "descending"
-    assert "sort=1" in page.url
     page.select_option("#kind", "all")
     wanted = [c.concept for c in concepts if all(best and best.detectors for best in c.best)]
-    assert sorted(listed(page) if wanted else []) == sorted(wanted)
+    comes_to(lambda: sorted(page.locator("#matrix th").all_text_contents()), sorted(wanted))
     page.select_option("#kind", "")
     category = concepts[0].category
     page.select_option("#category", category)
-    assert sorted(listed(page)) == sorted(c.concept for c in concepts if c.category == category)
+    comes_to(
+        lambda: sorted(listed(page)),
+        sorted(concept.concept for concept in concepts if concept.category == category),
+    )
     page.select_option("#category", "")
     page.fill("#find", concepts[0].concept[:3].upper())
     found = [c.concept for c in concepts if concepts[0].concept[:3].lower() in c.concept.lower()]
-    assert sorted(listed(page)) == sorted(found)
+    comes_to(lambda: sorted(listed(page)), sorted(found))
 
 
 def test_cells_are_walked_through_by_keys(compared: Compared, page: Page) -> None:
@@ -110,13 +117,13 @@ def test_cells_are_walked_through_by_keys(compared: Compared, page: Page) -> Non
     assert page.locator("#matrix .cell[tabindex='0']").count() == 1
     page.focus("#matrix .cell[tabindex='0']")
 
-    def cell() -> str:
-        said = page.evaluate("document.activeElement.getAttribute('aria-label')")
-        assert isinstance(said, str)
-        return said
-
     layers = [layer.name for layer in compared.result.layers]
-    assert cell().startswith(f"{names[0]} in {layers[0]}: ")
+
+    def is_at(row: int, column: int) -> None:
+        said = re.compile(f"^{re.escape(f'{names[row]} in {layers[column]}: ')}")
+        expect(page.locator("#matrix .cell:focus")).to_have_attribute("aria-label", said)
+
+    is_at(0, 0)
     for key, row, column in (
         ("ArrowDown", 1, 0),
         ("End", 1, len(layers) - 1),
@@ -126,17 +133,17 @@ def test_cells_are_walked_through_by_keys(compared: Compared, page: Page) -> Non
         ("Home", 0, 0),
     ):
         page.keyboard.press(key)
-        assert cell().startswith(f"{names[row]} in {layers[column]}: ")
+        is_at(row, column)
     page.keyboard.press("Enter")
-    assert page.locator("#concept-view").is_visible()
-    assert page.locator("#concept-name").inner_text().startswith(names[0])
+    expect(page.locator("#concept-view")).to_be_visible()
+    expect(page.locator("#concept-name")).to_have_text(re.compile(f"^{re.escape(names[0])}"))
     page.keyboard.press("ArrowRight")
-    assert page.locator("#concept-name").inner_text().startswith(names[1])
+    expect(page.locator("#concept-name")).to_have_text(re.compile(f"^{re.escape(names[1])}"))
     page.keyboard.press("Escape")
-    assert not page.locator("#concept-view").is_visible()
-    assert "concept=" not in page.url
+    expect(page.locator("#concept-view")).to_be_hidden()
+    expect(page).not_to_have_url(re.compile("concept="))
     page.keyboard.press("/")
-    assert page.evaluate("document.activeElement.id") == "find"
+    expect(page.locator("#find")).to_be_focused()
 
 
 def test_a_concept_shows_the_best_unit_of_each_layer_with_pictures(compared: Compared, page: Page) -> None:
@@ -151,12 +158,13 @@ def test_a_concept_shows_the_best_unit_of_each_layer_with_pictures(compared: Com
             assert item.get_attribute("data-unit") == f"{position}/{best.unit}"
     page.wait_for_function("document.querySelectorAll('#along .frame img').length >= 12")
     page.wait_for_function("[...document.querySelectorAll('#along img')].some(i => i.naturalWidth)")
-    assert page.locator("#along .mask:visible").count() > 0
-    assert page.locator("#along .annotation:visible").count() == 0
+    masks, annotations = (page.locator(f"#along .{kind}:visible") for kind in ("mask", "annotation"))
+    assert masks.count() > 0
+    assert annotations.count() == 0
     page.keyboard.press("a")
-    assert page.locator("#along .annotation:visible").count() > 0
+    expect(annotations).not_to_have_count(0)
     page.keyboard.press("m")
-    assert page.locator("#along .mask:visible").count() == 0
+    expect(masks).to_have_count(0)
 
 
 def test_units_lead_to_the_reports_of_their_own_runs(compared: Compared, page: Page) -> None:
@@ -165,10 +173,9 @@ def test_units_lead_to_the_reports_of_their_own_runs(compared: Compared, page: P
     assert best is not None
     page.goto(compared.at(f"concept={at}"))
     page.click(f"#along li[data-unit='1/{best.unit}'] .figures a")
-    page.wait_for_selector("#unit-place")
-    assert "one/report/layers/relu6.html" in page.url
-    assert page.locator("#unit-place").inner_text().startswith(f"unit {best.unit} of relu6")
-    assert page.locator("#choose-q1").is_checked()
+    expect(page).to_have_url(re.compile("one/report/layers/relu6.html"))
+    expect(page.locator("#unit-place")).to_have_text(re.compile(f"^unit {best.unit} of relu6"))
+    expect(page.locator("#choose-q1")).to_be_checked()
     page.goto(compared.at(f"concept={at}"))
     page.wait_for_selector("#along li")
     # the second run has no report
@@ -180,7 +187,8 @@ def test_a_pair_opens_with_what_was_gained_lost_and_kept(compared: Compared, pag
     assert not page.locator("#pair").is_visible()
     for i, pair in enumerate(compared.result.pairs):
         page.click(f".opens[value='{i}']")
-        page.wait_for_selector(f"#pair h3:has-text('Kept ({len(pair.kept)})')")
+        expect(page.locator("#pair h3").first).to_have_text(f"{pair.first} → {pair.second}")
+        expect(page.locator("#pair h3").last).to_have_text(f"Kept ({len(pair.kept):,})")
         said = page.locator("#pair").inner_text()
         assert f"{pair.first} → {pair.second}" in said
         for title, changes in (("Gained", pair.gained), ("Lost", pair.lost)):
@@ -193,41 +201,39 @@ def test_a_pair_opens_with_what_was_gained_lost_and_kept(compared: Compared, pag
             ]
         assert page.locator(f".opens[value='{i}']").get_attribute("aria-expanded") == "true"
     page.click(f".opens[value='{len(compared.result.pairs) - 1}']")
-    assert not page.locator("#pair").is_visible()
+    expect(page.locator("#pair")).to_be_hidden()
 
 
 def test_matched_units_stand_side_by_side(compared: Compared, page: Page) -> None:
     page.goto(compared.at())
     for place, matching in enumerate(compared.result.matchings):
         page.select_option("#match", str(place))
-        page.wait_for_function(
-            f"document.querySelector('#matched-count').textContent === '{len(matching.units)} pairs'"
-        )
+        expect(page).to_have_url(re.compile(f"match={place}") if place else compared.at())
+        expect(page.locator(".matching:visible")).to_contain_text(f"{matching.score:.3f}")
+        expect(page.locator("#matched-count")).to_have_text(f"{len(matching.units)} pairs")
         best = max(matching.units, key=lambda pair: (round(pair.score, 6), -pair.first))
         first = page.locator("#matched li").first
-        assert first.get_attribute("data-units") == f"{best.first}/{best.second}"
-        assert page.locator(".matching:visible").count() == 1
-        assert f"{matching.score:.3f}" in page.locator(".matching:visible").inner_text()
+        expect(first).to_have_attribute("data-units", f"{best.first}/{best.second}")
+        expect(page.locator(".matching:visible")).to_have_count(1)
         page.select_option("#which", "same")
         same = [p for p in matching.units if p.first_label and p.first_label == p.second_label]
         of = "" if len(same) == len(matching.units) else f" of {len(matching.units)}"
-        page.wait_for_function(
-            f"document.querySelector('#matched-count').textContent === '{len(same)}{of} pairs'"
-        )
+        expect(page.locator("#matched-count")).to_have_text(f"{len(same)}{of} pairs")
         page.select_option("#which", "")
     page.locator("#matched li").first.scroll_into_view_if_needed()
     page.wait_for_function("document.querySelectorAll('#matched li:first-child .frame img').length === 12")
-    page.fill("#seek", str(compared.result.matchings[1].units[0].first))
-    found = page.locator("#matched li:not(.sentinel)").first.get_attribute("data-units")
-    assert str(compared.result.matchings[1].units[0].first) in (found or "").split("/")
+    sought = compared.result.matchings[1].units[0].first
+    page.fill("#seek", str(sought))
+    found = page.locator("#matched li:not(.sentinel)").first
+    expect(found).to_have_attribute("data-units", re.compile(rf"^{sought}/|/{sought}$"))
 
 
 def test_a_view_can_be_linked(compared: Compared, page: Page) -> None:
     page.goto(compared.at("pair=1&sort=name&category=color&match=1&order=low&show=annotation"))
     page.wait_for_selector("#pair h3")
-    assert page.input_value("#sort") == "name"
-    assert page.input_value("#match") == "1"
-    assert page.input_value("#order") == "low"
+    expect(page.locator("#sort")).to_have_value("name")
+    expect(page.locator("#match")).to_have_value("1")
+    expect(page.locator("#order")).to_have_value("low")
     before = page.url
     page.reload()
     page.wait_for_selector("#pair h3")
@@ -235,6 +241,8 @@ def test_a_view_can_be_linked(compared: Compared, page: Page) -> None:
     page.click("nav.top a:has-text('Pairs')")
     assert page.url == before
     page.goto(compared.at("pair=99&sort=x&category=y&match=-4&concept=z&show=w&kind=k&which=q"))
+    expect(page.locator("#pair")).to_be_hidden()
+    expect(page.locator("#match")).to_have_value("0")
     page.wait_for_selector("#matched li")
 
 
@@ -263,8 +271,9 @@ def test_nothing_hangs_over(width: int, compared: Compared, page: Page) -> None:
     page.goto(compared.at("pair=0"))
     page.wait_for_selector("#pair h3")
     page.click("summary >> visible=true")
+    expect(page.locator("details[open]")).not_to_have_count(0)
     assert page.evaluate(over) == 0
-    assert page.locator("svg.groups:visible").count() == 1
+    expect(page.locator("svg.groups:visible")).to_have_count(1)
     page.goto(compared.at("concept=0"))
     page.wait_for_selector("#along li")
     assert page.evaluate(over) == 0
@@ -315,8 +324,9 @@ def test_forty_layers_and_all_concepts_of_broden(tmp_path: Path, page: Page) -> 
     assert after is not None
     assert abs(after["y"] - head["y"]) < 2
     page.focus("#matrix .cell[tabindex='0']")
-    for _ in range(3):
+    for row in range(1, 4):
         page.keyboard.press("ArrowDown")
+        expect(page.locator("#matrix tr").nth(row).locator(".cell").first).to_be_focused()
     cell = page.evaluate("document.activeElement.getBoundingClientRect().top")
     bottom = page.evaluate("document.querySelector('#heads').getBoundingClientRect().bottom")
     assert cell >= bottom - 1

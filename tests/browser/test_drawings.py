@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support.browsing import expect
 from support.report_addresses import LAYER, by_iou, layer_address
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ def test_masks_drawn_are_the_masks_counted(quantile: int, run: Dissection, page:
     counts = run.counts(LAYER)
     for unit in [u.unit for u in by_iou(run, quantile)][:3]:
         page.goto(layer_address(run, f"q={quantile}&unit={unit}"))
-        page.wait_for_selector("#unit-images li")
+        # those of the unit before stay until the pictures of this one are read
+        expect(page.locator(f"#unit-images img[alt*=' of unit {unit}, ']")).to_have_count(15)
         drawn = page.eval_on_selector_all("#unit-images svg.mask", _SEEN)
         assert len(drawn) == 15
         for rank, (path, box, same_place) in enumerate(drawn):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Literal
 
 import pytest
+from support.browsing import expect
 from support.report_addresses import address
 from support.result_files import draw_units, table, write
 
@@ -53,6 +55,7 @@ def test_the_overview_says_what_it_is_and_counts(imported: Dissection, page: Pag
         assert row[1:3] == [str(count) for count in counts]
         assert row[-3:] == [str(summary.unique[name]) for name in imported.categories]
     assert page.locator("img, canvas").count() == 0
+    expect(page.locator("body")).to_have_class(re.compile("alive"))
     assert page.locator("svg:visible").count() >= 2  # categories against depth, and the bars
     cards = page.locator(".glimpse .card")
     assert 0 < cards.count() <= 6
@@ -71,9 +74,7 @@ def test_a_layer_shows_every_unit_without_pictures(imported: Dissection, page: P
     assert page.locator(".toggles").count() == 0
     assert page.locator("#cards img, #cards canvas, #cards .tile").count() == 0
     page.select_option("#kind", "detectors")
-    page.wait_for_function(
-        f"document.querySelectorAll('#cards .card').length === {imported.summary()[1].detectors}"
-    )
+    expect(page.locator("#cards .card")).to_have_count(imported.summary()[1].detectors)
 
 
 def test_a_unit_tells_the_best_of_each_category(imported: Dissection, page: Page) -> None:
@@ -92,9 +93,7 @@ def test_a_unit_tells_the_best_of_each_category(imported: Dissection, page: Page
     assert not page.locator("#unit .unit-images").is_visible()
     page.keyboard.press("m")
     page.keyboard.press("ArrowRight")
-    page.wait_for_function(
-        f"!document.querySelector('#unit-place').textContent.startsWith('unit {unit.unit} ')"
-    )
+    expect(page.locator("#unit-place")).not_to_have_text(re.compile(f"^unit {unit.unit} "))
 
 
 def test_a_concept_tells_its_units_and_no_images(imported: Dissection, page: Page) -> None:
@@ -102,7 +101,7 @@ def test_a_concept_tells_its_units_and_no_images(imported: Dissection, page: Pag
     (number,) = [c.number for c in imported.concepts if (c.name, c.category) == (unit.label, unit.category)]
     page.goto(where(imported, "concepts.html", f"concept={number}"))
     page.wait_for_selector("#concept:not([hidden]) .card")
-    assert page.locator("#concept-title").inner_text() == unit.label
+    expect(page.locator("#concept-title")).to_have_text(unit.label)
     held = [one for one in imported.units() if one.detector and one.label == unit.label]
     verb = "unit detects" if len(held) == 1 else "units detect"
     assert page.locator("#concept-facts").inner_text() == f"{unit.category} · {len(held)} {verb} it"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from support.browsing import expect
 from support.report_addresses import address, by_iou, layer_address
 
 if TYPE_CHECKING:
@@ -34,6 +35,11 @@ def test_axe_finds_nothing(name: str, scheme: Any, run: Dissection, page: Page) 
             "thresholds": address(report, "thresholds.html"),
         }[name]
     )
+    expect(page.locator("body")).to_have_class(re.compile("alive"))
+    expect(page.locator("#unit-images li")).to_have_count(15 if name == "unit" else 0)
+    if name == "concept":
+        expect(page.locator("#concept-title")).to_have_text(best.label)
+        expect(page.locator("#cards .card").first).to_be_visible()
     page.wait_for_timeout(100)
     # without preloading, as a page from disk may not read its own style sheet
     options: dict[str, Any] = {"resultTypes": ["violations"], "preload": False}
@@ -55,6 +61,8 @@ def test_nothing_hangs_over(width: int, run: Dissection, page: Page) -> None:
         address(run.path / "report", "thresholds.html"),
     ):
         page.goto(where)
+        expect(page.locator("body")).to_have_class(re.compile("alive"))
+        expect(page.locator("#unit-images.side li")).to_have_count(15 if "unit=" in where else 0)
         page.wait_for_timeout(60)
         over = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         assert page.evaluate(over) == 0
@@ -74,9 +82,10 @@ def test_dark_and_light(run: Dissection, page: Page) -> None:
 
 def test_printing_leaves_the_controls_out(run: Dissection, page: Page) -> None:
     page.goto(layer_address(run))
+    expect(page.locator("#filters")).to_be_visible()
     page.emulate_media(media="print")
-    assert not page.locator("#filters").is_visible()
-    assert page.locator("#cards .card").first.is_visible()
+    expect(page.locator("#filters")).to_be_hidden()
+    expect(page.locator("#cards .card").first).to_be_visible()
 
 
 def test_names_do_no_harm(hostile: Path, page: Page) -> None:
@@ -88,6 +97,11 @@ def test_names_do_no_harm(hostile: Path, page: Page) -> None:
         ("thresholds.html", ""),
     ):
         page.goto(address(hostile, name, fragment))
+        expect(page.locator("body")).to_have_class(re.compile("alive"))
+        if fragment.startswith("unit"):
+            expect(page.locator("#unit[open] #unit-facts dl")).to_be_visible()
+        if fragment.startswith("concept"):
+            expect(page.locator("#concept")).to_be_visible()
         page.wait_for_timeout(80)
         assert page.title() != "owned"
         # the script, the data of the run and of what the page shows

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from support.browsing import comes_to, expect
 from support.report_addresses import LAYER, address, by_iou, layer_address
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ def shown_units(page: Page) -> list[int]:
 
 def test_all_units_are_there(run: Dissection, page: Page) -> None:
     page.goto(layer_address(run))
-    assert page.locator("#count").inner_text() == f"{run.layer(LAYER).units} units"
+    expect(page.locator("#count")).to_have_text(f"{run.layer(LAYER).units} units")
     assert shown_units(page) == [unit.unit for unit in by_iou(run)]
 
 
@@ -35,37 +37,41 @@ def test_search_and_filters(run: Dissection, page: Page) -> None:
     page.goto(layer_address(run))
     units = by_iou(run)
     label = next(unit.label for unit in units if unit.detector)
+
+    def shows(wanted: list[int]) -> None:
+        comes_to(lambda: shown_units(page), wanted)
+
     page.fill("#find", label[:3].upper())
-    assert shown_units(page) == [u.unit for u in units if label[:3].lower() in u.label.lower()]
+    shows([u.unit for u in units if label[:3].lower() in u.label.lower()])
     page.fill("#find", f'"{label}"')
-    assert shown_units(page) == [u.unit for u in units if u.label == label]
-    assert "find=" in page.url
+    shows([u.unit for u in units if u.label == label])
+    expect(page).to_have_url(re.compile("find="))
     page.click("#reset")
-    assert "find=" not in page.url
+    expect(page).not_to_have_url(re.compile("find="))
     category = units[0].category
     page.select_option("#category", category)
-    assert shown_units(page) == [u.unit for u in units if u.category == category]
+    shows([u.unit for u in units if u.category == category])
     page.select_option("#kind", "detectors")
-    assert shown_units(page) == [u.unit for u in units if u.category == category and u.detector]
+    shows([u.unit for u in units if u.category == category and u.detector])
     page.click("#reset")
     page.select_option("#kind", "others")
-    assert shown_units(page) == [u.unit for u in units if not u.detector]
+    shows([u.unit for u in units if not u.detector])
     page.click("#reset")
     page.select_option("#kind", "reliable")
     reliable = [u.unit for u in units if u.reliable]
-    assert shown_units(page) == reliable
-    assert page.locator("#cards .sure").count() == len(reliable)
+    shows(reliable)
+    expect(page.locator("#cards .sure")).to_have_count(len(reliable))
     page.click("#reset")
     page.select_option("#kind", "unsure")
-    assert shown_units(page) == [u.unit for u in units if u.detector and not u.reliable]
+    shows([u.unit for u in units if u.detector and not u.reliable])
     page.click("#reset")
     page.fill("#least", "0.03")
     page.fill("#most", "0.2")
     wanted = [u.unit for u in units if 0.03 <= u.iou <= 0.2]
-    assert shown_units(page) == wanted
-    assert page.locator("#count").inner_text() == f"{len(wanted)} of {len(units)} units"
+    shows(wanted)
+    expect(page.locator("#count")).to_have_text(f"{len(wanted)} of {len(units)} units")
     page.fill("#find", "no such concept")
-    assert shown_units(page) == []
+    shows([])
 
 
 def test_the_overview_says_first_how_many_are_reliable(run: Dissection, page: Page) -> None:
@@ -110,7 +116,7 @@ def test_a_closer_look_says_why_a_detector_is_not_reliable(
         (luck, "as luck leaves some of so many"),
     ):
         page.goto(layer_address(changed, f"unit={unit}"))
-        assert words in page.locator("dialog[open]").inner_text()
+        expect(page.locator("dialog[open]")).to_contain_text(words)
         page.goto("about:blank")
 
 
@@ -118,6 +124,7 @@ def test_a_closer_look_says_why_a_detector_is_not_reliable(
 def test_sorting(order: str, run: Dissection, page: Page) -> None:
     page.goto(layer_address(run))
     page.select_option("#sort", order)
+    expect(page).to_have_url(re.compile(f"sort={order}"))
     units = run.units(LAYER, run.quantiles[0])
     found = shown_units(page)
     assert sorted(found) == list(range(len(units)))
@@ -136,72 +143,74 @@ def test_sorting(order: str, run: Dissection, page: Page) -> None:
 def test_a_view_can_be_linked(run: Dissection, page: Page) -> None:
     unit = next(u for u in by_iou(run, 1) if u.detector)
     page.goto(layer_address(run, f"q=1&category={unit.category}&sort=unit&unit={unit.unit}&show=heat"))
-    assert page.locator("#unit-title").inner_text().startswith(unit.label)
-    assert page.input_value("#category") == unit.category
-    assert page.input_value("#sort") == "unit"
-    page.wait_for_selector("#choose-q1:checked")
-    assert shown_units(page) == [
-        u.unit for u in run.units(LAYER, run.quantiles[1]) if u.category == unit.category
-    ]
+    expect(page.locator("#unit-title")).to_have_text(re.compile(f"^{re.escape(unit.label)}"))
+    expect(page.locator("#category")).to_have_value(unit.category)
+    expect(page.locator("#sort")).to_have_value("unit")
+    expect(page.locator("#choose-q1")).to_be_checked()
+    comes_to(
+        lambda: shown_units(page),
+        [u.unit for u in run.units(LAYER, run.quantiles[1]) if u.category == unit.category],
+    )
     before = page.url
     page.reload()
     assert page.url == before
-    assert page.locator("#unit").evaluate("dialog => dialog.open")
+    expect(page.locator("#unit[open]")).to_have_count(1)
     page.goto(layer_address(run, "unit=99999&find=%22&least=x&show=nonsense&q=7"))
-    assert not page.locator("#unit").evaluate("dialog => dialog.open")
+    expect(page.locator("#find")).to_have_value('"')
+    expect(page.locator("#unit[open]")).to_have_count(0)
 
 
 def test_dialog(run: Dissection, page: Page) -> None:
     page.goto(layer_address(run, "kind=detectors"))
     units = [u for u in by_iou(run) if u.detector]
     page.locator("#cards a").nth(1).click()
-    page.wait_for_selector("#unit-images li")
-    assert page.locator("#unit-images li").count() == 15
+    expect(page.locator("#unit-images li")).to_have_count(15)
     facts = page.locator("#unit-facts").inner_text()
     assert f"{units[1].iou:.3f}" in facts
     assert f"{units[1].iou_low:.3f}–{units[1].iou_high:.3f}" in facts
     assert page.locator(".ranking tbody tr").count() == 10
     assert page.locator(".ranking tbody th").first.inner_text() == units[1].label
     assert page.locator(".histogram .mark").count() == 1
-    assert f"unit={units[1].unit}" in page.url
+    expect(page).to_have_url(re.compile(rf"unit={units[1].unit}\b"))
     page.keyboard.press("ArrowRight")
-    page.wait_for_function(
-        f"document.getElementById('unit-place').textContent.includes('unit {units[2].unit} ')"
-    )
+    expect(page.locator("#unit-place")).to_contain_text(f"unit {units[2].unit} ")
     page.click("#unit-before")
     page.click("#unit-before")
-    assert page.locator("#unit-before").is_disabled()
+    expect(page.locator("#unit-before")).to_be_disabled()
     page.click("#unit-toggles button[value=side]")
-    assert page.locator("#unit-images.side li").first.locator(".frame").count() == 3
+    expect(page.locator("#unit-images.side li").first.locator(".frame")).to_have_count(3)
     page.keyboard.press("Escape")
     # The address follows the dialog's event, which comes a moment after it is closed.
-    page.wait_for_function("!location.href.includes('unit=')")
+    expect(page).not_to_have_url(re.compile("unit="))
 
 
 def test_keyboard(run: Dissection, page: Page) -> None:
     page.goto(layer_address(run))
     page.keyboard.press("/")
     page.keyboard.type("a")
-    assert page.input_value("#find") == "a"
+    expect(page.locator("#find")).to_have_value("a")
     page.keyboard.press("Control+A")
     page.keyboard.press("Delete")
     links = page.locator("#cards a")
+    expect(page.locator("#find")).to_have_value("")
+    expect(page.locator("#count")).to_have_text(f"{run.layer(LAYER).units} units")
     links.first.focus()
     page.keyboard.press("ArrowRight")
-    assert links.nth(1).evaluate("link => link === document.activeElement")
+    expect(links.nth(1)).to_be_focused()
     page.keyboard.press("Enter")
     page.wait_for_selector("#unit[open] #unit-images li")
     page.keyboard.press("h")
-    assert "show=mask+heat" in page.url
+    expect(page).to_have_url(re.compile(r"show=mask\+heat"))
     canvas = page.locator("#unit-images canvas").first
-    assert canvas.is_visible()
+    expect(canvas).to_be_visible()
+    expect(canvas).to_have_attribute("data-drawn", "yes")
     assert canvas.evaluate("c => new Set(c.getContext('2d').getImageData(0, 0, 56, 56).data).size") > 10
     page.keyboard.press("m")
     page.keyboard.press("a")
-    assert page.locator("body").get_attribute("data-show") == "heat annotation"
+    expect(page.locator("body")).to_have_attribute("data-show", "heat annotation")
     page.keyboard.press("Escape")
-    page.wait_for_function("!document.getElementById('unit').open")
-    assert links.nth(1).evaluate("link => link === document.activeElement")
+    expect(page.locator("#unit[open]")).to_have_count(0)
+    expect(links.nth(1)).to_be_focused()
 
 
 def test_concepts(run: Dissection, page: Page) -> None:
@@ -211,17 +220,19 @@ def test_concepts(run: Dissection, page: Page) -> None:
     page.fill("#find", label)
     rows = page.locator("table.concepts tbody tr:visible")
     names = {u.label for u in units if label in u.label}
-    assert page.locator("#count").inner_text() == (f"{len(names)} concept" + "s" * (len(names) != 1))
+    expect(page.locator("#count")).to_have_text(f"{len(names)} concept" + "s" * (len(names) != 1))
     assert set(rows.locator("th").all_inner_texts()) == names
     page.get_by_role("link", name=label, exact=True).click()
     page.wait_for_selector("#cards a")
-    assert page.locator("#concept-title").inner_text() == label
+    expect(page.locator("#concept-title")).to_have_text(label)
     links = page.locator("#cards a").evaluate_all("all => all.map(a => a.dataset.unit)")
     wanted = {f"{run.layer(u.layer).slug}/{u.unit}" for u in units if u.label == label}
     assert set(links) == wanted
     page.locator("#cards a").first.click()
     page.wait_for_selector("#unit[open] #unit-images li")
     page.keyboard.press("Escape")
+    # leaving the dialog changes the address too
+    expect(page).not_to_have_url(re.compile("unit="))
     page.click("#all-concepts")
     page.wait_for_selector("#index:visible")
 
@@ -229,13 +240,13 @@ def test_concepts(run: Dissection, page: Page) -> None:
 def test_overview(run: Dissection, page: Page) -> None:
     page.goto(address(run.path / "report", "index.html"))
     page.wait_for_selector(".glimpse svg.mask")
-    assert page.locator(".glimpse:visible .card").count() == 6
+    expect(page.locator(".glimpse:visible .card")).to_have_count(6)
     page.locator("details[open]:visible svg.bars a").first.click()
     page.wait_for_selector("#cards .card")
     page.go_back()
     page.check("#choose-q1")
-    assert page.url.endswith("#q=1")
-    assert page.locator(".view.q0:visible").count() == 0
+    expect(page).to_have_url(re.compile("#q=1$"))
+    expect(page.locator(".view.q0:visible")).to_have_count(0)
     page.locator("nav.top a.keeps").first.click()
     page.wait_for_selector("body[data-page=layer] #choose-q1:checked")
     page.goto(address(run.path / "report", "index.html"))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from support.browsing import comes_to, expect
 from support.report_addresses import address
 from support.rotated_runs import rotated_run
 
@@ -82,13 +84,12 @@ def test_the_headline_is_that_of_the_layer_and_quantile_on_show(rotated: Rotatio
         page.check(f"#choose-l{layer}")
         page.check(f"#choose-q{q}")
         curve = rotated.curves[2 * layer + q]
-        (said,) = [p.inner_text() for p in page.locator("header p.lead").all() if p.is_visible()]
-        assert f"In {rotated.layers[layer].alias} at quantile {rotated.quantiles[q]:g}" in said
-        assert f"{curve.own}" in said
-        assert page.locator("svg.rotation:visible").count() == 1
-        page.wait_for_function(
-            f"document.querySelector('#count').textContent.startsWith('{len(curve.concepts)} concept')"
-        )
+        said = page.locator("header p.lead:visible")
+        expect(said).to_have_count(1)
+        expect(said).to_contain_text(f"In {rotated.layers[layer].alias} at quantile {rotated.quantiles[q]:g}")
+        expect(said).to_contain_text(f"{curve.own}")
+        expect(page.locator("svg.rotation:visible")).to_have_count(1)
+        expect(page.locator("#count")).to_have_text(re.compile(f"^{len(curve.concepts)} concept"))
 
 
 def test_concepts_are_sorted_by_their_fall_searched_and_chosen(rotated: RotationResult, page: Page) -> None:
@@ -98,19 +99,24 @@ def test_concepts_are_sorted_by_their_fall_searched_and_chosen(rotated: Rotation
     assert sorted(names) == sorted(one.concept for one in curve.concepts)
     falls = {one.concept: fall(one) for one in curve.concepts}
     assert all(falls[a] >= falls[b] - 1e-5 for a, b in pairwise(names))
-    assert page.locator("#followed-title").inner_text().startswith(names[0])
+    expect(page.locator("#followed-title")).to_have_text(re.compile(f"^{re.escape(names[0])}"))
     page.select_option("#sort", "before")
     before = {one.concept: one.iou[0][0] for one in curve.concepts}
-    shown = [before[name] for name in listed(page)]
-    assert shown == sorted(shown, reverse=True)
+    comes_to(
+        lambda: [before[name] for name in listed(page)],
+        sorted((before[name] for name in names), reverse=True),
+    )
     page.select_option("#sort", "name")
-    assert listed(page) == sorted(names, key=str.lower)
+    comes_to(lambda: listed(page), sorted(names, key=str.lower))
     page.fill("#find", names[0][:3].upper())
-    assert listed(page) == sorted(name for name in names if names[0][:3].lower() in name.lower())
+    comes_to(lambda: listed(page), sorted(name for name in names if names[0][:3].lower() in name.lower()))
     page.fill("#find", "")
     category = curve.concepts[0].category
     page.select_option("#category", category)
-    assert sorted(listed(page)) == sorted(o.concept for o in curve.concepts if o.category == category)
+    comes_to(
+        lambda: sorted(listed(page)),
+        sorted(one.concept for one in curve.concepts if one.category == category),
+    )
     page.fill("#find", "no such concept")
     page.wait_for_selector("text=No concept is called so.")
 
@@ -123,17 +129,17 @@ def test_a_concept_is_followed_along_alpha_and_seeds(rotated: RotationResult, pa
     page.click(f"#concepts button[value='{number}']")
     for s in range(2):
         page.click(f"#seeds button[value='{rotated.seeds[s]}']")
-        assert page.locator("#along .alpha strong").all_inner_texts() == ["0", "0.5", "1"]
-        assert units_shown(page) == [f"unit {unit}" for unit in concept.unit[s]]
+        expect(page.locator("#along .alpha strong")).to_have_text(["0", "0.5", "1"])
+        comes_to(lambda: units_shown(page), [f"unit {unit}" for unit in concept.unit[s]])
         found = page.locator("#along .figures strong").all_inner_texts()
         assert found == [f"{iou:.3f}" for iou in concept.iou[s]]
         dull = [("missed" in (item.get_attribute("class") or "")) for item in page.locator("#along li").all()]
         assert dull == [not yes for yes in concept.detected[s]]
-    assert "seed=1" in page.url
-    assert f"concept={number}" in page.url
+    expect(page).to_have_url(re.compile("seed=1"))
+    expect(page).to_have_url(re.compile(f"concept={number}"))
     page.keyboard.press("ArrowLeft")
-    assert "seed=" not in page.url or "seed=0" in page.url
-    assert units_shown(page) == [f"unit {unit}" for unit in concept.unit[0]]
+    expect(page).not_to_have_url(re.compile("seed=(?!0)"))
+    comes_to(lambda: units_shown(page), [f"unit {unit}" for unit in concept.unit[0]])
 
 
 def test_pictures_with_masks_and_annotations(rotated: RotationResult, page: Page) -> None:
@@ -141,16 +147,17 @@ def test_pictures_with_masks_and_annotations(rotated: RotationResult, page: Page
     see_pictures(page)
     page.wait_for_function("[...document.querySelectorAll('#along img')].every(i => i.complete)")
     assert all(page.evaluate("[...document.querySelectorAll('#along img')].map(i => i.naturalWidth)"))
-    assert page.locator("#along .mask:visible").count() > 0
-    assert page.locator("#along .annotation:visible").count() == 0
+    masks, annotations = (page.locator(f"#along .{kind}:visible") for kind in ("mask", "annotation"))
+    assert masks.count() > 0
+    assert annotations.count() == 0
     page.keyboard.press("a")
-    assert page.locator("#along .annotation:visible").count() > 0
+    expect(annotations).not_to_have_count(0)
     page.keyboard.press("m")
-    assert page.locator("#along .mask:visible").count() == 0
+    expect(masks).to_have_count(0)
     page.keyboard.press("a")
-    assert page.locator("#along .annotation:visible").count() == 0
+    expect(annotations).to_have_count(0)
     page.click("#show button[value=mask]")
-    assert page.locator("#along .mask:visible").count() > 0
+    expect(masks).not_to_have_count(0)
 
 
 def test_a_view_can_be_linked(rotated: RotationResult, page: Page) -> None:
@@ -162,15 +169,16 @@ def test_a_view_can_be_linked(rotated: RotationResult, page: Page) -> None:
     page.wait_for_selector("#choose-l0:checked")
     page.wait_for_selector("#choose-q1:checked")
     page.wait_for_selector("#along li")
-    assert page.locator("#followed-title").inner_text().startswith(concept.concept)
-    assert units_shown(page) == [f"unit {unit}" for unit in concept.unit[1]]
-    assert page.input_value("#sort") == "name"
+    expect(page.locator("#followed-title")).to_have_text(re.compile(f"^{re.escape(concept.concept)}"))
+    comes_to(lambda: units_shown(page), [f"unit {unit}" for unit in concept.unit[1]])
+    expect(page.locator("#sort")).to_have_value("name")
     before = page.url
     page.reload()
     page.wait_for_selector("#along li")
     assert page.url == before
-    assert units_shown(page) == [f"unit {unit}" for unit in concept.unit[1]]
+    comes_to(lambda: units_shown(page), [f"unit {unit}" for unit in concept.unit[1]])
     page.goto(where(rotated, "layer=none&q=99&seed=-4&concept=x&sort=y&show=z"))
+    expect(page.locator("#choose-l1")).to_be_checked()
     page.wait_for_selector("#along li")
 
 
@@ -178,20 +186,20 @@ def test_keys(rotated: RotationResult, page: Page) -> None:
     page.goto(where(rotated))
     names = listed(page)
     page.keyboard.press("/")
-    assert page.evaluate("document.activeElement.id") == "find"
+    expect(page.locator("#find")).to_be_focused()
     page.focus("#concepts button")
     page.keyboard.press("ArrowDown")
-    assert page.locator("#followed-title").inner_text().startswith(names[1])
+    expect(page.locator("#followed-title")).to_have_text(re.compile(f"^{re.escape(names[1])}"))
     page.keyboard.press("ArrowUp")
-    assert page.locator("#followed-title").inner_text().startswith(names[0])
+    expect(page.locator("#followed-title")).to_have_text(re.compile(f"^{re.escape(names[0])}"))
 
 
 def test_the_table_of_layers_leads_to_each(rotated: RotationResult, page: Page) -> None:
     page.goto(where(rotated))
     page.click("table.layers a >> nth=1")
-    assert page.locator("#choose-l0").is_checked()
-    assert page.locator("#choose-q1").is_checked()
-    assert "layer=relu4" in page.url
+    expect(page.locator("#choose-l0")).to_be_checked()
+    expect(page.locator("#choose-q1")).to_be_checked()
+    expect(page).to_have_url(re.compile("layer=relu4"))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -251,7 +259,7 @@ def test_nothing_to_follow(tmp_path: Path, page: Page) -> None:
     run = rotated_run().save(tmp_path / "run", iou_threshold=0.999)
     page.goto(build_rotation(measure_rotations(run), run).as_uri())
     page.wait_for_selector("text=No unit detects a concept, at no alpha of any seed.")
-    assert page.locator("#count").inner_text() == "0 concepts"
+    expect(page.locator("#count")).to_have_text("0 concepts")
 
 
 def test_page_without_script(rotated: RotationResult, context: BrowserContext) -> None:
@@ -263,6 +271,6 @@ def test_page_without_script(rotated: RotationResult, context: BrowserContext) -
     assert page.locator("svg.rotation:visible").count() == 1
     assert "In relu6 at quantile 0.005" in page.locator("header p.lead:visible").inner_text()
     page.check("#choose-q1")
-    assert "In relu6 at quantile 0.02" in page.locator("header p.lead:visible").inner_text()
+    expect(page.locator("header p.lead:visible")).to_contain_text("In relu6 at quantile 0.02")
     assert "rotation.json" in page.locator("noscript").inner_text()
     plain.close()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from support.browsing import comes_to, expect
 from support.fake_counts import fake_run
 from support.report_addresses import LAYER, address, layer_address
 
@@ -51,8 +52,8 @@ def listed(page: Page) -> list[int]:
 def test_every_unit_has_its_label_at_every_quantile(wide: Dissection, page: Page) -> None:
     sweep, layer = of_layer(wide, "relu2")
     page.goto(address(wide.path / "report", "thresholds.html", "layer=-stage2-Relu_output_0"))
-    assert page.locator("#labels tr").count() < 90
-    assert listed(page) == list(range(90))
+    assert 0 < page.locator("#labels tr").count() < 90
+    comes_to(lambda: listed(page), list(range(90)))
     heads = page.locator("table.swept thead th").all_inner_texts()
     assert heads == ["Unit", *(f"{quantile:g}" for quantile in sorted(LEVELS))]
     cells = page.eval_on_selector_all(
@@ -76,7 +77,11 @@ def test_filters_of_units(run: Dissection, page: Page) -> None:
     generic = {(concept.name, concept.category) for concept in sweep.generic}
     page.goto(address(run.path / "report", "thresholds.html", f"layer={run.layer(LAYER).slug}"))
     units = layer.units
-    assert listed(page) == [unit.unit for unit in units]
+
+    def lists(expected: list[int]) -> None:
+        comes_to(lambda: listed(page), expected)
+
+    lists([unit.unit for unit in units])
     wanted = {
         "same": [u.unit for u in units if u.same_label],
         "changing": [u.unit for u in units if u.changes],
@@ -91,37 +96,38 @@ def test_filters_of_units(run: Dissection, page: Page) -> None:
     }
     for kind, expected in wanted.items():
         page.select_option("#kind", kind)
-        assert listed(page) == expected, kind
-        assert f"kind={kind}" in page.url
-        assert page.locator("#count").inner_text() == f"{len(expected)} of {len(units)} units"
+        lists(expected)
+        expect(page).to_have_url(re.compile(f"kind={kind}"))
+        expect(page.locator("#count")).to_have_text(f"{len(expected)} of {len(units)} units")
     assert min(map(len, wanted.values())) > 0
     page.click("#reset")
     label = next(unit.labels[-1] for unit in units if unit.changes and unit.labels[-1])
     page.fill("#find", f'"{label}"')
-    assert listed(page) == [u.unit for u in units if label in u.labels]
+    lists([u.unit for u in units if label in u.labels])
     page.click("#reset")
     page.fill("#find", label[:2].upper())
-    assert listed(page) == [
-        u.unit for u in units if any(label[:2].lower() in one.lower() for one in u.labels)
-    ]
+    lists([u.unit for u in units if any(label[:2].lower() in one.lower() for one in u.labels)])
     page.click("#reset")
     category = units[0].categories[0]
     page.select_option("#category", category)
-    assert listed(page) == [u.unit for u in units if category in u.categories]
+    lists([u.unit for u in units if category in u.categories])
     page.click("#reset")
     page.select_option("#sort", "changes")
-    assert listed(page) == [u.unit for u in sorted(units, key=lambda u: (u.changes, u.unit))]
+    lists([u.unit for u in sorted(units, key=lambda u: (u.changes, u.unit))])
     page.select_option("#sort", "first")
     last = len(sweep.quantiles)
     first = {u.unit: u.detector.index(True) if u.detections else last for u in units}
-    assert listed(page) == sorted(first, key=lambda unit: (first[unit], unit))
+    lists(sorted(first, key=lambda unit: (first[unit], unit)))
     page.fill("#find", "no such concept")
-    assert listed(page) == []
+    lists([])
     page.click("#reset")
     page.select_option("#layer", run.layer("relu4").slug)
     _, other = of_layer(run, "relu4")
-    said = page.eval_on_selector_all("#labels tr", "all => all.map(row => row.cells[1].innerText)")
-    assert said[:40] == [unit.labels[0] or "no concept" for unit in other.units][:40]
+    first_labels = "all => all.slice(0, 40).map(row => row.cells[1].innerText)"
+    comes_to(
+        lambda: page.eval_on_selector_all("#labels tr", first_labels),
+        [unit.labels[0] or "no concept" for unit in other.units][:40],
+    )
 
 
 def test_a_label_leads_to_its_unit_at_that_quantile(wide: Dissection, page: Page) -> None:
@@ -131,11 +137,12 @@ def test_a_label_leads_to_its_unit_at_that_quantile(wide: Dissection, page: Page
         page.goto(address(wide.path / "report", "thresholds.html", "layer=-stage2-Relu_output_0"))
         listed(page)
         page.click(f"#labels tr[data-unit='{unit.unit}'] td:nth-of-type({place + 1}) a")
+        expect(page).to_have_url(re.compile("/layers/"))
         page.wait_for_selector("dialog[open]")
         parts = urlsplit(page.url)
         assert parts.path.endswith("/layers/-stage2-Relu_output_0.html")
         assert parse_qs(parts.fragment) == {"q": [str(place + 1)], "unit": [str(unit.unit)]}
-        assert page.locator("#unit-title").inner_text().startswith(unit.labels[place])
+        expect(page.locator("#unit-title")).to_have_text(re.compile(f"^{re.escape(unit.labels[place])}"))
 
 
 def test_the_table_and_the_sentence_say_what_is_stored(run: Dissection, page: Page) -> None:
@@ -146,6 +153,7 @@ def test_the_table_and_the_sentence_say_what_is_stored(run: Dissection, page: Pa
     section = page.locator("details.figure").filter(has=page.locator(f"summary .name:text-is('{LAYER}')"))
     if section.get_attribute("open") is None:
         section.locator("summary").click()
+    expect(section.locator("table").first).to_be_visible()
     for row, counts in zip(section.locator("tbody tr").all(), layer.counts, strict=True):
         cells = [re.sub(r"\s+", " ", cell).strip() for cell in row.locator("th, td").all_inner_texts()]
         assert cells[0] == f"{counts.quantile:g}"
@@ -171,6 +179,7 @@ def test_eleven_quantiles_find_room(width: int, wide: Dissection, page: Page) ->
         layer_address(wide, alias="relu2"),
     ):
         page.goto(where)
+        expect(page.locator("body")).to_have_class(re.compile("alive"))
         page.wait_for_timeout(60)
         over = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         assert page.evaluate(over) == 0, where
