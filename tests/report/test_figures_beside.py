@@ -25,6 +25,14 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
     return gather_report(fake_run(quantiles=(0.005, 0.01)).save(tmp_path_factory.mktemp("run")))
 
 
+@pytest.fixture(scope="module")
+def expected(report: Report, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The figures, drawn in this process."""
+    folder = tmp_path_factory.mktemp("here")
+    draw_figures(report, folder)
+    return contents(folder)
+
+
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
     """The processes that were started, on a machine of two cores."""
@@ -40,16 +48,12 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
     return processes
 
 
-def figures(report: Report, folder: Path) -> dict[str, bytes]:
-    folder.mkdir()
-    draw_figures(report, folder)
-    return contents(folder)
-
-
 def test_the_files_are_the_same(
-    report: Report, tmp_path: Path, started: list[subprocess.Popen[bytes]]
+    report: Report,
+    expected: dict[str, bytes],
+    tmp_path: Path,
+    started: list[subprocess.Popen[bytes]],
 ) -> None:
-    expected = figures(report, tmp_path / "here")
     assert len(expected) > 6
     apart = tmp_path / "apart"
     apart.mkdir()
@@ -73,7 +77,11 @@ def test_small_reports_and_single_cores_start_no_process(
 
 
 def test_a_process_that_was_started_before_draws_small_reports_too(
-    report: Report, tmp_path: Path, started: list[subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch
+    report: Report,
+    expected: dict[str, bytes],
+    tmp_path: Path,
+    started: list[subprocess.Popen[bytes]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     folder = tmp_path / "apart"
@@ -85,8 +93,8 @@ def test_a_process_that_was_started_before_draws_small_reports_too(
         (worker,) = started
         assert worker.wait() == 0
         assert contents(folder)
-    assert contents(folder) == figures(report, tmp_path / "here")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["apart", "here"]
+    assert contents(folder) == expected
+    assert [path.name for path in tmp_path.iterdir()] == ["apart"]
 
 
 def test_a_process_that_is_not_needed_after_all_is_ended(started: list[subprocess.Popen[bytes]]) -> None:
@@ -98,6 +106,7 @@ def test_a_process_that_is_not_needed_after_all_is_ended(started: list[subproces
 @pytest.mark.parametrize("program", ["/bin/false", "/there/is/no/python", ""])
 def test_without_an_interpreter_they_are_drawn_here(
     report: Report,
+    expected: dict[str, bytes],
     tmp_path: Path,
     started: list[subprocess.Popen[bytes]],
     monkeypatch: pytest.MonkeyPatch,
@@ -108,12 +117,13 @@ def test_without_an_interpreter_they_are_drawn_here(
     folder.mkdir()
     with drawing_figures(report, folder, apart=True):
         assert not started
-    assert contents(folder) == figures(report, tmp_path / "here")
+    assert contents(folder) == expected
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="nothing stops a process there")
 def test_a_process_that_does_not_end_is_not_waited_for_for_ever(
     report: Report,
+    expected: dict[str, bytes],
     tmp_path: Path,
     started: list[subprocess.Popen[bytes]],
     monkeypatch: pytest.MonkeyPatch,
@@ -124,11 +134,11 @@ def test_a_process_that_does_not_end_is_not_waited_for_for_ever(
     with drawing_figures(report, folder, apart=True):
         started[0].send_signal(signal.SIGSTOP)
     assert started[0].returncode == -signal.SIGKILL
-    assert contents(folder) == figures(report, tmp_path / "here")
+    assert contents(folder) == expected
 
 
 def test_a_process_that_was_ended_half_way_is_made_good(
-    report: Report, tmp_path: Path, started: list[subprocess.Popen[bytes]]
+    report: Report, expected: dict[str, bytes], tmp_path: Path, started: list[subprocess.Popen[bytes]]
 ) -> None:
     folder = tmp_path / "apart"
     folder.mkdir()
@@ -137,7 +147,7 @@ def test_a_process_that_was_ended_half_way_is_made_good(
         started[0].wait()
         (folder / "figures").mkdir(exist_ok=True)
         (folder / "figures" / "half.svg").write_text("<svg")
-    assert contents(folder) == figures(report, tmp_path / "here")
+    assert contents(folder) == expected
 
 
 ABANDON = """
@@ -164,7 +174,9 @@ def runs(process: int) -> bool:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are looked for as Linux shows them")
 @pytest.mark.parametrize("end", ["SIGTERM", "SIGKILL"])
-def test_a_report_that_is_killed_leaves_nobody_drawing(report: Report, tmp_path: Path, end: str) -> None:
+def test_a_report_that_is_killed_leaves_nobody_drawing(
+    report: Report, expected: dict[str, bytes], tmp_path: Path, end: str
+) -> None:
     given, folder = tmp_path / "report", tmp_path / "folder"
     given.write_bytes(pickle.dumps(report))
     folder.mkdir()
@@ -176,7 +188,7 @@ def test_a_report_that_is_killed_leaves_nobody_drawing(report: Report, tmp_path:
         time.sleep(0.05)
     assert not runs(int(done.stdout))
     # By itself it would have ended as well, but with all of them.
-    assert len(contents(folder)) < len(figures(report, tmp_path / "here"))
+    assert len(contents(folder)) < len(expected)
 
 
 def test_what_ends_the_report_ends_the_process(
