@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,34 @@ def probe(
     return found
 
 
+@dataclass(frozen=True)
+class Kept:
+    """A package, and the cache in which a process has found nothing and kept what it compiled."""
+
+    site: Path
+    cache: Path
+    found: dict[str, Any]
+
+    def copied(self, to: Path) -> dict[str, str]:
+        """Copy the cache, for a process that is to find it there."""
+        shutil.copytree(self.cache, to / "cache", symlinks=True)
+        return in_cache(to)
+
+
+def in_cache(home: Path) -> dict[str, str]:
+    return {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")}
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    """Compiled once for all tests that begin with kernels that are there; none of them changes it."""
+    folder = tmp_path_factory.mktemp("kept")
+    copy_package(folder / "site")
+    found = probe(folder / "site", in_cache(folder))
+    assert (found["compiled"], found["shared"], found["not_kept"]) == (True, True, "")
+    return Kept(folder / "site", folder / "cache", found)
+
+
 @pytest.fixture
 def world() -> Iterator[Path]:
     """A package nobody can write, and a folder for temporary files; not below pytest's private folder."""
@@ -106,58 +135,53 @@ def test_where_no_folder_can_be_written_kernels_are_compiled_in_memory(world: Pa
     assert no in found["not_kept"]
 
 
-def test_two_environments_share_what_one_has_compiled(tmp_path: Path) -> None:
-    for site in ("one", "two"):
-        copy_package(tmp_path / site)
-    cache = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    first = probe(tmp_path / "one", cache)
-    assert (first["compiled"], first["shared"], first["not_kept"]) == (True, True, "")
-    os.utime(tmp_path / "two/onnxdissect/core/kernels/activations/encode.py", (0, 0))
-    assert not probe(tmp_path / "two", cache)["compiled"]
+def test_two_environments_share_what_one_has_compiled(kept: Kept, tmp_path: Path) -> None:
+    copy_package(tmp_path)
+    os.utime(tmp_path / "onnxdissect/core/kernels/activations/encode.py", (0, 0))
+    found = probe(tmp_path, in_cache(kept.cache.parent))
+    assert not found["compiled"]
+    assert found["cache"] == kept.found["cache"]
 
 
 @pytest.mark.parametrize("changed", ["activations/encode.py", "activations/keep.py"])
-def test_another_source_is_compiled_anew(tmp_path: Path, changed: str) -> None:
+def test_another_source_is_compiled_anew(kept: Kept, tmp_path: Path, changed: str) -> None:
     """Also where the kernel itself is the same, and only what it calls has changed."""
     copy_package(tmp_path)
-    cache = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    first = probe(tmp_path, cache)
+    cache = kept.copied(tmp_path)
     with (tmp_path / "onnxdissect/core/kernels" / changed).open("a") as file:
         file.write("# changed\n")
-    second = probe(tmp_path, cache)
-    assert first["compiled"] and second["compiled"]
-    assert first["cache"] != second["cache"]
+    found = probe(tmp_path, cache)
+    assert found["compiled"]
+    assert Path(found["cache"]).name != Path(kept.found["cache"]).name
 
 
 @pytest.mark.parametrize(
     "setting", [{"NUMBA_OPT": "0"}, {"NUMBA_BOUNDSCHECK": "1"}, {"NUMBA_DEBUGINFO": "1"}]
 )
-def test_what_numba_is_told_otherwise_is_compiled_anew(tmp_path: Path, setting: dict[str, str]) -> None:
+def test_what_numba_is_told_otherwise_is_compiled_anew(
+    kept: Kept, tmp_path: Path, setting: dict[str, str]
+) -> None:
     """Who looks for a fault is given no kernels without checks, and nobody else those with them."""
-    copy_package(tmp_path)
-    cache = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    told = probe(tmp_path, cache | setting)
-    plain = probe(tmp_path, cache)
-    assert told["compiled"] and plain["compiled"]
-    assert told["cache"] != plain["cache"]
+    told = probe(kept.site, kept.copied(tmp_path) | setting)
+    assert told["compiled"]
+    # Folders of other names: what either keeps is nothing to the other.
+    assert Path(told["cache"]).name != Path(kept.found["cache"]).name
     # Without optimising numba makes nothing that can be kept.
     assert bool(told["not_kept"]) == (not list(Path(told["cache"]).glob("*.kernel")))
 
 
-def test_a_folder_that_the_user_names_is_used(tmp_path: Path) -> None:
-    copy_package(tmp_path)
+def test_a_folder_that_the_user_names_is_used(kept: Kept, tmp_path: Path) -> None:
     named = {"HOME": str(tmp_path), "NUMBA_CACHE_DIR": str(tmp_path / "named")}
-    found = probe(tmp_path, named)
+    found = probe(kept.site, named)
     assert Path(found["cache"]).is_relative_to(tmp_path / "named")
     assert not found["shared"]
-    assert not probe(tmp_path, named)["compiled"]
+    assert not probe(kept.site, named)["compiled"]
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "turned", "folder"])
-def test_a_damaged_file_is_compiled_anew(tmp_path: Path, damage: str) -> None:
-    copy_package(tmp_path)
-    cache = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    (file,) = Path(probe(tmp_path, cache)["cache"]).glob("*.kernel")
+def test_a_damaged_file_is_compiled_anew(kept: Kept, tmp_path: Path, damage: str) -> None:
+    cache = kept.copied(tmp_path)
+    (file,) = (tmp_path / "cache").rglob("*.kernel")
     content = file.read_bytes()
     if damage == "folder":
         file.unlink()
@@ -166,38 +190,33 @@ def test_a_damaged_file_is_compiled_anew(tmp_path: Path, damage: str) -> None:
         half = len(content) // 2
         turned = content[:half] + bytes([content[half] ^ 1]) + content[half + 1 :]
         file.write_bytes({"cut": content[:half], "empty": b"", "turned": turned}[damage])
-    found = probe(tmp_path, cache)
+    found = probe(kept.site, cache)
     assert found["compiled"]
+    assert Path(found["cache"]) == file.parent
     assert bool(found["not_kept"]) == (damage == "folder")
     if damage != "folder":
-        assert not probe(tmp_path, cache)["compiled"]
+        assert not probe(kept.site, cache)["compiled"]
 
 
-def test_a_disk_that_is_full_is_done_without(tmp_path: Path) -> None:
+def test_a_disk_that_is_full_is_done_without(kept: Kept, tmp_path: Path) -> None:
     """A file may have 20 kB here, and a kernel has more."""
-    copy_package(tmp_path)
-    cache = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    found = probe(tmp_path, cache, "20000")
+    cache = in_cache(tmp_path)
+    found = probe(kept.site, cache, "20000")
     assert found["compiled"]
     assert "too large" in found["not_kept"]
     assert not list(Path(found["cache"]).iterdir())
-    assert probe(tmp_path, cache)["compiled"]
-    assert not probe(tmp_path, cache)["compiled"]
+    assert probe(kept.site, cache)["compiled"]
+    assert not probe(kept.site, cache)["compiled"]
 
 
 @pytest.mark.parametrize("place", [".", "kernels", "cache"])
-def test_a_folder_that_others_could_have_filled_is_not_read(tmp_path: Path, place: str) -> None:
-    copy_package(tmp_path)
-    cache = {
-        "HOME": str(tmp_path),
-        "XDG_CACHE_HOME": str(tmp_path / "cache"),
-        "TMPDIR": str(tmp_path / "temporary"),
-    }
+def test_a_folder_that_others_could_have_filled_is_not_read(kept: Kept, tmp_path: Path, place: str) -> None:
+    cache = kept.copied(tmp_path) | {"TMPDIR": str(tmp_path / "temporary")}
     (tmp_path / "temporary").mkdir()
-    usual = Path(probe(tmp_path, cache)["cache"])
+    usual = tmp_path / Path(kept.found["cache"]).relative_to(kept.cache.parent)
     open_to_all = {".": usual, "kernels": usual.parent, "cache": usual.parent.parent}[place]
     open_to_all.chmod(0o777)
-    found = probe(tmp_path, cache)
+    found = probe(kept.site, cache)
     # Whoever may write to the folder above can move this one away, but not make another of this owner.
     assert found["compiled"] == (place != "cache")
     if place != "cache":
@@ -298,13 +317,12 @@ def test_a_sweep_that_was_killed_is_taken_up_by_the_next(tmp_path: Path) -> None
     assert not list(tmp_path.iterdir())
 
 
-def test_old_folders_are_swept_when_a_new_one_is_made(tmp_path: Path) -> None:
-    copy_package(tmp_path)
+def test_old_folders_are_swept_when_a_new_one_is_made(kept: Kept, tmp_path: Path) -> None:
     parent = tmp_path / "cache/onnxdissect/kernels"
     parent.mkdir(parents=True)
     parent.chmod(0o700)
     old = make_folder(parent, 1, 0)
-    probe(tmp_path, {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")})
+    probe(kept.site, in_cache(tmp_path))
     assert not old.exists()
     (new,) = parent.iterdir()
     # What it is called is what a later sweep looks for.
@@ -312,18 +330,15 @@ def test_old_folders_are_swept_when_a_new_one_is_made(tmp_path: Path) -> None:
     assert sweep(parent, folder_name(0), 1e9) == [new]
 
 
-def test_processes_that_begin_together_do_not_disturb_each_other(tmp_path: Path) -> None:
-    copy_package(tmp_path)
-    environment = {
-        "PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path), "HOME": str(tmp_path),
-        "XDG_CACHE_HOME": str(tmp_path / "cache"),
-    }  # fmt: skip
+def test_processes_that_begin_together_do_not_disturb_each_other(kept: Kept, tmp_path: Path) -> None:
+    cache = in_cache(tmp_path)
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(kept.site)} | cache
     running = [
         subprocess.Popen([sys.executable, "-c", PROBE], env=environment, stdout=subprocess.PIPE, text=True)
         for _ in range(3)
     ]
-    caches = {json.loads(process.communicate(timeout=300)[0])["cache"] for process in running}
+    folders = {json.loads(process.communicate(timeout=300)[0])["cache"] for process in running}
     assert [process.returncode for process in running] == [0, 0, 0]
-    (cache,) = caches
-    assert [path.suffix for path in Path(cache).iterdir()] == [".kernel"]
-    assert not probe(tmp_path, {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")})["compiled"]
+    (folder,) = folders
+    assert [path.suffix for path in Path(folder).iterdir()] == [".kernel"]
+    assert not probe(kept.site, cache)["compiled"]
