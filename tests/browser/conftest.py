@@ -19,6 +19,7 @@ sys.path.insert(0, str(TESTS))
 pytest.register_assert_rewrite("support.browsing")
 
 from support.browsing import PATIENCE  # noqa: E402 - once its assertions are rewritten
+from support.once import made_once  # noqa: E402
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -28,11 +29,18 @@ if TYPE_CHECKING:
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="needs Playwright, of the dev extra")
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Skip before anything is made: the runs and reports that the pages show take long."""
+    pytest.importorskip("playwright.sync_api", reason="needs Playwright, of the dev extra")
     if CHROMIUM is None:
         pytest.skip("needs Chromium")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    from playwright import sync_api
+
     sync_api.expect.set_options(timeout=1000 * PATIENCE)
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
@@ -73,23 +81,24 @@ def page(context: BrowserContext) -> Iterator[Page]:
 @pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Dissection:
     """The shipped network on drawn scenes, with its report."""
-    from onnxdissect import dissect
+    from onnxdissect import dissect, load
     from onnxdissect.report import build
 
-    folder = tmp_path_factory.mktemp("real")
-    network = TESTS.parent / "models" / "tiny_scenes.onnx"
-    dissection = dissect(
-        network,
-        "tiny",
-        ["relu4", "relu6"],
-        quantiles=[0.005, 0.02],
-        limit=150,
-        bootstrap=300,
-        null=2,
-        out=folder / "run",
-    )
-    build(dissection)
-    return dissection
+    def make(folder: Path) -> None:
+        network = TESTS.parent / "models" / "tiny_scenes.onnx"
+        dissection = dissect(
+            network,
+            "tiny",
+            ["relu4", "relu6"],
+            quantiles=[0.005, 0.02],
+            limit=150,
+            bootstrap=300,
+            null=2,
+            out=folder / "run",
+        )
+        build(dissection)
+
+    return load(made_once(tmp_path_factory, "real", make) / "run")
 
 
 @pytest.fixture(scope="session")

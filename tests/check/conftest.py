@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 from support.checking import make_baseline, make_run
+from support.once import made_once
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_run(tmp_path_factory.mktemp("check"))
+    """A run, and its baseline file beside it; tests that change one make a copy."""
+    return made_once(tmp_path_factory, "checked", lambda folder: make_baseline(make_run(folder))) / "run"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def baseline(run: Path) -> Path:
-    return make_baseline(run)
+    return run.parent / "baseline.json"

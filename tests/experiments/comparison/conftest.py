@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 from support.compared_runs import compared_runs
+from support.once import made_once
 
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the runs ``one``, ``two`` and ``three``; tests that change one make a copy."""
-    return compared_runs(tmp_path_factory.mktemp("compared"))
+    return made_once(tmp_path_factory, "compared", compared_runs)
