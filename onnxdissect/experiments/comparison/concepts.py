@@ -91,17 +91,17 @@ def layer_concepts(one: Selected) -> LayerConcepts:
         if unit.detector:
             detectors.setdefault((unit.label, unit.category), []).append(unit.unit)
     best: dict[Key, tuple[int, float]] = {}
-    if run.images:
-        iou = run.iou(one.info.name)[one.place]
-        if iou.size:
-            unit_of, highest = iou.argmax(axis=0).tolist(), iou.max(axis=0).tolist()
-            for concept, unit, value in zip(run.concepts, unit_of, highest, strict=True):
-                _keep_best(best, (concept.name, concept.category), int(unit), float(value))
-    else:
-        # of results that were imported only the best concept of each category is known
+    if run.imported:
+        # only the best concept of each category is known
         for unit in units:
             for category, (name, value) in unit.best.items():
                 _keep_best(best, (name, category), unit.unit, value)
+    else:
+        iou = run.iou(one.info.name)[one.place]
+        if iou.size:
+            unit_of, highest = iou.argmax(axis=0).tolist(), iou.max(axis=0).tolist()
+            for concept, unit_best, value in zip(run.concepts, unit_of, highest, strict=True):
+                _keep_best(best, (concept.name, concept.category), int(unit_best), float(value))
     candidates = frozenset(
         (concept.name, concept.category)
         for concept, candidate in zip(run.concepts, np.asarray(run.candidates).tolist(), strict=True)
