@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,6 +60,47 @@ def test_only_leftovers_of_the_same_folder_are_removed(tmp_path: Path) -> None:
         with replacing_folder(tmp_path / name) as folder:
             (folder / "page").write_text("new")
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*others, "a", "[ab]"])
+
+
+def test_two_at_once_do_not_touch_what_the_other_fills(tmp_path: Path) -> None:
+    target = tmp_path / "kept"
+    with replacing_folder(target) as first:
+        (first / "begun").write_text("first")
+        with replacing_folder(target) as second:
+            (second / "page").write_text("second")
+        assert files_in(target) == {"page"}
+        (first / "ended").write_text("first")
+    assert files_in(target) == {"begun", "ended"}
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+
+
+def test_what_a_killed_process_left_is_removed_and_what_another_one_fills_stays(tmp_path: Path) -> None:
+    filling = (
+        "import sys, time, pathlib\n"
+        "from onnxdissect.report.pages.replacing import replacing_folder\n"
+        "with replacing_folder(pathlib.Path(sys.argv[1])) as folder:\n"
+        "    (folder / 'page').write_text('theirs')\n"
+        "    print('begun', flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    target = tmp_path / "kept"
+    command = [sys.executable, "-c", filling, str(target)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdin is not None and other.stdout is not None
+        assert other.stdout.readline() == "begun\n"
+        with replacing_folder(target) as folder:
+            (folder / "page").write_text("ours")
+        assert (target / "page").read_text() == "ours"
+        other.stdin.close()
+        assert other.wait(30) == 0
+    assert (target / "page").read_text() == "theirs"
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None and other.stdout.readline() == "begun\n"
+        other.kill()
+    assert len(list(tmp_path.iterdir())) == 3  # a folder and its lock
+    with replacing_folder(target) as folder:
+        (folder / "page").write_text("ours")
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 
 
 def test_an_interrupt_between_the_two_steps_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
