@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -50,6 +51,34 @@ def draw(source: Path, target: Path, images: int, random: np.random.Generator, *
             for row, donor in zip(chosen, permutations, strict=True)
         ]
     return link_images(source, write_folder(source, target, header, chosen))
+
+
+def disturb(source: Path, folders: Sequence[Path], images: int, random: np.random.Generator) -> list[str]:
+    """Broden folders of the same drawn images and labels, each with the pixels disturbed anew.
+
+    Contrast, brightness and noise are drawn for every image of every folder alike, so that no folder differs
+    from another but by chance. All have the same fingerprint: to a comparison they are the same images.
+    """
+    header, rows = read_index(source)
+    at = header.index("image")
+    chosen = [rows[i] for i in random.integers(0, len(rows), images)]
+    named = [[*row[:at], f"disturbed/{number:05d}.png", *row[at + 1 :]] for number, row in enumerate(chosen)]
+    opened = []
+    for folder in folders:
+        write_folder(source, folder, header, named)
+        own = folder / "images" / "disturbed"
+        own.mkdir(parents=True)
+        for inner in (source / "images").iterdir():
+            (folder / "images" / inner.name).symlink_to(inner.absolute(), inner.is_dir())
+        for number, row in enumerate(chosen):
+            pixels = cv2.imread(str(source / "images" / row[at]), cv2.IMREAD_COLOR).astype(np.float32)
+            pixels = (pixels - 127) * random.uniform(0.7, 1.3) + 127 + random.uniform(-30, 30)
+            pixels += 12 * random.standard_normal(pixels.shape, np.float32)
+            disturbed = np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+            # stored as they are: files of one length give all folders one fingerprint
+            cv2.imwrite(str(own / f"{number:05d}.png"), disturbed, [cv2.IMWRITE_PNG_COMPRESSION, 0])
+        opened.append(f"linked:{folder.absolute()}")
+    return opened
 
 
 def crop(

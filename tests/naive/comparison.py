@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import statistics
+from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
@@ -18,32 +19,64 @@ from naive.statistics import resample
 Counts = tuple[int, int, list[int]]
 
 
+def spread_below(place: Fraction, resampled: list[int]) -> Fraction:
+    """How many lie below, each of them spread evenly over the step of a count around it."""
+    found = Fraction(0)
+    for one, often in Counter(resampled).items():
+        start = one - Fraction(1, 2)
+        if place >= start + 1:
+            found += often
+        elif place > start:
+            found += often * (place - start)
+    return found
+
+
+def bends(resampled: list[int]) -> list[tuple[Fraction, Fraction]]:
+    """All places where the number of those below begins or ends to grow, with that number."""
+    places = {one + side for one in resampled for side in (Fraction(-1, 2), Fraction(1, 2))}
+    return [(place, spread_below(place, resampled)) for place in sorted(places)]
+
+
+def between(one: tuple[Fraction, Fraction], other: tuple[Fraction, Fraction], number: Fraction) -> Fraction:
+    return one[0] + (other[0] - one[0]) * (number - one[1]) / (other[1] - one[1])
+
+
+def first_place(number: Fraction, resampled: list[int]) -> Fraction:
+    """The first place that so many lie below, along the line through the bends."""
+    told = bends(resampled)
+    return next(between(a, b, number) for a, b in itertools.pairwise(told) if a[1] < number <= b[1])
+
+
+def last_place(number: Fraction, resampled: list[int]) -> Fraction:
+    """The last place that no more than so many lie below: the first seen from the other end."""
+    return -first_place(len(resampled) - number, [-one for one in resampled])
+
+
+def middle(resampled: list[int]) -> Fraction:
+    half = Fraction(len(resampled), 2)
+    return (first_place(half, resampled) + last_place(half, resampled)) / 2
+
+
 def p_value(difference: Fraction, value: int, resampled: list[int]) -> Fraction:
     """Two-sided, of the true difference being this one: as far on either side of the resamples' median."""
-    middle = Fraction(sum(sorted(resampled)[i] for i in middles(len(resampled))), 2)
-    place = middle - (value - difference)
-    below = sum(one <= place for one in resampled)
-    above = sum(one >= place for one in resampled)
-    return min(Fraction(1), Fraction(2 * (1 + min(below, above)), 1 + len(resampled)))
-
-
-def middles(size: int) -> tuple[int, int]:
-    return (size - 1) // 2, size // 2
+    below = spread_below(middle(resampled) - (value - difference), resampled)
+    above = len(resampled) - below
+    return min(Fraction(1), Fraction(2 * (1 + min(below, above))) / (1 + len(resampled)))
 
 
 def difference(
     counted: tuple[int, int], first: list[int], second: list[int]
 ) -> tuple[int, Fraction, Fraction, Fraction]:
-    """Value, interval and p-value: of all halves of whole numbers those that the test does not reject."""
+    """Value, interval and p-value: between the ends lies what the test does not reject at 0.05."""
     resampled = [b - a for a, b in zip(first, second, strict=True)]
     value = counted[1] - counted[0]
-    reach = max(abs(one) for one in resampled) + abs(value) + 1
-    held = [
-        Fraction(half, 2)
-        for half in range(-4 * reach, 4 * reach + 1)
-        if p_value(Fraction(half, 2), value, resampled) > Fraction(1, 20)
-    ]
-    return value, min(held), max(held), p_value(Fraction(0), value, resampled)
+    if value == 0 and set(resampled) == {0}:
+        return 0, Fraction(0), Fraction(0), Fraction(1)
+    # twice one and so many of one more than all resamples is one in twenty
+    beyond = Fraction(len(resampled) + 1, 40) - 1
+    low = value - middle(resampled) + last_place(beyond, resampled)
+    high = value - middle(resampled) + first_place(len(resampled) - beyond, resampled)
+    return value, low, high, p_value(Fraction(0), value, resampled)
 
 
 def layer_counts(

@@ -19,7 +19,7 @@ def test_the_coverage_of_differences_is_printed(tmp_path: Path) -> None:
     done = subprocess.run(
         [
             *(sys.executable, str(SCRIPT), str(tmp_path / "net.onnx"), str(tmp_path / "other.onnx")),
-            *(str(tmp_path / "data"), "--worlds", "2", "--images", "20", "--preset", "raw"),
+            *(str(tmp_path / "data"), "--worlds", "2", "--nulls", "2", "--images", "20", "--preset", "raw"),
             *("--basis", "rotation:seed=0", "--bootstrap", "60", "--quantile", "0.1"),
         ],
         capture_output=True,
@@ -34,3 +34,12 @@ def test_the_coverage_of_differences_is_printed(tmp_path: Path) -> None:
         below, inside, above, rejected = (float(one) for one in re.findall(r"([\d.]+)%", row))
         assert abs(below + inside + above - 100) < 0.2 and 0 <= rejected <= 100
     assert "pairs, by category" in done.stdout
+    rates = re.findall(r"^\d+ of (unique|share|by category) +(.+)$", done.stdout, re.M)
+    assert [kind for kind, _ in rates][:1] == ["unique"] and {"share"} <= {kind for kind, _ in rates}
+    for _, row in rates:
+        shares = [float(one) for one in re.findall(r"([\d.]+)%", row)]
+        assert (
+            len(shares) == 5
+            and shares == sorted(shares, reverse=True)
+            and 0 <= shares[-1] <= shares[0] <= 100
+        )

@@ -33,9 +33,23 @@ def found(counted: tuple[int, int], first: list[int], second: list[int]) -> tupl
 @settings(max_examples=60, deadline=None)
 def test_a_difference_is_its_naive_twin(case: tuple[tuple[int, int], list[int], list[int]]) -> None:
     value, low, high, p = found(*case)
-    expected = naive.difference(*case)
-    assert (value, Fraction(low), Fraction(high)) == expected[:3]
-    assert p == float(expected[3])
+    assert (value, low, high, p) == tuple(float(one) for one in naive.difference(*case))
+
+
+@given(resampled(), st.fractions(-15, 15, max_denominator=7))
+@settings(max_examples=60, deadline=None)
+def test_between_the_ends_lies_what_is_not_rejected(
+    case: tuple[tuple[int, int], list[int], list[int]], difference: Fraction
+) -> None:
+    counted, first, second = case
+    value, low, high, _ = naive.difference(counted, first, second)
+    if low == high:
+        return
+    drawn = [b - a for a, b in zip(first, second, strict=True)]
+    for end in (low, high):
+        assert naive.p_value(end, value, drawn) == Fraction(1, 20)
+    for one in (difference, low + (high - low) / 1000, high - (high - low) / 1000, low - 1, high + 1):
+        assert (naive.p_value(one, value, drawn) > Fraction(1, 20)) == (low < one < high)
 
 
 @given(resampled())
@@ -45,8 +59,10 @@ def test_interval_and_p_value_never_contradict_each_other(
 ) -> None:
     value, low, high, p = found(*case)
     assert low <= value <= high
-    assert (p > 0.05) == (low <= 0 <= high)
+    assert (p > 0.05) == (low < 0 < high or low == 0 == high)
     assert 0 < p <= 1
+    # a count cannot be told to less than its step
+    assert high - low >= 0.95 or (value, low, high, p) == (0, 0, 0, 1)
 
 
 @given(resampled())
@@ -62,6 +78,32 @@ def test_exchanging_the_sides_changes_signs_alone(
 def test_what_is_the_same_in_every_resample_differs_by_nothing() -> None:
     counts = list(range(50))
     assert found((7, 7), counts, counts) == (0, 0.0, 0.0, 1.0)
+
+
+def test_a_count_that_never_varies_is_known_to_its_step() -> None:
+    value, low, high, p = found((2, 3), [2] * 999, [3] * 999)
+    # 24 resamples of 999 lie beyond either end
+    assert (value, low, high) == (1, 0.5 + 24 / 999, 1.5 - 24 / 999) and p == 2 / 1000
+    # of two counts that vary alike, but lie apart, as well
+    noise = [i % 5 for i in range(999)]
+    assert found((7, 8), noise, [1 + one for one in noise]) == (value, low, high, p)
+    assert found((7, 7), noise, noise) == (0, 0.0, 0.0, 1.0)
+
+
+def test_half_of_those_that_are_equal_count() -> None:
+    # none in the middle of 1,000 resamples: 200 below it, 500 equal to it, 300 above
+    drawn = [-1] * 200 + [0] * 500 + [1] * 300
+    nothing = [0] * 1000
+    value, low, high, p = found((0, 0), nothing, drawn)
+    assert value == 0 and p == 1.0
+    middle = -0.5 + 300 / 500
+    beyond = 1001 / 40 - 1
+    assert low == pytest.approx(-1.5 + beyond / 200 - middle, abs=1e-12)
+    assert high == pytest.approx(1.5 - beyond / 300 - middle, abs=1e-12)
+    _, _, _, p = found((0, 1), nothing, drawn)
+    # no difference lies one count below: beyond are those of -1 from the middle less one on
+    below = 200 * (middle - 1 + 1.5)
+    assert p == pytest.approx(2 * (1 + below) / 1001, abs=1e-12)
 
 
 @pytest.mark.parametrize("size", [FEWEST_RESAMPLES, 79, 1000])

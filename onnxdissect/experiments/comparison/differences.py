@@ -155,9 +155,10 @@ def layer_differences(
         (one.unique_detectors, other.unique_detectors),
         *((one.unique.get(name, 0), other.unique.get(name, 0)) for name in categories),
     ]
-    # Shares are compared as whole numbers, over the product of both numbers of units.
-    whole = one.units * other.units
-    detectors = one.detectors * other.units, other.detectors * one.units
+    # Shares are compared as whole numbers, over the least common multiple of both numbers of units.
+    whole = math.lcm(one.units, other.units)
+    weights = whole // one.units, whole // other.units
+    detectors = one.detectors * weights[0], other.detectors * weights[1]
     if resampled is None:
         unique = [Difference(float(b - a), None, None, None, None) for a, b in counts]
         share = Difference((detectors[1] - detectors[0]) / whole, None, None, None, None)
@@ -169,7 +170,7 @@ def layer_differences(
             _difference(counted, a, b, (one.units, other.units), 1)
             for counted, a, b in zip(counts, first, second, strict=True)
         ]
-        weighed = resampled[0].detectors * other.units, resampled[1].detectors * one.units
+        weighed = resampled[0].detectors * weights[0], resampled[1].detectors * weights[1]
         share = _difference(detectors, *weighed, (whole, whole), whole)
     return LayerDifferences(unique[0], share, dict(zip(categories, unique[1:], strict=True)))
 
