@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "onnxdissect"
 ORDER = [
     ("errors", "interrupts", "machine", "templates"),
     ("wording", "libraries"),
+    ("arguments",),
     ("storage",),
     ("compiling",),
     ("model", "data"),

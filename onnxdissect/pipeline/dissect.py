@@ -8,6 +8,7 @@ from typing import Literal
 
 from numpy.typing import ArrayLike
 
+from onnxdissect.arguments import checked_arguments
 from onnxdissect.core.progress import Progress
 from onnxdissect.data import Dataset
 from onnxdissect.data.sources import DEFAULT_DATA
@@ -30,6 +31,7 @@ from onnxdissect.storage.memory import explained_memory
 __all__ = ["dissect"]
 
 
+@checked_arguments(but=("data", "bases"))
 @explained_memory()
 def dissect(
     model: str | Path,

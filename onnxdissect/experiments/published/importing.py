@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from onnxdissect.arguments import checked_arguments
 from onnxdissect.core.quantiles import check_quantiles
 from onnxdissect.core.scoring import check_iou_threshold, check_scoring
 from onnxdissect.errors import ParameterError, ResultFileError, shown
@@ -41,6 +42,7 @@ class _Published:
     counted: bool
 
 
+@checked_arguments()
 @explained_memory()
 def import_netdissect(
     csv: str | Path | Sequence[str | Path],

@@ -9,6 +9,7 @@ from typing import Literal
 
 from numpy.typing import ArrayLike
 
+from onnxdissect.arguments import checked_arguments
 from onnxdissect.core.progress import Progress, Silent
 from onnxdissect.data import Dataset
 from onnxdissect.data.sources import DEFAULT_DATA
@@ -46,6 +47,7 @@ __all__ = ["rotate"]
 _OUT_ENDING = "-rotate"
 
 
+@checked_arguments(but=("data", "alphas", "seeds"))
 @explained_memory()
 def rotate(
     model: str | Path,

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from onnxdissect.arguments import checked_arguments
 from onnxdissect.errors import RunFormatError
 from onnxdissect.results.dissection import Dissection
 from onnxdissect.results.formats import arrays, tables
@@ -25,6 +26,7 @@ from onnxdissect.storage.memory import explained_memory
 __all__ = ["load", "open_run"]
 
 
+@checked_arguments()
 @explained_memory()
 def load(run: str | Path) -> Dissection:
     """Open a finished run.

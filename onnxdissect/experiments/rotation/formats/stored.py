@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from onnxdissect.arguments import checked_arguments
 from onnxdissect.errors import RunFormatError, RunNotFoundError
 from onnxdissect.experiments.rotation.curves import CurveIntervals, Interval, ValueIntervals, make_curve
 from onnxdissect.experiments.rotation.entries import find_entries, rotation_points
@@ -80,6 +81,7 @@ def write_rotation(result: RotationResult) -> None:
     write_bytes(document, json_bytes({"format_version": FORMAT_VERSION, **content}, indent=1))
 
 
+@checked_arguments()
 @explained_memory()
 def load_rotation(run: str | Path) -> RotationResult:
     """Read what `onnxdissect.rotate` has found.
