@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from estimates import Estimate, verdict_of
+from estimates import AGREES, DISAGREES, TOO_FEW, Estimate, alike_verdict, verdict_of
 
-__all__ = ["Finding", "Followed", "Overlap", "Rotated", "Swept", "Variant"]
+__all__ = ["FEWEST", "Alike", "Finding", "Followed", "Overlap", "Rotated", "Swept", "Unchanged", "Variant"]
+
+FEWEST = 3
+"""A share of fewer detectors says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,15 +22,67 @@ class Finding:
     difference : Estimate
     published : {-1, 1}
         The published sign.
+    fewest : int, optional
+        Of shares of detectors, the fewest that some network's share is of.
     """
 
     difference: Estimate
     published: int
+    fewest: int | None = None
 
     @property
     def verdict(self) -> str:
         """Whether ours agrees."""
+        if self.fewest is not None and self.fewest < FEWEST:
+            return TOO_FEW
         return verdict_of(self.difference, self.published)
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Differences that were published as small.
+
+    Attributes
+    ----------
+    differences : mapping of str to Estimate
+        By what they are between, and of what.
+    margin : float
+        What is small.
+    """
+
+    differences: Mapping[str, Estimate]
+    margin: float
+
+    @property
+    def verdict(self) -> str:
+        """Whether ours are small."""
+        return alike_verdict(list(self.differences.values()), self.margin)
+
+    @property
+    def largest(self) -> tuple[str, Estimate]:
+        """The one furthest from 0, and between what it is."""
+        return max(self.differences.items(), key=lambda item: abs(item[1].value))
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """Something that must not change, up to rounding.
+
+    Attributes
+    ----------
+    found : float
+        How much it did, at most.
+    allowed : float
+        What rounding explains.
+    """
+
+    found: float
+    allowed: float
+
+    @property
+    def verdict(self) -> str:
+        """Whether it did not."""
+        return AGREES if self.found <= self.allowed else DISAGREES
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,37 +141,46 @@ class Rotated:
         Of random directions.
     fall : Estimate
         Share of the unique detectors that is lost between alpha 0 and 1.
-    differences : int
+    renumbered : Unchanged
         Things that a permutation changed beside the numbers of units, in all networks together.
+    turned_back : Unchanged
+        Share of its size by which an output is off, when the layer is turned and turned back.
     """
 
     curve: Mapping[float, Estimate]
     directions: Estimate
     fall: Estimate
-    differences: int
+    renumbered: Unchanged
+    turned_back: Unchanged
 
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """What two trainings that differ in their seed have in common; means over the pairs of seeds.
+    """What two trainings that differ in their seed have in common, for every pair of seeds.
 
     Attributes
     ----------
     jaccard : tuple of float
-        Labels of detectors that both have by those that either has, one per pair.
+        Labels of detectors that both have by those that either has.
     chance : tuple of float
-        The same of as many labels of each category drawn at random.
+        The same of as many labels of each category drawn at random, the mean.
+    p_values : tuple of float
+        Chance that labels drawn at random share as many, or more.
     numbers : tuple of float
         Mean cosine of the IoUs of units of equal number.
+    random : tuple of float
+        Of units paired at random, the upper end of the middle 95 %.
     matched : tuple of float
         Of the best pairs.
     shuffled : tuple of float
-        Of the best pairs when one side's concepts are shuffled.
+        Of the best pairs when one side's concepts are shuffled, the upper end of the middle 95 %.
     """
 
     jaccard: tuple[float, ...]
     chance: tuple[float, ...]
+    p_values: tuple[float, ...]
     numbers: tuple[float, ...]
+    random: tuple[float, ...]
     matched: tuple[float, ...]
     shuffled: tuple[float, ...]
 

@@ -11,9 +11,20 @@ from evidence import Counted
 
 from onnxdissect.statistics.paired_counts import interval_around
 
-__all__ = ["AGREES", "DISAGREES", "OPEN", "Estimate", "difference_of", "mean_of", "verdict_of"]
+__all__ = [
+    "AGREES",
+    "DISAGREES",
+    "OPEN",
+    "TOO_FEW",
+    "Estimate",
+    "alike_verdict",
+    "difference_of",
+    "mean_of",
+    "verdict_of",
+]
 
 AGREES, DISAGREES, OPEN = "agrees", "disagrees", "cannot be told apart"
+TOO_FEW = "cannot be asked: too few detectors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +67,21 @@ def mean_of(counted: Sequence[Counted], least: float = 0.0, most: float = inf) -
     return Estimate(value, low, high, values)
 
 
-def difference_of(first: Sequence[Counted], second: Sequence[Counted]) -> Estimate:
+def difference_of(first: Sequence[Counted], second: Sequence[Counted], most: float = inf) -> Estimate:
     """Average over the seeds by how much the second number is larger than the first of the same seed.
 
     Parameters
     ----------
     first, second : sequence of Counted
         One per seed.
+    most : float
+        No end of the interval is further from 0: 1 for shares.
 
     Returns
     -------
     Estimate
     """
-    return mean_of([b - a for a, b in zip(first, second, strict=True)], -inf)
+    return mean_of([b - a for a, b in zip(first, second, strict=True)], -most, most)
 
 
 def verdict_of(difference: Estimate, published: int) -> str:
@@ -90,4 +103,29 @@ def verdict_of(difference: Estimate, published: int) -> str:
         end = difference.low if sign > 0 else difference.high
         if sign * end > 0 and all(sign * value > 0 for value in difference.seeds):
             return word
+    return OPEN
+
+
+def alike_verdict(differences: Sequence[Estimate], margin: float) -> str:
+    """Say whether all differences are small.
+
+    That an interval holds 0 does not show that two numbers are alike: a wide one always does. It has to lie
+    where differences are small.
+
+    Parameters
+    ----------
+    differences : sequence of Estimate
+    margin : float
+        What is small, on either side of 0.
+
+    Returns
+    -------
+    str
+        `AGREES` if all intervals lie between -margin and margin; `DISAGREES` if some interval lies beyond;
+        `OPEN` otherwise.
+    """
+    if all(-margin <= one.low and one.high <= margin for one in differences):
+        return AGREES
+    if any(one.low > margin or one.high < -margin for one in differences):
+        return DISAGREES
     return OPEN

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from experiments import read_experiment
+from experiments import EXPERIMENTS, asked_networks, hashes_of, read_experiment
 from numpy.typing import NDArray
-from recipes import SEEDS, Training, recipe_of
+from recipes import SEEDS, Training, recipe_of, trainings
 from tables import CARD, SCHEMA
 
 from onnxdissect.storage.archive_reader import read_archive
@@ -25,7 +25,7 @@ CATEGORIES = ("color", "object", "part", "material", "scene", "texture")
 
 
 class MissingNetworksError(Exception):
-    """Tables of some networks are not there."""
+    """Tables of some networks are not there, or not those of the networks as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Counted:
     Attributes
     ----------
     value : float
-    resampled : ndarray of float64, shape (1000,)
+    resampled : ndarray of float64, shape (B,)
     """
 
     value: float
@@ -46,6 +46,9 @@ class Counted:
 
     def __sub__(self, other: Counted) -> Counted:
         return Counted(self.value - other.value, self.resampled - other.resampled)
+
+    def __mul__(self, factor: float) -> Counted:
+        return Counted(self.value * factor, self.resampled * factor)
 
     def __truediv__(self, other: Counted) -> Counted:
         """Give a share; of nothing it is 0."""
@@ -90,6 +93,38 @@ class Evidence:
             for path in sorted(tables.glob(f"*/{CARD}"))
         }
 
+    def check(self) -> None:
+        """Look whether everything is there.
+
+        Raises
+        ------
+        MissingNetworksError
+            If tables of a network, or answers of it, are missing; it names them all.
+        """
+        missing = []
+        for training in trainings():
+            names = [name for name, _ in training.networks() if name not in self.cards]
+            if names:
+                whole = len(names) == len(list(training.networks()))
+                missing += [training.name()] if whole else names
+        if missing:
+            raise MissingNetworksError(
+                f"there are no tables of {', '.join(missing)} in {self._tables}; "
+                "python models/findings/train.py makes them"
+            )
+        unasked = [asked for asked in asked_networks() if not self._asked(asked.network, asked.experiment)]
+        if unasked:
+            names = [f"{asked.experiment} of {asked.network}" for asked in unasked]
+            raise MissingNetworksError(
+                f"there are no {', '.join(names)} in {self._tables}, or of other files or asked otherwise; "
+                "python models/findings/experiments.py asks"
+            )
+
+    def _asked(self, network: str, experiment: str) -> bool:
+        """Tell whether an answer is there, of the file that was dissected and of all images."""
+        expected = [self.cards[network]["sha256"], EXPERIMENTS[experiment].recipe(None)]
+        return hashes_of(self._tables, network, experiment) == expected
+
     def networks(self, variant: str, iteration: int | None = None) -> list[str]:
         """Name the networks of a variant, one of each seed.
 
@@ -102,19 +137,8 @@ class Evidence:
         Returns
         -------
         list of str
-
-        Raises
-        ------
-        MissingNetworksError
-            If the tables of a seed are not there.
         """
-        names = [Training(recipe_of(variant), seed).name(iteration) for seed in SEEDS]
-        missing = [name for name in names if name not in self.cards]
-        if missing:
-            raise MissingNetworksError(
-                f"tables of {', '.join(missing)} are not there; models/findings/train.py"
-            )
-        return names
+        return [Training(recipe_of(variant), seed).name(iteration) for seed in SEEDS]
 
     def layers(self, network: str) -> list[str]:
         """Name the layers of a network, in the order of the graph."""
@@ -168,15 +192,7 @@ class Evidence:
             return list(csv.DictReader(file))
 
     def experiment(self, network: str, name: str) -> dict[str, NDArray[Any]]:
-        """Give what `experiments` found.
-
-        Raises
-        ------
-        MissingNetworksError
-            If the network was not asked.
-        """
-        if not (self._tables / network / f"{name}.npz").exists():
-            raise MissingNetworksError(f"{name} of {network} is not there; models/findings/experiments.py")
+        """Give what `experiments` found."""
         return read_experiment(self._tables, network, name)
 
     @functools.cache  # noqa: B019  # one object reads each file once

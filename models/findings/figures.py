@@ -6,6 +6,7 @@ Nothing is trained or dissected. The text is `findings.md.jinja`, which holds no
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from pathlib import Path
 
@@ -15,15 +16,18 @@ from estimates import Estimate
 from evidence import Evidence, MissingNetworksError
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from onnxdissect.errors import OnnxDissectError
+
 __all__ = ["PAGE", "text_of"]
 
-HERE = Path(__file__).resolve().parent
+# as it was typed, so that a page goes beside the folder of models that it was asked of
+HERE = Path(__file__).absolute().parent
 PAGE = HERE.parents[1] / "docs" / "findings.md"
 
 
-def _number(value: float, digits: int = 1) -> str:
+def _number(value: float, digits: int = 1, sign: str = "") -> str:
     # a minus before zero says nothing
-    return f"{round(value, digits) + 0.0:.{digits}f}"
+    return f"{round(value, digits) + 0.0:{sign}.{digits}f}"
 
 
 def _count(estimate: Estimate) -> str:
@@ -33,9 +37,9 @@ def _count(estimate: Estimate) -> str:
 
 def _difference(estimate: Estimate) -> str:
     """Tell a difference of counts with its sign, and each seed's."""
-    seeds = ", ".join(f"{value:+.0f}" for value in estimate.seeds)
+    seeds = ", ".join(_number(value, 0, "+") for value in estimate.seeds)
     ends = f"{_number(estimate.low)} to {_number(estimate.high)}"
-    return f"{round(estimate.value, 1):+.1f} ({ends}; seeds {seeds})"
+    return f"{_number(estimate.value, 1, '+')} ({ends}; seeds {seeds})"
 
 
 def _percent(estimate: Estimate) -> str:
@@ -46,15 +50,31 @@ def _percent(estimate: Estimate) -> str:
 
 def _points(estimate: Estimate) -> str:
     """Tell a difference of shares in percentage points, and each seed's."""
-    seeds = ", ".join(f"{100 * value:+.0f}" for value in estimate.seeds)
+    seeds = ", ".join(_number(100 * value, 0, "+") for value in estimate.seeds)
     low, high = (_number(100 * end, 0) for end in (estimate.low, estimate.high))
-    return f"{100 * estimate.value:+.0f} points ({low} to {high}; seeds {seeds})"
+    return f"{_number(100 * estimate.value, 0, '+')} points ({low} to {high}; seeds {seeds})"
+
+
+def _change(estimate: Estimate, unit: str) -> str:
+    """Tell a difference of two networks, in per cent or points, with its sign."""
+    low, high = (_number(100 * end, 0) for end in (estimate.low, estimate.high))
+    return f"{_number(100 * estimate.value, 0, '+')} {unit} ({low} to {high})"
 
 
 def _mean(values: tuple[float, ...], digits: int = 2) -> str:
     """Tell a mean and what it is of."""
-    every = ", ".join(f"{value:.{digits}f}" for value in values)
-    return f"{sum(values) / len(values):.{digits}f} ({every})"
+    every = ", ".join(_number(value, digits) for value in values)
+    return f"{_number(math.fsum(values) / len(values), digits)} ({every})"
+
+
+def _chance(value: float) -> str:
+    """Tell a p-value."""
+    return f"{value:.2g}" if value >= 0.0001 else "less than 0.0001"
+
+
+def _hundred(value: float) -> str:
+    """Tell a share in per cent."""
+    return f"{_number(100 * value, 0)} %"
 
 
 def _thousands(value: int) -> str:
@@ -83,7 +103,7 @@ def text_of(told: Answers) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = (_count, _difference, _percent, _points, _mean, _number, _thousands)
+    filters = (_chance, _change, _count, _difference, _hundred, _mean, _number, _percent, _points, _thousands)
     environment.filters.update({function.__name__.removeprefix("_"): function for function in filters})
     return environment.get_template("findings.md.jinja").render(told)
 
@@ -100,8 +120,10 @@ def main() -> None:
         told = answers(Evidence(options.tables))
     except MissingNetworksError as error:
         sys.exit(str(error))
+    except OnnxDissectError as error:
+        sys.exit(f"{error.message}; python models/findings/train.py makes tables")
     draw_all(told, options.page.with_suffix(""))
-    options.page.write_text(text_of(told), encoding="utf-8")
+    options.page.write_text(text_of(told), encoding="utf-8", newline="\n")
     print(options.page)
 
 

@@ -1,7 +1,8 @@
 """Train, export and dissect all networks of the findings: `python models/findings/train.py` (extra `train`).
 
-What is there already, made by the same recipe, is passed over: a broken off call is typed again. Networks and
-tables are written beside this script, what they are made of into the folder of `--work`.
+At the end the networks of `base` are asked what `experiments.py` has. What is there already, made by the same
+recipe, is passed over: a broken off call is typed again. Networks and tables are written beside this script,
+what they are made of into the folder of `--work`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import torch
+from experiments import due_experiments, run_experiments
 from images import TEST_SEED, TRAIN_SEED, LabelledImages, ensure_images
 from networks import Network, convolutions_of, export
 from recipes import BATCH, IMAGES, RECIPES, SEEDS, TEST_IMAGES, Training, shipped, trainings
@@ -70,13 +72,16 @@ class Places:
     def finished(self, training: Training) -> bool:
         """Tell whether all that a training gives is there, made by the same recipe."""
         digest = training.recipe.digest(self.images, self.limit)
-        for name, _ in training.networks():
+        names = [name for name, _ in training.networks()]
+        for name in names:
             path = self.tables(name) / CARD
             if not path.exists() or (shipped(training, name) and not self.network(training, name).exists()):
                 return False
             if json.loads(path.read_text(encoding="utf-8"))["recipe"] != digest:
                 return False
-        return True
+        # what is to be asked anew, but is not shipped and gone from the work folder, is trained again
+        due = [asked for asked in due_experiments(self.out, self.limit) if asked.network in names]
+        return all(asked.there(self.out, self.work) for asked in due)
 
 
 def labels_of(task: Task, images: LabelledImages) -> torch.Tensor:
@@ -266,7 +271,7 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    """Draw, train, export, dissect, and write the table of what is there."""
+    """Draw, train, export, dissect, ask, and write the table of what is there."""
     options = arguments().parse_args()
     places = Places(options.out.absolute(), options.work.absolute(), options.images, options.limit)
     asked = trainings(options.seed or SEEDS, options.variant or (), options.steps)
@@ -278,6 +283,8 @@ def main() -> None:
         print(line, flush=True)
         write_conditions(places.out / "tables", every_name(options.steps))
     write_conditions(places.out / "tables", every_name(options.steps))
+    for line in run_experiments(places.out, places.work, places.limit):
+        print(line, flush=True)
 
 
 def every_name(steps: int | None) -> list[str]:
