@@ -17,10 +17,13 @@ from onnxdissect.cli.printing.comparison import (
 from onnxdissect.cli.printing.console import log, output, print_json
 from onnxdissect.cli.printing.progress import open_progress
 from onnxdissect.core.progress import Progress
-from onnxdissect.errors import ParameterError
+from onnxdissect.errors import OutputError, ParameterError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from onnxdissect.experiments.comparison import ComparisonResult
+    from onnxdissect.results import Dissection
 
 __all__ = ["compare"]
 
@@ -83,6 +86,8 @@ def compare(
     """
     from onnxdissect.experiments.comparison import expect_replaceable
     from onnxdissect.experiments.comparison.compare import compare as compare_runs
+    from onnxdissect.experiments.comparison.selection import open_runs
+    from onnxdissect.experiments.matching.match import check_matched_by
 
     forms = {"--json": as_json, "--csv": as_csv, "--markdown": as_markdown}
     asked = [name for name, given in forms.items() if given]
@@ -90,10 +95,13 @@ def compare(
         raise ParameterError(f"{asked[0]} and {asked[1]} cannot both go to standard output", hint=asked[0])
     if out is not None:
         expect_replaceable(out)
+    if match is not None:
+        check_matched_by(match)
+    opened = [run.dissection for run in open_runs(runs)]
     progress = open_progress(log())
     try:
         result = compare_runs(
-            runs,
+            opened,
             layers=layer or (),
             quantiles=quantile or (),
             bases=basis or (),
@@ -105,11 +113,13 @@ def compare(
             match=match,
             progress=progress,
         )
-        files = [] if out is None else _write(result, out, progress)
+        files = [] if out is None else _write(result, opened, out, progress)
     finally:
         progress.close()
     for mark in result.marks:
         log().print(f"not alike: {mark}", markup=False)
+    for warning in result.warnings:
+        log().print(f"warning: {warning}", markup=False)
     if as_json:
         from dataclasses import asdict
 
@@ -124,7 +134,9 @@ def compare(
         log().print(f"page: {files[-1]}", markup=False, soft_wrap=True)
 
 
-def _write(result: ComparisonResult, out: Path, progress: Progress) -> list[Path]:
+def _write(
+    result: ComparisonResult, opened: Sequence[Dissection], out: Path, progress: Progress
+) -> list[Path]:
     """Write the result beside, and put it in the place of an earlier one when it is whole."""
     from onnxdissect.experiments.comparison import (
         comparison_files,
@@ -134,13 +146,12 @@ def _write(result: ComparisonResult, out: Path, progress: Progress) -> list[Path
     )
     from onnxdissect.report.comparison import show_comparison
     from onnxdissect.report.pages.replacing import replacing_folder
-    from onnxdissect.results import load
-    from onnxdissect.storage.disk import write_error
+    from onnxdissect.storage.disk import full_disk, write_error
     from onnxdissect.storage.files import make_folder
 
     # a link stays, and what it leads to is replaced
     target = Path(os.path.realpath(out))
-    runs = {run: load(run) for run in dict.fromkeys(layer.run for layer in result.layers)}
+    runs = {str(run.path): run for run in opened}
     expect_outside(target, runs)
     make_folder(target.parent)
     try:
@@ -150,8 +161,13 @@ def _write(result: ComparisonResult, out: Path, progress: Progress) -> list[Path
             written = [*comparison_files(folder), *figures, page]
             # it may have been filled while the runs were compared
             expect_replaceable(target)
-    except OSError as error:
-        raise write_error(out, error, doing=f"write the comparison {out}") from error
+    except (OSError, OutputError) as error:
+        found = full_disk(error) or error
+        if isinstance(found, OutputError):
+            raise
+        # unlike a run's, nothing of it is saved before it is whole
+        kept = "nothing of it is left, and an earlier comparison there is as it was"
+        raise write_error(out, found, doing=f"write the comparison {out}", kept=kept) from error
     return [out / path.relative_to(folder) for path in written]
 
 

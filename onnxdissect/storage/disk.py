@@ -11,12 +11,15 @@ from pathlib import Path
 
 from onnxdissect.errors import OutputError
 
-__all__ = ["file_system", "size_text", "write_error"]
+__all__ = ["file_system", "full_disk", "size_text", "write_error"]
 
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+_SAVED = "what was saved is good"
 
 
-def write_error(path: Path, error: OSError, *, doing: str | None = None, written: int = 0) -> OutputError:
+def write_error(
+    path: Path, error: OSError, *, doing: str | None = None, written: int = 0, kept: str = _SAVED
+) -> OutputError:
     """Tell why something cannot be written.
 
     Parameters
@@ -29,6 +32,8 @@ def write_error(path: Path, error: OSError, *, doing: str | None = None, written
         What was to be done; by default to write the path.
     written : int
         Bytes of it that were written before the disk was full.
+    kept : str
+        What may be relied on once there is room; by default that whatever was saved before is good.
 
     Returns
     -------
@@ -46,8 +51,27 @@ def write_error(path: Path, error: OSError, *, doing: str | None = None, written
     left = "" if free is None else f", where {size_text(free)} are free"
     return OutputError(
         f"{said}; it needs {needs} on the file system {mount}{left}",
-        hint=f"make room on {mount}, then the same command again: what was saved is good",
+        hint=f"make room on {mount}, then the same command again: {kept}",
     )
+
+
+def full_disk(error: BaseException) -> OSError | None:
+    """Find what the system said of a full disk among what an error was raised from.
+
+    Parameters
+    ----------
+    error : exception
+        Such as one that `write_error` has given for one file of many.
+
+    Returns
+    -------
+    OSError or None
+        None if no disk was full.
+    """
+    cause: BaseException | None = error
+    while cause is not None and not (isinstance(cause, OSError) and cause.errno in _FULL):
+        cause = cause.__cause__
+    return cause
 
 
 def _too_large(said: str, path: Path, written: int) -> OutputError:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from support.compared_runs import compared_runs, with_manifest
+from support.disks import small_disk
 from support.small_runs import contents
 
 import onnxdissect
@@ -20,6 +21,7 @@ import onnxdissect.report.comparison as show
 from onnxdissect.cli.compare import compare
 from onnxdissect.errors import OutputError
 from onnxdissect.experiments.comparison import comparison_files
+from onnxdissect.results.formats import tables
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +169,91 @@ def test_a_folder_that_was_filled_meanwhile_stays(
     with pytest.raises(OutputError, match=r"holds mine\.txt, and is no comparison"):
         compare([str(world / "one"), str(world / "two")], out=out)
     assert {path.name: contents(path) for path in tmp_path.iterdir()} == {"kept": {"mine.txt": b"mine"}}
+
+
+def test_each_run_is_read_once(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = tables.read_units
+    opened: list[Path] = []
+
+    def counted(folder: Path, *given: Any, **options: Any) -> Any:
+        opened.append(folder)
+        return read(folder, *given, **options)
+
+    monkeypatch.setattr(tables, "read_units", counted)
+    monkeypatch.chdir(world)
+    compare(["one", "./two/", "one"], out=tmp_path / "kept")
+    assert sorted(opened) == [Path("one"), Path("two")]
+    layers = onnxdissect.load_comparison(tmp_path / "kept").layers
+    assert {layer.run for layer in layers} == {"one", "two"}
+
+
+def test_two_comparisons_at_once_leave_one_that_is_whole(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "kept"
+    draw = show.show_comparison
+    later = [("one", "three")]
+
+    def drawn(result: Any, runs: Any, folder: Path, *given: Any, **options: Any) -> Any:
+        figures, page = draw(result, runs, folder, *given, **options)
+        if later:
+            said = typed(world, *later.pop(), "--out", str(out))
+            assert said.returncode == 0, said.stderr
+            assert {layer.run for layer in onnxdissect.load_comparison(out).layers} == {"one", "three"}
+        return figures, page
+
+    monkeypatch.setattr(show, "show_comparison", drawn)
+    compare([str(world / "one"), str(world / "two")], out=out)
+    compare([str(world / "one"), str(world / "two")], out=tmp_path / "alone")
+    assert contents(out) == contents(tmp_path / "alone")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["alone", "kept"]
+
+
+def test_files_among_figures_and_pages_are_not_lost(world: Path, tmp_path: Path) -> None:
+    out = tmp_path / "kept"
+    runs = [str(world / "one"), str(world / "two")]
+    compare(runs, out=out)
+    before = contents(out)
+    for name in ("figures/mine.svg", "page/images0/notes.txt", "page/data/deep/er.js"):
+        (out / name).parent.mkdir(exist_ok=True)
+        (out / name).write_text("mine")
+        with pytest.raises(OutputError) as caught:
+            compare(runs, out=out)
+        assert f"holds {name}, which no comparison has written: it stays as it is" in caught.value.message
+        assert caught.value.hint is not None and f"move {name} elsewhere" in caught.value.hint
+        assert contents(out) == before | {name: b"mine"}
+        (out / name).unlink()
+    (out / "page" / "link").symlink_to(tmp_path, target_is_directory=True)
+    with pytest.raises(OutputError, match="holds page/link, which no comparison has written"):
+        compare(runs, out=out)
+    (out / "page" / "link").unlink()
+    # without its list, whatever lies there may be anybody's
+    (out / "page" / "files.json").write_text("[1")
+    with pytest.raises(OutputError, match=r"holds page/.*, which no comparison has written"):
+        compare(runs, out=out)
+    shutil.rmtree(out / "page")
+    shutil.rmtree(out / "figures")
+    compare(runs, out=out)
+    assert contents(out) == before
+
+
+def test_a_full_disk_leaves_the_earlier_comparison(world: Path, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    with small_disk(disk, 8000):
+        out = disk / "kept"
+        compare([str(world / "one"), str(world / "two")], out=out)
+        before = contents(out)
+        free = shutil.disk_usage(disk).free
+        for left in (2**13, sum(map(len, before.values())) // 2):
+            (disk / "filler").write_bytes(bytes(free - left))
+            with pytest.raises(OutputError) as caught:
+                compare([str(world / "one"), str(world / "three")], out=out)
+            assert f"cannot write the comparison {out}: No space left on device" in caught.value.message
+            assert caught.value.hint is not None
+            assert f"make room on {disk}, then the same command again: nothing of it" in caught.value.hint
+            assert "an earlier comparison there is as it was" in caught.value.hint
+            assert contents(out) == before
+            assert sorted(path.name for path in disk.iterdir()) == ["filler", "kept"]
 
 
 def test_options_reach_the_comparison(world: Path) -> None:

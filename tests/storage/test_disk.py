@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import resource
 import signal
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.disks import small_disk
 
 from onnxdissect.errors import OutputError
-from onnxdissect.storage.disk import file_system, size_text, write_error
+from onnxdissect.storage.disk import file_system, full_disk, size_text, write_error
 from onnxdissect.storage.files import write_bytes
 
 
-@contextlib.contextmanager
-def small_disk(folder: Path, kilobytes: int) -> Iterator[None]:
-    """Mount a file system of some kilobytes, where that is allowed."""
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(folder)]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("file systems cannot be mounted here")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
+def test_what_may_be_relied_on_is_said(tmp_path: Path) -> None:
+    error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    hints = [write_error(tmp_path, error).hint, write_error(tmp_path, error, kept="all is as it was").hint]
+    assert [str(hint).rpartition(": ")[2] for hint in hints] == ["what was saved is good", "all is as it was"]
+
+
+def test_a_full_disk_is_found_behind_what_was_raised_from_it() -> None:
+    error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert full_disk(error) is error
+    other = OSError(errno.EACCES, os.strerror(errno.EACCES))
+    for cause, found in ((error, error), (other, None)):
+        try:
+            try:
+                raise cause
+            except OSError as caught:
+                raise write_error(Path("file"), caught) from caught
+        except OutputError as raised:
+            assert full_disk(raised) is found
 
 
 def test_a_full_disk_is_named_with_what_is_needed_and_free(tmp_path: Path) -> None:

@@ -125,6 +125,7 @@ def comparison(
     by: str = "network",
     resamples: int = 100,
     marks: Sequence[str] = (),
+    warnings: Sequence[str] = (),
     matched: Sequence[tuple[int, int]] = (),
 ) -> ComparisonResult:
     """Compare each layer with the first one; of made-up certainty."""
@@ -140,6 +141,7 @@ def comparison(
         scoring="paper",
         resamples=resamples,
         marks=tuple(marks),
+        warnings=tuple(warnings),
         layers=layers,
         groups=_groups(layers, categories),
         pairs=tuple(_pair(sides[0], side, layers[0], layer, concepts, resamples) for side, layer in

@@ -6,13 +6,12 @@
 
 from __future__ import annotations
 
-from onnxdissect.experiments.comparison.formats.stored import (
+from onnxdissect.experiments.comparison.formats.folder import (
     comparison_files,
     expect_outside,
     expect_replaceable,
-    load_comparison,
-    write_comparison,
 )
+from onnxdissect.experiments.comparison.formats.stored import load_comparison, write_comparison
 from onnxdissect.experiments.comparison.records import (
     BestUnit,
     ComparedConcept,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+from onnxdissect.arguments import checked_arguments
 from onnxdissect.core.progress import Progress, Silent
 from onnxdissect.errors import ParameterError
 from onnxdissect.experiments.comparison.concepts import (
@@ -28,6 +29,7 @@ from onnxdissect.experiments.comparison.pairing import pair_layers
 from onnxdissect.experiments.comparison.records import ComparedPair, UnitMatching
 from onnxdissect.experiments.comparison.resampling import ImageSets, ResampledLayer, resample_layers
 from onnxdissect.experiments.comparison.result import ComparisonResult
+from onnxdissect.experiments.comparison.saturation import saturation_warnings
 from onnxdissect.experiments.comparison.selection import (
     ComparedRun,
     Selected,
@@ -45,6 +47,7 @@ _Value = TypeVar("_Value")
 _Resampled = dict[tuple[int, str, int], ResampledLayer]
 
 
+@checked_arguments()
 @explained_memory("fewer layers, quantiles or --resamples take less")
 def compare(
     runs: Iterable[str | Path | Dissection] | str | Path | Dissection,
@@ -150,6 +153,7 @@ def compare(
         scoring=_common([run.dissection.scoring for run in opened]),
         resamples=sets.drawn if resampled else 0,
         marks=marks,
+        warnings=tuple(saturation_warnings(chosen)),
         layers=compared,
         groups=compared_groups(compared, grouping),
         pairs=adjusted(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from onnxdissect.arguments import checked_arguments
 from onnxdissect.errors import ParameterError, nearest
 from onnxdissect.experiments.comparison.formats.tables import TABLES, table_rows
 from onnxdissect.experiments.comparison.records import (
@@ -42,6 +43,8 @@ class ComparisonResult:
     marks : tuple of str
         In what the runs differ that should not differ, a sentence each. But for another ``upsample``, which
         is compared as it is, empty unless it was compared anyway.
+    warnings : tuple of str
+        What the runs of the compared layers warn of, and what bears on their counts, a sentence each.
     layers : tuple of ComparedLayer
         In the order in which they were given.
     groups : tuple of ComparedGroup
@@ -61,12 +64,14 @@ class ComparisonResult:
     scoring: str | None
     resamples: int
     marks: tuple[str, ...]
+    warnings: tuple[str, ...]
     layers: tuple[ComparedLayer, ...]
     groups: tuple[ComparedGroup, ...]
     pairs: tuple[ComparedPair, ...]
     concepts: tuple[ComparedConcept, ...]
     matchings: tuple[UnitMatching, ...]
 
+    @checked_arguments()
     def layer(self, name: str) -> ComparedLayer:
         """Find a compared layer.
 
@@ -86,6 +91,7 @@ class ComparisonResult:
         """
         return self.layers[_place(name, [one.name for one in self.layers], "layer")]
 
+    @checked_arguments()
     def pair(self, second: str, first: str | None = None) -> ComparedPair:
         """Find two layers that were compared.
 
@@ -110,6 +116,7 @@ class ComparisonResult:
             _place(second, [pair.second for pair in self.pairs], "layer that is compared with another")
         return found[0 if first is None else _place(first, [p.first for p in found], f"pair of {second!r}")]
 
+    @checked_arguments()
     def to_pandas(self, table: str = "layers") -> Any:
         """Give a table of the result, with the columns of its CSV file.
 
@@ -147,7 +154,7 @@ class ComparisonResult:
         ]
         head = "".join(f"<th>{escape(name)}</th>" for name in heads)
         body = "".join(f"<tr>{''.join(f'<td>{escape(str(cell))}</td>' for cell in row)}</tr>" for row in rows)
-        marks = "".join(f"<p>{escape(mark)}</p>" for mark in self.marks)
+        marks = "".join(f"<p>{escape(mark)}</p>" for mark in (*self.marks, *self.warnings))
         return f"{marks}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onnxdissect.core.progress import Progress, Silent
+from onnxdissect.experiments.comparison.formats.folder import FILES
 from onnxdissect.report.comparison import views
 from onnxdissect.report.comparison.chart import WIDTHS, depth_charts, group_chart, series_chart
 from onnxdissect.report.comparison.data_files import (
@@ -148,6 +149,7 @@ def build_comparison(
             record = comparison_record(result, colours, sets, links)
             write_script(partial / "data" / "run.js", "dissect.run", (record,))
             copy_assets(partial, _ASSETS)
+            write_json(partial / FILES, {"files": _listed(folder, partial)})
         # Each file of the folder is there before the page that reads it.
         write_text(folder / "index.html", _render(result, runs, colours, sets, links, folder))
     except OSError as error:
@@ -156,6 +158,21 @@ def build_comparison(
         ) from error
     progress.finish()
     return folder / "index.html"
+
+
+def _listed(folder: Path, page: Path) -> list[str]:
+    """Name the files of the page and the figures: others among them are seen before they are replaced."""
+    of_page = [f"{_PAGE}/{path.relative_to(page).as_posix()}" for path in page.rglob("*") if path.is_file()]
+    of_figures = [path for found in _figures(folder).values() for path in found.values()]
+    return sorted((*of_page, f"{_PAGE}/{FILES}", *of_figures))
+
+
+def _figures(folder: Path) -> dict[str, dict[str, str]]:
+    """Give the paths of all figures, by name and format."""
+    return {
+        name: {form: path for form in FORMATS if (folder / (path := f"{FIGURES}/{name}.{form}")).is_file()}
+        for name in FIGURE_NAMES
+    }
 
 
 def _write_data(result: ComparisonResult, folder: Path) -> None:
@@ -196,10 +213,6 @@ def _render(
     links: Sequence[tuple[str, str]],
     folder: Path,
 ) -> str:
-    figures = {
-        name: {form: path for form in FORMATS if (folder / (path := f"{FIGURES}/{name}.{form}")).is_file()}
-        for name in FIGURE_NAMES
-    }
     versions = {str(section(run.manifest, "versions").get("onnxdissect", "")) for run in runs.values()}
     content: dict[str, Any] = {
         "root": f"{_PAGE}/",
@@ -212,7 +225,7 @@ def _render(
         "pictures": any(one.photos.available for one in sets),
         "colours": colours,
         "links": links,
-        "figures": {name: found for name, found in figures.items() if found},
+        "figures": {name: found for name, found in _figures(folder).items() if found},
         "files": [name for name in _FILES if (folder / name).is_file()],
         "versions": sorted(versions - {""}),
         "charts": [group_chart(result, colours, width) for width in WIDTHS],

@@ -62,7 +62,7 @@ def test_everything_is_there_and_stays_there(runs: dict[str, Dissection], tmp_pa
         *(path.relative_to(out).as_posix() for path in figures),
         *(f"page/{name}" for name in ("report.css", "comparison.css", "shared.js", "comparison.js")),
         *(f"page/data/{name}.js" for name in ("run", "concepts", "pair-0", "pair-1", "matching-0")),
-        *("page/images0/data.json", *photos, *units),
+        *("page/files.json", "page/images0/data.json", *photos, *units),
     }
     before = contents(out)
     assert show_comparison(result, runs, out) == (figures, page)
@@ -261,6 +261,13 @@ def test_marks_are_said_loudly(runs: dict[str, Dissection], tmp_path: Path) -> N
     assert page.all("div", **{"class": "marks", "role": "note"})
     plain = Page(build_comparison(compared(runs), runs, tmp_path / "plain"))
     assert not plain.all("div", **{"class": "marks"})
+
+
+def test_warnings_are_said(runs: dict[str, Dissection], tmp_path: Path) -> None:
+    warning = "runs/one relu6: 3 of 6 units have no mask <at> this quantile"
+    page = Page(build_comparison(compared(runs, warnings=[warning]), runs, tmp_path / "out"))
+    assert f"Warning: {warning}" in page.text
+    assert "Warning" not in Page(build_comparison(compared(runs), runs, tmp_path / "plain")).text
 
 
 def test_the_tables_have_the_numbers(runs: dict[str, Dissection], tmp_path: Path) -> None:

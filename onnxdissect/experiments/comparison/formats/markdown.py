@@ -42,6 +42,8 @@ def _lines(result: ComparisonResult) -> Iterator[str]:
     yield "# Comparison\n"
     for mark in result.marks:
         yield f"**Not alike:** {_escaped(mark)}\n"
+    for warning in result.warnings:
+        yield f"**Warning:** {_escaped(warning)}\n"
     threshold = "" if result.iou_threshold is None else f" (IoU > {result.iou_threshold:g})"
     yield f"## Unique detectors{threshold}\n"
     yield from _table(

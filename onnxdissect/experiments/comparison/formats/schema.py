@@ -163,7 +163,8 @@ _COMPARISON = Record(
         "pairs": Listed(_PAIR),
         "concepts": Listed(_CONCEPT),
         "matchings": Listed(_MATCHING),
-    }
+    },
+    {"warnings": Listed(Text())},
 )
 
 

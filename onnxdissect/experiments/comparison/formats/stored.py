@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from onnxdissect.errors import OutputError, RunFormatError, RunNotFoundError, shown_path
+from onnxdissect.arguments import checked_arguments
+from onnxdissect.errors import RunFormatError, RunNotFoundError, shown_path
 from onnxdissect.experiments.comparison.formats.agreement import expect_agreement
+from onnxdissect.experiments.comparison.formats.folder import LARGEST, RESULT, TEXT, expect_comparison
 from onnxdissect.experiments.comparison.formats.markdown import markdown
 from onnxdissect.experiments.comparison.formats.schema import check_comparison
 from onnxdissect.experiments.comparison.formats.tables import TABLES, table_rows
@@ -30,102 +31,16 @@ from onnxdissect.experiments.comparison.records import (
 from onnxdissect.experiments.comparison.result import ComparisonResult
 from onnxdissect.storage.document import read_document
 from onnxdissect.storage.fields import FieldError
-from onnxdissect.storage.files import is_partial, make_folder, write_bytes, write_csv, write_text
-from onnxdissect.storage.json_file import json_bytes, read_json
+from onnxdissect.storage.files import make_folder, write_bytes, write_csv, write_text
+from onnxdissect.storage.json_file import json_bytes
 from onnxdissect.storage.memory import explained_memory
 
-__all__ = [
-    "FORMAT_VERSION",
-    "comparison_files",
-    "expect_outside",
-    "expect_replaceable",
-    "load_comparison",
-    "write_comparison",
-]
+__all__ = ["FORMAT_VERSION", "load_comparison", "write_comparison"]
 
 FORMAT_VERSION = 1
 """Of ``comparison.json``."""
 
-_RESULT, _TEXT = "comparison.json", "comparison.md"
-_SHOWN = ("index.html", "page", "figures")
-_LARGEST = 2**29
-# That every version has.
-_KEYS = frozenset(("format_version", "layers", "pairs"))
-_ELSEWHERE = "name a folder that is empty or not there yet: --out DIR"
 _AGAIN = "`onnxdissect compare RUN... --out DIR` makes it anew"
-
-
-def comparison_files(folder: Path) -> tuple[Path, ...]:
-    """Name the files that a result is written to.
-
-    Parameters
-    ----------
-    folder : Path
-
-    Returns
-    -------
-    tuple of Path
-        A table each, the text, and last the document that is read back.
-    """
-    return (*(folder / f"{table}.csv" for table in TABLES), folder / _TEXT, folder / _RESULT)
-
-
-def expect_replaceable(folder: Path) -> None:
-    """Refuse a folder that holds anything but a comparison, and a file that is called like one.
-
-    Parameters
-    ----------
-    folder : Path
-        Need not exist.
-
-    Raises
-    ------
-    OutputError
-        If it is no folder, or something else lies in it.
-    """
-    try:
-        held = sorted(path.name for path in folder.iterdir() if not is_partial(path))
-    except FileNotFoundError:
-        return
-    except NotADirectoryError as error:
-        raise OutputError(f"{folder} is a file, and a comparison is a folder", hint="--out DIR") from error
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be read: {error.strerror}") from error
-    own = {path.name for path in comparison_files(folder)} | set(_SHOWN)
-    other = [name for name in held if name not in own]
-    if other or (held and _RESULT not in held):
-        raise OutputError(
-            f"{folder} holds {shown_path((other or held)[0])}, and is no comparison: it stays as it is",
-            hint=_ELSEWHERE,
-        )
-    if _RESULT in held and not _is_comparison(folder):
-        raise OutputError(
-            f"{folder} holds a {_RESULT} that is no comparison of runs: it stays as it is", hint=_ELSEWHERE
-        )
-
-
-def expect_outside(folder: Path, runs: Iterable[str | Path]) -> None:
-    """Refuse a folder inside a run directory: runs stay as they are, and their pages replace each other.
-
-    Parameters
-    ----------
-    folder : Path
-        Need not exist.
-    runs : iterable of (str or Path)
-        Run directories.
-
-    Raises
-    ------
-    OutputError
-        Naming the run that it would lie in.
-    """
-    place = Path(os.path.realpath(folder))
-    for run in runs:
-        if place.is_relative_to(os.path.realpath(run)):
-            raise OutputError(
-                f"{shown_path(folder)} lies in the run {shown_path(run)}, and comparing changes no run",
-                hint="name a folder beside the runs: --out DIR",
-            )
 
 
 def write_comparison(result: ComparisonResult, folder: str | Path) -> None:
@@ -143,15 +58,16 @@ def write_comparison(result: ComparisonResult, folder: str | Path) -> None:
         If it holds something else, or a file cannot be written.
     """
     target = Path(folder)
-    expect_replaceable(target)
+    expect_comparison(target)
     make_folder(target)
     for table, columns in TABLES.items():
         write_csv(target / f"{table}.csv", columns, table_rows(result, table))
-    write_text(target / _TEXT, markdown(result))
+    write_text(target / TEXT, markdown(result))
     content = {"format_version": FORMAT_VERSION, **asdict(result)}
-    write_bytes(target / _RESULT, json_bytes(content, indent=1))
+    write_bytes(target / RESULT, json_bytes(content, indent=1))
 
 
+@checked_arguments()
 @explained_memory()
 def load_comparison(folder: str | Path) -> ComparisonResult:
     """Read what `onnxdissect.compare` has found, as ``compare --out`` has written it.
@@ -173,12 +89,12 @@ def load_comparison(folder: str | Path) -> ComparisonResult:
         If it is of another format version, or damaged.
     """
     place = Path(folder)
-    path = place / _RESULT
+    path = place / RESULT
     if not path.exists():
         found = "there is no folder" if not place.exists() else "no comparison lies in"
         raise RunNotFoundError(f"{found} {shown_path(place)}", hint=_AGAIN)
     document = read_document(
-        path, place, version=FORMAT_VERSION, largest=_LARGEST, check=check_comparison, hint=_AGAIN
+        path, place, version=FORMAT_VERSION, largest=LARGEST, check=check_comparison, hint=_AGAIN
     )
     try:
         result = _result(document)
@@ -186,15 +102,6 @@ def load_comparison(folder: str | Path) -> ComparisonResult:
     except FieldError as error:
         raise RunFormatError(f"{path}: {error}", hint=_AGAIN) from error
     return result
-
-
-def _is_comparison(folder: Path) -> bool:
-    """Tell what was written here, by whatever version, from another program's file of the same name."""
-    try:
-        document = read_json(folder / _RESULT, _LARGEST, inside=folder)
-    except (OSError, ValueError):
-        return False
-    return isinstance(document, dict) and document.keys() >= _KEYS
 
 
 def _result(told: Mapping[str, Any]) -> ComparisonResult:
@@ -206,6 +113,7 @@ def _result(told: Mapping[str, Any]) -> ComparisonResult:
         scoring=told["scoring"],
         resamples=told["resamples"],
         marks=tuple(told["marks"]),
+        warnings=tuple(told.get("warnings", ())),
         layers=tuple(map(_layer, told["layers"])),
         groups=tuple(map(_group, told["groups"])),
         pairs=tuple(map(_pair, told["pairs"])),
