@@ -40,6 +40,9 @@ _CONDITIONS = (
     "half-width", "double-width", "shallower", "deeper",
 )  # fmt: skip
 
+# of hatches: a dense pattern of dots takes half a megabyte
+_DENSITY = 3
+
 Answers = Mapping[str, Any]
 
 
@@ -74,7 +77,7 @@ def _stack(axes: Axes, variants: Sequence[Variant]) -> dict[str, Any]:
             0.74,
             floors,
             color=style.colour,
-            hatch=style.hatch,
+            hatch=style.hatch[:_DENSITY],
             edgecolor="white",
             linewidth=0.5,
         )
@@ -236,7 +239,7 @@ def _transfer(answers: Answers) -> Figure:
     followed = answers["transfer"]
     named: dict[str, Any] = {}
     floors = [0.0] * len(followed)
-    looks = {"kept": "", "changed": "/////", "lost": ".....", "new": "xxxxx"}
+    looks = {"kept": "", "changed": "///", "lost": "...", "new": "xxx"}
     names = {
         "kept": "same label",
         "changed": "other label",
