@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from sklearn.metrics import average_precision_score
 
 torch = pytest.importorskip("torch", exc_type=ImportError)
 
+from experiments import due_experiments, read_experiment, run_experiments  # noqa: E402
 from tasks import PERMUTATIONS, TASKS, chance_of, examples, score_of  # noqa: E402
 
 SCRIPT = Path(__file__).parents[2] / "models" / "findings" / "train.py"
@@ -41,6 +43,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = call(folder, "--variant", "base", "--variant", "fine-tuned", "--variant", "batch-norm")
     assert done.returncode == 0, done.stderr
     assert "0 of 3 trainings are there" in done.stdout
+    assert "0 of 4 experiments are there" in done.stdout
+    assert done.stdout.count(": asked") == 4
     return folder
 
 
@@ -78,6 +82,7 @@ def test_what_is_there_is_not_made_again(trained: Path) -> None:
     done = call(trained, "--variant", "base", "--variant", "fine-tuned", "--variant", "batch-norm")
     assert done.returncode == 0, done.stderr
     assert "3 of 3 trainings are there" in done.stdout
+    assert "4 of 4 experiments are there" in done.stdout
     assert before == {path: path.stat().st_mtime_ns for path in (trained / "out" / "networks").iterdir()}
 
 
@@ -93,6 +98,38 @@ def test_what_is_missing_or_of_another_recipe_is_made_again(trained: Path) -> No
     assert "1 of 3 trainings are there" in done.stdout
     assert contents(networks) == before
     assert json.loads(card.read_text(encoding="utf-8"))["recipe"] == told["recipe"]
+
+
+def test_training_ends_in_experiments(trained: Path) -> None:
+    tables = trained / "out" / "tables"
+    found = {f"{path.parent.name}/{path.stem}" for path in tables.glob("*/*.npz") if path.stem != "resampled"}
+    assert found == {
+        "base-s0/thresholds",
+        "base-s0/rotations",
+        "base-s0/predictions",
+        "base-s0-i0/rotations",
+    }
+    assert len(read_experiment(tables, "base-s0", "predictions")["shown"]) == 24
+    # as often as all networks were counted
+    with np.load(tables / "base-s0" / "resampled.npz") as archive:
+        kept = archive["counts"][-1]
+    assert (read_experiment(tables, "base-s0", "thresholds")["detectors"][0, 1:] == kept[0]).all()
+
+
+def test_what_is_to_be_asked_but_is_gone_is_trained_again(trained: Path, tmp_path: Path) -> None:
+    for name in ("out", "work"):
+        shutil.copytree(trained / name, tmp_path / name, symlinks=True)
+    places = (tmp_path / "out", tmp_path / "work")
+    # as if it were not shipped, and what it was asked were another thing
+    (tmp_path / "out" / "networks" / "base-s0-i0.onnx").unlink()
+    (tmp_path / "out" / "tables" / "base-s0-i0" / "rotations.npz").unlink()
+    (_, line) = run_experiments(*places, 24)
+    assert line.endswith("train it again: python models/findings/train.py --variant base --seed 0")
+    done = call(tmp_path, "--variant", "base")
+    assert done.returncode == 0, done.stderr
+    assert "0 of 1 trainings are there" in done.stdout
+    assert "rotations of base-s0-i0: asked" in done.stdout
+    assert list(due_experiments(places[0], 24)) == []
 
 
 def test_fine_tuning_needs_what_it_begins_with(trained: Path, tmp_path: Path) -> None:
