@@ -6,6 +6,7 @@ The method is that of Bau, Zhou, Khosla, Oliva and Torralba (CVPR 2017; Zhou et 
 `Dissection`, whose labels `threshold_sweep` follows from one quantile to the next. `rotate` asks what is left
 of a layer's detectors when its space is rotated, and gives a `RotationResult`, as `load_rotation` does.
 `compare` puts runs side by side, and gives a `ComparisonResult`, as `load_comparison` does.
+`explain` tells which labelled units made predictions, and gives an `Explanation` for each.
 `register_operator` says what an `Operator` of your own means, and a `Basis` is a matrix for the units of a
 layer.
 """
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from onnxdissect.errors import OnnxDissectError
     from onnxdissect.experiments.comparison import ComparisonResult, load_comparison
     from onnxdissect.experiments.comparison.compare import compare
+    from onnxdissect.experiments.explanation import Explanation
+    from onnxdissect.experiments.explanation.explain import explain
     from onnxdissect.experiments.published.importing import import_netdissect
     from onnxdissect.experiments.rotation import RotationResult, load_rotation
     from onnxdissect.experiments.rotation.rotate import rotate
@@ -31,12 +34,14 @@ __all__ = [
     "Basis",
     "ComparisonResult",
     "Dissection",
+    "Explanation",
     "OnnxDissectError",
     "Operator",
     "RotationResult",
     "__version__",
     "compare",
     "dissect",
+    "explain",
     "import_netdissect",
     "load",
     "load_comparison",
@@ -52,11 +57,13 @@ _HOMES = {
     "Basis": "onnxdissect.model",
     "ComparisonResult": "onnxdissect.experiments.comparison",
     "Dissection": "onnxdissect.results",
+    "Explanation": "onnxdissect.experiments.explanation",
     "OnnxDissectError": "onnxdissect.errors",
     "Operator": "onnxdissect.model",
     "RotationResult": "onnxdissect.experiments.rotation",
     "compare": "onnxdissect.experiments.comparison.compare",
     "dissect": "onnxdissect.pipeline.dissect",
+    "explain": "onnxdissect.experiments.explanation.explain",
     "import_netdissect": "onnxdissect.experiments.published.importing",
     "load": "onnxdissect.results",
     "load_comparison": "onnxdissect.experiments.comparison",

@@ -13,6 +13,7 @@ from onnxdissect.cli import (
     compare,
     data,
     doctor,
+    explain,
     import_netdissect,
     layers,
     report,
@@ -48,7 +49,19 @@ app = typer.Typer(
 )
 # Each module holds a function of its own name, which is typed with `-` for `_`, or an `app` of
 # several commands behind that name.
-COMMANDS = (run, layers, data, report, compare, rotate, check, rescore, import_netdissect, doctor)
+COMMANDS = (
+    run,
+    layers,
+    data,
+    report,
+    compare,
+    rotate,
+    explain,
+    check,
+    rescore,
+    import_netdissect,
+    doctor,
+)
 for _module in COMMANDS:
     _name = _module.__name__.rpartition(".")[2]
     _typed = _name.replace("_", "-")

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["UPSAMPLINGS", "Field", "InterpolationTable", "interpolation", "interpolation_table"]
+__all__ = [
+    "UPSAMPLINGS",
+    "Field",
+    "InterpolationTable",
+    "interpolation",
+    "interpolation_table",
+    "upsample_map",
+]
 
 UPSAMPLINGS = ("auto", "receptive-field", "effective", "resize")
 """What can be asked for. Under `auto`, one of the last three is chosen layer by layer."""
@@ -133,3 +140,40 @@ def interpolation_table(
         table.column_weight[g, :sw] = weight
         table.spans[g] = np.searchsorted(low, np.arange(w + 1))
     return table
+
+
+def upsample_map(
+    activation: NDArray[np.float32], grid: tuple[int, int], pixels: tuple[int, int], field: Field | None
+) -> NDArray[np.float32]:
+    """Upsample one map to a grid of any size, between rows first and then between columns.
+
+    Parameters
+    ----------
+    activation : ndarray of float32, shape (h, w)
+        A_k(x).
+    grid : (int, int)
+        (rows, columns) of the result, laid over the whole image.
+    pixels : (int, int)
+        (height, width) of the network's input.
+    field : tuple of (offset, stride) or None
+        As `interpolation_table` takes it.
+
+    Returns
+    -------
+    ndarray of float32, shape (rows, columns)
+        The very numbers that the tally compares with T_k.
+    """
+    down, across = (None, None) if field is None else zip(*field, strict=True)
+    low, high, weight = interpolation(activation.shape[0], grid[0], pixels[0], down)
+    rows = _between(activation[low], activation[high], weight[:, None])
+    low, high, weight = interpolation(activation.shape[1], grid[1], pixels[1], across)
+    return _between(rows[:, low], rows[:, high], weight[None, :])
+
+
+def _between(
+    a: NDArray[np.float32], b: NDArray[np.float32], weight: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    value = a * (np.float32(1) - weight) + b * weight
+    # rounding must not lead beyond the two
+    between: NDArray[np.float32] = np.clip(value, np.minimum(a, b), np.maximum(a, b))
+    return between

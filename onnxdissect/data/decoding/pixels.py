@@ -35,10 +35,10 @@ _GREY, _RGB, _GREY_ALPHA, _RGBA = 0, 2, 4, 6
 
 
 @explained_memory()
-def read_image(path: str | Path, name: str, inside: Enclosure | None = None) -> NDArray[np.uint8]:
+def read_image(
+    path: str | Path, name: str, inside: Enclosure | None = None, *, upright: bool = False
+) -> NDArray[np.uint8]:
     """Decode a photograph.
-
-    An orientation noted in its EXIF data is not applied: label maps are drawn over the pixels as stored.
 
     Parameters
     ----------
@@ -48,11 +48,14 @@ def read_image(path: str | Path, name: str, inside: Enclosure | None = None) -> 
         What to call it in messages.
     inside : Enclosure, optional
         The folder that links may not lead out of.
+    upright : bool
+        Whether it is turned as its EXIF data say. Those of a data set are not: label maps are drawn over the
+        pixels as stored.
 
     Returns
     -------
     ndarray of uint8, shape (height, width, 3)
-        RGB. Grey becomes three equal channels, transparency is dropped.
+        RGB. Grey becomes three equal channels, 16 bits become 8, transparency is dropped.
 
     Raises
     ------
@@ -61,10 +64,12 @@ def read_image(path: str | Path, name: str, inside: Enclosure | None = None) -> 
     """
     cv2 = import_cv2()
     data = read_file(path, name, inside)
-    decoded = decode_jpeg(data) if _check(data, name) == JPEG else None
+    # the quicker decoder turns nothing
+    decoded = decode_jpeg(data) if _check(data, name) == JPEG and not upright else None
     if decoded is not None:
         return decoded
-    bgr = _decode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION, name)
+    flags = cv2.IMREAD_COLOR if upright else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    bgr = _decode(data, flags, name)
     rgb: NDArray[np.uint8] = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
     return rgb
 

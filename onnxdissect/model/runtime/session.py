@@ -22,14 +22,9 @@ from onnxdissect.model.layers.records import Layer
 from onnxdissect.model.layout.to_nchw import run_layers
 from onnxdissect.model.network import Network
 from onnxdissect.model.reading.bfloat16 import WIDENED
-from onnxdissect.model.runtime.inference import OPTIMISATIONS, Runtime, open_runtime, random_images
-from onnxdissect.model.runtime.providers import (
-    PROVIDERS,
-    advice,
-    execution_providers,
-    left_to_cpu,
-    provider_states,
-)
+from onnxdissect.model.runtime.choosing import check_provider, load_graph, open_by_provider
+from onnxdissect.model.runtime.inference import OPTIMISATIONS, Runtime, random_images
+from onnxdissect.model.runtime.providers import left_to_cpu
 from onnxdissect.model.runtime.verification import (
     Deviation,
     batch_tolerance,
@@ -161,8 +156,7 @@ def open_session(
     ModelRuntimeError
         If onnxruntime refuses the graph, or fails, or a normalisation before a layer is in training mode.
     """
-    if provider not in PROVIDERS:
-        raise ParameterError(f"unknown provider {provider!r}", candidates=PROVIDERS)
+    check_provider(provider)
     if not layers:
         raise ParameterError("no layer was asked for")
     values = {name for node in network.model.graph for name in (value.name for value in node.outputs)}
@@ -172,22 +166,7 @@ def open_session(
             raise LayerNotFoundError(f"{network.path} has no value {name!r}")
     refuse_batch_statistics(network, layers)
     opener = _Opener(network, tuple(layers), threads, spin, verify)
-    if provider == "cpu":
-        return opener.open("cpu", "asked for")
-    states = {state.name: state for state in provider_states()}
-    wanted = "cuda" if provider == "auto" else provider
-    reason = states[wanted].reason
-    if states[wanted].available:
-        try:
-            note = "a trial run works" if provider == "auto" else "asked for"
-            return opener.open(wanted, note)
-        except ModelTimeoutError:
-            raise
-        except (ModelRuntimeError, ProviderError) as error:
-            reason = error.message
-    if provider != "auto":
-        raise ProviderError(f"the {provider} provider is not to be had: {reason}", hint=advice())
-    return opener.open("cpu", f"no CUDA: {reason}")
+    return open_by_provider(provider, opener.open)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,22 +225,14 @@ class _Opener:
         )
 
     def _load(self, model: ir.Model, provider: str, optimise: str) -> Runtime:
-        chain = execution_providers(provider)
-        runtime = open_runtime(
+        return load_graph(
             model,
+            provider,
             folder=self.network.path.parent,
             optimise=optimise,
             threads=self.threads,
             spin=self.spin,
-            providers=chain,
         )
-        # onnxruntime replaces what it cannot load by the CPU without raising
-        if runtime.providers[0] != chain[0][0]:
-            raise ProviderError(f"onnxruntime put {runtime.providers[0]} in place of {chain[0][0]}")
-        placed = runtime.placement
-        if provider != "cpu" and placed and set(placed) == {"CPUExecutionProvider"}:
-            raise ProviderError(f"{chain[0][0]} takes none of the operators, so the CPU would run them all")
-        return runtime
 
     def _agrees_at_once(self, runtime: Runtime, expected: list[NDArray[np.float32]] | None) -> bool:
         """Whether several images together give what the reference gave for each alone."""

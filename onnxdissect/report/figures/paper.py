@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,14 +53,16 @@ def paper_settings() -> Iterator[None]:
         yield
 
 
-def save_figure(figure: Figure, path: Path) -> list[Path]:
-    """Write a figure in every format.
+def save_figure(figure: Figure, path: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
+    """Write a figure in several formats.
 
     Parameters
     ----------
     figure : matplotlib.figure.Figure
     path : Path
         Without its ending.
+    formats : sequence of str
+        Some of `FORMATS`, by default all.
 
     Returns
     -------
@@ -68,7 +70,7 @@ def save_figure(figure: Figure, path: Path) -> list[Path]:
         What was written.
     """
     written = []
-    for form in FORMATS:
+    for form in formats:
         written.append(path.with_name(f"{path.name}.{form}"))
         figure.savefig(written[-1], format=form, dpi=_DPI, metadata=_METADATA[form])
     return written

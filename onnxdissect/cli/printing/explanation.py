@@ -1,0 +1,61 @@
+"""What a terminal is told of an explanation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from onnxdissect.cli.printing.tables import plain_table
+
+if TYPE_CHECKING:
+    from onnxdissect.experiments.explanation import Explanation, UnitContribution
+
+__all__ = ["explanation_sentences", "explanation_table"]
+
+
+def explanation_table(explanation: Explanation) -> Table:
+    """Lay out the units of the largest contributions, with labels, certainty and places."""
+    from onnxdissect.experiments.explanation.formats.wording import fired, prediction
+
+    resampled = any(unit.iou_low is not None for unit in explanation.units)
+    size = explanation.pixels.shape[:2]
+    columns = [
+        "unit",
+        "label",
+        "category",
+        ">IoU",
+        *([">95 %", ">stability", "reliable"] if resampled else []),
+    ]
+    columns += [">contribution", ">share", "fired"]
+    rows = [
+        [
+            *_label(unit, resampled),
+            f"{unit.contribution:+.4g}",
+            f"{100 * unit.share:+.0f} %",
+            fired(unit, size),
+        ]
+        for unit in explanation.units
+    ]
+    return plain_table(f"{explanation.image}: {prediction(explanation)}", columns, rows)
+
+
+def _label(unit: UnitContribution, resampled: bool) -> list[object]:
+    # only detectors have a label that counts
+    label = unit.label if unit.detector else f"({unit.label})" if unit.label else ""
+    cells: list[object] = [unit.unit, label, unit.category, f"{unit.iou:.3f}"]
+    if resampled and unit.iou_low is not None and unit.iou_high is not None:
+        stability = "" if unit.stability is None else f"{unit.stability:.2f}"
+        cells += [f"{unit.iou_low:.3f}-{unit.iou_high:.3f}", stability, "yes" if unit.reliable else "no"]
+    elif resampled:
+        cells += ["", "", ""]
+    return cells
+
+
+def explanation_sentences(explanation: Explanation) -> Iterator[str]:
+    """Say which concepts made the score, and what contributions are."""
+    from onnxdissect.experiments.explanation.formats.wording import attribution_sentence, concept_sentence
+
+    yield concept_sentence(explanation)
+    yield f"{explanation.alias}, {attribution_sentence(explanation)}"

@@ -1,0 +1,46 @@
+"""*ablation*: how the score changes when a unit is removed."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxdissect.experiments.explanation.variants import (
+    Contributions,
+    active_units,
+    score_of,
+    score_with_units,
+)
+from onnxdissect.model.runtime.parts.network_parts import NetworkParts
+
+__all__ = ["ablation_contributions"]
+
+
+def ablation_contributions(
+    parts: NetworkParts, activations: NDArray[np.floating], number: int, *, batch: int | None = None
+) -> Contributions:
+    """Remove every unit by itself: f(A) - f(A with unit k zero).
+
+    Parameters
+    ----------
+    parts : NetworkParts
+        With the scores as first output.
+    activations : ndarray
+        Of one image, in the file's own layout.
+    number : int
+        The class.
+    batch : int, optional
+        Variants a batch.
+
+    Returns
+    -------
+    Contributions
+        Without a bias: changes need not come to anything together. A unit that is zero everywhere changes
+        nothing, and is not run.
+    """
+    score = score_of(parts, activations, number)
+    values = np.zeros(parts.layer.units, np.float64)
+    units = active_units(parts, activations)
+    removed = np.zeros_like(activations)
+    values[units] = score - score_with_units(parts, activations, units, removed, number, batch=batch)
+    return Contributions(values, score, None)

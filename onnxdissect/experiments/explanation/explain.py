@@ -1,0 +1,295 @@
+"""Explain predictions by the labelled units of a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from onnxdissect.errors import ParameterError, nearest
+from onnxdissect.experiments.explanation.ablation import ablation_contributions
+from onnxdissect.experiments.explanation.linear import (
+    expect_additive,
+    linear_contributions,
+    why_not_linear,
+)
+from onnxdissect.experiments.explanation.picture import Picture, prepared, read_picture
+from onnxdissect.experiments.explanation.records import (
+    ATTRIBUTIONS,
+    UNLABELLED,
+    ConceptShare,
+    Explanation,
+    UnitContribution,
+)
+from onnxdissect.experiments.explanation.run_layer import (
+    RunLayer,
+    choose_layer,
+    layer_field,
+    network_of_run,
+    run_preprocessing,
+)
+from onnxdissect.experiments.explanation.target import TOP, asked_class, class_names
+from onnxdissect.experiments.explanation.variants import Contributions
+from onnxdissect.model import Network, Preprocessing
+from onnxdissect.model.runtime.parts.network_parts import NetworkParts
+from onnxdissect.model.runtime.parts.opening import open_parts
+from onnxdissect.model.scores.class_scores import ClassScores, find_class_scores
+from onnxdissect.results import Dissection, load
+from onnxdissect.results.records import Unit
+
+__all__ = ["explain", "signed_shares"]
+
+
+def explain(
+    model: str | Path,
+    images: Picture | Sequence[Picture],
+    run: str | Path | Dissection,
+    *,
+    target: str | int = TOP,
+    layer: str | None = None,
+    top: int = 6,
+    classes: str | Path | Sequence[str] | None = None,
+    attribution: str = "auto",
+    output: str | None = None,
+    provider: str = "auto",
+    bind: Mapping[str, ArrayLike | str] | None = None,
+    custom_ops: Sequence[str | Path] = (),
+    notify: Callable[[str], None] | None = None,
+) -> tuple[Explanation, ...]:
+    """Tell which labelled units of a layer made a prediction, and where they fired.
+
+    Parameters
+    ----------
+    model : str or Path
+        The ONNX file that the run was made of.
+    images : str, Path, ndarray or sequence of them
+        Files of any size, or pixels: RGB, uint8, (height, width, 3).
+    run : str, Path or Dissection
+        The finished run whose labels and thresholds units have.
+    target : str or int
+        The class to explain: its name, its number, or "top", the one of the highest score.
+    layer : str, optional
+        A layer of the run, by default the deepest through which everything reaches the scores.
+    top : int
+        Units to tell of, those of the largest contributions.
+    classes : str, Path or sequence of str, optional
+        Names of the classes, or a file with one a line; by default those of the model's metadata.
+    attribution : str
+        What a unit's contribution is. "linear", exact where nothing but linear operators follows the step
+        that mixes units: the score with only this unit active less the score with none. "ablation", of any
+        layer: the score less the score with this unit set to zero. "auto": the first that holds.
+    output : str, optional
+        The network's output with the scores, where there are several.
+    provider : str
+        Where the network runs, as in `onnxdissect.dissect`.
+    bind : mapping of str to array_like or str, optional
+        Values of inputs beside the image, as in the run.
+    custom_ops : sequence of str or Path
+        Libraries of operators that onnxruntime lacks.
+    notify : callable, optional
+        Told, in a line each, what a person should know.
+
+    Returns
+    -------
+    tuple of Explanation
+        One for each image.
+
+    Raises
+    ------
+    OnnxDissectError
+        If the run is of another model, there is no such class, layer or output, the output is no vector of
+        class scores, something of the image gets around the layer, an image cannot be read, or *linear* is
+        asked for where it does not hold.
+    """
+    if attribution not in ATTRIBUTIONS:
+        raise ParameterError(
+            f"there is no attribution {attribution!r}",
+            candidates=nearest(attribution, ATTRIBUTIONS) or ATTRIBUTIONS,
+        )
+    if top < 1:
+        raise ParameterError(f"the number of units to tell of cannot be {top}", hint="--top 6")
+    pictures = [images] if isinstance(images, str | Path | np.ndarray) else list(images)
+    if not pictures:
+        raise ParameterError("no image was given to explain")
+    pixels = [read_picture(picture) for picture in pictures]
+    dissection = run if isinstance(run, Dissection) else load(run)
+    network = network_of_run(model, dissection, bind=bind, custom_ops=custom_ops)
+    scores = find_class_scores(network, output)
+    names = class_names(network, scores, classes)
+    number = asked_class(target, scores, names)
+    chosen = choose_layer(dissection, network, scores, layer)
+    preprocessing = run_preprocessing(dissection)
+    first = prepared(pixels[0], network, preprocessing)
+    parts = open_parts(network, chosen.layer, outputs=[scores.value], provider=provider, verify=first)
+    for line in parts.warnings if notify else ():
+        assert notify is not None
+        notify(line)
+    explainer = _Explainer(
+        dissection,
+        network,
+        scores,
+        names,
+        chosen,
+        parts,
+        preprocessing,
+        top,
+        _attribution(network, parts, attribution),
+    )
+    return tuple(
+        explainer.explain(_name(picture), image, number)
+        for picture, image in zip(pictures, pixels, strict=True)
+    )
+
+
+def _name(picture: Picture) -> str:
+    return "array" if isinstance(picture, np.ndarray) else str(picture)
+
+
+def _attribution(network: Network, parts: NetworkParts, asked: str) -> str:
+    if asked == "ablation":
+        return asked
+    reason = why_not_linear(network, parts)
+    if not reason:
+        return "linear"
+    if asked == "auto":
+        return "ablation"
+    raise ParameterError(
+        f"the score is no sum over the units of {parts.layer.name!r}: {reason}",
+        hint="--attribution ablation, or a layer behind it",
+    )
+
+
+def signed_shares(contributions: Sequence[float]) -> list[float]:
+    """Relate each contribution to the sum of those of its sign.
+
+    Parameters
+    ----------
+    contributions : sequence of float
+
+    Returns
+    -------
+    list of float
+        Positive ones come to 1 together, negative ones to -1.
+    """
+    values = np.asarray(contributions, np.float64)
+    gained, lost = values[values > 0].sum(), -values[values < 0].sum()
+    return [float(v / gained) if v > 0 else float(v / lost) if v < 0 else 0.0 for v in values]
+
+
+@dataclass(frozen=True, slots=True)
+class _Explainer:
+    run: Dissection
+    network: Network
+    scores: ClassScores
+    names: tuple[str, ...] | None
+    chosen: RunLayer
+    parts: NetworkParts
+    preprocessing: Preprocessing
+    top: int
+    attribution: str
+
+    def explain(self, name: str, pixels: NDArray[np.uint8], number: int | None) -> Explanation:
+        info, parts, scores = self.chosen.info, self.parts, self.scores
+        activations = parts.activations(prepared(pixels, self.network, self.preprocessing))
+        predicted = int(np.argmax(parts.run_tail(activations)[0].reshape(-1)))
+        explained = predicted if number is None else number
+        if self.attribution == "linear":
+            found = linear_contributions(parts, activations, explained)
+            expect_additive(found, info.name)
+        else:
+            found = ablation_contributions(parts, activations, explained)
+        quantile = self.run.quantiles[0]
+        labelled = self.run.units(info.name, quantile)
+        plain = Explanation(
+            image=name,
+            model=str(self.network.path),
+            run=str(self.run.path),
+            layer=info.name,
+            alias=info.alias,
+            quantile=quantile,
+            output=scores.output,
+            score_of=scores.value,
+            stripped=scores.stripped,
+            class_index=explained,
+            class_name=self._class_name(explained),
+            predicted_index=predicted,
+            predicted_name=self._class_name(predicted),
+            score=found.score,
+            attribution=self.attribution,
+            bias=found.bias,
+            error=found.error,
+            contributions=tuple(found.values.tolist()),
+            units=(),
+            concepts=_concepts(found, labelled),
+            pixels=pixels,
+            activations=parts.maps(activations)[0],
+            input_size=self.network.size,
+            placement=layer_field(info),
+        )
+        return _with_units(plain, labelled, self.top)
+
+    def _class_name(self, number: int) -> str:
+        return str(number) if self.names is None else self.names[number]
+
+
+def _with_units(plain: Explanation, labelled: Sequence[Unit], top: int) -> Explanation:
+    shares = signed_shares(plain.contributions)
+    order = sorted(range(len(labelled)), key=lambda k: (-abs(plain.contributions[k]), k))
+    units = []
+    for k in order[:top]:
+        if plain.contributions[k] == 0:
+            break
+        unit = labelled[k]
+        threshold = np.float32(np.inf if unit.threshold is None else unit.threshold)
+        mask = plain.heat(k) > threshold
+        units.append(
+            UnitContribution(
+                unit=k,
+                label=unit.label,
+                category=unit.category,
+                iou=unit.iou,
+                iou_low=unit.iou_low,
+                iou_high=unit.iou_high,
+                stability=unit.stability,
+                detector=unit.detector,
+                reliable=unit.reliable,
+                contribution=plain.contributions[k],
+                share=shares[k],
+                activation=float(plain.activations[k].max()),
+                threshold=float(threshold),
+                area=float(mask.mean()),
+                box=_box(mask),
+            )
+        )
+    return replace(plain, units=tuple(units))
+
+
+def _box(mask: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not rows.size:
+        return None
+    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
+
+
+def _concepts(found: Contributions, labelled: Sequence[Unit]) -> tuple[ConceptShare, ...]:
+    """Sum contributions by the labels of detectors."""
+    members: dict[tuple[str, str], list[int]] = {}
+    for unit in labelled:
+        key = (unit.label, unit.category) if unit.detector else (UNLABELLED, "")
+        members.setdefault(key, []).append(unit.unit)
+    sums = {key: float(found.values[units].sum()) for key, units in members.items()}
+    shares = dict(zip(sums, signed_shares(list(sums.values())), strict=True))
+    concepts = [
+        ConceptShare(
+            concept=key[0],
+            category=key[1],
+            units=tuple(sorted(units, key=lambda k: (-abs(found.values[k]), k))),
+            contribution=sums[key],
+            share=shares[key],
+        )
+        for key, units in members.items()
+    ]
+    return tuple(sorted(concepts, key=lambda one: (-one.contribution, one.concept, one.category)))

@@ -1,0 +1,153 @@
+"""Explanations in a folder: ``explanation.json``, beside figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from onnxdissect.errors import OutputError, shown_path
+from onnxdissect.experiments.explanation.formats.wording import (
+    DEFINITIONS,
+    SHARES,
+    attribution_sentence,
+    concept_sentence,
+)
+from onnxdissect.experiments.explanation.records import Explanation
+from onnxdissect.storage.fields import FieldError
+from onnxdissect.storage.files import is_partial, make_folder, write_bytes
+from onnxdissect.storage.json_file import json_bytes, read_json
+
+__all__ = [
+    "FORMAT_VERSION",
+    "RESULT",
+    "expect_explanation_folder",
+    "explanation_json",
+    "write_explanations",
+]
+
+FORMAT_VERSION = 1
+"""Of ``explanation.json``."""
+
+RESULT = "explanation.json"
+
+_LARGEST = 2**29
+_ARRAYS = frozenset(("pixels", "activations"))
+_ELSEWHERE = "name a folder that is empty or not there yet: --out DIR"
+
+
+def explanation_json(explanations: Sequence[Explanation]) -> dict[str, Any]:
+    """Give explanations as JSON values.
+
+    Parameters
+    ----------
+    explanations : sequence of Explanation
+        Of one call.
+
+    Returns
+    -------
+    dict
+        Without pixels and activations, with what contributions and shares are.
+    """
+    return {
+        "format_version": FORMAT_VERSION,
+        "contribution": DEFINITIONS[explanations[0].attribution],
+        "share": SHARES,
+        "explanations": [_one(explanation) for explanation in explanations],
+    }
+
+
+def _one(explanation: Explanation) -> dict[str, Any]:
+    told = {
+        field.name: getattr(explanation, field.name)
+        for field in fields(explanation)
+        if field.name not in _ARRAYS
+    }
+    told["image_size"] = list(explanation.pixels.shape[:2])
+    told["sentence"] = concept_sentence(explanation)
+    told["attribution_sentence"] = attribution_sentence(explanation)
+    for name in ("units", "concepts"):
+        told[name] = [
+            {field.name: getattr(one, field.name) for field in fields(one)}
+            for one in getattr(explanation, name)
+        ]
+    return told
+
+
+def expect_explanation_folder(folder: Path) -> None:
+    """Refuse a folder that holds anything but explanations.
+
+    Parameters
+    ----------
+    folder : Path
+        Need not exist.
+
+    Raises
+    ------
+    OutputError
+        If it is no folder, or something else lies in it.
+    """
+    try:
+        held = {path.name for path in folder.iterdir() if not is_partial(path)}
+    except FileNotFoundError:
+        return
+    except NotADirectoryError as error:
+        raise OutputError(f"{folder} is a file, and explanations are a folder", hint="--out DIR") from error
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be read: {error.strerror}") from error
+    if not held:
+        return
+    own = {RESULT, *_files_of(folder)}
+    other = sorted(held - own)
+    if other or RESULT not in held:
+        raise OutputError(
+            f"{folder} holds {shown_path((other or sorted(held))[0])}, no explanation: it stays as it is",
+            hint=_ELSEWHERE,
+        )
+
+
+def _files_of(folder: Path) -> list[str]:
+    """Name the figures that an earlier explanation lists."""
+    try:
+        told = read_json(folder / RESULT, _LARGEST)
+        if not isinstance(told, dict) or "explanations" not in told:
+            raise FieldError("explanations", "are missing")
+        return [str(name) for name in told.get("figures", [])]
+    except FileNotFoundError:
+        return []
+    except (OSError, FieldError, TypeError) as error:
+        raise OutputError(
+            f"{folder} holds a {RESULT} that is no explanation of predictions: it stays as it is",
+            hint=_ELSEWHERE,
+        ) from error
+
+
+def write_explanations(
+    explanations: Sequence[Explanation], folder: str | Path, figures: Sequence[str] = ()
+) -> Path:
+    """Write ``explanation.json``; equal explanations give equal bytes.
+
+    Parameters
+    ----------
+    explanations : sequence of Explanation
+        Of one call.
+    folder : str or Path
+        Made if it does not exist.
+    figures : sequence of str
+        Names of the figures that lie beside it.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    target = make_folder(Path(folder))
+    path = target / RESULT
+    write_bytes(path, json_bytes(explanation_json(explanations) | {"figures": list(figures)}, indent=1))
+    return path

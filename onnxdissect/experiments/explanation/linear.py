@@ -1,0 +1,96 @@
+"""*linear*: the score as a sum over units, where the graph makes it one."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxdissect.errors import ParameterError
+from onnxdissect.experiments.explanation.variants import (
+    Contributions,
+    active_units,
+    score_of,
+    score_with_units,
+)
+from onnxdissect.model import Network
+from onnxdissect.model.runtime.parts.network_parts import NetworkParts
+from onnxdissect.model.scores.additive import find_obstacle
+
+__all__ = ["ALLOWED_ERROR", "expect_additive", "linear_contributions", "why_not_linear"]
+
+ALLOWED_ERROR = 1e-4
+"""How far contributions may be from adding up, relative to the largest number among them."""
+
+
+def why_not_linear(network: Network, parts: NetworkParts) -> str:
+    """Find on the graph what keeps the scores from being a sum over the units.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+    parts : NetworkParts
+        Split at the layer, with the scores as first output.
+
+    Returns
+    -------
+    str
+        The first operator that does, and how; "" where none does.
+    """
+    obstacle = find_obstacle(network, parts.tail_graph, parts.layer, parts.outputs[0])
+    return "" if obstacle is None else str(obstacle)
+
+
+def linear_contributions(
+    parts: NetworkParts, activations: NDArray[np.floating], number: int, *, batch: int | None = None
+) -> Contributions:
+    """Let every unit be active alone: f(A with only unit k) - f(A with none).
+
+    Behind a mean and a linear classifier that is weight times mean activation, whatever the file calls them.
+
+    Parameters
+    ----------
+    parts : NetworkParts
+        Of a tail that is a sum over units.
+    activations : ndarray
+        Of one image, in the file's own layout.
+    number : int
+        The class.
+    batch : int, optional
+        Variants a batch.
+
+    Returns
+    -------
+    Contributions
+        Of units that are zero everywhere, 0.
+    """
+    nothing = np.zeros_like(activations)
+    bias = score_of(parts, nothing, number)
+    values = np.zeros(parts.layer.units, np.float64)
+    units = active_units(parts, activations)
+    values[units] = score_with_units(parts, nothing, units, activations, number, batch=batch) - bias
+    return Contributions(values, score_of(parts, activations, number), bias)
+
+
+def expect_additive(found: Contributions, layer: str) -> None:
+    """Refuse contributions that do not add up to the score.
+
+    Parameters
+    ----------
+    found : Contributions
+        Of *linear*.
+    layer : str
+        For the message.
+
+    Raises
+    ------
+    ParameterError
+        If they are further from it than rounding explains.
+    """
+    if found.error is not None and found.error > ALLOWED_ERROR:
+        raise ParameterError(
+            f"the contributions of the units of {layer!r} and the bias come to "
+            f"{found.values.sum() + (found.bias or 0):.6g}, where the score is {found.score:.6g}: they do "
+            "not add up",
+            hint="--attribution ablation",
+        )

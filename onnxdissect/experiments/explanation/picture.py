@@ -1,0 +1,76 @@
+"""The image of an explanation: a file, upright, and the same as the network takes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxdissect.data.decoding.pixels import read_image
+from onnxdissect.errors import ImageFileError, ParameterError, shown_path
+from onnxdissect.model import Network, Preparer, Preprocessing
+
+__all__ = ["Picture", "prepared", "read_picture"]
+
+Picture = str | Path | NDArray[np.uint8]
+"""A file, or pixels: RGB, (height, width, 3), uint8."""
+
+
+def read_picture(image: Picture) -> NDArray[np.uint8]:
+    """Read an image.
+
+    Parameters
+    ----------
+    image : str, Path or ndarray
+        A file of any format that data sets may be of. It is turned as its EXIF data say; grey becomes three
+        equal channels, CMYK becomes RGB, 16 bits become 8, transparency is dropped.
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width, 3)
+        RGB.
+
+    Raises
+    ------
+    ImageFileError
+        If the file is missing, damaged, too large or no image.
+    ParameterError
+        If pixels are of another kind.
+    """
+    if isinstance(image, np.ndarray):
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+            raise ParameterError(
+                f"pixels are RGB, uint8 (height, width, 3), not {image.dtype}{list(image.shape)}"
+            )
+        return np.ascontiguousarray(image)
+    if Path(image).is_dir():
+        raise ImageFileError(
+            f"{shown_path(image)} is a folder, and images are explained one by one",
+            hint=f"onnxdissect explain MODEL {shown_path(image)}/*.jpg --run RUN",
+        )
+    return read_image(image, shown_path(image), upright=True)
+
+
+def prepared(pixels: NDArray[np.uint8], network: Network, preprocessing: Preprocessing) -> NDArray[Any]:
+    """Prepare an image as the run prepared its own.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8, shape (height, width, 3)
+        Of any size.
+    network : Network
+        The network.
+    preprocessing : Preprocessing
+        Of the run.
+
+    Returns
+    -------
+    ndarray
+        A batch of one, in the layout and type of the image input.
+    """
+    preparer = Preparer(preprocessing, network.input, network.size)
+    batch = np.empty((1, *preparer.shape), preparer.dtype)
+    preparer(pixels, batch[0])
+    return batch

@@ -1,0 +1,229 @@
+"""What an explanation of a prediction is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxdissect.core.upsampling import Field, upsample_map
+from onnxdissect.errors import ParameterError
+
+__all__ = ["ATTRIBUTIONS", "UNLABELLED", "ConceptShare", "Explanation", "UnitContribution"]
+
+ATTRIBUTIONS = ("auto", "linear", "ablation")
+"""What can be asked for; "auto" takes the first of the others that holds."""
+
+UNLABELLED = "unlabelled units"
+"""Under this name stand together the units that detect nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnitContribution:
+    """What one unit contributed to the score of a class, with what it detects.
+
+    Attributes
+    ----------
+    unit : int
+        Number of the unit, from 0.
+    label, category : str
+        Of the run; empty where the unit's mask meets no concept.
+    iou : float
+        IoU of the label.
+    iou_low, iou_high : float or None
+        95 % interval of it; None without a bootstrap.
+    stability : float or None
+        Share of resamples in which the label wins; None without a bootstrap.
+    detector : bool
+        Whether `iou` exceeds the run's threshold.
+    reliable : bool or None
+        As in the run; None without a bootstrap.
+    contribution : float
+        In units of the score, as `Explanation.attribution` defines it.
+    share : float
+        Of the sum of all units' contributions of its sign: positive ones come to 1 together, negative ones
+        to -1.
+    activation : float
+        Largest activation in this image.
+    threshold : float
+        T_k of the run.
+    area : float
+        Share of the image that its mask covers.
+    box : (int, int, int, int) or None
+        First row, first column, row and column behind the last of the mask, in the image's own pixels. None
+        where the mask is empty.
+    """
+
+    unit: int
+    label: str
+    category: str
+    iou: float
+    iou_low: float | None
+    iou_high: float | None
+    stability: float | None
+    detector: bool
+    reliable: bool | None
+    contribution: float
+    share: float
+    activation: float
+    threshold: float
+    area: float
+    box: tuple[int, int, int, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConceptShare:
+    """What all units of one label contributed.
+
+    Attributes
+    ----------
+    concept : str
+        The label of detectors; `UNLABELLED` for all other units together.
+    category : str
+        Of the label; empty for those.
+    units : tuple of int
+        The units, the strongest contribution first.
+    contribution : float
+        Sum of theirs.
+    share : float
+        Of the sum of all concepts' contributions of its sign, as with units.
+    """
+
+    concept: str
+    category: str
+    units: tuple[int, ...]
+    contribution: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Which units of a layer made the score of a class for one image.
+
+    Attributes
+    ----------
+    image : str
+        Path of the image as given; "array" for pixels that were given.
+    model : str
+        The model file.
+    run : str
+        The run directory, whose labels and thresholds these are.
+    layer, alias : str
+        ONNX value name and short name of the layer.
+    quantile : float
+        The level tau of thresholds and labels.
+    output : str
+        The output of the network.
+    score_of : str
+        The value whose entry is explained: `output`, or the logits before its softmax.
+    stripped : str
+        The operator between the two, such as "Softmax"; "" where there is none.
+    class_index : int
+        The class explained.
+    class_name : str
+        Its name; its number where names are not known.
+    predicted_index : int
+        The class of the highest score.
+    predicted_name : str
+        Its name.
+    score : float
+        Score of the class explained.
+    attribution : str
+        "linear": the score with only this unit active, less the score with none; the layer's units add up.
+        "ablation": the score, less the score with this unit set to zero.
+    bias : float or None
+        The score with no unit active, of *linear*; None of *ablation*.
+    error : float or None
+        How far bias and contributions together are from the score, relative to the largest of them all, of
+        *linear*; None of *ablation*, whose changes need not come to anything.
+    contributions : tuple of float
+        Of every unit of the layer.
+    units : tuple of UnitContribution
+        The units of largest contributions, of either sign, in order.
+    concepts : tuple of ConceptShare
+        All of them, by contribution, highest first.
+    pixels : ndarray of uint8, shape (height, width, 3)
+        The image, upright.
+    activations : ndarray of float32, shape (units, h, w)
+        A_k of this image.
+    input_size : (int, int)
+        (height, width) that the network took the image at.
+    placement : tuple of (offset, stride) or None
+        Where cells lie in that, see `onnxdissect.core.upsampling`.
+    """
+
+    image: str
+    model: str
+    run: str
+    layer: str
+    alias: str
+    quantile: float
+    output: str
+    score_of: str
+    stripped: str
+    class_index: int
+    class_name: str
+    predicted_index: int
+    predicted_name: str
+    score: float
+    attribution: str
+    bias: float | None
+    error: float | None
+    contributions: tuple[float, ...] = field(repr=False)
+    units: tuple[UnitContribution, ...]
+    concepts: tuple[ConceptShare, ...]
+    pixels: NDArray[np.uint8] = field(repr=False, compare=False)
+    activations: NDArray[np.float32] = field(repr=False, compare=False)
+    input_size: tuple[int, int]
+    placement: Field | None
+
+    def heat(self, unit: int) -> NDArray[np.float32]:
+        """Upsample a unit's map to the image's own size.
+
+        Parameters
+        ----------
+        unit : int
+            Number of the unit.
+
+        Returns
+        -------
+        ndarray of float32, shape (height, width)
+
+        Raises
+        ------
+        ParameterError
+            If the layer has no such unit.
+        """
+        if not 0 <= unit < len(self.activations):
+            raise ParameterError(
+                f"layer {self.layer!r} has no unit {unit}", hint=f"0 to {len(self.activations) - 1}"
+            )
+        height, width = self.pixels.shape[:2]
+        return upsample_map(self.activations[unit], (height, width), self.input_size, self.placement)
+
+    def mask(self, unit: int) -> NDArray[np.bool_]:
+        """Cut a unit's map at its threshold: M_k of this image, at the image's own size.
+
+        Parameters
+        ----------
+        unit : int
+            One of `units`.
+
+        Returns
+        -------
+        ndarray of bool, shape (height, width)
+
+        Raises
+        ------
+        ParameterError
+            If it is none of them.
+        """
+        for one in self.units:
+            if one.unit == unit:
+                return self.heat(unit) > np.float32(one.threshold)
+        raise ParameterError(
+            f"unit {unit} is none of the {len(self.units)} of this explanation",
+            candidates=[str(one.unit) for one in self.units],
+            hint="top=N explains by more units",
+        )

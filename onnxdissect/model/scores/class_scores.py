@@ -1,0 +1,187 @@
+"""The output of a network that scores classes, and the logits that a softmax was made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from onnxdissect.errors import ParameterError, nearest
+from onnxdissect.model.graph import DEQUANTISED, attribute, computed_values, name_of, values_read
+from onnxdissect.model.network import Network
+from onnxdissect.model.operators.lookup import operator_of
+from onnxdissect.model.operators.rules import Numbers
+from onnxdissect.wording import counted
+
+__all__ = ["ClassScores", "find_class_scores", "place_of_layer"]
+
+_TO_CHANCES = ("Softmax", "LogSoftmax", "Sigmoid")
+_FLOATS = ("float32", "float16", "float64")
+_CANDIDATE_HINT = "--output NAME chooses an output of shape (images, classes)"
+
+
+@dataclass(frozen=True, slots=True)
+class ClassScores:
+    """A vector of class scores.
+
+    Attributes
+    ----------
+    output : str
+        The output of the network.
+    value : str
+        The value whose entries are explained: the output, or the logits it is made of.
+    stripped : str
+        The operator between the two, "" where there is none.
+    classes : int
+        How many there are.
+    """
+
+    output: str
+    value: str
+    stripped: str
+    classes: int
+
+
+def find_class_scores(network: Network, output: str | None = None) -> ClassScores:
+    """Find the output that scores classes.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+    output : str, optional
+        Its name, where several could be it.
+
+    Returns
+    -------
+    ClassScores
+        A final softmax, sigmoid or logarithm of a softmax is stripped: what it was computed from is a sum of
+        what units add, and it is not.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such output, or it is no vector of scores, or several are.
+    """
+    vectors = {name: count for name in network.outputs if (count := _classes(network, name))}
+    if output is None:
+        if len(vectors) != 1:
+            raise _undecided(network, vectors)
+        output = next(iter(vectors))
+    if output not in network.outputs:
+        raise ParameterError(
+            f"{network.path.name} has no output {output!r}",
+            candidates=nearest(output, network.outputs) or network.outputs,
+        )
+    if output not in vectors:
+        raise ParameterError(
+            f"the output {_said(network, output)} of {network.path.name} is no vector of class scores",
+            candidates=tuple(vectors),
+            hint=_CANDIDATE_HINT if vectors else _no_classes(network),
+        )
+    value, stripped = _logits(network, output)
+    return ClassScores(output, value, stripped, vectors[output])
+
+
+def place_of_layer(network: Network, layer: str, scores: ClassScores) -> str:
+    """Tell where a layer lies as seen from the scores.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+    layer : str
+        ONNX value name of the layer.
+    scores : ClassScores
+        The scores.
+
+    Returns
+    -------
+    str
+        "before" where they are computed from it, "scores" where it is they, "behind" where it is computed
+        from them, "beside" otherwise.
+    """
+    # the twin of integers, which nothing reads, stands for them
+    name = layer.removesuffix(DEQUANTISED)
+    if name == scores.value:
+        return "scores"
+    if name in _upstream(network.model.graph, scores.value):
+        return "before"
+    return "behind" if scores.value in _upstream(network.model.graph, name) else "beside"
+
+
+def _upstream(graph: ir.Graph, name: str) -> set[str]:
+    found = {name}
+    for node in reversed(graph):
+        if any(name_of(value) in found for value in node.outputs):
+            found.update(name_of(value) for value in values_read(node))
+    return found - {name}
+
+
+def _classes(network: Network, name: str) -> int:
+    """Count the classes of an output; 0 for one that is no vector of scores."""
+    shape = network.listing.shapes.get(name, ())
+    if network.listing.dtypes.get(name) not in _FLOATS or len(shape) < 2:
+        return 0
+    batch = network.input.batch or 1
+    if shape[0] != batch:
+        return 0
+    long = [length for length in shape[1:] if length != 1]
+    if len(long) > 1 or (len(shape) > 2 and not long):
+        return 0
+    return long[0] if long else 1
+
+
+def _undecided(network: Network, vectors: dict[str, int]) -> ParameterError:
+    if vectors:
+        return ParameterError(
+            f"{network.path.name} has {counted(len(vectors), 'output')} that score classes",
+            candidates=tuple(vectors),
+            hint=f"--output {next(iter(vectors))}",
+        )
+    outputs = ", ".join(_said(network, name) for name in network.outputs[:5])
+    return ParameterError(
+        f"{network.path.name} has no output that scores classes of an image: {outputs}",
+        hint=_no_classes(network),
+    )
+
+
+def _said(network: Network, name: str) -> str:
+    shape = network.listing.shapes.get(name)
+    return repr(name) if shape is None else f"{name!r} {list(shape)}"
+
+
+def _no_classes(network: Network) -> str:
+    return (
+        "what is explained is one number for each class of the whole image, of shape (images, classes): "
+        "export such a vector as an output, and choose it with --output NAME"
+    )
+
+
+def _logits(network: Network, output: str) -> tuple[str, str]:
+    """Go back from an output to what a softmax of the classes was computed from."""
+    values = computed_values(network.model.graph)
+    value: ir.Value | None = values.get(output)
+    while value is not None:
+        node = value.producer()
+        if node is None or not node.inputs or node.inputs[0] is None:
+            break
+        before = node.inputs[0]
+        if node.op_type in _TO_CHANCES and node.domain in ("", "ai.onnx"):
+            known = name_of(before) in values and _classes(network, name_of(before))
+            if not known or (node.op_type != "Sigmoid" and not _over_classes(network, node)):
+                break
+            return name_of(before), node.op_type
+        operator = operator_of(node)
+        same = operator.reshapes or operator.numbers is Numbers.COPIED
+        if not same or _classes(network, name_of(before)) != _classes(network, output):
+            break
+        value = before
+    return output, ""
+
+
+def _over_classes(network: Network, node: ir.Node) -> bool:
+    """Whether a softmax is over the axis of the classes."""
+    shape = network.listing.shapes[name_of(node.outputs[0])]
+    axis = int(attribute(node, "axis", -1)) % len(shape)
+    return shape[axis] == max(shape[1:]) or len(shape) == 2
