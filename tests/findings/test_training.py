@@ -120,8 +120,10 @@ def test_what_is_to_be_asked_but_is_gone_is_trained_again(trained: Path, tmp_pat
     for name in ("out", "work"):
         shutil.copytree(trained / name, tmp_path / name, symlinks=True)
     places = (tmp_path / "out", tmp_path / "work")
-    # as if it were not shipped, and what it was asked were another thing
-    (tmp_path / "out" / "networks" / "base-s0-i0.onnx").unlink()
+    # the file is another one, and what it was asked is not there
+    shutil.copy(
+        trained / "out" / "networks" / "base-s0.onnx", tmp_path / "out" / "networks" / "base-s0-i0.onnx"
+    )
     (tmp_path / "out" / "tables" / "base-s0-i0" / "rotations.npz").unlink()
     (_, line) = run_experiments(*places, 24)
     assert line.endswith("train it again: python models/findings/train.py --variant base --seed 0")
