@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from measurements.predictions import LAST, PREDICTIONS, STRONGEST, predictions
+from measurements.sweeps import ALPHAS, QUANTILES, ROTATED, ROTATIONS, SWEPT, rotations, thresholds
+from measurements.tables import CARD, RESAMPLES
 from numpy.typing import NDArray
-from predictions import LAST, PREDICTIONS, STRONGEST, predictions
-from recipes import SEEDS, Training, recipe_of, shipped
-from sweeps import ALPHAS, QUANTILES, ROTATED, ROTATIONS, SWEPT, rotations, thresholds
-from tables import CARD, RESAMPLES
+from training.recipes import SEEDS, Training, recipe_of, shipped
 
 from onnxdissect.errors import OnnxDissectError
 from onnxdissect.storage.archive_reader import read_archive

@@ -1,6 +1,6 @@
 """Make `docs/findings.md` and its figures of the tables: `python models/findings/figures.py`.
 
-Nothing is trained or dissected. The text is `findings.md.jinja`, which holds no number of ours.
+Nothing is trained or dissected. The text is `page/findings.md.jinja`, which holds no number of ours.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import math
 import sys
 from pathlib import Path
 
-from answers import answers
-from drawings import Answers, draw_all
-from estimates import Estimate
-from evidence import Evidence, MissingNetworksError
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from page.answers import answers
+from page.drawings import Answers, draw_all
+from page.estimates import Estimate
+from page.evidence import Evidence, MissingNetworksError
 
 from onnxdissect.errors import OnnxDissectError
 
@@ -96,7 +96,7 @@ def text_of(told: Answers) -> str:
         Of ``docs/findings.md``.
     """
     environment = Environment(
-        loader=FileSystemLoader(HERE),
+        loader=FileSystemLoader(HERE / "page"),
         undefined=StrictUndefined,
         autoescape=False,  # the page is Markdown
         keep_trailing_newline=True,

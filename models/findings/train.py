@@ -23,12 +23,12 @@ import numpy as np
 import onnxruntime
 import torch
 from experiments import due_experiments, run_experiments
-from images import TEST_SEED, TRAIN_SEED, LabelledImages, ensure_images
-from networks import Network, convolutions_of, export
-from recipes import BATCH, IMAGES, RECIPES, SEEDS, TEST_IMAGES, Training, shipped, trainings
-from tables import CARD, RESAMPLES, dissect_network, keep_run, write_card, write_conditions
-from tasks import TASKS, Task, chance_of, examples, loss_of, score_of
+from measurements.tables import CARD, RESAMPLES, dissect_network, keep_run, write_card, write_conditions
 from torch import nn
+from training.images import TEST_SEED, TRAIN_SEED, LabelledImages, ensure_images
+from training.networks import Network, convolutions_of, export
+from training.recipes import BATCH, IMAGES, RECIPES, SEEDS, TEST_IMAGES, Training, shipped, trainings
+from training.tasks import TASKS, Task, chance_of, examples, loss_of, score_of
 
 from onnxdissect.results import Dissection
 from onnxdissect.tiny import cache_folder

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from answers import answers
-from evidence import Evidence
+from page.answers import answers
+from page.evidence import Evidence
 from support.findings_tables import write_tables
 
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from answer_records import Followed
-from estimates import AGREES, DISAGREES, OPEN, TOO_FEW
-from evidence import Evidence, MissingNetworksError
-from explained import explained
-from recipes import RECIPES, Training, recipe_of
-from seed_overlap import overlap
+from measurements.tables import SCHEMA
+from page.answer_records import Followed
+from page.estimates import AGREES, DISAGREES, OPEN, TOO_FEW
+from page.evidence import Evidence, MissingNetworksError
+from page.explained import explained
+from page.seed_overlap import overlap
 from support.findings_tables import (
     CATEGORIES,
     FINISHED,
@@ -26,7 +26,7 @@ from support.findings_tables import (
     write_rows,
     write_units,
 )
-from tables import SCHEMA
+from training.recipes import RECIPES, Training, recipe_of
 
 from onnxdissect.statistics.resamples import resample_weights
 from onnxdissect.storage.archive_reader import read_archive

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 import pytest
-from answer_records import Alike, Finding, Unchanged
-from estimates import (
+from page.answer_records import Alike, Finding, Unchanged
+from page.estimates import (
     AGREES,
     DISAGREES,
     OPEN,
@@ -18,7 +18,7 @@ from estimates import (
     mean_of,
     verdict_of,
 )
-from evidence import Counted
+from page.evidence import Counted
 
 
 def estimate(low: float, high: float, *seeds: float) -> Estimate:

@@ -16,10 +16,10 @@ import onnx
 import onnxruntime
 import pytest
 from experiments import EXPERIMENTS, asked_networks, due_experiments, read_experiment, run_experiments
+from measurements.predictions import FIRED, HELD, NAMED
+from measurements.sweeps import ALPHAS, QUANTILES, ROTATIONS
+from measurements.tables import RESAMPLES, SCHEMA
 from numpy.typing import NDArray
-from predictions import FIRED, HELD, NAMED
-from sweeps import ALPHAS, QUANTILES, ROTATIONS
-from tables import RESAMPLES, SCHEMA
 
 from onnxdissect import dissect, load, load_rotation
 from onnxdissect.data import open_data

@@ -13,9 +13,9 @@ from xml.etree import ElementTree
 
 import jinja2
 import pytest
-from drawings import FIGURES, digest_of, draw_all
-from estimates import Estimate
 from figures import text_of
+from page.drawings import FIGURES, digest_of, draw_all
+from page.estimates import Estimate
 from support.findings_tables import FINISHED, write_tables
 
 ROOM = Path(__file__).parents[2] / "models" / "findings"
@@ -110,7 +110,7 @@ TYPED = {"2017", "1711.05611", "95", "2020", *"12345"}
 
 
 def test_no_number_of_ours_is_typed_by_hand() -> None:
-    source = (ROOM / "findings.md.jinja").read_text(encoding="utf-8")
+    source = (ROOM / "page" / "findings.md.jinja").read_text(encoding="utf-8")
     tree = jinja2.Environment().parse(source)
     told = [
         node.data

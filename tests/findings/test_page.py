@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from answers import answers
-from drawings import FIGURES, digest_of
-from evidence import Evidence, MissingNetworksError
 from figures import text_of
+from page.answers import answers
+from page.drawings import FIGURES, digest_of
+from page.evidence import Evidence, MissingNetworksError
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "findings.md"

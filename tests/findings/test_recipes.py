@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 import pytest
-from recipes import IMAGES, RECIPES, SEEDS, Recipe, recipe_of, shipped, trainings
+from training.recipes import IMAGES, RECIPES, SEEDS, Recipe, recipe_of, shipped, trainings
 
 # What each variant has that `base` has not.
 DIFFERS = {

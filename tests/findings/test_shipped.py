@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import pytest
-from recipes import IMAGES, SEEDS, Training, shipped, trainings
+from training.recipes import IMAGES, SEEDS, Training, shipped, trainings
 
 from onnxdissect import dissect
 from onnxdissect.tiny import BumpMaps, draw

@@ -16,7 +16,7 @@ from sklearn.metrics import average_precision_score
 torch = pytest.importorskip("torch", exc_type=ImportError)
 
 from experiments import due_experiments, read_experiment, run_experiments  # noqa: E402
-from tasks import PERMUTATIONS, TASKS, chance_of, examples, score_of  # noqa: E402
+from training.tasks import PERMUTATIONS, TASKS, chance_of, examples, score_of  # noqa: E402
 
 SCRIPT = Path(__file__).parents[2] / "models" / "findings" / "train.py"
 

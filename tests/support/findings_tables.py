@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 from experiments import EXPERIMENTS, Asked, asked_networks
+from measurements.tables import SCHEMA
 from numpy.typing import NDArray
-from recipes import IMAGES as DRAWN
-from recipes import Training, recipe_of, trainings
-from tables import SCHEMA
+from training.recipes import IMAGES as DRAWN
+from training.recipes import Training, recipe_of, trainings
 
 from onnxdissect.storage.archive_writer import write_archive
 

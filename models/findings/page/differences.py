@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from answer_records import Alike, Finding
-from estimates import Estimate, difference_of, mean_of
-from evidence import CATEGORIES, Counted, Evidence
-from explained import explained
-from sweep_counts import fall, generic_shares
+from page.answer_records import Alike, Finding
+from page.estimates import Estimate, difference_of, mean_of
+from page.evidence import CATEGORIES, Counted, Evidence
+from page.explained import explained
+from page.sweep_counts import fall, generic_shares
 
 __all__ = ["EARLY", "MARGIN", "alike", "contrasts", "findings"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from estimates import AGREES, DISAGREES, TOO_FEW, Estimate, alike_verdict, verdict_of
+from page.estimates import AGREES, DISAGREES, TOO_FEW, Estimate, alike_verdict, verdict_of
 
 __all__ = ["FEWEST", "Alike", "Finding", "Followed", "Overlap", "Rotated", "Swept", "Unchanged", "Variant"]
 

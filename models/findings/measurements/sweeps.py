@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from predictions import LAST
-from tables import RESAMPLES
 
 import onnxdissect
+from measurements.predictions import LAST
+from measurements.tables import RESAMPLES
 from onnxdissect.experiments.rotation.entries import find_entries
 from onnxdissect.results import Dissection
 from onnxdissect.results.label_units import primary_categories

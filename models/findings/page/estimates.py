@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from math import inf
 
 import numpy as np
-from evidence import Counted
 
 from onnxdissect.statistics.paired_counts import interval_around
+from page.evidence import Counted
 
 __all__ = [
     "AGREES",

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from evidence import Counted
 from numpy.typing import NDArray
+
+from page.evidence import Counted
 
 __all__ = ["along", "counted", "directions", "fall", "generic_shares"]
 

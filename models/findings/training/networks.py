@@ -10,11 +10,12 @@ import numpy as np
 import onnx
 import torch
 from onnx import numpy_helper
-from recipes import Recipe
-from tasks import TASKS
 from torch import nn
 
-sys.path.append(str(Path(__file__).resolve().parents[1]))
+from training.recipes import Recipe
+from training.tasks import TASKS
+
+sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from plain_graph import SIZE, PlainGraph
 from train_tiny import array_of

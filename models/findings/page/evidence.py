@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 from experiments import EXPERIMENTS, asked_networks, hashes_of, read_experiment
+from measurements.tables import CARD, SCHEMA
 from numpy.typing import NDArray
-from recipes import SEEDS, Training, recipe_of, trainings
-from tables import CARD, SCHEMA
+from training.recipes import SEEDS, Training, recipe_of, trainings
 
 from onnxdissect.storage.archive_reader import read_archive
 

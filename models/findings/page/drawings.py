@@ -8,9 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from answer_records import Variant
-from evidence import CATEGORIES
-
 from onnxdissect.report.figures.comparison.marks import (
     DARK,
     GREY,
@@ -20,11 +17,14 @@ from onnxdissect.report.figures.comparison.marks import (
     series_places,
 )
 from onnxdissect.report.figures.paper import COLOURS, paper_settings
+from page.answer_records import Variant
+from page.evidence import CATEGORIES
 
 if TYPE_CHECKING:
-    from estimates import Estimate
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from page.estimates import Estimate
 
 __all__ = ["FIGURES", "digest_of", "draw_all"]
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from evidence import Counted, Evidence
+from measurements.predictions import FIRED, HELD, NAMED
 from numpy.typing import NDArray
-from predictions import FIRED, HELD, NAMED
 
 from onnxdissect.statistics.resamples import resample_weights
+from page.evidence import Counted, Evidence
 
 __all__ = ["explained"]
 

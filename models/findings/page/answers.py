@@ -6,15 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from answer_records import FEWEST, Followed, Rotated, Swept, Unchanged, Variant
-from differences import EARLY, MARGIN, alike, contrasts, findings
-from estimates import Estimate, mean_of
-from evidence import CATEGORIES, Evidence
-from explained import explained
-from predictions import STRONGEST
-from recipes import RECIPES, TEST_IMAGES, recipe_of
-from seed_overlap import overlap
-from sweep_counts import along, counted, directions, fall, generic_shares
+from measurements.predictions import STRONGEST
+from training.recipes import RECIPES, TEST_IMAGES, recipe_of
+
+from page.answer_records import FEWEST, Followed, Rotated, Swept, Unchanged, Variant
+from page.differences import EARLY, MARGIN, alike, contrasts, findings
+from page.estimates import Estimate, mean_of
+from page.evidence import CATEGORIES, Evidence
+from page.explained import explained
+from page.seed_overlap import overlap
+from page.sweep_counts import along, counted, directions, fall, generic_shares
 
 __all__ = ["answers"]
 

@@ -6,13 +6,13 @@ import itertools
 from collections.abc import Mapping
 
 import numpy as np
-from answer_records import Overlap
-from evidence import CATEGORIES, Evidence
 
 from onnxdissect.statistics.matching.assignment import best_pairs, mean_score
 from onnxdissect.statistics.matching.baselines import chance_scores, random_scores
 from onnxdissect.statistics.matching.profile_cosines import ProfileCosines
 from onnxdissect.statistics.shared_labels import LabelDraw, expected_jaccard, shared_labels, upper_tail
+from page.answer_records import Overlap
+from page.evidence import CATEGORIES, Evidence
 
 __all__ = ["overlap"]
 
