@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from onnxdissect.model.runtime.parts.network_parts import NetworkParts
 from onnxdissect.model.runtime.parts.opening import open_parts
 from onnxdissect.model.scores.class_scores import ClassScores, find_class_scores
 from support.models import Builder, images, save
+from support.small_runs import broden, dissect
 
 
 def split_at(
@@ -46,3 +48,34 @@ def flattened_last(**options: Any) -> onnx.ModelProto:
     x = b.relu(b.node("Transpose", x, perm=(0, 2, 3, 1)), name="deep")
     flat = b.node("Reshape", x, b.constant((0, -1), np.int64))
     return b.model(b.node("MatMul", flat, b.weight((96, 5)), name="logits"))
+
+
+CLASSES = ("kitchen", "ski slope", "ski lift")
+
+
+def network_of_world(path: Path) -> None:
+    """Scores behind a residual block and a softmax, a map beside them, and a block that is gone around."""
+    b = Builder(("N", 3, 12, 12), seed=5)
+    first = b.relu(b.conv(b.image, 4, name="first"), name="mid")
+    inner = b.relu(b.conv(first, 4), name="inner")
+    joined = b.node("Add", first, b.conv(inner, 4), name="joined")
+    b.units[joined] = 4
+    deep = b.relu(b.conv(joined, 6, stride=2, name="coarse"), name="deep")
+    flat = b.node("Flatten", b.node("GlobalAveragePool", deep))
+    weights = b.constant(b.rng.normal(0, 2, (6, 3)))
+    logits = b.node("Gemm", flat, weights, b.constant((0.1, -0.2, 0.05)), name="logits")
+    chances = b.node("Softmax", logits, axis=1, name="chances")
+    behind = b.node("Mul", chances, b.constant(2), name="behind")
+    maps = b.relu(b.conv(joined, 2, name="side"), name="maps")
+    b.metadata["classes"] = json.dumps(CLASSES)
+    largest = b.node("ReduceMax", behind, axes=(1,), keepdims=0, name="largest")
+    save(b.model(chances, maps, largest), path)
+
+
+def explained_world(folder: Path) -> Path:
+    """A network, a data set of 12 images and a finished run of its layers."""
+    network_of_world(folder / "net.onnx")
+    broden(folder / "data", 12, 0)
+    layers = ["mid", "inner", "joined", "deep", "maps", "logits", "behind"]
+    dissect(folder, layers=layers, bases=["rotation:seed=1"], bootstrap=20, null=0, quantiles=[0.1, 0.02])
+    return folder

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from onnxdissect.errors import ParameterError, nearest
 from onnxdissect.experiments.explanation.ablation import ablation_contributions
 from onnxdissect.experiments.explanation.linear import (
+    adds_up,
     expect_additive,
     linear_contributions,
     why_not_linear,
@@ -32,7 +33,7 @@ from onnxdissect.experiments.explanation.run_layer import (
     run_preprocessing,
 )
 from onnxdissect.experiments.explanation.target import TOP, asked_class, class_names
-from onnxdissect.experiments.explanation.variants import Contributions
+from onnxdissect.experiments.explanation.variants import Contributions, class_scores
 from onnxdissect.model import Network, Preprocessing
 from onnxdissect.model.runtime.parts.network_parts import NetworkParts
 from onnxdissect.model.runtime.parts.opening import open_parts
@@ -138,10 +139,15 @@ def explain(
         top,
         _attribution(network, parts, attribution),
     )
-    return tuple(
-        explainer.explain(_name(picture), image, number)
-        for picture, image in zip(pictures, pixels, strict=True)
-    )
+    named = [(_name(picture), image) for picture, image in zip(pictures, pixels, strict=True)]
+    found = tuple(explainer.explain(*one, number) for one in named)
+    if attribution == "auto" and not all(map(adds_up, found)):
+        # what is a sum on the graph may be none in float32, where large numbers cancel
+        explainer = replace(explainer, attribution="ablation")
+        found = tuple(explainer.explain(*one, number) for one in named)
+    for one in found:
+        expect_additive(one)
+    return found
 
 
 def _name(picture: Picture) -> str:
@@ -194,13 +200,9 @@ class _Explainer:
     def explain(self, name: str, pixels: NDArray[np.uint8], number: int | None) -> Explanation:
         info, parts, scores = self.chosen.info, self.parts, self.scores
         activations = parts.activations(prepared(pixels, self.network, self.preprocessing))
-        predicted = int(np.argmax(parts.run_tail(activations)[0].reshape(-1)))
+        predicted = int(np.argmax(class_scores(parts, activations)))
         explained = predicted if number is None else number
-        if self.attribution == "linear":
-            found = linear_contributions(parts, activations, explained)
-            expect_additive(found, info.name)
-        else:
-            found = ablation_contributions(parts, activations, explained)
+        found = self._contributions(activations, explained)
         quantile = self.run.quantiles[0]
         labelled = self.run.units(info.name, quantile)
         plain = Explanation(
@@ -231,6 +233,11 @@ class _Explainer:
         )
         return _with_units(plain, labelled, self.top)
 
+    def _contributions(self, activations: NDArray[np.floating], number: int) -> Contributions:
+        if self.attribution == "ablation":
+            return ablation_contributions(self.parts, activations, number)
+        return linear_contributions(self.parts, activations, number)
+
     def _class_name(self, number: int) -> str:
         return str(number) if self.names is None else self.names[number]
 
@@ -243,7 +250,8 @@ def _with_units(plain: Explanation, labelled: Sequence[Unit], top: int) -> Expla
         if plain.contributions[k] == 0:
             break
         unit = labelled[k]
-        threshold = np.float32(np.inf if unit.threshold is None else unit.threshold)
+        assert unit.threshold is not None, "only imported runs lack thresholds, and they were refused"
+        threshold = np.float32(unit.threshold)
         mask = plain.heat(k) > threshold
         units.append(
             UnitContribution(

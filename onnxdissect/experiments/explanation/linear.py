@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.errors import ParameterError
+from onnxdissect.experiments.explanation.records import Explanation
 from onnxdissect.experiments.explanation.variants import (
     Contributions,
     active_units,
@@ -16,7 +17,7 @@ from onnxdissect.model import Network
 from onnxdissect.model.runtime.parts.network_parts import NetworkParts
 from onnxdissect.model.scores.additive import find_obstacle
 
-__all__ = ["ALLOWED_ERROR", "expect_additive", "linear_contributions", "why_not_linear"]
+__all__ = ["ALLOWED_ERROR", "adds_up", "expect_additive", "linear_contributions", "why_not_linear"]
 
 ALLOWED_ERROR = 1e-4
 """How far contributions may be from adding up, relative to the largest number among them."""
@@ -72,25 +73,37 @@ def linear_contributions(
     return Contributions(values, score_of(parts, activations, number), bias)
 
 
-def expect_additive(found: Contributions, layer: str) -> None:
+def adds_up(explanation: Explanation) -> bool:
+    """Whether bias and contributions come to the score, as far as rounding lets them.
+
+    Parameters
+    ----------
+    explanation : Explanation
+
+    Returns
+    -------
+    bool
+        True of *ablation*, which promises no such thing.
+    """
+    return explanation.error is None or explanation.error <= ALLOWED_ERROR
+
+
+def expect_additive(explanation: Explanation) -> None:
     """Refuse contributions that do not add up to the score.
 
     Parameters
     ----------
-    found : Contributions
-        Of *linear*.
-    layer : str
-        For the message.
+    explanation : Explanation
 
     Raises
     ------
     ParameterError
         If they are further from it than rounding explains.
     """
-    if found.error is not None and found.error > ALLOWED_ERROR:
+    if not adds_up(explanation):
+        total = sum(explanation.contributions) + (explanation.bias or 0)
         raise ParameterError(
-            f"the contributions of the units of {layer!r} and the bias come to "
-            f"{found.values.sum() + (found.bias or 0):.6g}, where the score is {found.score:.6g}: they do "
-            "not add up",
+            f"the contributions of the units of {explanation.layer!r} and the bias come to {total:.6g}, "
+            f"where the score is {explanation.score:.6g}: large numbers cancel, and they do not add up",
             hint="--attribution ablation",
         )

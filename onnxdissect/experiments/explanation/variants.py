@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxdissect.errors import NonFiniteError
 from onnxdissect.model.runtime.parts.network_parts import NetworkParts
 
-__all__ = ["Contributions", "active_units", "score_of", "score_with_units"]
+__all__ = ["Contributions", "active_units", "class_scores", "score_of", "score_with_units"]
 
 _BATCH_BYTES = 32 * 2**20
 _MOST = 256
@@ -76,8 +77,13 @@ def score_of(parts: NetworkParts, activations: NDArray[np.floating], number: int
     Returns
     -------
     float
+
+    Raises
+    ------
+    NonFiniteError
+        If a score is not finite.
     """
-    return float(_scores(parts, activations)[0, number])
+    return float(class_scores(parts, activations)[0, number])
 
 
 def score_with_units(
@@ -109,6 +115,11 @@ def score_with_units(
     Returns
     -------
     ndarray of float64, shape (units that are changed,)
+
+    Raises
+    ------
+    NonFiniteError
+        If a score is not finite.
     """
     size = batch or max(1, min(_MOST, _BATCH_BYTES // max(start.nbytes, 1)))
     source = parts.units_first(values)[0]
@@ -119,10 +130,32 @@ def score_with_units(
         view = parts.units_first(variants)
         for place, unit in enumerate(chosen):
             view[place, unit] = source[unit]
-        found[first : first + size] = _scores(parts, variants)[:, number]
+        found[first : first + size] = class_scores(parts, variants)[:, number]
     return found
 
 
-def _scores(parts: NetworkParts, activations: NDArray[np.floating]) -> NDArray[np.float64]:
+def class_scores(parts: NetworkParts, activations: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Score all classes.
+
+    Parameters
+    ----------
+    parts : NetworkParts
+        Whose first output holds the scores.
+    activations : ndarray
+        Of n images.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, classes)
+
+    Raises
+    ------
+    NonFiniteError
+        If a score is not finite.
+    """
     scores = parts.run_tail(activations)[0]
+    if not np.isfinite(scores).all():
+        raise NonFiniteError(
+            f"the class scores {parts.outputs[0]!r} computed from {parts.layer.name!r} are not finite"
+        )
     return scores.reshape(activations.shape[parts.image_axis], -1).astype(np.float64)

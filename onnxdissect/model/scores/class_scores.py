@@ -184,4 +184,4 @@ def _over_classes(network: Network, node: ir.Node) -> bool:
     """Whether a softmax is over the axis of the classes."""
     shape = network.listing.shapes[name_of(node.outputs[0])]
     axis = int(attribute(node, "axis", -1)) % len(shape)
-    return shape[axis] == max(shape[1:]) or len(shape) == 2
+    return axis > 0 and shape[axis] == max(shape[1:])

@@ -1,0 +1,147 @@
+"""``onnxdissect explain`` as a person types it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from support.commands import run_command
+from support.explained import CLASSES, explained_world
+
+import onnxdissect
+from onnxdissect.experiments.explanation import explanation_json
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = explained_world(tmp_path_factory.mktemp("typed"))
+    for number in range(2):
+        pixels = np.random.default_rng(number).integers(0, 4, (40, 60, 3)).astype(np.uint8)
+        cv2.imwrite(str(folder / f"image{number}.png"), pixels)
+    return folder
+
+
+def test_tables_and_sentences_are_printed_and_nothing_is_written(world: Path) -> None:
+    before = sorted(path.name for path in world.iterdir())
+    words = ["explain", "net.onnx", "image0.png", "image1.png", "--run", "run", "--top", "3"]
+    said = subprocess.run(
+        [sys.executable, "-m", "onnxdissect", *words], capture_output=True, text=True, cwd=world, check=False
+    )
+    assert said.returncode == 0, said.stderr
+    found = onnxdissect.explain(
+        world / "net.onnx", [world / f"image{n}.png" for n in (0, 1)], world / "run", top=3
+    )
+    blocks = said.stdout.strip().split("\n\n")
+    assert len(blocks) == 2
+    for block, one in zip(blocks, found, strict=True):
+        title, heads, *rows = block.splitlines()
+        assert title.strip().endswith(f"predicted: {one.predicted_name}, score {one.score:.4g}")
+        assert heads.split()[:3] == ["unit", "label", "category"] and "fired" in heads
+        for row, unit in zip(rows[:3], one.units, strict=True):
+            assert row.split()[0] == str(unit.unit)
+            assert f"{unit.contribution:+.4g}" in row and f"{100 * unit.share:+.0f} %" in row
+            assert ("of the image" in row) == (unit.box is not None)
+        assert rows[3].startswith(f"{one.class_name}: ")
+        assert f"{one.alias}, linear: a contribution is the score with only this unit active" in rows[4]
+        assert "shares are of the sum of all contributions of the same sign" in rows[4]
+        assert "the score is 'logits', before the Softmax of 'chances'" in rows[4]
+    assert sorted(path.name for path in world.iterdir()) == before
+
+
+def test_a_folder_takes_what_was_found_and_a_figure_of_each_image(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "deep" / "out"
+    images = [world / "image0.png", world / "image1.png"]
+    words = ["explain", world / "net.onnx", *images, "--run", world / "run"]
+    assert run_command(monkeypatch, *words, "--out", out, "--json") == 0
+    told = json.loads(capfd.readouterr().out)
+    names = ["01-image0.png", "01-image0.svg", "02-image1.png", "02-image1.svg"]
+    assert sorted(path.name for path in out.iterdir()) == [*names, "explanation.json"]
+    assert told.pop("files") == [str(out / name) for name in ("explanation.json", *names)]
+    written = json.loads((out / "explanation.json").read_text(encoding="utf-8"))
+    assert written.pop("figures") == names and written == told
+    found = onnxdissect.explain(words[1], [str(image) for image in images], words[-1])
+    assert json.loads(json.dumps(explanation_json(found))) == told
+    first = told["explanations"][0]
+    assert first["image_size"] == [40, 60] and len(first["contributions"]) == 6
+    with Image.open(out / names[0]) as figure:
+        assert figure.width > figure.height > 300
+        pixels = np.asarray(figure.convert("RGB"))
+    # panels are drawn, and so is the outline of a mask
+    assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 100
+    svg = (out / names[1]).read_text(encoding="utf-8")
+    texts = re.findall(r"<text[^>]*>(.*?)</text>", svg)
+    for unit in found[0].units:
+        assert any(text.startswith(f"{unit.unit} ") for text in texts)
+    assert svg.count("<image") == 1 + 2 * len(found[0].units)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert run_command(monkeypatch, *words, "--out", out) == 0
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    # fewer images leave no figure of those before
+    assert run_command(monkeypatch, *words[:3], "--run", world / "run", "--out", out) == 0
+    assert sorted(path.name for path in out.iterdir()) == [*names[:2], "explanation.json"]
+
+
+def test_a_folder_with_anything_else_stays_as_it_is(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = ["explain", world / "net.onnx", world / "image0.png", "--run", world / "run"]
+    (tmp_path / "thesis.tex").write_text("years of work")
+    assert run_command(monkeypatch, *words, "--out", tmp_path) == 2
+    assert "holds thesis.tex" in capfd.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "explanation.json").write_text('{"why": "because"}')
+    assert run_command(monkeypatch, *words, "--out", other) == 2
+    assert "is no explanation of predictions" in capfd.readouterr().err
+    assert (other / "explanation.json").read_text() == '{"why": "because"}'
+    assert run_command(monkeypatch, *words, "--out", tmp_path / "thesis.tex") == 2
+    assert "is a file" in capfd.readouterr().err
+    assert run_command(monkeypatch, *words, "--out", world / "run") == 2
+    assert "it stays as it is" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--class", "ski slop"), "candidates: ski slope"),
+        (("--class", "7"), "there is no class 7"),
+        (("--layer", "inner"), "goes around"),
+        (("--layer", "behind"), "lies behind the class scores"),
+        (("--output", "maps"), "is no vector of class scores"),
+        (("--attribution", "linear", "--layer", "mid"), "hint: --attribution ablation"),
+        (("--top", "0"), "hint: --top 6"),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_message(
+    world: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    said: str,
+) -> None:
+    asked = ["explain", world / "net.onnx", world / "image0.png", "--run", world / "run", *words]
+    assert run_command(monkeypatch, *asked) == 2
+    captured = capfd.readouterr()
+    assert said in captured.err and not captured.out
+
+
+def test_another_class_is_explained_beside_what_was_predicted(
+    world: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (found,) = onnxdissect.explain(world / "net.onnx", world / "image0.png", world / "run")
+    other = next(name for name in CLASSES if name != found.predicted_name)
+    words = ["explain", world / "net.onnx", world / "image0.png", "--run", world / "run"]
+    assert run_command(monkeypatch, *words, "--class", other, "--attribution", "ablation") == 0
+    said = capfd.readouterr().out
+    assert f"explained: {other}, score" in said and f"(predicted: {found.predicted_name})" in said
+    assert "ablation: a contribution is the score, less the score with this unit set to zero" in said
