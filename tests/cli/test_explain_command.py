@@ -68,7 +68,7 @@ def test_a_folder_takes_what_was_found_and_a_figure_of_each_image(
     assert told.pop("files") == [str(out / name) for name in ("explanation.json", *names)]
     written = json.loads((out / "explanation.json").read_text(encoding="utf-8"))
     assert written.pop("figures") == names and written == told
-    found = onnxdissect.explain(words[1], [str(image) for image in images], words[-1])
+    found = onnxdissect.explain(world / "net.onnx", [str(image) for image in images], world / "run")
     assert json.loads(json.dumps(explanation_json(found))) == told
     first = told["explanations"][0]
     assert first["image_size"] == [40, 60] and len(first["contributions"]) == 6

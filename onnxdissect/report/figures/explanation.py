@@ -114,7 +114,7 @@ def explanation_figure(explanation: Explanation) -> Figure:
         _text(axes, "\n".join(_heading(unit)))
         axes = panel(column, 0.62 + tall + 0.06, tall)
         axes.imshow(_heated(small, explanation, unit))
-        _text(axes, "\n".join(_amount(unit)), below=True)
+        _text(axes, _amount(unit), below=True)
     said = f"{prediction(explanation)}; {explanation.alias}, {explanation.attribution}"
     figure.text(
         0.1 / size[0], 1 - 0.18 / size[1], _fitted(said, 26 * columns), parse_math=False, weight="bold"
@@ -136,8 +136,9 @@ def _heading(unit: UnitContribution) -> tuple[str, str]:
     return _fitted(f"{unit.unit} {label}", 26), iou
 
 
-def _amount(unit: UnitContribution) -> tuple[str]:
-    return (f"{unit.contribution:+.3g} ({100 * unit.share:+.0f} %)",)
+def _amount(unit: UnitContribution) -> str:
+    said = f"{unit.contribution:+.3g} ({100 * unit.share:+.0f} %)"
+    return said if unit.box else f"{said}, below T"
 
 
 def _text(axes: Any, text: str, *, below: bool = False) -> None:

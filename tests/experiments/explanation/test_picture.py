@@ -27,7 +27,7 @@ def test_files_are_turned_as_their_exif_data_say(tmp_path: Path, orientation: in
     exif = Image.Exif()
     exif[0x0112] = orientation
     path = tmp_path / f"turned.{suffix}"
-    Image.fromarray(gradient()).save(path, exif=exif, **({"quality": 100} if suffix == "jpg" else {}))
+    Image.fromarray(gradient()).save(path, exif=exif, quality=100)
     expected = np.asarray(ImageOps.exif_transpose(Image.open(path)).convert("RGB"), int)
     found = read_picture(path)
     assert found.shape == expected.shape == ((64, 40, 3) if orientation > 4 else (40, 64, 3))

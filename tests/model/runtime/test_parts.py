@@ -27,6 +27,7 @@ from onnxdissect.model import load_network, open_session, provider_states
 from onnxdissect.model.runtime.difference import same_output
 from onnxdissect.model.runtime.parts.opening import open_parts
 from onnxdissect.model.runtime.verification import tolerance
+from onnxdissect.model.surgery.split import split_network
 
 
 def doubles() -> onnx.ModelProto:
@@ -167,7 +168,7 @@ def test_parts_that_compute_something_else_are_refused(
 ) -> None:
     network = load_network(save(models.plain(), tmp_path / "model.onnx"))
     (layer,) = network.select(["relu2"])
-    split = opening.split_network
+    split = split_network
 
     def broken(given: Any, layers: Any) -> Any:
         head, tail = split(given, layers)

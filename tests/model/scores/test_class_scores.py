@@ -54,13 +54,13 @@ def test_what_makes_chances_is_stripped(tmp_path: Path, name: str) -> None:
 
 
 def test_maps_lists_and_integers_score_no_classes(tmp_path: Path) -> None:
-    for number, make in enumerate((
-        models.encoder_decoder,
-        lambda: ending(lambda b, x: b.node("ArgMax", x, axis=1, name="out")),
-        lambda: ending(lambda b, x: b.node("ReduceMax", x, axes=(1,), keepdims=0, name="out")),
-        lambda: ending(lambda b, x: b.node("Transpose", x, perm=(1, 0), name="out")),
-    )):  # fmt: skip
-        network = load_network(save(make(), tmp_path / f"{number}.onnx"))
+    endings: list[Ending] = [
+        lambda b, x: b.node("ArgMax", x, axis=1, name="out"),
+        lambda b, x: b.node("ReduceMax", x, axes=(1,), keepdims=0, name="out"),
+        lambda b, x: b.node("Transpose", x, perm=(1, 0), name="out"),
+    ]
+    for number, model in enumerate([models.encoder_decoder(), *map(ending, endings)]):
+        network = load_network(save(model, tmp_path / f"{number}.onnx"))
         with pytest.raises(ParameterError, match="no output that scores classes") as error:
             find_class_scores(network)
         assert network.outputs[0] in error.value.message
