@@ -56,14 +56,22 @@ def find_class_scores(network: Network, output: str | None = None) -> ClassScore
     -------
     ClassScores
         A final softmax, sigmoid or logarithm of a softmax is stripped: what it was computed from is a sum of
-        what units add, and it is not.
+        what units add, and it is not. So is a last rounding to integers, of whose steps most units change
+        none.
 
     Raises
     ------
     ParameterError
         If there is no such output, or it is no vector of scores, or several are.
     """
-    vectors = {name: count for name in network.outputs if (count := _classes(network, name))}
+    values = computed_values(network.model.graph)
+    vectors = {
+        name: count
+        for name in network.outputs
+        if (count := _classes(network, name))
+        and name in values
+        and network.listing.dtypes.get(_logits(network, name)[0]) in _FLOATS
+    }
     if output is None:
         if len(vectors) != 1:
             raise _undecided(network, vectors)
@@ -119,12 +127,9 @@ def _upstream(graph: ir.Graph, name: str) -> set[str]:
 
 
 def _classes(network: Network, name: str) -> int:
-    """Count the classes of an output; 0 for one that is no vector of scores."""
+    """Count the classes of a vector of scores; 0 for what has another shape."""
     shape = network.listing.shapes.get(name, ())
-    if network.listing.dtypes.get(name) not in _FLOATS or len(shape) < 2:
-        return 0
-    batch = network.input.batch or 1
-    if shape[0] != batch:
+    if len(shape) < 2 or shape[0] != (network.input.batch or 1):
         return 0
     long = [length for length in shape[1:] if length != 1]
     if len(long) > 1 or (len(shape) > 2 and not long):
@@ -159,25 +164,28 @@ def _no_classes(network: Network) -> str:
 
 
 def _logits(network: Network, output: str) -> tuple[str, str]:
-    """Go back from an output to what a softmax of the classes was computed from."""
+    """Go back from an output to what a softmax of the classes was computed from, and to what was rounded.
+
+    In steps of a byte a score changes by more than most units change it.
+    """
     values = computed_values(network.model.graph)
-    value: ir.Value | None = values.get(output)
-    while value is not None:
-        node = value.producer()
-        if node is None or not node.inputs or node.inputs[0] is None:
-            break
+    found, stripped = output, ""
+    value = values[output]
+    while (node := value.producer()) is not None and node.inputs and node.inputs[0] is not None:
         before = node.inputs[0]
+        name, operator = name_of(before), operator_of(node)
+        if name not in values or _classes(network, name) != _classes(network, output):
+            break
         if node.op_type in _TO_CHANCES and node.domain in ("", "ai.onnx"):
-            known = name_of(before) in values and _classes(network, name_of(before))
-            if not known or (node.op_type != "Sigmoid" and not _over_classes(network, node)):
+            if stripped in _TO_CHANCES or not (node.op_type == "Sigmoid" or _over_classes(network, node)):
                 break
-            return name_of(before), node.op_type
-        operator = operator_of(node)
-        same = operator.reshapes or operator.numbers is Numbers.COPIED
-        if not same or _classes(network, name_of(before)) != _classes(network, output):
+            found, stripped = name, node.op_type
+        elif operator.numbers is Numbers.QUANTISED:
+            found, stripped = name, stripped or node.op_type
+        elif not (operator.reshapes or operator.numbers in (Numbers.COPIED, Numbers.DEQUANTISED)):
             break
         value = before
-    return output, ""
+    return found, stripped
 
 
 def _over_classes(network: Network, node: ir.Node) -> bool:

@@ -14,7 +14,7 @@ from support.models import Builder, save
 from onnxdissect.model import load_network
 from onnxdissect.model.layout.quantised import AddDequantised
 from onnxdissect.model.reading.batch_axis import AddBatchAxis
-from onnxdissect.model.reading.bfloat16 import WidenBfloat16
+from onnxdissect.model.reading.bfloat16 import WidenBfloat16, WidenFloat16
 from onnxdissect.model.reading.bound_inputs import BindInputs
 from onnxdissect.model.surgery.free_size import FreeSize
 
@@ -22,7 +22,7 @@ from onnxdissect.model.surgery.free_size import FreeSize
 def test_passes_refuse_graphs_that_they_have_nothing_to_do_with(tmp_path: Path) -> None:
     network = load_network(save(models.plain(), tmp_path / "model.onnx"))
     elsewhere = BindInputs({"elsewhere": np.zeros(1)})
-    for one in (WidenBfloat16(), AddDequantised(), AddBatchAxis("image"), elsewhere):
+    for one in (WidenBfloat16(), WidenFloat16(), AddDequantised(), AddBatchAxis("image"), elsewhere):
         with pytest.raises(passes.PreconditionError):
             one(network.model)
 
@@ -40,18 +40,18 @@ def unread(tmp_path: Path, kind: str) -> tuple[ir.Model, passes.FunctionalPass]:
         model = ir.from_proto(b.model(x))
     else:
         model = ir.from_proto(b.model(b.relu(b.conv(x, 4))))
-    if kind == "bfloat16":
+    if kind in ("bfloat16", "float16"):
+        half = ir.DataType[kind.upper()]
         for value in [*model.graph.inputs, *model.graph.initializers.values()]:
             if value.const_value is not None:
                 wide = value.const_value.numpy()
-                value.const_value = ir.Tensor(
-                    wide.astype(ir.DataType.BFLOAT16.numpy()), dtype=ir.DataType.BFLOAT16, name=value.name
-                )
-            value.dtype = ir.DataType.BFLOAT16
+                value.const_value = ir.Tensor(wide.astype(half.numpy()), dtype=half, name=value.name)
+            value.dtype = half
     made: dict[str, passes.FunctionalPass] = {
         "picture": AddBatchAxis("image"),
         "integers": AddDequantised(),
         "bfloat16": WidenBfloat16(),
+        "float16": WidenFloat16(),
         "bound": BindInputs({"image": np.zeros((1, 3, 32, 32), np.float32)}),
     }
     if kind == "size":
@@ -60,7 +60,7 @@ def unread(tmp_path: Path, kind: str) -> tuple[ir.Model, passes.FunctionalPass]:
     return model, made[kind]
 
 
-@pytest.mark.parametrize("kind", ["picture", "integers", "bfloat16", "bound", "size"])
+@pytest.mark.parametrize("kind", ["picture", "integers", "bfloat16", "float16", "bound", "size"])
 def test_passes_leave_their_model_alone(tmp_path: Path, kind: str) -> None:
     model, change = unread(tmp_path, kind)
     before = ir.to_proto(model).SerializeToString()

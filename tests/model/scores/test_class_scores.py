@@ -15,6 +15,12 @@ from onnxdissect.errors import ParameterError
 from onnxdissect.model import load_network
 from onnxdissect.model.scores.class_scores import find_class_scores, place_of_layer
 
+
+def rounded(b: Builder, x: str) -> str:
+    scale, zero = b.constant(0.1), b.constant(0, np.uint8)
+    return b.node("DequantizeLinear", b.node("QuantizeLinear", x, scale, zero), scale, zero)
+
+
 Ending = Callable[[Builder, str], str]
 ENDINGS: dict[str, tuple[Ending, str, str]] = {
     "softmax": (lambda b, x: b.node("Softmax", x, axis=1, name="out"), "logits", "Softmax"),
@@ -27,6 +33,27 @@ ENDINGS: dict[str, tuple[Ending, str, str]] = {
     ),
     "scaled": (lambda b, x: b.node("Mul", x, b.constant(2), name="out"), "out", ""),
     "over images": (lambda b, x: b.node("Softmax", x, axis=0, name="out"), "out", ""),
+    "rounded": (
+        lambda b, x: b.node("QuantizeLinear", x, b.constant(0.1), b.constant(0, np.uint8), name="out"),
+        "logits",
+        "QuantizeLinear",
+    ),
+    "rounded twice": (
+        lambda b, x: b.node(
+            "QuantizeLinear",
+            b.node("Softmax", rounded(b, x), axis=1),
+            b.constant(1 / 256),
+            b.constant(0, np.uint8),
+            name="out",
+        ),
+        "logits",
+        "Softmax",
+    ),
+    "chances of chances": (
+        lambda b, x: b.node("Softmax", b.node("Sigmoid", x, name="first"), axis=1, name="out"),
+        "first",
+        "Softmax",
+    ),
     "one by one": (
         lambda b, x: b.node(
             "Reshape",
