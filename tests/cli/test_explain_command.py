@@ -145,3 +145,30 @@ def test_another_class_is_explained_beside_what_was_predicted(
     said = capfd.readouterr().out
     assert f"explained: {other}, score" in said and f"(predicted: {found.predicted_name})" in said
     assert "ablation: a contribution is the score, less the score with this unit set to zero" in said
+
+
+def test_names_are_printed_as_they_are(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    image = tmp_path / "[bold]$x$[_1].png"
+    image.write_bytes((world / "image0.png").read_bytes())
+    (tmp_path / "names").write_text("[red]\n[/x] $a$_b\n:cat:\n")
+    words = ["explain", world / "net.onnx", image, "--run", world / "run", "--classes", tmp_path / "names"]
+    assert run_command(monkeypatch, *words, "--class", "1", "--out", tmp_path / "out") == 0
+    said = "".join(capfd.readouterr().out.split())
+    assert "[bold]$x$[_1].png:" in said and "[/x]$a$_b" in said
+    svg = next((tmp_path / "out").glob("*.svg")).read_text(encoding="utf-8")
+    assert "[bold]$x$[_1].png" in svg and "[/x] $a$_b" in svg
+
+
+def test_an_image_that_no_unit_responds_to_has_no_units(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    cv2.imwrite(str(tmp_path / "black.png"), np.zeros((30, 30, 3), np.uint8))
+    words = ["explain", world / "net.onnx", tmp_path / "black.png", "--run", world / "run"]
+    assert run_command(monkeypatch, *words, "--out", tmp_path / "out") == 0
+    assert "no unit speaks for it" in capfd.readouterr().out
+    told = json.loads((tmp_path / "out" / "explanation.json").read_text(encoding="utf-8"))
+    assert told["explanations"][0]["units"] == [] and set(told["explanations"][0]["contributions"]) == {0.0}
+    with Image.open(tmp_path / "out" / "01-black.png") as figure:
+        assert figure.width > 1000

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from rich.markup import escape
 from rich.table import Table
 
+from onnxdissect.cli.printing.names import visible_cell
 from onnxdissect.cli.printing.tables import plain_table
 
 if TYPE_CHECKING:
@@ -38,7 +40,9 @@ def explanation_table(explanation: Explanation) -> Table:
         ]
         for unit in explanation.units
     ]
-    return plain_table(f"{explanation.image}: {prediction(explanation)}", columns, rows)
+    # names of files and classes may hold what rich takes for markup
+    title = escape(visible_cell(f"{explanation.image}: {prediction(explanation)}"))
+    return plain_table(title, columns, rows)
 
 
 def _label(unit: UnitContribution, resampled: bool) -> list[object]:

@@ -90,7 +90,8 @@ def explanation_figure(explanation: Explanation) -> Figure:
     units = explanation.units
     small = shrink(explanation.pixels, _SIDE)
     tall = min(max(small.shape[0] / small.shape[1], 0.4), 2.2) * _WIDTH
-    columns = len(units) + 1
+    # a sentence stands below the panels, however few they are
+    columns = max(len(units), 3) + 1
     size = (columns * (_WIDTH + 0.12) + 0.1, 2 * tall + 1.35)
     figure = Figure(figsize=size)
 
