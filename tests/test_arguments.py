@@ -19,9 +19,11 @@ from onnxdissect.errors import ParameterError
 # What says itself what it takes, in words of its own.
 OWN = {
     "dissect": {"data", "bases"},
+    "explain": {"images"},
     "rotate": {"data", "alphas", "seeds"},
 }
-PUBLIC = ["compare", "dissect", "import_netdissect", "load", "load_comparison", "load_rotation", "rotate"]
+PUBLIC = ["compare", "dissect", "explain", "import_netdissect", "load", "load_comparison", "load_rotation"]
+PUBLIC += ["rotate"]
 
 
 @checked_arguments(but=("own",))

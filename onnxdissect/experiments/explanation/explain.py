@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from onnxdissect.arguments import checked_arguments
 from onnxdissect.errors import ParameterError, nearest
 from onnxdissect.experiments.explanation.ablation import ablation_contributions
 from onnxdissect.experiments.explanation.linear import (
@@ -17,7 +18,12 @@ from onnxdissect.experiments.explanation.linear import (
     linear_contributions,
     why_not_linear,
 )
-from onnxdissect.experiments.explanation.picture import Picture, prepared, read_picture
+from onnxdissect.experiments.explanation.picture import (
+    Picture,
+    listed_pictures,
+    prepared,
+    read_picture,
+)
 from onnxdissect.experiments.explanation.records import (
     ATTRIBUTIONS,
     UNLABELLED,
@@ -44,6 +50,7 @@ from onnxdissect.results.records import Unit
 __all__ = ["explain", "signed_shares"]
 
 
+@checked_arguments(but=("images",))
 def explain(
     model: str | Path,
     images: Picture | Sequence[Picture],
@@ -112,7 +119,7 @@ def explain(
         )
     if top < 1:
         raise ParameterError(f"the number of units to tell of cannot be {top}", hint="--top 6")
-    pictures = [images] if isinstance(images, str | Path | np.ndarray) else list(images)
+    pictures = listed_pictures(images)
     if not pictures:
         raise ParameterError("no image was given to explain")
     pixels = [read_picture(picture) for picture in pictures]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,40 @@ from numpy.typing import NDArray
 from onnxdissect.data.decoding.pixels import read_image
 from onnxdissect.errors import ImageFileError, ParameterError, shown_path
 from onnxdissect.model import Network, Preparer, Preprocessing
+from onnxdissect.wording import described
 
-__all__ = ["Picture", "prepared", "read_picture"]
+__all__ = ["Picture", "listed_pictures", "prepared", "read_picture"]
 
 Picture = str | Path | NDArray[np.uint8]
 """A file, or pixels: RGB, (height, width, 3), uint8."""
+
+
+def listed_pictures(images: object) -> list[Picture]:
+    """Take one image or several for several.
+
+    Parameters
+    ----------
+    images : str, Path, ndarray or iterable of them
+
+    Returns
+    -------
+    list of (str, Path or ndarray)
+
+    Raises
+    ------
+    ParameterError
+        If something among them is no image.
+    """
+    several = [images] if isinstance(images, str | os.PathLike | np.ndarray) else images
+    if not isinstance(several, Iterable) or isinstance(several, bytes | Mapping):
+        raise ParameterError(
+            f"images are paths, arrays of pixels, or several of them, not {described(images)}"
+        )
+    found = list(several)
+    for one in found:
+        if not isinstance(one, str | os.PathLike | np.ndarray):
+            raise ParameterError(f"an image is a path or an array of pixels, not {described(one)}")
+    return found
 
 
 def read_picture(image: Picture) -> NDArray[np.uint8]:

@@ -262,6 +262,9 @@ def test_images_and_numbers_that_are_none(world: Path, tmp_path: Path) -> None:
         explain(world, tmp_path / "text.png")
     with pytest.raises(ParameterError, match="RGB"):
         explain(world, np.zeros((4, 4), np.uint8))
+    for images in ([5], [b"image.png"], b"image.png", {"a": 1}):
+        with pytest.raises(ParameterError, match=r"not (5|an object of the type)"):
+            explain(world, images)
     with pytest.raises(ParameterError, match="no image was given"):
         explain(world, [])
     with pytest.raises(ParameterError, match="cannot be 0"):
