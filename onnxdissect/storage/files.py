@@ -25,6 +25,7 @@ from onnxdissect.storage.regular_files import kind_of_file
 __all__ = [
     "PARTIAL_SUFFIX",
     "free_bytes",
+    "held_names",
     "is_partial",
     "make_folder",
     "replacing",
@@ -40,6 +41,36 @@ PARTIAL_SUFFIX = ".partial"
 # but those that stand for bytes
 _HALF = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _PARTIAL_NAME = re.compile(r".+\.[0-9a-f]{8}\.partial")
+
+
+def held_names(folder: Path, kept: str) -> list[str]:
+    """Name what lies in a folder that is to be written to, files that are only begun apart.
+
+    Parameters
+    ----------
+    folder : Path
+        Need not exist.
+    kept : str
+        What it is to keep, for the message: "a comparison is".
+
+    Returns
+    -------
+    list of str
+        Sorted; empty where there is no such folder.
+
+    Raises
+    ------
+    OutputError
+        If it is a file, or cannot be read.
+    """
+    try:
+        return sorted(path.name for path in folder.iterdir() if not is_partial(path))
+    except FileNotFoundError:
+        return []
+    except NotADirectoryError as error:
+        raise OutputError(f"{folder} is a file, and {kept} a folder", hint="--out DIR") from error
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be read: {error.strerror}") from error
 
 
 def make_folder(folder: Path, *, inside: Path | None = None) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from onnxdissect.errors import OutputError, shown_path
 from onnxdissect.experiments.comparison.formats.tables import TABLES
-from onnxdissect.storage.files import is_partial
+from onnxdissect.storage.files import held_names
 from onnxdissect.storage.json_file import read_json
 
 __all__ = [
@@ -64,14 +64,7 @@ def expect_comparison(folder: Path) -> None:
     OutputError
         If it is no folder, or something else lies in it.
     """
-    try:
-        held = sorted(path.name for path in folder.iterdir() if not is_partial(path))
-    except FileNotFoundError:
-        return
-    except NotADirectoryError as error:
-        raise OutputError(f"{folder} is a file, and a comparison is a folder", hint="--out DIR") from error
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be read: {error.strerror}") from error
+    held = held_names(folder, "a comparison is")
     own = {path.name for path in comparison_files(folder)} | {"index.html", *_SHOWN}
     other = [name for name in held if name not in own]
     if other or (held and RESULT not in held):

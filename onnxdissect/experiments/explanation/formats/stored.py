@@ -16,7 +16,7 @@ from onnxdissect.experiments.explanation.formats.wording import (
 )
 from onnxdissect.experiments.explanation.records import Explanation
 from onnxdissect.storage.fields import FieldError
-from onnxdissect.storage.files import is_partial, make_folder, write_bytes
+from onnxdissect.storage.files import held_names, make_folder, write_bytes
 from onnxdissect.storage.json_file import json_bytes, read_json
 
 __all__ = [
@@ -88,21 +88,14 @@ def expect_explanation_folder(folder: Path) -> None:
     OutputError
         If it is no folder, or something else lies in it.
     """
-    try:
-        held = {path.name for path in folder.iterdir() if not is_partial(path)}
-    except FileNotFoundError:
-        return
-    except NotADirectoryError as error:
-        raise OutputError(f"{folder} is a file, and explanations are a folder", hint="--out DIR") from error
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be read: {error.strerror}") from error
+    held = held_names(folder, "explanations are")
     if not held:
         return
     own = {RESULT, *_files_of(folder)}
-    other = sorted(held - own)
+    other = [name for name in held if name not in own]
     if other or RESULT not in held:
         raise OutputError(
-            f"{folder} holds {shown_path((other or sorted(held))[0])}, no explanation: it stays as it is",
+            f"{folder} holds {shown_path((other or held)[0])}, no explanation: it stays as it is",
             hint=_ELSEWHERE,
         )
 
