@@ -124,7 +124,7 @@ def fired(unit: UnitContribution, size: tuple[int, int]) -> str:
     across = _third((left + right) / 2 / size[1], "left", "centre", "right")
     wide = bottom - top > 0.8 * size[0] and right - left > 0.8 * size[1]
     area = 100 * unit.area
-    share = f"{area:.0f} %" if area >= 1 else f"{area:.1f} %"
+    share = f"{area:.0f} %" if area >= 1 else f"{area:.1f} %" if area >= 0.1 else "under 0.1 %"
     return f"{share} of the image, {'all over' if wide else f'{down} {across}'}"
 
 

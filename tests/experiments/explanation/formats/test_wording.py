@@ -75,6 +75,7 @@ def test_attributions_say_what_they_are() -> None:
         (None, 0.0, "below its threshold"),
         ((0, 0, 20, 20), 0.06, "6 % of the image, top left"),
         ((40, 80, 60, 100), 0.004, "0.4 % of the image, middle right"),
+        ((40, 80, 41, 81), 0.0001, "under 0.1 % of the image, middle right"),
         ((80, 40, 100, 60), 0.01, "1 % of the image, bottom centre"),
         ((5, 0, 100, 95), 0.5, "50 % of the image, all over"),
     ],
