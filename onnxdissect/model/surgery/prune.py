@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import onnx_ir as ir
 from onnx_ir import passes
 from onnx_ir.passes import common
 
-from onnxdissect.model.graph import computed_values
+from onnxdissect.model.surgery.choose_outputs import ChooseOutputs
 
 __all__ = ["Prune"]
 
 
-class Prune(passes.FunctionalPass):
+class Prune(ChooseOutputs):
     """Make values the only outputs of the graph, and remove all that they do not need.
 
     Parameters
@@ -22,30 +20,11 @@ class Prune(passes.FunctionalPass):
         The outputs, in this order.
     """
 
-    def __init__(self, names: Sequence[str]) -> None:
-        super().__init__()
-        self.names = tuple(names)
-
-    def requires(self, model: ir.Model) -> None:
-        """Check that a node of the main graph computes every value."""
-        missing = set(self.names) - computed_values(model.graph).keys()
-        if missing:
-            raise passes.PreconditionError(f"no node computes {sorted(missing)}")
-
     def call(self, model: ir.Model) -> passes.PassResult:
         """Prune a clone."""
-        clone = model.clone()
-        graph = clone.graph
-        values = computed_values(graph)
-        graph.outputs.clear()
-        graph.outputs.extend(values[name] for name in self.names)
+        result = super().call(model)
         # inputs with a stored default keep onnxruntime from folding it into the kernels
-        common.RemoveInitializersFromInputsPass()(clone)
+        common.RemoveInitializersFromInputsPass()(result.model)
         # `onnx_ir.convenience.extract` gives the stored tensors in no certain order
-        common.RemoveUnusedNodesPass()(clone)
-        return passes.PassResult(clone, modified=True)
-
-    def ensures(self, model: ir.Model) -> None:
-        """Check that the values are all outputs there are."""
-        if [value.name for value in model.graph.outputs] != list(self.names):
-            raise passes.PostconditionError("other outputs are left")
+        common.RemoveUnusedNodesPass()(result.model)
+        return result
