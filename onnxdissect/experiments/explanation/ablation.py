@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.experiments.explanation.variants import (
+from onnxdissect.experiments.class_scores.variants import (
     Contributions,
     active_units,
     score_of,

@@ -11,18 +11,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from onnxdissect.arguments import checked_arguments
 from onnxdissect.errors import ParameterError, nearest
+from onnxdissect.experiments.class_scores.picture import Picture, listed_pictures, read_picture
+from onnxdissect.experiments.class_scores.run_layer import layer_field
+from onnxdissect.experiments.class_scores.scored_layer import ScoredLayer, find_scored_layer
+from onnxdissect.experiments.class_scores.target import TOP, asked_class
+from onnxdissect.experiments.class_scores.variants import Contributions, class_scores
 from onnxdissect.experiments.explanation.ablation import ablation_contributions
 from onnxdissect.experiments.explanation.linear import (
     adds_up,
     expect_additive,
     linear_contributions,
     why_not_linear,
-)
-from onnxdissect.experiments.explanation.picture import (
-    Picture,
-    listed_pictures,
-    prepared,
-    read_picture,
 )
 from onnxdissect.experiments.explanation.records import (
     ATTRIBUTIONS,
@@ -31,20 +30,9 @@ from onnxdissect.experiments.explanation.records import (
     Explanation,
     UnitContribution,
 )
-from onnxdissect.experiments.explanation.run_layer import (
-    RunLayer,
-    choose_layer,
-    layer_field,
-    network_of_run,
-    run_preprocessing,
-)
-from onnxdissect.experiments.explanation.target import TOP, asked_class, class_names
-from onnxdissect.experiments.explanation.variants import Contributions, class_scores
-from onnxdissect.model import Network, Preprocessing
+from onnxdissect.model import Network
 from onnxdissect.model.runtime.parts.network_parts import NetworkParts
-from onnxdissect.model.runtime.parts.opening import open_parts
-from onnxdissect.model.scores.class_scores import ClassScores, find_class_scores
-from onnxdissect.results import Dissection, load
+from onnxdissect.results import Dissection
 from onnxdissect.results.records import Unit
 
 __all__ = ["explain", "signed_shares"]
@@ -123,29 +111,12 @@ def explain(
     if not pictures:
         raise ParameterError("no image was given to explain")
     pixels = [read_picture(picture) for picture in pictures]
-    dissection = run if isinstance(run, Dissection) else load(run)
-    network = network_of_run(model, dissection, bind=bind, custom_ops=custom_ops)
-    scores = find_class_scores(network, output)
-    names = class_names(network, scores, classes)
-    number = asked_class(target, scores, names)
-    chosen = choose_layer(dissection, network, scores, layer)
-    preprocessing = run_preprocessing(dissection)
-    first = prepared(pixels[0], network, preprocessing)
-    parts = open_parts(network, chosen.layer, outputs=[scores.value], provider=provider, verify=first)
-    for line in parts.warnings if notify else ():
-        assert notify is not None
-        notify(line)
-    explainer = _Explainer(
-        dissection,
-        network,
-        scores,
-        names,
-        chosen,
-        parts,
-        preprocessing,
-        top,
-        _attribution(network, parts, attribution),
+    source = find_scored_layer(
+        model, run, layer=layer, classes=classes, output=output, bind=bind, custom_ops=custom_ops
     )
+    number = asked_class(target, source.scores, source.names)
+    parts = source.open(pixels[0], provider=provider, notify=notify)
+    explainer = _Explainer(source, parts, top, _attribution(source.network, parts, attribution))
     named = [(_name(picture), image) for picture, image in zip(pictures, pixels, strict=True)]
     found = tuple(explainer.explain(*one, number) for one in named)
     if attribution == "auto" and not all(map(adds_up, found)):
@@ -194,38 +165,33 @@ def signed_shares(contributions: Sequence[float]) -> list[float]:
 
 @dataclass(frozen=True, slots=True)
 class _Explainer:
-    run: Dissection
-    network: Network
-    scores: ClassScores
-    names: tuple[str, ...] | None
-    chosen: RunLayer
+    source: ScoredLayer
     parts: NetworkParts
-    preprocessing: Preprocessing
     top: int
     attribution: str
 
     def explain(self, name: str, pixels: NDArray[np.uint8], number: int | None) -> Explanation:
-        info, parts, scores = self.chosen.info, self.parts, self.scores
-        activations = parts.activations(prepared(pixels, self.network, self.preprocessing))
+        source, parts = self.source, self.parts
+        info, scores = source.info, source.scores
+        activations = parts.activations(source.prepared(pixels))
         predicted = int(np.argmax(class_scores(parts, activations)))
         explained = predicted if number is None else number
         found = self._contributions(activations, explained)
-        quantile = self.run.quantiles[0]
-        labelled = self.run.units(info.name, quantile)
+        labelled = source.units()
         plain = Explanation(
             image=name,
-            model=str(self.network.path),
-            run=str(self.run.path),
+            model=str(source.network.path),
+            run=str(source.run.path),
             layer=info.name,
             alias=info.alias,
-            quantile=quantile,
+            quantile=source.quantile,
             output=scores.output,
             score_of=scores.value,
             stripped=scores.stripped,
             class_index=explained,
-            class_name=self._class_name(explained),
+            class_name=source.class_name(explained),
             predicted_index=predicted,
-            predicted_name=self._class_name(predicted),
+            predicted_name=source.class_name(predicted),
             score=found.score,
             attribution=self.attribution,
             bias=found.bias,
@@ -235,7 +201,7 @@ class _Explainer:
             concepts=_concepts(found, labelled),
             pixels=pixels,
             activations=parts.maps(activations)[0],
-            input_size=self.network.size,
+            input_size=source.network.size,
             placement=layer_field(info),
         )
         return _with_units(plain, labelled, self.top)
@@ -244,9 +210,6 @@ class _Explainer:
         if self.attribution == "ablation":
             return ablation_contributions(self.parts, activations, number)
         return linear_contributions(self.parts, activations, number)
-
-    def _class_name(self, number: int) -> str:
-        return str(number) if self.names is None else self.names[number]
 
 
 def _with_units(plain: Explanation, labelled: Sequence[Unit], top: int) -> Explanation:

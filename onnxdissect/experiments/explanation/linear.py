@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.errors import ParameterError
-from onnxdissect.experiments.explanation.records import Explanation
-from onnxdissect.experiments.explanation.variants import (
+from onnxdissect.experiments.class_scores.variants import (
     Contributions,
     active_units,
     score_of,
     score_with_units,
 )
+from onnxdissect.experiments.explanation.records import Explanation
 from onnxdissect.model import Network
 from onnxdissect.model.runtime.parts.network_parts import NetworkParts
 from onnxdissect.model.scores.additive import find_obstacle

@@ -15,6 +15,7 @@ from support import models
 from support.explained import flattened_last, pooled_by_maximum, split_at
 from support.transformers import transformer
 
+from onnxdissect.experiments.class_scores.variants import active_units
 from onnxdissect.experiments.explanation.ablation import ablation_contributions
 from onnxdissect.experiments.explanation.explain import signed_shares
 from onnxdissect.experiments.explanation.linear import (
@@ -22,7 +23,6 @@ from onnxdissect.experiments.explanation.linear import (
     linear_contributions,
     why_not_linear,
 )
-from onnxdissect.experiments.explanation.variants import active_units
 
 Make = Callable[[], onnx.ModelProto]
 LINEAR: list[tuple[Make, str]] = [

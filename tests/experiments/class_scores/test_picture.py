@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from onnxdissect.data.decoding.pixels import read_image
-from onnxdissect.experiments.explanation.picture import read_picture
+from onnxdissect.experiments.class_scores.picture import read_picture
 
 
 def gradient() -> NDArray[np.uint8]:

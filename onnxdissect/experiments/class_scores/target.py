@@ -12,7 +12,7 @@ from onnxdissect.model.scores.class_scores import ClassScores
 from onnxdissect.storage.numerals import whole_number
 from onnxdissect.storage.regular_files import read_regular_file
 
-__all__ = ["TOP", "asked_class", "class_names"]
+__all__ = ["TOP", "asked_class", "class_names", "class_number"]
 
 TOP = "top"
 """Asks for the class of the highest score."""
@@ -108,11 +108,34 @@ def asked_class(asked: str | int, scores: ClassScores, names: Sequence[str] | No
     ParameterError
         If there is no such class; the nearest names are told.
     """
-    if isinstance(asked, str):
-        if names is not None and asked in names:
-            return _number(asked, names)
-        if asked == TOP:
-            return None
+    if asked == TOP and (names is None or TOP not in names):
+        return None
+    return class_number(asked, scores, names)
+
+
+def class_number(asked: str | int, scores: ClassScores, names: Sequence[str] | None) -> int:
+    """Find the number of a class.
+
+    Parameters
+    ----------
+    asked : str or int
+        A name, or a number from 0.
+    scores : ClassScores
+        Of which output.
+    names : sequence of str, optional
+        What classes are called.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ParameterError
+        If there is no such class; the nearest names are told.
+    """
+    if isinstance(asked, str) and names is not None and asked in names:
+        return _number(asked, names)
     number = asked if isinstance(asked, int) else whole_number(asked, least=0, most=10**9)
     if number is not None:
         if 0 <= number < scores.classes:
