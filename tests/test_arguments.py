@@ -15,6 +15,7 @@ import onnxdissect
 from onnxdissect.arguments import checked_arguments
 from onnxdissect.core.progress import Progress, Silent
 from onnxdissect.errors import ParameterError
+from onnxdissect.experiments.matching.match import match_units
 
 # What says itself what it takes, in words of its own.
 OWN = {
@@ -121,6 +122,15 @@ def test_public_calls_refuse_other_types(name: str, tmp_path: Path) -> None:
         with pytest.raises(onnxdissect.OnnxDissectError):
             function(**needed | {one: 3j})
     assert not list(tmp_path.iterdir())
+
+
+def test_what_is_made_of_open_runs_wants_them_open() -> None:
+    for asked in (
+        lambda: onnxdissect.threshold_sweep("runs/a"),  # type: ignore[arg-type]
+        lambda: match_units("runs/a", "last", "runs/b", "last"),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(ParameterError, match="takes an object of the type Dissection, not 'runs/a'"):
+            asked()
 
 
 def test_a_comparison_is_asked_by_names() -> None:

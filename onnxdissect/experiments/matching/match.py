@@ -7,6 +7,7 @@ from collections import Counter
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxdissect.arguments import checked_arguments
 from onnxdissect.core.progress import Progress, Silent
 from onnxdissect.errors import ParameterError, nearest
 from onnxdissect.experiments.comparison.records import MatchedUnits, UnitMatching
@@ -24,6 +25,7 @@ MATCHED_BY = ("masks", "profiles")
 _MOST_DRAWS = 100_000
 
 
+@checked_arguments()
 def match_units(
     first: Dissection,
     first_layer: str,

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+from onnxdissect.arguments import checked_arguments
 from onnxdissect.errors import ParameterError
+from onnxdissect.results.dissection import Dissection
 from onnxdissect.results.sweep.counting import count_sweep
 from onnxdissect.results.sweep.generic import generic_concepts
 from onnxdissect.results.sweep.records import ThresholdSweep
 from onnxdissect.results.sweep.tables import read_sweep
 
-if TYPE_CHECKING:
-    from onnxdissect.results.dissection import Dissection
-
 __all__ = ["make_sweep", "threshold_sweep"]
 
 
+@checked_arguments()
 def threshold_sweep(dissection: Dissection, layer: str | None = None) -> ThresholdSweep:
     """Tell how the labels of a run change with the quantile level tau (paper section 3.2).
 
