@@ -11,10 +11,14 @@ import pytest
 from support import models
 from support.models import images, save
 
+import onnxdissect
+from onnxdissect.data import open_data
 from onnxdissect.errors import ProviderError
 from onnxdissect.model import load_network, open_session
 
 pytestmark = pytest.mark.gpu
+
+SHIPPED = Path(__file__).parents[1] / "models" / "tiny_scenes.onnx"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -45,3 +49,35 @@ def test_auto_takes_the_gpu(tmp_path: Path) -> None:
     network = load_network(save(models.plain(), tmp_path / "model.onnx"))
     session = open_session(network, network.select(["last"]), verify=images(network))
     assert (session.provider, session.provider_note) == ("cuda", "a trial run works")
+
+
+def test_a_run_on_the_gpu_finds_what_one_on_the_cpu_finds(tmp_path: Path) -> None:
+    runs = {
+        provider: onnxdissect.dissect(
+            SHIPPED, "tiny", "last", limit=200, null=0, provider=provider, out=tmp_path / provider
+        )
+        for provider in ("cpu", "cuda")
+    }
+    (layer,) = runs["cpu"].layers
+    quantile = runs["cpu"].quantiles[0]
+    for one, other in zip(*(run.units(layer.name, quantile) for run in runs.values()), strict=True):
+        assert other.threshold == pytest.approx(one.threshold, rel=1e-4, abs=1e-5)
+        # a cell at the threshold may fall on either side
+        assert other.iou == pytest.approx(one.iou, abs=1e-3)
+        assert other.label == one.label or abs(other.iou - one.iou) < 1e-3
+    assert runs["cuda"].manifest["provider"]["name"] == "cuda"
+
+
+@pytest.mark.parametrize("attribution", ["linear", "ablation"])
+def test_the_gpu_explains_as_the_cpu_does(tmp_path: Path, attribution: str) -> None:
+    run = onnxdissect.dissect(
+        SHIPPED, "tiny", "last", limit=60, null=0, bootstrap=1, provider="cpu", out=tmp_path / "run"
+    )
+    pixels = open_data("tiny").read_image(200)
+    one, other = (
+        onnxdissect.explain(SHIPPED, pixels, run, attribution=attribution, provider=provider)[0]
+        for provider in ("cpu", "cuda")
+    )
+    assert other.class_index == one.class_index
+    assert other.score == pytest.approx(one.score, rel=1e-4, abs=1e-4)
+    np.testing.assert_allclose(other.contributions, one.contributions, rtol=1e-3, atol=1e-4)
