@@ -66,6 +66,7 @@ HOMES: dict[str, str | tuple[str, ...]] = {
     "scipy": ("statistics/", "model/bases/"),
     "threadpoolctl": "model/bases/",
     "jinja2": "templates.py",
+    "sklearn": "experiments/explanation/fitted/",
     "torch": "nowhere",
 }
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from onnxdissect.cli import options
 from onnxdissect.cli.printing.console import log, output, print_json
 from onnxdissect.cli.printing.explanation import explanation_sentences, explanation_table
+from onnxdissect.cli.printing.progress import open_progress
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from onnxdissect.experiments.explanation import Explanation
 
 __all__ = ["explain"]
@@ -41,8 +45,27 @@ def explain(
         Path | None, typer.Option(metavar="FILE", help="Names of the classes, one a line.")
     ] = None,
     attribution: Annotated[
-        str, typer.Option(metavar="auto|linear|ablation", help="What a contribution is.")
+        str, typer.Option(metavar="auto|linear|ablation|shapley|fitted", help="What a contribution is.")
     ] = "auto",
+    ablate: Annotated[
+        str, typer.Option(metavar="zero|mean|other-classes", help="What removed units are set to.")
+    ] = "zero",
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR|CSV|SPEC",
+            help="Images of such means, or that fitted learns from; by default the run's own.",
+        ),
+    ] = None,
+    over: Annotated[str, typer.Option(metavar="units|concepts", help="What shapley is over.")] = "units",
+    players: Annotated[
+        int | None, typer.Option(metavar="N", help="Units that shapley is over, by default the strongest 32.")
+    ] = None,
+    permutations: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Orders that shapley draws, by default 64, each with its reverse."),
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Of what is drawn.")] = 0,
     output_name: Annotated[
         str | None, typer.Option("--output", metavar="NAME", help="The output with the scores.")
     ] = None,
@@ -61,46 +84,87 @@ def explain(
     Contributions of a layer's units to the score of a class, with the labels and the thresholds of a run; no
     gradients. Nothing is written without --out.
     """
-    from onnxdissect.experiments.explanation import expect_explanation_folder, explanation_json
-    from onnxdissect.experiments.explanation.explain import explain as explain_images
+    from onnxdissect.experiments.explanation import expect_explanation_folder, explanations_json
+    from onnxdissect.experiments.explanation.explain import explanations
+    from onnxdissect.experiments.explanation.request import ExplanationRequest
 
     if out is not None:
         expect_explanation_folder(out)
     console = log()
-    found = explain_images(
-        model,
-        images,
-        run,
+    progress = open_progress(console)
+    request = ExplanationRequest(
         target=target,
         layer=layer,
         top=top,
         classes=classes,
         attribution=attribution,
+        ablate=ablate,
+        reference=reference,
+        over=over,
+        players=players,
+        permutations=permutations,
+        seed=seed,
         output=output_name,
         provider=provider,
         bind=options.bindings(bind),
         custom_ops=custom_ops or (),
-        notify=lambda line: console.print(f"warning: {line}", markup=False),
     )
-    files = [] if out is None else _write(found, out)
+    try:
+        found = explanations(
+            model,
+            images,
+            run,
+            request,
+            progress=progress,
+            notify=lambda line: console.print(f"warning: {line}", markup=False),
+        )
+        told = _told(found) if out is None else _write(found, len(images), out)
+    finally:
+        progress.close()
     if as_json:
-        print_json(explanation_json(found) | {"files": [str(path) for path in files]})
+        print_json(explanations_json(told.records) | {"files": [str(path) for path in told.files]})
         return
-    written = output()
-    for number, one in enumerate(found):
-        if number:
-            written.print()
-        written.print(explanation_table(one))
-        for line in explanation_sentences(one):
-            written.print(line, markup=False, soft_wrap=True)
-    for path in files:
+    _print(told)
+    for path in told.files:
         console.print(f"written: {path}", markup=False, soft_wrap=True)
 
 
-def _write(found: Sequence[Explanation], out: Path) -> list[Path]:
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What is kept of explanations once their images are let go: it is printed when all is whole."""
+
+    records: list[dict[str, Any]]
+    tables: list[tuple[Table, list[str]]]
+    files: list[Path]
+
+    def add(self, one: Explanation) -> None:
+        from onnxdissect.experiments.explanation import explanation_record
+
+        self.records.append(explanation_record(one))
+        self.tables.append((explanation_table(one), list(explanation_sentences(one))))
+
+
+def _told(found: Iterable[Explanation]) -> _Told:
+    told = _Told([], [], [])
+    for one in found:
+        told.add(one)
+    return told
+
+
+def _print(told: _Told) -> None:
+    written = output()
+    for number, (table, sentences) in enumerate(told.tables):
+        if number:
+            written.print()
+        written.print(table)
+        for line in sentences:
+            written.print(line, markup=False, soft_wrap=True)
+
+
+def _write(found: Iterable[Explanation], count: int, out: Path) -> _Told:
     """Write beside, and put it in the place of earlier explanations when all is whole."""
-    from onnxdissect.experiments.explanation import expect_explanation_folder, write_explanations
-    from onnxdissect.report.figures.explanation import draw_explanations
+    from onnxdissect.experiments.explanation import expect_explanation_folder, write_records
+    from onnxdissect.report.figures.explanation import draw_explanation, figure_name
     from onnxdissect.report.pages.replacing import replacing_folder
     from onnxdissect.storage.disk import write_error
     from onnxdissect.storage.files import make_folder
@@ -108,12 +172,18 @@ def _write(found: Sequence[Explanation], out: Path) -> list[Path]:
     # a link stays, and what it leads to is replaced
     target = Path(os.path.realpath(out))
     make_folder(target.parent)
+    told = _Told([], [], [])
     try:
         with replacing_folder(target) as folder:
-            figures = draw_explanations(found, folder)
-            written = [write_explanations(found, folder, [path.name for path in figures]), *figures]
+            figures: list[str] = []
+            for number, one in enumerate(found, 1):
+                told.add(one)
+                drawn = draw_explanation(one, folder, figure_name(number, count, one.image))
+                figures += [path.name for path in drawn]
+            write_records(told.records, folder, figures)
             # it may have been filled while the images were explained
             expect_explanation_folder(target)
     except OSError as error:
         raise write_error(out, error, doing=f"write the explanations {out}") from error
-    return [out / path.relative_to(folder) for path in written]
+    told.files.extend(out / name for name in ("explanation.json", *figures))
+    return told

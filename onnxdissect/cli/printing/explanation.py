@@ -18,9 +18,14 @@ __all__ = ["explanation_sentences", "explanation_table"]
 
 
 def explanation_table(explanation: Explanation) -> Table:
-    """Lay out the units of the largest contributions, with labels, certainty and places."""
+    """Lay out the units of the largest contributions, with labels, certainty and places; or the concepts."""
     from onnxdissect.experiments.explanation.formats.wording import fired, prediction
 
+    # names of files and classes may hold what rich takes for markup
+    title = escape(visible_cell(f"{explanation.image}: {prediction(explanation)}"))
+    if explanation.sampling is not None and explanation.sampling.over == "concepts":
+        return _concept_table(explanation, title)
+    estimated = any(unit.standard_error is not None for unit in explanation.units)
     resampled = any(unit.iou_low is not None for unit in explanation.units)
     size = explanation.pixels.shape[:2]
     columns = [
@@ -30,19 +35,39 @@ def explanation_table(explanation: Explanation) -> Table:
         ">IoU",
         *([">95 %", ">stability", "reliable"] if resampled else []),
     ]
-    columns += [">contribution", ">share", "fired"]
+    columns += [">contribution", *([">s.e."] if estimated else []), ">share", "fired"]
     rows = [
         [
             *_label(unit, resampled),
             f"{unit.contribution:+.4g}",
+            *([_error(unit.standard_error)] if estimated else []),
             f"{100 * unit.share:+.0f} %",
             fired(unit, size),
         ]
         for unit in explanation.units
     ]
-    # names of files and classes may hold what rich takes for markup
-    title = escape(visible_cell(f"{explanation.image}: {prediction(explanation)}"))
     return plain_table(title, columns, rows)
+
+
+def _concept_table(explanation: Explanation, title: str) -> Table:
+    """Lay out concepts, where only those have contributions."""
+    rows = [
+        [
+            one.concept,
+            one.category,
+            f"{len(one.units):,}",
+            f"{one.contribution:+.4g}",
+            _error(one.standard_error),
+            f"{100 * one.share:+.0f} %",
+        ]
+        for one in explanation.concepts
+        if one.contribution
+    ]
+    return plain_table(title, ["concept", "category", ">units", ">contribution", ">s.e.", ">share"], rows)
+
+
+def _error(error: float | None) -> str:
+    return "" if error is None else f"{error:.2g}"
 
 
 def _label(unit: UnitContribution, resampled: bool) -> list[object]:

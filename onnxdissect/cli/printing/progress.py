@@ -29,6 +29,9 @@ _TITLES = {
     "rotations": "resampling rotated layers",
     "comparison": "resampling compared layers",
     "matching": "matching units",
+    "reference": "averaging reference images",
+    "features": "pooling labelled images",
+    "explanations": "explaining images",
 }
 _NOUNS = {
     "report": "images and units",

@@ -26,7 +26,7 @@ from onnxdissect.model.scores.class_scores import ClassScores, place_of_layer
 from onnxdissect.results import Dissection
 from onnxdissect.results.records import LayerInfo
 
-__all__ = ["RunLayer", "choose_layer", "layer_field", "network_of_run", "run_preprocessing"]
+__all__ = ["RunLayer", "choose_layer", "layer_field", "network_layer", "network_of_run", "run_preprocessing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +207,7 @@ def choose_layer(run: Dissection, network: Network, scores: ClassScores, asked: 
     if asked is None:
         for info in reversed(before):
             if _cuts(network, info, scores):
-                return RunLayer(info, _layer(network, info))
+                return RunLayer(info, network_layer(network, info))
         raise _none_cuts(run, network, scores, before)
     info = run.layer(asked)
     if info.basis is not None:
@@ -229,7 +229,7 @@ def choose_layer(run: Dissection, network: Network, scores: ClassScores, asked: 
             candidates=[one.alias for one in before],
             hint="--layer takes a layer that the scores are computed from",
         )
-    layer = _layer(network, info)
+    layer = network_layer(network, info)
     try:
         tail_of(network, layer, scores.value)
     except LayerCutError as error:
@@ -246,13 +246,31 @@ def choose_layer(run: Dissection, network: Network, scores: ClassScores, asked: 
 
 def _cuts(network: Network, info: LayerInfo, scores: ClassScores) -> bool:
     try:
-        tail_of(network, _layer(network, info), scores.value)
+        tail_of(network, network_layer(network, info), scores.value)
     except (LayerCutError, LayerNotFoundError):
         return False
     return True
 
 
-def _layer(network: Network, info: LayerInfo) -> Layer:
+def network_layer(network: Network, info: LayerInfo) -> Layer:
+    """Find a layer of a run in the network.
+
+    Parameters
+    ----------
+    network : Network
+        The model of the run.
+    info : LayerInfo
+        The layer as the run knows it.
+
+    Returns
+    -------
+    Layer
+
+    Raises
+    ------
+    LayerNotFoundError
+        If the network has none of that name with as many units.
+    """
     found = [one for one in (*network.listing.layers, *network.listing.copies) if one.name == info.name]
     if not found or found[0].units != info.units:
         raise LayerNotFoundError(

@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 from onnxdissect.errors import NonFiniteError
 from onnxdissect.model.runtime.parts.network_parts import NetworkParts
 
-__all__ = ["Contributions", "active_units", "class_scores", "score_of", "score_with_units"]
+__all__ = [
+    "Contributions",
+    "active_units",
+    "changed_units",
+    "class_scores",
+    "score_of",
+    "score_with_units",
+    "score_without_units",
+    "set_to",
+]
 
 _BATCH_BYTES = 32 * 2**20
 _MOST = 256
@@ -18,7 +27,7 @@ _MOST = 256
 
 @dataclass(frozen=True, slots=True)
 class Contributions:
-    """What every unit contributed to a score.
+    """What every unit, or every group of units, contributed to a score.
 
     Attributes
     ----------
@@ -27,11 +36,14 @@ class Contributions:
         The score itself.
     bias : float or None
         Where contributions add up, what they add up from.
+    samples : ndarray of float64, shape (samples, units), or None
+        Where contributions are means of samples that are independent of each other, those.
     """
 
     values: NDArray[np.float64]
     score: float
     bias: float | None
+    samples: NDArray[np.float64] | None = None
 
     @property
     def error(self) -> float | None:
@@ -60,6 +72,50 @@ def active_units(parts: NetworkParts, activations: NDArray[np.floating]) -> NDAr
     """
     view = parts.units_first(activations)[0]
     return np.flatnonzero(view.reshape(len(view), -1).any(axis=1))
+
+
+def changed_units(
+    parts: NetworkParts, activations: NDArray[np.floating], others: NDArray[np.floating]
+) -> NDArray[np.int64]:
+    """Find the units in which two activations differ.
+
+    Parameters
+    ----------
+    parts : NetworkParts
+        Of which layer.
+    activations, others : ndarray
+        Of one image each.
+
+    Returns
+    -------
+    ndarray of int64
+        Ascending.
+    """
+    return active_units(parts, np.asarray(activations != others))
+
+
+def set_to(
+    parts: NetworkParts, activations: NDArray[np.floating], values: NDArray[np.float64]
+) -> NDArray[np.floating]:
+    """Set every unit to one number at all of its places.
+
+    Parameters
+    ----------
+    parts : NetworkParts
+        Of which layer.
+    activations : ndarray
+        Of one image, whose shape and type are taken.
+    values : ndarray of float64, shape (units,)
+
+    Returns
+    -------
+    ndarray
+        A new one.
+    """
+    found = np.empty_like(activations)
+    view = parts.units_first(found)
+    view[...] = values.reshape(1, -1, *(1,) * (view.ndim - 2))
+    return found
 
 
 def score_of(parts: NetworkParts, activations: NDArray[np.floating], number: int) -> float:
@@ -121,7 +177,7 @@ def score_with_units(
     NonFiniteError
         If a score is not finite.
     """
-    size = batch or max(1, min(_MOST, _BATCH_BYTES // max(start.nbytes, 1)))
+    size = batch or _batch_size(start)
     source = parts.units_first(values)[0]
     found = np.empty(len(units), np.float64)
     for first in range(0, len(units), size):
@@ -132,6 +188,59 @@ def score_with_units(
             view[place, unit] = source[unit]
         found[first : first + size] = class_scores(parts, variants)[:, number]
     return found
+
+
+def score_without_units(
+    parts: NetworkParts,
+    activations: NDArray[np.floating],
+    removed: NDArray[np.floating],
+    absent: NDArray[np.bool_],
+    number: int,
+    *,
+    batch: int | None = None,
+) -> NDArray[np.float64]:
+    """Score one class with sets of units removed, many sets in a batch.
+
+    Parameters
+    ----------
+    parts : NetworkParts
+        Whose first output holds the scores.
+    activations : ndarray
+        Of one image, in the file's own layout.
+    removed : ndarray
+        What units are when they are removed, of the same shape.
+    absent : ndarray of bool, shape (sets, units)
+        Which are removed.
+    number : int
+        The class.
+    batch : int, optional
+        Sets a batch, by default so many as take 32 MiB.
+
+    Returns
+    -------
+    ndarray of float64, shape (sets,)
+
+    Raises
+    ------
+    NonFiniteError
+        If a score is not finite.
+    """
+    size = batch or _batch_size(activations)
+    source = parts.units_first(removed)
+    found = np.empty(len(absent), np.float64)
+    for first in range(0, len(absent), size):
+        chosen = absent[first : first + size]
+        variants = np.repeat(activations, len(chosen), parts.image_axis)
+        view = parts.units_first(variants)
+        places = chosen.reshape(*chosen.shape, *(1,) * (view.ndim - 2))
+        np.copyto(view, source, where=places)
+        found[first : first + size] = class_scores(parts, variants)[:, number]
+    return found
+
+
+def _batch_size(activations: NDArray[np.floating]) -> int:
+    """How many variants of one image's activations are scored at once."""
+    return max(1, min(_MOST, _BATCH_BYTES // max(activations.nbytes, 1)))
 
 
 def class_scores(parts: NetworkParts, activations: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -1,7 +1,9 @@
 """Which labelled units made a prediction, and where they fired (question 4 of the paper), without gradients.
 
-``explain`` is the call, ``records`` what it gives; ``linear`` and ``ablation`` say what a unit contributed,
-through the tail of the network alone; ``target``, ``picture`` and ``run_layer`` say to what, of which, where.
+``explain`` is the call, ``request`` what is asked for, ``records`` what it gives. ``linear``, ``ablation``
+and ``shapley`` say what a unit contributed to a score of the network, through its tail alone, ``scored``
+brings them together; ``fitted`` explains a classifier of its own. ``reference`` holds what units are like on
+other images, ``entries`` makes of contributions what is told of an image.
 """
 
 from __future__ import annotations
@@ -9,15 +11,29 @@ from __future__ import annotations
 from onnxdissect.experiments.explanation.formats.stored import (
     expect_explanation_folder,
     explanation_json,
+    explanation_record,
+    explanations_json,
     write_explanations,
+    write_records,
 )
-from onnxdissect.experiments.explanation.records import ConceptShare, Explanation, UnitContribution
+from onnxdissect.experiments.explanation.records import (
+    ConceptShare,
+    Explanation,
+    Fit,
+    Sampling,
+    UnitContribution,
+)
 
 __all__ = [
     "ConceptShare",
     "Explanation",
+    "Fit",
+    "Sampling",
     "UnitContribution",
     "expect_explanation_folder",
     "explanation_json",
+    "explanation_record",
+    "explanations_json",
     "write_explanations",
+    "write_records",
 ]

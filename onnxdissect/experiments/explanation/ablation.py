@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from onnxdissect.experiments.class_scores.variants import (
     Contributions,
-    active_units,
+    changed_units,
     score_of,
     score_with_units,
 )
@@ -17,9 +17,15 @@ __all__ = ["ablation_contributions"]
 
 
 def ablation_contributions(
-    parts: NetworkParts, activations: NDArray[np.floating], number: int, *, batch: int | None = None
+    parts: NetworkParts,
+    activations: NDArray[np.floating],
+    number: int,
+    *,
+    removed: NDArray[np.floating] | None = None,
+    score: float | None = None,
+    batch: int | None = None,
 ) -> Contributions:
-    """Remove every unit by itself: f(A) - f(A with unit k zero).
+    """Remove every unit by itself: f(A) - f(A with unit k removed).
 
     Parameters
     ----------
@@ -29,18 +35,22 @@ def ablation_contributions(
         Of one image, in the file's own layout.
     number : int
         The class.
+    removed : ndarray, optional
+        What units are when they are removed, of the same shape; zero by default.
+    score : float, optional
+        f(A), where it is known.
     batch : int, optional
         Variants a batch.
 
     Returns
     -------
     Contributions
-        Without a bias: changes need not come to anything together. A unit that is zero everywhere changes
-        nothing, and is not run.
+        Without a bias: changes need not come to anything together. A unit that is already what it
+        would be set to changes nothing, and is not run.
     """
-    score = score_of(parts, activations, number)
+    score = score_of(parts, activations, number) if score is None else score
     values = np.zeros(parts.layer.units, np.float64)
-    units = active_units(parts, activations)
-    removed = np.zeros_like(activations)
+    removed = np.zeros_like(activations) if removed is None else removed
+    units = changed_units(parts, activations, removed)
     values[units] = score - score_with_units(parts, activations, units, removed, number, batch=batch)
     return Contributions(values, score, None)

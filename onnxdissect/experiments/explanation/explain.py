@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from onnxdissect.arguments import checked_arguments
-from onnxdissect.errors import ParameterError, nearest
+from onnxdissect.core.progress import Progress, Silent
+from onnxdissect.data import Dataset
+from onnxdissect.errors import ParameterError
 from onnxdissect.experiments.class_scores.picture import Picture, listed_pictures, read_picture
-from onnxdissect.experiments.class_scores.run_layer import layer_field
-from onnxdissect.experiments.class_scores.scored_layer import ScoredLayer, find_scored_layer
-from onnxdissect.experiments.class_scores.target import TOP, asked_class
-from onnxdissect.experiments.class_scores.variants import Contributions, class_scores
-from onnxdissect.experiments.explanation.ablation import ablation_contributions
-from onnxdissect.experiments.explanation.linear import (
-    adds_up,
-    expect_additive,
-    linear_contributions,
-    why_not_linear,
-)
-from onnxdissect.experiments.explanation.records import (
-    ATTRIBUTIONS,
-    UNLABELLED,
-    ConceptShare,
-    Explanation,
-    UnitContribution,
-)
-from onnxdissect.model import Network
-from onnxdissect.model.runtime.parts.network_parts import NetworkParts
+from onnxdissect.experiments.class_scores.target import TOP
+from onnxdissect.experiments.explanation.entries import explanation_of
+from onnxdissect.experiments.explanation.fitted.explainer import FittedExplainer, open_fitted_explainer
+from onnxdissect.experiments.explanation.records import Explanation
+from onnxdissect.experiments.explanation.request import ExplanationRequest
+from onnxdissect.experiments.explanation.scored import ScoreExplainer, open_score_explainer
 from onnxdissect.results import Dissection
-from onnxdissect.results.records import Unit
+from onnxdissect.storage.regular_files import is_file
 
-__all__ = ["explain", "signed_shares"]
+__all__ = ["PHASE", "explain", "explanations"]
+
+PHASE = "explanations"
+"""Of a progress."""
 
 
 @checked_arguments(but=("images",))
@@ -49,10 +39,17 @@ def explain(
     top: int = 6,
     classes: str | Path | Sequence[str] | None = None,
     attribution: str = "auto",
+    ablate: str = "zero",
+    reference: str | Path | Dataset | None = None,
+    over: str = "units",
+    players: int | None = None,
+    permutations: int | None = None,
+    seed: int = 0,
     output: str | None = None,
     provider: str = "auto",
     bind: Mapping[str, ArrayLike | str] | None = None,
     custom_ops: Sequence[str | Path] = (),
+    progress: Progress | None = None,
     notify: Callable[[str], None] | None = None,
 ) -> tuple[Explanation, ...]:
     """Tell which labelled units of a layer made a prediction, and where they fired.
@@ -76,7 +73,25 @@ def explain(
     attribution : str
         What a unit's contribution is. "linear", exact where nothing but linear operators follows the step
         that mixes units: the score with only this unit active less the score with none. "ablation", of any
-        layer: the score less the score with this unit set to zero. "auto": the first that holds.
+        layer: the score less the score with this unit removed. "shapley", of any layer: what the unit adds
+        when it joins others, averaged over orders of joining. "fitted": weight times standardised mean
+        activation in a linear classifier that is fitted to labelled images. "auto": linear where it holds,
+        which is decided for each image, else ablation.
+    ablate : str
+        What *ablation* and *shapley* set a removed unit to, at all places: "zero", its "mean" over reference
+        images, or its mean over those of "other-classes" than the one explained.
+    reference : str, Path or Dataset, optional
+        The images of those means, or those that *fitted* is fitted to: a folder with one folder for each
+        class, a CSV file with the columns image and class, or a data set. By default the run's own.
+    over : str
+        Whether the players of *shapley* are "units" or "concepts", all units of a label together.
+    players : int, optional
+        Of *shapley* over units, how many take part, the strongest by ablation; by default 32. The others stay
+        as they are.
+    permutations : int, optional
+        Orders that *shapley* draws, each taken with its reverse; by default 64.
+    seed : int
+        Of these orders, and of the parts that the accuracy of *fitted* is told on.
     output : str, optional
         The network's output with the scores, where there are several.
     provider : str
@@ -85,6 +100,8 @@ def explain(
         Values of inputs beside the image, as in the run.
     custom_ops : sequence of str or Path
         Libraries of operators that onnxruntime lacks.
+    progress : Progress, optional
+        Told how far it is.
     notify : callable, optional
         Told, in a line each, what a person should know.
 
@@ -97,177 +114,99 @@ def explain(
     ------
     OnnxDissectError
         If the run is of another model, there is no such class, layer or output, the output is no vector of
-        class scores, something of the image gets around the layer, an image cannot be read, or *linear* is
-        asked for where it does not hold.
+        class scores, something of the image gets around the layer, an image cannot be read, *linear* is
+        asked for where it does not hold, reference images are missing or have no classes, or scikit-learn is
+        not installed.
     """
-    if attribution not in ATTRIBUTIONS:
-        raise ParameterError(
-            f"there is no attribution {attribution!r}",
-            candidates=nearest(attribution, ATTRIBUTIONS) or ATTRIBUTIONS,
-        )
-    if top < 1:
-        raise ParameterError(f"the number of units to tell of cannot be {top}", hint="--top 6")
-    pictures = listed_pictures(images)
-    if not pictures:
-        raise ParameterError("no image was given to explain")
-    pixels = [read_picture(picture) for picture in pictures]
-    source = find_scored_layer(
-        model, run, layer=layer, classes=classes, output=output, bind=bind, custom_ops=custom_ops
+    request = ExplanationRequest(
+        target=target,
+        layer=layer,
+        top=top,
+        classes=classes,
+        attribution=attribution,
+        ablate=ablate,
+        reference=reference,
+        over=over,
+        players=players,
+        permutations=permutations,
+        seed=seed,
+        output=output,
+        provider=provider,
+        bind=bind,
+        custom_ops=custom_ops,
     )
-    number = asked_class(target, source.scores, source.names)
-    parts = source.open(pixels[0], provider=provider, notify=notify)
-    explainer = _Explainer(source, parts, top, _attribution(source.network, parts, attribution))
-    named = [(_name(picture), image) for picture, image in zip(pictures, pixels, strict=True)]
-    found = tuple(explainer.explain(*one, number) for one in named)
-    if attribution == "auto" and not all(map(adds_up, found)):
-        # what is a sum on the graph may be none in float32, where large numbers cancel
-        explainer = replace(explainer, attribution="ablation")
-        found = tuple(explainer.explain(*one, number) for one in named)
-    for one in found:
-        expect_additive(one)
-    return found
+    return tuple(explanations(model, images, run, request, progress=progress, notify=notify))
 
 
-def _name(picture: Picture) -> str:
-    return "array" if isinstance(picture, np.ndarray) else str(picture)
+def explanations(
+    model: str | Path,
+    images: Picture | Sequence[Picture],
+    run: str | Path | Dissection,
+    request: ExplanationRequest,
+    *,
+    progress: Progress | None = None,
+    notify: Callable[[str], None] | None = None,
+) -> Iterator[Explanation]:
+    """Explain one image after another, so that no more than one has to be held.
 
-
-def _attribution(network: Network, parts: NetworkParts, asked: str) -> str:
-    if asked == "ablation":
-        return asked
-    reason = why_not_linear(network, parts)
-    if not reason:
-        return "linear"
-    if asked == "auto":
-        return "ablation"
-    raise ParameterError(
-        f"the score is no sum over the units of {parts.layer.name!r}: {reason}",
-        hint="--attribution ablation, or a layer behind it",
-    )
-
-
-def signed_shares(contributions: Sequence[float]) -> list[float]:
-    """Relate each contribution to the sum of those of its sign.
+    What is asked for is looked at first, and the network loaded; images are read as they are asked for.
 
     Parameters
     ----------
-    contributions : sequence of float
+    model : str or Path
+        The ONNX file that the run was made of.
+    images : str, Path, ndarray or sequence of them
+        Files of any size, or pixels: RGB, uint8, (height, width, 3).
+    run : str, Path or Dissection
+        The finished run whose labels and thresholds units have.
+    request : ExplanationRequest
+        What is asked for.
+    progress : Progress, optional
+        Told how far it is.
+    notify : callable, optional
+        Told, in a line each, what a person should know.
 
     Returns
     -------
-    list of float
-        Positive ones come to 1 together, negative ones to -1.
+    iterator of Explanation
+
+    Raises
+    ------
+    OnnxDissectError
+        See `explain`.
     """
-    values = np.asarray(contributions, np.float64)
-    gained, lost = values[values > 0].sum(), -values[values < 0].sum()
-    return [float(v / gained) if v > 0 else float(v / lost) if v < 0 else 0.0 for v in values]
+    request.check()
+    pictures = listed_pictures(images)
+    if not pictures:
+        raise ParameterError("no image was given to explain")
+    for picture in pictures:
+        if isinstance(picture, np.ndarray) or not is_file(Path(picture)):
+            # what is missing is told before anything is explained
+            read_picture(picture)
+    progress = Silent() if progress is None else progress
+    notify = (lambda line: None) if notify is None else notify
+    first = read_picture(pictures[0])
+    explainer: ScoreExplainer | FittedExplainer
+    if request.attribution == "fitted":
+        explainer = open_fitted_explainer(model, run, request, progress=progress, notify=notify)
+    else:
+        explainer = open_score_explainer(model, run, request, first, progress=progress, notify=notify)
+    return _one_by_one(explainer, pictures, first, request.top, progress)
 
 
-@dataclass(frozen=True, slots=True)
-class _Explainer:
-    source: ScoredLayer
-    parts: NetworkParts
-    top: int
-    attribution: str
-
-    def explain(self, name: str, pixels: NDArray[np.uint8], number: int | None) -> Explanation:
-        source, parts = self.source, self.parts
-        info, scores = source.info, source.scores
-        activations = parts.activations(source.prepared(pixels))
-        predicted = int(np.argmax(class_scores(parts, activations)))
-        explained = predicted if number is None else number
-        found = self._contributions(activations, explained)
-        labelled = source.units()
-        plain = Explanation(
-            image=name,
-            model=str(source.network.path),
-            run=str(source.run.path),
-            layer=info.name,
-            alias=info.alias,
-            quantile=source.quantile,
-            output=scores.output,
-            score_of=scores.value,
-            stripped=scores.stripped,
-            class_index=explained,
-            class_name=source.class_name(explained),
-            predicted_index=predicted,
-            predicted_name=source.class_name(predicted),
-            score=found.score,
-            attribution=self.attribution,
-            bias=found.bias,
-            error=found.error,
-            contributions=tuple(found.values.tolist()),
-            units=(),
-            concepts=_concepts(found, labelled),
-            pixels=pixels,
-            activations=parts.maps(activations)[0],
-            input_size=source.network.size,
-            placement=layer_field(info),
-        )
-        return _with_units(plain, labelled, self.top)
-
-    def _contributions(self, activations: NDArray[np.floating], number: int) -> Contributions:
-        if self.attribution == "ablation":
-            return ablation_contributions(self.parts, activations, number)
-        return linear_contributions(self.parts, activations, number)
-
-
-def _with_units(plain: Explanation, labelled: Sequence[Unit], top: int) -> Explanation:
-    shares = signed_shares(plain.contributions)
-    order = sorted(range(len(labelled)), key=lambda k: (-abs(plain.contributions[k]), k))
-    units = []
-    for k in order[:top]:
-        if plain.contributions[k] == 0:
-            break
-        unit = labelled[k]
-        assert unit.threshold is not None, "only imported runs lack thresholds, and they were refused"
-        threshold = np.float32(unit.threshold)
-        mask = plain.heat(k) > threshold
-        units.append(
-            UnitContribution(
-                unit=k,
-                label=unit.label,
-                category=unit.category,
-                iou=unit.iou,
-                iou_low=unit.iou_low,
-                iou_high=unit.iou_high,
-                stability=unit.stability,
-                detector=unit.detector,
-                reliable=unit.reliable,
-                contribution=plain.contributions[k],
-                share=shares[k],
-                activation=float(plain.activations[k].max()),
-                threshold=float(threshold),
-                area=float(mask.mean()),
-                box=_box(mask),
-            )
-        )
-    return replace(plain, units=tuple(units))
-
-
-def _box(mask: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not rows.size:
-        return None
-    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
-
-
-def _concepts(found: Contributions, labelled: Sequence[Unit]) -> tuple[ConceptShare, ...]:
-    """Sum contributions by the labels of detectors."""
-    members: dict[tuple[str, str], list[int]] = {}
-    for unit in labelled:
-        key = (unit.label, unit.category) if unit.detector else (UNLABELLED, "")
-        members.setdefault(key, []).append(unit.unit)
-    sums = {key: float(found.values[units].sum()) for key, units in members.items()}
-    shares = dict(zip(sums, signed_shares(list(sums.values())), strict=True))
-    concepts = [
-        ConceptShare(
-            concept=key[0],
-            category=key[1],
-            units=tuple(sorted(units, key=lambda k: (-abs(found.values[k]), k))),
-            contribution=sums[key],
-            share=shares[key],
-        )
-        for key, units in members.items()
-    ]
-    return tuple(sorted(concepts, key=lambda one: (-one.contribution, one.concept, one.category)))
+def _one_by_one(
+    explainer: ScoreExplainer | FittedExplainer,
+    pictures: Sequence[Picture],
+    first: NDArray[np.uint8],
+    top: int,
+    progress: Progress,
+) -> Iterator[Explanation]:
+    # of one image there is nothing to tell
+    progress = progress if len(pictures) > 1 else Silent()
+    progress.start(PHASE, len(pictures))
+    for number, picture in enumerate(pictures):
+        pixels = read_picture(picture) if number else first
+        name = "array" if isinstance(picture, np.ndarray) else str(picture)
+        yield explanation_of(explainer.layer, name, pixels, explainer.attribute(pixels), top)
+        progress.advance(1)
+    progress.finish()

@@ -12,7 +12,6 @@ from onnxdissect.experiments.class_scores.variants import (
     score_of,
     score_with_units,
 )
-from onnxdissect.experiments.explanation.records import Explanation
 from onnxdissect.model import Network
 from onnxdissect.model.runtime.parts.network_parts import NetworkParts
 from onnxdissect.model.scores.additive import find_obstacle
@@ -43,7 +42,12 @@ def why_not_linear(network: Network, parts: NetworkParts) -> str:
 
 
 def linear_contributions(
-    parts: NetworkParts, activations: NDArray[np.floating], number: int, *, batch: int | None = None
+    parts: NetworkParts,
+    activations: NDArray[np.floating],
+    number: int,
+    *,
+    score: float | None = None,
+    batch: int | None = None,
 ) -> Contributions:
     """Let every unit be active alone: f(A with only unit k) - f(A with none).
 
@@ -57,6 +61,8 @@ def linear_contributions(
         Of one image, in the file's own layout.
     number : int
         The class.
+    score : float, optional
+        f(A), where it is known.
     batch : int, optional
         Variants a batch.
 
@@ -70,40 +76,44 @@ def linear_contributions(
     values = np.zeros(parts.layer.units, np.float64)
     units = active_units(parts, activations)
     values[units] = score_with_units(parts, nothing, units, activations, number, batch=batch) - bias
-    return Contributions(values, score_of(parts, activations, number), bias)
+    score = score_of(parts, activations, number) if score is None else score
+    return Contributions(values, score, bias)
 
 
-def adds_up(explanation: Explanation) -> bool:
+def adds_up(contributions: Contributions) -> bool:
     """Whether bias and contributions come to the score, as far as rounding lets them.
 
     Parameters
     ----------
-    explanation : Explanation
+    contributions : Contributions
 
     Returns
     -------
     bool
-        True of *ablation*, which promises no such thing.
+        True of those without a bias, which promise no such thing.
     """
-    return explanation.error is None or explanation.error <= ALLOWED_ERROR
+    return contributions.error is None or contributions.error <= ALLOWED_ERROR
 
 
-def expect_additive(explanation: Explanation) -> None:
+def expect_additive(contributions: Contributions, layer: str) -> None:
     """Refuse contributions that do not add up to the score.
 
     Parameters
     ----------
-    explanation : Explanation
+    contributions : Contributions
+        Of the units of a layer.
+    layer : str
+        What it is called.
 
     Raises
     ------
     ParameterError
         If they are further from it than rounding explains.
     """
-    if not adds_up(explanation):
-        total = sum(explanation.contributions) + (explanation.bias or 0)
+    if not adds_up(contributions):
+        total = float(contributions.values.sum()) + (contributions.bias or 0)
         raise ParameterError(
-            f"the contributions of the units of {explanation.layer!r} and the bias come to {total:.6g}, "
-            f"where the score is {explanation.score:.6g}: large numbers cancel, and they do not add up",
+            f"the contributions of the units of {layer!r} and the bias come to {total:.6g}, "
+            f"where the score is {contributions.score:.6g}: large numbers cancel, and they do not add up",
             hint="--attribution ablation",
         )

@@ -10,10 +10,26 @@ from numpy.typing import NDArray
 from onnxdissect.core.upsampling import Field, upsample_map
 from onnxdissect.errors import ParameterError
 
-__all__ = ["ATTRIBUTIONS", "UNLABELLED", "ConceptShare", "Explanation", "UnitContribution"]
+__all__ = [
+    "ABLATED_TO",
+    "ATTRIBUTIONS",
+    "OVER",
+    "UNLABELLED",
+    "ConceptShare",
+    "Explanation",
+    "Fit",
+    "Sampling",
+    "UnitContribution",
+]
 
-ATTRIBUTIONS = ("auto", "linear", "ablation")
-"""What can be asked for; "auto" takes the first of the others that holds."""
+ATTRIBUTIONS = ("auto", "linear", "ablation", "shapley", "fitted")
+"""What can be asked for; "auto" takes linear where it holds, else ablation."""
+
+ABLATED_TO = ("zero", "mean", "other-classes")
+"""What a unit can be set to when it is removed."""
+
+OVER = ("units", "concepts")
+"""What *shapley* can be over."""
 
 UNLABELLED = "unlabelled units"
 """Under this name stand together the units that detect nothing."""
@@ -53,6 +69,8 @@ class UnitContribution:
     box : (int, int, int, int) or None
         First row, first column, row and column behind the last of the mask, in the image's own pixels. None
         where the mask is empty.
+    standard_error : float or None
+        Of the contribution, where that is an estimate.
     """
 
     unit: int
@@ -70,6 +88,7 @@ class UnitContribution:
     threshold: float
     area: float
     box: tuple[int, int, int, int] | None
+    standard_error: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +107,8 @@ class ConceptShare:
         Sum of theirs.
     share : float
         Of the sum of all concepts' contributions of its sign, as with units.
+    standard_error : float or None
+        Of the contribution, where that is an estimate.
     """
 
     concept: str
@@ -95,6 +116,55 @@ class ConceptShare:
     units: tuple[int, ...]
     contribution: float
     share: float
+    standard_error: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """What Shapley values are averages over.
+
+    Attributes
+    ----------
+    over : str
+        "units" or "concepts".
+    players : int
+        How many took part: units, or labels of detectors and the unlabelled units as one. What is already
+        what it would be set to takes no part, and contributes 0.
+    units : tuple of int
+        The units among them, ascending. All others stayed as they are.
+    permutations : int
+        Orders that were drawn, each taken with its reverse; 0 where all subsets of the players were scored.
+    seed : int
+        Of the orders.
+    """
+
+    over: str
+    players: int
+    units: tuple[int, ...]
+    permutations: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """The linear classifier of *fitted*.
+
+    Attributes
+    ----------
+    images : int
+        How many it was fitted to.
+    classes : tuple of str
+        What they show, in the order of the numbers of classes.
+    accuracy : float or None
+        Share of images told rightly by classifiers that were fitted without them.
+    folds : int
+        How many such classifiers; 0 where some class has one image, and nothing is known of the accuracy.
+    """
+
+    images: int
+    classes: tuple[str, ...]
+    accuracy: float | None
+    folds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +184,10 @@ class Explanation:
     quantile : float
         The level tau of thresholds and labels.
     output : str
-        The output of the network.
+        The output of the network; empty of *fitted*, which does not use it.
     score_of : str
-        The value whose entry is explained: `output`, or the logits before its softmax.
+        The value whose entry is explained: `output`, or the logits before its softmax. Empty of *fitted*,
+        whose own scores are explained.
     stripped : str
         The operator between the two, such as "Softmax"; "" where there is none.
     class_index : int
@@ -131,14 +202,18 @@ class Explanation:
         Score of the class explained.
     attribution : str
         "linear": the score with only this unit active, less the score with none; the layer's units add up.
-        "ablation": the score, less the score with this unit set to zero.
+        "ablation": the score, less the score with this unit removed. "shapley": what the unit adds to the
+        score when it joins others, averaged over the orders of joining. "fitted": weight times standardised
+        mean activation in a linear classifier that was fitted to labelled images.
     bias : float or None
-        The score with no unit active, of *linear*; None of *ablation*.
+        What contributions add up from: the score with no unit active of *linear*, with all players removed of
+        *shapley*, the classifier's own of *fitted*; None of *ablation*.
     error : float or None
-        How far bias and contributions together are from the score, relative to the largest of them all, of
-        *linear*; None of *ablation*, whose changes need not come to anything.
+        How far bias and contributions together are from the score, relative to the largest of them all; None
+        of *ablation*, whose changes need not come to anything.
     contributions : tuple of float
-        Of every unit of the layer.
+        Of every unit of the layer; 0 of units that are no players of *shapley*. Empty where that is over
+        concepts, which units have no contribution of.
     units : tuple of UnitContribution
         The units of largest contributions, of either sign, in order.
     concepts : tuple of ConceptShare
@@ -151,6 +226,15 @@ class Explanation:
         (height, width) that the network took the image at.
     placement : tuple of (offset, stride) or None
         Where cells lie in that, see `onnxdissect.core.upsampling`.
+    ablated_to : str
+        What a removed unit is set to: "zero", "mean" (of the unit, over `reference` and all places), or
+        "other-classes" (likewise, over the images that show another class than this one).
+    reference : str
+        The images of those means, or those that *fitted* was fitted to; empty where there are none.
+    sampling : Sampling or None
+        Of *shapley*.
+    fit : Fit or None
+        Of *fitted*.
     """
 
     image: str
@@ -177,6 +261,10 @@ class Explanation:
     activations: NDArray[np.float32] = field(repr=False, compare=False)
     input_size: tuple[int, int]
     placement: Field | None
+    ablated_to: str = "zero"
+    reference: str = ""
+    sampling: Sampling | None = None
+    fit: Fit | None = None
 
     def heat(self, unit: int) -> NDArray[np.float32]:
         """Upsample a unit's map to the image's own size.

@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 
     from onnxdissect.experiments.explanation import Explanation, UnitContribution
 
-__all__ = ["FORMATS", "draw_explanations", "explanation_figure", "figure_names"]
+__all__ = [
+    "FORMATS",
+    "draw_explanation",
+    "draw_explanations",
+    "explanation_figure",
+    "figure_name",
+    "figure_names",
+]
 
 FORMATS = ("png", "svg")
 
@@ -41,13 +48,29 @@ def figure_names(explanations: Sequence[Explanation]) -> list[str]:
     list of str
         A number, and what the image is called.
     """
+    count = len(explanations)
+    return [figure_name(number, count, one.image) for number, one in enumerate(explanations, 1)]
+
+
+def figure_name(number: int, count: int, image: str) -> str:
+    """Name the figure of one explanation, without its ending.
+
+    Parameters
+    ----------
+    number, count : int
+        Which it is, from 1, of how many.
+    image : str
+        What the image is called.
+
+    Returns
+    -------
+    str
+        A number, and what the image is called.
+    """
     from onnxdissect.model.layers.records import make_slug
 
-    digits = max(2, len(str(len(explanations))))
-    return [
-        f"{number:0{digits}}-{make_slug(Path(one.image).stem or 'image', ())}"
-        for number, one in enumerate(explanations, 1)
-    ]
+    digits = max(2, len(str(count)))
+    return f"{number:0{digits}}-{make_slug(Path(image).stem or 'image', ())}"
 
 
 def draw_explanations(explanations: Sequence[Explanation], folder: Path) -> list[Path]:
@@ -66,10 +89,29 @@ def draw_explanations(explanations: Sequence[Explanation], folder: Path) -> list
         What was written.
     """
     written: list[Path] = []
-    with paper_settings():
-        for one, name in zip(explanations, figure_names(explanations), strict=True):
-            written += save_figure(explanation_figure(one), folder / name, FORMATS)
+    for one, name in zip(explanations, figure_names(explanations), strict=True):
+        written += draw_explanation(one, folder, name)
     return written
+
+
+def draw_explanation(explanation: Explanation, folder: Path, name: str) -> list[Path]:
+    """Write the figure of one explanation as PNG and SVG.
+
+    Parameters
+    ----------
+    explanation : Explanation
+    folder : Path
+        Where they are put.
+    name : str
+        Without their endings.
+
+    Returns
+    -------
+    list of Path
+        What was written.
+    """
+    with paper_settings():
+        return list(save_figure(explanation_figure(explanation), folder / name, FORMATS))
 
 
 def explanation_figure(explanation: Explanation) -> Figure:

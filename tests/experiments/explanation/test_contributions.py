@@ -17,7 +17,7 @@ from support.transformers import transformer
 
 from onnxdissect.experiments.class_scores.variants import active_units
 from onnxdissect.experiments.explanation.ablation import ablation_contributions
-from onnxdissect.experiments.explanation.explain import signed_shares
+from onnxdissect.experiments.explanation.entries import signed_shares
 from onnxdissect.experiments.explanation.linear import (
     ALLOWED_ERROR,
     linear_contributions,
@@ -89,7 +89,7 @@ def test_ablation_is_the_file_edited_by_hand(tmp_path: Path, make: Make, name: s
 def test_many_at_once_are_one_by_one(tmp_path: Path, make: Make, name: str) -> None:
     network, _, _, parts, image = split_at(make(), name, tmp_path)
     activations = parts.activations(image)
-    ways = [ablation_contributions]
+    ways: list[Any] = [ablation_contributions]
     if not why_not_linear(network, parts):
         ways.append(linear_contributions)
     for way in ways:

@@ -9,12 +9,18 @@ from typing import Any
 
 from onnxdissect.errors import OutputError, shown_path
 from onnxdissect.experiments.explanation.formats.wording import (
-    DEFINITIONS,
     SHARES,
     attribution_sentence,
     concept_sentence,
+    definition,
 )
-from onnxdissect.experiments.explanation.records import Explanation
+from onnxdissect.experiments.explanation.records import (
+    ConceptShare,
+    Explanation,
+    Fit,
+    Sampling,
+    UnitContribution,
+)
 from onnxdissect.storage.fields import FieldError
 from onnxdissect.storage.files import held_names, make_folder, write_bytes
 from onnxdissect.storage.json_file import json_bytes, read_json
@@ -24,7 +30,10 @@ __all__ = [
     "RESULT",
     "expect_explanation_folder",
     "explanation_json",
+    "explanation_record",
+    "explanations_json",
     "write_explanations",
+    "write_records",
 ]
 
 FORMAT_VERSION = 1
@@ -50,29 +59,55 @@ def explanation_json(explanations: Sequence[Explanation]) -> dict[str, Any]:
     dict
         Without pixels and activations, with what contributions and shares are.
     """
-    return {
-        "format_version": FORMAT_VERSION,
-        "contribution": DEFINITIONS[explanations[0].attribution],
-        "share": SHARES,
-        "explanations": [_one(explanation) for explanation in explanations],
-    }
+    return explanations_json([explanation_record(explanation) for explanation in explanations])
 
 
-def _one(explanation: Explanation) -> dict[str, Any]:
+def explanations_json(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Put together what explanations were made JSON values of one by one.
+
+    Parameters
+    ----------
+    records : sequence of dict
+        As `explanation_record` gives them, of one call.
+
+    Returns
+    -------
+    dict
+        As `explanation_json` gives it.
+    """
+    return {"format_version": FORMAT_VERSION, "share": SHARES, "explanations": list(records)}
+
+
+def explanation_record(explanation: Explanation) -> dict[str, Any]:
+    """Give one explanation as JSON values.
+
+    Parameters
+    ----------
+    explanation : Explanation
+
+    Returns
+    -------
+    dict
+        Without pixels and activations, with what a contribution is.
+    """
     told = {
         field.name: getattr(explanation, field.name)
         for field in fields(explanation)
         if field.name not in _ARRAYS
     }
+    told["contribution"] = definition(explanation)
     told["image_size"] = list(explanation.pixels.shape[:2])
     told["sentence"] = concept_sentence(explanation)
     told["attribution_sentence"] = attribution_sentence(explanation)
     for name in ("units", "concepts"):
-        told[name] = [
-            {field.name: getattr(one, field.name) for field in fields(one)}
-            for one in getattr(explanation, name)
-        ]
+        told[name] = [_values(one) for one in getattr(explanation, name)]
+    for name in ("sampling", "fit"):
+        told[name] = None if told[name] is None else _values(told[name])
     return told
+
+
+def _values(record: UnitContribution | ConceptShare | Sampling | Fit) -> dict[str, Any]:
+    return {field.name: getattr(record, field.name) for field in fields(record)}
 
 
 def expect_explanation_folder(folder: Path) -> None:
@@ -140,7 +175,32 @@ def write_explanations(
     OutputError
         If it cannot be written.
     """
+    return write_records([explanation_record(one) for one in explanations], folder, figures)
+
+
+def write_records(records: Sequence[dict[str, Any]], folder: str | Path, figures: Sequence[str] = ()) -> Path:
+    """Write ``explanation.json`` of explanations that were made JSON values of one by one.
+
+    Parameters
+    ----------
+    records : sequence of dict
+        As `explanation_record` gives them, of one call.
+    folder : str or Path
+        Made if it does not exist.
+    figures : sequence of str
+        Names of the figures that lie beside it.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
     target = make_folder(Path(folder))
     path = target / RESULT
-    write_bytes(path, json_bytes(explanation_json(explanations) | {"figures": list(figures)}, indent=1))
+    write_bytes(path, json_bytes(explanations_json(records) | {"figures": list(figures)}, indent=1))
     return path

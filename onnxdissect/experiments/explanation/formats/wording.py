@@ -12,13 +12,14 @@ from onnxdissect.experiments.explanation.records import (
 )
 from onnxdissect.wording import counted
 
-__all__ = ["DEFINITIONS", "SHARES", "attribution_sentence", "concept_sentence", "fired", "prediction"]
-
-DEFINITIONS = {
-    "linear": "the score with only this unit active, less the score with none",
-    "ablation": "the score, less the score with this unit set to zero; changes need not add up to the score",
-}
-"""What a contribution is, by attribution."""
+__all__ = [
+    "SHARES",
+    "attribution_sentence",
+    "concept_sentence",
+    "definition",
+    "fired",
+    "prediction",
+]
 
 SHARES = "of the sum of all contributions of the same sign"
 """What a share is of."""
@@ -75,6 +76,56 @@ def _percent(share: float) -> str:
     return f"{100 * abs(share):.0f} %"
 
 
+def definition(explanation: Explanation) -> str:
+    """Say what a contribution is.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        Whose attribution it is.
+
+    Returns
+    -------
+    str
+        Such as ``the score with only this unit active, less the score with none``.
+    """
+    if explanation.attribution == "linear":
+        return "the score with only this unit active, less the score with none"
+    if explanation.attribution == "fitted":
+        return (
+            "weight times standardised mean activation in a linear classifier fitted to "
+            f"{explanation.reference}"
+        )
+    if explanation.attribution == "shapley":
+        return _shapley(explanation)
+    return (
+        f"the score, less the score with this unit set to {_set_to(explanation)}; changes need not add up to "
+        "the score"
+    )
+
+
+def _set_to(explanation: Explanation) -> str:
+    if explanation.ablated_to == "zero":
+        return "zero"
+    return f"its mean over {explanation.reference}"
+
+
+def _shapley(explanation: Explanation) -> str:
+    sampling = explanation.sampling
+    assert sampling is not None, "Shapley values are averages over something"
+    if sampling.over == "units":
+        several = f"the {counted(sampling.players, 'unit')} of the largest ablation (others stay as they are)"
+    else:
+        several = f"{counted(sampling.players, 'concept')}, each with all of its units"
+    orders = "all orders"
+    if sampling.permutations:
+        orders = f"{counted(sampling.permutations, 'order')} and their reverses (seed {sampling.seed})"
+    return (
+        f"what this {sampling.over.removesuffix('s')} adds to the score on joining others, on average over "
+        f"{orders} of {several}; what has not joined is set to {_set_to(explanation)}"
+    )
+
+
 def attribution_sentence(explanation: Explanation) -> str:
     """Say what contributions are, and whether they add up.
 
@@ -86,20 +137,37 @@ def attribution_sentence(explanation: Explanation) -> str:
     -------
     str
     """
-    said = f"{explanation.attribution}: a contribution is {DEFINITIONS[explanation.attribution]}"
+    said = f"{explanation.attribution}: a contribution is {definition(explanation)}"
     if explanation.bias is not None:
-        total = sum(explanation.contributions)
+        # of units or, where those have none, of concepts
+        total = sum(explanation.contributions or [one.contribution for one in explanation.concepts])
         said += (
-            f"; bias {explanation.bias:.4g} and contributions {total:.4g} come to the score "
+            f"; {_bias(explanation)} {explanation.bias:.4g} and contributions {total:.4g} come to the score "
             f"{explanation.score:.4g} (off by {explanation.error or 0:.0e})"
         )
-    said += f"; shares are {SHARES}"
+    said += _told_rightly(explanation) + f"; shares are {SHARES}"
     if explanation.stripped:
         said += (
             f"; the score is {explanation.score_of!r}, before the {explanation.stripped} of "
             f"{explanation.output!r}"
         )
     return said
+
+
+def _bias(explanation: Explanation) -> str:
+    return "the score with none" if explanation.attribution == "shapley" else "bias"
+
+
+def _told_rightly(explanation: Explanation) -> str:
+    fit = explanation.fit
+    if fit is None:
+        return ""
+    if fit.accuracy is None:
+        return "; how well it tells images that it was not fitted to is not known: a class has one image"
+    return (
+        f"; it tells {100 * fit.accuracy:.0f} % of the {counted(fit.images, 'image')} rightly in "
+        f"cross-validation ({counted(fit.folds, 'fold')}, {len(fit.classes):,} classes)"
+    )
 
 
 def fired(unit: UnitContribution, size: tuple[int, int]) -> str:
