@@ -15,9 +15,16 @@ Array = NDArray[Any]
 
 
 def score_with_factors(
-    path: Path, layer: str, axis: int, factors: Array, image: Array, output: str, number: int
+    path: Path,
+    layer: str,
+    axis: int,
+    factors: Array,
+    image: Array,
+    output: str,
+    number: int,
+    offsets: Array | None = None,
 ) -> float:
-    """Score of one class where every unit of a layer of maps is multiplied by a factor in the file."""
+    """Score of one class where the file multiplies units of a layer of maps by factors, and adds offsets."""
     model = onnx.load(path)
     graph = model.graph
     for initializer in graph.initializer:
@@ -35,8 +42,11 @@ def score_with_factors(
     place = next(i for i, node in enumerate(graph.node) if layer in node.output)
     shape = [1, 1, 1, 1]
     shape[axis] = len(factors)
-    graph.initializer.append(numpy_helper.from_array(factors.reshape(shape).astype(np.float32), "factors"))
-    graph.node.insert(place + 1, helper.make_node("Mul", [layer, "factors"], ["changed"]))
+    offsets = np.zeros(len(factors)) if offsets is None else offsets
+    for name, values in (("factors", factors), ("offsets", offsets)):
+        graph.initializer.append(numpy_helper.from_array(values.reshape(shape).astype(np.float32), name))
+    graph.node.insert(place + 1, helper.make_node("Mul", [layer, "factors"], ["scaled"]))
+    graph.node.insert(place + 2, helper.make_node("Add", ["scaled", "offsets"], ["changed"]))
     del graph.output[:]
     graph.output.append(onnx.ValueInfoProto(name=output))
     options = onnxruntime.SessionOptions()

@@ -10,7 +10,12 @@ from math import factorial
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.experiments.class_scores.variants import Contributions, score_of, score_without_units
+from onnxdissect.experiments.class_scores.variants import (
+    Contributions,
+    changed_units,
+    score_of,
+    score_without_units,
+)
 from onnxdissect.experiments.explanation.ablation import ablation_contributions
 from onnxdissect.model.runtime.parts.network_parts import NetworkParts
 
@@ -108,11 +113,13 @@ def strongest_units(
     Returns
     -------
     tuple of int
-        The largest change first. Units that change nothing are left out.
+        The largest change first. Units that are already what they would be set to are left out; others that
+        change nothing by themselves may do so once units are missing that stand in for them.
     """
-    changes = np.abs(ablation_contributions(parts, activations, number, removed=removed, score=score).values)
-    order = np.argsort(-changes, kind="stable")[:most]
-    return tuple(int(unit) for unit in order if changes[unit] > 0)
+    found = ablation_contributions(parts, activations, number, removed=removed, score=score)
+    able = changed_units(parts, activations, removed)
+    order = np.argsort(-np.abs(found.values[able]), kind="stable")[:most]
+    return tuple(able[order].tolist())
 
 
 def shapley_values(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -14,11 +14,12 @@ from naive import explanation as naive
 from naive import method
 from numpy.typing import NDArray
 from support.compared_runs import with_manifest
-from support.explained import CLASSES, explained_world, network_of_world
+from support.explained import CLASSES, network_of_world
 from support.models import Builder, run_whole, save
 from support.small_runs import broden, dissect
 
 import onnxdissect
+from onnxdissect.core.progress import Silent
 from onnxdissect.errors import (
     ImageFileError,
     LayerCutError,
@@ -27,13 +28,11 @@ from onnxdissect.errors import (
     RunFormatError,
     RunMismatchError,
 )
+from onnxdissect.experiments.explanation.explain import explanations
 from onnxdissect.experiments.explanation.linear import ALLOWED_ERROR
 from onnxdissect.experiments.explanation.records import UNLABELLED
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return explained_world(tmp_path_factory.mktemp("world"))
+from onnxdissect.experiments.explanation.request import ExplanationRequest
+from onnxdissect.experiments.explanation.scored import open_score_explainer
 
 
 def picture(height: int = 31, width: int = 47, seed: int = 0) -> NDArray[np.uint8]:
@@ -283,3 +282,104 @@ def test_images_and_numbers_that_are_none(world: Path, tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match="none of the 1 of this"):
         found.mask(other)
     assert replace(found) == found
+
+
+# ------------------------------------------------------------------------------------------- one by one
+
+
+def test_images_are_read_and_explained_as_they_are_asked_for(world: Path, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "good.png"), picture())
+    (tmp_path / "bad.png").write_text("no image")
+    request = ExplanationRequest()
+    names = [tmp_path / "good.png", tmp_path / "bad.png"]
+    found = explanations(world / "net.onnx", names, world / "run", request)
+    assert next(found).image == str(tmp_path / "good.png")
+    with pytest.raises(ImageFileError, match="cannot be decoded"):
+        next(found)
+    # what is not even there is told before
+    with pytest.raises(ImageFileError, match="is missing"):
+        explanations(world / "net.onnx", [*names, tmp_path / "gone.png"], world / "run", request)
+
+
+@pytest.mark.parametrize(
+    ("options", "runs"),
+    [({}, 2), ({"attribution": "ablation"}, 1), ({"attribution": "shapley", "players": 3}, 2)],
+)
+def test_activations_that_nobody_changed_are_scored_once(
+    world: Path, options: dict[str, Any], runs: int
+) -> None:
+    """Beside variants, of which many are scored at once: the image, and what no unit is active in."""
+    request = ExplanationRequest(**options)
+    explainer = open_score_explainer(
+        world / "net.onnx", world / "run", request, picture(), progress=Silent(), notify=print
+    )
+    alone: list[NDArray[Any]] = []
+
+    class Counting:
+        def __call__(self, feed: dict[str, Any], names: Any) -> Any:
+            alone.extend(array for array in feed.values() if len(array) == 1)
+            return explainer.parts.tail(feed, names)
+
+    counted = replace(explainer, parts=replace(explainer.parts, tail=cast(Any, Counting())))
+    assert counted.attribute(picture()).attribution == options.get("attribution", "linear")
+    assert len(alone) == runs
+    assert len({array.tobytes() for array in alone}) == runs
+
+
+def test_shapley_is_told_with_what_it_is_over(world: Path) -> None:
+    (units,) = explain(world, picture(), attribution="shapley", layer="joined", players=3, top=10)
+    assert units.sampling is not None
+    assert (units.sampling.over, units.sampling.players, units.sampling.permutations) == ("units", 3, 0)
+    assert tuple(np.flatnonzero(units.contributions)) == units.sampling.units
+    (removed,) = explain(world, picture(), attribution="ablation", layer="joined")
+    strongest = np.argsort(-np.abs(removed.contributions))[:3]
+    assert units.sampling.units == tuple(sorted(strongest))
+    assert all(unit.standard_error is None for unit in units.units)
+    # 14 inner subsets of 4 units are more than the 12 that two orders and their reverses take
+    (drawn,) = explain(world, picture(), attribution="shapley", layer="joined", permutations=2)
+    assert drawn.sampling is not None and drawn.sampling.permutations == 2
+    assert all(unit.standard_error is not None for unit in drawn.units)
+    for one in (units, drawn):
+        assert one.bias is not None and one.error is not None and one.error < 1e-12
+        assert one.bias + sum(one.contributions) == pytest.approx(one.score)
+    assert drawn == explain(world, picture(), attribution="shapley", layer="joined", permutations=2)[0]
+    others = {
+        explain(world, picture(), attribution="shapley", layer="joined", permutations=2, seed=seed)[
+            0
+        ].contributions
+        for seed in range(1, 6)
+    }
+    assert others != {drawn.contributions}
+
+
+def test_concepts_are_players_with_all_of_their_units(world: Path) -> None:
+    (found,) = explain(world, picture(), attribution="shapley", over="concepts")
+    assert found.contributions == () and found.units == ()
+    (linear,) = explain(world, picture(), attribution="linear")
+    # behind a mean and a linear layer units add the same whoever is there
+    assert [(one.concept, set(one.units)) for one in found.concepts] == [
+        (one.concept, set(one.units)) for one in linear.concepts
+    ]
+    for one, other in zip(found.concepts, linear.concepts, strict=True):
+        assert one.contribution == pytest.approx(other.contribution, abs=1e-5)
+        assert one.share == pytest.approx(other.share, abs=1e-4)
+
+
+def test_more_players_than_units_are_all_of_them_and_that_is_said(world: Path) -> None:
+    said: list[str] = []
+    (found,) = explain(world, picture(), attribution="shapley", players=50, notify=said.append)
+    assert said == ["the layer has 6 units, and all of them take part where 50 were asked for"]
+    (plain,) = explain(world, picture(), attribution="shapley", notify=said.append)
+    assert plain.contributions == found.contributions and len(said) == 1
+
+
+def test_a_long_call_tells_how_far_it_is(world: Path) -> None:
+    told: list[tuple[str, int]] = []
+
+    class Telling(Silent):
+        def start(self, phase: str, total: int) -> None:
+            told.append((phase, total))
+
+    explain(world, [picture(), picture()], ablate="mean", progress=Telling())
+    explain(world, picture(), progress=Telling())
+    assert told == [("reference", 12), ("explanations", 2)]
