@@ -120,6 +120,11 @@ def test_a_folder_with_anything_else_stays_as_it_is(
         (("--output", "maps"), "is no vector of class scores"),
         (("--attribution", "linear", "--layer", "mid"), "hint: --attribution ablation"),
         (("--top", "0"), "hint: --top 6"),
+        (("--attribution", "shapley", "--over", "concept"), "candidates: concepts"),
+        (("--attribution", "shapley", "--permutations", "0"), "hint: --permutations 64"),
+        (("--ablate", "other-classes"), "hint: --reference"),
+        (("--ablate", "mean", "--reference", "nowhere"), "nowhere"),
+        (("--reference", "tiny"), "hint: --ablate mean"),
     ],
 )
 def test_what_is_wrong_is_told_in_one_message(
@@ -133,6 +138,86 @@ def test_what_is_wrong_is_told_in_one_message(
     assert run_command(monkeypatch, *asked) == 2
     captured = capfd.readouterr()
     assert said in captured.err and not captured.out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--ablate", "mean"), "set to its mean over the 12 images of data; changes need not add up"),
+        (
+            ("--attribution", "shapley", "--layer", "joined", "--permutations", "2"),
+            "over 2 orders and their reverses (seed 0) of the 4 units of the largest ablation (others stay",
+        ),
+        (
+            ("--attribution", "shapley", "--over", "concepts"),
+            "what this concept adds to the score on joining others, on average over all orders of",
+        ),
+    ],
+)
+def test_every_attribution_says_what_it_is(
+    world: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    said: str,
+) -> None:
+    asked = ["explain", world / "net.onnx", world / "image0.png", "--run", world / "run", *words]
+    assert run_command(monkeypatch, *asked, "--out", tmp_path / "out") == 0
+    printed = capfd.readouterr().out
+    written = json.loads((tmp_path / "out" / "explanation.json").read_text(encoding="utf-8"))
+    (one,) = written["explanations"]
+    assert said in printed and said in one["contribution"] and said in one["attribution_sentence"]
+    assert one["ablated_to"] == ("mean" if "mean" in words else "zero")
+    if "shapley" in words:
+        assert f"the score with none {one['bias']:.4g} and contributions" in printed
+        assert one["sampling"]["over"] == ("concepts" if "concepts" in words else "units")
+        told = [unit["standard_error"] for unit in one["units"]]
+        assert ("s.e." in printed) == bool(told or "concepts" in words)
+        assert all(f"{error:.2g}" in printed for error in told)
+    for concept in one["concepts"] if "concepts" in words else ():
+        assert not concept["contribution"] or f"{concept['contribution']:+.4g}" in printed
+    assert (tmp_path / "out" / "01-image0.png").stat().st_size > 1000
+
+
+def test_a_fitted_classifier_says_how_well_it_tells_images(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(0)
+    for number in range(10):
+        place = tmp_path / "photos" / ("dark" if number % 2 else "light")
+        place.mkdir(parents=True, exist_ok=True)
+        pixels = rng.integers(0, 3 if number % 2 else 30, (30, 30, 3)).astype(np.uint8)
+        cv2.imwrite(str(place / f"{number}.png"), pixels)
+    words = ["explain", world / "net.onnx", world / "image0.png", "--run", world / "run"]
+    words += ["--attribution", "fitted", "--reference", tmp_path / "photos"]
+    assert run_command(monkeypatch, *words, "--json") == 0
+    (one,) = json.loads(capfd.readouterr().out)["explanations"]
+    assert one["class_name"] == "dark" and one["fit"]["classes"] == ["dark", "light"]
+    assert run_command(monkeypatch, *words) == 0
+    said = capfd.readouterr().out
+    share = f"{100 * one['fit']['accuracy']:.0f} %"
+    assert f"it tells {share} of the 10 images rightly in cross-validation (5 folds, 2 classes)" in said
+    assert "classifier fitted to the 10 labelled images of" in said
+
+
+def test_an_image_that_cannot_be_read_leaves_nothing_half_done(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bad.png").write_text("no image")
+    words = [
+        "explain",
+        world / "net.onnx",
+        world / "image0.png",
+        tmp_path / "bad.png",
+        "--run",
+        world / "run",
+    ]
+    for more in ([], ["--json"], ["--out", tmp_path / "out"]):
+        assert run_command(monkeypatch, *words, *more) == 2
+        told = capfd.readouterr()
+        assert "bad.png" in told.err and not told.out
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.png"]
 
 
 def test_another_class_is_explained_beside_what_was_predicted(

@@ -21,6 +21,7 @@ from support.models import Builder, run_whole, save
 from support.small_runs import broden, dissect
 
 import onnxdissect
+from onnxdissect.data.decoding.pixels import read_image
 from onnxdissect.errors import DataError, ParameterError
 from onnxdissect.experiments.explanation.fitted.classifier import fit_classifier
 
@@ -39,7 +40,7 @@ def pooled(world: Path, layer: str, pictures: list[Array]) -> Array:
 
 def labelled(world: Path) -> tuple[list[Array], list[str]]:
     paths = sorted((world / "labelled").rglob("*.png"))
-    return [cv2.imread(str(path))[:, :, ::-1] for path in paths], [path.parent.name for path in paths]
+    return [read_image(path, path.name) for path in paths], [path.parent.name for path in paths]
 
 
 @pytest.mark.parametrize("layer", ["deep", "inner"])

@@ -21,6 +21,7 @@ from support.transformers import transformer
 import onnxdissect
 from onnxdissect.core.progress import Silent
 from onnxdissect.data import open_data
+from onnxdissect.data.decoding.pixels import read_image
 from onnxdissect.errors import (
     DataError,
     DataNotFoundError,
@@ -57,7 +58,7 @@ def means(world: Path, pictures: list[Array]) -> Array:
 
 def labelled(world: Path, *names: str) -> list[Array]:
     paths = [path for name in names for path in sorted((world / "labelled" / name).iterdir())]
-    return [cv2.imread(str(path))[:, :, ::-1] for path in paths]
+    return [read_image(path, path.name) for path in paths]
 
 
 def removed_by_hand(world: Path, values: Array, number: int) -> Array:
@@ -127,7 +128,7 @@ def test_players_of_shapley_are_removed_to_the_mean_too(world: Path) -> None:
 def test_a_unit_is_set_at_all_places_also_of_tokens(tmp_path: Path, order: str) -> None:
     _, layer, _, parts, image = split_at(transformer(2, 1, order=order), "block", tmp_path)
     activations = parts.activations(image)
-    values = np.arange(layer.units) - 2.5
+    values = np.arange(layer.units, dtype=np.float64) - 2.5
     changed = parts.units_first(set_to(parts, activations, values))
     assert changed.shape == parts.units_first(activations).shape
     assert (changed == values.reshape(1, -1, *(1,) * (changed.ndim - 2))).all()
