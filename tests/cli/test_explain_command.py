@@ -171,7 +171,7 @@ def test_every_attribution_says_what_it_is(
     assert one["ablated_to"] == ("mean" if "mean" in words else "zero")
     if "shapley" in words:
         assert f"the score with none {one['bias']:.4g} and contributions" in printed
-        assert one["sampling"]["over"] == ("concepts" if "concepts" in words else "units")
+        assert one["orders"]["over"] == ("concepts" if "concepts" in words else "units")
         told = [unit["standard_error"] for unit in one["units"]]
         assert ("s.e." in printed) == bool(told or "concepts" in words)
         assert all(f"{error:.2g}" in printed for error in told)

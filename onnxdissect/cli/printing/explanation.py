@@ -23,7 +23,7 @@ def explanation_table(explanation: Explanation) -> Table:
 
     # names of files and classes may hold what rich takes for markup
     title = escape(visible_cell(f"{explanation.image}: {prediction(explanation)}"))
-    if explanation.sampling is not None and explanation.sampling.over == "concepts":
+    if explanation.orders is not None and explanation.orders.over == "concepts":
         return _concept_table(explanation, title)
     estimated = any(unit.standard_error is not None for unit in explanation.units)
     resampled = any(unit.iou_low is not None for unit in explanation.units)

@@ -20,7 +20,7 @@ from onnxdissect.experiments.explanation.records import (
     ConceptShare,
     Explanation,
     Fit,
-    Sampling,
+    ShapleyOrders,
     UnitContribution,
 )
 
@@ -28,7 +28,7 @@ __all__ = [
     "ConceptShare",
     "Explanation",
     "Fit",
-    "Sampling",
+    "ShapleyOrders",
     "UnitContribution",
     "expect_explanation_folder",
     "explanation_json",

@@ -15,7 +15,7 @@ from onnxdissect.experiments.explanation.records import (
     ConceptShare,
     Explanation,
     Fit,
-    Sampling,
+    ShapleyOrders,
     UnitContribution,
 )
 from onnxdissect.experiments.explanation.shapley import standard_errors
@@ -93,7 +93,7 @@ class AttributedScore:
         Of units; of *shapley* over concepts, of those, in the order of `concept_groups`.
     ablated_to, reference : str
         As in `Explanation`.
-    sampling : Sampling or None
+    orders : ShapleyOrders or None
         Of *shapley*.
     fit : Fit or None
         Of *fitted*.
@@ -106,13 +106,13 @@ class AttributedScore:
     contributions: Contributions
     ablated_to: str = "zero"
     reference: str = ""
-    sampling: Sampling | None = None
+    orders: ShapleyOrders | None = None
     fit: Fit | None = None
 
     @property
     def of_units(self) -> bool:
         """Whether contributions are of units, rather than of concepts."""
-        return self.sampling is None or self.sampling.over == "units"
+        return self.orders is None or self.orders.over == "units"
 
 
 def concept_groups(units: Sequence[Unit]) -> dict[tuple[str, str], list[int]]:
@@ -202,7 +202,7 @@ def explanation_of(
         placement=layer_field(layer.info),
         ablated_to=found.ablated_to,
         reference=found.reference,
-        sampling=found.sampling,
+        orders=found.orders,
         fit=found.fit,
     )
     return replace(plain, units=_units(plain, told.samples, layer.units, top)) if found.of_units else plain

@@ -18,7 +18,7 @@ __all__ = [
     "ConceptShare",
     "Explanation",
     "Fit",
-    "Sampling",
+    "ShapleyOrders",
     "UnitContribution",
 ]
 
@@ -120,7 +120,7 @@ class ConceptShare:
 
 
 @dataclass(frozen=True, slots=True)
-class Sampling:
+class ShapleyOrders:
     """What Shapley values are averages over.
 
     Attributes
@@ -231,7 +231,7 @@ class Explanation:
         "other-classes" (likewise, over the images that show another class than this one).
     reference : str
         The images of those means, or those that *fitted* was fitted to; empty where there are none.
-    sampling : Sampling or None
+    orders : ShapleyOrders or None
         Of *shapley*.
     fit : Fit or None
         Of *fitted*.
@@ -263,7 +263,7 @@ class Explanation:
     placement: Field | None
     ablated_to: str = "zero"
     reference: str = ""
-    sampling: Sampling | None = None
+    orders: ShapleyOrders | None = None
     fit: Fit | None = None
 
     def heat(self, unit: int) -> NDArray[np.float32]:

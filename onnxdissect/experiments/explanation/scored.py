@@ -28,7 +28,7 @@ from onnxdissect.experiments.explanation.linear import (
     linear_contributions,
     why_not_linear,
 )
-from onnxdissect.experiments.explanation.records import Sampling
+from onnxdissect.experiments.explanation.records import ShapleyOrders
 from onnxdissect.experiments.explanation.reference.images import reference_images, reference_labels
 from onnxdissect.experiments.explanation.reference.means import (
     ReferenceMeans,
@@ -103,7 +103,7 @@ class ScoreExplainer:
         predicted = int(np.argmax(scores))
         number = predicted if self.number is None else self.number
         score = float(scores[number])
-        attribution, found, sampling = self._contributions(activations, number, score)
+        attribution, found, orders = self._contributions(activations, number, score)
         return AttributedScore(
             maps=self.parts.maps(activations)[0],
             predicted=predicted,
@@ -112,12 +112,12 @@ class ScoreExplainer:
             contributions=found,
             ablated_to=self.request.ablate,
             reference="" if self.means is None else self.means.said(number),
-            sampling=sampling,
+            orders=orders,
         )
 
     def _contributions(
         self, activations: NDArray[np.floating], number: int, score: float
-    ) -> tuple[str, Contributions, Sampling | None]:
+    ) -> tuple[str, Contributions, ShapleyOrders | None]:
         parts = self.parts
         if self.attribution == "linear":
             found = linear_contributions(parts, activations, number, score=score)
@@ -139,7 +139,7 @@ class ScoreExplainer:
 
     def _shapley(
         self, activations: NDArray[np.floating], removed: NDArray[np.floating], number: int, score: float
-    ) -> tuple[Contributions, Sampling]:
+    ) -> tuple[Contributions, ShapleyOrders]:
         request, parts = self.request, self.parts
         groups = list(concept_groups(self.layer.units).values())
         if request.over == "concepts":
@@ -156,9 +156,9 @@ class ScoreExplainer:
         found = shapley_values(game, permutations, request.seed, score=score)
         drawn = 0 if found.samples is None else permutations
         units = tuple(sorted(unit for one in players for unit in one))
-        sampling = Sampling(request.over, len(players), units, drawn, request.seed)
+        orders = ShapleyOrders(request.over, len(players), units, drawn, request.seed)
         count = len(groups) if request.over == "concepts" else parts.layer.units
-        return _among(found, columns, count), sampling
+        return _among(found, columns, count), orders
 
 
 def _among(found: Contributions, columns: Sequence[int], count: int) -> Contributions:

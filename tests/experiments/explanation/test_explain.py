@@ -328,16 +328,16 @@ def test_activations_that_nobody_changed_are_scored_once(
 
 def test_shapley_is_told_with_what_it_is_over(world: Path) -> None:
     (units,) = explain(world, picture(), attribution="shapley", layer="joined", players=3, top=10)
-    assert units.sampling is not None
-    assert (units.sampling.over, units.sampling.players, units.sampling.permutations) == ("units", 3, 0)
-    assert tuple(np.flatnonzero(units.contributions)) == units.sampling.units
+    assert units.orders is not None
+    assert (units.orders.over, units.orders.players, units.orders.permutations) == ("units", 3, 0)
+    assert tuple(np.flatnonzero(units.contributions)) == units.orders.units
     (removed,) = explain(world, picture(), attribution="ablation", layer="joined")
     strongest = np.argsort(-np.abs(removed.contributions))[:3]
-    assert units.sampling.units == tuple(sorted(strongest))
+    assert units.orders.units == tuple(sorted(strongest))
     assert all(unit.standard_error is None for unit in units.units)
     # 14 inner subsets of 4 units are more than the 12 that two orders and their reverses take
     (drawn,) = explain(world, picture(), attribution="shapley", layer="joined", permutations=2)
-    assert drawn.sampling is not None and drawn.sampling.permutations == 2
+    assert drawn.orders is not None and drawn.orders.permutations == 2
     assert all(unit.standard_error is not None for unit in drawn.units)
     for one in (units, drawn):
         assert one.bias is not None and one.error is not None and one.error < 1e-12

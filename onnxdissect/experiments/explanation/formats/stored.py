@@ -18,7 +18,7 @@ from onnxdissect.experiments.explanation.records import (
     ConceptShare,
     Explanation,
     Fit,
-    Sampling,
+    ShapleyOrders,
     UnitContribution,
 )
 from onnxdissect.storage.fields import FieldError
@@ -101,12 +101,12 @@ def explanation_record(explanation: Explanation) -> dict[str, Any]:
     told["attribution_sentence"] = attribution_sentence(explanation)
     for name in ("units", "concepts"):
         told[name] = [_values(one) for one in getattr(explanation, name)]
-    for name in ("sampling", "fit"):
+    for name in ("orders", "fit"):
         told[name] = None if told[name] is None else _values(told[name])
     return told
 
 
-def _values(record: UnitContribution | ConceptShare | Sampling | Fit) -> dict[str, Any]:
+def _values(record: UnitContribution | ConceptShare | ShapleyOrders | Fit) -> dict[str, Any]:
     return {field.name: getattr(record, field.name) for field in fields(record)}
 
 

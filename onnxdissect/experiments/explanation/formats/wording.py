@@ -111,17 +111,17 @@ def _set_to(explanation: Explanation) -> str:
 
 
 def _shapley(explanation: Explanation) -> str:
-    sampling = explanation.sampling
-    assert sampling is not None, "Shapley values are averages over something"
-    if sampling.over == "units":
-        several = f"the {counted(sampling.players, 'unit')} of the largest ablation (others stay as they are)"
+    played = explanation.orders
+    assert played is not None, "Shapley values are averages over something"
+    if played.over == "units":
+        several = f"the {counted(played.players, 'unit')} of the largest ablation (others stay as they are)"
     else:
-        several = f"{counted(sampling.players, 'concept')}, each with all of its units"
+        several = f"{counted(played.players, 'concept')}, each with all of its units"
     orders = "all orders"
-    if sampling.permutations:
-        orders = f"{counted(sampling.permutations, 'order')} and their reverses (seed {sampling.seed})"
+    if played.permutations:
+        orders = f"{counted(played.permutations, 'order')} and their reverses (seed {played.seed})"
     return (
-        f"what this {sampling.over.removesuffix('s')} adds to the score on joining others, on average over "
+        f"what this {played.over.removesuffix('s')} adds to the score on joining others, on average over "
         f"{orders} of {several}; what has not joined is set to {_set_to(explanation)}"
     )
 

@@ -14,7 +14,7 @@ from onnxdissect.experiments.explanation.formats.wording import (
     fired,
     prediction,
 )
-from onnxdissect.experiments.explanation.records import UNLABELLED
+from onnxdissect.experiments.explanation.records import UNLABELLED, Fit, ShapleyOrders
 
 
 def unit(box: tuple[int, int, int, int] | None, area: float) -> UnitContribution:
@@ -63,10 +63,48 @@ def test_attributions_say_what_they_are() -> None:
         "ablation: a contribution is the score, less the score with this unit set to zero; changes need not "
         "add up to the score; shares are of the sum of all contributions of the same sign"
     )
+    mean = replace(other, ablated_to="mean", reference="the 12 images of photos")
+    assert attribution_sentence(mean).startswith(
+        "ablation: a contribution is the score, less the score with this unit set to its mean over the 12 "
+        "images of photos; changes need not add up to the score; shares are"
+    )
     assert prediction(one) == "predicted: ski slope, score 4"
     assert prediction(replace(one, predicted_index=1, predicted_name="beach")) == (
         "explained: ski slope, score 4 (predicted: beach)"
     )
+
+
+def test_shapley_values_say_what_they_are_averages_over() -> None:
+    orders = ShapleyOrders(over="units", players=32, units=tuple(range(32)), permutations=64, seed=5)
+    one = replace(explanation(), attribution="shapley", orders=orders, error=0.0)
+    assert attribution_sentence(one).startswith(
+        "shapley: a contribution is what this unit adds to the score on joining others, on average over 64"
+        " orders and their reverses (seed 5) of the 32 units of the largest ablation (others stay as they "
+        "are); what has not joined is set to zero; the score with none 0.5 and contributions 3.5 come to "
+        "the score 4 (off by 0e+00); shares are"
+    )
+    whole = replace(orders, over="concepts", players=1, permutations=0)
+    concepts = explanation(("snow", 3.5, 1.0)).concepts
+    of_concepts = replace(one, orders=whole, contributions=(), concepts=concepts)
+    assert attribution_sentence(of_concepts).startswith(
+        "shapley: a contribution is what this concept adds to the score on joining others, on average over"
+        " all orders of 1 concept, each with all of its units; what has not joined is set to zero; the "
+        "score with none 0.5 and contributions 3.5 come to the score 4"
+    )
+
+
+def test_a_fitted_classifier_says_what_it_was_fitted_to() -> None:
+    fit = Fit(images=18, classes=("beach", "ski slope"), accuracy=0.944, folds=5)
+    reference = "the 18 labelled images of photos"
+    one = replace(explanation(), attribution="fitted", fit=fit, reference=reference, stripped="")
+    assert attribution_sentence(one) == (
+        "fitted: a contribution is weight times standardised mean activation in a linear classifier fitted"
+        " to the 18 labelled images of photos; bias 0.5 and contributions 3.5 come to the score 4 (off by "
+        "3e-08); it tells 94 % of the 18 images rightly in cross-validation (5 folds, 2 classes); shares "
+        "are of the sum of all contributions of the same sign"
+    )
+    unknown = replace(one, fit=replace(fit, accuracy=None, folds=0))
+    assert "is not known: a class has one image" in attribution_sentence(unknown)
 
 
 @pytest.mark.parametrize(
