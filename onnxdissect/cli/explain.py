@@ -118,7 +118,12 @@ def explain(
             progress=progress,
             notify=lambda line: console.print(f"warning: {line}", markup=False),
         )
-        told = _told(found) if out is None else _write(found, len(images), out)
+        told = _Told(top, [], [], [])
+        if out is None:
+            for one in found:
+                told.add(one)
+        else:
+            _write(told, found, len(images), out)
     finally:
         progress.close()
     if as_json:
@@ -133,6 +138,7 @@ def explain(
 class _Told:
     """What is kept of explanations once their images are let go: it is printed when all is whole."""
 
+    top: int
     records: list[dict[str, Any]]
     tables: list[tuple[Table, list[str]]]
     files: list[Path]
@@ -141,14 +147,7 @@ class _Told:
         from onnxdissect.experiments.explanation import explanation_record
 
         self.records.append(explanation_record(one))
-        self.tables.append((explanation_table(one), list(explanation_sentences(one))))
-
-
-def _told(found: Iterable[Explanation]) -> _Told:
-    told = _Told([], [], [])
-    for one in found:
-        told.add(one)
-    return told
+        self.tables.append((explanation_table(one, self.top), list(explanation_sentences(one))))
 
 
 def _print(told: _Told) -> None:
@@ -161,7 +160,7 @@ def _print(told: _Told) -> None:
             written.print(line, markup=False, soft_wrap=True)
 
 
-def _write(found: Iterable[Explanation], count: int, out: Path) -> _Told:
+def _write(told: _Told, found: Iterable[Explanation], count: int, out: Path) -> None:
     """Write beside, and put it in the place of earlier explanations when all is whole."""
     from onnxdissect.experiments.explanation import expect_explanation_folder, write_records
     from onnxdissect.report.figures.explanation import draw_explanation, figure_name
@@ -172,7 +171,6 @@ def _write(found: Iterable[Explanation], count: int, out: Path) -> _Told:
     # a link stays, and what it leads to is replaced
     target = Path(os.path.realpath(out))
     make_folder(target.parent)
-    told = _Told([], [], [])
     try:
         with replacing_folder(target) as folder:
             figures: list[str] = []
@@ -186,4 +184,3 @@ def _write(found: Iterable[Explanation], count: int, out: Path) -> _Told:
     except OSError as error:
         raise write_error(out, error, doing=f"write the explanations {out}") from error
     told.files.extend(out / name for name in ("explanation.json", *figures))
-    return told

@@ -177,6 +177,12 @@ def test_every_attribution_says_what_it_is(
         assert all(f"{error:.2g}" in printed for error in told)
     for concept in one["concepts"] if "concepts" in words else ():
         assert not concept["contribution"] or f"{concept['contribution']:+.4g}" in printed
+    if "concepts" in words:
+        assert run_command(monkeypatch, *asked, "--top", "1") == 0
+        first, _, row, sentence, _ = capfd.readouterr().out.splitlines()
+        assert first.strip().endswith(f"score {one['score']:.4g}") and sentence == one["sentence"]
+        strongest = max(one["concepts"], key=lambda concept: abs(concept["contribution"]))
+        assert row.startswith(strongest["concept"])
     assert (tmp_path / "out" / "01-image0.png").stat().st_size > 1000
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.markup import escape
 from rich.table import Table
 
@@ -17,14 +18,14 @@ if TYPE_CHECKING:
 __all__ = ["explanation_sentences", "explanation_table"]
 
 
-def explanation_table(explanation: Explanation) -> Table:
+def explanation_table(explanation: Explanation, top: int) -> Table:
     """Lay out the units of the largest contributions, with labels, certainty and places; or the concepts."""
     from onnxdissect.experiments.explanation.formats.wording import fired, prediction
 
     # names of files and classes may hold what rich takes for markup
     title = escape(visible_cell(f"{explanation.image}: {prediction(explanation)}"))
     if explanation.orders is not None and explanation.orders.over == "concepts":
-        return _concept_table(explanation, title)
+        return _concept_table(explanation, title, top)
     estimated = any(unit.standard_error is not None for unit in explanation.units)
     resampled = any(unit.iou_low is not None for unit in explanation.units)
     size = explanation.pixels.shape[:2]
@@ -49,8 +50,9 @@ def explanation_table(explanation: Explanation) -> Table:
     return plain_table(title, columns, rows)
 
 
-def _concept_table(explanation: Explanation, title: str) -> Table:
-    """Lay out concepts, where only those have contributions."""
+def _concept_table(explanation: Explanation, title: str, top: int) -> Table:
+    """Lay out the concepts of the largest contributions, where only those have any."""
+    strongest = sorted(explanation.concepts, key=lambda one: -abs(one.contribution))[:top]
     rows = [
         [
             one.concept,
@@ -60,10 +62,13 @@ def _concept_table(explanation: Explanation, title: str) -> Table:
             _error(one.standard_error),
             f"{100 * one.share:+.0f} %",
         ]
-        for one in explanation.concepts
+        for one in strongest
         if one.contribution
     ]
-    return plain_table(title, ["concept", "category", ">units", ">contribution", ">s.e.", ">share"], rows)
+    table = plain_table(title, ["concept", "category", ">units", ">contribution", ">s.e.", ">share"], rows)
+    # what the image is called does not have to fold because labels are short
+    table.min_width = cell_len(str(table.title))
+    return table
 
 
 def _error(error: float | None) -> str:
