@@ -18,7 +18,7 @@ from onnxdissect.data.opening import open_data
 from onnxdissect.errors import DataFormatError, EmptyDataError, shown, shown_path
 from onnxdissect.storage.regular_files import is_file, is_folder
 
-__all__ = ["LabelledImages", "labelled_images"]
+__all__ = ["AnnotatedImages", "LabelledImages", "labelled_images"]
 
 _FORMATS = frozenset(
     (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".gif", ".jp2", ".avif")
@@ -26,6 +26,21 @@ _FORMATS = frozenset(
 _FORMS = (
     "one folder a class, a .csv with the columns image and class, or a data set whose scenes are the classes"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatedImages:
+    """Where labelled images lie in a data set, and so which concepts they hold.
+
+    Attributes
+    ----------
+    data : Dataset
+    positions : tuple of int
+        Of each labelled image.
+    """
+
+    data: Dataset
+    positions: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +59,8 @@ class LabelledImages:
         Images, or files among them, that have no class and are not here.
     read_pixels : callable
         Takes the position of an image, gives its pixels.
+    annotated : AnnotatedImages or None
+        Where they are those of a data set, what else it says of them.
     """
 
     source: str
@@ -51,6 +68,7 @@ class LabelledImages:
     classes: tuple[str, ...]
     left_out: int
     read_pixels: Callable[[int], NDArray[np.uint8]]
+    annotated: AnnotatedImages | None = None
 
     def __len__(self) -> int:
         """How many images there are."""
@@ -195,6 +213,7 @@ def _of_scenes(source: str | Path | Dataset) -> LabelledImages:
         tuple(classes),
         len(data) - len(kept),
         partial(_read_image, data, tuple(kept)),
+        AnnotatedImages(data, tuple(kept)),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ __all__ = [
     "score_of",
     "score_with_units",
     "score_without_units",
+    "scores_with_units",
     "set_to",
 ]
 
@@ -177,16 +179,46 @@ def score_with_units(
     NonFiniteError
         If a score is not finite.
     """
+    return scores_with_units(parts, start, units, values, [number], batch=batch)[:, 0]
+
+
+def scores_with_units(
+    parts: NetworkParts,
+    start: NDArray[np.floating],
+    units: NDArray[np.int64],
+    values: NDArray[np.floating],
+    numbers: Sequence[int],
+    *,
+    batch: int | None = None,
+) -> NDArray[np.float64]:
+    """Score several classes with one unit changed at a time: as `score_with_units`, and for no more work.
+
+    Parameters
+    ----------
+    parts, start, units, values, batch
+        As there.
+    numbers : sequence of int
+        The classes.
+
+    Returns
+    -------
+    ndarray of float64, shape (units that are changed, classes asked for)
+
+    Raises
+    ------
+    NonFiniteError
+        If a score is not finite.
+    """
     size = batch or _batch_size(start)
     source = parts.units_first(values)[0]
-    found = np.empty(len(units), np.float64)
+    found = np.empty((len(units), len(numbers)), np.float64)
     for first in range(0, len(units), size):
         chosen = units[first : first + size]
         variants = np.repeat(start, len(chosen), parts.image_axis)
         view = parts.units_first(variants)
         for place, unit in enumerate(chosen):
             view[place, unit] = source[unit]
-        found[first : first + size] = class_scores(parts, variants)[:, number]
+        found[first : first + size] = class_scores(parts, variants)[:, numbers]
     return found
 
 
