@@ -6,7 +6,8 @@ The method is that of Bau, Zhou, Khosla, Oliva and Torralba (CVPR 2017; Zhou et 
 `Dissection`, whose labels `threshold_sweep` follows from one quantile to the next. `rotate` asks what is left
 of a layer's detectors when its space is rotated, and gives a `RotationResult`, as `load_rotation` does.
 `compare` puts runs side by side, and gives a `ComparisonResult`, as `load_comparison` does.
-`explain` tells which labelled units made predictions, and gives an `Explanation` for each.
+`explain` tells which labelled units made predictions, and gives an `Explanation` for each; `explain_labelled` tells
+right ones from wrong ones, and which detectors made these, and gives `LabelledExplanations`.
 `register_operator` says what an `Operator` of your own means, and a `Basis` is a matrix for the units of a
 layer.
 """
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from onnxdissect.errors import OnnxDissectError
     from onnxdissect.experiments.comparison import ComparisonResult, load_comparison
     from onnxdissect.experiments.comparison.compare import compare
+    from onnxdissect.experiments.confusions import LabelledExplanations
+    from onnxdissect.experiments.confusions.explain_labelled import explain_labelled
     from onnxdissect.experiments.explanation import Explanation
     from onnxdissect.experiments.explanation.explain import explain
     from onnxdissect.experiments.published.importing import import_netdissect
@@ -35,6 +38,7 @@ __all__ = [
     "ComparisonResult",
     "Dissection",
     "Explanation",
+    "LabelledExplanations",
     "OnnxDissectError",
     "Operator",
     "RotationResult",
@@ -42,6 +46,7 @@ __all__ = [
     "compare",
     "dissect",
     "explain",
+    "explain_labelled",
     "import_netdissect",
     "load",
     "load_comparison",
@@ -58,12 +63,14 @@ _HOMES = {
     "ComparisonResult": "onnxdissect.experiments.comparison",
     "Dissection": "onnxdissect.results",
     "Explanation": "onnxdissect.experiments.explanation",
+    "LabelledExplanations": "onnxdissect.experiments.confusions",
     "OnnxDissectError": "onnxdissect.errors",
     "Operator": "onnxdissect.model",
     "RotationResult": "onnxdissect.experiments.rotation",
     "compare": "onnxdissect.experiments.comparison.compare",
     "dissect": "onnxdissect.pipeline.dissect",
     "explain": "onnxdissect.experiments.explanation.explain",
+    "explain_labelled": "onnxdissect.experiments.confusions.explain_labelled",
     "import_netdissect": "onnxdissect.experiments.published.importing",
     "load": "onnxdissect.results",
     "load_comparison": "onnxdissect.experiments.comparison",

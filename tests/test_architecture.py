@@ -34,6 +34,7 @@ WIDE = {
     "experiments/rotation/rotate.py:rotate",
     "experiments/comparison/compare.py:compare",
     "experiments/explanation/explain.py:explain",
+    "experiments/confusions/explain_labelled.py:explain_labelled",
     "cli/run.py:run",
     "cli/compare.py:compare",
     "cli/explain.py:explain",

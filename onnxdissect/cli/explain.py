@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from onnxdissect.cli import options
+from onnxdissect.cli.explained_folder import explain_folder
 from onnxdissect.cli.printing.console import log, output, print_json
 from onnxdissect.cli.printing.explanation import explanation_sentences, explanation_table
 from onnxdissect.cli.printing.progress import open_progress
@@ -25,12 +26,21 @@ __all__ = ["explain"]
 
 def explain(
     model: Annotated[Path, typer.Argument(help="The ONNX file of the run.", show_default=False)],
-    images: Annotated[
-        list[Path], typer.Argument(metavar="IMAGE...", help="Image files of any size.", show_default=False)
-    ],
     run: Annotated[
         Path, typer.Option(metavar="RUN", help="The run that labelled the units.", show_default=False)
     ],
+    images: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[IMAGE...]", help="Image files of any size.", show_default=False),
+    ] = None,
+    labelled: Annotated[
+        str | None,
+        typer.Option(
+            "--images",
+            metavar="DIR|CSV|SOURCE",
+            help="Labelled images instead: a folder a class, a table, or a data set with scenes.",
+        ),
+    ] = None,
     target: Annotated[
         str,
         typer.Option(
@@ -88,6 +98,17 @@ def explain(
     from onnxdissect.experiments.explanation.explain import explanations
     from onnxdissect.experiments.explanation.request import ExplanationRequest
 
+    if labelled is not None:
+        explain_folder(
+            model, labelled, run, out, as_json=as_json, images=images, target=target, layer=layer, top=top,
+            classes=classes, attribution=attribution, output=output_name, provider=provider,
+            bind=options.bindings(bind), custom_ops=custom_ops or (),
+            single={
+                "--ablate": ablate != "zero", "--reference": reference is not None, "--over": over != "units",
+                "--players": players is not None, "--permutations": permutations is not None,
+            },
+        )  # fmt: skip
+        return
     if out is not None:
         expect_explanation_folder(out)
     console = log()
@@ -112,7 +133,7 @@ def explain(
     try:
         found = explanations(
             model,
-            images,
+            images or [],
             run,
             request,
             progress=progress,
@@ -123,7 +144,7 @@ def explain(
             for one in found:
                 told.add(one)
         else:
-            _write(told, found, len(images), out)
+            _write(told, found, len(images or []), out)
     finally:
         progress.close()
     if as_json:

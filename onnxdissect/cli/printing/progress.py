@@ -32,6 +32,9 @@ _TITLES = {
     "reference": "averaging reference images",
     "features": "pooling labelled images",
     "explanations": "explaining images",
+    "predictions": "explaining predictions",
+    "examples": "masks of examples",
+    "photos": "photographs",
 }
 _NOUNS = {
     "report": "images and units",

@@ -200,6 +200,7 @@ class _Asked:
             confusions=find_confusions(arrays, self.units, self.top, source.class_name),
             held=held_shares(arrays, strongest, self.resamples, self.seed),
             images=images,
+            categories=tuple(source.run.categories),
             labels=tuple((u.label, u.category) if u.detector else ("", "") for u in self.units),
             arrays=arrays,
             examples=self._examples(images, examples, progress),

@@ -360,6 +360,8 @@ class LabelledExplanations:
         None where the images have no annotations, or these know no detector's label.
     images : tuple of PredictedImage
         In the order of the source.
+    categories : tuple of str
+        Of the run's concepts, in its order.
     labels : tuple of (str, str)
         Label and category of every unit that is a detector; empty texts of others.
     arrays : PredictionArrays
@@ -391,6 +393,7 @@ class LabelledExplanations:
     confusions: tuple[Confusion, ...]
     held: HeldShares | None
     images: tuple[PredictedImage, ...] = field(repr=False)
+    categories: tuple[str, ...] = field(repr=False)
     labels: tuple[tuple[str, str], ...] = field(repr=False)
     arrays: PredictionArrays = field(repr=False, compare=False)
     examples: tuple[Example, ...] = field(repr=False, compare=False)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PHOTOS",
     "Photos",
+    "Readable",
     "gather_known_photos",
     "gather_photos",
     "imported_note",
@@ -43,6 +44,13 @@ _QUALITY = 76
 # What libwebp may do for smaller files, from 0 to 6; OpenCV always has it do 4. Pictures look the same with
 # less, to a hundredth of a decibel, are a fifth larger, and take half the time.
 _QUICK = 1
+
+
+class Readable(Protocol):
+    """Reads images by their numbers; many threads may at once."""
+
+    def read(self, image: int, /) -> NDArray[np.uint8]:
+        """Read an image, RGB (height, width, 3), or raise `DataError`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +131,7 @@ def imported_note(dissection: Dissection) -> str:
 
 
 def gather_photos(
-    images: RunImages | None,
+    images: Readable | None,
     note: str,
     needed: Sequence[int],
     folder: Path,
@@ -139,7 +147,7 @@ def gather_photos(
 
     Parameters
     ----------
-    images : RunImages or None
+    images : Readable or None
         Of the run; None if they cannot be found.
     note : str
         Why they cannot be found.
@@ -220,7 +228,7 @@ def gather_known_photos(
 
 
 def _shrink_all(
-    images: RunImages, needed: Sequence[int], folder: Path, advance: Callable[[int], None]
+    images: Readable, needed: Sequence[int], folder: Path, advance: Callable[[int], None]
 ) -> Photos:
     sizes: dict[int, tuple[int, int]] = {}
     failures: dict[int, str] = {}

@@ -248,5 +248,5 @@ const shared = (() => {
     };
   }
 
-  return { overlays, byId, make, draw, number, figure, short, percent, frame, bar, nearing, showsAsReached, addressOf, script, unitReader };
+  return { overlays, byId, make, draw, number, figure, short, percent, outline, overlay, frame, bar, nearing, showsAsReached, addressOf, script, unitReader };
 })();
