@@ -145,11 +145,11 @@ def interpolation_table(
 def upsample_map(
     activation: NDArray[np.float32], grid: tuple[int, int], pixels: tuple[int, int], field: Field | None
 ) -> NDArray[np.float32]:
-    """Upsample one map to a grid of any size, between rows first and then between columns.
+    """Upsample a map, or several, to a grid of any size, between rows first and then between columns.
 
     Parameters
     ----------
-    activation : ndarray of float32, shape (h, w)
+    activation : ndarray of float32, shape (..., h, w)
         A_k(x).
     grid : (int, int)
         (rows, columns) of the result, laid over the whole image.
@@ -160,14 +160,14 @@ def upsample_map(
 
     Returns
     -------
-    ndarray of float32, shape (rows, columns)
+    ndarray of float32, shape (..., rows, columns)
         The very numbers that the tally compares with T_k.
     """
     down, across = (None, None) if field is None else zip(*field, strict=True)
-    low, high, weight = interpolation(activation.shape[0], grid[0], pixels[0], down)
-    rows = _between(activation[low], activation[high], weight[:, None])
-    low, high, weight = interpolation(activation.shape[1], grid[1], pixels[1], across)
-    return _between(rows[:, low], rows[:, high], weight[None, :])
+    low, high, weight = interpolation(activation.shape[-2], grid[0], pixels[0], down)
+    rows = _between(activation[..., low, :], activation[..., high, :], weight[:, None])
+    low, high, weight = interpolation(activation.shape[-1], grid[1], pixels[1], across)
+    return _between(rows[..., low], rows[..., high], weight)
 
 
 def _between(

@@ -83,10 +83,23 @@ def tail_probabilities(
     more, fewer : ndarray of float64
         Probability of as many hits or more among the first, and of as many or fewer.
     """
-    # Imported here: it takes a second, and most of the package does without.
-    from scipy.stats import hypergeom
+    found, n, other, m = np.broadcast_arrays(
+        *(np.asarray(one, np.int64)[..., None] for one in (hits, of, base_hits, base_of))
+    )
+    all_hits = found + other
+    k = np.arange(n.max(initial=0) + 1)
+    possible = (k <= n) & (k <= all_hits) & (all_hits - k <= m)
+    kept = np.where(possible, k, np.maximum(all_hits - m, 0))
+    log_ways = _log_ways(n, kept) + _log_ways(m, all_hits - kept) - _log_ways(n + m, all_hits)
+    chances = np.where(possible, np.exp(log_ways), 0.0)
+    more, fewer = ((chances * which).sum(axis=-1) for which in (k >= found, k <= found))
+    return np.minimum(more, 1.0), np.minimum(fewer, 1.0)
 
-    found, n, other, m = (np.asarray(one, np.int64) for one in (hits, of, base_hits, base_of))
-    given = n + m, found + other, n
-    more, fewer = hypergeom.sf(found - 1, *given), hypergeom.cdf(found, *given)
-    return np.clip(more, 0.0, 1.0), np.clip(fewer, 0.0, 1.0)
+
+def _log_ways(of: NDArray[np.int64], chosen: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Logarithm of the ways to choose some of a number of things."""
+    # Imported here: finished runs are read without. scipy.stats has the distribution, and takes a second.
+    from scipy.special import gammaln
+
+    ways: NDArray[np.float64] = gammaln(of + 1) - gammaln(chosen + 1) - gammaln(of - chosen + 1)
+    return ways

@@ -21,7 +21,7 @@ _CONFUSIONS = 10
 
 def class_table(result: LabelledExplanations) -> Table:
     """Lay out how often each class is told right."""
-    from onnxdissect.experiments.confusions.formats.wording import accuracy_sentence, percent, range_text
+    from onnxdissect.experiments.confusions.formats.wording import percent, range_text
 
     rows = [
         [
@@ -34,14 +34,14 @@ def class_table(result: LabelledExplanations) -> Table:
         ]
         for one in result.classes
     ]
-    title = escape(visible_cell(f"{result.source}: {accuracy_sentence(result)}"))
-    return plain_table(title, ["class", ">images", ">right", ">accuracy", ">95 %", ">predicted"], rows)
+    return plain_table(escape(visible_cell(result.source)), ["class", ">images", ">right", ">accuracy", ">95 %", ">predicted"], rows)
 
 
 def prediction_sentences(result: LabelledExplanations) -> Iterator[str]:
     """Say which classes are confused by which detectors, and what that is."""
     from onnxdissect.experiments.confusions.formats import wording
 
+    yield wording.accuracy_sentence(result)
     yield from wording.confusion_sentences(result, _CONFUSIONS)
     if result.held is not None:
         yield wording.held_sentence(result)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxdissect.data.groups import FEW_GROUPS
 from onnxdissect.experiments.confusions.records import Estimate, HeldShare, HeldShares, PredictionArrays
 from onnxdissect.statistics.ratios import percentile_interval, resampled_sums
 
@@ -20,7 +21,8 @@ def held_shares(
 ) -> HeldShares | None:
     """Compare the strongest units of images told right and wrong with as many units drawn at random.
 
-    What units at random would give is their mean over all ways to draw them, so nothing is drawn.
+    What units at random would give is their mean over all ways to draw them, so nothing is drawn. Of fewer
+    than 20 images no interval is given: resampling them says too little.
 
     Parameters
     ----------
@@ -46,6 +48,9 @@ def held_shares(
     both = np.concatenate([counts * right, counts * ~right])
     whole = _shares(both.sum(axis=1)[:, None])[:, :, 0]
     spread = _shares(resampled_sums(both, resamples, seed)) if resamples else np.empty((2, _KINDS, 0))
+    for side, images in enumerate((right, ~right)):
+        if np.count_nonzero(counts[0, images]) < FEW_GROUPS:
+            spread[side] = np.nan
     kinds = [_share(whole[:, kind], spread[:, kind]) for kind in range(_KINDS)]
     over = [_share(whole[:, 0] - whole[:, kind], spread[:, 0] - spread[:, kind]) for kind in (1, 2)]
     return HeldShares(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,8 @@ from onnxdissect.experiments.class_scores.scored_layer import ScoredLayer
 from onnxdissect.results.records import Unit
 
 __all__ = ["ImageMasks", "label_places", "layer_masks"]
+
+_STEP_BYTES = 8 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +60,31 @@ class ImageMasks:
         annotated = self.images.annotated
         return self.pixels if annotated is None else annotated.data.grid(annotated.positions[i])
 
-    def mask(self, maps: NDArray[np.float32], unit: int, grid: tuple[int, int]) -> NDArray[np.bool_]:
-        """Make M_k of an image.
+    def masks(
+        self, maps: NDArray[np.float32], units: Sequence[int] | NDArray[np.int64], grid: tuple[int, int]
+    ) -> Iterator[tuple[int, NDArray[np.bool_]]]:
+        """Make M_k of an image for some units, a few at a time.
 
         Parameters
         ----------
         maps : ndarray of float32, shape (units, h, w)
             Its activations.
-        unit : int
-            Number of the unit.
+        units : sequence of int
+            Which.
         grid : (int, int)
             On which grid.
 
-        Returns
-        -------
-        ndarray of bool, shape `grid`
+        Yields
+        ------
+        unit : int
+        mask : ndarray of bool, shape `grid`
         """
-        return upsample_map(maps[unit], grid, self.pixels, self.field) > self.thresholds[unit]
+        chosen = np.asarray(units, np.int64)
+        step = max(1, _STEP_BYTES // (4 * grid[0] * grid[1]))
+        for start in range(0, len(chosen), step):
+            some = chosen[start : start + step]
+            above = upsample_map(maps[some], grid, self.pixels, self.field) > self.thresholds[some, None, None]
+            yield from zip(some.tolist(), above, strict=True)
 
     def fired(self, maps: NDArray[np.float32], i: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Find the units whose masks are not empty, and those of which they meet the label.
@@ -97,8 +107,8 @@ class ImageMasks:
         if annotated is not None and (self.places >= 0).any():
             shows = annotated.data.read_annotation(annotated.positions[i])
         # an upsampled map never exceeds its largest cell
-        for unit in np.flatnonzero(maps.max(axis=(1, 2)) > self.thresholds):
-            mask = self.mask(maps, unit, grid)
+        reaching = np.flatnonzero(maps.max(axis=(1, 2)) > self.thresholds)
+        for unit, mask in self.masks(maps, reaching, grid):
             fired[unit] = mask.any()
             if shows is not None and self.places[unit] >= 0 and fired[unit]:
                 held[unit] = _meets(mask, shows, int(self.places[unit]))

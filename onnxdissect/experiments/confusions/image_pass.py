@@ -154,8 +154,12 @@ def make_examples(
         maps = contributor.parts.maps(
             contributor.parts.activations(source.prepared(masks.images.read(i)))
         )[0]
-        bits = [np.packbits(masks.mask(maps, unit, grid)) for unit in units]
-        found.append(Example(i, grid, np.array(bits, np.uint8).reshape(len(units), -1)))
+        bits = [np.packbits(mask) for _, mask in masks.masks(maps, units, grid)]
+        found.append(Example(i, grid, np.array(bits, np.uint8).reshape(len(bits), _bytes(grid))))
         progress.advance(1)
     progress.finish()
     return tuple(found)
+
+
+def _bytes(grid: tuple[int, int]) -> int:
+    return (grid[0] * grid[1] + 7) // 8

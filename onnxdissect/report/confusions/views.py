@@ -78,11 +78,11 @@ def page_facts(result: LabelledExplanations) -> list[Fact]:
     """
     detectors = sum(bool(category) for _, category in result.labels)
     shown = sum(one.images > 0 for one in result.classes)
-    scores = f"{result.score_of}, before the {result.stripped}" if result.stripped else ""
+    scores = f"scored by {result.score_of}" + (f", before the {result.stripped}" if result.stripped else "")
     return [
         Fact("Images", f"{len(result.images):,}", result.source),
         Fact("Told right", f"{result.right:,}", f"95 %: {range_text(result.accuracy, 1)}"),
-        Fact("Classes", f"{shown:,}", f"scores: {scores or result.output}"),
+        Fact("Classes", f"{shown:,}", scores),
         Fact("Layer", result.alias, "" if result.alias == result.layer else result.layer),
         Fact("Detectors", f"{detectors:,}", f"of {len(result.labels):,} units, at quantile {result.quantile:g}"),
         Fact("Contribution", result.attribution, _error(result.error)),
