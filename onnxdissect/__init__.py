@@ -6,8 +6,8 @@ The method is that of Bau, Zhou, Khosla, Oliva and Torralba (CVPR 2017; Zhou et 
 `Dissection`, whose labels `threshold_sweep` follows from one quantile to the next. `rotate` asks what is left
 of a layer's detectors when its space is rotated, and gives a `RotationResult`, as `load_rotation` does.
 `compare` puts runs side by side, and gives a `ComparisonResult`, as `load_comparison` does.
-`explain` tells which labelled units made predictions, and gives an `Explanation` for each; `explain_labelled` tells
-right ones from wrong ones, and which detectors made these, and gives `LabelledExplanations`.
+`explain` tells which labelled units made predictions, and gives an `Explanation` for each. `explain_labelled`
+tells which detectors made the wrong ones among many, and gives `LabelledExplanations`.
 `register_operator` says what an `Operator` of your own means, and a `Basis` is a matrix for the units of a
 layer.
 """

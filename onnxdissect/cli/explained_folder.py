@@ -92,7 +92,10 @@ def _write(found: LabelledExplanations, out: Path, progress: Progress) -> list[P
     make_folder(target.parent)
     try:
         with replacing_folder(target) as folder:
-            written = [*write_predictions(found, folder), build_confusions(found, folder, place=target, progress=progress)]
+            written = [
+                *write_predictions(found, folder),
+                build_confusions(found, folder, place=target, progress=progress),
+            ]
             # it may have been filled while the images were explained
             expect_predictions_folder(target)
     except OSError as error:

@@ -47,13 +47,20 @@ def fisher(hits: int, of: int, base_hits: int, base_of: int) -> tuple[float, flo
     return float(Fraction(more, whole)), float(Fraction(fewer, whole))
 
 
-def strongest(contribution: Sequence[float], fired: Sequence[bool], detectors: set[int], top: int) -> list[int]:
+def strongest(
+    contribution: Sequence[float], fired: Sequence[bool], detectors: set[int], top: int
+) -> list[int]:
     speaking = [k for k in sorted(detectors) if fired[k] and contribution[k] > 0]
     return sorted(speaking, key=lambda k: (-contribution[k], k))[:top]
 
 
 def confused(
-    shown: Sequence[int], told: Sequence[int], to_told: Array, to_shown: Array, fired: Array, pair: tuple[int, int]
+    shown: Sequence[int],
+    told: Sequence[int],
+    to_told: Array,
+    to_shown: Array,
+    fired: Array,
+    pair: tuple[int, int],
 ) -> dict[str, Any]:
     """Rates of every unit in the images of one confusion, and what it contributed there; image by image."""
     t, p = pair

@@ -17,7 +17,9 @@ def test_sums_are_those_of_the_resamples_of_everything_else() -> None:
     drawn = np.concatenate(list(resample_weights(9, 70, 5)))
     assert sums.shape == (2, 70)
     for b in range(70):
-        assert sums[0, b] / sums[1, b] == pytest.approx(naive.share_of_resample(values[0], values[1], drawn[b]))
+        assert sums[0, b] / sums[1, b] == pytest.approx(
+            naive.share_of_resample(values[0], values[1], drawn[b])
+        )
 
 
 def test_resamples_that_tell_nothing_are_left_out() -> None:

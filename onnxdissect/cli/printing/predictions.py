@@ -34,7 +34,11 @@ def class_table(result: LabelledExplanations) -> Table:
         ]
         for one in result.classes
     ]
-    return plain_table(escape(visible_cell(result.source)), ["class", ">images", ">right", ">accuracy", ">95 %", ">predicted"], rows)
+    return plain_table(
+        escape(visible_cell(result.source)),
+        ["class", ">images", ">right", ">accuracy", ">95 %", ">predicted"],
+        rows,
+    )
 
 
 def prediction_sentences(result: LabelledExplanations) -> Iterator[str]:

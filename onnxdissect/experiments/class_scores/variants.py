@@ -195,10 +195,12 @@ def scores_with_units(
 
     Parameters
     ----------
-    parts, start, units, values, batch
+    parts, start, units, values
         As there.
     numbers : sequence of int
         The classes.
+    batch : int, optional
+        As there.
 
     Returns
     -------

@@ -1,7 +1,7 @@
 """Right and wrong predictions of labelled images, and the detectors that made the wrong ones.
 
-``explain_labelled`` is the call, ``records`` what it gives; ``image_pass`` runs the images, ``confused_units``
-and ``held_shares`` compare with base rates and with units at random; ``formats`` keeps it in a folder.
+``explain_labelled`` is the call, ``result`` what it gives, of ``records``; ``image_pass`` runs the images,
+``confused_units`` and ``held_shares`` compare with base rates and units at random; ``formats`` keeps it.
 """
 
 from __future__ import annotations
@@ -16,14 +16,13 @@ from onnxdissect.experiments.confusions.records import (
     ConfusedUnit,
     Confusion,
     Estimate,
-    Example,
     HeldShare,
     HeldShares,
     ImageUnit,
-    LabelledExplanations,
     PredictedImage,
     PredictionArrays,
 )
+from onnxdissect.experiments.confusions.result import Example, LabelledExplanations
 
 __all__ = [
     "ClassAccuracy",

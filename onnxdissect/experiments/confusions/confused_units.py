@@ -130,7 +130,7 @@ def _told(
 ) -> tuple[tuple[ConfusedUnit, ...], tuple[ConfusedUnit, ...]]:
     fires = detectors & (rates.fired > 0) & (rates.for_wrong > 0)
     fired = _strongest(rates.for_wrong, fires, top)
-    silent = np.empty(0, np.int64)
+    silent: list[int] = []
     if rates.base_images:
         less = rates.fired / rates.images < rates.base_fired / rates.base_images
         silent = _strongest(rates.missing, detectors & less & (rates.missing > 0), top)
@@ -140,9 +140,9 @@ def _told(
     )
 
 
-def _strongest(values: NDArray[np.float64], which: NDArray[np.bool_], top: int) -> NDArray[np.int64]:
+def _strongest(values: NDArray[np.float64], which: NDArray[np.bool_], top: int) -> list[int]:
     order = np.argsort(-np.where(which, values, 0), kind="stable")[:top]
-    return order[which[order]]
+    return [int(k) for k in order[which[order]]]
 
 
 def _unit(

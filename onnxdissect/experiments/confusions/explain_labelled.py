@@ -26,7 +26,8 @@ from onnxdissect.experiments.confusions.contributions import (
 from onnxdissect.experiments.confusions.held_shares import held_shares
 from onnxdissect.experiments.confusions.image_masks import ImageMasks, layer_masks
 from onnxdissect.experiments.confusions.image_pass import PassedImages, make_examples, pass_images
-from onnxdissect.experiments.confusions.records import Example, LabelledExplanations, PredictedImage
+from onnxdissect.experiments.confusions.records import PredictedImage
+from onnxdissect.experiments.confusions.result import Example, LabelledExplanations
 from onnxdissect.experiments.confusions.strongest import choose_examples, image_units, strongest_units
 from onnxdissect.results import Dissection
 from onnxdissect.results.formats.manifest_schema import MOST_RESAMPLES
@@ -64,8 +65,8 @@ def explain_labelled(
     model : str or Path
         The ONNX file that the run was made of.
     images : str, Path or Dataset
-        A folder with a folder of images for each class, a CSV file with the columns ``image`` and ``class``, or
-        a data set whose scenes are the classes.
+        A folder with a folder of images for each class, a CSV file with the columns ``image`` and ``class``,
+        or a data set whose scenes are the classes.
     run : str, Path or Dissection
         The finished run whose labels and thresholds units have.
     layer : str, optional

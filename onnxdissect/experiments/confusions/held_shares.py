@@ -1,4 +1,4 @@
-"""Whether the concepts of the strongest units are in the image, at the units' masks, against units at random."""
+"""Whether the image holds the concepts of its strongest units at their masks, against units at random."""
 
 from __future__ import annotations
 

@@ -83,7 +83,9 @@ class ImageMasks:
         step = max(1, _STEP_BYTES // (4 * grid[0] * grid[1]))
         for start in range(0, len(chosen), step):
             some = chosen[start : start + step]
-            above = upsample_map(maps[some], grid, self.pixels, self.field) > self.thresholds[some, None, None]
+            above = (
+                upsample_map(maps[some], grid, self.pixels, self.field) > self.thresholds[some, None, None]
+            )
             yield from zip(some.tolist(), above, strict=True)
 
     def fired(self, maps: NDArray[np.float32], i: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

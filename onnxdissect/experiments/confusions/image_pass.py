@@ -1,4 +1,4 @@
-"""One pass over labelled images: what is predicted, what every unit contributes to it, and which units fire."""
+"""One pass over labelled images: what is predicted, what units contribute to it, and which of them fire."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from onnxdissect.experiments.class_scores.scored_layer import ScoredLayer
 from onnxdissect.experiments.class_scores.variants import class_scores
 from onnxdissect.experiments.confusions.contributions import Contributor
 from onnxdissect.experiments.confusions.image_masks import ImageMasks
-from onnxdissect.experiments.confusions.records import Example, PredictionArrays
+from onnxdissect.experiments.confusions.records import PredictionArrays
+from onnxdissect.experiments.confusions.result import Example
 
 __all__ = ["PassedImages", "make_examples", "pass_images"]
 
@@ -151,9 +152,7 @@ def make_examples(
     progress.start("examples", len(chosen))
     for i, units in chosen:
         grid = masks.grid(i)
-        maps = contributor.parts.maps(
-            contributor.parts.activations(source.prepared(masks.images.read(i)))
-        )[0]
+        maps = contributor.parts.maps(contributor.parts.activations(source.prepared(masks.images.read(i))))[0]
         bits = [np.packbits(mask) for _, mask in masks.masks(maps, units, grid)]
         found.append(Example(i, grid, np.array(bits, np.uint8).reshape(len(bits), _bytes(grid))))
         progress.advance(1)

@@ -1,4 +1,4 @@
-"""What the script of the page reads: classes, units, and the images with the masks of their strongest units."""
+"""What the script of the page reads: classes, units, and images with the masks of their strongest units."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def predictions_record(
     Returns
     -------
     dict
-        ``classes``: number, name, and images told right and wrong; ``units``: by number label, category and colour of
-        those that a picture shows; ``images``: of each its position, name, class, class predicted, photograph,
-        grid and units, each [unit, contribution, share, held, mask].
+        ``classes``: number, name, and images told right and wrong; ``units``: by number label, category and
+        colour of those that a picture shows; ``images``: of each its position, name, class, class predicted,
+        photograph, grid and units, each [unit, contribution, share, held, mask].
     """
     told = {one.unit for example in result.examples for one in result.images[example.image].units}
     return {

@@ -75,7 +75,9 @@ def build_confusions(
         with replacing_folder(folder / _PAGE) as partial:
             needed = [example.image for example in result.examples]
             none = "The page shows no pictures, as none were asked for."
-            photos = gather_photos(result.pictures if needed else None, none, needed, partial, None, progress.advance)
+            photos = gather_photos(
+                result.pictures if needed else None, none, needed, partial, None, progress.advance
+            )
             record = predictions_record(result, colours, photos, report)
             write_script(partial / "data" / "predictions.js", "dissect.run", (record,))
             copy_assets(partial, _ASSETS)

@@ -84,7 +84,9 @@ def page_facts(result: LabelledExplanations) -> list[Fact]:
         Fact("Told right", f"{result.right:,}", f"95 %: {range_text(result.accuracy, 1)}"),
         Fact("Classes", f"{shown:,}", scores),
         Fact("Layer", result.alias, "" if result.alias == result.layer else result.layer),
-        Fact("Detectors", f"{detectors:,}", f"of {len(result.labels):,} units, at quantile {result.quantile:g}"),
+        Fact(
+            "Detectors", f"{detectors:,}", f"of {len(result.labels):,} units, at quantile {result.quantile:g}"
+        ),
         Fact("Contribution", result.attribution, _error(result.error)),
     ]
 
@@ -111,8 +113,8 @@ def page_notes(result: LabelledExplanations, photos: str) -> list[str]:
         notes.append(f"{result.left_out:,} of the source have no class, and are left out.")
     if len(result.examples) < len(result.images):
         notes.append(
-            f"Pictures are shown of {len(result.examples):,} of {counted(len(result.images), 'image')}, some of "
-            "each class, right and wrong. All numbers are of all images; predictions.csv lists them."
+            f"Pictures are shown of {len(result.examples):,} of {counted(len(result.images), 'image')}, some "
+            "of each class, right and wrong. All numbers are of all images; predictions.csv lists them."
         )
     return notes
 

@@ -54,7 +54,7 @@ def scenes(world: Path) -> LabelledExplanations:
 def fed(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """The image as the run's preprocessing, raw at 12 x 12, makes it."""
     interpolation = cv2.INTER_AREA if min(pixels.shape[:2]) >= 12 else cv2.INTER_LINEAR
-    small = pixels
+    small: NDArray[Any] = pixels
     if pixels.shape[:2] != (12, 12):
         small = cv2.resize(pixels, (12, 12), interpolation=interpolation)
     return np.ascontiguousarray(small.transpose(2, 0, 1)[None], np.float32)
@@ -66,7 +66,9 @@ def field_of(world: Path) -> Any:
     return geometry["offset"], geometry["stride"]
 
 
-def test_predictions_and_contributions_are_those_of_the_file(world: Path, found: LabelledExplanations) -> None:
+def test_predictions_and_contributions_are_those_of_the_file(
+    world: Path, found: LabelledExplanations
+) -> None:
     source = labelled_images(world / "photos")
     assert (found.layer, found.attribution, found.quantile) == ("deep", "linear", 0.1)
     assert (found.output, found.score_of, found.stripped) == ("chances", "logits", "Softmax")
@@ -193,7 +195,9 @@ def test_confused_units_are_those_that_fired_or_were_missing_against_the_base_ra
                     assert unit.p is unit.q is unit.difference.value is unit.difference.low is None
                     continue
                 with_base += 1
-                assert unit.difference.value == pytest.approx(rate["fired"][k] / here - rate["base"][k] / base)
+                assert unit.difference.value == pytest.approx(
+                    rate["fired"][k] / here - rate["base"][k] / base
+                )
                 ends = naive.newcombe(rate["fired"][k], here, rate["base"][k], base)
                 assert (unit.difference.low, unit.difference.high) == pytest.approx(ends)
                 assert unit.p == pytest.approx(tests[pair, k][way])
@@ -202,7 +206,9 @@ def test_confused_units_are_those_that_fired_or_were_missing_against_the_base_ra
     assert any(unit.p is None for one in detailed for unit in one.fired)
 
 
-def test_masks_on_label_grids_are_compared_with_annotations(world: Path, scenes: LabelledExplanations) -> None:
+def test_masks_on_label_grids_are_compared_with_annotations(
+    world: Path, scenes: LabelledExplanations
+) -> None:
     data, run = labelled_scenes(), onnxdissect.load(world / "run")
     units = run.units("deep", 0.1)
     places = {one.name: one.index for one in data.vocabulary.concepts}
@@ -350,7 +356,7 @@ def test_images_without_classes_or_of_one_are_refused(world: Path, tmp_path: Pat
     one = tmp_path / "one" / "kitchen"
     one.mkdir(parents=True)
     cv2.imwrite(str(one / "a.png"), np.zeros((9, 9, 3), np.uint8))
-    with pytest.raises(ParameterError, match="all 1 images .* show 'kitchen'"):
+    with pytest.raises(ParameterError, match=r"all 1 images .* show 'kitchen'"):
         explained(world, tmp_path / "one")
     other = tmp_path / "one" / "kitchem"
     other.mkdir()

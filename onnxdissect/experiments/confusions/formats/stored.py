@@ -16,7 +16,8 @@ from onnxdissect.experiments.confusions.formats.wording import (
     confusion_sentences,
     held_sentence,
 )
-from onnxdissect.experiments.confusions.records import LabelledExplanations, PredictionArrays
+from onnxdissect.experiments.confusions.records import PredictionArrays
+from onnxdissect.experiments.confusions.result import LabelledExplanations
 from onnxdissect.experiments.explanation.formats.wording import DEFINITIONS
 from onnxdissect.storage.archive_writer import write_archive
 from onnxdissect.storage.fields import FieldError

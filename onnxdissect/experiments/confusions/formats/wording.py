@@ -5,13 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from onnxdissect.experiments.confusions.confused_units import FEWEST
-from onnxdissect.experiments.confusions.records import (
-    ConfusedUnit,
-    Confusion,
-    Estimate,
-    HeldShare,
-    LabelledExplanations,
-)
+from onnxdissect.experiments.confusions.records import ConfusedUnit, Confusion, Estimate, HeldShare
+from onnxdissect.experiments.confusions.result import LabelledExplanations
 from onnxdissect.experiments.explanation.formats.wording import DEFINITIONS
 from onnxdissect.wording import counted
 
@@ -28,14 +23,14 @@ __all__ = [
 ]
 
 CONFUSED_UNITS = (
-    "a detector fires in an image if its mask there is not empty; rates are compared with those in images of the "
-    "class shown that were told right"
+    "a detector fires in an image if its mask there is not empty; rates are compared with those in images of "
+    "the class shown that were told right"
 )
 """What rates of detectors in confusions are."""
 
 HELD = (
-    "of the strongest units (detectors that fired and contributed most to the class predicted) those whose mask "
-    "meets their label in the image's annotations; at random: as many of the detectors that fired in the image"
+    "of the strongest units (detectors that fired and contributed most to the class predicted) those whose "
+    "mask meets their label in the image's annotations; at random: as many of the detectors that fired in it"
 )
 """What a held share is."""
 
@@ -153,7 +148,8 @@ def confusion_sentences(result: LabelledExplanations, most: int) -> Iterator[str
 
 
 def _confusion(one: Confusion) -> str:
-    said = f"{one.class_name} taken for {one.predicted_name}: {counted(one.images, 'image')} ({percent(one.share)})"
+    said = f"{one.class_name} taken for {one.predicted_name}: {counted(one.images, 'image')}"
+    said += f" ({percent(one.share)})"
     if not one.detailed:
         return f"{said}; units are told of from {FEWEST} images on" if one.images < FEWEST else said
     parts = []
