@@ -31,7 +31,7 @@ def explain(
     ],
     images: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[IMAGE...]", help="Image files of any size.", show_default=False),
+        typer.Argument(metavar="IMAGE", help="Image files of any size.", show_default=False),
     ] = None,
     labelled: Annotated[
         str | None,

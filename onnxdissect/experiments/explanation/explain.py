@@ -178,7 +178,10 @@ def explanations(
     request.check()
     pictures = listed_pictures(images)
     if not pictures:
-        raise ParameterError("no image was given to explain")
+        raise ParameterError(
+            "no image was given to explain",
+            hint="explain MODEL IMAGE... --run RUN, or explain MODEL --images SOURCE of labelled ones",
+        )
     for picture in pictures:
         if isinstance(picture, np.ndarray) or not is_file(Path(picture)):
             # what is missing is told before anything is explained
