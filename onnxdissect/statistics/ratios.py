@@ -12,7 +12,9 @@ __all__ = ["percentile_interval", "resampled_sums"]
 _LEVELS = (0.025, 0.975)
 
 
-def resampled_sums(values: NDArray[np.float64], resamples: int, seed: int) -> NDArray[np.float64]:
+def resampled_sums(
+    values: NDArray[np.float64], resamples: int, seed: int, groups: NDArray[np.int64] | None = None
+) -> NDArray[np.float64]:
     """Sum values of images over resamples of the images.
 
     Parameters
@@ -22,12 +24,14 @@ def resampled_sums(values: NDArray[np.float64], resamples: int, seed: int) -> ND
         How many are drawn.
     seed : int
         As for `onnxdissect.statistics.resamples.resample_weights`.
+    groups : ndarray of int64, shape (images,), optional
+        Likewise.
 
     Returns
     -------
     ndarray of float64, shape (sums, resamples)
     """
-    drawn = resample_weights(values.shape[1], resamples, seed)
+    drawn = resample_weights(values.shape[1], resamples, seed, groups)
     blocks = [values @ weights.T.astype(np.float64) for weights in drawn]
     return np.concatenate([np.empty((len(values), 0)), *blocks], axis=1)
 

@@ -38,7 +38,7 @@ __all__ = ["explain_labelled"]
 
 
 @checked_arguments()
-@explained_memory()
+@explained_memory("fewer images at once take less, as does a layer of fewer units")
 def explain_labelled(
     model: str | Path,
     images: str | Path | Dataset,
@@ -151,6 +151,16 @@ def _expect_classes(images: LabelledImages, shown: NDArray[np.int64]) -> None:
         )
 
 
+def _groups(images: LabelledImages) -> NDArray[np.int64] | None:
+    """Tell which images belong together, numbered from 0; None if each stands for itself."""
+    annotated = images.annotated
+    groups = None if annotated is None else annotated.data.groups()
+    if annotated is None or groups is None:
+        return None
+    numbered: NDArray[np.int64] = np.unique(groups[list(annotated.positions)], return_inverse=True)[1]
+    return numbered.astype(np.int64)
+
+
 @dataclass(frozen=True, slots=True)
 class _Asked:
     source: ScoredLayer
@@ -199,7 +209,7 @@ class _Asked:
             accuracy=share_of(right, len(images)),
             classes=class_accuracies(arrays.class_index, arrays.predicted_index, source.class_name),
             confusions=find_confusions(arrays, self.units, self.top, source.class_name),
-            held=held_shares(arrays, strongest, self.resamples, self.seed),
+            held=held_shares(arrays, strongest, self.resamples, self.seed, _groups(labelled)),
             images=images,
             categories=tuple(source.run.categories),
             labels=tuple((u.label, u.category) if u.detector else ("", "") for u in self.units),

@@ -17,12 +17,16 @@ _KINDS = 3  # the strongest units, as many of those that fired, as many of all d
 
 
 def held_shares(
-    arrays: PredictionArrays, strongest: Sequence[NDArray[np.int64]], resamples: int, seed: int
+    arrays: PredictionArrays,
+    strongest: Sequence[NDArray[np.int64]],
+    resamples: int,
+    seed: int,
+    groups: NDArray[np.int64] | None = None,
 ) -> HeldShares | None:
     """Compare the strongest units of images told right and wrong with as many units drawn at random.
 
     What units at random would give is their mean over all ways to draw them, so nothing is drawn. Of fewer
-    than 20 images no interval is given: resampling them says too little.
+    than 20 images, or groups of them, no interval is given: resampling them says too little.
 
     Parameters
     ----------
@@ -34,6 +38,8 @@ def held_shares(
         Of the images, which intervals are made of.
     seed : int
         Of the resamples.
+    groups : ndarray of int64, shape (images,), optional
+        Group of each image, from 0: whole groups are drawn.
 
     Returns
     -------
@@ -47,9 +53,10 @@ def held_shares(
     right = arrays.class_index == arrays.predicted_index
     both = np.concatenate([counts * right, counts * ~right])
     whole = _shares(both.sum(axis=1)[:, None])[:, :, 0]
-    spread = _shares(resampled_sums(both, resamples, seed)) if resamples else np.empty((2, _KINDS, 0))
+    spread = _shares(resampled_sums(both, resamples, seed, groups)) if resamples else np.empty((2, _KINDS, 0))
+    drawn = np.arange(len(right)) if groups is None else groups
     for side, images in enumerate((right, ~right)):
-        if np.count_nonzero(counts[0, images]) < FEW_GROUPS:
+        if len(np.unique(drawn[images & (counts[0] > 0)])) < FEW_GROUPS:
             spread[side] = np.nan
     kinds = [_share(whole[:, kind], spread[:, kind]) for kind in range(_KINDS)]
     over = [_share(whole[:, 0] - whole[:, kind], spread[:, 0] - spread[:, kind]) for kind in (1, 2)]

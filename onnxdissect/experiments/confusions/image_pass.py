@@ -9,17 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.core.progress import Progress
-from onnxdissect.errors import ParameterError
+from onnxdissect.errors import OutOfMemoryError
 from onnxdissect.experiments.class_scores.scored_layer import ScoredLayer
 from onnxdissect.experiments.class_scores.variants import class_scores
 from onnxdissect.experiments.confusions.contributions import Contributor
 from onnxdissect.experiments.confusions.image_masks import ImageMasks
 from onnxdissect.experiments.confusions.records import PredictionArrays
 from onnxdissect.experiments.confusions.result import Example
+from onnxdissect.storage.memory import memory_limit
 
-__all__ = ["PassedImages", "make_examples", "pass_images"]
+__all__ = ["PassedImages", "expect_memory", "make_examples", "pass_images"]
 
-_MOST_BYTES = 8 * 2**30
+# of an image and a unit: its contribution, and whether it fired and held
+_BYTES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +78,12 @@ def pass_images(
         If activations or scores are not finite.
     NotAdditiveError
         If *linear* contributions do not add up.
+    OutOfMemoryError
+        If all contributions are more than fit into memory.
     """
     images, parts = masks.images, contributor.parts
     count, units = len(images), parts.layer.units
-    if count * units * 6 > _MOST_BYTES:
-        raise ParameterError(
-            f"{count:,} images and {units:,} units are more contributions than are kept in memory",
-            hint=f"at most {_MOST_BYTES // (6 * units):,} images of this layer at once",
-        )
+    expect_memory(count, units, memory_limit())
     predicted = np.empty(count, np.int32)
     class_score, predicted_score = np.empty((2, count))
     contribution = np.empty((count, units), np.float32)
@@ -119,6 +119,31 @@ def pass_images(
         masks.places >= 0,
     )
     return PassedImages(arrays, class_score, predicted_score, max(errors, default=None))
+
+
+def expect_memory(images: int, units: int, limit: int | None) -> None:
+    """Refuse images whose contributions do not fit into memory, before the first is looked at.
+
+    Parameters
+    ----------
+    images, units : int
+        How many there are.
+    limit : int or None
+        Bytes that this process may use; None where nobody knows.
+
+    Raises
+    ------
+    OutOfMemoryError
+        With how many images fit.
+    """
+    asked = images * units * _BYTES
+    if limit is None or asked <= limit:
+        return
+    raise OutOfMemoryError(
+        f"what {units:,} units contribute in {images:,} images takes {asked / 2**30:,.1f} GiB, and this "
+        f"process may use {limit / 2**30:,.1f}",
+        hint=f"fewer images, at most {limit // (_BYTES * units):,}, or a layer of fewer units",
+    )
 
 
 def make_examples(

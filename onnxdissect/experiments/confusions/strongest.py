@@ -32,9 +32,11 @@ def strongest_units(
     list of ndarray of int64
         Units of positive contribution, the largest first, the lower number on a tie.
     """
-    speaking = np.where(fired & detectors & (contribution > 0), contribution, 0)
-    order = np.argsort(-speaking, axis=1, kind="stable")[:, :top]
-    return [units[row[units] > 0] for units, row in zip(order, speaking, strict=True)]
+    found = []
+    for row, fires in zip(contribution, fired, strict=True):
+        speaking = np.flatnonzero(fires & detectors & (row > 0))
+        found.append(speaking[np.argsort(-row[speaking], kind="stable")[:top]])
+    return found
 
 
 def image_units(arrays: PredictionArrays, i: int, units: NDArray[np.int64]) -> tuple[ImageUnit, ...]:

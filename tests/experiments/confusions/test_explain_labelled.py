@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 import pytest
 from naive import confusions as naive
-from naive import explanation, method, statistics
+from naive import explanation, method
 from numpy.typing import NDArray
+from support.confusions import expect_confusions
 from support.explained import CLASSES, explained_world
 from support.labelled import SHOWN, labelled_folder, labelled_scenes, labelled_table
 from support.models import Builder, run_whole, save
@@ -152,58 +153,11 @@ def test_classes_and_confusions_are_counted(found: LabelledExplanations) -> None
 def test_confused_units_are_those_that_fired_or_were_missing_against_the_base_rate(
     found: LabelledExplanations,
 ) -> None:
-    arrays = found.arrays
-    to_shown = arrays.contribution.copy()
-    to_shown[arrays.wrong] = arrays.class_contribution
-    shown, told = arrays.class_index.tolist(), arrays.predicted_index.tolist()
     detectors = [k for k, (_, category) in enumerate(found.labels) if category]
-    detailed = [one for one in found.confusions if one.detailed]
-    rates = {
-        (one.class_index, one.predicted_index): naive.confused(
-            shown, told, arrays.contribution, to_shown, arrays.fired, (one.class_index, one.predicted_index)
-        )
-        for one in detailed
-    }
-    tests = {
-        (pair, k): naive.fisher(rate["fired"][k], rate["images"][0], rate["base"][k], rate["images"][1])
-        for pair, rate in rates.items()
-        if rate["images"][1]
-        for k in detectors
-    }
-    q = [statistics.false_discovery_rates([p[way] for p in tests.values()]) for way in (0, 1)]
-    corrected = dict(zip(tests, zip(*q, strict=True), strict=True))
-    with_base = 0
-    for one in detailed:
-        pair = one.class_index, one.predicted_index
-        rate = rates[pair]
-        here, base, other = rate["images"]
-        fires = [k for k in detectors if rate["fired"][k] and rate["for_wrong"][k] > 0]
-        expected = sorted(fires, key=lambda k: (-rate["for_wrong"][k], k))[:3]
-        assert [unit.unit for unit in one.fired] == expected
-        less = [k for k in detectors if base and rate["fired"][k] * base < rate["base"][k] * here]
-        silent = sorted((k for k in less if rate["missing"][k] > 0), key=lambda k: -rate["missing"][k])[:3]
-        assert [unit.unit for unit in one.silent] == silent
-        for way, units in enumerate((one.fired, one.silent)):
-            for unit in units:
-                k = unit.unit
-                amount = rate["missing" if way else "for_wrong"][k]
-                assert unit.contribution == pytest.approx(amount, rel=1e-5)
-                assert (unit.fired, unit.images) == (rate["fired"][k], here)
-                assert (unit.base_fired, unit.base_images) == (rate["base"][k], base)
-                assert (unit.other_fired, unit.other_images) == (rate["other"][k], other)
-                if not base:
-                    assert unit.p is unit.q is unit.difference.value is unit.difference.low is None
-                    continue
-                with_base += 1
-                assert unit.difference.value == pytest.approx(
-                    rate["fired"][k] / here - rate["base"][k] / base
-                )
-                ends = naive.newcombe(rate["fired"][k], here, rate["base"][k], base)
-                assert (unit.difference.low, unit.difference.high) == pytest.approx(ends)
-                assert unit.p == pytest.approx(tests[pair, k][way])
-                assert unit.q == pytest.approx(corrected[pair, k][way])
-    assert with_base >= 4 and any(one.silent for one in detailed)
-    assert any(unit.p is None for one in detailed for unit in one.fired)
+    expect_confusions(found.confusions, found.arrays, detectors, 3)
+    told = [unit for one in found.confusions for unit in (*one.fired, *one.silent)]
+    assert sum(unit.p is not None for unit in told) >= 4 and any(one.silent for one in found.confusions)
+    assert any(unit.p is None for unit in told)
 
 
 def test_masks_on_label_grids_are_compared_with_annotations(
