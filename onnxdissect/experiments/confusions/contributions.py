@@ -16,11 +16,13 @@ from onnxdissect.experiments.class_scores.variants import (
     scores_with_units,
 )
 from onnxdissect.experiments.explanation.linear import ALLOWED_ERROR, why_not_linear
-from onnxdissect.experiments.explanation.records import ATTRIBUTIONS
 from onnxdissect.model import Network
 from onnxdissect.model.runtime.parts.network_parts import NetworkParts
 
 __all__ = ["Contributor", "NotAdditiveError", "choose_attribution"]
+
+# others take many runs of the tail an image, and these are told for two classes by the same
+_OFFERED = ("auto", "linear", "ablation")
 
 
 class NotAdditiveError(ParameterError):
@@ -113,9 +115,10 @@ def choose_attribution(network: Network, parts: NetworkParts, asked: str) -> str
     ParameterError
         If there is no such attribution, or *linear* is asked for where it does not hold.
     """
-    if asked not in ATTRIBUTIONS:
+    if asked not in _OFFERED:
         raise ParameterError(
-            f"there is no attribution {asked!r}", candidates=nearest(asked, ATTRIBUTIONS) or ATTRIBUTIONS
+            f"there is no attribution {asked!r} of labelled images",
+            candidates=nearest(asked, _OFFERED) or _OFFERED,
         )
     if asked == "ablation":
         return asked

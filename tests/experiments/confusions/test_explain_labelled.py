@@ -236,6 +236,8 @@ def test_ablation_is_taken_where_the_score_is_no_sum(world: Path) -> None:
     with pytest.raises(ParameterError, match="no attribution 'linaer'") as error:
         explained(world, world / "photos", attribution="linaer")
     assert error.value.candidates[0] == "linear"
+    with pytest.raises(ParameterError, match="no attribution 'shapley' of labelled images"):
+        explained(world, world / "photos", attribution="shapley")
 
 
 def test_large_numbers_that_cancel_leave_no_sum(tmp_path: Path) -> None:
