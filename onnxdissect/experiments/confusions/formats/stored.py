@@ -10,6 +10,7 @@ from typing import Any
 from onnxdissect.errors import OutputError, shown_path
 from onnxdissect.experiments.confusions.formats.wording import (
     CONFUSED_UNITS,
+    CONTRIBUTIONS,
     HELD,
     accuracy_sentence,
     attribution_sentence,
@@ -18,7 +19,6 @@ from onnxdissect.experiments.confusions.formats.wording import (
 )
 from onnxdissect.experiments.confusions.records import PredictionArrays
 from onnxdissect.experiments.confusions.result import LabelledExplanations
-from onnxdissect.experiments.explanation.formats.wording import DEFINITIONS
 from onnxdissect.storage.archive_writer import write_archive
 from onnxdissect.storage.fields import FieldError
 from onnxdissect.storage.files import held_names, make_folder, write_bytes, write_csv
@@ -83,7 +83,7 @@ def predictions_json(result: LabelledExplanations) -> dict[str, Any]:
     sentences = [accuracy_sentence(result), *confusion_sentences(result, len(result.confusions))]
     return {
         "format_version": FORMAT_VERSION,
-        "contribution": DEFINITIONS[result.attribution],
+        "contribution": CONTRIBUTIONS[result.attribution],
         "rates": CONFUSED_UNITS,
         "held_share": HELD,
         "sentences": [*sentences, *([held_sentence(result)] if result.held else [])],

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from onnxdissect.experiments.confusions.confused_units import FEWEST
 from onnxdissect.experiments.confusions.records import ConfusedUnit, Confusion, Estimate, HeldShare
 from onnxdissect.experiments.confusions.result import LabelledExplanations
-from onnxdissect.experiments.explanation.formats.wording import DEFINITIONS
 from onnxdissect.wording import counted
 
 __all__ = [
     "CONFUSED_UNITS",
+    "CONTRIBUTIONS",
     "HELD",
     "accuracy_sentence",
     "attribution_sentence",
@@ -21,6 +21,12 @@ __all__ = [
     "range_text",
     "rate_text",
 ]
+
+CONTRIBUTIONS = {
+    "linear": "the score with only this unit active, less the score with none",
+    "ablation": "the score, less the score with this unit set to zero; changes need not add up to the score",
+}
+"""What a contribution is, by attribution."""
 
 CONFUSED_UNITS = (
     "a detector fires in an image if its mask there is not empty; rates are compared with those in images of "
@@ -104,7 +110,7 @@ def attribution_sentence(result: LabelledExplanations) -> str:
     -------
     str
     """
-    said = f"{result.attribution}: a contribution is {DEFINITIONS[result.attribution]}"
+    said = f"{result.attribution}: a contribution is {CONTRIBUTIONS[result.attribution]}"
     if result.error is not None:
         said += f"; contributions and bias come to every score (off by {result.error:.0e} at most)"
     if result.stripped:
