@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from support.browsing import comes_to, expect
-from support.explained import CLASSES, explained_world
+from support.explained import CLASSES, network_of_world
 from support.labelled import SHOWN, labelled_folder, labelled_scenes
 from support.report_addresses import address
+from support.small_runs import broden, dissect
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -21,7 +22,12 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return explained_world(tmp_path_factory.mktemp("predictions"))
+    """Of one layer, so that its report is soon drawn."""
+    folder = tmp_path_factory.mktemp("predictions")
+    network_of_world(folder / "net.onnx")
+    broden(folder / "data", 12, 0)
+    dissect(folder, layers=["deep"], bootstrap=20, null=0)
+    return folder
 
 
 @pytest.fixture(scope="module")

@@ -60,6 +60,7 @@ _RESULT, _ARCHIVE, _TABLE = "predictions.json", "predictions.npz", "predictions.
 _COLUMNS = ("image", "class", "predicted", "right", "class_score", "predicted_score", "units", "labels")
 _APART = frozenset(("arrays", "examples", "pictures", "labels", "images"))
 _LARGEST = 2**32
+_MOST_SENTENCES = 30
 _ELSEWHERE = "name a folder that is empty or not there yet: --out DIR"
 
 
@@ -80,7 +81,7 @@ def predictions_json(result: LabelledExplanations) -> dict[str, Any]:
         told[name] = [asdict(one) for one in told[name]]
     told["accuracy"] = asdict(result.accuracy)
     told["held"] = None if result.held is None else asdict(result.held)
-    sentences = [accuracy_sentence(result), *confusion_sentences(result, len(result.confusions))]
+    sentences = [accuracy_sentence(result), *confusion_sentences(result, _MOST_SENTENCES)]
     return {
         "format_version": FORMAT_VERSION,
         "contribution": CONTRIBUTIONS[result.attribution],
