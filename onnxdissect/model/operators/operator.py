@@ -69,6 +69,8 @@ class Operator:
         What is computed.
     gate : bool
         Whether results are weights between 0 and 1.
+    chances : bool
+        Whether it makes chances of the scores of classes, or their logarithms.
     weighs_by : int or None
         Input that the others are multiplied by, in an operator that does more than multiply; None for those
         whose `arithmetic` says it all.
@@ -148,6 +150,7 @@ class Operator:
     numbers: Numbers = Numbers.NEW
     arithmetic: Arithmetic = Arithmetic.NONE
     gate: bool = False
+    chances: bool = False
     weighs_by: int | None = None
     units: Units = Units.OPEN
     fused: bool = False

@@ -154,6 +154,8 @@ class Arithmetic(StrEnum):
     """Cut off below zero."""
     MEAN = "mean"
     """Of cells."""
+    TOTAL = "total"
+    """Of cells, not divided by how many they are."""
 
 
 class Order(StrEnum):

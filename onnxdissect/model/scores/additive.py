@@ -164,15 +164,15 @@ class _Step:
             return self._product()
         if operator.compute is not Compute.NONE:
             return "weighs places by what all units say"
-        if node.op_type == "BatchNormalization":
-            return self._kept() if self.first_only else "is scaled by what units say"
-        if operator.numbers is Numbers.DEQUANTISED:
+        # outside of training a normalisation of the batch scales by what is stored
+        if operator.training_mode or operator.numbers is Numbers.DEQUANTISED:
             return self._kept() if self.first_only else "is scaled by what units say"
         if operator.axes is Axes.SPATIAL:
             return self._window()
         if operator.axes in (Axes.REDUCED, Axes.REDUCED_ALONG):
             return self._reduced()
-        if operator.axes in _MOVING or operator.numbers is Numbers.COPIED or node.op_type == "Expand":
+        repeated = operator.states_shape is not None
+        if operator.axes in _MOVING or operator.numbers is Numbers.COPIED or repeated:
             return self._moved()
         if operator.axes in (Axes.POINTWISE, Axes.FIRST):
             return self._by_number()
@@ -219,7 +219,7 @@ class _Step:
         if not self.first_only:
             return "is not known to leave units apart"
         axis = self._axis()
-        if self.node.op_type in ("ReduceMean", "ReduceSum"):
+        if self.operator.arithmetic in (Arithmetic.MEAN, Arithmetic.TOTAL):
             return _Sums() if self.sums or axis is None else _Apart(axis)
         if self.operator.axes is Axes.REDUCED_ALONG:
             return "tells a place, no amount"
@@ -243,11 +243,13 @@ class _Step:
         """Operators that compute each number from those at its place."""
         operator = self.operator
         linear = operator.arithmetic is Arithmetic.SUM or operator.numbers is Numbers.LINEAR
+        if operator.sum_result is not None:
+            return "divides a sum by what all units say"
         if operator.axes is Axes.POINTWISE and linear:
-            if self.node.op_type in ("Add", "Sub", "Sum"):
-                return self._together() if self._same_units() else _Sums()
             if operator.rounds:
                 return self._nonlinear("rounds")
+            if operator.arithmetic not in (Arithmetic.PRODUCT, Arithmetic.QUOTIENT):
+                return self._together() if self._same_units() else _Sums()
             divided = operator.arithmetic is Arithmetic.QUOTIENT and not self.first_only
             if len(self.read) == 1 and not divided and self._read_times() == 1:
                 return self._kept()

@@ -15,7 +15,6 @@ from onnxdissect.wording import counted
 
 __all__ = ["ClassScores", "find_class_scores", "place_of_layer"]
 
-_TO_CHANCES = ("Softmax", "LogSoftmax", "Sigmoid")
 _FLOATS = ("float32", "float16", "float64")
 _CANDIDATE_HINT = "--output NAME chooses an output of shape (images, classes)"
 
@@ -169,17 +168,18 @@ def _logits(network: Network, output: str) -> tuple[str, str]:
     In steps of a byte a score changes by more than most units change it.
     """
     values = computed_values(network.model.graph)
-    found, stripped = output, ""
+    found, stripped, of_chances = output, "", False
     value = values[output]
     while (node := value.producer()) is not None and node.inputs and node.inputs[0] is not None:
         before = node.inputs[0]
         name, operator = name_of(before), operator_of(node)
         if name not in values or _classes(network, name) != _classes(network, output):
             break
-        if node.op_type in _TO_CHANCES and node.domain in ("", "ai.onnx"):
-            if stripped in _TO_CHANCES or not (node.op_type == "Sigmoid" or _over_classes(network, node)):
+        if operator.chances:
+            each_by_itself = operator.numbers is Numbers.NONLINEAR
+            if of_chances or not (each_by_itself or _over_classes(network, node)):
                 break
-            found, stripped = name, node.op_type
+            found, stripped, of_chances = name, node.op_type, True
         elif operator.numbers is Numbers.QUANTISED:
             found, stripped = name, stripped or node.op_type
         elif not (operator.reshapes or operator.numbers in (Numbers.COPIED, Numbers.DEQUANTISED)):

@@ -32,13 +32,6 @@ ELSEWHERE = {
     # whose inputs are rewritten one by one, as ONNX defines them
     "surgery/free_batch.py": {"Concat", "Reshape", "Resize"},
     "surgery/describe.py": {"Concat", "Reshape", "Transpose"},
-    # of operators that are alike elsewhere, those whose results of sums are sums again
-    "scores/additive.py": {
-        *("Add", "Sub", "Sum", "ReduceMean", "ReduceSum"),
-        *("BatchNormalization", "Expand"),
-    },
-    # what makes chances of the scores of classes, behind which the scores lie
-    "scores/class_scores.py": {"LogSoftmax", "Sigmoid", "Softmax"},
 }
 
 

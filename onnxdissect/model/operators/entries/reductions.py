@@ -18,6 +18,6 @@ OPERATORS = (
     Operator("ReduceMean", axes=Axes.REDUCED, arithmetic=Arithmetic.MEAN, no_weights=(1,), shaping=(1,)),
     Operator("ReduceMin", axes=Axes.REDUCED, no_weights=(1,), shaping=(1,)),
     Operator("ReduceProd", axes=Axes.REDUCED, no_weights=(1,), shaping=(1,)),
-    Operator("ReduceSum", axes=Axes.REDUCED, no_weights=(1,), shaping=(1,)),
+    Operator("ReduceSum", axes=Axes.REDUCED, arithmetic=Arithmetic.TOTAL, no_weights=(1,), shaping=(1,)),
     Operator("ReduceSumSquare", axes=Axes.REDUCED, no_weights=(1,), shaping=(1,)),
 )
