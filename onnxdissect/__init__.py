@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from onnxdissect.experiments.comparison.compare import compare
     from onnxdissect.experiments.confusions import LabelledExplanations
     from onnxdissect.experiments.confusions.explain_labelled import explain_labelled
-    from onnxdissect.experiments.explanation import Explanation
+    from onnxdissect.experiments.explanation import Explanation, load_explanations
     from onnxdissect.experiments.explanation.explain import explain
     from onnxdissect.experiments.published.importing import import_netdissect
     from onnxdissect.experiments.rotation import RotationResult, load_rotation
@@ -50,6 +50,7 @@ __all__ = [
     "import_netdissect",
     "load",
     "load_comparison",
+    "load_explanations",
     "load_rotation",
     "register_operator",
     "rotate",
@@ -74,6 +75,7 @@ _HOMES = {
     "import_netdissect": "onnxdissect.experiments.published.importing",
     "load": "onnxdissect.results",
     "load_comparison": "onnxdissect.experiments.comparison",
+    "load_explanations": "onnxdissect.experiments.explanation",
     "load_rotation": "onnxdissect.experiments.rotation",
     "register_operator": "onnxdissect.model",
     "rotate": "onnxdissect.experiments.rotation.rotate",

@@ -24,7 +24,7 @@ OWN = {
     "rotate": {"data", "alphas", "seeds"},
 }
 PUBLIC = ["compare", "dissect", "explain", "import_netdissect", "load", "load_comparison", "load_rotation"]
-PUBLIC += ["rotate"]
+PUBLIC += ["load_explanations", "rotate"]
 
 
 @checked_arguments(but=("own",))

@@ -8,6 +8,7 @@ other images, ``entries`` makes of contributions what is told of an image.
 
 from __future__ import annotations
 
+from onnxdissect.experiments.explanation.formats.loading import load_explanations
 from onnxdissect.experiments.explanation.formats.stored import (
     expect_explanation_folder,
     explanation_json,
@@ -34,6 +35,7 @@ __all__ = [
     "explanation_json",
     "explanation_record",
     "explanations_json",
+    "load_explanations",
     "write_explanations",
     "write_records",
 ]

@@ -281,8 +281,13 @@ class Explanation:
         Raises
         ------
         ParameterError
-            If the layer has no such unit.
+            If the layer has no such unit, or the explanation was read from a file.
         """
+        if not len(self.activations):
+            raise ParameterError(
+                "explanations that were read from a file hold no activations",
+                hint="onnxdissect.explain computes them again",
+            )
         if not 0 <= unit < len(self.activations):
             raise ParameterError(
                 f"layer {self.layer!r} has no unit {unit}", hint=f"0 to {len(self.activations) - 1}"

@@ -1,4 +1,7 @@
-"""Explanations outside of memory: ``stored`` writes them, ``wording`` says them in a sentence.
+"""Explanations outside of memory.
+
+``stored`` writes them, ``loading`` reads them back by the rules of ``schema``, ``wording`` says them in a
+sentence.
 
 Callers use what the room around names.
 """
