@@ -218,7 +218,7 @@ def open_score_explainer(
     number = asked_class(request.target, source.scores, source.names)
     if request.players is not None and request.players > source.info.units:
         notify(
-            f"the layer has {source.info.units:,} units, and all of them take part where "
+            f"no more than the {source.info.units:,} units of the layer take part, where "
             f"{request.players:,} were asked for"
         )
     # what reference images there are is found before anything is run

@@ -15,7 +15,13 @@ from support import models
 from support.explained import flattened_last, pooled_by_maximum, split_at
 from support.transformers import transformer
 
-from onnxdissect.experiments.class_scores.variants import active_units
+from onnxdissect.experiments.class_scores.variants import (
+    active_units,
+    changed_units,
+    score_of,
+    score_without_units,
+    set_to,
+)
 from onnxdissect.experiments.explanation.ablation import ablation_contributions
 from onnxdissect.experiments.explanation.entries import signed_shares
 from onnxdissect.experiments.explanation.linear import (
@@ -98,6 +104,37 @@ def test_many_at_once_are_one_by_one(tmp_path: Path, make: Make, name: str) -> N
             many = way(parts, activations, 1, batch=batch)
             np.testing.assert_allclose(many.values, one.values, atol=1e-5 * max(1, abs(one.score)))
             assert many.score == one.score
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (models.channels_last, "relu1"),
+        (lambda: models.plain(dtype=np.float16), "relu3"),
+        (lambda: transformer(2, 1, order="TNC"), "block"),
+    ],
+    ids=range(3),
+)
+def test_sets_of_units_are_removed_from_every_layout(tmp_path: Path, make: Make, name: str) -> None:
+    """One unit at a time they are ablation; all of them, what is put in their place; none, nothing."""
+    _, layer, _, parts, image = split_at(make(), name, tmp_path)
+    activations = parts.activations(image)
+    removed = set_to(parts, activations, np.linspace(-1, 1, layer.units))
+    units = layer.units
+    absent = np.concatenate(
+        [np.eye(units, dtype=bool), np.ones((1, units), bool), np.zeros((1, units), bool)]
+    )
+    for batch in (1, 5, None):
+        scores = score_without_units(parts, activations, removed, absent, 2, batch=batch)
+        found = ablation_contributions(parts, activations, 2, removed=removed, batch=batch)
+        allowed = 1e-5 * max(1, abs(found.score))
+        np.testing.assert_allclose(found.score - scores[:units], found.values, atol=allowed)
+        assert scores[units] == pytest.approx(score_of(parts, removed, 2), abs=allowed)
+        assert scores[-1] == pytest.approx(found.score, abs=allowed)
+    assert changed_units(parts, activations, activations).tolist() == []
+    other = activations.copy()
+    parts.units_first(other)[0, [0, 3]] += 1
+    assert changed_units(parts, activations, other).tolist() == [0, 3]
 
 
 def test_units_that_are_zero_are_not_run(tmp_path: Path) -> None:

@@ -368,7 +368,7 @@ def test_concepts_are_players_with_all_of_their_units(world: Path) -> None:
 def test_more_players_than_units_are_all_of_them_and_that_is_said(world: Path) -> None:
     said: list[str] = []
     (found,) = explain(world, picture(), attribution="shapley", players=50, notify=said.append)
-    assert said == ["the layer has 6 units, and all of them take part where 50 were asked for"]
+    assert said == ["no more than the 6 units of the layer take part, where 50 were asked for"]
     (plain,) = explain(world, picture(), attribution="shapley", notify=said.append)
     assert plain.contributions == found.contributions and len(said) == 1
 

@@ -29,6 +29,8 @@ from onnxdissect.wording import counted
 
 __all__ = ["FittedExplainer", "open_fitted_explainer"]
 
+_OUTPUT = "fitted classifier"
+
 
 @dataclass(frozen=True, slots=True)
 class FittedExplainer:
@@ -129,7 +131,8 @@ def open_fitted_explainer(
     images = reference_labels(source.run, request.reference)
     classes = tuple(sorted(set(images.classes)))
     expect_several(images.classes, images.source)
-    number = asked_class(request.target, ClassScores("fitted", "fitted", "", len(classes)), classes)
+    own = ClassScores(_OUTPUT, _OUTPUT, "", len(classes))
+    number = asked_class(request.target, own, classes)
     for line in source.session.warnings:
         notify(line)
     features = source.features(images.read, len(images), progress)
