@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from onnxdissect.errors import InstallationError, ParameterError, shown
 from onnxdissect.libraries import raise_interrupt
+from onnxdissect.model.bases.blas_threads import one_blas_thread
 from onnxdissect.wording import counted
 
 __all__ = ["LinearClassifier", "expect_scikit_learn", "expect_several", "fit_classifier"]
@@ -151,7 +152,8 @@ def fit_classifier(features: NDArray[np.float64], labels: Sequence[str], seed: i
     names = np.array(labels)
     folds = min(_FOLDS, min(counts.values()))
     accuracy = None
-    with warnings.catch_warnings():
+    # of many thousand small products, after each of which more threads would wait for one another
+    with warnings.catch_warnings(), one_blas_thread():
         # regularised, so that a step more or less changes nothing that is told
         warnings.simplefilter("ignore", convergence)
         if folds > 1:
