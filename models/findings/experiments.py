@@ -30,12 +30,15 @@ from onnxdissect.tiny import cache_folder
 
 __all__ = [
     "EXPERIMENTS",
+    "HERE",
     "Asked",
     "Experiment",
     "asked_networks",
     "due_experiments",
     "hashes_of",
+    "positive",
     "read_experiment",
+    "refuse_trial",
     "run_experiments",
 ]
 
@@ -245,13 +248,54 @@ def run_experiments(out: Path, work: Path, limit: int | None = None) -> Iterator
         yield f"{asked.experiment} of {asked.network}: asked"
 
 
+def positive(text: str) -> int:
+    """Read a whole number of an option.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    int
+        At least 1.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        Otherwise.
+    """
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    return int(text)
+
+
+def refuse_trial(parser: argparse.ArgumentParser, out: Path, small: bool) -> None:
+    """End in a line where what is only tried out would take the place of what is shipped.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+    out : Path
+        Where networks and tables go.
+    small : bool
+        Whether less is made than the findings are made of.
+    """
+    if small and out.resolve() == HERE:
+        parser.error(
+            f"what is made smaller, to try it out, would replace the networks and tables in {HERE}; "
+            "give another folder: --out FOLDER"
+        )
+
+
 def main() -> None:
     """Ask the networks that are there."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--work", type=Path, default=cache_folder() / "findings", help="of train.py")
     parser.add_argument("--out", type=Path, default=HERE)
-    parser.add_argument("--limit", type=int, help="images that are asked of, as given to train.py")
+    parser.add_argument("--limit", type=positive, help="images that are asked of, as given to train.py")
     options = parser.parse_args()
+    refuse_trial(parser, options.out, options.limit is not None)
     missing = False
     for line in run_experiments(options.out.absolute(), options.work.absolute(), options.limit):
         print(line, flush=True)

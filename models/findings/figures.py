@@ -116,14 +116,17 @@ def main() -> None:
         "--page", type=Path, default=PAGE, help="figures go into a folder of its name beside it"
     )
     options = parser.parse_args()
+    if options.page.suffix != ".md" or options.page.is_dir():
+        parser.error(f"--page {options.page} is no Markdown file to be written: a name that ends in .md")
     try:
         told = answers(Evidence(options.tables))
     except MissingNetworksError as error:
         sys.exit(str(error))
     except OnnxDissectError as error:
         sys.exit(f"{error.message}; python models/findings/train.py makes tables")
+    text = text_of(told)
     draw_all(told, options.page.with_suffix(""))
-    options.page.write_text(text_of(told), encoding="utf-8", newline="\n")
+    options.page.write_text(text, encoding="utf-8", newline="\n")
     print(options.page)
 
 

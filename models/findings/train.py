@@ -21,8 +21,15 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-import torch
-from experiments import due_experiments, run_experiments
+
+try:
+    import torch
+except ModuleNotFoundError as error:
+    if error.name != "torch":
+        raise
+    sys.exit("training needs torch, of the extra train: sh setup.sh train, or pip install torch")
+
+from experiments import HERE, due_experiments, positive, refuse_trial, run_experiments
 from measurements.tables import CARD, RESAMPLES, dissect_network, keep_run, write_card, write_conditions
 from torch import nn
 from training.images import TEST_SEED, TRAIN_SEED, LabelledImages, ensure_images
@@ -36,8 +43,6 @@ from onnxdissect.tiny import cache_folder
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from train_tiny import augmented, batches, prepared
-
-HERE = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,18 +266,23 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, action="append", choices=SEEDS, help="only this one; repeatable")
     names = [recipe.variant for recipe in RECIPES]
     parser.add_argument("--variant", action="append", choices=names, help="only this one; repeatable")
-    parser.add_argument("--jobs", type=int, default=1, help="processes of one thread each")
+    parser.add_argument("--jobs", type=positive, default=1, help="processes of one thread each")
     parser.add_argument("--work", type=Path, default=cache_folder() / "findings", help="for what is not kept")
     parser.add_argument("--out", type=Path, default=HERE)
-    parser.add_argument("--images", type=int, default=IMAGES, help="images drawn; fewer only to try it out")
-    parser.add_argument("--steps", type=int, help="iterations of every training, to try it out")
-    parser.add_argument("--limit", type=int, help="images that are dissected on, to try it out")
+    parser.add_argument(
+        "--images", type=positive, default=IMAGES, help="images drawn; fewer only to try it out"
+    )
+    parser.add_argument("--steps", type=positive, help="iterations of every training, to try it out")
+    parser.add_argument("--limit", type=positive, help="images that are dissected on, to try it out")
     return parser
 
 
 def main() -> None:
     """Draw, train, export, dissect, ask, and write the table of what is there."""
-    options = arguments().parse_args()
+    parser = arguments()
+    options = parser.parse_args()
+    small = options.images != IMAGES or options.steps is not None or options.limit is not None
+    refuse_trial(parser, options.out, small)
     places = Places(options.out.absolute(), options.work.absolute(), options.images, options.limit)
     asked = trainings(options.seed or SEEDS, options.variant or (), options.steps)
     todo = [training for training in asked if not places.finished(training)]

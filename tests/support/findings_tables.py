@@ -136,6 +136,7 @@ def write_network(folder: Path, training: Training, name: str, iteration: int) -
         "parameters": 103_996,
         "recipe": training.recipe.digest(DRAWN, None),
         "sha256": hashlib.sha256(name.encode()).hexdigest(),
+        "data": "drawn",
         "images": IMAGES,
         "quantile": 0.005,
         "iou_threshold": 0.04,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import functools
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,15 +15,9 @@ from numpy.typing import NDArray
 from training.recipes import SEEDS, Training, recipe_of, trainings
 
 from onnxdissect.storage.archive_reader import read_archive
+from page.table_checks import CATEGORIES, MissingNetworksError, check_tables, read_card, read_rows
 
 __all__ = ["CATEGORIES", "Counted", "Evidence", "MissingNetworksError", "UnitLabel"]
-
-CATEGORIES = ("color", "object", "part", "material", "scene", "texture")
-"""Of the data set, in its order."""
-
-
-class MissingNetworksError(Exception):
-    """Tables of some networks are not there, or not those of the networks as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +81,7 @@ class Evidence:
     def __init__(self, tables: Path) -> None:
         self._tables = tables
         self.cards: Mapping[str, dict[str, Any]] = {
-            path.parent.name: json.loads(path.read_text(encoding="utf-8"))
-            for path in sorted(tables.glob(f"*/{CARD}"))
+            path.parent.name: read_card(path) for path in sorted(tables.glob(f"*/{CARD}"))
         }
 
     def check(self) -> None:
@@ -99,7 +90,8 @@ class Evidence:
         Raises
         ------
         MissingNetworksError
-            If tables of a network, or answers of it, are missing; it names them all.
+            If tables of a network, or answers of it, are missing; it names them all. If tables are cut off,
+            or of another recipe or of other images than the rest.
         """
         missing = []
         for training in trainings():
@@ -112,6 +104,7 @@ class Evidence:
                 f"there are no tables of {', '.join(missing)} in {self._tables}; "
                 "python models/findings/train.py makes them"
             )
+        check_tables(self._tables, self.cards)
         unasked = [asked for asked in asked_networks() if not self._asked(asked.network, asked.experiment)]
         if unasked:
             names = [f"{asked.experiment} of {asked.network}" for asked in unasked]
@@ -178,8 +171,7 @@ class Evidence:
     def units(self, network: str) -> list[UnitLabel]:
         """Give the labels of the last layer's units."""
         last = self.layers(network)[-1]
-        with (self._tables / network / "units.csv").open(encoding="utf-8", newline="") as file:
-            rows = [row for row in csv.DictReader(file) if row["layer"] == last]
+        rows = [row for row in read_rows(self._tables / network / "units.csv") if row["layer"] == last]
         return [UnitLabel(row["label"], row["category"], row["detector"] == "true") for row in rows]
 
     def last_iou(self, network: str) -> NDArray[np.float64]:
@@ -188,8 +180,7 @@ class Evidence:
 
     def concepts(self) -> Sequence[Mapping[str, str]]:
         """Give the rows of ``concepts.csv``."""
-        with (self._tables / "concepts.csv").open(encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file))
+        return read_rows(self._tables / "concepts.csv")
 
     def experiment(self, network: str, name: str) -> dict[str, NDArray[Any]]:
         """Give what `experiments` found."""
@@ -201,5 +192,4 @@ class Evidence:
 
     @functools.cache  # noqa: B019
     def _summaries(self, network: str) -> list[dict[str, str]]:
-        with (self._tables / network / "layers.csv").open(encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file))
+        return read_rows(self._tables / network / "layers.csv")
