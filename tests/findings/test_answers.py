@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from measurements.tables import SCHEMA
 from page.answer_records import Followed
-from page.estimates import AGREES, DISAGREES, OPEN, TOO_FEW
+from page.estimates import AGREES, DISAGREES, TOO_FEW
 from page.evidence import Evidence, MissingNetworksError
 from page.explained import explained
 from page.seed_overlap import overlap
@@ -43,7 +43,8 @@ DIFFERENCES: dict[str, tuple[tuple[float, float, float], int]] = {
     "double_width": ((32 - 20, 32 - 21, 32 - 22), 1),
     "half_width": ((11 - 20, 11 - 21, 11 - 22), -1),
     "low_layers": ((3 / 4 - 3 / 20, 3 / 4 - 3 / 21, 3 / 4 - 3 / 22), 1),
-    "high_layers": ((12 - 1, 13 - 1, 14 - 1), 1),
+    "high_layers": ((10 - 1, 11 - 1, 12 - 1), 1),
+    "high_scenes": ((2, 2, 2), 1),
     "deepest": ((20 - 12, 21 - 12, 22 - 12), 1),
     "deepest_share": ((40 / 96 - 24 / 64, 42 / 96 - 24 / 64, 44 / 96 - 24 / 64), 1),
     "task_specific": ((1, 1, 1), 1),
@@ -80,7 +81,9 @@ def test_verdicts_are_those_of_the_signs(told: dict[str, Any]) -> None:
     assert verdicts["emergence"] == verdicts["dropout"] == verdicts["axis"] == AGREES
     assert verdicts["batch_norm"] == DISAGREES
     assert verdicts["jigsaw_textures"] == TOO_FEW
-    assert verdicts["task_specific"] in (AGREES, OPEN)
+    # no network has more than two detectors of scenes, in either layer
+    assert verdicts["task_specific"] == verdicts["high_scenes"] == TOO_FEW
+    assert told["findings"]["high_scenes"].fewest == 2
     assert told["findings"]["rotation_textures"].fewest == 6
 
 
@@ -169,7 +172,10 @@ def test_units_are_followed_one_by_one(told: dict[str, Any]) -> None:
 
 def test_what_there_is_is_said(told: dict[str, Any]) -> None:
     setting = told["setting"]
-    assert (setting["networks"], setting["images"], setting["parameters"]) == (75, 24, 104_000)
+    assert (setting["networks"], setting["trainings"], setting["images"]) == (75, 42, 24)
+    # all of seed 0, and the finished base networks of the others
+    assert setting["shipped"] == 25 + 2
+    assert setting["parameters"] == (27_000, 411_000)
     assert setting["hours"] == pytest.approx(75 * 36 / 3600)
     assert setting["convolutions"] == {"base": 5, "deeper": 7, "shallower": 4}
     assert setting["stronger_decay"] == pytest.approx(20)

@@ -66,7 +66,7 @@ def test_findings_stand_with_their_seeds_and_verdict(told: dict[str, Any]) -> No
         whole = ", ".join(f"{seed:+.0f}" for seed in finding.difference.seeds)
         points = ", ".join(f"{100 * seed:+.0f}" for seed in finding.difference.seeds)
         percents = ", ".join(f"{100 * seed:.0f} %" for seed in finding.difference.seeds)
-        seeds = (f"seeds {whole})", f"seeds {points})", f"seeds {percents};")
+        seeds = (f"seeds {whole})", f"seeds {points})", f"seeds: {percents};")
         found = [line for line in lines if any(one in line for one in seeds)]
         assert any(f"**{finding.verdict}**" in line for line in found), name
 

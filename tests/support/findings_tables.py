@@ -24,6 +24,7 @@ CONCEPTS = 6  # of each category; one more of each is in no image
 IMAGES, RESAMPLES = 24, 40
 ROWS = ("detectors", "unique", *CATEGORIES)
 
+SIZES = {"half-width": 26_660, "double-width": 410_732}  # parameters
 LOST, CHANGED, NEW = 4, 6, 3  # of the detectors of `base`, when it is taught objects
 
 Counts = Sequence[int]
@@ -133,7 +134,7 @@ def write_network(folder: Path, training: Training, name: str, iteration: int) -
         "iteration": iteration,
         "samples": 16 * iteration,
         "score": 0.5 + 0.01 * training.seed,
-        "parameters": 103_996,
+        "parameters": SIZES.get(training.recipe.variant, 103_996),
         "recipe": training.recipe.digest(DRAWN, None),
         "sha256": hashlib.sha256(name.encode()).hexdigest(),
         "data": "drawn",

@@ -10,7 +10,7 @@ from page.estimates import AGREES, DISAGREES, TOO_FEW, Estimate, alike_verdict, 
 __all__ = ["FEWEST", "Alike", "Finding", "Followed", "Overlap", "Rotated", "Swept", "Unchanged", "Variant"]
 
 FEWEST = 3
-"""A share of fewer detectors says nothing."""
+"""A share of fewer detectors, or a count that is nowhere so large, says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,8 @@ class Finding:
     published : {-1, 1}
         The published sign.
     fewest : int, optional
-        Of shares of detectors, the fewest that some network's share is of.
+        Of shares of detectors, the fewest that some network's share is of; of counts that may be next to
+        nothing, the most that some network has.
     """
 
     difference: Estimate

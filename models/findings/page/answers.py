@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from measurements.predictions import STRONGEST
-from training.recipes import RECIPES, TEST_IMAGES, recipe_of
+from training.recipes import RECIPES, TEST_IMAGES, recipe_of, shipped, trainings
 
 from page.answer_records import FEWEST, Followed, Rotated, Swept, Unchanged, Variant
 from page.differences import EARLY, MARGIN, alike, contrasts, findings
@@ -64,10 +64,15 @@ def answers(evidence: Evidence) -> dict[str, Any]:
 def _setting(evidence: Evidence) -> dict[str, Any]:
     """Say how much there is of everything, and how it was dissected."""
     card, base = evidence.cards["base-s0"], recipe_of("base")
+    made = [(training, name) for training in trainings() for name, _ in training.networks()]
+    cards = [evidence.cards[name] for _, name in made]
+    sizes = [round(one["parameters"], -3) for one in cards]
     return {
-        "networks": len(evidence.cards),
-        "parameters": round(card["parameters"], -3),
-        "hours": sum(_seconds(card) for card in evidence.cards.values()) / 3600,
+        "networks": len(made),
+        "trainings": len(trainings()),
+        "shipped": sum(shipped(training, name) for training, name in made),
+        "parameters": (min(sizes), max(sizes)),
+        "hours": sum(_seconds(one) for one in cards) / 3600,
         "images": card["images"],
         "tested": TEST_IMAGES,
         "samples": card["samples"],

@@ -13,8 +13,9 @@ from page.sweep_counts import fall, generic_shares
 
 __all__ = ["EARLY", "MARGIN", "alike", "contrasts", "findings"]
 
-# as the papers have them: of low layers, of high ones, and those that appear late
-_LOW, _HIGH, _LATE = ("color", "texture"), ("object", "scene"), ("object", "part")
+# as the papers have them: of low layers, and those that appear late
+_LOW, _LATE = ("color", "texture"), ("object", "part")
+_OBJECT, _SCENE = ("object",), ("scene",)
 _UNIQUE = ("unique",)
 
 EARLY = 189
@@ -52,6 +53,12 @@ class _Counts:
     def unlike_base(self, variant: str, published: int) -> Finding:
         """Compare the unique detectors of a variant with those of `base`."""
         return Finding(difference_of(self.of("base"), self.of(variant)), published)
+
+    def more_scenes(self, layer: str) -> Finding:
+        """Compare detectors of scenes, of which there may be none, in the last layer with those in another."""
+        first, last = self.of("base", _SCENE, layer=layer), self.of("base", _SCENE)
+        most = max(int(count.value) for count in (*first, *last))
+        return Finding(difference_of(first, last), 1, most)
 
     def share(
         self,
@@ -97,19 +104,16 @@ def findings(evidence: Evidence) -> dict[str, Finding]:
         "half_width": counts.unlike_base("half-width", -1),
         "low_layers": counts.share(_LOW, base, ("base", None, "relu1")),
         "high_layers": Finding(
-            difference_of(counts.of("base", _HIGH, layer="relu1"), counts.of("base", _HIGH)), 1
+            difference_of(counts.of("base", _OBJECT, layer="relu1"), counts.of("base", _OBJECT)), 1
         ),
+        "high_scenes": counts.more_scenes("relu1"),
         "deepest": Finding(difference_of(counts.of("base", layer="relu4"), counts.of("base")), 1),
         "deepest_share": Finding(
             difference_of(counts.by_size("base", "relu4"), counts.by_size("base"), 1.0), 1
         ),
-        "task_specific": Finding(
-            difference_of(counts.of("base", ("scene",), layer="relu4"), counts.of("base", ("scene",))), 1
-        ),
+        "task_specific": counts.more_scenes("relu4"),
         "scenes": Finding(difference_of(counts.of("objects"), counts.of("base")), 1),
-        "scene_objects": Finding(
-            difference_of(counts.of("objects", ("object",)), counts.of("base", ("object",))), 1
-        ),
+        "scene_objects": Finding(difference_of(counts.of("objects", _OBJECT), counts.of("base", _OBJECT)), 1),
         "rotation_task": counts.unlike_base("rotation", -1),
         "jigsaw_task": counts.unlike_base("jigsaw", -1),
         "rotation_textures": counts.share(("texture",), base, ("rotation", None, None)),
