@@ -55,7 +55,7 @@ class _Counts:
         return Finding(difference_of(self.of("base"), self.of(variant)), published)
 
     def more_scenes(self, layer: str) -> Finding:
-        """Compare detectors of scenes, of which there may be none, in the last layer with those in another."""
+        """Compare detectors of scenes in the last layer with those in another; there may be none."""
         first, last = self.of("base", _SCENE, layer=layer), self.of("base", _SCENE)
         most = max(int(count.value) for count in (*first, *last))
         return Finding(difference_of(first, last), 1, most)
