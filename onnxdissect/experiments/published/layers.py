@@ -99,7 +99,7 @@ def _rows_by_layer(table: ResultTable, column: int | None) -> Mapping[str, list[
         if not name:
             raise table.fault("layer is empty", line, "every row has to name its layer, or the column to go")
         found.setdefault(name, []).append((line, cells))
-    numbers = [name for name in found if name.replace(".", "", 1).isdigit()]
+    numbers = [name for name in found if name.replace(".", "", 1).isdecimal()]
     if numbers and len(numbers) < len(found):
         other = next(name for name in found if name not in numbers)
         raise table.fault(
@@ -108,7 +108,21 @@ def _rows_by_layer(table: ResultTable, column: int | None) -> Mapping[str, list[
             f"{shown(other)} on line {found[other][0][0]:,}",
             hint="call the layers all by numbers or all by names",
         )
+    _refuse_alike(table, numbers, {name: found[name][0][0] for name in numbers})
     return found
+
+
+def _refuse_alike(table: ResultTable, numbers: Sequence[str], lines: Mapping[str, int]) -> None:
+    """Refuse one number written in two ways, as programs leave it that took the column for text and numbers."""
+    first: dict[float, str] = {}
+    for name in numbers:
+        other = first.setdefault(float(name), name)
+        if other != name:
+            raise table.fault(
+                "the column layer holds one number written in two ways: "
+                f"{shown(other)} on line {lines[other]:,}, {shown(name)} on line {lines[name]:,}",
+                hint="write the number of a layer in one way",
+            )
 
 
 def _layer(table: ResultTable, columns: ResultColumns, name: str, rows: Sequence[Row]) -> PublishedLayer:

@@ -209,6 +209,14 @@ def test_layers_of_numbers_and_names_are_refused(tmp_path: Path) -> None:
         import_netdissect(write(path, one), tmp_path / "run")
 
 
+def test_one_number_written_in_two_ways_is_refused(tmp_path: Path) -> None:
+    one, other = (table(draw_units(3, seed), layer=name) for seed, name in enumerate(("1", "1.0")))
+    said = "one number written in two ways: '1' on line 2, '1.0' on line 5"
+    with pytest.raises(ResultFileError, match=said):
+        import_netdissect(write(tmp_path / "all.csv", [*one, *other[1:]]), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_files_that_do_not_belong_together(tmp_path: Path) -> None:
     files = [tmp_path / "conv4.csv", tmp_path / "conv5.csv"]
     write(files[0], table(draw_units(6, data=1)))
