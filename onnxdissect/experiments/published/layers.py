@@ -113,7 +113,7 @@ def _rows_by_layer(table: ResultTable, column: int | None) -> Mapping[str, list[
 
 
 def _refuse_alike(table: ResultTable, numbers: Sequence[str], lines: Mapping[str, int]) -> None:
-    """Refuse one number written in two ways, as programs leave it that took the column for text and numbers."""
+    """Refuse one number written in two ways, as a column is left that was taken for text and numbers."""
     first: dict[float, str] = {}
     for name in numbers:
         other = first.setdefault(float(name), name)
