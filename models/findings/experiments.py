@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from measurements.predictions import LAST, PREDICTIONS, STRONGEST, predictions
 from measurements.sweeps import ALPHAS, QUANTILES, ROTATED, ROTATIONS, SWEPT, rotations, thresholds
-from measurements.tables import CARD, RESAMPLES
+from measurements.tables import CARD, RESAMPLES, card_there
 from numpy.typing import NDArray
 from training.recipes import SEEDS, Training, recipe_of, shipped
 
@@ -134,8 +134,8 @@ class Asked:
         return (out if shipped(self.training, self.network) else work) / "networks" / f"{self.network}.onnx"
 
     def hash(self, out: Path) -> str:
-        """Give the hash of the file that was dissected."""
-        return str(json.loads(self.card(out).read_text(encoding="utf-8"))["sha256"])
+        """Give the hash of the file that was dissected; that of no file where its card is damaged."""
+        return str(card_there(self.card(out)).get("sha256"))
 
     def there(self, out: Path, work: Path) -> bool:
         """Tell whether the network's file is there as it was dissected."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import sys
 import time
 from collections.abc import Iterator
@@ -30,7 +29,15 @@ except ModuleNotFoundError as error:
     sys.exit("training needs torch, of the extra train: sh setup.sh train, or pip install torch")
 
 from experiments import HERE, due_experiments, positive, refuse_trial, run_experiments
-from measurements.tables import CARD, RESAMPLES, dissect_network, keep_run, write_card, write_conditions
+from measurements.tables import (
+    CARD,
+    RESAMPLES,
+    card_there,
+    dissect_network,
+    keep_run,
+    write_card,
+    write_conditions,
+)
 from torch import nn
 from training.images import TEST_SEED, TRAIN_SEED, LabelledImages, ensure_images
 from training.networks import Network, convolutions_of, export
@@ -79,10 +86,9 @@ class Places:
         digest = training.recipe.digest(self.images, self.limit)
         names = [name for name, _ in training.networks()]
         for name in names:
-            path = self.tables(name) / CARD
-            if not path.exists() or (shipped(training, name) and not self.network(training, name).exists()):
+            if shipped(training, name) and not self.network(training, name).exists():
                 return False
-            if json.loads(path.read_text(encoding="utf-8"))["recipe"] != digest:
+            if card_there(self.tables(name) / CARD).get("recipe") != digest:
                 return False
         # what is to be asked anew, but is not shipped and gone from the work folder, is trained again
         due = [asked for asked in due_experiments(self.out, self.limit) if asked.network in names]

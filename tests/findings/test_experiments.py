@@ -192,6 +192,17 @@ def test_missing_and_damaged_answers_are_asked_again(copied: Path) -> None:
     assert due(copied) == {("thresholds", "base-s0"), ("predictions", "base-s0")}
 
 
+def test_a_network_whose_card_is_damaged_is_named_with_what_makes_it(copied: Path) -> None:
+    (copied / "tables" / "base-s0" / "network.json").write_text('{"sha', encoding="utf-8")
+    said, *lines = run_experiments(copied, copied / "work", LIMIT)
+    assert said == "1 of 4 experiments are there"
+    assert len(lines) == 3
+    assert all(
+        line.endswith("train it again: python models/findings/train.py --variant base --seed 0")
+        for line in lines
+    )
+
+
 def test_other_images_are_asked_again(copied: Path) -> None:
     everything = {
         ("thresholds", "base-s0"),

@@ -23,6 +23,7 @@ __all__ = [
     "LAYERS",
     "RESAMPLES",
     "SCHEMA",
+    "card_there",
     "dissect_network",
     "keep_run",
     "write_card",
@@ -165,6 +166,26 @@ def write_card(folder: Path, card: dict[str, Any]) -> None:
     write_text(folder / CARD, json.dumps(card, indent=1) + "\n")
 
 
+def card_there(path: Path) -> dict[str, Any]:
+    """Read a card, if there is one that can be read.
+
+    Parameters
+    ----------
+    path : Path
+        Of `CARD`, in the folder of a network.
+
+    Returns
+    -------
+    dict
+        Empty where it is missing or damaged: what is not known to be there is made again.
+    """
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return card if isinstance(card, dict) else {}
+
+
 def write_conditions(tables: Path, names: Iterable[str]) -> None:
     """Write ``conditions.csv``: a row for every network that is there.
 
@@ -177,8 +198,7 @@ def write_conditions(tables: Path, names: Iterable[str]) -> None:
     """
     rows = []
     for name in names:
-        path = tables / name / CARD
-        if path.exists():
-            card = {"network": name, **json.loads(path.read_text(encoding="utf-8"))}
+        card = {"network": name, **card_there(tables / name / CARD)}
+        if set(_CONDITIONS) <= set(card):
             rows.append([card[column] for column in _CONDITIONS])
     write_csv(tables / "conditions.csv", _CONDITIONS, rows)

@@ -16,6 +16,7 @@ __all__ = [
     "DISAGREES",
     "OPEN",
     "TOO_FEW",
+    "UNDECIDED",
     "Estimate",
     "alike_verdict",
     "difference_of",
@@ -24,6 +25,8 @@ __all__ = [
 ]
 
 AGREES, DISAGREES, OPEN = "agrees", "disagrees", "cannot be told apart"
+UNDECIDED = "cannot be told"
+"""Of numbers published as alike: whether they are. That they differ somewhat may well be told."""
 TOO_FEW = "cannot be asked: too few detectors"
 
 
@@ -122,10 +125,10 @@ def alike_verdict(differences: Sequence[Estimate], margin: float) -> str:
     -------
     str
         `AGREES` if all intervals lie between -margin and margin; `DISAGREES` if some interval lies beyond;
-        `OPEN` otherwise.
+        `UNDECIDED` otherwise.
     """
     if all(-margin <= one.low and one.high <= margin for one in differences):
         return AGREES
     if any(one.low > margin or one.high < -margin for one in differences):
         return DISAGREES
-    return OPEN
+    return UNDECIDED
