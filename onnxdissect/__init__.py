@@ -7,7 +7,8 @@ The method is that of Bau, Zhou, Khosla, Oliva and Torralba (CVPR 2017; Zhou et 
 of a layer's detectors when its space is rotated, and gives a `RotationResult`, as `load_rotation` does.
 `compare` puts runs side by side, and gives a `ComparisonResult`, as `load_comparison` does.
 `explain` tells which labelled units made predictions, and gives an `Explanation` for each. `explain_labelled`
-tells which detectors made the wrong ones among many, and gives `LabelledExplanations`.
+tells which detectors made the wrong ones among many, and gives `LabelledExplanations`. `ablate` removes units
+and measures what the network can no longer tell: an `AblationResult`, as `load_ablation` gives it too.
 `register_operator` says what an `Operator` of your own means, and a `Basis` is a matrix for the units of a
 layer.
 """
@@ -20,6 +21,8 @@ from importlib import import_module
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from onnxdissect.errors import OnnxDissectError
+    from onnxdissect.experiments.ablation import AblationResult, load_ablation
+    from onnxdissect.experiments.ablation.ablate import ablate
     from onnxdissect.experiments.comparison import ComparisonResult, load_comparison
     from onnxdissect.experiments.comparison.compare import compare
     from onnxdissect.experiments.confusions import LabelledExplanations
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from onnxdissect.results import Dissection, load, threshold_sweep
 
 __all__ = [
+    "AblationResult",
     "Basis",
     "ComparisonResult",
     "Dissection",
@@ -43,12 +47,14 @@ __all__ = [
     "Operator",
     "RotationResult",
     "__version__",
+    "ablate",
     "compare",
     "dissect",
     "explain",
     "explain_labelled",
     "import_netdissect",
     "load",
+    "load_ablation",
     "load_comparison",
     "load_explanations",
     "load_rotation",
@@ -60,6 +66,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AblationResult": "onnxdissect.experiments.ablation",
     "Basis": "onnxdissect.model",
     "ComparisonResult": "onnxdissect.experiments.comparison",
     "Dissection": "onnxdissect.results",
@@ -68,12 +75,14 @@ _HOMES = {
     "OnnxDissectError": "onnxdissect.errors",
     "Operator": "onnxdissect.model",
     "RotationResult": "onnxdissect.experiments.rotation",
+    "ablate": "onnxdissect.experiments.ablation.ablate",
     "compare": "onnxdissect.experiments.comparison.compare",
     "dissect": "onnxdissect.pipeline.dissect",
     "explain": "onnxdissect.experiments.explanation.explain",
     "explain_labelled": "onnxdissect.experiments.confusions.explain_labelled",
     "import_netdissect": "onnxdissect.experiments.published.importing",
     "load": "onnxdissect.results",
+    "load_ablation": "onnxdissect.experiments.ablation",
     "load_comparison": "onnxdissect.experiments.comparison",
     "load_explanations": "onnxdissect.experiments.explanation",
     "load_rotation": "onnxdissect.experiments.rotation",

@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from onnxdissect import __version__
 from onnxdissect.cli import (
+    ablate,
     check,
     compare,
     data,
@@ -57,6 +58,7 @@ COMMANDS = (
     compare,
     rotate,
     explain,
+    ablate,
     check,
     rescore,
     import_netdissect,

@@ -35,6 +35,8 @@ _TITLES = {
     "predictions": "explaining predictions",
     "examples": "masks of examples",
     "photos": "photographs",
+    "ablation units": "removing single units",
+    "ablation sets": "removing sets of units",
 }
 _NOUNS = {
     "report": "images and units",

@@ -1,0 +1,336 @@
+"""Remove units, and measure what the network can no longer tell."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from onnxdissect.arguments import checked_arguments
+from onnxdissect.core.progress import Progress, Silent
+from onnxdissect.data.dataset import Dataset
+from onnxdissect.data.labelled_images import labelled_images
+from onnxdissect.errors import ParameterError
+from onnxdissect.experiments.ablation.accuracy import ClassRates, class_rates, resampled_images
+from onnxdissect.experiments.ablation.cases import Cases, choose_cases
+from onnxdissect.experiments.ablation.formats.folder import (
+    RESULT,
+    WORK,
+    expect_ablation_folder,
+    former_request,
+)
+from onnxdissect.experiments.ablation.formats.stored import load_ablation, write_ablation
+from onnxdissect.experiments.ablation.groups import UnitGroup, find_groups
+from onnxdissect.experiments.ablation.importance import Importance, rank_units
+from onnxdissect.experiments.ablation.measuring import Measuring, Outcomes
+from onnxdissect.experiments.ablation.records import AblatedClass, AblationArrays, AblationResult
+from onnxdissect.experiments.ablation.summary import Summary, need_correlation, unit_needs
+from onnxdissect.experiments.ablation.variants import (
+    Variants,
+    default_counts,
+    expect_counts,
+    sets_of_units,
+    single_units,
+)
+from onnxdissect.experiments.ablation.work import expect_same_request, working
+from onnxdissect.experiments.class_scores.scored_layer import ScoredLayer, find_scored_layer
+from onnxdissect.experiments.class_scores.target import class_number
+from onnxdissect.results import Dissection
+from onnxdissect.results.formats.manifest_schema import MOST_RESAMPLES
+from onnxdissect.storage.json_file import json_bytes
+
+__all__ = ["ablate"]
+
+_MOST_SEED = 2**63
+_MOST_REPEATS = 1000
+
+
+@checked_arguments(but=("images",))
+def ablate(
+    model: str | Path,
+    images: str | Path | Dataset,
+    run: str | Path | Dissection,
+    *,
+    target: Sequence[str | int] = (),
+    layer: str | None = None,
+    top_n: Sequence[int] = (),
+    groups: Sequence[str] = (),
+    repeats: int = 5,
+    rank_on: str = "half",
+    seed: int = 0,
+    resamples: int = 1000,
+    limit: int | None = None,
+    classes: str | Path | Sequence[str] | None = None,
+    output: str | None = None,
+    provider: str = "auto",
+    bind: Mapping[str, ArrayLike | str] | None = None,
+    custom_ops: Sequence[str | Path] = (),
+    out: str | Path | None = None,
+    fresh: bool = False,
+    progress: Progress | None = None,
+    notify: Callable[[str], None] | None = None,
+) -> AblationResult:
+    """Remove units of a layer, and measure what the network can no longer tell.
+
+    A unit is removed by setting its activations to zero. Each is removed by itself; then of each class the
+    most important ones together, and all but these, beside as many random ones; and groups of detectors.
+
+    Parameters
+    ----------
+    model : str or Path
+        The ONNX file that the run was made of.
+    images : str, Path or Dataset
+        A folder with one folder for each class, a CSV file with the columns ``image`` and ``class``, or a
+        data set whose scenes are the classes.
+    run : str, Path or Dissection
+        The finished run whose labels units have.
+    target : sequence of (str or int)
+        The classes whose most important units are removed, by name or number; by default all that the images
+        show.
+    layer : str, optional
+        A layer of the run, by default the deepest through which everything reaches the scores.
+    top_n : sequence of int
+        How many units to remove and to keep; by default powers of two, and 20.
+    groups : sequence of str
+        Groups of detectors to remove as a whole: "concept" for one of each concept, "category" for one of
+        each category, or names of concepts or categories.
+    repeats : int
+        How many times as many random units are removed and kept, for comparison.
+    rank_on : str
+        "half": of each class a random half of the images tells which units are important, and everything is
+        measured on the other half. "all": both on all of them, which flatters the ranking.
+    seed : int
+        Of the halves, the random units and the resamples.
+    resamples : int
+        Of the images, for 95 % intervals; 0 for none.
+    limit : int, optional
+        At most so many images, the first ones of each class.
+    classes : str, Path or sequence of str, optional
+        Names of the classes, or a file with one a line; by default those of the model's metadata.
+    output : str, optional
+        The network's output with the scores, where there are several.
+    provider : str
+        Where the network runs, as in `onnxdissect.dissect`.
+    bind : mapping of str to array_like or str, optional
+        Values of inputs beside the image, as in the run.
+    custom_ops : sequence of str or Path
+        Libraries of operators that onnxruntime lacks.
+    out : str or Path, optional
+        Where the result is written. What is finished there is read; what was interrupted goes on.
+    fresh : bool
+        Start over, whatever ablation is in `out`.
+    progress : Progress, optional
+        Told how far it is.
+    notify : callable, optional
+        Told, in a line each, what a person should know.
+
+    Returns
+    -------
+    AblationResult
+
+    Raises
+    ------
+    OnnxDissectError
+        If the run is of another model, there is no such class, layer, output or group, the output is no
+        vector of class scores, something of the image gets around the layer, an image is damaged or shows no
+        class of the network, all images show the same class, or `out` holds something else.
+    """
+    _expect_numbers(repeats, seed, resamples)
+    source = find_scored_layer(
+        model, run, layer=layer, classes=classes, output=output, bind=bind, custom_ops=custom_ops
+    )
+    counts = expect_counts(top_n or default_counts(source.layer.units), source.layer.units)
+    grouped = find_groups(source.units(), groups)
+    cases = choose_cases(labelled_images(images), source, limit=limit, rank_on=rank_on, seed=seed)
+    chosen = _chosen_classes(target, source, cases)
+    asked = {
+        "top_n": list(counts),
+        "groups": [[one.name, one.category] for one in grouped],
+        "repeats": repeats,
+        "rank_on": rank_on,
+        "seed": seed,
+        "resamples": resamples,
+        "provider": provider,
+    }
+    request = _request(source, cases, chosen, asked)
+    folder = None if out is None else Path(out)
+    if folder is not None:
+        expect_ablation_folder(folder)
+        former = None if fresh or (folder / WORK).exists() else former_request(folder / RESULT)
+        if former is not None:
+            expect_same_request(folder, former, request)
+            return load_ablation(folder)
+    plan = _Plan(source, cases, chosen, counts, grouped, request)
+    with working(folder, request, fresh=fresh) as work:
+        parts = source.open(cases.read(0), provider=provider, notify=notify)
+        measuring = Measuring(source, parts, cases, work, progress or Silent())
+        result = _ablate(plan, measuring)
+        if folder is not None:
+            write_ablation(result, folder)
+    return result
+
+
+def _expect_numbers(repeats: int, seed: int, resamples: int) -> None:
+    if not 1 <= repeats <= _MOST_REPEATS:
+        raise ParameterError(
+            f"random units cannot be drawn {repeats} times: 1 to {_MOST_REPEATS:,}", hint="--repeats 5"
+        )
+    if not 0 <= seed < _MOST_SEED:
+        raise ParameterError(f"the seed cannot be {seed}", hint="--seed 0")
+    if not 0 <= resamples <= MOST_RESAMPLES:
+        raise ParameterError(
+            f"images cannot be resampled {resamples} times: 0 to {MOST_RESAMPLES:,}", hint="--bootstrap 1000"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    source: ScoredLayer
+    cases: Cases
+    chosen: tuple[int, ...]
+    counts: tuple[int, ...]
+    groups: tuple[UnitGroup, ...]
+    request: Mapping[str, Any]
+
+
+def _chosen_classes(target: Sequence[str | int], source: ScoredLayer, cases: Cases) -> tuple[int, ...]:
+    """Positions of the classes whose units are removed, among those that the images show."""
+    shown = cases.classes.tolist()
+    if not target:
+        return tuple(range(len(shown)))
+    numbers = [class_number(one, source.scores, source.names) for one in target]
+    for number in numbers:
+        if number not in shown:
+            raise ParameterError(
+                f"no image of {cases.images.source} shows {source.class_name(number)}",
+                candidates=[source.class_name(one) for one in shown],
+                hint="--class takes a class that images show",
+            )
+    return tuple(dict.fromkeys(shown.index(number) for number in numbers))
+
+
+def _request(
+    source: ScoredLayer, cases: Cases, chosen: Sequence[int], asked: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Say what makes this ablation this one, as JSON values."""
+    labels = [[one.label, one.category, one.iou, one.detector] for one in source.units()]
+    shown = [[name, number] for name, number in zip(cases.names, cases.truth.tolist(), strict=True)]
+    return {
+        "model": source.network.sha256,
+        "run": str(source.run.path),
+        "labels": _digest(labels),
+        "layer": source.info.name,
+        "output": source.scores.value,
+        "classes": [source.class_name(int(cases.classes[one])) for one in chosen],
+        "names": _digest(list(source.names or ())),
+        "images": cases.images.source,
+        "shown": _digest(shown),
+        "image_count": len(cases.truth),
+        **asked,
+    }
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json_bytes(value)).hexdigest()[:16]
+
+
+def _ablate(plan: _Plan, measuring: Measuring) -> AblationResult:
+    cases, source = plan.cases, plan.source
+    numbers = cases.classes
+    singles = single_units(source.layer.units)
+    first = measuring.units(singles)
+    ranking = first.of_images(cases.ranking)
+    importance = rank_units(_rates(ranking, cases.truth[cases.ranking], numbers, source))
+    seed = int(plan.request["seed"])
+    sets = sets_of_units(
+        importance, plan.chosen, plan.counts, plan.groups, repeats=int(plan.request["repeats"]), seed=seed
+    )
+    second = measuring.sets(sets)
+    found = first.of_images(slice(0, cases.measured)).joined(second)
+    return _result(plan, singles.joined(sets), found, importance)
+
+
+def _rates(
+    found: Outcomes, truth: NDArray[np.int64], numbers: NDArray[np.int64], source: ScoredLayer
+) -> ClassRates:
+    told = _positions(found.predicted, numbers, source.scores.classes)
+    return class_rates(told, found.losses, np.searchsorted(numbers, truth), len(numbers))
+
+
+def _positions(predicted: NDArray[np.int32], numbers: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
+    """From numbers of classes to positions among those that are shown; -1 for others."""
+    position = np.full(classes, -1, np.int64)
+    position[numbers] = np.arange(len(numbers))
+    return position[predicted]
+
+
+def _result(plan: _Plan, variants: Variants, found: Outcomes, importance: Importance) -> AblationResult:
+    cases, source, request = plan.cases, plan.source, plan.request
+    numbers, truth = cases.classes, cases.truth[: cases.measured]
+    names = tuple(source.class_name(int(one)) for one in numbers)
+    rates = _rates(found, truth, numbers, source)
+    shown = np.searchsorted(numbers, truth)
+    summary = Summary(
+        variants,
+        rates,
+        _positions(found.predicted, numbers, source.scores.classes),
+        resampled_images(shown, int(request["resamples"]), int(request["seed"])),
+        tuple(numbers.tolist()),
+        names,
+    )
+    ranked = np.bincount(np.searchsorted(numbers, cases.truth[cases.ranking]), minlength=len(numbers))
+    measured = np.bincount(shown, minlength=len(numbers))
+    needs = unit_needs(source.units(), importance, rates, names)
+    return AblationResult(
+        request=request,
+        layer=source.info.name,
+        alias=source.info.alias,
+        quantile=source.quantile,
+        units=source.layer.units,
+        output=source.scores.output,
+        score_of=source.scores.value,
+        stripped=source.scores.stripped,
+        images=cases.measured,
+        ranked_images=int(ranked.sum()),
+        left_out=cases.images.left_out,
+        shown=len(numbers),
+        counts=plan.counts,
+        repeats=int(request["repeats"]),
+        nothing=summary.nothing(None),
+        classes=tuple(
+            AblatedClass(
+                int(numbers[one]),
+                names[one],
+                int(measured[one]),
+                int(ranked[one]),
+                summary.nothing(one),
+                tuple(importance.order[one].tolist()),
+            )
+            for one in plan.chosen
+        ),
+        removals=summary.removals(plan.chosen, plan.counts),
+        groups=summary.groups(plan.groups),
+        needs=needs,
+        need_correlation=need_correlation(needs, int(request["seed"])),
+        arrays=AblationArrays(
+            classes=numbers,
+            images=np.array(cases.names[: cases.measured]),
+            image_class=shown.astype(np.int64),
+            kind=variants.kind,
+            of_class=variants.of_class,
+            repeat=variants.repeat,
+            removed=variants.removed,
+            predicted=found.predicted,
+            top1=rates.top1,
+            false_positives=rates.false_positives,
+            log_loss=rates.log_loss,
+            ranked_drop=importance.drop,
+            ranked_rise=importance.rise,
+            order=importance.order,
+        ),
+    )

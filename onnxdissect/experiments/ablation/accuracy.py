@@ -1,0 +1,185 @@
+"""Accuracies of classes, and their intervals over resampled images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxdissect.statistics.resamples import resample_weights
+
+__all__ = ["ClassRates", "Resampled", "class_rates", "interval", "resampled_images"]
+
+_LEVELS = (0.025, 0.975)
+_MOST_SEEDS = 2**64
+
+
+@dataclass(frozen=True, slots=True)
+class ClassRates:
+    """What is predicted of each class, in V ways of removing units; C classes.
+
+    Attributes
+    ----------
+    top1 : ndarray of float64, shape (V, C)
+        Share of the class's images for which it is predicted.
+    false_positives : ndarray of float64, shape (V, C)
+        Share of all other images for which it is.
+    log_loss : ndarray of float64, shape (V, C)
+        Mean over the class's images, in nats.
+    """
+
+    top1: NDArray[np.float64]
+    false_positives: NDArray[np.float64]
+    log_loss: NDArray[np.float64]
+
+    @property
+    def accuracy(self) -> NDArray[np.float64]:
+        """Balanced, one against the rest: mean of true positive rate and true negative rate; (V, C)."""
+        return (self.top1 + 1.0 - self.false_positives) / 2.0
+
+
+def class_rates(
+    predicted: NDArray[np.int64], losses: NDArray[np.floating], truth: NDArray[np.int64], classes: int
+) -> ClassRates:
+    """Count predictions class by class.
+
+    Parameters
+    ----------
+    predicted : ndarray of int64, shape (V, M)
+        Position of the class predicted for each image, -1 for one that no image shows.
+    losses : ndarray of float, shape (V, M)
+        Log-loss of each image.
+    truth : ndarray of int64, shape (M,)
+        Position of the class that each image shows.
+    classes : int
+        How many there are; each is shown by an image, and at least two are.
+
+    Returns
+    -------
+    ClassRates
+    """
+    shape = (len(predicted), classes)
+    top1, false_positives, log_loss = (np.empty(shape) for _ in range(3))
+    images = np.bincount(truth, minlength=classes)
+    for v, row in enumerate(predicted):
+        right = np.bincount(truth[row == truth], minlength=classes)
+        told = np.bincount(row[row >= 0], minlength=classes)
+        top1[v] = right / images
+        false_positives[v] = (told - right) / (len(truth) - images)
+        log_loss[v] = np.bincount(truth, losses[v].astype(np.float64), minlength=classes) / images
+    return ClassRates(top1, false_positives, log_loss)
+
+
+@dataclass(frozen=True, slots=True)
+class Resampled:
+    """Images drawn again and again, with replacement, as many of each class as there are; B resamples.
+
+    Attributes
+    ----------
+    truth : ndarray of int64, shape (M,)
+        Position of the class that each image shows.
+    order : ndarray of int64, shape (M,)
+        Images class by class.
+    firsts : ndarray of int64, shape (C,)
+        Where each class begins in this order.
+    weights : ndarray of uint8, shape (B, M)
+        How often each resample holds each image, in this order.
+    """
+
+    truth: NDArray[np.int64]
+    order: NDArray[np.int64]
+    firsts: NDArray[np.int64]
+    weights: NDArray[np.uint8]
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """Images of each class, shape (C,)."""
+        return np.diff(np.append(self.firsts, len(self.order)))
+
+    def rates(
+        self, predicted: NDArray[np.int64], among: int | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Measure one way of removing units in every resample.
+
+        Parameters
+        ----------
+        predicted : ndarray of int64, shape (M,)
+            Position of the class predicted for each image, -1 for one that no image shows.
+        among : int, optional
+            Only this class, by position; by default all.
+
+        Returns
+        -------
+        top1, accuracy : ndarray of float64, shape (B, C) or (B, 1)
+        """
+        told, truth = predicted[self.order], self.truth[self.order]
+        columns = range(len(self.firsts)) if among is None else (among,)
+        right, wrong = (np.empty((len(self.weights), len(columns))) for _ in range(2))
+        for place, number in enumerate(columns):
+            own, said = truth == number, told == number
+            right[:, place] = self._weight(own & said)
+            wrong[:, place] = self._weight(said & ~own)
+        sizes = self.sizes[list(columns)]
+        top1 = right / sizes
+        return top1, (top1 + 1.0 - wrong / (len(self.order) - sizes)) / 2.0
+
+    def _weight(self, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+        return np.asarray(self.weights[:, np.flatnonzero(chosen)].sum(axis=1, dtype=np.int64))
+
+
+def resampled_images(truth: NDArray[np.int64], resamples: int, seed: int) -> Resampled | None:
+    """Draw images again, class by class, so that none is ever without images.
+
+    Parameters
+    ----------
+    truth : ndarray of int64, shape (M,)
+        Position of the class that each image shows; every class is shown.
+    resamples : int
+        How many; 0 for none.
+    seed : int
+        Of all draws.
+
+    Returns
+    -------
+    Resampled or None
+        None without resamples.
+    """
+    if not resamples:
+        return None
+    order = np.argsort(truth, kind="stable")
+    sizes = np.bincount(truth)
+    weights = np.empty((resamples, len(truth)), np.uint8)
+    firsts = np.cumsum(sizes) - sizes
+    for number, columns in enumerate(_columns(sizes)):
+        # a generator of its own for each class: those of equal size would be drawn alike
+        own_seed = (seed * 1_000_003 + number) % _MOST_SEEDS
+        blocks = list(resample_weights(int(sizes[number]), resamples, own_seed))
+        weights[:, columns] = np.concatenate(blocks)
+    return Resampled(truth, order, firsts, weights)
+
+
+def _columns(sizes: NDArray[np.int64]) -> Iterator[slice]:
+    first = 0
+    for size in sizes.tolist():
+        yield slice(first, first + size)
+        first += size
+
+
+def interval(values: NDArray[np.float64] | None) -> tuple[float, float] | tuple[None, None]:
+    """Give the middle 95 % of what resamples measure.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (B,), or None
+
+    Returns
+    -------
+    low, high : float or None
+        None without resamples.
+    """
+    if values is None:
+        return None, None
+    low, high = np.quantile(values, _LEVELS)
+    return float(low), float(high)

@@ -1,0 +1,110 @@
+"""The folder of an ablation: which files in it are its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from onnxdissect.errors import OutputError, shown_path
+from onnxdissect.storage.files import held_names
+from onnxdissect.storage.json_file import read_json
+
+__all__ = [
+    "ARRAYS",
+    "FIGURES",
+    "LARGEST",
+    "RESULT",
+    "WORK",
+    "expect_ablation_folder",
+    "former_request",
+    "remove_result",
+]
+
+RESULT = "ablation.json"
+ARRAYS = "ablation.npz"
+WORK = "work"
+FIGURES = ("accuracy", "needs")
+"""Names of figures, without their endings."""
+
+LARGEST = 2**29
+"""Bytes that ``ablation.json`` may have."""
+
+_FIGURE_FILES = frozenset(f"{name}.{form}" for name in FIGURES for form in ("png", "svg"))
+_ELSEWHERE = "name a folder that is empty or not there yet: --out DIR"
+
+
+def expect_ablation_folder(folder: Path) -> None:
+    """Refuse a folder that holds anything but an ablation, finished or begun.
+
+    Parameters
+    ----------
+    folder : Path
+        Need not exist.
+
+    Raises
+    ------
+    OutputError
+        If it is no folder, or something else lies in it.
+    """
+    held = held_names(folder, "an ablation is")
+    if not held:
+        return
+    own = {RESULT, ARRAYS, WORK, *_FIGURE_FILES}
+    other = [name for name in held if name not in own]
+    if other or not (RESULT in held or WORK in held):
+        raise OutputError(
+            f"{folder} holds {shown_path((other or held)[0])}, no ablation: it stays as it is",
+            hint=_ELSEWHERE,
+        )
+    if (folder / WORK).is_symlink() or (WORK in held and not (folder / WORK).is_dir()):
+        raise OutputError(f"{folder / WORK} is no folder of an ablation: it stays as it is", hint=_ELSEWHERE)
+    if RESULT in held and former_request(folder / RESULT) is None:
+        raise OutputError(
+            f"{folder} holds a {RESULT} that is no ablation of units: it stays as it is", hint=_ELSEWHERE
+        )
+
+
+def former_request(path: Path) -> Mapping[str, Any] | None:
+    """Read what an ablation was asked for.
+
+    Parameters
+    ----------
+    path : Path
+        ``ablation.json``, or what is kept of one that is not finished.
+
+    Returns
+    -------
+    mapping or None
+        None where there is none, or the file says nothing of the kind.
+    """
+    try:
+        told = read_json(path, LARGEST, inside=path.parent)
+    except (OSError, ValueError):
+        return None
+    if isinstance(told, dict) and path.name == RESULT:
+        told = told.get("request")
+    return told if isinstance(told, dict) and "model" in told else None
+
+
+def remove_result(folder: Path) -> None:
+    """Remove a former result, so that nothing is taken for the one that is being made.
+
+    Parameters
+    ----------
+    folder : Path
+        Of an ablation.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be removed.
+    """
+    for name in sorted((RESULT, ARRAYS, *_FIGURE_FILES)):
+        try:
+            (folder / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"{folder / name} is in the way and cannot be removed: {error.strerror or error}",
+                hint="remove it, or write elsewhere with --out DIR",
+            ) from error

@@ -1,0 +1,92 @@
+"""Which units a class needs most: those whose removal alone costs it the most accuracy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxdissect.experiments.ablation.accuracy import ClassRates
+from onnxdissect.experiments.ablation.records import NEEDED
+
+__all__ = ["Importance", "rank_correlation", "rank_units"]
+
+# Accuracies are quotients of counts: what differs by less is equal.
+_DECIMALS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Importance:
+    """How much classes need units; C classes, K units.
+
+    Attributes
+    ----------
+    drop : ndarray of float64, shape (C, K)
+        Accuracy that is lost without the unit.
+    rise : ndarray of float64, shape (C, K)
+        By how much the log-loss rises without it.
+    order : ndarray of int64, shape (C, K)
+        Units, the most important one first.
+    """
+
+    drop: NDArray[np.float64]
+    rise: NDArray[np.float64]
+    order: NDArray[np.int64]
+
+    def needed(self) -> NDArray[np.bool_]:
+        """Tell which classes need which units.
+
+        Returns
+        -------
+        ndarray of bool, shape (C, K)
+            Whether the unit is among the `NEEDED` most important ones, and the class loses accuracy.
+        """
+        first = np.zeros(self.drop.shape, np.bool_)
+        np.put_along_axis(first, self.order[:, :NEEDED], True, axis=1)
+        return first & (self.drop > 0)
+
+
+def rank_units(rates: ClassRates) -> Importance:
+    """Order units by what classes lose without them.
+
+    Parameters
+    ----------
+    rates : ClassRates
+        With nothing removed, and then with each unit removed by itself.
+
+    Returns
+    -------
+    Importance
+        By the accuracy that is lost; among equals by how much the log-loss rises, and then by number.
+    """
+    drop = np.round((rates.accuracy[0] - rates.accuracy[1:]).T, _DECIMALS)
+    rise = (rates.log_loss[1:] - rates.log_loss[0]).T
+    numbers = np.broadcast_to(np.arange(drop.shape[1]), drop.shape)
+    order = np.lexsort((numbers, -rise, -drop), axis=1)
+    return Importance(drop, rise, order.astype(np.int64))
+
+
+def rank_correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float | None:
+    """Correlate ranks (Spearman); equal values share the mean of their ranks.
+
+    Parameters
+    ----------
+    one, other : ndarray of float64, shape (n,)
+
+    Returns
+    -------
+    float or None
+        None where all of either are equal.
+    """
+    ranks = [_ranks(values) - (len(values) - 1) / 2 for values in (one, other)]
+    lengths = [float(np.sqrt(np.square(found).sum())) for found in ranks]
+    if not all(lengths):
+        return None
+    return float((ranks[0] * ranks[1]).sum() / (lengths[0] * lengths[1]))
+
+
+def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    _, which, often = np.unique(values, return_inverse=True, return_counts=True)
+    firsts = np.cumsum(often) - often
+    return np.asarray((firsts + (often - 1) / 2)[which])
