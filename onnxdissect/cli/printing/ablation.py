@@ -13,7 +13,7 @@ from onnxdissect.cli.printing.tables import plain_table
 from onnxdissect.wording import counted
 
 if TYPE_CHECKING:
-    from onnxdissect.experiments.ablation import AblationResult, Accuracy, Difference, Removal
+    from onnxdissect.experiments.ablation import AblationResult, Accuracy, Difference
 
 __all__ = ["ablation_tables"]
 
@@ -24,9 +24,10 @@ _MOST_CLASSES, _MOST_GROUPS, _MOST_UNITS, _NAMED = 40, 30, 12, 4
 
 
 def ablation_tables(result: AblationResult) -> Iterator[Table]:
-    """Lay out classes, their mean against the number of units, groups, and the units that classes need."""
+    """Lay out classes, their mean by the number of units, groups, and the units that classes need."""
     yield _classes(result)
-    yield _counts(result)
+    yield _counts(result, "removed")
+    yield _counts(result, "kept")
     if result.groups:
         yield _groups(result)
     if any(one.classes for one in result.needs):
@@ -40,13 +41,14 @@ def _classes(result: AblationResult) -> Table:
     told = sorted(set(chosen))
     columns = ["class", ">images", ">accuracy", *([">95 %"] if result.nothing.low is not None else [])]
     columns += [">top-1", ">log-loss", *(f">without {n}" for n in told), f">without {told[-1]} random"]
-    columns += [f">only {told[-1]}", "most important units"]
+    columns += [f">only {told[-1]}", ">its ROC area", "most important units"]
     labels = {one.unit: one.label for one in result.needs if one.detector}
     rows = []
     for one in result.classes[:_MOST_CLASSES]:
         found = {(r.kind, r.n): r for r in result.removals if r.class_index == one.class_index}
         shares = [found["removed", n].value.accuracy for n in told]
         shares += [found[kind, told[-1]].value.accuracy for kind in ("random removed", "kept")]
+        shares.append(found["kept", told[-1]].value.area)
         units = ", ".join(
             f"{unit} {labels[unit]}" if unit in labels else str(unit) for unit in one.important[:3]
         )
@@ -75,38 +77,28 @@ def _told(value: Accuracy) -> list[str]:
     return [*cells, f"{100 * value.top1:.1f}", f"{value.log_loss:.3f}"]
 
 
-def _counts(result: AblationResult) -> Table:
-    resampled = result.nothing.low is not None
-    within = [">95 %"] if resampled else []
-    columns = [">n", ">without", *within, ">random", ">difference", *within, ">others"]
-    columns += [">only", *within, ">random", ">difference", *within]
+def _counts(result: AblationResult, kind: str) -> Table:
+    """Lay out the mean over classes, with the most important units removed or kept."""
+    within = [">95 %"] if result.nothing.low is not None else []
+    columns = [">n", ">accuracy", *within, ">top-1", ">ROC area", ">random", ">difference", *within]
+    columns += [">random ROC area", ">other classes"]
     rows = []
-    for n in result.counts:
-        found = {one.kind: one for one in result.removals if one.class_index is None and one.n == n}
-        removed, kept = found["removed"], found["kept"]
-        rows.append(
-            [
-                n,
-                *_beside(removed, found["random removed"], resampled),
-                f"{100 * removed.others:.1f}",
-                *_beside(kept, found["random kept"], resampled),
-            ]
-        )
+    for one, random in zip(result.curve(None, kind), result.curve(None, f"random {kind}"), strict=True):
+        cells = [f"{100 * one.value.accuracy:.1f}"]
+        if one.value.low is not None and one.value.high is not None:
+            cells.append(f"{100 * one.value.low:.1f}-{100 * one.value.high:.1f}")
+        cells += [f"{100 * one.value.top1:.1f}", f"{100 * one.value.area:.1f}"]
+        cells.append(f"{100 * random.value.accuracy:.1f}")
+        beyond = one.beyond_random
+        assert beyond is not None, "only random ones have none"
+        cells += [f"{100 * beyond.value:+.1f}", *_ends(beyond), f"{100 * random.value.area:.1f}"]
+        rows.append([one.n, *cells, f"{100 * one.others:.1f}"])
+    said = "without the n" if kind == "removed" else "with only the n"
     title = (
-        f"Mean accuracy in % of the classes whose units are removed ({len(result.classes)}): without the n "
-        f"most important units of each, and with only them, beside {result.repeats} draws of random ones"
+        f"Mean over {len(result.classes)} classes in %, {said} most important units of each, beside "
+        f"{result.repeats} draws of random ones"
     )
     return plain_table(title, columns, rows)
-
-
-def _beside(one: Removal, random: Removal, resampled: bool) -> list[str]:
-    cells = [f"{100 * one.value.accuracy:.1f}"]
-    if resampled and one.value.low is not None and one.value.high is not None:
-        cells.append(f"{100 * one.value.low:.1f}-{100 * one.value.high:.1f}")
-    cells.append(f"{100 * random.value.accuracy:.1f}")
-    beyond = one.beyond_random
-    assert beyond is not None, "only random ones have none"
-    return [*cells, f"{100 * beyond.value:+.1f}", *_ends(beyond)]
 
 
 def _ends(found: Difference) -> list[str]:

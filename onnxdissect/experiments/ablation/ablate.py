@@ -16,7 +16,7 @@ from onnxdissect.core.progress import Progress, Silent
 from onnxdissect.data.dataset import Dataset
 from onnxdissect.data.labelled_images import labelled_images
 from onnxdissect.errors import ParameterError
-from onnxdissect.experiments.ablation.accuracy import ClassRates, class_rates, resampled_images
+from onnxdissect.experiments.ablation.accuracy import ClassRates, areas, class_rates, resampled_images
 from onnxdissect.experiments.ablation.cases import Cases, choose_cases
 from onnxdissect.experiments.ablation.formats.folder import (
     RESULT,
@@ -251,12 +251,37 @@ def _ablate(plan: _Plan, measuring: Measuring) -> AblationResult:
         importance, plan.chosen, plan.counts, plan.groups, repeats=int(plan.request["repeats"]), seed=seed
     )
     second = measuring.sets(sets)
-    found = first.of_images(slice(0, cases.measured)).joined(second)
-    return _result(plan, singles.joined(sets), found, importance)
+    found = _Found(
+        singles.joined(sets.rest()),
+        np.concatenate([first.predicted[:, : cases.measured], second.predicted[1:]]),
+        np.concatenate([first.losses[:, : cases.measured], second.losses[1:]]),
+        _areas(second, sets, cases, len(singles)),
+    )
+    return _result(plan, found, importance)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Of all ways of removing units, on the images that are measured on."""
+
+    variants: Variants
+    predicted: NDArray[np.int32]
+    losses: NDArray[np.float32]
+    area: NDArray[np.float64]
+
+
+def _areas(found: Outcomes, sets: Variants, cases: Cases, singles: int) -> NDArray[np.float64]:
+    """Areas under ROC curves: of nothing removed, none of single units, of all sets."""
+    numbers, truth = cases.classes, cases.truth[: cases.measured]
+    measured = areas(
+        found.own_scores, found.scores, sets.of_class, np.searchsorted(numbers, truth), len(numbers)
+    )
+    none = np.full((singles - 1, len(numbers)), np.nan)
+    return np.concatenate([measured[:1], none, measured[1:]])
 
 
 def _rates(
-    found: Outcomes, truth: NDArray[np.int64], numbers: NDArray[np.int64], source: ScoredLayer
+    found: Outcomes | _Found, truth: NDArray[np.int64], numbers: NDArray[np.int64], source: ScoredLayer
 ) -> ClassRates:
     told = _positions(found.predicted, numbers, source.scores.classes)
     return class_rates(told, found.losses, np.searchsorted(numbers, truth), len(numbers))
@@ -269,15 +294,16 @@ def _positions(predicted: NDArray[np.int32], numbers: NDArray[np.int64], classes
     return position[predicted]
 
 
-def _result(plan: _Plan, variants: Variants, found: Outcomes, importance: Importance) -> AblationResult:
+def _result(plan: _Plan, found: _Found, importance: Importance) -> AblationResult:
     cases, source, request = plan.cases, plan.source, plan.request
     numbers, truth = cases.classes, cases.truth[: cases.measured]
     names = tuple(source.class_name(int(one)) for one in numbers)
     rates = _rates(found, truth, numbers, source)
     shown = np.searchsorted(numbers, truth)
     summary = Summary(
-        variants,
+        found.variants,
         rates,
+        found.area,
         _positions(found.predicted, numbers, source.scores.classes),
         resampled_images(shown, int(request["resamples"]), int(request["seed"])),
         tuple(numbers.tolist()),
@@ -321,14 +347,15 @@ def _result(plan: _Plan, variants: Variants, found: Outcomes, importance: Import
             classes=numbers,
             images=np.array(cases.names[: cases.measured]),
             image_class=shown.astype(np.int64),
-            kind=variants.kind,
-            of_class=variants.of_class,
-            repeat=variants.repeat,
-            removed=variants.removed,
+            kind=found.variants.kind,
+            of_class=found.variants.of_class,
+            repeat=found.variants.repeat,
+            removed=found.variants.removed,
             predicted=found.predicted,
             top1=rates.top1,
             false_positives=rates.false_positives,
             log_loss=rates.log_loss,
+            area=found.area,
             ranked_drop=importance.drop,
             ranked_rise=importance.rise,
             order=importance.order,

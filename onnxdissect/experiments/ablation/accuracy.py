@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from onnxdissect.statistics.resamples import resample_weights
 
-__all__ = ["ClassRates", "Resampled", "class_rates", "interval", "resampled_images"]
+__all__ = ["ClassRates", "Resampled", "areas", "class_rates", "interval", "mean_ranks", "resampled_images"]
 
 _LEVELS = (0.025, 0.975)
 _MOST_SEEDS = 2**64
@@ -158,6 +158,66 @@ def resampled_images(truth: NDArray[np.int64], resamples: int, seed: int) -> Res
         blocks = list(resample_weights(int(sizes[number]), resamples, own_seed))
         weights[:, columns] = np.concatenate(blocks)
     return Resampled(truth, order, firsts, weights)
+
+
+def areas(
+    own_scores: NDArray[np.floating],
+    scores: NDArray[np.floating],
+    of_class: NDArray[np.int64],
+    truth: NDArray[np.int64],
+    classes: int,
+) -> NDArray[np.float64]:
+    """Measure how well scores alone tell each class from all others, whatever is predicted.
+
+    Parameters
+    ----------
+    own_scores : ndarray of float, shape (O, M)
+        In each way that has a class of its own, the scores of that class.
+    scores : ndarray of float, shape (A, M, C)
+        In each other way, those of all classes.
+    of_class : ndarray of int64, shape (O + A,)
+        Position of the class of each way, -1 for none.
+    truth : ndarray of int64, shape (M,)
+        Position of the class that each image shows.
+    classes : int
+        C; each is shown by an image, and at least two are.
+
+    Returns
+    -------
+    ndarray of float64, shape (O + A, C)
+        Area under the ROC curve: how often an image of the class has a higher score of it than another image,
+        equal scores counting half. NaN for other classes than a way's own.
+    """
+    found = np.full((len(of_class), classes), np.nan)
+    alone, others = np.flatnonzero(of_class >= 0), np.flatnonzero(of_class < 0)
+    for place, v in enumerate(alone):
+        found[v, of_class[v]] = _area(own_scores[place], truth == of_class[v])
+    for place, v in enumerate(others):
+        for number in range(classes):
+            found[v, number] = _area(scores[place, :, number], truth == number)
+    return found
+
+
+def _area(scores: NDArray[np.floating], own: NDArray[np.bool_]) -> float:
+    count = int(own.sum())
+    above = mean_ranks(scores)[own].sum() - count * (count - 1) / 2
+    return float(above / (count * (len(own) - count)))
+
+
+def mean_ranks(values: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Rank values from 0; equal ones share the mean of their ranks.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (n,)
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+    """
+    _, which, often = np.unique(values, return_inverse=True, return_counts=True)
+    firsts = np.cumsum(often) - often
+    return np.asarray((firsts + (often - 1) / 2)[which])
 
 
 def _columns(sizes: NDArray[np.int64]) -> Iterator[slice]:

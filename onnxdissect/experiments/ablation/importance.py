@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.experiments.ablation.accuracy import ClassRates
+from onnxdissect.experiments.ablation.accuracy import ClassRates, mean_ranks
 from onnxdissect.experiments.ablation.records import NEEDED
 
 __all__ = ["Importance", "rank_correlation", "rank_units"]
@@ -79,14 +79,8 @@ def rank_correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> fl
     float or None
         None where all of either are equal.
     """
-    ranks = [_ranks(values) - (len(values) - 1) / 2 for values in (one, other)]
+    ranks = [mean_ranks(values) - (len(values) - 1) / 2 for values in (one, other)]
     lengths = [float(np.sqrt(np.square(found).sum())) for found in ranks]
     if not all(lengths):
         return None
     return float((ranks[0] * ranks[1]).sum() / (lengths[0] * lengths[1]))
-
-
-def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    _, which, often = np.unique(values, return_inverse=True, return_counts=True)
-    firsts = np.cumsum(often) - often
-    return np.asarray((firsts + (often - 1) / 2)[which])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from onnxdissect.core.progress import Progress
 from onnxdissect.errors import RunMismatchError
 from onnxdissect.experiments.ablation.activations import ActivationCache, bytes_of_image, chunks_of
 from onnxdissect.experiments.ablation.cases import Cases
-from onnxdissect.experiments.ablation.removal import Predictions, predict_without
+from onnxdissect.experiments.ablation.removal import KeptScores, Predictions, predict_without
 from onnxdissect.experiments.ablation.variants import Variants
 from onnxdissect.experiments.ablation.work import Work
 from onnxdissect.experiments.class_scores.scored_layer import ScoredLayer
@@ -30,10 +31,16 @@ class Outcomes:
         Number of the class of the highest score.
     losses : ndarray of float32, shape (V, images)
         Log-loss of the class that the image shows, in nats.
+    own_scores : ndarray of float32, shape (O, images)
+        In each way that has a class of its own, the scores of that class; of single units none.
+    scores : ndarray of float32, shape (A, images, C)
+        In each other way, those of all classes that images show; of single units none.
     """
 
     predicted: NDArray[np.int32]
     losses: NDArray[np.float32]
+    own_scores: NDArray[np.float32]
+    scores: NDArray[np.float32]
 
     def of_images(self, images: slice) -> Outcomes:
         """Take some of the images.
@@ -46,22 +53,11 @@ class Outcomes:
         -------
         Outcomes
         """
-        return Outcomes(self.predicted[:, images], self.losses[:, images])
-
-    def joined(self, other: Outcomes) -> Outcomes:
-        """Put other ways of removing units behind these.
-
-        Parameters
-        ----------
-        other : Outcomes
-            Of the same images.
-
-        Returns
-        -------
-        Outcomes
-        """
         return Outcomes(
-            np.concatenate([self.predicted, other.predicted]), np.concatenate([self.losses, other.losses])
+            self.predicted[:, images],
+            self.losses[:, images],
+            self.own_scores[:, images],
+            self.scores[:, images],
         )
 
 
@@ -115,7 +111,7 @@ class Measuring:
         OnnxDissectError
             If an image cannot be read, a score is not finite, or what is done cannot be written.
         """
-        return self._measure("units", self._chunks, variants)
+        return self._measure("units", self._chunks, variants, None)
 
     def sets(self, variants: Variants) -> Outcomes:
         """Remove sets of units, of the images that are measured on.
@@ -135,30 +131,49 @@ class Measuring:
             As `units`.
         """
         chunks = [one for one in self._chunks if one.start < self._cases.measured]
-        return self._measure("sets", chunks, variants)
+        classes = self._cases.classes
+        own = np.where(variants.of_class >= 0, classes[variants.of_class], -1)
+        return self._measure("sets", chunks, variants, KeptScores(own, classes))
 
-    def _measure(self, phase: str, chunks: list[slice], variants: Variants) -> Outcomes:
+    def _measure(
+        self, phase: str, chunks: list[slice], variants: Variants, kept: KeptScores | None
+    ) -> Outcomes:
         images = chunks[-1].stop
-        predicted = np.empty((len(variants), images), np.int32)
-        losses = np.empty((len(variants), images), np.float32)
+        alone = 0 if kept is None else int((kept.own >= 0).sum())
+        others, classes = (0, 0) if kept is None else (len(variants) - alone, len(kept.classes))
+        all_found = Outcomes(
+            np.empty((len(variants), images), np.int32),
+            np.empty((len(variants), images), np.float32),
+            np.empty((alone, images), np.float32),
+            np.empty((others, images, classes), np.float32),
+        )
+        lengths = {"V": len(variants), "O": alone, "A": others, "C": classes}
         self._progress.start(f"ablation {phase}", images)
         for chunk in chunks:
-            found = self._of_chunk(phase, chunk, variants)
-            predicted[:, chunk], losses[:, chunk] = found.predicted, found.losses
+            found = self._of_chunk(phase, chunk, variants, kept, lengths)
+            for name in ("predicted", "losses", "own_scores", "scores"):
+                getattr(all_found, name)[:, chunk] = getattr(found, name)
             self.tails += found.tails
             self._progress.advance(chunk.stop - chunk.start)
         self._progress.finish()
-        return Outcomes(predicted, losses)
+        return all_found
 
-    def _of_chunk(self, phase: str, chunk: slice, variants: Variants) -> Predictions:
-        done = self._work.load(phase, chunk, len(variants))
+    def _of_chunk(
+        self,
+        phase: str,
+        chunk: slice,
+        variants: Variants,
+        kept: KeptScores | None,
+        lengths: Mapping[str, int],
+    ) -> Predictions:
+        done = self._work.load(phase, chunk, lengths)
         if done is not None:
             self._expect_same_images(chunk, done[1])
             return done[0]
         activations = self.cache.activations(chunk)
         checksum = self.cache.checksum(chunk)
         self._expect_same_images(chunk, checksum)
-        found = predict_without(self._parts, activations, self._cases.truth[chunk], variants.removed)
+        found = predict_without(self._parts, activations, self._cases.truth[chunk], variants.removed, kept)
         self._work.save(phase, chunk, found, checksum)
         return found
 

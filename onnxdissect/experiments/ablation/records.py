@@ -45,6 +45,9 @@ class Accuracy:
         Share of the class's images for which it is predicted.
     top1_low, top1_high : float or None
         Likewise.
+    area : float
+        Under the ROC curve of the class's score: how often an image of the class has a higher one than
+        another image, whatever is predicted.
     log_loss : float
         Mean over the class's images of -log of its softmax, in nats.
     """
@@ -55,6 +58,7 @@ class Accuracy:
     top1: float
     top1_low: float | None
     top1_high: float | None
+    area: float
     log_loss: float
 
 
@@ -245,6 +249,9 @@ class AblationArrays:
     top1, false_positives, log_loss : ndarray of float64, shape (V, C)
         Share of the class's images for which it is predicted, share of all others for which it is, and mean
         log-loss of its own.
+    area : ndarray of float64, shape (V, C)
+        Under the ROC curve of the class's score; NaN of single units, and of other classes than the one whose
+        important units are removed or kept.
     ranked_drop, ranked_rise : ndarray of float64, shape (C, K)
         What units are ranked by, on the images that they are ranked on: the accuracy lost without the unit,
         and by how much the log-loss rises.
@@ -263,6 +270,7 @@ class AblationArrays:
     top1: NDArray[np.float64]
     false_positives: NDArray[np.float64]
     log_loss: NDArray[np.float64]
+    area: NDArray[np.float64]
     ranked_drop: NDArray[np.float64]
     ranked_rise: NDArray[np.float64]
     order: NDArray[np.int64]

@@ -38,6 +38,8 @@ class Summary:
         The ways, nothing first.
     rates : ClassRates
         Of every way and class.
+    area : ndarray of float64, shape (V, C)
+        Under the ROC curves; NaN where it was not measured.
     predicted : ndarray of int64, shape (V, M)
         Positions of classes, -1 for those that no image shows.
     resampled : Resampled or None
@@ -50,6 +52,7 @@ class Summary:
 
     variants: Variants
     rates: ClassRates
+    area: NDArray[np.float64]
     predicted: NDArray[np.int64]
     resampled: Resampled | None
     numbers: tuple[int, ...]
@@ -210,6 +213,7 @@ class Summary:
             top1=float(self.rates.top1[at].mean()),
             top1_low=top1_low,
             top1_high=top1_high,
+            area=float(self.area[at].mean()),
             log_loss=float(self.rates.log_loss[at].mean()),
         )
 

@@ -63,6 +63,15 @@ class Variants:
             np.concatenate([self.removed, other.removed]),
         )
 
+    def rest(self) -> Variants:
+        """Leave out the first.
+
+        Returns
+        -------
+        Variants
+        """
+        return Variants(self.kind[1:], self.of_class[1:], self.repeat[1:], self.removed[1:])
+
     def find(self, kind: str, *, of_class: int = -1, n: int | None = None) -> NDArray[np.int64]:
         """Find ways of one kind.
 
@@ -183,9 +192,10 @@ def sets_of_units(
     Returns
     -------
     Variants
+        Nothing first.
     """
     units = importance.drop.shape[1]
-    rows: list[tuple[str, int, int, NDArray[np.bool_]]] = []
+    rows: list[tuple[str, int, int, NDArray[np.bool_]]] = [("nothing", -1, -1, _chosen((), units))]
     for number in classes:
         for n in counts:
             chosen = _chosen(importance.order[number, :n], units)

@@ -28,10 +28,13 @@ __all__ = ["Work", "expect_same_request", "working"]
 _REQUEST = "request.json"
 _LOCK = "lock"
 _PLACES = ("run",)
+_PREDICTED = ("predicted", "losses", "own_scores", "scores")
 _SCHEMA = Schema(
     {
         "predicted": ArraySpec("int32", "VM"),
         "losses": ArraySpec("float32", "VM"),
+        "own_scores": ArraySpec("float32", "OM"),
+        "scores": ArraySpec("float32", "AMC"),
         "counts": ArraySpec("int64", "."),
     },
     hint="--fresh starts over",
@@ -53,7 +56,7 @@ class Work:
         self.folder = folder
         self._saves = saves
 
-    def load(self, phase: str, chunk: slice, variants: int) -> tuple[Predictions, int] | None:
+    def load(self, phase: str, chunk: slice, lengths: Mapping[str, int]) -> tuple[Predictions, int] | None:
         """Give what is done of a chunk.
 
         Parameters
@@ -62,8 +65,8 @@ class Work:
             "units" or "sets".
         chunk : slice
             Of the images.
-        variants : int
-            In how many ways units are removed.
+        lengths : mapping of str to int
+            V ways of removing units, of which scores of one class are kept in O, and of C classes in A.
 
         Returns
         -------
@@ -78,11 +81,11 @@ class Work:
         path = self._path(phase, chunk)
         if not self._saves or not path.exists():
             return None
-        found = read_archive(path, _SCHEMA, lengths={"V": variants, "M": chunk.stop - chunk.start})
+        found = read_archive(path, _SCHEMA, lengths={**lengths, "M": chunk.stop - chunk.start})
         if len(found["counts"]) != 2:
             raise RunFormatError(f"{path} is damaged", hint=_SCHEMA.hint)
         tails, checksum = map(int, found["counts"])
-        return Predictions(found["predicted"], found["losses"], tails), checksum
+        return Predictions(**{name: found[name] for name in _PREDICTED}, tails=tails), checksum
 
     def save(self, phase: str, chunk: slice, found: Predictions, checksum: int) -> None:
         """Keep what is done of a chunk.
@@ -104,6 +107,8 @@ class Work:
             arrays: Mapping[str, NDArray[Any]] = {
                 "predicted": found.predicted,
                 "losses": found.losses,
+                "own_scores": found.own_scores,
+                "scores": found.scores,
                 "counts": np.array([found.tails, checksum], np.int64),
             }
             write_archive(self._path(phase, chunk), _SCHEMA, arrays, compress=False)

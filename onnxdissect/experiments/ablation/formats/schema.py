@@ -41,6 +41,7 @@ ARRAY_SCHEMA = Schema(
         "top1": ArraySpec("float64", "VC"),
         "false_positives": ArraySpec("float64", "VC"),
         "log_loss": ArraySpec("float64", "VC"),
+        "area": ArraySpec("float64", "VC"),
         "ranked_drop": ArraySpec("float64", "CK"),
         "ranked_rise": ArraySpec("float64", "CK"),
         "order": ArraySpec("int64", "CK"),
@@ -62,6 +63,7 @@ _ACCURACY = Record(
         "top1": _SHARE,
         "top1_low": OrNull(_SHARE),
         "top1_high": OrNull(_SHARE),
+        "area": _SHARE,
         "log_loss": _LOSS,
     }
 )

@@ -9,11 +9,15 @@ from onnxdissect.wording import counted
 
 __all__ = ["DEFINITIONS", "ablation_sentences", "interval_text", "percent"]
 
+_MOST_GROUPS = 3
+
 DEFINITIONS = {
     "accuracy": "of a class against all others, balanced: the mean of the share of its images for which it "
     "is predicted and of the share of all other images for which it is not; a class that is never predicted "
     "has 0.5",
     "top1": "share of a class's images for which it is predicted",
+    "area": "under the ROC curve of the class's score: how often an image of the class has a higher one than "
+    "another image, whatever is predicted",
     "log_loss": "mean over a class's images of -log of its softmax, in nats",
     "removed": "activations set to zero",
     "important": "by the accuracy that the class loses when the unit is removed by itself; among equals by "
@@ -41,13 +45,16 @@ def ablation_sentences(result: AblationResult) -> Iterator[str]:
         one = next(removal for removal in kept if removal.n == n)
         yield (
             f"With only {_units(n)} of each class kept, accuracy is {percent(one.value.accuracy)} instead of "
-            f"{percent(_before(result))}{_against(one)}."
+            f"{percent(_before(result))}{_against(one)}; the score of the class alone still tells it "
+            f"({DEFINITIONS['area']}) in {percent(one.value.area)}."
         )
-    for group in result.groups:
+    # the others are in the table
+    for group in sorted(result.groups, key=lambda one: one.beyond_random.value)[:_MOST_GROUPS]:
         worst = group.classes[0]
+        detectors = "the detector" if len(group.units) == 1 else f"all {len(group.units)} detectors"
         yield (
-            f"Without all {counted(len(group.units), 'detector')} of {group.name} the mean accuracy of "
-            f"{result.shown} classes is {percent(group.value.accuracy)}, without as many random units "
+            f"Without {detectors} of {group.name} the mean accuracy of {result.shown} classes is "
+            f"{percent(group.value.accuracy)}, without as many random units "
             f"{percent(group.random.accuracy)}; {worst.class_name} loses most, "
             f"{_points(worst.drop.value)}{interval_text(worst.drop)}."
         )
