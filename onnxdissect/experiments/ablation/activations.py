@@ -15,13 +15,14 @@ from onnxdissect.model.runtime.parts.network_parts import NetworkParts
 from onnxdissect.storage.files import free_bytes
 from onnxdissect.storage.scratch import ScratchFile
 
-__all__ = ["ActivationCache", "bytes_of_image", "chunks_of"]
+__all__ = ["KEPT_BYTES", "ActivationCache", "bytes_of_image", "chunks_of"]
 
 _MOST_IMAGES = 64
 # The first layers of a network take far more memory than those that are split at.
 _HEAD_IMAGES = 16
 _CHUNK_BYTES = 32 * 2**20
-_KEPT_BYTES = 512 * 2**20
+KEPT_BYTES = 512 * 2**20
+"""What the activations of all images may take in memory."""
 # Left free for whatever else is written there.
 _SPARE_BYTES = 256 * 2**20
 
@@ -77,7 +78,7 @@ class ActivationCache:
         parts: NetworkParts,
         cases: Cases,
         folder: Path,
-        kept_bytes: int = _KEPT_BYTES,
+        kept_bytes: int = KEPT_BYTES,
     ) -> None:
         self._source, self._parts, self._cases = source, parts, cases
         self._kept: dict[int, NDArray[Any]] = {}

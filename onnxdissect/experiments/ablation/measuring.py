@@ -10,7 +10,12 @@ from numpy.typing import NDArray
 
 from onnxdissect.core.progress import Progress
 from onnxdissect.errors import RunMismatchError
-from onnxdissect.experiments.ablation.activations import ActivationCache, bytes_of_image, chunks_of
+from onnxdissect.experiments.ablation.activations import (
+    KEPT_BYTES,
+    ActivationCache,
+    bytes_of_image,
+    chunks_of,
+)
 from onnxdissect.experiments.ablation.cases import Cases
 from onnxdissect.experiments.ablation.removal import KeptScores, Predictions, predict_without
 from onnxdissect.experiments.ablation.variants import Variants
@@ -89,7 +94,7 @@ class Measuring:
         self, source: ScoredLayer, parts: NetworkParts, cases: Cases, work: Work, progress: Progress
     ) -> None:
         self.tails = 0
-        self.cache = ActivationCache(source, parts, cases, work.folder)
+        self.cache = ActivationCache(source, parts, cases, work.folder, KEPT_BYTES)
         self._parts, self._cases, self._work, self._progress = parts, cases, work, progress
         self._chunks = chunks_of(cases, bytes_of_image(parts))
         self._checksums: dict[int, int] = {}
