@@ -120,7 +120,14 @@ def labelled_images(source: str | Path | Dataset) -> LabelledImages:
         if is_file(path):
             return _of_table(path)
         if is_folder(path) and not is_file(path / "index.csv"):
-            return _of_folders(path)
+            try:
+                return _of_folders(path)
+            except OSError as error:
+                place = error.filename or path
+                raise DataFormatError(
+                    f"{shown_path(place)} cannot be read: {error.strerror or error}",
+                    hint="images are looked for in every folder of a class: let it be read, or move it away",
+                ) from error
     return _of_scenes(source)
 
 

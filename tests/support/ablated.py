@@ -91,7 +91,7 @@ def labelled_folder(folder: Path, each: int = EACH) -> Path:
 def fed(folder: Path) -> tuple[list[str], NDArray[np.float32], NDArray[np.int64]]:
     """Names, what the run's preprocessing makes of the images, and their classes; in order of names."""
     paths = sorted(folder.glob("*/*.png"))
-    batch = [cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB).transpose(2, 0, 1) for path in paths]
+    batch = [np.asarray(cv2.imread(str(path)))[:, :, ::-1].transpose(2, 0, 1) for path in paths]
     names = [path.relative_to(folder).as_posix() for path in paths]
     return names, np.array(batch, np.float32), np.array([CLASSES.index(path.parent.name) for path in paths])
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from naive import ablation as naive
+from numpy.typing import NDArray
 from support.ablated import (
     CLASSES,
     EACH,
@@ -59,7 +60,7 @@ def test_every_prediction_is_that_of_an_edited_file(
             assert arrays.accuracy[v, number] == pytest.approx(naive.balanced_accuracy(*told))
             assert arrays.top1[v, number] == pytest.approx(naive.top1(*told))
             assert arrays.log_loss[v, number] == pytest.approx(
-                naive.log_loss(scores, truth, number), rel=1e-4
+                naive.log_loss(scores.tolist(), truth, number), rel=1e-4
             )
             measured = KINDS[arrays.kind[v]] != "single" and arrays.of_class[v] in (-1, number)
             if measured:
@@ -85,7 +86,7 @@ def test_units_are_ranked_on_the_other_half_of_each_class(
     for one in found.classes:
         number = one.class_index
         accuracy = [naive.balanced_accuracy(s.argmax(1).tolist(), truth, number) for s in scores]
-        losses = [naive.log_loss(s, truth, number) for s in scores]
+        losses = [naive.log_loss(s.tolist(), truth, number) for s in scores]
         drops = [round(accuracy[0] - value, 12) for value in accuracy[1:]]
         rises = [value - losses[0] for value in losses[1:]]
         np.testing.assert_allclose(found.arrays.ranked_drop[number], drops, atol=1e-12)
@@ -132,9 +133,9 @@ def test_what_is_told_follows_from_the_predictions(found: onnxdissect.AblationRe
                 if one.n == removal.n
             ]
             assert removal.beyond_random.value == pytest.approx(value.accuracy - random.value.accuracy)
-    for one in found.classes:
-        assert one.nothing.accuracy == pytest.approx(arrays.accuracy[0, one.class_index])
-        assert (one.images, one.ranked_images) == (EACH // 2, EACH // 2)
+    for told in found.classes:
+        assert told.nothing.accuracy == pytest.approx(arrays.accuracy[0, told.class_index])
+        assert (told.images, told.ranked_images) == (EACH // 2, EACH // 2)
 
 
 def sizes(found: onnxdissect.AblationResult) -> set[int]:
@@ -256,6 +257,19 @@ class Counter:
         pass
 
 
+def counted_heads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many images go through the head from here on, batch by batch."""
+    heads: list[int] = []
+    run_head = ActivationCache._run_head
+
+    def counted(cache: ActivationCache, batch: NDArray[Any]) -> NDArray[Any]:
+        heads.append(len(batch))
+        return run_head(cache, batch)
+
+    monkeypatch.setattr(ActivationCache, "_run_head", counted)
+    return heads
+
+
 @pytest.mark.parametrize("stop", [5, 24, 29])
 def test_what_was_stopped_goes_on_to_the_same_bytes(
     world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int
@@ -269,11 +283,7 @@ def test_what_was_stopped_goes_on_to_the_same_bytes(
         onnxdissect.load_ablation(tmp_path / "out")
     done = len(list((tmp_path / "out" / "work").glob("*.npz")))
     assert done == {5: 1, 24: 6, 29: 7}[stop]
-    heads: list[int] = []
-    run_head = ActivationCache._run_head
-    monkeypatch.setattr(
-        ActivationCache, "_run_head", lambda self, batch: heads.append(len(batch)) or run_head(self, batch)
-    )
+    heads = counted_heads(monkeypatch)
     again = ablate(world, out=tmp_path / "out", **options)
     assert sum(heads) == {5: 24, 24: 12, 29: 7}[stop], "what is not done needs its activations, and no others"
     assert again == whole
@@ -285,11 +295,7 @@ def test_what_was_stopped_goes_on_to_the_same_bytes(
 def test_activations_are_computed_once_wherever_they_are_kept(
     world: Path, found: onnxdissect.AblationResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    heads: list[int] = []
-    run_head = ActivationCache._run_head
-    monkeypatch.setattr(
-        ActivationCache, "_run_head", lambda self, batch: heads.append(len(batch)) or run_head(self, batch)
-    )
+    heads = counted_heads(monkeypatch)
     options: dict[str, Any] = {"groups": ["concept", "category"]}
     assert ablate(world, **options) == found and sum(heads) == 24
     monkeypatch.setattr("onnxdissect.experiments.ablation.measuring.KEPT_BYTES", 0)

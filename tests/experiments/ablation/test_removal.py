@@ -26,7 +26,7 @@ NETWORKS: dict[str, Callable[[], onnx.ModelProto]] = {
     "fp16": lambda: separable(dtype=np.float16),
 }
 COUNT = 5
-SETS = ([], [0], [3], [6], [1, 2], [0, 1, 2, 3], [4, 5, 6], list(range(UNITS)))
+SETS: tuple[list[int], ...] = ([], [0], [3], [6], [1, 2], [0, 1, 2, 3], [4, 5, 6], list(range(UNITS)))
 
 
 def rows(sets: Any, units: int) -> NDArray[np.bool_]:
@@ -66,7 +66,7 @@ def test_removing_units_is_editing_the_file(tmp_path: Path, name: str) -> None:
         for i, row in enumerate(expected):
             loss = math.log(sum(math.exp(one - row[truth[i]]) for one in row))
             assert found.losses[v, i] == pytest.approx(loss, rel=2e-2, abs=close["atol"])
-    silent = ~parts.units_first(activations).reshape(COUNT, UNITS, -1).any(axis=2)
+    silent = ~np.asarray(parts.units_first(activations).reshape(COUNT, UNITS, -1).any(axis=2))
     assert silent.any() and not silent.all(), "some units are zero everywhere in some images"
     ran = sum((~silent[:, units]).any(axis=1).sum() for units in SETS)
     assert found.tails == COUNT + ran
