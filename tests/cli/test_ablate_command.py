@@ -101,7 +101,7 @@ def test_a_folder_takes_numbers_arrays_and_figures_and_is_read_again(
 def test_what_was_killed_goes_on(world: Path, tmp_path: Path) -> None:
     """Many draws of random units, so that it takes a while; killed as soon as something is kept."""
     out = tmp_path / "out"
-    words = [sys.executable, "-m", "onnxdissect", *typed(world, "--repeats", 400, "--out", out)]
+    words = [sys.executable, "-m", "onnxdissect", *typed(world, "--repeats", 150, "--out", out)]
     begun = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
     while not list(out.glob("work/units-*.npz")) and time.monotonic() < deadline and begun.poll() is None:
@@ -115,7 +115,7 @@ def test_what_was_killed_goes_on(world: Path, tmp_path: Path) -> None:
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert not (out / "work").exists()
-    assert onnxdissect.load_ablation(out).repeats == 400
+    assert onnxdissect.load_ablation(out).repeats == 150
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from onnxdissect.model.runtime.parts.network_parts import NetworkParts
 from onnxdissect.storage.files import free_bytes
 from onnxdissect.storage.scratch import ScratchFile
 
-__all__ = ["KEPT_BYTES", "ActivationCache", "bytes_of_image", "chunks_of"]
+__all__ = ["KEPT_BYTES", "ActivationCache", "bytes_of_image", "chunk_size", "chunks_of"]
 
 _MOST_IMAGES = 64
 # The first layers of a network take far more memory than those that are split at.
@@ -42,11 +42,26 @@ def chunks_of(cases: Cases, bytes_of_image: int) -> list[slice]:
     list of slice
         None holds images that are measured on and images that are not.
     """
-    size = max(1, min(_MOST_IMAGES, _CHUNK_BYTES // max(bytes_of_image, 1)))
+    size = chunk_size(bytes_of_image)
     found = []
     for first, last in ((0, cases.measured), (cases.measured, len(cases.truth))):
         found += [slice(i, min(i + size, last)) for i in range(first, last, size)]
     return found
+
+
+def chunk_size(bytes_of_image: int) -> int:
+    """Choose how many images the tail takes at once.
+
+    Parameters
+    ----------
+    bytes_of_image : int
+        What the activations of one take.
+
+    Returns
+    -------
+    int
+    """
+    return max(1, min(_MOST_IMAGES, _CHUNK_BYTES // max(bytes_of_image, 1)))
 
 
 class ActivationCache:

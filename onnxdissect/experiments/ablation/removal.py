@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.experiments.class_scores.variants import class_scores
+from onnxdissect.experiments.class_scores.variants import finite_scores
 from onnxdissect.model.runtime.parts.network_parts import NetworkParts
 
 __all__ = ["KeptScores", "Predictions", "predict_without"]
@@ -112,7 +112,7 @@ def _active(view: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray(view.reshape(*view.shape[:2], -1).any(axis=2))
 
 
-_Predicted = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]
+_Predicted = tuple[NDArray[np.int64], NDArray[np.floating], NDArray[np.floating]]
 
 
 class _Runner:
@@ -145,12 +145,13 @@ class _Runner:
 
     def run_all(self, v: int, units: NDArray[np.int64]) -> None:
         """Run all images as one batch, changed where they lie: copying them takes as long as a small tail."""
-        kept = self.view[:, units]
-        self.view[:, units] = 0
+        at = slice(units[0], units[0] + 1) if len(units) == 1 else units
+        kept = self.view[:, at].copy()
+        self.view[:, at] = 0
         try:
             found = self.predict(self._activations, self._truth)
         finally:
-            self.view[:, units] = kept
+            self.view[:, at] = kept
         self.put(np.full(len(self._truth), v), np.arange(len(self._truth)), found)
 
     def add(self, v: int, rows: NDArray[np.int64], units: NDArray[np.int64]) -> None:
@@ -158,13 +159,19 @@ class _Runner:
         while len(rows):
             taken, rows = np.split(rows, [len(self._truth) - self._count])
             first, self._count = self._count, self._count + len(taken)
-            waiting = self._parts.units_first(self._waiting)[first : self._count]
-            waiting[:] = self.view[taken]
-            waiting[:, units] = 0
+            self._copy(taken, slice(first, self._count))
+            self._parts.units_first(self._waiting)[first : self._count, units] = 0
             self._ways[first : self._count] = v
             self._rows[first : self._count] = taken
             if self._count == len(self._truth):
                 self.flush()
+
+    def _copy(self, rows: NDArray[np.int64], places: slice) -> None:
+        if self._parts.image_axis == 0:
+            # rows are within the array: without a mode each would be copied twice
+            np.take(self._activations, rows, axis=0, out=self._waiting[places], mode="clip")
+        else:
+            self._parts.units_first(self._waiting)[places] = self.view[rows]
 
     def flush(self) -> None:
         """Run those that wait."""
@@ -176,13 +183,15 @@ class _Runner:
         self._count = 0
 
     def predict(self, activations: NDArray[np.floating], truth: NDArray[np.int64]) -> _Predicted:
-        scores = class_scores(self._parts, activations)
+        scores = finite_scores(self._parts, activations)
         self._tails += len(truth)
-        highest = scores.max(axis=1)
-        shown = np.take_along_axis(scores, truth[:, None], axis=1)[:, 0]
+        images = np.arange(len(truth))
+        predicted = scores.argmax(axis=1)
+        below = scores - scores[images, predicted][:, None]
+        shown = below[images, truth]
         with np.errstate(under="ignore"):
-            total = np.log(np.exp(scores - highest[:, None]).sum(axis=1))
-        return scores.argmax(axis=1), total + highest - shown, scores
+            total = np.log(np.exp(below, out=below).sum(axis=1))
+        return predicted, total - shown, scores
 
     def put(self, ways: NDArray[np.int64], rows: NDArray[np.int64], found: _Predicted) -> None:
         predicted, losses, scores = found

@@ -16,6 +16,7 @@ __all__ = [
     "active_units",
     "changed_units",
     "class_scores",
+    "finite_scores",
     "score_of",
     "score_with_units",
     "score_without_units",
@@ -296,9 +297,31 @@ def class_scores(parts: NetworkParts, activations: NDArray[np.floating]) -> NDAr
     NonFiniteError
         If a score is not finite.
     """
+    return finite_scores(parts, activations).astype(np.float64)
+
+
+def finite_scores(parts: NetworkParts, activations: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Score all classes, in the numbers of the network.
+
+    Parameters
+    ----------
+    parts : NetworkParts
+        Whose first output holds the scores.
+    activations : ndarray
+        Of n images.
+
+    Returns
+    -------
+    ndarray of float, shape (n, classes)
+
+    Raises
+    ------
+    NonFiniteError
+        If a score is not finite.
+    """
     scores = parts.run_tail(activations)[0]
     if not np.isfinite(scores).all():
         raise NonFiniteError(
             f"the class scores {parts.outputs[0]!r} computed from {parts.layer.name!r} are not finite"
         )
-    return scores.reshape(activations.shape[parts.image_axis], -1).astype(np.float64)
+    return scores.reshape(activations.shape[parts.image_axis], -1)
