@@ -17,7 +17,8 @@ from onnxdissect.storage.scratch import ScratchFile
 
 __all__ = ["KEPT_BYTES", "ActivationCache", "bytes_of_image", "chunk_size", "chunks_of"]
 
-_MOST_IMAGES = 64
+# So many that what Python adds to each batch is little beside a small tail.
+_MOST_IMAGES = 128
 # The first layers of a network take far more memory than those that are split at.
 _HEAD_IMAGES = 16
 _CHUNK_BYTES = 32 * 2**20

@@ -132,7 +132,7 @@ class Summary:
         accuracy = self.rates.accuracy
         each = accuracy[np.ix_(drawn, classes)].mean(axis=1)
         others = [np.delete(accuracy[v], one).mean() for v in drawn for one in classes]
-        spread = float(each.std(ddof=1)) if len(drawn) > 1 else None
+        spread = round(float(each.std(ddof=1)), 12) if len(drawn) > 1 else None
         told = self._accuracy(drawn, classes)
         return Removal(*self._named(classes, mean), kind, n, told, spread, float(np.mean(others)), None)
 

@@ -24,7 +24,7 @@ __all__ = ["FORMATS", "accuracy_figure", "draw_ablation", "needs_figure"]
 
 FORMATS = ("png", "svg")
 
-_COLUMNS, _MOST_CLASSES = 4, 11
+_COLUMNS, _MOST_CLASSES = 4, 10
 _WIDTH, _HEIGHT = 1.75, 1.45  # inches of a panel
 _REMOVED, _KEPT, _GREY = COLOURS[1], COLOURS[0], "#777777"
 _STYLES = {
@@ -75,24 +75,30 @@ def accuracy_figure(result: AblationResult) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        Up to eleven classes, those that lose most at the largest number of units first.
+        Up to ten classes, those that lose most at the largest number of units first; behind the mean, what
+        the scores of the classes alone tell.
     """
     from matplotlib.figure import Figure
 
     shown = _shown(result)
-    columns = min(_COLUMNS, 1 + len(shown))
-    rows = math.ceil((1 + len(shown)) / columns)
+    columns = min(_COLUMNS, 2 + len(shown))
+    rows = math.ceil((2 + len(shown)) / columns)
     figure = Figure(figsize=(max(_WIDTH * columns, 3.4), _HEIGHT * rows + 0.75), layout="constrained")
     panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
-    before = float(np.mean([one.nothing.accuracy for one in result.classes]))
-    _draw_panel(panels[0], result, None, f"mean of {len(result.classes)}", before)
-    for panel, one in zip(panels[1:], shown, strict=False):
+    mean = f"mean of {len(result.classes)}"
+    before = [(one.nothing.accuracy, one.nothing.area) for one in result.classes]
+    accuracy, area = np.mean(before, axis=0).tolist()
+    _draw_panel(panels[0], result, None, mean, accuracy)
+    _draw_panel(panels[1], result, None, f"{mean}: ROC area", area, area=True)
+    for panel, one in zip(panels[2:], shown, strict=False):
         _draw_panel(panel, result, one.class_index, one.class_name, one.nothing.accuracy)
-    for panel in panels[1 + len(shown) :]:
-        panel.set_axis_off()
+    for place, panel in enumerate(panels):
+        if place >= 2 + len(shown):
+            panel.set_axis_off()
+        elif place >= columns * (rows - 1):
+            panel.set_xlabel("n units (log axis)", fontsize=7)
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=2, frameon=False, fontsize=6.5)
-    figure.supxlabel("units n (log axis)", fontsize=8)
     figure.supylabel("accuracy, balanced", fontsize=8)
     return figure
 
@@ -106,12 +112,20 @@ def _shown(result: AblationResult) -> Sequence[AblatedClass]:
     return order[:_MOST_CLASSES]
 
 
-def _draw_panel(axes: Axes, result: AblationResult, number: int | None, title: str, before: float) -> None:
+def _draw_panel(
+    axes: Axes,
+    result: AblationResult,
+    number: int | None,
+    title: str,
+    before: float,
+    *,
+    area: bool = False,
+) -> None:
     from matplotlib.ticker import NullLocator, PercentFormatter
 
     axes.axhline(before, color=_GREY, lw=0.8, ls="--", label="all units")
     for kind, style in _STYLES.items():
-        _draw_curve(axes, result.curve(number, kind), style)
+        _draw_curve(axes, result.curve(number, kind), style, area)
     axes.set_xscale("log")
     ticks = [n for i, n in enumerate(result.counts) if i % max(1, math.ceil(len(result.counts) / 5)) == 0]
     axes.set_xticks(ticks, [str(n) for n in ticks], fontsize=6)
@@ -121,12 +135,12 @@ def _draw_panel(axes: Axes, result: AblationResult, number: int | None, title: s
     axes.set_title(title if len(title) <= 28 else f"{title[:27]}…", fontsize=7, parse_math=False)
 
 
-def _draw_curve(axes: Axes, curve: Sequence[Removal], style: tuple[str, str, str, str]) -> None:
+def _draw_curve(axes: Axes, curve: Sequence[Removal], style: tuple[str, str, str, str], area: bool) -> None:
     colour, marker, dashes, name = style
     counts = [one.n for one in curve]
     axes.plot(
         counts,
-        [one.value.accuracy for one in curve],
+        [one.value.area if area else one.value.accuracy for one in curve],
         color=colour,
         marker=marker,
         ls=dashes,
@@ -136,7 +150,7 @@ def _draw_curve(axes: Axes, curve: Sequence[Removal], style: tuple[str, str, str
         label=name,
     )
     low, high = [one.value.low for one in curve], [one.value.high for one in curve]
-    if None not in low:
+    if not area and None not in low:
         axes.fill_between(counts, np.array(low, float), np.array(high, float), color=colour, alpha=0.13, lw=0)
 
 
