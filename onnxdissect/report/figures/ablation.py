@@ -95,7 +95,9 @@ def accuracy_figure(result: AblationResult) -> Figure:
     for place, panel in enumerate(panels):
         if place >= 2 + len(shown):
             panel.set_axis_off()
-        elif place >= columns * (rows - 1):
+        elif place + columns >= 2 + len(shown):
+            # the lowest panel of its column
+            panel.tick_params(axis="x", labelbottom=True)
             panel.set_xlabel("n units (log axis)", fontsize=7)
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=2, frameon=False, fontsize=6.5)
