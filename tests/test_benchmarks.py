@@ -213,3 +213,15 @@ def test_the_table_of_stages_runs_or_says_what_is_missing() -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert "2 equal" in done.stdout or "not installed" in done.stdout
+
+
+def test_removing_units_is_told_beside_the_network_alone() -> None:
+    small = ["--images", "3", "--units", "6", "--classes", "4", "--grid", "2", "--tail", "deep"]
+    command = [sys.executable, str(BENCHMARKS / "ablation.py"), *small]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    first, everywhere, silent = done.stdout.splitlines()
+    assert first == "3 images, 6 units of 2 x 2, deep tail"
+    # once as they are, and once without each unit
+    assert everywhere.startswith("no unit silent") and everywhere.endswith("tails 21 of 18")
+    assert silent.startswith("units silent in 67% of images")
