@@ -85,7 +85,7 @@ def explain(
     bind: options.Bind = None,
     custom_ops: options.CustomOps = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write explanation.json and figures there.")
+        Path | None, typer.Option(metavar="DIR", help="Write explanation.json, figures and a page there.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -184,6 +184,7 @@ def _print(told: _Told) -> None:
 def _write(told: _Told, found: Iterable[Explanation], count: int, out: Path) -> None:
     """Write beside, and put it in the place of earlier explanations when all is whole."""
     from onnxdissect.experiments.explanation import expect_explanation_folder, write_records
+    from onnxdissect.report.explanation import ExplanationPage
     from onnxdissect.report.figures.explanation import draw_explanation, figure_name
     from onnxdissect.report.pages.replacing import replacing_folder
     from onnxdissect.storage.disk import write_error
@@ -195,13 +196,16 @@ def _write(told: _Told, found: Iterable[Explanation], count: int, out: Path) -> 
     try:
         with replacing_folder(target) as folder:
             figures: list[str] = []
+            page = ExplanationPage(folder, make_folder(folder / "page"), count)
             for number, one in enumerate(found, 1):
                 told.add(one)
                 drawn = draw_explanation(one, folder, figure_name(number, count, one.image))
                 figures += [path.name for path in drawn]
+                page.add(one)
             write_records(told.records, folder, figures)
+            page.write()
             # it may have been filled while the images were explained
             expect_explanation_folder(target)
     except OSError as error:
         raise write_error(out, error, doing=f"write the explanations {out}") from error
-    told.files.extend(out / name for name in ("explanation.json", *figures))
+    told.files.extend(out / name for name in ("explanation.json", *figures, "segments.json", "index.html"))

@@ -20,6 +20,13 @@ def report(
     data: Annotated[
         str | None, typer.Option(metavar=options.DATA, help="Where the run's data lies, if it has moved.")
     ] = None,
+    explanations: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="What explain --out wrote: units link to predictions that they made; repeatable.",
+        ),
+    ] = None,
 ) -> None:
     """Build the pages of a finished run again."""
     from onnxdissect.report import build
@@ -29,7 +36,7 @@ def report(
     progress = open_progress(console)
     try:
         dissection = load(run)
-        pages = [build(dissection, data=data, progress=progress)]
+        pages = [build(dissection, data=data, progress=progress, explanations=explanations or ())]
         if (run / "rotation" / "rotation.json").exists():
             from onnxdissect.experiments.rotation import read_rotation
             from onnxdissect.report.rotation import build_rotation

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from onnxdissect.report.data.photos import gather_photos, imported_note, needed_
 from onnxdissect.report.data.previous_report import DATA, open_previous_report
 from onnxdissect.report.data.report_data import Report, gather_report
 from onnxdissect.report.data.units import layer_units, unit_top_maps
+from onnxdissect.report.explanation.links import UnitLinks, explanation_links
 from onnxdissect.report.figures.beside import FigureProcess, drawing_figures
 from onnxdissect.report.pages.data_files import concept_entries, data_json, run_record, write_json
 from onnxdissect.report.pages.rendering import (
@@ -58,6 +59,7 @@ def build(
     data: str | Path | Dataset | None = None,
     progress: Progress | None = None,
     figures: FigureProcess | None = None,
+    explanations: Sequence[str | Path] = (),
 ) -> Path:
     """Write the report of a finished run into its directory.
 
@@ -75,6 +77,8 @@ def build(
     figures : FigureProcess, optional
         Draws the figures, if it was started. By default a process is started where there are many
         photographs to shrink meanwhile.
+    explanations : sequence of str or Path
+        Folders that ``explain --out`` wrote by this run: units that are told of there lead to them.
 
     Returns
     -------
@@ -86,11 +90,11 @@ def build(
     OutputError
         If the report cannot be written.
     RunFormatError
-        If the run's arrays are missing or damaged.
+        If the run's arrays are missing or damaged, or a folder holds no explanations or no page of them.
     NotPublishedError
         If `data` is given for imported results.
     RunMismatchError
-        If `data` is another data set than that of the run.
+        If `data` is another data set than that of the run, or explanations are of another run.
     DataError
         If `data` is no data set.
     """
@@ -105,6 +109,7 @@ def build(
     progress = progress or Silent()
     progress.start("report", len(needed) + sum(info.units for info in dissection.layers))
     target = Path(dissection.path) / _FOLDER
+    links = explanation_links(explanations, dissection, target)
     try:
         with replacing_folder(target) as folder:
             previous = open_previous_report(dissection, target)
@@ -121,9 +126,8 @@ def build(
                     imported=dissection.imported,
                 )
                 annotations = gather_annotations(images, wanted_annotations(dissection), previous)
-                _write_pages(
-                    dissection, replace(report, photos=photos), annotations, folder, progress.advance
-                )
+                complete = replace(report, photos=photos)
+                _write_pages(dissection, complete, annotations, links, folder, progress.advance)
     except OSError as error:
         raise write_error(target, error, doing=f"write the report {target}") from error
     progress.finish()
@@ -134,6 +138,7 @@ def _write_pages(
     dissection: Dissection,
     report: Report,
     annotations: Mapping[ImageConcept, str],
+    links: UnitLinks,
     folder: Path,
     advance: Callable[[int], None],
 ) -> None:
@@ -141,6 +146,7 @@ def _write_pages(
     for info in dissection.layers:
         # while its counts are in memory
         units[info.slug] = layer_units(dissection, info)
+        links.add_to(info.name, units[info.slug])
         if report.links[0].kinds[0] == "bases":
             sides[info.name] = Side.of(dissection, info.name)
         write_script(folder / "data" / f"{info.slug}.js", "dissect.layer", (info.slug, units[info.slug]))

@@ -18,6 +18,9 @@ from support.explained import CLASSES, explained_world
 import onnxdissect
 from onnxdissect.experiments.explanation import explanation_json
 
+# in the order in which they are written
+PARTS = (".png", ".svg", "-segments.png", "-painted.png", "-painted.svg")
+
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -63,9 +66,11 @@ def test_a_folder_takes_what_was_found_and_a_figure_of_each_image(
     words = ["explain", world / "net.onnx", *images, "--run", world / "run"]
     assert run_command(monkeypatch, *words, "--out", out, "--json") == 0
     told = json.loads(capfd.readouterr().out)
-    names = ["01-image0.png", "01-image0.svg", "02-image1.png", "02-image1.svg"]
-    assert sorted(path.name for path in out.iterdir()) == [*names, "explanation.json"]
-    assert told.pop("files") == [str(out / name) for name in ("explanation.json", *names)]
+    names = [f"{image}{part}" for image in ("01-image0", "02-image1") for part in PARTS]
+    beside = ["explanation.json", "index.html", "page", "segments.json"]
+    assert sorted(path.name for path in out.iterdir()) == sorted([*names, *beside])
+    files = ["explanation.json", *names, "segments.json", "index.html"]
+    assert told.pop("files") == [str(out / name) for name in files]
     written = json.loads((out / "explanation.json").read_text(encoding="utf-8"))
     assert written.pop("figures") == names and written == told
     found = onnxdissect.explain(world / "net.onnx", [str(image) for image in images], world / "run")
@@ -82,12 +87,13 @@ def test_a_folder_takes_what_was_found_and_a_figure_of_each_image(
     for unit in found[0].units:
         assert any(text.startswith(f"{unit.unit} ") for text in texts)
     assert svg.count("<image") == 1 + 2 * len(found[0].units)
-    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     assert run_command(monkeypatch, *words, "--out", out) == 0
-    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
     # fewer images leave no figure of those before
     assert run_command(monkeypatch, *words[:3], "--run", world / "run", "--out", out) == 0
-    assert sorted(path.name for path in out.iterdir()) == [*names[:2], "explanation.json"]
+    assert sorted(path.name for path in out.iterdir()) == sorted([*names[: len(PARTS)], *beside])
+    assert sorted(path.name for path in (out / "page" / "photos").iterdir()) == ["1.webp"]
 
 
 def test_a_folder_with_anything_else_stays_as_it_is(
@@ -106,6 +112,14 @@ def test_a_folder_with_anything_else_stays_as_it_is(
     assert (other / "explanation.json").read_text() == '{"why": "because"}'
     assert run_command(monkeypatch, *words, "--out", tmp_path / "thesis.tex") == 2
     assert "is a file" in capfd.readouterr().err
+    mine = tmp_path / "mine"
+    assert run_command(monkeypatch, *words, "--out", mine) == 0
+    (mine / "page" / "notes.txt").write_text("seen it")
+    assert run_command(monkeypatch, *words, "--out", mine) == 2
+    assert "holds page/notes.txt, which no explanation has written" in " ".join(
+        capfd.readouterr().err.split()
+    )
+    assert (mine / "page" / "notes.txt").read_text() == "seen it"
     assert run_command(monkeypatch, *words, "--out", world / "run") == 2
     assert "it stays as it is" in capfd.readouterr().err
 
@@ -248,7 +262,7 @@ def test_names_are_printed_as_they_are(
     assert run_command(monkeypatch, *words, "--class", "1", "--out", tmp_path / "out") == 0
     said = "".join(capfd.readouterr().out.split())
     assert "[bold]$x$[_1].png:" in said and "[/x]$a$_b" in said
-    svg = next((tmp_path / "out").glob("*.svg")).read_text(encoding="utf-8")
+    svg = next((tmp_path / "out").glob("*_1*[!d].svg")).read_text(encoding="utf-8")
     assert "[bold]$x$[_1].png" in svg and "[/x] $a$_b" in svg
 
 
@@ -263,3 +277,27 @@ def test_an_image_that_no_unit_responds_to_has_no_units(
     assert told["explanations"][0]["units"] == [] and set(told["explanations"][0]["contributions"]) == {0.0}
     with Image.open(tmp_path / "out" / "01-black.png") as figure:
         assert figure.width > 1000
+
+
+def test_a_report_leads_to_explanations_of_its_run_and_to_no_others(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = ["explain", world / "net.onnx", world / "image0.png", "--run", world / "run"]
+    assert run_command(monkeypatch, *words, "--out", tmp_path / "out") == 0
+    asked = ["report", world / "run", "--explanations", tmp_path / "out"]
+    assert run_command(monkeypatch, *asked) == 0
+    capfd.readouterr()
+    slug = onnxdissect.load(world / "run").layer("deep").slug
+    data = world / "run" / "report" / "data" / f"{slug}.js"
+    before = data.read_text(encoding="ascii")
+    assert "/out/index.html#unit=" in before
+    assert run_command(monkeypatch, *asked, "--explanations", world / "data") == 2
+    assert "holds no explanations of predictions" in capfd.readouterr().err
+    told = json.loads((tmp_path / "out" / "explanation.json").read_text(encoding="utf-8"))
+    told["explanations"][0]["units"][0]["threshold"] += 1
+    (tmp_path / "out" / "explanation.json").write_text(json.dumps(told), encoding="utf-8")
+    assert run_command(monkeypatch, *asked) == 2
+    said = " ".join(capfd.readouterr().err.split())
+    assert "are not of the run" in said and "hint: onnxdissect explain" in said
+    # the report that was there stays
+    assert data.read_text(encoding="ascii") == before

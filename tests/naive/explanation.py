@@ -71,3 +71,20 @@ def contributions(
     alone = np.array([score(np.eye(units)[k]) for k in range(units)]) - nothing
     removed = whole - np.array([score(1 - np.eye(units)[k]) for k in range(units)])
     return whole, nothing, alone, removed
+
+
+def segments(
+    units: list[dict[str, Any]], masks: list[Array], height: int, width: int
+) -> tuple[Array, list[str]]:
+    """Pixel by pixel the number of the label of the first detector whose mask holds it; labels by number."""
+    owners = {}
+    for row in range(height):
+        for column in range(width):
+            holding = [k for k, one in enumerate(units) if one["detector"] and masks[k][row, column]]
+            if holding:
+                owners[row, column] = holding[0]
+    labels = list(dict.fromkeys(units[k]["label"] for k in sorted(set(owners.values()))))
+    numbers = np.zeros((height, width), int)
+    for place, k in owners.items():
+        numbers[place] = labels.index(units[k]["label"]) + 1
+    return numbers, labels

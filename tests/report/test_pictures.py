@@ -99,7 +99,7 @@ def test_quickly_written_photographs_look_the_same() -> None:
     picture = _noisy_gradient(np.random.default_rng(0))
     quick = photographs._quick_encoder()
     assert quick is not None
-    written = quick(picture), photographs._encode(picture)
+    written = quick(picture), photographs.encode_photo(picture)
     errors = [np.mean((_decoded(file).astype(float) - picture) ** 2) for file in written]
     assert abs(10 * np.log10(errors[0] / errors[1])) < 0.5
     assert len(written[0]) < 1.4 * len(written[1])
@@ -110,11 +110,11 @@ def test_a_short_budget_is_not_spent_on_quick_writing() -> None:
     quick = photographs._quick_encoder()
     assert quick is not None
     assert photographs._fitting(pictures, 3, quick) == (256, quick)
-    sizes = [np.mean([len(encode(p)) for p in pictures]) for encode in (photographs._encode, quick)]
+    sizes = [np.mean([len(encode(p)) for p in pictures]) for encode in (photographs.encode_photo, quick)]
     between = int(photographs._BUDGET / np.mean(sizes))
     assert sizes[0] < sizes[1]
-    assert photographs._fitting(pictures, between, quick) == (256, photographs._encode)
-    assert photographs._fitting(pictures, 10**9, quick) == (64, photographs._encode)
+    assert photographs._fitting(pictures, between, quick) == (256, photographs.encode_photo)
+    assert photographs._fitting(pictures, 10**9, quick) == (64, photographs.encode_photo)
 
 
 def test_without_webp_in_pillow_opencv_writes_photographs(
@@ -126,7 +126,7 @@ def test_without_webp_in_pillow_opencv_writes_photographs(
     image = next((report / "photos").iterdir())
     path = tmp_path / "broden/images" / run.images[int(image.stem)].name
     pixels = read_image(path, path.name)
-    assert image.read_bytes() == photographs._encode(photographs.shrink(pixels, 256))
+    assert image.read_bytes() == photographs.encode_photo(photographs.shrink(pixels, 256))
 
 
 def test_without_top_images(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 ``explain`` is the call, ``request`` what is asked for, ``records`` what it gives. ``linear``, ``ablation``
 and ``shapley`` say what a unit contributed to a score of the network, through its tail alone, ``scored``
 brings them together; ``fitted`` explains a classifier of its own. ``reference`` holds what units are like on
-other images, ``entries`` makes of contributions what is told of an image.
+other images, ``entries`` makes of contributions what is told of an image,
+``segments`` paints it by the concepts of its units.
 """
 
 from __future__ import annotations
@@ -24,11 +25,14 @@ from onnxdissect.experiments.explanation.records import (
     ShapleyOrders,
     UnitContribution,
 )
+from onnxdissect.experiments.explanation.segments import Segmentation, SegmentedConcept, segment_by_units
 
 __all__ = [
     "ConceptShare",
     "Explanation",
     "Fit",
+    "Segmentation",
+    "SegmentedConcept",
     "ShapleyOrders",
     "UnitContribution",
     "expect_explanation_folder",
@@ -36,6 +40,7 @@ __all__ = [
     "explanation_record",
     "explanations_json",
     "load_explanations",
+    "segment_by_units",
     "write_explanations",
     "write_records",
 ]

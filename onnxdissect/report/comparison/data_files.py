@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from onnxdissect.report.comparison.pictures import ImageSet
+from onnxdissect.report.pages.addresses import relative_address
 from onnxdissect.report.pages.data_files import most_common_aspect
 from onnxdissect.report.pages.scripts import rounded
 
@@ -54,15 +53,10 @@ def report_links(
         run = runs[layer.run]
         page = Path(run.path) / "report" / "layers" / f"{run.layer(layer.layer).slug}.html"
         place = run.quantiles.index(layer.quantile)
-        links.append((_address(page, folder) if page.is_file() else "", f"q={place}" if place else ""))
+        links.append(
+            (relative_address(page, folder) if page.is_file() else "", f"q={place}" if place else "")
+        )
     return links
-
-
-def _address(page: Path, folder: Path) -> str:
-    try:
-        return quote(Path(os.path.relpath(page.resolve(), folder.resolve())).as_posix())
-    except ValueError:  # on another drive of Windows
-        return page.resolve().as_uri()
 
 
 def comparison_record(

@@ -27,6 +27,7 @@ __all__ = [
     "PHOTOS",
     "Photos",
     "Readable",
+    "encode_photo",
     "gather_known_photos",
     "gather_photos",
     "imported_note",
@@ -251,7 +252,7 @@ def _shrink_all(
     with ThreadPoolExecutor(min(cores(), 8)) as pool:
         tried = list(needed)[:: max(1, len(needed) // _TRIED)][:_TRIED]
         pixels = [pixels for pixels in pool.map(read, tried) if pixels is not None]
-        side, encode = _fitting(pixels, len(needed), _quick_encoder() or _encode)
+        side, encode = _fitting(pixels, len(needed), _quick_encoder() or encode_photo)
         (folder / PHOTOS).mkdir()
         for _ in pool.map(write, needed):
             advance(1)
@@ -275,11 +276,11 @@ def _fitting(
 
     Where the budget is short, no picture becomes smaller for being written more quickly.
     """
-    for side, encode in ((_SIDES[0], quick), *((side, _encode) for side in _SIDES[:-1])):
+    for side, encode in ((_SIDES[0], quick), *((side, encode_photo) for side in _SIDES[:-1])):
         mean = sum(len(encode(shrink(pixels, side))) for pixels in tried) / max(len(tried), 1)
         if mean * images <= _BUDGET:
             return side, encode
-    return _SIDES[-1], _encode
+    return _SIDES[-1], encode_photo
 
 
 def shrink(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
@@ -305,7 +306,18 @@ def shrink(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     return resized
 
 
-def _encode(image: NDArray[np.uint8]) -> bytes:
+def encode_photo(image: NDArray[np.uint8]) -> bytes:
+    """Write a photograph as WebP.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (height, width, 3)
+        RGB.
+
+    Returns
+    -------
+    bytes
+    """
     cv2 = import_cv2()
     upright = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     encoded: bytes = cv2.imencode(".webp", upright, [cv2.IMWRITE_WEBP_QUALITY, _QUALITY])[1].tobytes()

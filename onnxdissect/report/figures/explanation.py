@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxdissect.experiments.explanation.segments import segment_by_units
 from onnxdissect.report.data.photos import shrink
 from onnxdissect.report.figures.paper import paper_settings, save_figure
+from onnxdissect.report.figures.segments import draw_segments
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from onnxdissect.experiments.explanation import Explanation, UnitContribution
@@ -28,8 +32,13 @@ __all__ = [
 
 FORMATS = ("png", "svg")
 
-_SIDE = 360  # pixels of an image in a figure, at most
-_WIDTH = 1.5  # inches of a column
+_SIDE = 192  # pixels of an image in a figure, at most: as many as a column has
+_WHOLE = 7.0  # inches: the text of a page
+_ROW = 6  # units beside each other
+_GAP = 0.05
+_EDGE = 0.04
+_WIDTH = (_WHOLE - 2 * _EDGE - _ROW * _GAP) / (_ROW + 1)  # of a column
+_LINE = 0.112  # of a line of text
 _DIMMED = 0.3
 _SURE = "#c9550c"
 _HEAT = "inferno"
@@ -74,7 +83,7 @@ def figure_name(number: int, count: int, image: str) -> str:
 
 
 def draw_explanations(explanations: Sequence[Explanation], folder: Path) -> list[Path]:
-    """Write a figure of every explanation as PNG and SVG; equal explanations give equal bytes.
+    """Write figures of every explanation; equal explanations give equal bytes.
 
     Parameters
     ----------
@@ -95,7 +104,10 @@ def draw_explanations(explanations: Sequence[Explanation], folder: Path) -> list
 
 
 def draw_explanation(explanation: Explanation, folder: Path, name: str) -> list[Path]:
-    """Write the figure of one explanation as PNG and SVG.
+    """Write the figures of one explanation.
+
+    That is the image with the masks of its units and, painted, with its segmentation by units, both as PNG
+    and SVG, and the segmentation as a map of numbers.
 
     Parameters
     ----------
@@ -103,7 +115,7 @@ def draw_explanation(explanation: Explanation, folder: Path, name: str) -> list[
     folder : Path
         Where they are put.
     name : str
-        Without their endings.
+        Of the first, without its endings.
 
     Returns
     -------
@@ -111,11 +123,12 @@ def draw_explanation(explanation: Explanation, folder: Path, name: str) -> list[
         What was written.
     """
     with paper_settings():
-        return list(save_figure(explanation_figure(explanation), folder / name, FORMATS))
+        written = save_figure(explanation_figure(explanation), folder / name, FORMATS)
+        return [*written, *draw_segments(explanation, segment_by_units(explanation), folder, name)]
 
 
 def explanation_figure(explanation: Explanation) -> Figure:
-    """Draw the image, and of each unit told of its mask above and its heat map below.
+    """Draw the image, and of each unit told of its mask and its heat map, as wide as a page's text.
 
     Parameters
     ----------
@@ -129,72 +142,90 @@ def explanation_figure(explanation: Explanation) -> Figure:
 
     from onnxdissect.experiments.explanation.formats.wording import concept_sentence, prediction
 
-    units = explanation.units
     small = shrink(explanation.pixels, _SIDE)
     tall = min(max(small.shape[0] / small.shape[1], 0.4), 2.2) * _WIDTH
-    # a sentence stands below the panels, however few they are
-    columns = max(len(units), 3) + 1
-    size = (columns * (_WIDTH + 0.12) + 0.1, 2 * tall + 1.35)
-    figure = Figure(figsize=size)
-
-    def panel(column: int, top: float, height: float) -> Any:
-        left = 0.1 + column * (_WIDTH + 0.12)
-        axes = figure.add_axes(
-            (left / size[0], 1 - (top + height) / size[1], _WIDTH / size[0], height / size[1])
-        )
-        axes.set_axis_off()
-        return axes
-
-    axes = panel(0, 0.62, tall)
-    axes.imshow(small)
-    _text(axes, _fitted(_named(explanation.image), 30), below=True)
-    for column, unit in enumerate(units, 1):
-        axes = panel(column, 0.62, tall)
-        mask = _resized(explanation.mask(unit.unit), small)
-        axes.imshow(_lit(small, mask))
-        if mask.any() and not mask.all():
-            axes.contour(mask, levels=[0.5], colors=[_SURE], linewidths=0.7)
-        _text(axes, "\n".join(_heading(unit)))
-        axes = panel(column, 0.62 + tall + 0.06, tall)
-        axes.imshow(_heated(small, explanation, unit))
-        _text(axes, _amount(unit), below=True)
-    said = f"{prediction(explanation)}; {explanation.alias}, {explanation.attribution}"
-    figure.text(
-        0.1 / size[0], 1 - 0.18 / size[1], _fitted(said, 26 * columns), parse_math=False, weight="bold"
-    )
-    lines = _wrapped(concept_sentence(explanation), 27 * columns)[:2]
-    figure.text(0.1 / size[0], 0.12 / size[1], "\n".join(lines), parse_math=False, fontsize=7.5, va="bottom")
+    rows = [explanation.units[i : i + _ROW] for i in range(0, len(explanation.units), _ROW)] or [()]
+    said = textwrap.wrap(f"{prediction(explanation)}; {explanation.alias}, {explanation.attribution}", 95)[:2]
+    sentence = textwrap.wrap(concept_sentence(explanation), 118)[:3]
+    block = 3 * _LINE + 0.05 + 2 * tall + _GAP + 2 * _LINE + 0.12
+    top = 0.12 + 0.13 * len(said)
+    height = top + len(rows) * block + 0.08 + 0.13 * len(sentence)
+    figure = Figure(figsize=(_WHOLE, height))
+    # one field of inches from the upper left corner: axes of their own would take most of the time
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    axes.text(_EDGE, 0.06, "\n".join(said), va="top", fontsize=8, weight="bold", parse_math=False)
+    for row, units in enumerate(rows):
+        y = top + row * block
+        if row == 0:
+            _image(axes, small, 0, y + 3 * _LINE + 0.05, tall)
+            _text(axes, 0, y + 3 * _LINE + 0.08 + tall, [_fitted(_named(explanation.image), 19)])
+        for column, unit in enumerate(units, 1):
+            _unit(axes, explanation, unit, small, (column, y, tall))
+    y = top + len(rows) * block + 0.02
+    axes.text(_EDGE, y, "\n".join(sentence), va="top", fontsize=7.5, parse_math=False)
+    axes.set(xlim=(0, _WHOLE), ylim=(height, 0), aspect="auto")
     return figure
+
+
+def _unit(
+    axes: Axes,
+    explanation: Explanation,
+    unit: UnitContribution,
+    small: NDArray[np.uint8],
+    place: tuple[int, float, float],
+) -> None:
+    """Draw what there is of a unit: its label, its mask, its heat map, its contribution."""
+    column, y, tall = place
+    _text(axes, column, y, list(_heading(unit)))
+    y += 3 * _LINE + 0.05
+    mask = _resized(explanation.mask(unit.unit), small)
+    _image(axes, _lit(small, mask), column, y, tall)
+    if mask.any() and not mask.all():
+        across = _left(column) + (np.arange(mask.shape[1]) + 0.5) * _WIDTH / mask.shape[1]
+        down = y + (np.arange(mask.shape[0]) + 0.5) * tall / mask.shape[0]
+        # of one row or column there is no outline
+        if min(mask.shape) > 1:
+            axes.contour(across, down, mask, levels=[0.5], colors=[_SURE], linewidths=0.7)
+    y += tall + _GAP
+    _image(axes, _heated(small, explanation, unit), column, y, tall)
+    _text(axes, column, y + tall + 0.03, list(_amount(unit)))
+
+
+def _left(column: int) -> float:
+    return _EDGE + column * (_WIDTH + _GAP)
+
+
+def _image(axes: Axes, pixels: NDArray[np.uint8], column: int, y: float, tall: float) -> None:
+    # as it is, since a file of larger pictures shows no more
+    extent = _left(column), _left(column) + _WIDTH, y + tall, y
+    axes.imshow(pixels, extent=extent, interpolation="none")
 
 
 def _named(image: str) -> str:
     return Path(image).name or image
 
 
-def _heading(unit: UnitContribution) -> tuple[str, str]:
+def _heading(unit: UnitContribution) -> Iterator[str]:
     label = unit.label if unit.detector else f"({unit.label or 'no concept'})"
-    iou = f"IoU {unit.iou:.2f}"
+    yield _fitted(f"{unit.unit} {label}", 19)
+    yield f"IoU {unit.iou:.2f}"
     if unit.iou_low is not None and unit.iou_high is not None:
-        iou += f" [{unit.iou_low:.2f}, {unit.iou_high:.2f}]"
-    return _fitted(f"{unit.unit} {label}", 26), iou
+        yield f"[{unit.iou_low:.2f}, {unit.iou_high:.2f}]"
 
 
-def _amount(unit: UnitContribution) -> str:
-    said = f"{unit.contribution:+.3g} ({100 * unit.share:+.0f} %)"
-    return said if unit.box else f"{said}, below T"
+def _amount(unit: UnitContribution) -> Iterator[str]:
+    yield f"{unit.contribution:+.3g} ({100 * unit.share:+.0f} %)"
+    if unit.box is None:
+        yield "below T"
 
 
-def _text(axes: Any, text: str, *, below: bool = False) -> None:
-    place = (
-        {"xy": (0.5, 0), "xytext": (0, -3), "va": "top"}
-        if below
-        else {"xy": (0.5, 1), "xytext": (0, 3), "va": "bottom"}
-    )
-    drawn = axes.annotate(
-        text, place["xy"], xycoords="axes fraction", xytext=place["xytext"], textcoords="offset points",
-        ha="center", va=place["va"], fontsize=7,
-    )  # fmt: skip
-    drawn.set_parse_math(False)
+def _text(axes: Axes, column: int, y: float, lines: Sequence[str]) -> None:
+    for i, line in enumerate(lines):
+        axes.text(
+            _left(column) + _WIDTH / 2, y + i * _LINE, line, ha="center", va="top", fontsize=6.2,
+            parse_math=False,
+        )  # fmt: skip
 
 
 def _resized(mask: NDArray[np.bool_], like: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -228,9 +259,3 @@ def _heated(image: NDArray[np.uint8], explanation: Explanation, unit: UnitContri
 
 def _fitted(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    import textwrap
-
-    return textwrap.wrap(text, width)

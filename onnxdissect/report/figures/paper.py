@@ -41,6 +41,7 @@ def paper_settings() -> Iterator[None]:
         "svg.hashsalt": "onnxdissect",
         "svg.fonttype": "none",
         "pdf.fonttype": 42,
+        "image.composite_image": False,
         "font.size": 8,
         "font.family": "sans-serif",
         "font.sans-serif": ["DejaVu Sans"],

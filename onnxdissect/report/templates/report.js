@@ -60,6 +60,14 @@ const dissect = (() => {
     return unit.low === null || unit.low === undefined ? "" : `${number(unit.low)}–${number(unit.high)}`;
   }
 
+  // Predictions that a unit is told of in, where the report was given any.
+  function predictions(unit) {
+    const pages = unit.explained ?? [];
+    return pages.map(([address, name, count]) => make("p", { class: "beside" },
+      make("a", { href: `${root}${address}` }, `${count.toLocaleString("en")} ${count === 1 ? "prediction" : "predictions"} used this unit`),
+      pages.length > 1 ? make("span", { class: "hint" }, ` in ${name}`) : null));
+  }
+
   function card(slug, unit, highest, href, where) {
     const tiles = make("div", { class: "tiles" });
     if (run.pictures) for (let i = 0; i < TILES; i += 1) tiles.append(make("div", { class: "tile" }));
@@ -77,6 +85,7 @@ const dissect = (() => {
       make("p", { class: "figures" },
         make("span", {}, "IoU ", make("strong", {}, number(unit.iou)), interval(unit) ? ` (${interval(unit)})` : ""),
         make("span", {}, unit.silent ? "never above its threshold" : sure ?? (unit.threshold === null ? "" : `T ${figure(unit.threshold)}`))),
+      ...predictions(unit),
       tiles);
     item.fill = () => fillTiles(slug, unit, tiles);
     return item;
@@ -424,6 +433,7 @@ const dissect = (() => {
         unit.threshold === null ? null : fact("Threshold T", figure(unit.threshold), `quantile ${figure(run.quantiles[view])}`)),
     ];
     if (unit.silent) parts.push(make("p", { class: "hint" }, "Nowhere above its threshold."));
+    parts.push(...predictions(unit));
     if (!topMaps) return [...parts, make("p", { class: "note" }, "The details of this unit could not be read.")];
     const best = topMaps.views[view].best;
     if (best.length) {

@@ -121,7 +121,7 @@ const shared = (() => {
     const box = make("div", { class: `frame${only ? ` only only-${only}` : ""}` });
     box.style.aspectRatio = `${photoWidth} / ${photoHeight}`;
     box.classList.toggle("tall", photoWidth / photoHeight < page.aspect);
-    const alt = `${image.name}: top image ${rank + 1} of unit ${unit}, activation ${figure(image.value)}`;
+    const alt = image.alt ?? `${image.name}: top image ${rank + 1} of unit ${unit}, activation ${figure(image.value)}`;
     if (image.photo) {
       box.append(
         make("img", {

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from onnxdissect.errors import OutputError, shown_path
+from onnxdissect.experiments.explanation.formats.folder import PAGE_FILES, expect_own_page
 from onnxdissect.experiments.explanation.formats.wording import (
     SHARES,
     attribution_sentence,
@@ -126,13 +127,14 @@ def expect_explanation_folder(folder: Path) -> None:
     held = held_names(folder, "explanations are")
     if not held:
         return
-    own = {RESULT, *_files_of(folder)}
+    own = {RESULT, *PAGE_FILES, *_files_of(folder)}
     other = [name for name in held if name not in own]
     if other or RESULT not in held:
         raise OutputError(
             f"{folder} holds {shown_path((other or held)[0])}, no explanation: it stays as it is",
             hint=_ELSEWHERE,
         )
+    expect_own_page(folder)
 
 
 def _files_of(folder: Path) -> list[str]:
