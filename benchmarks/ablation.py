@@ -1,6 +1,7 @@
 """Removing each unit of a layer by itself, against running the head once and the tail once for each unit.
 
     python benchmarks/ablation.py [--images N] [--units N] [--classes N] [--grid N] [--tail pooled|deep]
+        [--provider cpu|cuda]
 
 The network is drawn at random: a head of strided convolutions, the layer with so many units on so many
 rows and columns, and a tail, which is a mean and a linear classifier (`pooled`) or has a convolution before
@@ -39,6 +40,7 @@ parser.add_argument("--units", type=int, default=512)
 parser.add_argument("--classes", type=int, default=365)
 parser.add_argument("--grid", type=int, default=7, help="rows and columns of the layer")
 parser.add_argument("--tail", choices=("pooled", "deep"), default="pooled")
+parser.add_argument("--provider", default="cpu", help="where both run")
 
 
 def draw(path: Path, units: int, classes: int, grid: int, tail: str) -> None:
@@ -146,7 +148,7 @@ def main() -> None:
         draw(path, given.units, given.classes, given.grid, given.tail)
         network = load_network(path)
         (layer,) = network.select(["layer"])
-        parts = open_parts(network, layer, provider="cpu")
+        parts = open_parts(network, layer, provider=given.provider)
         shape = network.input.shape(1, network.size)
         parts.run_tail(parts.activations(np.zeros(shape, np.float32)))
         cells = f"{layer.grid[0]} x {layer.grid[1]}"

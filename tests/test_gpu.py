@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -81,3 +82,34 @@ def test_the_gpu_explains_as_the_cpu_does(tmp_path: Path, attribution: str) -> N
     assert other.class_index == one.class_index
     assert other.score == pytest.approx(one.score, rel=1e-4, abs=1e-4)
     np.testing.assert_allclose(other.contributions, one.contributions, rtol=1e-3, atol=1e-4)
+
+
+def test_the_gpu_removes_units_as_the_cpu_does(tmp_path: Path) -> None:
+    run = onnxdissect.dissect(
+        SHIPPED, "tiny", "last", limit=60, null=0, bootstrap=1, provider="cpu", out=tmp_path / "run"
+    )
+    asked: dict[str, Any] = {"target": ["railway-s"], "top_n": [4, 20], "repeats": 2, "limit": 48}
+    one, other = (
+        onnxdissect.ablate(SHIPPED, "tiny", run, resamples=0, provider=provider, **asked)
+        for provider in ("cpu", "cuda")
+    )
+    same = one.arrays.predicted == other.arrays.predicted
+    # two scores that are as good as equal may change places
+    assert same.mean() > 0.999
+    np.testing.assert_allclose(other.arrays.ranked_rise, one.arrays.ranked_rise, rtol=1e-3, atol=1e-4)
+
+
+def test_the_gpu_tells_right_and_wrong_as_the_cpu_does(tmp_path: Path) -> None:
+    run = onnxdissect.dissect(
+        SHIPPED, "tiny", "last", limit=60, null=0, bootstrap=1, provider="cpu", out=tmp_path / "run"
+    )
+    data = open_data("tiny").subset(limit=96)
+    one, other = (
+        onnxdissect.explain_labelled(SHIPPED, data, run, examples=0, provider=provider)
+        for provider in ("cpu", "cuda")
+    )
+    told = [[image.predicted_index for image in result.images] for result in (one, other)]
+    assert told[0] == told[1]
+        image.predicted_index for image in one.images
+    ]
+    assert other.accuracy == one.accuracy and other.attribution == one.attribution == "linear"
