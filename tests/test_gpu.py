@@ -110,6 +110,4 @@ def test_the_gpu_tells_right_and_wrong_as_the_cpu_does(tmp_path: Path) -> None:
     )
     told = [[image.predicted_index for image in result.images] for result in (one, other)]
     assert told[0] == told[1]
-        image.predicted_index for image in one.images
-    ]
     assert other.accuracy == one.accuracy and other.attribution == one.attribution == "linear"
