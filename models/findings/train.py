@@ -26,7 +26,7 @@ try:
 except ModuleNotFoundError as error:
     if error.name != "torch":
         raise
-    sys.exit("training needs torch, of the extra train: sh setup.sh train, or pip install torch")
+    sys.exit("training needs torch, of the extra train: sh setup.sh train, or pip install -e '.[train]'")
 
 from experiments import HERE, due_experiments, positive, refuse_trial, run_experiments
 from measurements.tables import (

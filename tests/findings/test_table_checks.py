@@ -116,7 +116,7 @@ def test_training_without_torch_says_what_to_install() -> None:
     done = call("train.py", "--steps", "2", hidden="torch")
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
-        "training needs torch, of the extra train: sh setup.sh train, or pip install torch"
+        "training needs torch, of the extra train: sh setup.sh train, or pip install -e '.[train]'"
     ]
 
 
