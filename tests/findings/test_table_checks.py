@@ -63,6 +63,8 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "other columns": (exchanged("base-s1/units.csv", "label,", "name,"), "no column label"),
     "semicolons": (exchanged("base-s1/layers.csv", ",", ";"), "no column layer, units"),
     "a word for a count": (exchanged("base-s1/layers.csv", "relu1,16", "relu1,many"), "are no numbers"),
+    "a word for images": (exchanged("concepts.csv", "100,10", "100,ten"), "has images that are no numbers"),
+    "a word for a score": (said(score="good"), "score is no number"),
     "half a row": (exchanged("base-s1/layers.csv", "relu1,16,", "relu1\n16,"), "a row is cut off"),
     "another recipe": (said(recipe="another"), "tables of parts-s1 in"),
     "other images": (said(data="other"), "parts-s1/network.json has another data than"),

@@ -58,6 +58,9 @@ def read_card(path: Path) -> dict[str, Any]:
     lacking = sorted(wanted - set(card)) if isinstance(card, dict) else sorted(wanted)
     if lacking:
         raise MissingNetworksError(f"{path} does not say {', '.join(lacking)}; {_MAKES} it anew")
+    words = [key for key in ("score", "parameters", *_SHARED[1:]) if not isinstance(card[key], int | float)]
+    if words:
+        raise MissingNetworksError(f"{path}: {', '.join(words)} is no number; {_MAKES} it anew")
     return dict(card)
 
 
@@ -126,9 +129,13 @@ def check_tables(tables: Path, cards: Mapping[str, Mapping[str, Any]]) -> None:
                 f"{tables / name / CARD} has another {', '.join(unlike)} than {tables / first / CARD}, "
                 f"so that they cannot be compared; {_MAKES} them anew"
             )
-    concepts = len(read_rows(tables / "concepts.csv"))
+    concepts = read_rows(tables / "concepts.csv")
+    if not all(row["images"].isdecimal() for row in concepts):
+        raise MissingNetworksError(
+            f"{tables / 'concepts.csv'} has images that are no numbers; {_MAKES} it anew"
+        )
     for name in digests:
-        _check_network(tables / name, cards[name]["resamples"], concepts)
+        _check_network(tables / name, cards[name]["resamples"], len(concepts))
 
 
 def _check_network(folder: Path, resamples: int, concepts: int) -> None:
