@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from page.evidence import Evidence, MissingNetworksError
+from support.findings_tables import predictions_of, thresholds_of, write_experiment
 
 ROOM = Path(__file__).parents[2] / "models" / "findings"
 Damage = Callable[[Path], object]
@@ -83,6 +84,20 @@ def test_tables_that_do_not_belong_together_are_named(name: str, made_tables: Pa
     assert words in text.replace("\\", "/")
     assert "python models/findings/train.py makes" in text
     assert "\n" not in text
+
+
+@pytest.mark.parametrize("name", ["predictions", "thresholds"])
+def test_answers_of_fewer_images_are_named(name: str, made_tables: Path, tmp_path: Path) -> None:
+    tables = Path(shutil.copytree(made_tables, tmp_path / "tables"))
+    found = predictions_of(1) if name == "predictions" else thresholds_of(1)
+    fewer = {
+        key: array[:9] if name == "predictions" and key != "units" else array for key, array in found.items()
+    }
+    if name == "thresholds":
+        fewer |= {key: array[:, :9] for key, array in fewer.items() if key != "quantiles"}
+    write_experiment(tables, "base-s1", name, fewer)
+    with pytest.raises(MissingNetworksError, match=f"{name}.npz is of 9 images or resamples"):
+        Evidence(tables).check()
 
 
 def call(script: str, *words: str, hidden: str = "") -> subprocess.CompletedProcess[str]:

@@ -112,11 +112,26 @@ class Evidence:
                 f"there are no {', '.join(names)} in {self._tables}, or of other files or asked otherwise; "
                 "python models/findings/experiments.py asks"
             )
+        for asked in asked_networks():
+            self._check_lengths(asked.network, asked.experiment)
 
     def _asked(self, network: str, experiment: str) -> bool:
         """Tell whether an answer is there, of the file that was dissected and of all images."""
         expected = [self.cards[network]["sha256"], EXPERIMENTS[experiment].recipe(None)]
         return hashes_of(self._tables, network, experiment) == expected
+
+    def _check_lengths(self, network: str, experiment: str) -> None:
+        """Look whether an answer is of as many images, or resamples, as the network was dissected on."""
+        card, answer = self.cards[network], self.experiment(network, experiment)
+        if experiment == "predictions":
+            found, expected = len(answer["shown"]), card["images"]
+        else:
+            found, expected = answer["unique"].shape[1], 1 + card["resamples"]
+        if found != expected:
+            raise MissingNetworksError(
+                f"{self._tables / network / experiment}.npz is of {found} images or resamples, where "
+                f"{expected} were to be asked; delete it, and python models/findings/experiments.py asks anew"
+            )
 
     def networks(self, variant: str, iteration: int | None = None) -> list[str]:
         """Name the networks of a variant, one of each seed.
