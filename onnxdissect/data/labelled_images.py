@@ -18,7 +18,7 @@ from onnxdissect.data.opening import open_data
 from onnxdissect.errors import DataFormatError, EmptyDataError, shown, shown_path
 from onnxdissect.storage.regular_files import is_file, is_folder
 
-__all__ = ["AnnotatedImages", "LabelledImages", "labelled_images"]
+__all__ = ["AnnotatedImages", "LabelledImages", "image_files", "labelled_images"]
 
 _FORMATS = frozenset(
     (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".gif", ".jp2", ".avif")
@@ -129,6 +129,32 @@ def labelled_images(source: str | Path | Dataset) -> LabelledImages:
                     hint="images are looked for in every folder of a class: let it be read, or move it away",
                 ) from error
     return _of_scenes(source)
+
+
+def image_files(folder: Path) -> list[Path]:
+    """List the images in a folder, at any depth, whatever they show.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    list of Path
+        By the endings of their names, in order of names. Hidden files are left out, and folders that are
+        hidden or links.
+
+    Raises
+    ------
+    EmptyDataError
+        If there are none.
+    """
+    found = [Path(path) for path in _files(str(folder)) if Path(path).suffix.lower() in _FORMATS]
+    if not found:
+        raise EmptyDataError(
+            f"{shown_path(folder)} holds no image", hint="images end in .jpg, .png or the like"
+        )
+    return found
 
 
 def _of_folders(folder: Path) -> LabelledImages:

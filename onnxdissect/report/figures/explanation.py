@@ -140,12 +140,17 @@ def explanation_figure(explanation: Explanation) -> Figure:
     """
     from matplotlib.figure import Figure
 
-    from onnxdissect.experiments.explanation.formats.wording import concept_sentence, prediction
+    from onnxdissect.experiments.explanation.formats.wording import (
+        attribution_name,
+        concept_sentence,
+        prediction,
+    )
 
     small = shrink(explanation.pixels, _SIDE)
     tall = min(max(small.shape[0] / small.shape[1], 0.4), 2.2) * _WIDTH
     rows = [explanation.units[i : i + _ROW] for i in range(0, len(explanation.units), _ROW)] or [()]
-    said = textwrap.wrap(f"{prediction(explanation)}; {explanation.alias}, {explanation.attribution}", 95)[:2]
+    name = f"{explanation.alias}, {attribution_name(explanation)}"
+    said = textwrap.wrap(f"{prediction(explanation)}; {name}", 95)[:2]
     sentence = textwrap.wrap(concept_sentence(explanation), 118)[:3]
     block = 3 * _LINE + 0.05 + 2 * tall + _GAP + 2 * _LINE + 0.12
     top = 0.12 + 0.13 * len(said)

@@ -22,6 +22,7 @@ import onnxdissect
 from onnxdissect.core.progress import Silent
 from onnxdissect.data import open_data
 from onnxdissect.data.decoding.pixels import read_image
+from onnxdissect.data.labelled_images import image_files
 from onnxdissect.errors import (
     DataError,
     DataNotFoundError,
@@ -102,6 +103,10 @@ def test_the_mean_of_other_classes_leaves_out_the_one_explained(world: Path) -> 
         np.testing.assert_allclose(found.contributions, by_hand, atol=1e-5)
         assert found.reference == f"the 12 images of other classes in {world / 'labelled'}"
     everything = explain(world, ablate="mean", reference=world / "labelled")
+    flat = explain(world, ablate="mean", reference=world / "labelled" / CLASSES[0])
+    assert flat.reference == f"the 6 images of {world / 'labelled' / CLASSES[0]}"
+    by_hand = removed_by_hand(world, means(world, labelled(world, CLASSES[0])), flat.class_index)
+    np.testing.assert_allclose(flat.contributions, by_hand, atol=1e-5)
     assert everything.reference == f"the 18 images of {world / 'labelled'}"
     by_hand = removed_by_hand(world, means(world, labelled(world, *CLASSES)), everything.class_index)
     np.testing.assert_allclose(everything.contributions, by_hand, atol=1e-5)
@@ -148,6 +153,17 @@ def test_batches_are_all_images_in_order(count: int, layer_bytes: int) -> None:
     assert np.concatenate([images for _, images in batches])[:, 0].tolist() == list(range(count))
     assert [i for chosen, _ in batches for i in range(count)[chosen]] == list(range(count))
     assert max(told) <= max(1, min(32, 2**25 // layer_bytes)) and sum(told) == count
+
+
+def test_images_of_a_folder_are_found_at_any_depth(tmp_path: Path) -> None:
+    (tmp_path / "b" / "deep").mkdir(parents=True)
+    (tmp_path / ".hidden").mkdir()
+    for name in ("c.JPG", "b/deep/a.png", "b/notes.txt", ".hidden/d.png", ".e.png"):
+        (tmp_path / name).write_bytes(b"")
+    assert [str(path.relative_to(tmp_path)) for path in image_files(tmp_path)] == ["b/deep/a.png", "c.JPG"]
+    with pytest.raises(EmptyDataError, match="holds no image"):
+        (tmp_path / "empty").mkdir()
+        image_files(tmp_path / "empty")
 
 
 def test_a_class_that_all_images_show_has_no_mean_of_others() -> None:

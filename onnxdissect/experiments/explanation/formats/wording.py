@@ -14,6 +14,7 @@ from onnxdissect.wording import counted
 
 __all__ = [
     "SHARES",
+    "attribution_name",
     "attribution_sentence",
     "concept_sentence",
     "definition",
@@ -74,6 +75,28 @@ def _listed(concepts: Sequence[ConceptShare], most: int) -> str:
 
 def _percent(share: float) -> str:
     return f"{100 * abs(share):.0f} %"
+
+
+def attribution_name(explanation: Explanation) -> str:
+    """Name an attribution in a few words, with what tells it from others of its kind.
+
+    Parameters
+    ----------
+    explanation : Explanation
+
+    Returns
+    -------
+    str
+        Such as ``linear``, ``ablation to mean`` and ``shapley over concepts, to zero``.
+    """
+    if explanation.attribution in ("linear", "fitted"):
+        return explanation.attribution
+    removed = {"zero": "zero", "mean": "mean", "other-classes": "mean of other classes"}[
+        explanation.ablated_to
+    ]
+    if explanation.orders is None:
+        return f"{explanation.attribution} to {removed}"
+    return f"{explanation.attribution} over {explanation.orders.over}, to {removed}"
 
 
 def definition(explanation: Explanation) -> str:

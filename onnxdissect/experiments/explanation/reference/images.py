@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.data import Dataset
-from onnxdissect.data.labelled_images import LabelledImages, labelled_images
+from onnxdissect.data.labelled_images import LabelledImages, image_files, labelled_images
 from onnxdissect.data.opening import open_data, recorded_spec
 from onnxdissect.errors import DataError, DataNotFoundError, RunMismatchError, shown_path
+from onnxdissect.experiments.class_scores.picture import read_picture
 from onnxdissect.results import Dissection
 from onnxdissect.storage.regular_files import is_file, is_folder
 
@@ -51,7 +52,8 @@ def reference_images(run: Dissection, source: Source | None) -> ReferenceImages:
     run : Dissection
         Whose images they are by default.
     source : str, Path or Dataset, optional
-        A folder with one folder for each class, a CSV file, or a data set, of which all images are taken.
+        A folder with images at any depth, a CSV file with the columns ``image`` and ``class``, or a data set;
+        all images are taken, whatever they show.
 
     Returns
     -------
@@ -66,8 +68,12 @@ def reference_images(run: Dissection, source: Source | None) -> ReferenceImages:
     """
     if source is None:
         return _of_dataset(_own_data(run))
-    if isinstance(source, str | Path) and _of_files(Path(source)):
-        found = labelled_images(source)
+    path = Path(source) if isinstance(source, str | Path) else None
+    if path is not None and is_folder(path) and not is_file(path / "index.csv"):
+        files = image_files(path)
+        return ReferenceImages(shown_path(path), len(files), lambda i: read_picture(files[i]))
+    if path is not None and is_file(path):
+        found = labelled_images(path)
         return ReferenceImages(shown_path(found.source), len(found), found.read)
     return _of_dataset(open_data(source))
 
@@ -100,10 +106,6 @@ def reference_labels(run: Dissection, source: Source | None) -> LabelledImages:
         return labelled_images(data)
     except DataError as error:
         raise type(error)(error.message, candidates=error.candidates, hint=_HINT) from error
-
-
-def _of_files(path: Path) -> bool:
-    return is_file(path) or (is_folder(path) and not is_file(path / "index.csv"))
 
 
 def _of_dataset(data: Dataset) -> ReferenceImages:

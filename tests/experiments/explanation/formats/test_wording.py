@@ -9,12 +9,13 @@ import pytest
 
 from onnxdissect.experiments.explanation import ConceptShare, Explanation, UnitContribution
 from onnxdissect.experiments.explanation.formats.wording import (
+    attribution_name,
     attribution_sentence,
     concept_sentence,
     fired,
     prediction,
 )
-from onnxdissect.experiments.explanation.records import UNLABELLED, Fit, ShapleyOrders
+from onnxdissect.experiments.explanation.records import ABLATED_TO, UNLABELLED, Fit, ShapleyOrders
 
 
 def unit(box: tuple[int, int, int, int] | None, area: float) -> UnitContribution:
@@ -90,6 +91,19 @@ def test_shapley_values_say_what_they_are_averages_over() -> None:
         "shapley: a contribution is what this concept adds to the score on joining others, on average over"
         " all orders of 1 concept, each with all of its units; what has not joined is set to zero; the "
         "score with none 0.5 and contributions 3.5 come to the score 4"
+    )
+
+
+def test_attributions_are_named_with_what_tells_them_apart() -> None:
+    one = explanation()
+    removed = [replace(one, attribution="ablation", ablated_to=to) for to in ABLATED_TO]
+    assert [attribution_name(each) for each in (one, replace(one, attribution="fitted"), *removed)] == [
+        *("linear", "fitted", "ablation to zero", "ablation to mean", "ablation to mean of other classes"),
+    ]
+    orders = ShapleyOrders(over="concepts", players=3, units=(0, 1, 2), permutations=0, seed=0)
+    assert (
+        attribution_name(replace(one, attribution="shapley", orders=orders))
+        == "shapley over concepts, to zero"
     )
 
 
