@@ -183,6 +183,9 @@ def test_every_attribution_says_what_it_is(
     (one,) = written["explanations"]
     assert said in printed and said in one["contribution"] and said in one["attribution_sentence"]
     assert one["ablated_to"] == ("mean" if "mean" in words else "zero")
+    name = f"{'concepts' if 'concepts' in words else 'units'}, to zero" if "shapley" in words else "to mean"
+    for drawn in ("index.html", "01-image0.svg"):
+        assert name in (tmp_path / "out" / drawn).read_text(encoding="utf-8")
     if "shapley" in words:
         assert f"the score with none {one['bias']:.4g} and contributions" in printed
         assert one["orders"]["over"] == ("concepts" if "concepts" in words else "units")

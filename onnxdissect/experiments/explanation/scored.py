@@ -111,7 +111,7 @@ class ScoreExplainer:
             attribution=attribution,
             contributions=found,
             ablated_to=self.request.ablate,
-            reference="" if self.means is None else self.means.said(number),
+            reference="" if self.means is None else self.means.said,
             orders=orders,
         )
 

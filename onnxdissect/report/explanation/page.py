@@ -11,7 +11,7 @@ from onnxdissect.errors import ParameterError
 from onnxdissect.experiments.explanation.formats.folder import INDEX, PAGE, list_page_files
 from onnxdissect.experiments.explanation.formats.segments import LEGENDS, legend_record, write_legends
 from onnxdissect.experiments.explanation.formats.stored import RESULT
-from onnxdissect.experiments.explanation.formats.wording import SHARES, definition
+from onnxdissect.experiments.explanation.formats.wording import DEFINITIONS, SHARES, attribution_name
 from onnxdissect.experiments.explanation.segments import RULE, segment_by_units
 from onnxdissect.report.data.facts import Fact
 from onnxdissect.report.data.report_data import category_colours
@@ -92,7 +92,7 @@ class ExplanationPage:
         segments = segment_by_units(explanation)
         figure = figure_name(number, self.count, explanation.image)
         self._legends.append(legend_record(explanation.image, map_name(figure), segments))
-        self._definitions.setdefault(explanation.attribution, definition(explanation))
+        self._definitions.setdefault(attribution_name(explanation), DEFINITIONS[explanation.attribution])
         self._views.append(
             explanation_view(
                 explanation, segments, number, (figure, size), self._source.colours, self._source.cards

@@ -101,7 +101,7 @@ def test_the_mean_of_other_classes_leaves_out_the_one_explained(world: Path) -> 
         )
         by_hand = removed_by_hand(world, means(world, labelled(world, *others)), number)
         np.testing.assert_allclose(found.contributions, by_hand, atol=1e-5)
-        assert found.reference == f"the 12 images of other classes in {world / 'labelled'}"
+        assert found.reference == f"those of the 18 images of {world / 'labelled'} that show another class"
     everything = explain(world, ablate="mean", reference=world / "labelled")
     flat = explain(world, ablate="mean", reference=world / "labelled" / CLASSES[0])
     assert flat.reference == f"the 6 images of {world / 'labelled' / CLASSES[0]}"
@@ -256,4 +256,4 @@ def test_a_table_of_images_is_as_good_as_folders(world: Path, tmp_path: Path) ->
     folder = explain(world, ablate="other-classes", reference=world / "labelled")
     listed = explain(world, ablate="other-classes", reference=table)
     np.testing.assert_allclose(listed.contributions, folder.contributions, atol=1e-6)
-    assert listed.reference.endswith(f"other classes in {table}")
+    assert listed.reference == f"those of the 18 images of {table} that show another class"

@@ -13,6 +13,7 @@ from onnxdissect.experiments.explanation.records import (
 from onnxdissect.wording import counted
 
 __all__ = [
+    "DEFINITIONS",
     "SHARES",
     "attribution_name",
     "attribution_sentence",
@@ -21,6 +22,14 @@ __all__ = [
     "fired",
     "prediction",
 ]
+
+DEFINITIONS = {
+    "linear": "the score with only this unit active, less the score with none",
+    "ablation": "the score, less the score with this unit removed; changes need not add up to the score",
+    "shapley": "what this unit or concept adds to the score on joining others, on average over their orders",
+    "fitted": "weight times standardised mean activation in a linear classifier fitted to labelled images",
+}
+"""What a contribution is of any image, by attribution; `definition` says it of one."""
 
 SHARES = "of the sum of all contributions of the same sign"
 """What a share is of."""
@@ -113,7 +122,7 @@ def definition(explanation: Explanation) -> str:
         Such as ``the score with only this unit active, less the score with none``.
     """
     if explanation.attribution == "linear":
-        return "the score with only this unit active, less the score with none"
+        return DEFINITIONS["linear"]
     if explanation.attribution == "fitted":
         return (
             "weight times standardised mean activation in a linear classifier fitted to "

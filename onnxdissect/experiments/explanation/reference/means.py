@@ -74,23 +74,11 @@ class ReferenceMeans:
             )
         return np.asarray(sums.sum(axis=0) / count, np.float64)
 
-    def said(self, number: int) -> str:
-        """Name the images of `values`.
-
-        Parameters
-        ----------
-        number : int
-            The class.
-
-        Returns
-        -------
-        str
-            Such as ``the 2,100 images of tiny-v1``.
-        """
-        count = int(self.counts.sum())
-        if self.by_class:
-            return f"the {counted(count - int(self.counts[number]), 'image')} of other classes in {self.name}"
-        return f"the {counted(count, 'image')} of {self.name}"
+    @property
+    def said(self) -> str:
+        """The images of `values`, such as ``the 2,100 images of tiny-v1``."""
+        images = f"the {counted(int(self.counts.sum()), 'image')} of {self.name}"
+        return f"those of {images} that show another class" if self.by_class else images
 
 
 def means_of_all(

@@ -9,13 +9,20 @@ import pytest
 
 from onnxdissect.experiments.explanation import ConceptShare, Explanation, UnitContribution
 from onnxdissect.experiments.explanation.formats.wording import (
+    DEFINITIONS,
     attribution_name,
     attribution_sentence,
     concept_sentence,
     fired,
     prediction,
 )
-from onnxdissect.experiments.explanation.records import ABLATED_TO, UNLABELLED, Fit, ShapleyOrders
+from onnxdissect.experiments.explanation.records import (
+    ABLATED_TO,
+    ATTRIBUTIONS,
+    UNLABELLED,
+    Fit,
+    ShapleyOrders,
+)
 
 
 def unit(box: tuple[int, int, int, int] | None, area: float) -> UnitContribution:
@@ -105,6 +112,10 @@ def test_attributions_are_named_with_what_tells_them_apart() -> None:
         attribution_name(replace(one, attribution="shapley", orders=orders))
         == "shapley over concepts, to zero"
     )
+
+
+def test_every_attribution_is_defined_in_general_too() -> None:
+    assert tuple(DEFINITIONS) == ATTRIBUTIONS[1:]
 
 
 def test_a_fitted_classifier_says_what_it_was_fitted_to() -> None:
