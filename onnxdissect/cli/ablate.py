@@ -62,6 +62,9 @@ def ablate(
     rank_on: Annotated[
         str, typer.Option(metavar="half|all", help="Images that units are ranked on; the rest measures.")
     ] = "half",
+    rank_by: Annotated[
+        str, typer.Option(metavar="accuracy|log-loss", help="What makes a unit important for a class.")
+    ] = "accuracy",
     seed: Annotated[int, typer.Option(metavar="N", help="Of halves, random units and resamples.")] = 0,
     bootstrap: Annotated[int, typer.Option(help="Resamples of the images for intervals; 0 for none.")] = 1000,
     limit: Annotated[
@@ -106,6 +109,7 @@ def ablate(
             groups=groups or (),
             repeats=repeats,
             rank_on=rank_on,
+            rank_by=rank_by,
             seed=seed,
             resamples=bootstrap,
             limit=limit,

@@ -50,7 +50,7 @@ def _classes(result: AblationResult) -> Table:
         shares += [found[kind, told[-1]].value.accuracy for kind in ("random removed", "kept")]
         shares.append(found["kept", told[-1]].value.area)
         units = ", ".join(
-            f"{unit} {labels[unit]}" if unit in labels else str(unit) for unit in one.important[:3]
+            f"{unit} {labels[unit]}" if unit in labels else str(unit) for unit in one.important[:2]
         )
         rows.append(
             [
@@ -96,7 +96,7 @@ def _counts(result: AblationResult, kind: str) -> Table:
     said = "without the n" if kind == "removed" else "with only the n"
     title = (
         f"Mean over {len(result.classes)} classes in %, {said} most important units of each, beside "
-        f"{result.repeats} draws of random ones"
+        f"{counted(result.repeats, 'draw')} of random ones"
     )
     return plain_table(title, columns, rows)
 

@@ -15,7 +15,7 @@ from onnxdissect.arguments import checked_arguments
 from onnxdissect.core.progress import Progress, Silent
 from onnxdissect.data.dataset import Dataset
 from onnxdissect.data.labelled_images import labelled_images
-from onnxdissect.errors import ParameterError
+from onnxdissect.errors import ParameterError, nearest, shown
 from onnxdissect.experiments.ablation.accuracy import ClassRates, areas, class_rates, resampled_images
 from onnxdissect.experiments.ablation.cases import Cases, choose_cases
 from onnxdissect.experiments.ablation.formats.folder import (
@@ -26,7 +26,7 @@ from onnxdissect.experiments.ablation.formats.folder import (
 )
 from onnxdissect.experiments.ablation.formats.stored import load_ablation, write_ablation
 from onnxdissect.experiments.ablation.groups import UnitGroup, find_groups
-from onnxdissect.experiments.ablation.importance import Importance, rank_units
+from onnxdissect.experiments.ablation.importance import RANK_BY, Importance, rank_units
 from onnxdissect.experiments.ablation.measuring import Measuring, Outcomes
 from onnxdissect.experiments.ablation.records import AblatedClass, AblationArrays, AblationResult
 from onnxdissect.experiments.ablation.summary import Summary, need_correlation, unit_needs
@@ -43,6 +43,7 @@ from onnxdissect.experiments.class_scores.target import class_number
 from onnxdissect.results import Dissection
 from onnxdissect.results.formats.manifest_schema import MOST_RESAMPLES
 from onnxdissect.storage.json_file import json_bytes
+from onnxdissect.storage.memory import explained_memory
 
 __all__ = ["ablate"]
 
@@ -51,6 +52,7 @@ _MOST_REPEATS = 1000
 
 
 @checked_arguments(but=("images",))
+@explained_memory()
 def ablate(
     model: str | Path,
     images: str | Path | Dataset,
@@ -62,6 +64,7 @@ def ablate(
     groups: Sequence[str] = (),
     repeats: int = 5,
     rank_on: str = "half",
+    rank_by: str = "accuracy",
     seed: int = 0,
     resamples: int = 1000,
     limit: int | None = None,
@@ -104,6 +107,10 @@ def ablate(
     rank_on : str
         "half": of each class a random half of the images tells which units are important, and everything is
         measured on the other half. "all": both on all of them, which flatters the ranking.
+    rank_by : str
+        "accuracy": a unit is as important for a class as the accuracy that the class loses without it, among
+        equals as its log-loss rises. "log-loss": the other way round, which tells more where hardly any
+        image is predicted wrongly.
     seed : int
         Of the halves, the random units and the resamples.
     resamples : int
@@ -141,6 +148,10 @@ def ablate(
         class of the network, all images show the same class, or `out` holds something else.
     """
     _expect_numbers(repeats, seed, resamples)
+    if rank_by not in RANK_BY:
+        raise ParameterError(
+            f"units are not ranked by {shown(rank_by)}", candidates=nearest(rank_by, RANK_BY) or RANK_BY
+        )
     source = find_scored_layer(
         model, run, layer=layer, classes=classes, output=output, bind=bind, custom_ops=custom_ops
     )
@@ -153,6 +164,7 @@ def ablate(
         "groups": [[one.name, one.category] for one in grouped],
         "repeats": repeats,
         "rank_on": rank_on,
+        "rank_by": rank_by,
         "seed": seed,
         "resamples": resamples,
         "provider": provider,
@@ -200,18 +212,18 @@ class _Plan:
 
 def _chosen_classes(target: Sequence[str | int], source: ScoredLayer, cases: Cases) -> tuple[int, ...]:
     """Positions of the classes whose units are removed, among those that the images show."""
-    shown = cases.classes.tolist()
+    there = cases.classes.tolist()
     if not target:
-        return tuple(range(len(shown)))
+        return tuple(range(len(there)))
     numbers = [class_number(one, source.scores, source.names) for one in target]
     for number in numbers:
-        if number not in shown:
+        if number not in there:
             raise ParameterError(
                 f"no image of {cases.images.source} shows {source.class_name(number)}",
-                candidates=[source.class_name(one) for one in shown],
+                candidates=[source.class_name(one) for one in there],
                 hint="--class takes a class that images show",
             )
-    return tuple(dict.fromkeys(shown.index(number) for number in numbers))
+    return tuple(dict.fromkeys(there.index(number) for number in numbers))
 
 
 def _request(
@@ -219,7 +231,7 @@ def _request(
 ) -> dict[str, Any]:
     """Say what makes this ablation this one, as JSON values."""
     labels = [[one.label, one.category, one.iou, one.detector] for one in source.units()]
-    shown = [[name, number] for name, number in zip(cases.names, cases.truth.tolist(), strict=True)]
+    pairs = [[name, number] for name, number in zip(cases.names, cases.truth.tolist(), strict=True)]
     return {
         "model": source.network.sha256,
         "run": str(source.run.path),
@@ -229,7 +241,7 @@ def _request(
         "classes": [source.class_name(int(cases.classes[one])) for one in chosen],
         "names": _digest(list(source.names or ())),
         "images": cases.images.source,
-        "shown": _digest(shown),
+        "shown": _digest(pairs),
         "image_count": len(cases.truth),
         **asked,
     }
@@ -245,7 +257,8 @@ def _ablate(plan: _Plan, measuring: Measuring) -> AblationResult:
     singles = single_units(source.layer.units)
     first = measuring.units(singles)
     ranking = first.of_images(cases.ranking)
-    importance = rank_units(_rates(ranking, cases.truth[cases.ranking], numbers, source))
+    rates = _rates(ranking, cases.truth[cases.ranking], numbers, source)
+    importance = rank_units(rates, str(plan.request["rank_by"]))
     seed = int(plan.request["seed"])
     sets = sets_of_units(
         importance, plan.chosen, plan.counts, plan.groups, repeats=int(plan.request["repeats"]), seed=seed
@@ -299,18 +312,18 @@ def _result(plan: _Plan, found: _Found, importance: Importance) -> AblationResul
     numbers, truth = cases.classes, cases.truth[: cases.measured]
     names = tuple(source.class_name(int(one)) for one in numbers)
     rates = _rates(found, truth, numbers, source)
-    shown = np.searchsorted(numbers, truth)
+    positions = np.searchsorted(numbers, truth)
     summary = Summary(
         found.variants,
         rates,
         found.area,
         _positions(found.predicted, numbers, source.scores.classes),
-        resampled_images(shown, int(request["resamples"]), int(request["seed"])),
+        resampled_images(positions, int(request["resamples"]), int(request["seed"])),
         tuple(numbers.tolist()),
         names,
     )
     ranked = np.bincount(np.searchsorted(numbers, cases.truth[cases.ranking]), minlength=len(numbers))
-    measured = np.bincount(shown, minlength=len(numbers))
+    measured = np.bincount(positions, minlength=len(numbers))
     needs = unit_needs(source.units(), importance, rates, names)
     return AblationResult(
         request=request,
@@ -346,7 +359,7 @@ def _result(plan: _Plan, found: _Found, importance: Importance) -> AblationResul
         arrays=AblationArrays(
             classes=numbers,
             images=np.array(cases.names[: cases.measured]),
-            image_class=shown.astype(np.int64),
+            image_class=positions.astype(np.int64),
             kind=found.variants.kind,
             of_class=found.variants.of_class,
             repeat=found.variants.repeat,

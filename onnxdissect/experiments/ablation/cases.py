@@ -119,7 +119,7 @@ def choose_cases(
     _expect_several(images, truth, source, limit)
     if rank_on == "all":
         return Cases(images, kept, truth, len(kept), slice(0, len(kept)))
-    _expect_halves(images, truth, source)
+    _expect_halves(images, truth, source, limit)
     measures = _halves(truth, seed)
     order = np.concatenate([np.flatnonzero(measures), np.flatnonzero(~measures)])
     count = int(measures.sum())
@@ -165,12 +165,17 @@ def _expect_several(
     )
 
 
-def _expect_halves(images: LabelledImages, truth: NDArray[np.int64], source: ScoredLayer) -> None:
+def _expect_halves(
+    images: LabelledImages, truth: NDArray[np.int64], source: ScoredLayer, limit: int | None
+) -> None:
     found, often = np.unique(truth, return_counts=True)
     if often.min() < 2:
         name = source.class_name(int(found[int(often.argmin())]))
+        kept = "" if limit is None or limit >= len(images) else f" that a limit of {limit} keeps"
         raise EmptyDataError(
-            f"only one image of {images.source} shows {shown(name)}, and of each class half of the images "
-            "rank units while the other half measures",
-            hint="add images of this class, or --rank-on all, which ranks and measures on the same images",
+            f"only one image of {images.source}{kept} shows {shown(name)}, and of each class half of the "
+            "images rank units while the other half measures",
+            hint=f"--limit {10 * len(found)} takes ten images of each class, where there are as many"
+            if kept
+            else "add images of this class, or --rank-on all, which ranks and measures on the same images",
         )

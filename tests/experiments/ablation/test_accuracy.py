@@ -60,6 +60,9 @@ def test_units_are_ranked_by_accuracy_then_loss_then_number(drawn: tuple[Any, An
         rises = (found.log_loss[1:] - found.log_loss[0])[:, number]
         np.testing.assert_array_equal(ranked.drop[number], drops)
         assert ranked.order[number].tolist() == naive.order(drops.tolist(), rises.tolist())
+        by_loss = rank_units(found, "log-loss")
+        assert by_loss.order[number].tolist() == naive.order(rises.tolist(), drops.tolist())
+        np.testing.assert_array_equal(by_loss.needed()[number], rises > 0)
     needed = ranked.needed()
     assert (needed == (ranked.drop > 0)).all(), "of three units each is among the four first"
 

@@ -79,6 +79,8 @@ def test_a_class_of_one_image_cannot_be_halved(world: Path, tmp_path: Path) -> N
         ablate(world, images)
     assert error.value.hint is not None and "--rank-on all" in error.value.hint
     assert ablate(world, images, rank_on="all").images == 3 * EACH + 1
+    with pytest.raises(EmptyDataError, match="that a limit of 6 keeps shows"):
+        ablate(world, limit=6)
 
 
 def test_folders_without_images(world: Path, tmp_path: Path) -> None:
@@ -152,6 +154,7 @@ def test_a_run_of_another_model(world: Path, branched: Path) -> None:
         ({"resamples": -1}, "resampled -1 times"),
         ({"limit": 0}, "number of images cannot be 0"),
         ({"rank_on": "halve"}, "not ranked on 'halve'"),
+        ({"rank_by": "loss"}, "not ranked by 'loss'"),
         ({"target": ["kitchn"]}, "no class 'kitchn'"),
         ({"layer": "nowhere"}, "nowhere"),
         ({"top_n": "4"}, "top_n"),

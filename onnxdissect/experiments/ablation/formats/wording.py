@@ -10,6 +10,7 @@ from onnxdissect.wording import counted
 __all__ = ["DEFINITIONS", "ablation_sentences", "interval_text", "percent"]
 
 _MOST_GROUPS = 3
+_NOTHING = 0.0005  # is 0.0 points as they are written
 
 DEFINITIONS = {
     "accuracy": "of a class against all others, balanced: the mean of the share of its images for which it "
@@ -20,10 +21,10 @@ DEFINITIONS = {
     "another image, whatever is predicted",
     "log_loss": "mean over a class's images of -log of its softmax, in nats",
     "removed": "activations set to zero",
-    "important": "by the accuracy that the class loses when the unit is removed by itself; among equals by "
-    "how much the log-loss rises",
+    "important": "by the accuracy that the class loses when the unit is removed by itself, and among equals "
+    "by how much the log-loss rises; where rank_by is log-loss, the other way round",
     "needs": f"a class needs a unit that is among its {NEEDED} most important ones and without which it "
-    "loses accuracy",
+    "loses by what units are ranked by",
 }
 """What the numbers are."""
 
@@ -63,6 +64,10 @@ def ablation_sentences(result: AblationResult) -> Iterator[str]:
         f"Accuracy is {DEFINITIONS['accuracy']}. Units are ranked on "
         f"{counted(result.ranked_images, 'image')}, {_measured(result)}."
     )
+    if result.left_out == 1:
+        yield "One image or file shows no class, and is left out."
+    elif result.left_out:
+        yield f"{result.left_out:,} images or files show no class, and are left out."
 
 
 def _told_count(result: AblationResult) -> int:
@@ -91,6 +96,8 @@ def _against(one: Removal) -> str:
     found = one.beyond_random
     if found is None:
         return ""
+    if abs(found.value) < _NOTHING:
+        return f", as with random units{interval_text(found)}"
     said = "less" if found.value < 0 else "more"
     return f", {_points(abs(found.value))} {said} than with random units{interval_text(found)}"
 
@@ -98,13 +105,18 @@ def _against(one: Removal) -> str:
 def _needs(result: AblationResult) -> Iterator[str]:
     found = result.need_correlation
     needed = [one for one in result.needs if one.classes]
-    said = f"{counted(len(needed), 'unit')} of {result.units} are needed by a class: {DEFINITIONS['needs']}."
+    said = f"{counted(len(needed), 'unit')} of {result.units} are needed by a class: {_need(result)}."
     if found is not None:
         said += (
             f" The rank correlation of a unit's IoU with how many classes need it is {found.value:+.2f}"
             f"{'' if found.low is None else f' ({found.low:+.2f} to {found.high:+.2f})'}."
         )
     yield said
+
+
+def _need(result: AblationResult) -> str:
+    lost = "its log-loss rises" if result.request.get("rank_by") == "log-loss" else "it loses accuracy"
+    return f"they are among its {NEEDED} most important ones, and without them {lost}"
 
 
 def _measured(result: AblationResult) -> str:
