@@ -185,6 +185,12 @@ def test_folders_of_something_else_stay_as_they_are(world: Path, tmp_path: Path)
     with pytest.raises(OutputError, match="that is no ablation of units"):
         ablate(world, out=tmp_path / "other", fresh=True)
     assert (tmp_path / "notes.txt").read_text(encoding="utf-8") == "mine"
+    mine = tmp_path / "third" / "work" / "mine.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine", encoding="utf-8")
+    with pytest.raises(OutputError, match=r"work holds mine\.txt, which no ablation has written"):
+        ablate(world, out=tmp_path / "third", fresh=True)
+    assert mine.exists()
 
 
 def test_another_ablation_is_not_overwritten_unless_asked(world: Path, tmp_path: Path) -> None:
@@ -218,6 +224,8 @@ def test_images_that_change_before_it_goes_on_are_noticed(
     images = copied(world, tmp_path)
     with pytest.raises(KeyboardInterrupt):
         ablate(world, images, out=tmp_path / "out", progress=Stopping())
+    with pytest.raises(RunMismatchError, match="seed: 0 there, 1 asked for"):
+        ablate(world, images, out=tmp_path / "out", seed=1)
     for path in images.glob("*/*.png"):
         cv2.imwrite(str(path), np.full((12, 12, 3), 5, np.uint8))
     with pytest.raises(RunMismatchError, match="are others than when this ablation began"):

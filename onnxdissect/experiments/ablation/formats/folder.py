@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ LARGEST = 2**29
 """Bytes that ``ablation.json`` may have."""
 
 _FIGURE_FILES = frozenset(f"{name}.{form}" for name in FIGURES for form in ("png", "svg"))
+_KEPT = re.compile(r"request\.json|lock|(units|sets)-[0-9]{8,}\.npz")
 _ELSEWHERE = "name a folder that is empty or not there yet: --out DIR"
 
 
@@ -59,6 +61,14 @@ def expect_ablation_folder(folder: Path) -> None:
         )
     if (folder / WORK).is_symlink() or (WORK in held and not (folder / WORK).is_dir()):
         raise OutputError(f"{folder / WORK} is no folder of an ablation: it stays as it is", hint=_ELSEWHERE)
+    foreign = next(
+        (one for one in held_names(folder / WORK, "an ablation is") if not _KEPT.fullmatch(one)), None
+    )
+    if foreign is not None:
+        raise OutputError(
+            f"{folder / WORK} holds {shown_path(foreign)}, which no ablation has written: it stays as it is",
+            hint=_ELSEWHERE,
+        )
     if RESULT in held and former_request(folder / RESULT) is None:
         raise OutputError(
             f"{folder} holds a {RESULT} that is no ablation of units: it stays as it is", hint=_ELSEWHERE
