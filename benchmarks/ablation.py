@@ -25,8 +25,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from onnxdissect.experiments.ablation.activations import bytes_of_image, chunk_size
-from onnxdissect.experiments.ablation.removal import predict_without
+from onnxdissect.experiments.ablation.predicting.activations import bytes_of_image, chunk_size
+from onnxdissect.experiments.ablation.predicting.removal import predict_without
 from onnxdissect.experiments.ablation.variants import single_units
 from onnxdissect.model import load_network
 from onnxdissect.model.runtime.parts.network_parts import NetworkParts

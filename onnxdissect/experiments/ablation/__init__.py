@@ -1,8 +1,8 @@
 """What a network can no longer tell when units are removed (PNAS 2020), by the tail of a split network.
 
-``ablate`` is the call, ``records`` what it gives. ``cases`` chooses images, ``variants`` says which units are
-removed, ``removal`` predicts without them, ``measuring`` does so for all images; ``accuracy``, ``importance``
-and ``summary`` make of it what is told.
+``ablate`` is the call, ``records`` what it gives. ``cases`` chooses images, ``variants`` and ``groups`` say
+which units are removed, ``predicting`` predicts without them; ``accuracy``, ``importance`` and ``summary``
+say what follows, and ``result`` brings all together.
 """
 
 from __future__ import annotations

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from onnxdissect.arguments import checked_arguments
 from onnxdissect.core.progress import Progress, Silent
 from onnxdissect.data.dataset import Dataset
 from onnxdissect.data.labelled_images import labelled_images
 from onnxdissect.errors import ParameterError, nearest, shown
-from onnxdissect.experiments.ablation.accuracy import ClassRates, areas, class_rates, resampled_images
 from onnxdissect.experiments.ablation.cases import Cases, choose_cases
 from onnxdissect.experiments.ablation.formats.folder import (
     RESULT,
@@ -25,19 +22,16 @@ from onnxdissect.experiments.ablation.formats.folder import (
     former_request,
 )
 from onnxdissect.experiments.ablation.formats.stored import load_ablation, write_ablation
-from onnxdissect.experiments.ablation.groups import UnitGroup, find_groups
-from onnxdissect.experiments.ablation.importance import RANK_BY, Importance, rank_units
-from onnxdissect.experiments.ablation.measuring import Measuring, Outcomes
-from onnxdissect.experiments.ablation.records import AblatedClass, AblationArrays, AblationResult
-from onnxdissect.experiments.ablation.summary import Summary, need_correlation, unit_needs
+from onnxdissect.experiments.ablation.groups import find_groups
+from onnxdissect.experiments.ablation.importance import RANK_BY
+from onnxdissect.experiments.ablation.predicting.measuring import Measuring
+from onnxdissect.experiments.ablation.predicting.work import expect_same_request, working
+from onnxdissect.experiments.ablation.records import AblationResult
+from onnxdissect.experiments.ablation.result import Plan, measure_ablation
 from onnxdissect.experiments.ablation.variants import (
-    Variants,
     default_counts,
     expect_counts,
-    sets_of_units,
-    single_units,
 )
-from onnxdissect.experiments.ablation.work import expect_same_request, working
 from onnxdissect.experiments.class_scores.scored_layer import ScoredLayer, find_scored_layer
 from onnxdissect.experiments.class_scores.target import class_number
 from onnxdissect.results import Dissection
@@ -177,11 +171,11 @@ def ablate(
         if former is not None:
             expect_same_request(folder, former, request)
             return load_ablation(folder)
-    plan = _Plan(source, cases, chosen, counts, grouped, request)
+    plan = Plan(source, cases, chosen, counts, grouped, request)
     with working(folder, request, fresh=fresh) as work:
         parts = source.open(cases.read(0), provider=provider, notify=notify)
         measuring = Measuring(source, parts, cases, work, progress or Silent())
-        result = _ablate(plan, measuring)
+        result = measure_ablation(plan, measuring)
         if folder is not None:
             write_ablation(result, folder)
     return result
@@ -198,16 +192,6 @@ def _expect_numbers(repeats: int, seed: int, resamples: int) -> None:
         raise ParameterError(
             f"images cannot be resampled {resamples} times: 0 to {MOST_RESAMPLES:,}", hint="--bootstrap 1000"
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    source: ScoredLayer
-    cases: Cases
-    chosen: tuple[int, ...]
-    counts: tuple[int, ...]
-    groups: tuple[UnitGroup, ...]
-    request: Mapping[str, Any]
 
 
 def _chosen_classes(target: Sequence[str | int], source: ScoredLayer, cases: Cases) -> tuple[int, ...]:
@@ -249,128 +233,3 @@ def _request(
 
 def _digest(value: object) -> str:
     return hashlib.sha256(json_bytes(value)).hexdigest()[:16]
-
-
-def _ablate(plan: _Plan, measuring: Measuring) -> AblationResult:
-    cases, source = plan.cases, plan.source
-    numbers = cases.classes
-    singles = single_units(source.layer.units)
-    first = measuring.units(singles)
-    ranking = first.of_images(cases.ranking)
-    rates = _rates(ranking, cases.truth[cases.ranking], numbers, source)
-    importance = rank_units(rates, str(plan.request["rank_by"]))
-    seed = int(plan.request["seed"])
-    sets = sets_of_units(
-        importance, plan.chosen, plan.counts, plan.groups, repeats=int(plan.request["repeats"]), seed=seed
-    )
-    second = measuring.sets(sets)
-    found = _Found(
-        singles.joined(sets.rest()),
-        np.concatenate([first.predicted[:, : cases.measured], second.predicted[1:]]),
-        np.concatenate([first.losses[:, : cases.measured], second.losses[1:]]),
-        _areas(second, sets, cases, len(singles)),
-    )
-    return _result(plan, found, importance)
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """Of all ways of removing units, on the images that are measured on."""
-
-    variants: Variants
-    predicted: NDArray[np.int32]
-    losses: NDArray[np.float32]
-    area: NDArray[np.float64]
-
-
-def _areas(found: Outcomes, sets: Variants, cases: Cases, singles: int) -> NDArray[np.float64]:
-    """Areas under ROC curves: of nothing removed, none of single units, of all sets."""
-    numbers, truth = cases.classes, cases.truth[: cases.measured]
-    measured = areas(
-        found.own_scores, found.scores, sets.of_class, np.searchsorted(numbers, truth), len(numbers)
-    )
-    none = np.full((singles - 1, len(numbers)), np.nan)
-    return np.concatenate([measured[:1], none, measured[1:]])
-
-
-def _rates(
-    found: Outcomes | _Found, truth: NDArray[np.int64], numbers: NDArray[np.int64], source: ScoredLayer
-) -> ClassRates:
-    told = _positions(found.predicted, numbers, source.scores.classes)
-    return class_rates(told, found.losses, np.searchsorted(numbers, truth), len(numbers))
-
-
-def _positions(predicted: NDArray[np.int32], numbers: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
-    """From numbers of classes to positions among those that are shown; -1 for others."""
-    position = np.full(classes, -1, np.int64)
-    position[numbers] = np.arange(len(numbers))
-    return position[predicted]
-
-
-def _result(plan: _Plan, found: _Found, importance: Importance) -> AblationResult:
-    cases, source, request = plan.cases, plan.source, plan.request
-    numbers, truth = cases.classes, cases.truth[: cases.measured]
-    names = tuple(source.class_name(int(one)) for one in numbers)
-    rates = _rates(found, truth, numbers, source)
-    positions = np.searchsorted(numbers, truth)
-    summary = Summary(
-        found.variants,
-        rates,
-        found.area,
-        _positions(found.predicted, numbers, source.scores.classes),
-        resampled_images(positions, int(request["resamples"]), int(request["seed"])),
-        tuple(numbers.tolist()),
-        names,
-    )
-    ranked = np.bincount(np.searchsorted(numbers, cases.truth[cases.ranking]), minlength=len(numbers))
-    measured = np.bincount(positions, minlength=len(numbers))
-    needs = unit_needs(source.units(), importance, rates, names)
-    return AblationResult(
-        request=request,
-        layer=source.info.name,
-        alias=source.info.alias,
-        quantile=source.quantile,
-        units=source.layer.units,
-        output=source.scores.output,
-        score_of=source.scores.value,
-        stripped=source.scores.stripped,
-        images=cases.measured,
-        ranked_images=int(ranked.sum()),
-        left_out=cases.images.left_out,
-        shown=len(numbers),
-        counts=plan.counts,
-        repeats=int(request["repeats"]),
-        nothing=summary.nothing(None),
-        classes=tuple(
-            AblatedClass(
-                int(numbers[one]),
-                names[one],
-                int(measured[one]),
-                int(ranked[one]),
-                summary.nothing(one),
-                tuple(importance.order[one].tolist()),
-            )
-            for one in plan.chosen
-        ),
-        removals=summary.removals(plan.chosen, plan.counts),
-        groups=summary.groups(plan.groups),
-        needs=needs,
-        need_correlation=need_correlation(needs, int(request["seed"])),
-        arrays=AblationArrays(
-            classes=numbers,
-            images=np.array(cases.names[: cases.measured]),
-            image_class=positions.astype(np.int64),
-            kind=found.variants.kind,
-            of_class=found.variants.of_class,
-            repeat=found.variants.repeat,
-            removed=found.variants.removed,
-            predicted=found.predicted,
-            top1=rates.top1,
-            false_positives=rates.false_positives,
-            log_loss=rates.log_loss,
-            area=found.area,
-            ranked_drop=importance.drop,
-            ranked_rise=importance.rise,
-            order=importance.order,
-        ),
-    )

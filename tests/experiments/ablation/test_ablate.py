@@ -22,7 +22,7 @@ from support.ablated import (
 import onnxdissect
 from onnxdissect.errors import ParameterError, RunFormatError, RunIncompleteError, RunNotFoundError
 from onnxdissect.experiments.ablation import KINDS
-from onnxdissect.experiments.ablation.activations import ActivationCache
+from onnxdissect.experiments.ablation.predicting.activations import ActivationCache
 from onnxdissect.storage.archive_writer import write_archive
 
 
@@ -274,7 +274,7 @@ def counted_heads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_what_was_stopped_goes_on_to_the_same_bytes(
     world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int
 ) -> None:
-    monkeypatch.setattr("onnxdissect.experiments.ablation.activations._MOST_IMAGES", 5)
+    monkeypatch.setattr("onnxdissect.experiments.ablation.predicting.activations._MOST_IMAGES", 5)
     options: dict[str, Any] = {"groups": ["concept"], "resamples": 20}
     whole = ablate(world, out=tmp_path / "whole", **options)
     with pytest.raises(StoppedError):
@@ -298,9 +298,9 @@ def test_activations_are_computed_once_wherever_they_are_kept(
     heads = counted_heads(monkeypatch)
     options: dict[str, Any] = {"groups": ["concept", "category"]}
     assert ablate(world, **options) == found and sum(heads) == 24
-    monkeypatch.setattr("onnxdissect.experiments.ablation.measuring.KEPT_BYTES", 0)
+    monkeypatch.setattr("onnxdissect.experiments.ablation.predicting.measuring.KEPT_BYTES", 0)
     assert ablate(world, **options) == found and sum(heads) == 48, "in a file"
-    monkeypatch.setattr("onnxdissect.experiments.ablation.activations._SPARE_BYTES", 2**62)
+    monkeypatch.setattr("onnxdissect.experiments.ablation.predicting.activations._SPARE_BYTES", 2**62)
     assert ablate(world, **options) == found and sum(heads) == 84, "nowhere: measured images run twice"
 
 

@@ -16,7 +16,7 @@ from support.explained import split_at
 from support.models import images
 from support.transformers import transformer
 
-from onnxdissect.experiments.ablation.removal import KeptScores, predict_without
+from onnxdissect.experiments.ablation.predicting.removal import KeptScores, predict_without
 from onnxdissect.model import Network
 from onnxdissect.model.runtime.parts.network_parts import NetworkParts
 

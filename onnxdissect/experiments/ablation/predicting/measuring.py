@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 
 from onnxdissect.core.progress import Progress
 from onnxdissect.errors import RunMismatchError
-from onnxdissect.experiments.ablation.activations import (
+from onnxdissect.experiments.ablation.cases import Cases
+from onnxdissect.experiments.ablation.predicting.activations import (
     KEPT_BYTES,
     ActivationCache,
     bytes_of_image,
     chunks_of,
 )
-from onnxdissect.experiments.ablation.cases import Cases
-from onnxdissect.experiments.ablation.removal import KeptScores, Predictions, predict_without
+from onnxdissect.experiments.ablation.predicting.removal import KeptScores, Predictions, predict_without
+from onnxdissect.experiments.ablation.predicting.work import Work
 from onnxdissect.experiments.ablation.variants import Variants
-from onnxdissect.experiments.ablation.work import Work
 from onnxdissect.experiments.class_scores.scored_layer import ScoredLayer
 from onnxdissect.model.runtime.parts.network_parts import NetworkParts
 

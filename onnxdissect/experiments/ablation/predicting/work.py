@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from onnxdissect.errors import OutputError, RunFormatError, RunMismatchError, shown, shown_path
 from onnxdissect.experiments.ablation.formats.folder import WORK, former_request, remove_result
-from onnxdissect.experiments.ablation.removal import Predictions
+from onnxdissect.experiments.ablation.predicting.removal import Predictions
 from onnxdissect.storage.archive_reader import read_archive
 from onnxdissect.storage.archive_writer import write_archive
 from onnxdissect.storage.files import make_folder, sweep_partial, write_bytes
