@@ -306,12 +306,14 @@ def test_concepts_are_told_of_where_units_have_no_contributions(
     orders = ShapleyOrders("concepts", len(one.concepts), (), 64, 0)
     concepts = tuple(replace(concept, standard_error=0.125) for concept in one.concepts)
     over = replace(one, attribution="shapley", orders=orders, units=(), contributions=(), concepts=concepts)
-    page.goto(explained_from((over, one), tmp_path / "out").as_uri())
+    estimated = replace(one, units=tuple(replace(unit, standard_error=0.25) for unit in one.units))
+    page.goto(explained_from((over, estimated), tmp_path / "out").as_uri())
     page.wait_for_selector("body.alive")
     first = page.locator("#image-1")
     assert "Contributions are of concepts here" in first.inner_text()
     expect(first.locator("details[open] table.sums")).not_to_have_count(0)
     assert "(s.e. 0.12)" in first.locator("table.sums").first.inner_text()
+    expect(page.locator("#image-2 .unit .error")).to_have_text(["s.e. 0.25"] * len(one.units))
     said = page.locator(".meaning").inner_text()
     assert "Contribution, shapley" in said
     assert "Contribution, linear" in said

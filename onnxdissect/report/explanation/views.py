@@ -42,6 +42,8 @@ class UnitView:
     reliable : bool or None
     iou, contribution, share, fired : str
         As people read them.
+    error : str
+        Standard error of the contribution; empty where that is no estimate.
     part : float
         The share without its sign, of the largest on show.
     against : bool
@@ -59,6 +61,7 @@ class UnitView:
     reliable: bool | None
     iou: str
     contribution: str
+    error: str
     share: str
     fired: str
     part: float
@@ -248,7 +251,8 @@ def _unit(
         certainty=", ".join(certainty),
         reliable=unit.reliable,
         iou=f"{unit.iou:.3f}",
-        contribution=_estimated(unit.contribution, unit.standard_error),
+        contribution=_signed(f"{unit.contribution:+.4g}"),
+        error="" if unit.standard_error is None else f"s.e. {unit.standard_error:.2g}",
         share=_signed(f"{100 * unit.share:+.0f} %"),
         fired=fired(unit, (one.pixels.shape[0], one.pixels.shape[1])),
         part=abs(unit.share) / (most or 1),
