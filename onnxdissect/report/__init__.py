@@ -90,7 +90,9 @@ def build(
     OutputError
         If the report cannot be written.
     RunFormatError
-        If the run's arrays are missing or damaged, or a folder holds no explanations or no page of them.
+        If the run's arrays or explanations are missing or damaged, or a folder holds no page of them.
+    RunNotFoundError
+        If a folder holds no explanations.
     NotPublishedError
         If `data` is given for imported results.
     RunMismatchError

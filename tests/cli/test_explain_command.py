@@ -295,7 +295,7 @@ def test_a_report_leads_to_explanations_of_its_run_and_to_no_others(
     before = data.read_text(encoding="ascii")
     assert "/out/index.html#unit=" in before
     assert run_command(monkeypatch, *asked, "--explanations", world / "data") == 2
-    assert "holds no explanations of predictions" in capfd.readouterr().err
+    assert "no explanation lies in" in capfd.readouterr().err
     told = json.loads((tmp_path / "out" / "explanation.json").read_text(encoding="utf-8"))
     told["explanations"][0]["units"][0]["threshold"] += 1
     (tmp_path / "out" / "explanation.json").write_text(json.dumps(told), encoding="utf-8")

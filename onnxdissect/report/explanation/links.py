@@ -69,8 +69,10 @@ def explanation_links(folders: Sequence[str | Path], run: Dissection, report: Pa
 
     Raises
     ------
+    RunNotFoundError
+        If a folder holds no explanations.
     RunFormatError
-        If a folder holds no explanations, or no page of them.
+        If they have no page, or are damaged.
     RunMismatchError
         If they are of another run, or another layer.
     """

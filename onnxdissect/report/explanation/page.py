@@ -18,7 +18,7 @@ from onnxdissect.report.data.report_data import category_colours
 from onnxdissect.report.explanation.pictures import overlay_record, write_photo
 from onnxdissect.report.explanation.views import ExplanationView, choices, explanation_view
 from onnxdissect.report.figures.explanation import FORMATS, figure_name
-from onnxdissect.report.figures.segments import map_name, painted_name
+from onnxdissect.report.figures.explanation.segments import map_name, painted_name
 from onnxdissect.report.pages.addresses import relative_address
 from onnxdissect.report.pages.rendering import copy_assets
 from onnxdissect.report.pages.replacing import replacing_folder

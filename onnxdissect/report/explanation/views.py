@@ -14,7 +14,7 @@ from onnxdissect.experiments.explanation.formats.wording import (
     prediction,
 )
 from onnxdissect.experiments.explanation.records import UNLABELLED
-from onnxdissect.report.figures.segment_marks import area_text, colour, ink, number_spots
+from onnxdissect.report.figures.explanation.marks import area_text, colour, ink, number_spots
 
 if TYPE_CHECKING:
     from onnxdissect.experiments.explanation import ConceptShare, Explanation, UnitContribution

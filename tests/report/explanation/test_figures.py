@@ -15,8 +15,8 @@ from support.drawn_explanations import drawn_explanation, drawn_unit
 from onnxdissect.experiments.explanation import Explanation, segment_by_units
 from onnxdissect.experiments.explanation.formats.segments import legend_record, write_legends
 from onnxdissect.report.figures.explanation import draw_explanations
-from onnxdissect.report.figures.segment_marks import SEGMENT_COLOURS, ink, number_spots
-from onnxdissect.report.figures.segments import painted
+from onnxdissect.report.figures.explanation.marks import SEGMENT_COLOURS, ink, number_spots
+from onnxdissect.report.figures.explanation.segments import painted
 
 
 def drawn(height: int, width: int, units: int = 9) -> Explanation:

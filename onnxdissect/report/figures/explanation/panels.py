@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from onnxdissect.experiments.explanation.segments import segment_by_units
 from onnxdissect.report.data.photos import shrink
+from onnxdissect.report.figures.explanation.segments import draw_segments
 from onnxdissect.report.figures.paper import paper_settings, save_figure
-from onnxdissect.report.figures.segments import draw_segments
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.report.data.photos import shrink
+from onnxdissect.report.figures.explanation.marks import area_text, colour, ink, number_spots, rgb
 from onnxdissect.report.figures.paper import save_figure
-from onnxdissect.report.figures.segment_marks import area_text, colour, ink, number_spots, rgb
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
