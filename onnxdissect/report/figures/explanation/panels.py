@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxdissect.core.upsampling import upsample_map
 from onnxdissect.experiments.explanation.segments import segment_by_units
 from onnxdissect.report.data.photos import shrink
 from onnxdissect.report.figures.explanation.segments import draw_segments
@@ -184,7 +185,14 @@ def _unit(
     column, y, tall = place
     _text(axes, column, y, list(_heading(unit)))
     y += 3 * _LINE + 0.05
-    mask = _resized(explanation.mask(unit.unit), small)
+    # at the size that is drawn: of photographs of many megapixels the maps would take most of the time
+    heat = upsample_map(
+        explanation.activations[unit.unit],
+        (small.shape[0], small.shape[1]),
+        explanation.input_size,
+        explanation.placement,
+    )
+    mask = heat > np.float32(unit.threshold)
     _image(axes, _lit(small, mask), column, y, tall)
     if mask.any() and not mask.all():
         across = _left(column) + (np.arange(mask.shape[1]) + 0.5) * _WIDTH / mask.shape[1]
@@ -193,7 +201,7 @@ def _unit(
         if min(mask.shape) > 1:
             axes.contour(across, down, mask, levels=[0.5], colors=[_SURE], linewidths=0.7)
     y += tall + _GAP
-    _image(axes, _heated(small, explanation, unit), column, y, tall)
+    _image(axes, _heated(small, heat), column, y, tall)
     _text(axes, column, y + tall + 0.03, list(_amount(unit)))
 
 
@@ -233,28 +241,17 @@ def _text(axes: Axes, column: int, y: float, lines: Sequence[str]) -> None:
         )  # fmt: skip
 
 
-def _resized(mask: NDArray[np.bool_], like: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    if mask.shape == like.shape[:2]:
-        return mask
-    rows = (np.arange(like.shape[0]) + 0.5) * mask.shape[0] / like.shape[0]
-    columns = (np.arange(like.shape[1]) + 0.5) * mask.shape[1] / like.shape[1]
-    return mask[np.ix_(rows.astype(int), columns.astype(int))]
-
-
 def _lit(image: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """Leave the image as it is in the mask, and dim it elsewhere."""
     share = np.where(mask, 1.0, _DIMMED)[:, :, None]
     return np.asarray(image * share + 255 * (1 - share) * 0.12, np.uint8)
 
 
-def _heated(image: NDArray[np.uint8], explanation: Explanation, unit: UnitContribution) -> NDArray[np.uint8]:
+def _heated(image: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Lay the activations over the image, as strong as they are beside the largest of it."""
     import matplotlib as mpl
 
-    heat = np.maximum(explanation.heat(unit.unit), 0)
-    rows = (np.arange(image.shape[0]) + 0.5) * heat.shape[0] / image.shape[0]
-    columns = (np.arange(image.shape[1]) + 0.5) * heat.shape[1] / image.shape[1]
-    heat = heat[np.ix_(rows.astype(int), columns.astype(int))]
+    heat = np.maximum(heat, 0)
     strength = heat / heat.max() if heat.max() > 0 else heat
     colours = mpl.colormaps[_HEAT](strength)[:, :, :3] * 255
     share = (0.25 + 0.6 * strength)[:, :, None]
