@@ -74,12 +74,24 @@ HOMES: dict[str, str | tuple[str, ...]] = {
 }
 
 
-def sources() -> list[Path]:
-    return sorted(PACKAGE.rglob("*.py"))
+Tree = ast.Module
 
 
-def imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+@pytest.fixture(scope="module")
+def trees() -> dict[Path, Tree]:
+    """Every file of the package, parsed, by its place in it."""
+    paths = sorted(PACKAGE.rglob("*.py"))
+    assert len(paths) > 100
+    return {path.relative_to(PACKAGE): ast.parse(path.read_text(encoding="utf-8")) for path in paths}
+
+
+@pytest.fixture(scope="module")
+def imported(trees: dict[Path, Tree]) -> dict[Path, list[str]]:
+    return {path: list(imports(path, tree)) for path, tree in trees.items()}
+
+
+def imports(path: Path, tree: Tree) -> Iterator[str]:
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -96,48 +108,60 @@ def place_in_order(module: str) -> int | None:
     return next((i for i, names in enumerate(ORDER) if parts[1] in names), None)
 
 
-def test_every_room_has_a_place() -> None:
+def name_of(path: Path) -> str:
+    parts = ("onnxdissect", *path.with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def test_every_room_has_a_place(trees: dict[Path, Tree]) -> None:
     known = {name for names in ORDER for name in names} | {"__init__", "__main__"}
-    found = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in sources()}
-    assert found <= known
+    assert {path.parts[0].removesuffix(".py") for path in trees} <= known
 
 
-@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_left_never_imports_right(path: Path) -> None:
-    module = ".".join(("onnxdissect", *path.relative_to(PACKAGE).with_suffix("").parts))
-    own = place_in_order(module)
-    if own is None:  # the package's own __init__ and __main__ see everything
-        return
-    for name in imports(path):
-        other = place_in_order(name)
-        if other is None:
+def test_left_never_imports_right(imported: dict[Path, list[str]]) -> None:
+    faults = []
+    for path, names in imported.items():
+        module = ".".join(("onnxdissect", *path.with_suffix("").parts))
+        own = place_in_order(module)
+        if own is None:  # the package's own __init__ and __main__ see everything
             continue
-        assert other <= own, f"{module} imports {name}, which is to its right"
-        if other == own:
-            assert name.split(".")[1] == module.split(".")[1], f"{module} and {name} must not know each other"
+        for name in names:
+            other = place_in_order(name)
+            if other is None:
+                continue
+            if other > own:
+                faults.append(f"{module} imports {name}, which is to its right")
+            elif other == own and name.split(".")[1] != module.split(".")[1]:
+                faults.append(f"{module} and {name} must not know each other")
+    assert not faults
 
 
-@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_heavy_libraries_stay_at_home(path: Path) -> None:
-    place = path.relative_to(PACKAGE).as_posix()
-    for name in imports(path):
-        home = HOMES.get(name.split(".")[0])
-        assert home is None or place.startswith(home), f"{place} imports {name}, which belongs to {home}"
+def test_heavy_libraries_stay_at_home(imported: dict[Path, list[str]]) -> None:
+    faults = []
+    for path, names in imported.items():
+        for name in names:
+            home = HOMES.get(name.split(".")[0])
+            if home is not None and not path.as_posix().startswith(home):
+                faults.append(f"{path} imports {name}, which belongs to {home}")
+    assert not faults
 
 
-@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_no_fast_math(path: Path) -> None:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.keyword):
-            assert node.arg != "fastmath", f"{path}: fast-math assumes away NaN, which we must find"
+def test_no_fast_math(trees: dict[Path, Tree]) -> None:
+    """Fast-math assumes away NaN, which we must find."""
+    assert not [
+        str(path)
+        for path, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.keyword) and node.arg == "fastmath"
+    ]
 
 
-def test_no_import_goes_in_a_circle() -> None:
+def test_no_import_goes_in_a_circle(imported: dict[Path, list[str]]) -> None:
     """Imports for types included: who cannot be read without the other is one module, not two."""
-    names = {name_of(path): path for path in sources()}
+    names = {name_of(path): path for path in imported}
     graph: dict[str, set[str]] = {}
     for name, path in names.items():
-        asked = list(imports(path))
+        asked = imported[path]
         # `from package import module` is about the module
         graph[name] = {
             known
@@ -153,27 +177,25 @@ def test_no_import_goes_in_a_circle() -> None:
     assert not circle, f"these import each other, or what does: {circle}"
 
 
-def name_of(path: Path) -> str:
-    parts = path.relative_to(PACKAGE).with_suffix("").parts
-    return ".".join(("onnxdissect", *(parts[:-1] if parts[-1] == "__init__" else parts)))
-
-
-@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_files_and_functions_stay_short(path: Path) -> None:
-    source = path.read_text(encoding="utf-8")
-    assert len(source.splitlines()) <= 400
-    place = path.relative_to(PACKAGE).as_posix()
-    for node in ast.walk(ast.parse(source)):
-        if not isinstance(node, ast.FunctionDef):
-            continue
-        arguments = node.args.posonlyargs + node.args.args + node.args.kwonlyargs
-        own = sum(argument.arg not in ("self", "cls") for argument in arguments)
-        wide = f"{place}:{node.name}" in WIDE
-        assert own <= 10 or wide, f"{place}: {node.name} takes {own} parameters"
-        said = isinstance(node.body[0], ast.Expr) and isinstance(node.body[0].value, ast.Constant)
-        body = node.body[1:] if said else node.body
-        lines = (node.end_lineno or 0) - body[0].lineno + 1 if body else 0
-        assert lines <= 80, f"{place}: {node.name} has {lines} lines"
+def test_files_and_functions_stay_short(trees: dict[Path, Tree]) -> None:
+    faults = []
+    for path, tree in trees.items():
+        length = len((PACKAGE / path).read_text(encoding="utf-8").splitlines())
+        if length > 400:
+            faults.append(f"{path} has {length} lines")
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.FunctionDef):
+                continue
+            arguments = node.args.posonlyargs + node.args.args + node.args.kwonlyargs
+            own = sum(argument.arg not in ("self", "cls") for argument in arguments)
+            if own > 10 and f"{path.as_posix()}:{node.name}" not in WIDE:
+                faults.append(f"{path}: {node.name} takes {own} parameters")
+            said = isinstance(node.body[0], ast.Expr) and isinstance(node.body[0].value, ast.Constant)
+            body = node.body[1:] if said else node.body
+            lines = (node.end_lineno or 0) - body[0].lineno + 1 if body else 0
+            if lines > 80:
+                faults.append(f"{path}: {node.name} has {lines} lines")
+    assert not faults
 
 
 def test_files_of_tests_and_benchmarks_stay_short() -> None:
@@ -186,26 +208,27 @@ def test_files_of_tests_and_benchmarks_stay_short() -> None:
     assert not {place: length for place, length in lengths.items() if length > 400}
 
 
-@pytest.mark.parametrize("room", sorted({p.parent for p in PACKAGE.rglob("*.py")}), ids=lambda p: p.name)
-def test_rooms_say_what_is_inside(room: Path) -> None:
-    said = ast.get_docstring(ast.parse((room / "__init__.py").read_text(encoding="utf-8")))
-    assert said
+def test_rooms_say_what_is_inside(trees: dict[Path, Tree]) -> None:
+    rooms = sorted({path.parent for path in trees})
+    assert not [str(room) for room in rooms if not ast.get_docstring(trees[room / "__init__.py"])]
 
 
-@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_names_are_the_glossarys(path: Path) -> None:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    used = {
-        getattr(node, attribute).strip("_")
-        for node in ast.walk(tree)
-        for attribute in ("id", "attr", "arg", "name")
-        if isinstance(getattr(node, attribute, None), str)
-    }
-    assert not used & FORMER, f"{path}: {sorted(used & FORMER)}"
-    defined = {
-        node.name.strip("_").lower()
-        for node in tree.body
-        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-    }
-    defined |= {path.stem.strip("_"), path.parent.name}
-    assert not defined & FORMER_MODULES, f"{path}: {sorted(defined & FORMER_MODULES)}"
+def test_names_are_the_glossarys(trees: dict[Path, Tree]) -> None:
+    faults = {}
+    for path, tree in trees.items():
+        used = {
+            getattr(node, attribute).strip("_")
+            for node in ast.walk(tree)
+            for attribute in ("id", "attr", "arg", "name")
+            if isinstance(getattr(node, attribute, None), str)
+        }
+        defined = {
+            node.name.strip("_").lower()
+            for node in tree.body
+            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        }
+        # the name of a module, and of its room: that of the package itself included
+        defined |= {path.stem.strip("_"), (PACKAGE / path).parent.name}
+        if found := (used & FORMER) | (defined & FORMER_MODULES):
+            faults[str(path)] = sorted(found)
+    assert not faults
