@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from onnxdissect.experiments.confusions.formats.told_units import PREDICTIONS, read_predicting_units
 from onnxdissect.experiments.explanation.formats.folder import INDEX
 from onnxdissect.experiments.explanation.formats.told_units import ToldUnits, read_told_units
 from onnxdissect.report.pages.addresses import relative_address
@@ -57,7 +58,7 @@ def explanation_links(folders: Sequence[str | Path], run: Dissection, report: Pa
     Parameters
     ----------
     folders : sequence of str or Path
-        Written by ``explain --out``.
+        Written by ``explain --out``, of single images or of labelled ones.
     run : Dissection
         The run that labelled the units.
     report : Path
@@ -78,6 +79,7 @@ def explanation_links(folders: Sequence[str | Path], run: Dissection, report: Pa
     """
     pages = []
     for folder in folders:
-        told = read_told_units(folder, run)
+        read = read_predicting_units if (Path(folder) / PREDICTIONS).exists() else read_told_units
+        told = read(folder, run)
         pages.append((relative_address(told.folder / INDEX, report), told))
     return UnitLinks(tuple(pages))
