@@ -79,6 +79,13 @@ def explain(
     output_name: Annotated[
         str | None, typer.Option("--output", metavar="NAME", help="The output with the scores.")
     ] = None,
+    reduce: Annotated[
+        str | None,
+        typer.Option(
+            metavar="mean|max[:AXIS]",
+            help="Make one score of a class of those at all places: of segmenters, detectors.",
+        ),
+    ] = None,
     provider: Annotated[
         str, typer.Option(metavar="auto|cpu|cuda|tensorrt", help="Where the network runs.")
     ] = "auto",
@@ -101,8 +108,8 @@ def explain(
     if labelled is not None:
         explain_folder(
             model, labelled, run, out, as_json=as_json, images=images, target=target, layer=layer, top=top,
-            classes=classes, attribution=attribution, output=output_name, provider=provider,
-            bind=options.bindings(bind), custom_ops=custom_ops or (),
+            classes=classes, attribution=attribution, output=output_name, reduce=reduce,
+            provider=provider, bind=options.bindings(bind), custom_ops=custom_ops or (),
             single={
                 "--ablate": ablate != "zero", "--reference": reference is not None, "--over": over != "units",
                 "--players": players is not None, "--permutations": permutations is not None,
@@ -126,6 +133,7 @@ def explain(
         permutations=permutations,
         seed=seed,
         output=output_name,
+        reduce=reduce,
         provider=provider,
         bind=options.bindings(bind),
         custom_ops=custom_ops or (),

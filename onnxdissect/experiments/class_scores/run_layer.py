@@ -220,9 +220,10 @@ def choose_layer(run: Dissection, network: Network, scores: ClassScores, asked: 
     place = place_of_layer(network, info.name, scores)
     if place != "before":
         said = {
-            "scores": f"holds the class scores {scores.value!r} themselves",
-            "behind": f"lies behind the class scores {scores.value!r}, and explains nothing of them",
-            "beside": f"does not lead to the class scores {scores.value!r} of the output {scores.output!r}",
+            "scores": f"holds the class scores {scores.score_of!r} themselves",
+            "behind": f"lies behind the class scores {scores.score_of!r}, and explains nothing of them",
+            "beside": f"does not lead to the class scores {scores.score_of!r} of the output "
+            f"{scores.output!r}",
         }[place]
         raise ParameterError(
             f"layer {info.name!r} {said}",
@@ -286,12 +287,12 @@ def _none_cuts(
 ) -> LayerCutError | LayerNotFoundError:
     if not before:
         return LayerNotFoundError(
-            f"the run {shown_path(run.path)} holds no layer that the class scores {scores.value!r} are "
+            f"the run {shown_path(run.path)} holds no layer that the class scores {scores.score_of!r} are "
             "computed from",
             hint=f"onnxdissect run {shown_path(network.path)} --layer last",
         )
     return LayerCutError(
         f"around every layer of the run {shown_path(run.path)} something of the image gets to "
-        f"{scores.value!r}: {', '.join(info.alias for info in before)}",
+        f"{scores.score_of!r}: {', '.join(info.alias for info in before)}",
         hint="dissect a layer through which everything passes, such as the last one: --layer last",
     )

@@ -17,6 +17,7 @@ from onnxdissect.model import Layer, Network, Preprocessing
 from onnxdissect.model.runtime.parts.network_parts import NetworkParts
 from onnxdissect.model.runtime.parts.opening import open_parts
 from onnxdissect.model.scores.class_scores import ClassScores, find_class_scores
+from onnxdissect.model.scores.reduction import reduce_scores
 from onnxdissect.results import Dissection, load
 from onnxdissect.results.records import LayerInfo, Unit
 
@@ -144,6 +145,7 @@ def find_scored_layer(
     layer: str | None = None,
     classes: str | Path | Sequence[str] | None = None,
     output: str | None = None,
+    reduce: str | None = None,
     bind: Mapping[str, ArrayLike | str] | None = None,
     custom_ops: Sequence[str | Path] = (),
 ) -> ScoredLayer:
@@ -161,6 +163,8 @@ def find_scored_layer(
         Names of the classes, or a file with one a line; by default those of the model's metadata.
     output : str, optional
         The network's output with the scores, where there are several.
+    reduce : str, optional
+        How an output that scores classes at many places is made one vector, see `reduce_scores`.
     bind : mapping of str to array_like or str, optional
         Values of inputs beside the image, as in the run.
     custom_ops : sequence of str or Path
@@ -178,7 +182,10 @@ def find_scored_layer(
     """
     dissection = run if isinstance(run, Dissection) else load(run)
     network = network_of_run(model, dissection, bind=bind, custom_ops=custom_ops)
-    scores = find_class_scores(network, output)
+    if reduce is None:
+        scores = find_class_scores(network, output)
+    else:
+        network, scores = reduce_scores(network, output, reduce)
     names = class_names(network, scores, classes)
     chosen = choose_layer(dissection, network, scores, layer)
     return ScoredLayer(

@@ -25,6 +25,8 @@ __all__ = [
 ]
 
 _BATCH_BYTES = 32 * 2**20
+# a segmenter's maps are far larger than the layer that they are computed from
+_TAIL_BYTES = 128 * 2**20
 _MOST = 256
 
 
@@ -212,7 +214,7 @@ def scores_with_units(
     NonFiniteError
         If a score is not finite.
     """
-    size = batch or _batch_size(start)
+    size = batch or _batch_size(parts, start)
     source = parts.units_first(values)[0]
     found = np.empty((len(units), len(numbers)), np.float64)
     for first in range(0, len(units), size):
@@ -260,7 +262,7 @@ def score_without_units(
     NonFiniteError
         If a score is not finite.
     """
-    size = batch or _batch_size(activations)
+    size = batch or _batch_size(parts, activations)
     source = parts.units_first(removed)
     found = np.empty(len(absent), np.float64)
     for first in range(0, len(absent), size):
@@ -273,9 +275,10 @@ def score_without_units(
     return found
 
 
-def _batch_size(activations: NDArray[np.floating]) -> int:
+def _batch_size(parts: NetworkParts, activations: NDArray[np.floating]) -> int:
     """How many variants of one image's activations are scored at once."""
-    return max(1, min(_MOST, _BATCH_BYTES // max(activations.nbytes, 1)))
+    by_layer, by_tail = _BATCH_BYTES // max(activations.nbytes, 1), _TAIL_BYTES // max(parts.tail_bytes, 1)
+    return max(1, min(_MOST, by_layer, by_tail))
 
 
 def class_scores(parts: NetworkParts, activations: NDArray[np.floating]) -> NDArray[np.float64]:

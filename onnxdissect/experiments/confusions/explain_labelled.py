@@ -49,6 +49,7 @@ def explain_labelled(
     classes: str | Path | Sequence[str] | None = None,
     attribution: str = "auto",
     output: str | None = None,
+    reduce: str | None = None,
     provider: str = "auto",
     bind: Mapping[str, ArrayLike | str] | None = None,
     custom_ops: Sequence[str | Path] = (),
@@ -79,6 +80,9 @@ def explain_labelled(
         What a unit's contribution is, as `onnxdissect.explain` has it.
     output : str, optional
         The network's output with the scores, where there are several.
+    reduce : str, optional
+        Where the output scores classes at many places (maps of a segmenter, boxes of a detector), how they
+        are made one score of a class: their "mean" or "max". "max:2" says that classes lie along axis 2.
     provider : str
         Where the network runs, as in `onnxdissect.dissect`.
     bind : mapping of str to array_like or str, optional
@@ -110,7 +114,14 @@ def explain_labelled(
     _expect_numbers(top, resamples, seed, examples)
     labelled = labelled_images(images)
     source = find_scored_layer(
-        model, run, layer=layer, classes=classes, output=output, bind=bind, custom_ops=custom_ops
+        model,
+        run,
+        layer=layer,
+        classes=classes,
+        output=output,
+        reduce=reduce,
+        bind=bind,
+        custom_ops=custom_ops,
     )
     shown = shown_classes(labelled, source.scores, source.names)
     _expect_classes(labelled, shown)
@@ -197,8 +208,9 @@ class _Asked:
             alias=source.info.alias,
             quantile=source.quantile,
             output=source.scores.output,
-            score_of=source.scores.value,
+            score_of=source.scores.score_of,
             stripped=source.scores.stripped,
+            reduced=source.scores.reduced,
             attribution=self.contributor.attribution,
             error=passed.error,
             top=self.top,

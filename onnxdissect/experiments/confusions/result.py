@@ -73,6 +73,8 @@ class LabelledExplanations:
         The value whose entries are scores: `output`, or the logits before its softmax.
     stripped : str
         The operator between the two; "" where there is none.
+    reduced : str
+        Where `score_of` scores classes at many places, what of them a score is: "mean" or "max"; else "".
     attribution : str
         "linear" or "ablation", see `onnxdissect.explain`.
     error : float or None
@@ -116,6 +118,7 @@ class LabelledExplanations:
     output: str
     score_of: str
     stripped: str
+    reduced: str
     attribution: str
     error: float | None
     top: int

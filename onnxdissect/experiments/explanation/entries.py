@@ -47,7 +47,7 @@ class ExplainedLayer:
         The layer, as the run knows it.
     units : tuple of Unit
         Its labelled units, at the run's first quantile.
-    output, score_of, stripped : str
+    output, score_of, stripped, reduced : str
         As in `Explanation`.
     names : tuple of str or None
         What classes are called; None where nobody says.
@@ -61,6 +61,7 @@ class ExplainedLayer:
     score_of: str
     stripped: str
     names: tuple[str, ...] | None
+    reduced: str = ""
 
     def class_name(self, number: int) -> str:
         """Name a class.
@@ -204,6 +205,7 @@ def explanation_of(
         reference=found.reference,
         orders=found.orders,
         fit=found.fit,
+        reduced=layer.reduced,
     )
     return replace(plain, units=_units(plain, told.samples, layer.units, top)) if found.of_units else plain
 

@@ -46,6 +46,7 @@ def explain(
     permutations: int | None = None,
     seed: int = 0,
     output: str | None = None,
+    reduce: str | None = None,
     provider: str = "auto",
     bind: Mapping[str, ArrayLike | str] | None = None,
     custom_ops: Sequence[str | Path] = (),
@@ -94,6 +95,9 @@ def explain(
         Of these orders, and of the parts that the accuracy of *fitted* is told on.
     output : str, optional
         The network's output with the scores, where there are several.
+    reduce : str, optional
+        Where the output scores classes at many places (maps of a segmenter, boxes of a detector), how they
+        are made one score of a class: their "mean" or "max". "max:2" says that classes lie along axis 2.
     provider : str
         Where the network runs, as in `onnxdissect.dissect`.
     bind : mapping of str to array_like or str, optional
@@ -131,6 +135,7 @@ def explain(
         permutations=permutations,
         seed=seed,
         output=output,
+        reduce=reduce,
         provider=provider,
         bind=bind,
         custom_ops=custom_ops,

@@ -235,6 +235,8 @@ class Explanation:
         Of *shapley*.
     fit : Fit or None
         Of *fitted*.
+    reduced : str
+        Where `score_of` scores classes at many places, what of them the score is: "mean" or "max"; else "".
     """
 
     image: str
@@ -265,6 +267,7 @@ class Explanation:
     reference: str = ""
     orders: ShapleyOrders | None = None
     fit: Fit | None = None
+    reduced: str = ""
 
     def heat(self, unit: int) -> NDArray[np.float32]:
         """Upsample a unit's map to the image's own size.

@@ -12,6 +12,7 @@ from onnxdissect.data import Dataset
 from onnxdissect.errors import ParameterError, nearest
 from onnxdissect.experiments.class_scores.target import TOP
 from onnxdissect.experiments.explanation.records import ABLATED_TO, ATTRIBUTIONS, OVER
+from onnxdissect.model.scores.reduction_words import read_reduction
 
 __all__ = ["ExplanationRequest"]
 
@@ -48,6 +49,8 @@ class ExplanationRequest:
         Of all that is drawn.
     output : str or None
         The network's output with the scores.
+    reduce : str or None
+        How scores of many places are made one.
     provider : str
         Where the network runs.
     bind : mapping of str to array_like or str, or None
@@ -68,6 +71,7 @@ class ExplanationRequest:
     permutations: int | None = None
     seed: int = 0
     output: str | None = None
+    reduce: str | None = None
     provider: str = "auto"
     bind: Mapping[str, ArrayLike | str] | None = field(default=None, compare=False)
     custom_ops: Sequence[str | Path] = ()
@@ -93,8 +97,11 @@ class ExplanationRequest:
             raise ParameterError(f"the number of units to tell of cannot be {self.top}", hint="--top 6")
         self._check_removal()
         self._check_sampling()
-        if self.attribution == "fitted" and (self.output is not None or self.classes is not None):
-            which = "--output" if self.output is not None else "--classes"
+        if self.reduce is not None:
+            read_reduction(self.reduce)
+        given = (("--output", self.output), ("--reduce", self.reduce), ("--classes", self.classes))
+        which = next((option for option, asked in given if asked is not None), None)
+        if self.attribution == "fitted" and which is not None:
             raise ParameterError(
                 f"fitted explains the scores of its own classifier, and {which} is about the network's",
                 hint=f"leave out {which}; its classes are those of the labelled images",

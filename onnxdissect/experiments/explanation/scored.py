@@ -212,6 +212,7 @@ def open_score_explainer(
         layer=request.layer,
         classes=request.classes,
         output=request.output,
+        reduce=request.reduce,
         bind=request.bind,
         custom_ops=request.custom_ops,
     )
@@ -231,8 +232,9 @@ def open_score_explainer(
         info=source.info,
         units=tuple(source.units()),
         output=source.scores.output,
-        score_of=source.scores.value,
+        score_of=source.scores.score_of,
         stripped=source.scores.stripped,
+        reduced=source.scores.reduced,
         names=source.names,
     )
     means = None if reference is None else reference(parts, progress)

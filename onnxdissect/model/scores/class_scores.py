@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import onnx_ir as ir
@@ -13,9 +14,11 @@ from onnxdissect.model.operators.lookup import operator_of
 from onnxdissect.model.operators.rules import Numbers
 from onnxdissect.wording import counted
 
-__all__ = ["ClassScores", "find_class_scores", "place_of_layer"]
+__all__ = ["FLOATS", "ClassScores", "find_class_scores", "logits_before", "place_of_layer", "said_output"]
 
-_FLOATS = ("float32", "float16", "float64")
+FLOATS = ("float32", "float16", "float64")
+"""Element types of scores."""
+
 _CANDIDATE_HINT = "--output NAME chooses an output of shape (images, classes)"
 
 
@@ -33,12 +36,23 @@ class ClassScores:
         The operator between the two, "" where there is none.
     classes : int
         How many there are.
+    reduced : str
+        How the scores of all places were made one: "mean" or "max"; "" where there is but one of each class.
+    before : str
+        The value that was reduced.
     """
 
     output: str
     value: str
     stripped: str
     classes: int
+    reduced: str = ""
+    before: str = ""
+
+    @property
+    def score_of(self) -> str:
+        """The value of the file whose entries are explained, by themselves or reduced."""
+        return self.before or self.value
 
 
 def find_class_scores(network: Network, output: str | None = None) -> ClassScores:
@@ -69,7 +83,7 @@ def find_class_scores(network: Network, output: str | None = None) -> ClassScore
         for name in network.outputs
         if (count := _classes(network, name))
         and name in values
-        and network.listing.dtypes.get(_logits(network, name)[0]) in _FLOATS
+        and network.listing.dtypes.get(_logits(network, name)[0]) in FLOATS
     }
     if output is None:
         if len(vectors) != 1:
@@ -82,7 +96,7 @@ def find_class_scores(network: Network, output: str | None = None) -> ClassScore
         )
     if output not in vectors:
         raise ParameterError(
-            f"the output {_said(network, output)} of {network.path.name} is no vector of class scores",
+            f"the output {said_output(network, output)} of {network.path.name} is no vector of class scores",
             candidates=tuple(vectors),
             hint=_CANDIDATE_HINT if vectors else _no_classes(network),
         )
@@ -110,7 +124,7 @@ def place_of_layer(network: Network, layer: str, scores: ClassScores) -> str:
     """
     # the twin of integers, which nothing reads, stands for them
     name = layer.removesuffix(DEQUANTISED)
-    if name == scores.value:
+    if name in (scores.value, scores.before):
         return "scores"
     if name in _upstream(network.model.graph, scores.value):
         return "before"
@@ -143,29 +157,71 @@ def _undecided(network: Network, vectors: dict[str, int]) -> ParameterError:
             candidates=tuple(vectors),
             hint=f"--output {next(iter(vectors))}",
         )
-    outputs = ", ".join(_said(network, name) for name in network.outputs[:5])
+    outputs = ", ".join(said_output(network, name) for name in network.outputs[:5])
     return ParameterError(
         f"{network.path.name} has no output that scores classes of an image: {outputs}",
         hint=_no_classes(network),
     )
 
 
-def _said(network: Network, name: str) -> str:
+def said_output(network: Network, name: str) -> str:
+    """Name an output with its shape.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+    name : str
+
+    Returns
+    -------
+    str
+        Such as ``'scores' [1, 12]``.
+    """
     shape = network.listing.shapes.get(name)
     return repr(name) if shape is None else f"{name!r} {list(shape)}"
 
 
 def _no_classes(network: Network) -> str:
-    return (
-        "what is explained is one number for each class of the whole image, of shape (images, classes): "
-        "export such a vector as an output, and choose it with --output NAME"
-    )
+    said = "what is explained is one number for each class of the whole image, of shape (images, classes): "
+    if any(len(network.listing.shapes.get(name, ())) > 2 for name in network.outputs):
+        return f"{said}--reduce mean, or max, makes it of the scores of all places, and --output NAME chooses"
+    return f"{said}export such a vector as an output, and choose it with --output NAME"
 
 
 def _logits(network: Network, output: str) -> tuple[str, str]:
-    """Go back from an output to what a softmax of the classes was computed from, and to what was rounded.
+    """Go back from an output to what a softmax of the classes was computed from, and to what was rounded."""
+    classes = _classes(network, output)
+    return logits_before(
+        network,
+        output,
+        same=lambda name: _classes(network, name) == classes,
+        over=lambda node: _over_classes(network, node),
+    )
+
+
+def logits_before(
+    network: Network, output: str, *, same: Callable[[str], bool], over: Callable[[ir.Node], bool]
+) -> tuple[str, str]:
+    """Go back from scores to what a softmax was computed from, and to what was rounded.
 
     In steps of a byte a score changes by more than most units change it.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+    output : str
+        The scores.
+    same : callable
+        Takes a value, tells whether it holds scores of the same form.
+    over : callable
+        Takes a softmax, tells whether it is one of the classes.
+
+    Returns
+    -------
+    (str, str)
+        The value, and the operator between the two, "" where there is none.
     """
     values = computed_values(network.model.graph)
     found, stripped, of_chances = output, "", False
@@ -173,11 +229,11 @@ def _logits(network: Network, output: str) -> tuple[str, str]:
     while (node := value.producer()) is not None and node.inputs and node.inputs[0] is not None:
         before = node.inputs[0]
         name, operator = name_of(before), operator_of(node)
-        if name not in values or _classes(network, name) != _classes(network, output):
+        if name not in values or not same(name):
             break
         if operator.chances:
             each_by_itself = operator.numbers is Numbers.NONLINEAR
-            if of_chances or not (each_by_itself or _over_classes(network, node)):
+            if of_chances or not (each_by_itself or over(node)):
                 break
             found, stripped, of_chances = name, node.op_type, True
         elif operator.numbers is Numbers.QUANTISED:

@@ -8,6 +8,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from onnxdissect.experiments.confusions.formats.wording import percent, range_text
+from onnxdissect.model.scores.reduction_words import scored_by
 from onnxdissect.report.data.facts import Fact
 from onnxdissect.wording import counted
 
@@ -78,7 +79,8 @@ def page_facts(result: LabelledExplanations) -> list[Fact]:
     """
     detectors = sum(bool(category) for _, category in result.labels)
     shown = sum(one.images > 0 for one in result.classes)
-    scores = f"scored by {result.score_of}" + (f", before the {result.stripped}" if result.stripped else "")
+    scored = scored_by(result.output, result.score_of, result.stripped, result.reduced)
+    scores = f"scored by {scored or result.score_of}"
     return [
         Fact("Images", f"{len(result.images):,}", result.source),
         Fact("Told right", f"{result.right:,}", f"95 %: {range_text(result.accuracy, 1)}"),

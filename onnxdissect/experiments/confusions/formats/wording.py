@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from onnxdissect.experiments.confusions.confused_units import FEWEST
 from onnxdissect.experiments.confusions.records import ConfusedUnit, Confusion, Estimate, HeldShare
 from onnxdissect.experiments.confusions.result import LabelledExplanations
+from onnxdissect.model.scores.reduction_words import scored_by
 from onnxdissect.wording import counted
 
 __all__ = [
@@ -113,9 +114,8 @@ def attribution_sentence(result: LabelledExplanations) -> str:
     said = f"{result.attribution}: a contribution is {CONTRIBUTIONS[result.attribution]}"
     if result.error is not None:
         said += f"; contributions and bias come to every score (off by {result.error:.0e} at most)"
-    if result.stripped:
-        said += f"; scores are {result.score_of!r}, before the {result.stripped} of {result.output!r}"
-    return said
+    scored = scored_by(result.output, result.score_of, result.stripped, result.reduced)
+    return f"{said}; a score is {scored}" if scored else said
 
 
 def rate_text(unit: ConfusedUnit) -> str:

@@ -75,6 +75,7 @@ def _explanation(told: Mapping[str, Any]) -> Explanation:
         "activations": np.zeros((0, 1, 1), np.float32),
         "input_size": tuple(told["input_size"]),
         "placement": _placement(told["placement"]),
+        "reduced": told.get("reduced", ""),
         "orders": told["orders"]
         and _record(ShapleyOrders, told["orders"], units=tuple(told["orders"]["units"])),
         "fit": told["fit"] and _record(Fit, told["fit"], classes=tuple(told["fit"]["classes"])),

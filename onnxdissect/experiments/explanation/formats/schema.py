@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from onnxdissect.experiments.explanation.records import ABLATED_TO, ATTRIBUTIONS, OVER
+from onnxdissect.model.scores.reduction_words import REDUCTIONS
 from onnxdissect.storage.fields import (
     Choice,
     Field,
@@ -109,7 +110,8 @@ _EXPLANATION = Record(
         "ablated_to": Choice(ABLATED_TO),
         "orders": OrNull(_ORDERS),
         "fit": OrNull(_FIT),
-    }
+    },
+    {"reduced": Choice(("", *REDUCTIONS))},
 )
 _DOCUMENT = Record({"explanations": Listed(_EXPLANATION, shortest=1)})
 

@@ -10,6 +10,7 @@ from onnxdissect.experiments.explanation.records import (
     Explanation,
     UnitContribution,
 )
+from onnxdissect.model.scores.reduction_words import scored_by
 from onnxdissect.wording import counted
 
 __all__ = [
@@ -178,12 +179,8 @@ def attribution_sentence(explanation: Explanation) -> str:
             f"{explanation.score:.4g} (off by {explanation.error or 0:.0e})"
         )
     said += _told_rightly(explanation) + f"; shares are {SHARES}"
-    if explanation.stripped:
-        said += (
-            f"; the score is {explanation.score_of!r}, before the {explanation.stripped} of "
-            f"{explanation.output!r}"
-        )
-    return said
+    scored = scored_by(explanation.output, explanation.score_of, explanation.stripped, explanation.reduced)
+    return f"{said}; the score is {scored}" if scored else said
 
 
 def _bias(explanation: Explanation) -> str:

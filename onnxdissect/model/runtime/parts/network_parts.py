@@ -43,6 +43,8 @@ class NetworkParts:
         Name of the image input.
     tail_graph : onnx_ir.Model
         The tail, to be read.
+    tail_bytes : int
+        What the largest value in the tail takes of one image.
     """
 
     layer: Layer
@@ -57,6 +59,7 @@ class NetworkParts:
     tail: Runtime
     input_name: str
     tail_graph: ir.Model = field(repr=False, compare=False)
+    tail_bytes: int = 0
 
     @property
     def unit_axis(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -248,7 +249,15 @@ class _Opener:
             tail=tail.unlimited(),
             input_name=network.input.name,
             tail_graph=frozen[1],
+            tail_bytes=self._largest(frozen[1]),
         )
+
+    def _largest(self, tail: ir.Model) -> int:
+        """Measure the largest value in the tail: bytes of one image, in float32."""
+        shapes = self.network.listing.shapes
+        computed = [shapes[name] for name in computed_values(tail.graph) if name in shapes]
+        images = self.network.input.batch or 1
+        return max((4 * math.prod(shape) // images for shape in computed), default=0)
 
     def _loaded(
         self,
