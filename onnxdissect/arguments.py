@@ -38,8 +38,9 @@ def checked_arguments(
 ) -> Callable[[Callable[_Parameters, _Returned]], Callable[_Parameters, _Returned]]:
     """Refuse arguments of a function that are of other types than it is annotated with.
 
-    NumPy's numbers pass for numbers, anything with a path for a path, any iterable for a sequence; what a
-    protocol asks for is not looked into, but no number, text or collection has it.
+    NumPy's numbers pass for numbers, and are handed on as Python's; anything with a path passes for a path,
+    any iterable for a sequence. What a protocol asks for is not looked into, but no number, text or
+    collection has it.
 
     Parameters
     ----------
@@ -63,11 +64,18 @@ def checked_arguments(
             for name, value in arguments.items():
                 if name in hints and name not in but:
                     _expect(function.__name__, name, value, hints[name])
-            return function(*args, **given)
+            # results repeat what was asked for, and JSON knows no numbers of NumPy
+            plain: Any = [_plain(value) for value in args]
+            named: Any = {name: _plain(value) for name, value in given.items()}
+            return function(*plain, **named)
 
         return checked
 
     return decorate
+
+
+def _plain(value: object) -> object:
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _expect(function: str, name: str, value: object, hint: object) -> None:

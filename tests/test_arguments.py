@@ -102,6 +102,14 @@ def test_what_is_not_taken_is_refused_by_name(given: dict[str, Any], said: str) 
     assert said in caught.value.message
 
 
+def test_numbers_of_numpy_are_handed_on_as_pythons() -> None:
+    @checked_arguments()
+    def given(count: int, *, share: float = 0.5, flag: bool = False) -> list[type]:
+        return [type(one) for one in (count, share, flag)]
+
+    assert given(np.int64(3), share=np.float32(0.25), flag=np.bool_(True)) == [int, float, bool]  # type: ignore[arg-type]
+
+
 def test_arguments_that_are_missing_or_unknown_are_told_by_python() -> None:
     with pytest.raises(TypeError, match=r"load\(\) missing 1 required positional argument: 'run'"):
         onnxdissect.load()  # type: ignore[call-arg]

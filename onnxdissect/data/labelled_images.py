@@ -195,6 +195,8 @@ def _files(folder: str) -> Iterator[str]:
 
 
 def _of_table(path: Path) -> LabelledImages:
+    if path.suffix.lower() in _FORMATS:
+        raise DataFormatError(f"{shown_path(path)} is one image", hint=f"labelled images are {_FORMS}")
     table = read_table(path, ["image", "class"])
     names, classes = [], []
     lines: dict[str, int] = {}
@@ -213,6 +215,10 @@ def _of_table(path: Path) -> LabelledImages:
         classes.append(label)
     if not names:
         raise EmptyDataError(f"{shown_path(path)} lists no image")
+    for name, line in lines.items():
+        # said before thousands of others are read
+        if not is_file(path.parent / name):
+            raise DataFormatError(f"{shown_path(path)}, line {line}: there is no file {shown(name)}")
     return LabelledImages(
         str(path), tuple(names), tuple(classes), 0, partial(_read_file, path.parent, tuple(names))
     )

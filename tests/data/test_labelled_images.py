@@ -107,6 +107,19 @@ def test_tables_that_do_not_say_one_class_of_each_image(
         labelled_images(tmp_path / "table.csv")
 
 
+def test_files_that_are_not_there_are_told_before_any_is_read(tmp_path: Path) -> None:
+    draw(tmp_path / "there.png")
+    (tmp_path / "table.csv").write_text("image,class\nthere.png,a\nnone.png,b\n", encoding="utf-8")
+    with pytest.raises(DataFormatError, match=r"table\.csv, line 3: there is no file 'none\.png'"):
+        labelled_images(tmp_path / "table.csv")
+
+
+def test_an_image_is_no_table(tmp_path: Path) -> None:
+    draw(tmp_path / "one.png")
+    with pytest.raises(DataFormatError, match=r"one\.png is one image"):
+        labelled_images(tmp_path / "one.png")
+
+
 def test_images_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     draw(tmp_path / "a" / "good.png")
     (tmp_path / "a" / "bad.png").write_bytes((tmp_path / "a" / "good.png").read_bytes()[:60])

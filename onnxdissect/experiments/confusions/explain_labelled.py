@@ -33,6 +33,7 @@ from onnxdissect.results import Dissection
 from onnxdissect.results.formats.manifest_schema import MOST_RESAMPLES
 from onnxdissect.results.records import Unit
 from onnxdissect.storage.memory import explained_memory
+from onnxdissect.wording import counted
 
 __all__ = ["explain_labelled"]
 
@@ -156,8 +157,8 @@ def _expect_classes(images: LabelledImages, shown: NDArray[np.int64]) -> None:
     """Refuse what has nothing to be confused with."""
     if len(set(shown.tolist())) < 2:
         raise ParameterError(
-            f"all {len(images):,} images of {images.source} show {images.classes[0]!r}, and right and wrong "
-            "are told of two classes at least",
+            f"{images.source} holds {counted(len(images), 'image')} of one class, {images.classes[0]!r}, and "
+            "right and wrong are told of two classes at least",
             hint="onnxdissect explain MODEL IMAGE... --run RUN explains images of one class",
         )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxdissect.arguments import checked_arguments
 from onnxdissect.core.upsampling import Field, upsample_map
 from onnxdissect.errors import ParameterError
 
@@ -269,6 +270,7 @@ class Explanation:
     fit: Fit | None = None
     reduced: str = ""
 
+    @checked_arguments()
     def heat(self, unit: int) -> NDArray[np.float32]:
         """Upsample a unit's map to the image's own size.
 
@@ -298,6 +300,7 @@ class Explanation:
         height, width = self.pixels.shape[:2]
         return upsample_map(self.activations[unit], (height, width), self.input_size, self.placement)
 
+    @checked_arguments()
     def mask(self, unit: int) -> NDArray[np.bool_]:
         """Cut a unit's map at its threshold: M_k of this image, at the image's own size.
 

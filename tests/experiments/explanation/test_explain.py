@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,7 @@ from onnxdissect.errors import (
     RunFormatError,
     RunMismatchError,
 )
+from onnxdissect.experiments.explanation import explanation_json
 from onnxdissect.experiments.explanation.explain import explanations
 from onnxdissect.experiments.explanation.linear import ALLOWED_ERROR
 from onnxdissect.experiments.explanation.records import UNLABELLED
@@ -278,6 +280,11 @@ def test_images_and_numbers_that_are_none(world: Path, tmp_path: Path) -> None:
     (found,) = explain(world, picture(), top=1)
     with pytest.raises(ParameterError, match="has no unit 6"):
         found.heat(6)
+    for unit in ("1", 1.5, None, True):
+        with pytest.raises(ParameterError, match="takes a whole number"):
+            found.heat(cast("Any", unit))
+    (numbered,) = explain(world, picture(), target=np.int64(1), attribution="shapley", seed=np.int64(2))
+    assert json.loads(json.dumps(explanation_json([numbered])))["explanations"][0]["class_index"] == 1
     other = next(unit for unit in range(6) if unit != found.units[0].unit)
     with pytest.raises(ParameterError, match="none of the 1 of this"):
         found.mask(other)

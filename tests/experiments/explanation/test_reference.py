@@ -168,7 +168,7 @@ def test_images_of_a_folder_are_found_at_any_depth(tmp_path: Path) -> None:
 
 def test_a_class_that_all_images_show_has_no_mean_of_others() -> None:
     only = ReferenceMeans("photos", np.ones((3, 2)), np.array([0, 4, 0]), by_class=True)
-    with pytest.raises(ParameterError, match="all 4 images of photos show the class explained") as error:
+    with pytest.raises(ParameterError, match="photos holds 4 images of the class explained alone") as error:
         only.values(1)
     assert error.value.hint is not None and "--ablate mean" in error.value.hint
     assert only.values(0).tolist() == [0.5, 0.5]

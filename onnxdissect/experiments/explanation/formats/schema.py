@@ -17,6 +17,7 @@ from onnxdissect.storage.fields import (
     OrNull,
     Record,
     Text,
+    expect_distinct,
     shown,
 )
 
@@ -25,7 +26,8 @@ __all__ = ["check_explanations"]
 _MOST = 2**24
 _UNIT = Integer(0, _MOST)
 _SHARE = Number(-1.000001, 1.000001)
-_SIDE = Integer(1, 2**31)
+# so many pixels that their number is still one
+_SIDE = Integer(1, 2**30)
 
 
 class _Flag:
@@ -141,6 +143,23 @@ def check_explanations(document: Mapping[str, Any]) -> None:
             raise FieldError(f"{place}.orders", f"does not go with the attribution {one['attribution']}")
         if (one["attribution"] == "fitted") != (one["fit"] is not None):
             raise FieldError(f"{place}.fit", f"does not go with the attribution {one['attribution']}")
-        for j, unit in enumerate(one["units"]):
-            if unit["unit"] >= count:
-                raise FieldError(f"{place}.units[{j}].unit", f"is {unit['unit']}, of {count:,} units")
+        _check_units(one, count, place)
+        if one["placement"] is not None and min(one["placement"][1]) <= 0:
+            raise FieldError(f"{place}.placement[1]", "is no stride of cells")
+
+
+def _check_units(one: Mapping[str, Any], count: int, place: str) -> None:
+    expect_distinct(one["units"], "unit", f"{place}.units")
+    for j, unit in enumerate(one["units"]):
+        if unit["unit"] >= count:
+            raise FieldError(f"{place}.units[{j}].unit", f"is {unit['unit']}, of {count:,} units")
+        if unit["box"] is None:
+            continue
+        (top, left, bottom, right), (height, width) = unit["box"], one["image_size"]
+        if not (top < bottom <= height and left < right <= width):
+            raise FieldError(f"{place}.units[{j}].box", f"is no part of {height} x {width} pixels")
+    for j, concept in enumerate(one["concepts"]):
+        if count and max(concept["units"], default=0) >= count:
+            raise FieldError(
+                f"{place}.concepts[{j}].units", f"hold {max(concept['units'])}, of {count:,} units"
+            )

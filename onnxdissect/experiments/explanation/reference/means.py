@@ -68,7 +68,7 @@ class ReferenceMeans:
         count = int(counts.sum())
         if not count:
             raise ParameterError(
-                f"all {counted(int(self.counts.sum()), 'image')} of {self.name} show the class explained, "
+                f"{self.name} holds {counted(int(self.counts.sum()), 'image')} of the class explained alone, "
                 "and other classes have no mean",
                 hint="--ablate mean, or images of several classes: --reference DIR",
             )

@@ -57,6 +57,11 @@ def test_where_there_is_nothing_that_is_said(tmp_path: Path) -> None:
         load_explanations(tmp_path)
 
 
+_CONCEPTS = [
+    {"concept": "x", "category": "y", "units": [4000], "contribution": 1, "share": 1, "standard_error": None}
+]
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -69,6 +74,10 @@ def test_where_there_is_nothing_that_is_said(tmp_path: Path) -> None:
         ({"contributions": [1.0]}, "of 1 units"),
         ({"placement": [[1, 2]]}, "explanations[0].placement is a list of 1"),
         ({"image_size": [0, 4]}, "explanations[0].image_size[0] is 0"),
+        ({"image_size": [2**31, 2**31]}, "explanations[0].image_size[0] is 2147483648"),
+        ({"image_size": [1, 1]}, "box is no part of 1 x 1 pixels"),
+        ({"placement": [[1, 2], [0, 4]]}, "explanations[0].placement[1] is no stride"),
+        ({"concepts": _CONCEPTS}, "explanations[0].concepts[0].units hold 4000, of"),
     ],
 )
 def test_what_is_damaged_is_refused_with_the_place(
@@ -81,6 +90,13 @@ def test_what_is_damaged_is_refused_with_the_place(
     with pytest.raises(RunFormatError) as error:
         load_explanations(tmp_path)
     assert said in error.value.message
+
+
+def test_a_unit_told_of_twice_is_refused(explained: list[onnxdissect.Explanation], tmp_path: Path) -> None:
+    one = explained[0]
+    write_explanations([replace(one, units=(*one.units, one.units[0]))], tmp_path)
+    with pytest.raises(RunFormatError, match=r"units\[\d+\]\.unit is \d+, and so is that of"):
+        load_explanations(tmp_path)
 
 
 def test_other_versions_are_refused(explained: list[onnxdissect.Explanation], tmp_path: Path) -> None:
