@@ -13,12 +13,13 @@ from onnxdissect.arguments import checked_arguments
 from onnxdissect.core.progress import Progress, Silent
 from onnxdissect.data.dataset import Dataset
 from onnxdissect.data.labelled_images import labelled_images
-from onnxdissect.errors import ParameterError, nearest, shown
+from onnxdissect.errors import ParameterError, nearest, shown, shown_path
 from onnxdissect.experiments.ablation.cases import Cases, choose_cases
 from onnxdissect.experiments.ablation.formats.folder import (
     RESULT,
     WORK,
     expect_ablation_folder,
+    expect_apart,
     former_request,
 )
 from onnxdissect.experiments.ablation.formats.stored import load_ablation, write_ablation
@@ -34,6 +35,7 @@ from onnxdissect.experiments.ablation.variants import (
 )
 from onnxdissect.experiments.class_scores.scored_layer import ScoredLayer, find_scored_layer
 from onnxdissect.experiments.class_scores.target import class_number
+from onnxdissect.model.runtime.choosing import check_provider
 from onnxdissect.results import Dissection
 from onnxdissect.results.formats.manifest_schema import MOST_RESAMPLES
 from onnxdissect.storage.json_file import json_bytes
@@ -43,6 +45,7 @@ __all__ = ["ablate"]
 
 _MOST_SEED = 2**63
 _MOST_REPEATS = 1000
+_MOST_NAMED = 10
 
 
 @checked_arguments(but=("images",))
@@ -142,6 +145,10 @@ def ablate(
         class of the network, all images show the same class, or `out` holds something else.
     """
     _expect_numbers(repeats, seed, resamples)
+    check_provider(provider)
+    folder = None if out is None else Path(out)
+    if folder is not None:
+        expect_apart(folder, run, images)
     if rank_by not in RANK_BY:
         raise ParameterError(
             f"units are not ranked by {shown(rank_by)}", candidates=nearest(rank_by, RANK_BY) or RANK_BY
@@ -151,7 +158,12 @@ def ablate(
     )
     counts = expect_counts(top_n or default_counts(source.layer.units), source.layer.units)
     grouped = find_groups(source.units(), groups)
-    cases = choose_cases(labelled_images(images), source, limit=limit, rank_on=rank_on, seed=seed)
+    labelled = labelled_images(images)
+    if labelled.empty and notify is not None:
+        listed = ", ".join(map(shown_path, labelled.empty[:_MOST_NAMED]))
+        more = "" if len(labelled.empty) <= _MOST_NAMED else f" and {len(labelled.empty) - _MOST_NAMED} more"
+        notify(f"no image in these folders of {labelled.source}, which are left out: {listed}{more}")
+    cases = choose_cases(labelled, source, limit=limit, rank_on=rank_on, seed=seed)
     chosen = _chosen_classes(target, source, cases)
     asked = {
         "top_n": list(counts),
@@ -161,19 +173,19 @@ def ablate(
         "rank_by": rank_by,
         "seed": seed,
         "resamples": resamples,
-        "provider": provider,
     }
     request = _request(source, cases, chosen, asked)
-    folder = None if out is None else Path(out)
     if folder is not None:
         expect_ablation_folder(folder)
         former = None if fresh or (folder / WORK).exists() else former_request(folder / RESULT)
         if former is not None:
-            expect_same_request(folder, former, request)
+            # what is finished was computed somewhere, and "auto" asks for no place of its own
+            ran = former.get("provider") if provider == "auto" else provider
+            expect_same_request(folder, former, request | {"provider": ran})
             return load_ablation(folder)
-    plan = Plan(source, cases, chosen, counts, grouped, request)
-    with working(folder, request, fresh=fresh) as work:
-        parts = source.open(cases.read(0), provider=provider, notify=notify)
+    parts = source.open(cases.read(0), provider=provider, notify=notify)
+    plan = Plan(source, cases, chosen, counts, grouped, request | {"provider": parts.provider})
+    with working(folder, plan.request, fresh=fresh) as work:
         measuring = Measuring(source, parts, cases, work, progress or Silent())
         result = measure_ablation(plan, measuring)
         if folder is not None:
@@ -199,7 +211,15 @@ def _chosen_classes(target: Sequence[str | int], source: ScoredLayer, cases: Cas
     there = cases.classes.tolist()
     if not target:
         return tuple(range(len(there)))
-    numbers = [class_number(one, source.scores, source.names) for one in target]
+    try:
+        numbers = [class_number(one, source.scores, source.names) for one in target]
+    except ParameterError as error:
+        raise ParameterError(
+            error.message,
+            candidates=error.candidates,
+            hint=f"--class takes a number from 0 to {source.scores.classes - 1}, or a name as in the model "
+            "or in --classes FILE",
+        ) from error
     for number in numbers:
         if number not in there:
             raise ParameterError(
@@ -223,6 +243,8 @@ def _request(
         "layer": source.info.name,
         "output": source.scores.value,
         "classes": [source.class_name(int(cases.classes[one])) for one in chosen],
+        # several classes of a network may be called alike
+        "class_numbers": [int(cases.classes[one]) for one in chosen],
         "names": _digest(list(source.names or ())),
         "images": cases.images.source,
         "shown": _digest(pairs),

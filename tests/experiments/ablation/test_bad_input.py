@@ -156,6 +156,8 @@ def test_a_run_of_another_model(world: Path, branched: Path) -> None:
         ({"rank_on": "halve"}, "not ranked on 'halve'"),
         ({"rank_by": "loss"}, "not ranked by 'loss'"),
         ({"target": ["kitchn"]}, "no class 'kitchn'"),
+        ({"target": ["top"]}, "a number from 0 to 3, or a name"),
+        ({"provider": "gpu"}, "unknown provider 'gpu'"),
         ({"layer": "nowhere"}, "nowhere"),
         ({"top_n": "4"}, "top_n"),
     ],
@@ -191,6 +193,52 @@ def test_folders_of_something_else_stay_as_they_are(world: Path, tmp_path: Path)
     with pytest.raises(OutputError, match=r"work holds mine\.txt, which no ablation has written"):
         ablate(world, out=tmp_path / "third", fresh=True)
     assert mine.exists()
+
+
+def test_runs_and_images_are_not_written_into(world: Path, tmp_path: Path) -> None:
+    """Figures among images would be images of a class the next time."""
+    images = copied(world, tmp_path)
+    (tmp_path / "link").symlink_to(world / "run")
+    for out, said in (
+        (world / "run" / "ablation", "lies in the run"),
+        (tmp_path / "link" / "a" / "b", "lies in the run"),
+        (images, "lies in the images"),
+        (images / "out", "lies in the images"),
+    ):
+        with pytest.raises(OutputError, match=said):
+            ablate(world, images, out=out)
+        assert out == images or not out.exists()
+
+
+def test_empty_folders_of_classes_are_told(world: Path, tmp_path: Path) -> None:
+    images = copied(world, tmp_path)
+    for path in (images / "beach").iterdir():
+        path.unlink()
+    told: list[str] = []
+    assert ablate(world, images, notify=told.append).shown == 3
+    assert any("no image in these folders" in line and "beach" in line for line in told)
+
+
+def test_classes_that_are_called_alike_are_told_apart(world: Path, tmp_path: Path) -> None:
+    names = ["crane", "kitchen", "crane", "beach"]
+    images = copied(world, tmp_path)
+    for number, path in enumerate(sorted(images.iterdir())):
+        path.rename(images / str(number))
+    options: dict[str, Any] = {"classes": names, "out": tmp_path / "out"}
+    assert ablate(world, images, target=[0], **options).classes[0].class_index == 0
+    with pytest.raises(RunMismatchError, match=r"class_numbers: \[0\] there, \[2\] asked for"):
+        ablate(world, images, target=[2], **options)
+
+
+def test_the_provider_that_ran_is_what_counts(world: Path, tmp_path: Path) -> None:
+    first = ablate(world, out=tmp_path / "out", provider="auto")
+    assert first.request["provider"] in ("cpu", "cuda")
+    ran = str(first.request["provider"])
+    for provider in ("auto", ran):
+        assert ablate(world, out=tmp_path / "out", provider=provider) == first
+    other = "cuda" if ran == "cpu" else "cpu"
+    with pytest.raises(RunMismatchError, match=f"provider: '{ran}' there, '{other}' asked for"):
+        ablate(world, out=tmp_path / "out", provider=other)
 
 
 def test_another_ablation_is_not_overwritten_unless_asked(world: Path, tmp_path: Path) -> None:

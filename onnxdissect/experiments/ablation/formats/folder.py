@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from onnxdissect.errors import OutputError, shown_path
 from onnxdissect.storage.files import held_names
 from onnxdissect.storage.json_file import read_json
+from onnxdissect.storage.regular_files import is_folder
 
 __all__ = [
     "ARRAYS",
@@ -18,6 +20,7 @@ __all__ = [
     "RESULT",
     "WORK",
     "expect_ablation_folder",
+    "expect_apart",
     "former_request",
     "remove_result",
 ]
@@ -73,6 +76,33 @@ def expect_ablation_folder(folder: Path) -> None:
         raise OutputError(
             f"{folder} holds a {RESULT} that is no ablation of units: it stays as it is", hint=_ELSEWHERE
         )
+
+
+def expect_apart(folder: Path, run: object, images: object) -> None:
+    """Refuse a folder inside the run or among the images: neither is changed by removing units.
+
+    Parameters
+    ----------
+    folder : Path
+        Need not exist.
+    run, images : object
+        Of each its path, or what lies at one; others are no folders.
+
+    Raises
+    ------
+    OutputError
+        Naming the folder that it would lie in.
+    """
+    place = Path(os.path.realpath(folder))
+    for said, held in (("run", getattr(run, "path", run)), ("images", images)):
+        # figures in a folder of images would be taken for images of a class
+        inside = isinstance(held, str | Path) and is_folder(Path(held))
+        if inside and place.is_relative_to(os.path.realpath(str(held))):
+            raise OutputError(
+                f"{shown_path(folder)} lies in the {said} {shown_path(held)}, which removing units does not "
+                "change",
+                hint="name a folder elsewhere: --out DIR",
+            )
 
 
 def former_request(path: Path) -> Mapping[str, Any] | None:
