@@ -15,7 +15,8 @@ from onnxdissect.data.broden.tables import read_table
 from onnxdissect.data.dataset import Dataset
 from onnxdissect.data.decoding.pixels import read_image
 from onnxdissect.data.opening import open_data
-from onnxdissect.errors import DataFormatError, EmptyDataError, shown, shown_path
+from onnxdissect.data.sources import installed_sources
+from onnxdissect.errors import DataFormatError, DataNotFoundError, EmptyDataError, shown, shown_path
 from onnxdissect.storage.regular_files import is_file, is_folder
 
 __all__ = ["AnnotatedImages", "LabelledImages", "image_files", "labelled_images"]
@@ -61,6 +62,8 @@ class LabelledImages:
         Takes the position of an image, gives its pixels.
     annotated : AnnotatedImages or None
         Where they are those of a data set, what else it says of them.
+    empty : tuple of str
+        Folders of classes in which there is no image.
     """
 
     source: str
@@ -69,6 +72,7 @@ class LabelledImages:
     left_out: int
     read_pixels: Callable[[int], NDArray[np.uint8]]
     annotated: AnnotatedImages | None = None
+    empty: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """How many images there are."""
@@ -115,20 +119,29 @@ def labelled_images(source: str | Path | Dataset) -> LabelledImages:
     DataError
         If there is no such thing, it is none of these, or no image in it has a class.
     """
-    if isinstance(source, str | Path):
-        path = Path(source)
-        if is_file(path):
-            return _of_table(path)
-        if is_folder(path) and not is_file(path / "index.csv"):
-            try:
-                return _of_folders(path)
-            except OSError as error:
-                place = error.filename or path
-                raise DataFormatError(
-                    f"{shown_path(place)} cannot be read: {error.strerror or error}",
-                    hint="images are looked for in every folder of a class: let it be read, or move it away",
-                ) from error
-    return _of_scenes(source)
+    if not isinstance(source, str | Path) or installed_sources().find(str(source)) is not None:
+        return _of_scenes(source)
+    if not str(source):
+        raise DataFormatError("labelled images are asked for by an empty name", hint=f"they are {_FORMS}")
+    path = Path(source)
+    if is_file(path):
+        return _of_table(path)
+    if is_file(path / "index.csv"):
+        return _of_scenes(source)
+    if not is_folder(path):
+        try:
+            return _of_scenes(source)
+        except DataNotFoundError as error:
+            raise DataNotFoundError(
+                error.message, candidates=error.candidates, hint=f"labelled images are {_FORMS}"
+            ) from error
+    try:
+        return _of_folders(path)
+    except OSError as error:
+        raise DataFormatError(
+            f"{shown_path(error.filename or path)} cannot be read: {error.strerror or error}",
+            hint="images are looked for in every folder of a class: let it be read, or move it away",
+        ) from error
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -159,18 +172,19 @@ def image_files(folder: Path) -> list[Path]:
 
 def _of_folders(folder: Path) -> LabelledImages:
     found: list[tuple[str, str]] = []
-    others = 0
+    others, empty = 0, []
     for entry in sorted(os.scandir(folder), key=lambda one: one.name):
         if entry.name.startswith("."):
             continue
         if not entry.is_dir():
             others += 1
             continue
-        for path in _files(entry.path):
-            if Path(path).suffix.lower() in _FORMATS:
-                found.append((os.path.relpath(path, folder), entry.name))
-            else:
-                others += 1
+        files = list(_files(entry.path))
+        images = [path for path in files if Path(path).suffix.lower() in _FORMATS]
+        found += [(os.path.relpath(path, folder), entry.name) for path in images]
+        others += len(files) - len(images)
+        if not images:
+            empty.append(entry.name)
     if not found:
         raise EmptyDataError(
             f"{shown_path(folder)} holds no image in a folder of a class",
@@ -178,25 +192,32 @@ def _of_folders(folder: Path) -> LabelledImages:
         )
     names = tuple(name for name, _ in found)
     return LabelledImages(
-        str(folder), names, tuple(one for _, one in found), others, partial(_read_file, folder, names)
+        str(folder),
+        names,
+        tuple(one for _, one in found),
+        others,
+        partial(_read_file, folder, names),
+        empty=tuple(empty),
     )
 
 
 def _files(folder: str) -> Iterator[str]:
-    """Paths of all files under a folder, in order; links to folders are not followed."""
+    """Paths of all files under a folder, in order; links to folders are not followed, broken ones named."""
     entries = sorted(os.scandir(folder), key=lambda one: one.name)
     for entry in entries:
         if entry.name.startswith("."):
             continue
         if entry.is_dir(follow_symlinks=False):
             yield from _files(entry.path)
-        elif entry.is_file():
+        elif entry.is_file() or not os.path.exists(entry.path):  # noqa: PTH110 - a text is there already
+            # where a link leads to nothing, whoever reads the image says so
             yield entry.path
 
 
 def _of_table(path: Path) -> LabelledImages:
-    if path.suffix.lower() in _FORMATS:
-        raise DataFormatError(f"{shown_path(path)} is one image", hint=f"labelled images are {_FORMS}")
+    if path.suffix.lower() != ".csv":
+        kind = "one image" if path.suffix.lower() in _FORMATS else "no .csv"
+        raise DataFormatError(f"{shown_path(path)} is {kind}", hint=f"labelled images are {_FORMS}")
     table = read_table(path, ["image", "class"])
     names, classes = [], []
     lines: dict[str, int] = {}
@@ -205,12 +226,14 @@ def _of_table(path: Path) -> LabelledImages:
         if not name or not label:
             lacking = "image" if not name else "class"
             raise DataFormatError(f"{shown_path(path)}, line {line}: the {lacking} is missing")
-        if name in lines:
+        # "a.png" and "./a.png" are one image
+        place = os.path.normpath(name)
+        if place in lines:
             raise DataFormatError(
-                f"{shown_path(path)}, line {line}: {shown(name)} is there already, in line {lines[name]}",
+                f"{shown_path(path)}, line {line}: {shown(name)} is there already, in line {lines[place]}",
                 hint="an image has one class",
             )
-        lines[name] = line
+        lines[place] = line
         names.append(name)
         classes.append(label)
     if not names:

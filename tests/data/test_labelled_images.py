@@ -97,6 +97,7 @@ def test_a_table_names_images_beside_it_and_their_classes(tmp_path: Path) -> Non
             DataFormatError,
             "line 3: 'a.png' is there already, in line 2",
         ),
+        (["image,class", "a.png,b", "./x/../a.png,b"], DataFormatError, "is there already, in line 2"),
     ],
 )
 def test_tables_that_do_not_say_one_class_of_each_image(
@@ -186,3 +187,40 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path) -> None:
             labelled_images(tmp_path)
     finally:
         (tmp_path / "a").chmod(0o755)
+
+
+def test_what_is_no_labelled_images_says_what_is(tmp_path: Path) -> None:
+    draw(tmp_path / "one.png")
+    (tmp_path / "words.txt").write_text("image,class\n", encoding="utf-8")
+    for source, kind, said in (
+        (str(tmp_path / "one.png"), DataFormatError, "is one image"),
+        (str(tmp_path / "words.txt"), DataFormatError, r"is no \.csv"),
+        (str(tmp_path / "nowhere"), DataNotFoundError, "there is no folder"),
+        ("", DataFormatError, "empty name"),
+    ):
+        with pytest.raises(kind, match=said) as error:
+            labelled_images(source)
+        assert error.value.hint is not None and "one folder a class" in error.value.hint
+
+
+def test_a_folder_called_like_a_source_is_meant_by_a_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw(tmp_path / "tiny" / "beach" / "0.png")
+    monkeypatch.chdir(tmp_path)
+    assert len(labelled_images("./tiny")) == 1
+    assert len(labelled_images("tiny")) > 1000
+
+
+def test_folders_without_images_and_links_to_nothing_are_named(tmp_path: Path) -> None:
+    draw(tmp_path / "beach" / "0.png")
+    (tmp_path / "kitchen").mkdir()
+    (tmp_path / "office").mkdir()
+    (tmp_path / "office" / "notes.txt").write_text("none", encoding="utf-8")
+    found = labelled_images(tmp_path)
+    assert (found.empty, found.left_out) == (("kitchen", "office"), 1)
+    (tmp_path / "kitchen" / "gone.png").symlink_to(tmp_path / "nothing.png")
+    found = labelled_images(tmp_path)
+    assert found.empty == ("office",) and found.names[1] == "kitchen/gone.png"
+    with pytest.raises(ImageFileError, match=r"gone\.png"):
+        found.read(1)
