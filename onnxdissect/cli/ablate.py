@@ -82,7 +82,8 @@ def ablate(
     bind: options.Bind = None,
     custom_ops: options.CustomOps = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write tables, arrays and figures there, and go on.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Write tables, arrays, figures and a page there, and go on."),
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over, whatever is in --out.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -150,9 +151,11 @@ def _counts(text: str | None) -> Sequence[int]:
 
 def _written(result: AblationResult, out: Path) -> list[Path]:
     from onnxdissect.experiments.ablation import ablation_files
+    from onnxdissect.report.ablation import build_ablation
     from onnxdissect.report.figures.ablation import draw_ablation
 
-    return [*ablation_files(out), *draw_ablation(result, out)]
+    # the page links to the figures that are there
+    return [*ablation_files(out), *draw_ablation(result, out), build_ablation(result, out)]
 
 
 def _print(result: AblationResult) -> None:

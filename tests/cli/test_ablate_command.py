@@ -32,6 +32,10 @@ def typed(world: Path, *more: object) -> list[str]:
     return [str(word) for word in (*words, *QUICK, *more)]
 
 
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 def test_tables_and_sentences_are_printed_and_nothing_is_written(world: Path) -> None:
     before = sorted(path.name for path in world.iterdir())
     words = typed(world, "--groups", "concept", "--class", "Kitchen", "--class", "3", "--top-n", "2, 4")
@@ -74,8 +78,9 @@ def test_a_folder_takes_numbers_arrays_and_figures_and_is_read_again(
     assert run_command(monkeypatch, *words) == 0
     told = json.loads(capfd.readouterr().out)
     figures = [f"{name}.{form}" for name in ("accuracy", "needs") for form in ("png", "svg")]
-    assert told.pop("files") == [str(out / name) for name in ("ablation.npz", "ablation.json", *figures)]
-    assert sorted(path.name for path in out.iterdir()) == sorted(["ablation.json", "ablation.npz", *figures])
+    files = ["ablation.npz", "ablation.json", *figures, "index.html"]
+    assert told.pop("files") == [str(out / name) for name in files]
+    assert sorted(path.name for path in out.iterdir()) == sorted([*files, "page"])
     assert json.loads((out / "ablation.json").read_text(encoding="utf-8")) == told
     assert json.loads(json.dumps(ablation_json(onnxdissect.load_ablation(out)))) == told
     with np.load(out / "ablation.npz") as arrays:
@@ -88,11 +93,13 @@ def test_a_folder_takes_numbers_arrays_and_figures_and_is_read_again(
     svg = (out / "accuracy.svg").read_text(encoding="utf-8")
     assert all(name in svg for name in (*CLASSES, "mean of 4", "with only n random"))
     assert "rank correlation" in (out / "needs.svg").read_text(encoding="utf-8")
-    bytes_before = {path.name: path.read_bytes() for path in out.iterdir()}
+    page = (out / "index.html").read_text(encoding="utf-8")
+    assert all(f'<a href="{name}" download>' in page for name in files if name != "index.html")
+    bytes_before = bytes_of(out)
     assert run_command(monkeypatch, *words) == 0
     again = capfd.readouterr()
     assert "removing" not in again.err
-    assert {path.name: path.read_bytes() for path in out.iterdir()} == bytes_before
+    assert bytes_of(out) == bytes_before
     assert run_command(monkeypatch, *typed(world, "--out", out, "--seed", 9)) == 2
     said = capfd.readouterr().err
     assert "holds another ablation" in said and "--fresh" in said

@@ -210,6 +210,34 @@ def test_runs_and_images_are_not_written_into(world: Path, tmp_path: Path) -> No
         assert out == images or not out.exists()
 
 
+def test_pages_are_replaced_and_nothing_else_in_them(world: Path, tmp_path: Path) -> None:
+    from onnxdissect.report.ablation import build_ablation
+
+    out = tmp_path / "out"
+    found = ablate(world, out=out)
+    build_ablation(found, out)
+    # as a writer that was killed leaves them
+    (out / "page.0123abcd.partial").mkdir()
+    (out / "page.0123abcd.lock.partial").write_bytes(b"")
+    assert ablate(world, out=out) == found
+    build_ablation(found, out)
+    assert sorted(path.name for path in out.iterdir()) == [
+        "ablation.json",
+        "ablation.npz",
+        "index.html",
+        "page",
+    ]
+    assert ablate(world, out=out, top_n=[2], fresh=True).counts == (2,)
+    assert not (out / "index.html").exists(), "a page of another ablation"
+    (out / "page" / "data" / "mine.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(OutputError, match=r"page holds data.mine\.txt, which no ablation has written"):
+        ablate(world, out=out, fresh=True)
+    shutil.rmtree(out / "page")
+    (out / "page").symlink_to(world)
+    with pytest.raises(OutputError, match="page holds a link"):
+        ablate(world, out=out, fresh=True)
+
+
 def test_empty_folders_of_classes_are_told(world: Path, tmp_path: Path) -> None:
     images = copied(world, tmp_path)
     for path in (images / "beach").iterdir():

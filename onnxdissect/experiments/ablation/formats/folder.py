@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ from onnxdissect.storage.regular_files import is_folder
 __all__ = [
     "ARRAYS",
     "FIGURES",
+    "INDEX",
     "LARGEST",
+    "PAGE",
     "RESULT",
     "WORK",
     "expect_ablation_folder",
@@ -28,6 +30,8 @@ __all__ = [
 RESULT = "ablation.json"
 ARRAYS = "ablation.npz"
 WORK = "work"
+INDEX, PAGE = "index.html", "page"
+"""The page, and the folder that it reads."""
 FIGURES = ("accuracy", "needs")
 """Names of figures, without their endings."""
 
@@ -36,6 +40,9 @@ LARGEST = 2**29
 
 _FIGURE_FILES = frozenset(f"{name}.{form}" for name in FIGURES for form in ("png", "svg"))
 _KEPT = re.compile(r"request\.json|lock|(units|sets)-[0-9]{8,}\.npz")
+# what a page is made of, and what a killed writer of one leaves beside it
+_OF_PAGE = frozenset(("report.css", "shared.js", "ablation.css", "ablation.js", "data/units.js"))
+_LEFT = re.compile(rf"{PAGE}\.[0-9a-f]{{8}}(\.older|\.lock)?\.partial")
 _ELSEWHERE = "name a folder that is empty or not there yet: --out DIR"
 
 
@@ -52,10 +59,10 @@ def expect_ablation_folder(folder: Path) -> None:
     OutputError
         If it is no folder, or something else lies in it.
     """
-    held = held_names(folder, "an ablation is")
+    held = [name for name in held_names(folder, "an ablation is") if not _LEFT.fullmatch(name)]
     if not held:
         return
-    own = {RESULT, ARRAYS, WORK, *_FIGURE_FILES}
+    own = {RESULT, ARRAYS, WORK, INDEX, PAGE, *_FIGURE_FILES}
     other = [name for name in held if name not in own]
     if other or not (RESULT in held or WORK in held):
         raise OutputError(
@@ -64,18 +71,32 @@ def expect_ablation_folder(folder: Path) -> None:
         )
     if (folder / WORK).is_symlink() or (WORK in held and not (folder / WORK).is_dir()):
         raise OutputError(f"{folder / WORK} is no folder of an ablation: it stays as it is", hint=_ELSEWHERE)
-    foreign = next(
-        (one for one in held_names(folder / WORK, "an ablation is") if not _KEPT.fullmatch(one)), None
-    )
-    if foreign is not None:
-        raise OutputError(
-            f"{folder / WORK} holds {shown_path(foreign)}, which no ablation has written: it stays as it is",
-            hint=_ELSEWHERE,
-        )
+    strange = [one for one in held_names(folder / WORK, "an ablation is") if not _KEPT.fullmatch(one)]
+    _expect_none(folder / WORK, strange)
+    _expect_none(folder / PAGE, [one for one in _files_below(folder / PAGE) if one not in _OF_PAGE])
     if RESULT in held and former_request(folder / RESULT) is None:
         raise OutputError(
             f"{folder} holds a {RESULT} that is no ablation of units: it stays as it is", hint=_ELSEWHERE
         )
+
+
+def _expect_none(folder: Path, strange: Sequence[str]) -> None:
+    if strange:
+        raise OutputError(
+            f"{folder} holds {shown_path(strange[0])}, which no ablation has written: it stays as it is",
+            hint=_ELSEWHERE,
+        )
+
+
+def _files_below(folder: Path) -> list[str]:
+    """Name the files of a page, links as such."""
+    if folder.is_symlink() or folder.is_file():
+        return ["a link" if folder.is_symlink() else "a file"]
+    found = []
+    for place, folders, files in os.walk(folder):
+        links = [one for one in folders if Path(place, one).is_symlink()]
+        found += [Path(place, one).relative_to(folder).as_posix() for one in (*files, *links)]
+    return sorted(found)
 
 
 def expect_apart(folder: Path, run: object, images: object) -> None:
@@ -140,7 +161,8 @@ def remove_result(folder: Path) -> None:
     OutputError
         If a file cannot be removed.
     """
-    for name in sorted((RESULT, ARRAYS, *_FIGURE_FILES)):
+    # the page first: it reads what lies beside it
+    for name in (INDEX, *sorted((RESULT, ARRAYS, *_FIGURE_FILES))):
         try:
             (folder / name).unlink(missing_ok=True)
         except OSError as error:

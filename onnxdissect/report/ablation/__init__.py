@@ -1,0 +1,11 @@
+"""The page of an ablation: what classes lose when units are removed, and which units they need.
+
+``page`` writes it, ``views`` says what it says, ``chart`` lays its drawings out, and ``data_files`` gives what
+its script reads.
+"""
+
+from __future__ import annotations
+
+from onnxdissect.report.ablation.page import build_ablation
+
+__all__ = ["build_ablation"]
