@@ -1,7 +1,6 @@
 """The page of an ablation: what classes lose when units are removed, and which units they need.
 
-``page`` writes it, ``views`` says what it says, ``chart`` lays its drawings out, and ``data_files`` gives what
-its script reads.
+``page`` writes it; ``views`` gives its words, ``chart`` its drawings, ``data_files`` what its script reads.
 """
 
 from __future__ import annotations
