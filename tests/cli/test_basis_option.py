@@ -14,6 +14,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
+from support.commands import called
 from support.small_runs import Convolution, broden, network
 
 import onnxdissect
@@ -30,14 +31,14 @@ def world(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def typed(world: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def process(world: Path, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "onnxdissect", *words]
     return subprocess.run(command, capture_output=True, text=True, cwd=world, check=False)
 
 
 def test_bases_of_a_run_go_through_every_command(world: Path) -> None:
     bases = ("permutation:seed=3", "rotation:seed=1,alpha=0.5", "pca:n=3", "mine.npz")
-    said = typed(world, *RUN, "--keep-masks", "--out", "run", *(w for b in bases for w in ("--basis", b)))
+    said = process(world, *RUN, "--keep-masks", "--out", "run", *(w for b in bases for w in ("--basis", b)))
     assert said.returncode == 0, said.stderr
     assert "bases: 17 units more, 4 layers; the pass holds at most" in said.stderr
     assert "mean and covariance: 12 images in" in said.stderr
@@ -59,13 +60,13 @@ def test_bases_of_a_run_go_through_every_command(world: Path) -> None:
     assert kept == {"relu0-basis-pca-n-3", "relu0-basis-mine"}
     page = (world / "run" / "report" / "layers" / "relu0-basis-mine.html").read_text(encoding="utf-8")
     assert "under the basis mine (file mine.npz, with a bias, relu)" in page
-    summary = json.loads(typed(world, "rescore", "run", "--iou-threshold", "0.1", "--json").stdout)
+    summary = json.loads(called(world, "rescore", "run", "--iou-threshold", "0.1", "--json").stdout)
     assert [line["layer"] for line in summary["layers"]] == names
-    assert typed(world, "report", "run").returncode == 0
-    checked = typed(world, "check", "net.onnx", "--baseline", "run")
+    assert called(world, "report", "run").returncode == 0
+    checked = called(world, "check", "net.onnx", "--baseline", "run")
     assert checked.returncode == 0, checked.stdout
     assert "relu0/basis/pca:n=3" in checked.stdout
-    again = typed(world, *RUN, "--keep-masks", "--out", "run")
+    again = called(world, *RUN, "--keep-masks", "--out", "run")
     assert again.returncode == 2
     assert "parameters.bases" in again.stderr
 
@@ -94,7 +95,7 @@ def test_a_basis_that_cannot_be_used_is_said_at_once(world: Path, basis: str, sa
     np.save(world / "zero.npy", np.diag([1.0, 0, 1, 1, 1, 1]))
     np.savez(world / "typo.npz", matrix=np.eye(6), biass=np.zeros(6))
     (world / "dictionary.pkl").write_bytes(pickle.dumps(np.eye(6)))
-    found = typed(world, *RUN, "--basis", basis, "--out", "run")
+    found = called(world, *RUN, "--basis", basis, "--out", "run")
     assert found.returncode == 2
     assert found.stderr.startswith("error: ")
     assert said in found.stderr
@@ -110,7 +111,7 @@ def test_more_components_than_the_layer_has_is_one_message(world: Path) -> None:
     weights[2:] = weights[0]
     model.graph.initializer[0].CopyFrom(numpy_helper.from_array(weights, model.graph.initializer[0].name))
     onnx.save(model, world / "net.onnx")
-    found = typed(world, *RUN, "--basis", "pca:n=5", "--out", "run")
+    found = called(world, *RUN, "--basis", "pca:n=5", "--out", "run")
     assert found.returncode == 2
     (said,) = [line for line in found.stderr.splitlines() if line.startswith("error: ")]
     assert "layer 'relu0': pca:n=5 asks for 5 principal components" in said

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.commands import Called, called
 from support.compared_runs import compared_runs, with_manifest
 from support.disks import small_disk
 from support.small_runs import contents
@@ -29,14 +30,18 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return compared_runs(tmp_path_factory.mktemp("typed"))
 
 
-def typed(world: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def typed(world: Path, *words: str) -> Called:
+    return called(world, "compare", *words)
+
+
+def process(world: Path, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "onnxdissect", "compare", *words]
     return subprocess.run(command, capture_output=True, text=True, cwd=world, check=False)
 
 
 def test_tables_and_sentences_are_printed_and_nothing_is_written(world: Path) -> None:
     before = sorted(path.name for path in world.iterdir())
-    said = typed(world, "one", "two")
+    said = process(world, "one", "two")
     assert said.returncode == 0, said.stderr
     found = onnxdissect.compare([world / "one", world / "two"])
     blocks = [block.splitlines() for block in said.stdout.strip().split("\n\n")]
@@ -197,7 +202,7 @@ def test_two_comparisons_at_once_leave_one_that_is_whole(
     def drawn(result: Any, runs: Any, folder: Path, *given: Any, **options: Any) -> Any:
         figures, page = draw(result, runs, folder, *given, **options)
         if later:
-            said = typed(world, *later.pop(), "--out", str(out))
+            said = process(world, *later.pop(), "--out", str(out))
             assert said.returncode == 0, said.stderr
             assert {layer.run for layer in onnxdissect.load_comparison(out).layers} == {"one", "three"}
         return figures, page

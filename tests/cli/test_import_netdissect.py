@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 from naive import published as naive
+from support.commands import Called, called
 from support.fake_counts import contents
 from support.result_files import draw_units, result_file, table, write
 
 MODEL = Path(__file__).parents[2] / "models" / "tiny_scenes.onnx"
 
 
-def typed(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "onnxdissect", *words]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=place, check=False)
+def typed(place: Path, *words: str) -> Called:
+    done = called(place, *words)
     assert "Traceback" not in done.stderr
     return done
 
@@ -27,7 +27,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a result file, and what was made of it."""
     folder = tmp_path_factory.mktemp("published")
     result_file(folder / "conv5.csv", count=30)
-    done = typed(folder, "import-netdissect", "conv5.csv", "--out", "alexnet")
+    command = [sys.executable, "-m", "onnxdissect", "import-netdissect", "conv5.csv", "--out", "alexnet"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
     assert done.returncode == 0, done.stderr
     return folder
 

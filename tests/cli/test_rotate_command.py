@@ -11,6 +11,7 @@ from pathlib import Path
 import onnx
 import pytest
 from onnx import helper
+from support.commands import called
 from support.rotations import small_world
 from support.small_runs import contents
 
@@ -24,14 +25,14 @@ def world(tmp_path: Path) -> Path:
     return small_world(tmp_path)
 
 
-def typed(world: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def process(world: Path, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "onnxdissect", *words]
     return subprocess.run(command, capture_output=True, text=True, cwd=world, check=False)
 
 
 def test_a_curve_is_printed_kept_and_read_again(world: Path) -> None:
     asked = (*ROTATE, "--layer", "relu0", "--alphas", "0.5", "--seeds", "2", "--verify")
-    said = typed(world, *asked)
+    said = process(world, *asked)
     assert said.returncode == 0, said.stderr
     folder = world / "dissections" / "net-data-rotate"
     found = onnxdissect.load_rotation(folder)
@@ -65,11 +66,11 @@ def test_a_curve_is_printed_kept_and_read_again(world: Path) -> None:
     assert any(line.startswith("page: ") and line.endswith("index.html") for line in rows)
     before = contents(folder / "rotation")
     # typed again: nothing is run, the same is said
-    again = typed(world, *asked)
+    again = called(world, *asked)
     assert again.stdout == said.stdout
     assert "already holds this run, complete" in again.stderr and "verified" not in again.stderr
     assert contents(folder / "rotation") == before
-    told = json.loads(typed(world, *asked, "--json").stdout)
+    told = json.loads(called(world, *asked, "--json").stdout)
     assert told["alphas"] == [0, 0.5, 1]
     assert told["curves"][0]["values"][0]["unique"]["mean"] == curve.own
     assert told["verification"][0]["outputs"][0]["output"] == "out"
@@ -78,9 +79,9 @@ def test_a_curve_is_printed_kept_and_read_again(world: Path) -> None:
 
 def test_rescoring_makes_the_curves_anew(world: Path) -> None:
     asked = (*ROTATE, "--layer", "relu0", "--alphas", "1", "--seeds", "1", "--verify", "--out", "run")
-    assert typed(world, *asked).returncode == 0
+    assert called(world, *asked).returncode == 0
     before, own = contents(world / "run" / "rotation"), onnxdissect.load_rotation(world / "run")
-    rescored = typed(world, "rescore", "run", "--iou-threshold", "0.2", "--scoring", "pnas")
+    rescored = called(world, "rescore", "run", "--iou-threshold", "0.2", "--scoring", "pnas")
     assert rescored.returncode == 0, rescored.stderr
     assert "rotation/ was made anew with these scores: run/rotation/index.html" in rescored.stderr
     anew = onnxdissect.load_rotation(world / "run")
@@ -91,13 +92,13 @@ def test_rescoring_makes_the_curves_anew(world: Path) -> None:
         path.removeprefix("figures/"): text for path, text in before.items() if path.startswith("figures/")
     }
     # the same command asks for other scores, and is told what gives them
-    again = typed(world, *asked)
+    again = called(world, *asked)
     assert again.returncode == 2
     said = "onnxdissect rescore run --iou-threshold 0.04 --scoring paper scores it as asked for"
     assert said in " ".join(again.stderr.split())
-    assert typed(world, "rescore", "run", "--scoring", "paper", "--iou-threshold", "0.04").returncode == 0
+    assert called(world, "rescore", "run", "--scoring", "paper", "--iou-threshold", "0.04").returncode == 0
     assert contents(world / "run" / "rotation") == before
-    assert typed(world, *asked).returncode == 0
+    assert called(world, *asked).returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -130,7 +131,7 @@ def test_what_cannot_be_rotated_is_said_at_once(
     model.graph.node.append(helper.make_node("Sigmoid", ["relu0"], ["beside"], name="beside"))
     onnx.save(model, world / "net.onnx")
     words = (words,) if isinstance(words, str) else words
-    found = typed(world, *ROTATE, *words, "--out", "run")
+    found = called(world, *ROTATE, *words, "--out", "run")
     assert found.returncode == 2, found.stderr
     assert said in found.stderr and hint in found.stderr
     assert "Traceback" not in found.stderr and not found.stdout
@@ -139,18 +140,18 @@ def test_what_cannot_be_rotated_is_said_at_once(
 
 def test_another_request_in_its_directory_is_refused(world: Path) -> None:
     quick = (*ROTATE, "--alphas", "1", "--seeds", "1", "--out", "run")
-    assert typed(world, *quick).returncode == 0
-    other = typed(world, *ROTATE, "--alphas", "1", "--seeds", "2", "--out", "run")
+    assert called(world, *quick).returncode == 0
+    other = called(world, *ROTATE, "--alphas", "1", "--seeds", "2", "--out", "run")
     assert other.returncode == 2 and "parameters.bases" in other.stderr
-    run = typed(world, "run", "net.onnx", "--data", "data", "--preset", "raw", "--out", "run", "--no-report")
+    run = called(world, "run", "net.onnx", "--data", "data", "--preset", "raw", "--out", "run", "--no-report")
     assert run.returncode == 2 and "parameters.bases" in run.stderr
     kept = world / "run" / "rotation"
     shutil.rmtree(kept / "figures")
     # the figure is drawn again from what is kept
-    assert typed(world, *quick).returncode == 0
+    assert called(world, *quick).returncode == 0
     assert sorted(path.suffix for path in (kept / "figures").iterdir()) == [".pdf", ".png", ".svg"]
     # a plain run in its place leaves nothing of it
-    fresh = typed(
+    fresh = called(
         world,
         "run",
         "net.onnx",

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
+from support.commands import called
 from support.report_pages import Page, with_images
 from support.rotated_runs import rotated_run
 
@@ -17,8 +16,7 @@ from onnxdissect.experiments.rotation.measure import measure_rotations
 def test_report_builds_the_page_of_rotations_again(tmp_path: Path) -> None:
     run = with_images(rotated_run(), tmp_path / "broden").save(tmp_path / "run")
     write_rotation(measure_rotations(run))
-    command = [sys.executable, "-m", "onnxdissect", "report", str(run.path)]
-    said = subprocess.run(command, capture_output=True, text=True, check=False)
+    said = called(tmp_path, "report", run.path)
     assert said.returncode == 0, said.stderr
     pages = [run.path / "report" / "index.html", run.path / "rotation" / "index.html"]
     assert said.stdout.splitlines() == [str(page) for page in pages]
@@ -29,12 +27,12 @@ def test_report_builds_the_page_of_rotations_again(tmp_path: Path) -> None:
     document = run.path / "rotation" / "rotation.json"
     document.write_bytes(document.read_bytes()[:-40])
     shutil.rmtree(run.path / "report")
-    said = subprocess.run(command, capture_output=True, text=True, check=False)
+    said = called(tmp_path, "report", run.path)
     assert said.returncode == 0, said.stderr
     assert said.stdout.splitlines() == [str(pages[0])]
     assert "the page of rotations stays as it is" in said.stderr
     assert "Traceback" not in said.stderr
     assert pages[1].read_bytes() == before
     document.unlink()
-    said = subprocess.run(command, capture_output=True, text=True, check=False)
+    said = called(tmp_path, "report", run.path)
     assert (said.returncode, said.stdout.splitlines()) == (0, [str(pages[0])])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support.commands import called
 from support.fake_counts import FakeRun, fake_run
 from support.report_pages import Page, files_in, layer_page, unit_file
 
@@ -319,8 +318,7 @@ def test_what_is_no_finished_run_is_refused(key: str, value: object, words: str,
     fake_run(units=(4,)).save(tmp_path / "run")
     manifest = tmp_path / "run/manifest.json"
     manifest.write_text(json.dumps({**json.loads(manifest.read_text()), key: value}))
-    command = [sys.executable, "-m", "onnxdissect", "report", str(tmp_path / "run")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = called(tmp_path, "report", tmp_path / "run")
     assert done.returncode == 2
     assert words in done.stderr
     assert "Traceback" not in done.stderr
