@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -16,6 +14,7 @@ import onnx
 import pytest
 from naive import method as naive
 from numpy.typing import NDArray
+from support.commands import Called, called
 from support.models import Builder, save
 from support.small_runs import SIZE, Convolution, broden, contents, dissect, network
 
@@ -144,8 +143,7 @@ def test_a_check_uses_the_maps_of_its_baseline(world: Path) -> None:
     write_baseline(world / "baseline.json", snapshot_of(run))
     assert open_baseline(world / "baseline.json").parameters["layer_upsample"] == maps
     words = ["check", "net.onnx", "--baseline", "baseline.json", "--data", "data"]
-    command = [sys.executable, "-m", "onnxdissect", *words]
-    said = subprocess.run(command, cwd=world, capture_output=True, text=True, timeout=120, check=False)
+    said = called(world, *words)
     assert "layer corner: 2 units of 6x6, resize upsampling" in said.stderr
     assert "layer cropped: 2 units of 3x6, effective upsampling" in said.stderr
 
@@ -260,20 +258,16 @@ def test_drawn_images_are_the_same_every_time() -> None:
     assert np.isin(images, (0, 255)).mean() < 0.05
 
 
-Process = Callable[..., subprocess.CompletedProcess[str]]
+Layers = Callable[..., Called]
 
 
 @pytest.fixture
-def process(world: Path) -> Process:
-    def call(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "onnxdissect", "layers", "net.onnx", *words]
-        return subprocess.run(command, cwd=world, capture_output=True, text=True, timeout=120, check=False)
-
-    return call
+def layers(world: Path) -> Layers:
+    return lambda *words: called(world, "layers", "net.onnx", *words)
 
 
-def test_the_probe_as_a_command(process: Process) -> None:
-    said = process("--probe", "--preset", "raw", "--layer", "corner", "--layer", "cropped")
+def test_the_probe_as_a_command(layers: Layers) -> None:
+    said = layers("--probe", "--preset", "raw", "--layer", "corner", "--layer", "cropped")
     assert said.returncode == 0, said.stderr
     header, corner, cropped = said.stdout.splitlines()[1:4]
     assert "responds at" in header and "apart" in header
@@ -282,19 +276,19 @@ def test_the_probe_as_a_command(process: Process) -> None:
     assert "of 2 layers 0 respond more than half a cell" in said.stderr
 
 
-def test_the_probe_as_json_on_given_images(process: Process) -> None:
-    said = process("--probe", "--json", "--data", "data", "--preset", "raw")
+def test_the_probe_as_json_on_given_images(layers: Layers) -> None:
+    said = layers("--probe", "--json", "--data", "data", "--preset", "raw")
     assert said.returncode == 0, said.stderr
-    layers = {layer["name"]: layer["probe"] for layer in json.loads(said.stdout)}
-    assert layers["corner"]["images"] == 8
-    assert layers["corner"]["offset"] == pytest.approx([1, -1], abs=0.25)
-    assert layers["corner"]["apart"] == pytest.approx([0.5, -0.5], abs=0.12)
-    assert layers["cropped"]["upsample"] == "receptive-field"
+    probed = {layer["name"]: layer["probe"] for layer in json.loads(said.stdout)}
+    assert probed["corner"]["images"] == 8
+    assert probed["corner"]["offset"] == pytest.approx([1, -1], abs=0.25)
+    assert probed["corner"]["apart"] == pytest.approx([0.5, -0.5], abs=0.12)
+    assert probed["cropped"]["upsample"] == "receptive-field"
 
 
 @pytest.mark.parametrize("words", [("--data", "data"), ("--preset", "raw"), ("--probe", "--graph")])
-def test_what_the_probe_alone_takes(process: Process, words: tuple[str, ...]) -> None:
-    said = process(*words)
+def test_what_the_probe_alone_takes(layers: Layers, words: tuple[str, ...]) -> None:
+    said = layers(*words)
     assert said.returncode == 2
     assert "--probe" in said.stderr
 

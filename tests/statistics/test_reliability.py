@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive import statistics as naive_statistics
+from support.commands import called
 from support.small_runs import Convolution, broden, dissect, network
 
 import onnxdissect
@@ -218,9 +217,8 @@ def test_without_a_bootstrap_nothing_is_said(world: Path) -> None:
 
 
 def lines(*words: object) -> list[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "onnxdissect", *map(str, words)], capture_output=True, text=True, check=True
-    )
+    done = called(Path.cwd(), *words)
+    assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
 
@@ -268,9 +266,8 @@ def test_the_command_says_beforehand_that_resamples_are_too_few(world: Path) -> 
     asked = ("run", world / "net.onnx", "--data", world / "data", "--preset", "raw", "--no-report")
     for n, warned in ((20, True), (299, False)):
         words = [*map(str, asked), "--bootstrap", str(n), "--out", str(world / f"run{n}")]
-        done = subprocess.run(
-            [sys.executable, "-m", "onnxdissect", *words], capture_output=True, text=True, check=True
-        )
+        done = called(world, *words)
+        assert done.returncode == 0, done.stderr
         assert ("no detector can be told to be reliable" in done.stderr) == warned
 
 

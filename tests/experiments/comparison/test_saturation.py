@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
+from support.commands import called
 from support.datasets import random_broden, write_broden
 from support.saturating import saturating
 
@@ -42,16 +41,8 @@ def test_a_comparison_repeats_which_layers_saturate(tmp_path: Path) -> None:
     assert "1 of 4 units has no mask" in found._repr_html_()
     write_comparison(found, tmp_path / "kept")
     assert onnxdissect.load_comparison(tmp_path / "kept") == found
-    typed = subprocess.run(
-        [
-            *(sys.executable, "-m", "onnxdissect", "compare", "run", "--by", "quantile"),
-            *("--json", "--out", "shown"),
-        ],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        check=True,
-    )
+    typed = called(tmp_path, "compare", "run", "--by", "quantile", "--json", "--out", "shown")
+    assert typed.returncode == 0, typed.stderr
     told = json.loads(typed.stdout)
     assert told["warnings"] == [warning]
     assert f"warning: {warning}" in " ".join(typed.stderr.split())

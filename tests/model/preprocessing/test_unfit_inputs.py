@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+from support.commands import called
 from support.models import Builder, images, run_whole, save
 from support.small_runs import broden
 
@@ -140,10 +139,5 @@ def test_they_are_dissected(tmp_path: Path, net: Net, shape: tuple[int | str, ..
     path = save(build(net, shape), tmp_path / "m.onnx")
     broden(tmp_path / "data", 3, seed=5)
     quick = ("--no-report", "--bootstrap", "0", "--null", "0", "--out", tmp_path / "run")
-    done = subprocess.run(
-        [sys.executable, "-m", "onnxdissect", "run", path, "--data", tmp_path / "data", *quick],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = called(tmp_path, "run", path, "--data", "data", *quick)
     assert done.returncode == 0, done.stderr

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +9,7 @@ import onnx
 import pytest
 from onnx import helper
 from support import models
+from support.commands import called
 from support.models import Builder, save
 
 from onnxdissect.errors import ModelRuntimeError
@@ -97,12 +96,7 @@ def test_noise_inside_a_subgraph_is_found(tmp_path: Path) -> None:
 
 def test_the_command_says_it(tmp_path: Path) -> None:
     path = save(dropout(training=True), tmp_path / "m.onnx")
-    done = subprocess.run(
-        [sys.executable, "-m", "onnxdissect", "run", path, "--limit", "4", "--out", tmp_path / "run"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = called(tmp_path, "run", path, "--limit", 4, "--out", "run")
     assert done.returncode == 2
     assert "gives something else each time it is run" in done.stderr
     assert "Traceback" not in done.stderr
@@ -172,12 +166,7 @@ def test_images_among_the_units_are_normalised_each_by_itself(tmp_path: Path) ->
 
 def test_the_command_says_that_images_change_each_other(tmp_path: Path) -> None:
     path = save(normalised(17, training=True), tmp_path / "m.onnx")
-    done = subprocess.run(
-        [sys.executable, "-m", "onnxdissect", "run", path, "--limit", "4", "--out", tmp_path / "run"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = called(tmp_path, "run", path, "--limit", 4, "--out", "run")
     assert done.returncode == 2
     assert "BatchNormalization (bn/node) is in training mode" in done.stderr
     assert "Traceback" not in done.stderr

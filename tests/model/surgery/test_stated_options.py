@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 from support import models
-from support.checking import MODEL, call, environment
+from support.checking import MODEL, call
+from support.commands import called
 from support.models import Builder, save
 
 from onnxdissect.errors import LayerLayoutError, ModelRuntimeError, ParameterError
@@ -19,14 +18,7 @@ from onnxdissect.model.surgery.free_size import size_warnings
 
 
 def command(*words: object, cwd: Path) -> tuple[int, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "onnxdissect", *map(str, words)],
-        cwd=cwd,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = called(cwd, *words)
     return done.returncode, done.stderr
 
 
