@@ -12,6 +12,7 @@ TESTS = Path(__file__).parent
 LONG = (
     "test_benchmarks.py",
     "test_docs.py",
+    "test_readme.py",
     "compiling/test_folder.py",
     "check/test_recipes.py",
     "check/test_real_candidates.py",
