@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
@@ -9,9 +10,11 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
+from support.commands import Called, called
 from support.small_runs import SIZE, Convolution, network
 
 import onnxdissect
@@ -204,15 +207,12 @@ def installed(world: Path) -> Path:
     return place
 
 
-def command(
-    world: Path, installed: Path | None, *words: str, cwd: Path | None = None
-) -> subprocess.CompletedProcess[str]:
+def process(world: Path, installed: Path, *words: str) -> subprocess.CompletedProcess[str]:
     root = str(Path(onnxdissect.__file__).parents[1])
-    path = os.pathsep.join([*([] if installed is None else [str(installed)]), root])
     return subprocess.run(
         [sys.executable, "-m", "onnxdissect", *words],
-        cwd=cwd or world,
-        env={**os.environ, "PYTHONPATH": path},
+        cwd=world,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(installed), root])},
         capture_output=True,
         text=True,
         timeout=300,
@@ -220,8 +220,19 @@ def command(
     )
 
 
+def command(world: Path, installed: Path | None, *words: str, cwd: Path | None = None) -> Called:
+    """Call the program in this process, which has the package on its path only meanwhile."""
+    path = [*([] if installed is None else [str(installed)]), *sys.path]
+    with mock.patch.object(sys, "path", path):
+        importlib.invalidate_caches()
+        try:
+            return called(cwd or world, *words)
+        finally:
+            sys.modules.pop("noisy", None)
+
+
 def test_a_package_adds_a_source(world: Path, installed: Path) -> None:
-    ran = command(
+    ran = process(
         world, installed, "run", "net.onnx", "--data", "noise:20", "--preset", "raw", "--bootstrap", "20"
     )
     assert ran.returncode == 0, ran.stderr
