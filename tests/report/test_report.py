@@ -15,8 +15,9 @@ import pytest
 from numpy.typing import NDArray
 from support.commands import called
 from support.fake_counts import FakeRun, fake_run
-from support.report_pages import Page, files_in, layer_page, unit_file
+from support.report_pages import Page, files_in, layer_page, unit_file, with_images
 
+from onnxdissect import Dissection
 from onnxdissect.errors import RunFormatError
 from onnxdissect.report import build
 from onnxdissect.report.data.photos import Photos, photo_path
@@ -44,6 +45,24 @@ def pages_of(report: Path) -> list[Path]:
     return sorted(report.rglob("*.html"))
 
 
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> FakeRun:
+    return with_images(fake_run(quantiles=(0.005, 0.02)), tmp_path_factory.mktemp("data") / "broden")
+
+
+@pytest.fixture(scope="module")
+def dissection(run: FakeRun, tmp_path_factory: pytest.TempPathFactory) -> Dissection:
+    """The run with its report, which tests only read."""
+    dissection = run.save(tmp_path_factory.mktemp("reported") / "run")
+    build(dissection)
+    return dissection
+
+
+@pytest.fixture(scope="module")
+def report(dissection: Dissection) -> Path:
+    return dissection.path / "report"
+
+
 def test_files_of_a_report(run: FakeRun, tmp_path: Path) -> None:
     dissection = run.save(tmp_path / "run")
     path = build(dissection)
@@ -65,9 +84,7 @@ def test_files_of_a_report(run: FakeRun, tmp_path: Path) -> None:
     }
 
 
-def test_every_unit_is_in_the_data(run: FakeRun, tmp_path: Path) -> None:
-    dissection = run.save(tmp_path / "run")
-    report = build(dissection).parent
+def test_every_unit_is_in_the_data(run: FakeRun, dissection: Dissection, report: Path) -> None:
     content = json.loads((report / "data.json").read_text(encoding="utf-8"))
     assert content["format_version"] == 1
     assert [layer["name"] for layer in content["layers"]] == [info.name for info in dissection.layers]
@@ -92,9 +109,7 @@ def test_every_unit_is_in_the_data(run: FakeRun, tmp_path: Path) -> None:
         assert image["name"] == run.images[image["image"]].name
 
 
-def test_best_concepts_of_a_unit(run: FakeRun, tmp_path: Path) -> None:
-    dissection = run.save(tmp_path / "run")
-    report = build(dissection).parent
+def test_best_concepts_of_a_unit(dissection: Dissection, report: Path) -> None:
     for info in dissection.layers:
         scores = dissection.iou(info.name)
         for unit in range(info.units):
@@ -132,9 +147,8 @@ def test_pages_name_what_was_dissected(run: FakeRun, tmp_path: Path) -> None:
     assert "12 units · 7 × 7 positions · upsampled by resize" in second
 
 
-def test_layer_table_repeats_the_summary(run: FakeRun, tmp_path: Path) -> None:
-    dissection = run.save(tmp_path / "run")
-    page = Page(build(dissection))
+def test_layer_table_repeats_the_summary(dissection: Dissection, report: Path) -> None:
+    page = Page(report / "index.html")
     for summary in dissection.summary():
         info = dissection.layer(summary.layer)
         share = f"{100 * summary.detectors / summary.units:.0f} %"
@@ -142,8 +156,7 @@ def test_layer_table_repeats_the_summary(run: FakeRun, tmp_path: Path) -> None:
         assert f"{info.alias} {info.name} {' '.join(map(str, counts))} " in page.text
 
 
-def test_bars_agree_with_the_summary(run: FakeRun, tmp_path: Path) -> None:
-    dissection = run.save(tmp_path / "run")
+def test_bars_agree_with_the_summary(dissection: Dissection) -> None:
     report = gather_report(dissection, Photos())
     views = [view for layer in report.layers for view in layer.views]
     assert len(views) == len(dissection.summary()) == 4
@@ -162,9 +175,7 @@ def test_bars_agree_with_the_summary(run: FakeRun, tmp_path: Path) -> None:
                 assert quote(bar.concept, safe="") in bar.anchor
 
 
-def test_concepts_know_their_units(run: FakeRun, tmp_path: Path) -> None:
-    dissection = run.save(tmp_path / "run")
-    report = build(dissection).parent
+def test_concepts_know_their_units(dissection: Dissection, report: Path) -> None:
     (finders,) = read_script(report / "data/concepts.js")
     page = Page(report / "concepts.html")
     for q, found in enumerate(finders):
@@ -189,8 +200,7 @@ def test_one_quantile_needs_no_choice(tmp_path: Path) -> None:
     assert "at quantile" not in page.text
 
 
-def test_everything_is_on_the_disk(run: FakeRun, tmp_path: Path) -> None:
-    report = build(run.save(tmp_path / "run")).parent
+def test_everything_is_on_the_disk(report: Path) -> None:
     for path in pages_of(report):
         page = Page(path)
         ids = [attrs["id"] for _, attrs in page.elements if "id" in attrs]
@@ -214,12 +224,21 @@ def test_everything_is_on_the_disk(run: FakeRun, tmp_path: Path) -> None:
 HOSTILE = "<script>alert(1)</script>"
 
 
+@pytest.fixture(scope="module")
+def harmless(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of `named_plainly`."""
+    return build(named_plainly().save(tmp_path_factory.mktemp("plain") / "plain")).parent
+
+
+def named_plainly() -> FakeRun:
+    return fake_run(units=(12,), quantiles=(0.005, 0.02))
+
+
 @pytest.mark.parametrize(
     "name", [HOSTILE, '" onload="alert(1)', "'>{{ 7 * 7 }}</title><b x='", "日本 & <i>", "$x_{$/..", "_a"]
 )
-def test_names_are_harmless(name: str, tmp_path: Path) -> None:
-    plain = fake_run(units=(12,), quantiles=(0.005, 0.02))
-    harmless = build(plain.save(tmp_path / "plain")).parent
+def test_names_are_harmless(name: str, harmless: Path, tmp_path: Path) -> None:
+    plain = named_plainly()
     manifest = {
         **plain.manifest,
         "model": {**plain.manifest["model"], "path": "models/" + name.replace("/", "|"), "producer": name},
