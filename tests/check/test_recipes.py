@@ -9,11 +9,13 @@ import subprocess
 import tomllib
 from pathlib import Path
 
+import platformdirs
 import pytest
 from support.checking import MODEL, ROOT, Said, environment, make_baseline, make_run, weights
 from support.report_formats import junit_faults, sarif_faults
 
 pytest_plugins = ["pytester"]
+CACHE = platformdirs.user_cache_dir()
 
 
 @pytest.fixture(scope="module")
@@ -209,6 +211,8 @@ PLUGIN = ("-p", "onnxdissect.pytest_plugin", "-p", "no:cacheprovider")
 def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     # Installed, the plugin loads by its entry point; here it is named, and must not be loaded twice.
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    # It has a home of its own, in which every kernel would be compiled and the images drawn again.
+    monkeypatch.setenv("XDG_CACHE_HOME", CACHE)
     return pytester
 
 
