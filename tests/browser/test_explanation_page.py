@@ -243,6 +243,15 @@ def test_nothing_hangs_over(width: int, explained: Explained, page: Page) -> Non
     assert page.evaluate(over) == 0
 
 
+def test_what_is_said_below_a_picture_stays_there(explained: Explained, tmp_path: Path, page: Page) -> None:
+    # where no unit has a mask a whole sentence stands there instead of a legend
+    one = explained.found[0]
+    silent = replace(one, units=tuple(replace(unit, detector=False) for unit in one.units))
+    page.goto(explained_from((silent,), tmp_path / "out").as_uri())
+    expect(page.locator(".whole .hint")).to_contain_text("there are no segments")
+    assert page.locator(".whole").evaluate("one => one.scrollWidth - one.clientWidth") == 0
+
+
 def test_paper_has_all_pictures_and_no_controls(explained: Explained, page: Page) -> None:
     page.goto(explained.at())
     expect(page.locator("#filters")).to_be_visible()

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from onnxdissect.check.outputs.characters import printable
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -71,6 +73,11 @@ def save_figure(figure: Figure, path: Path, formats: Sequence[str] = FORMATS) ->
         What was written.
     """
     written = []
+    # names of files and classes may hold what neither a font nor SVG has
+    places: list[Any] = [figure, *figure.axes]
+    for place in places:
+        for text in place.texts:
+            text.set_text(printable(text.get_text()))
     for form in formats:
         written.append(path.with_name(f"{path.name}.{form}"))
         figure.savefig(written[-1], format=form, dpi=_DPI, metadata=_METADATA[form])

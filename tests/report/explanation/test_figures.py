@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -96,3 +97,14 @@ def test_images_of_any_shape_are_drawn(size: tuple[int, int], tmp_path: Path) ->
     with Image.open(written[0]) as whole, Image.open(written[3]) as paint:
         # the text of a page, the column of a paper
         assert (whole.width, paint.width) == (1400, 660)
+
+
+@pytest.mark.parametrize("name", ["bad\udcff", "broken\nline", "ctl\x01\x1b[31m"])
+def test_names_that_no_font_has_are_drawn(name: str, tmp_path: Path) -> None:
+    one = drawn(12, 16, 2)
+    units = tuple(replace(unit, label=name) for unit in one.units)
+    hostile = replace(one, image=f"folder/{name}.png", class_name=name, predicted_name=name, units=units)
+    for path in draw_explanations([hostile], tmp_path):
+        if path.suffix == ".svg":
+            texts = "".join(ElementTree.parse(path).getroot().itertext())
+            assert name[:3] in texts and name not in texts

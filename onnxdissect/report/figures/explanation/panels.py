@@ -235,8 +235,10 @@ def _amount(unit: UnitContribution) -> Iterator[str]:
 
 def _text(axes: Axes, column: int, y: float, lines: Sequence[str]) -> None:
     for i, line in enumerate(lines):
+        # a name may hold a line end
+        said = " ".join(line.split())
         axes.text(
-            _left(column) + _WIDTH / 2, y + i * _LINE, line, ha="center", va="top", fontsize=6.2,
+            _left(column) + _WIDTH / 2, y + i * _LINE, said, ha="center", va="top", fontsize=6.2,
             parse_math=False,
         )  # fmt: skip
 
