@@ -185,7 +185,10 @@ def said_output(network: Network, name: str) -> str:
 def _no_classes(network: Network) -> str:
     said = "what is explained is one number for each class of the whole image, of shape (images, classes): "
     if any(len(network.listing.shapes.get(name, ())) > 2 for name in network.outputs):
-        return f"{said}--reduce mean, or max, makes it of the scores of all places, and --output NAME chooses"
+        return (
+            f"{said}explain --reduce mean, or max, makes it of the scores at all places; else export such a "
+            "vector as an output, and choose it with --output NAME"
+        )
     return f"{said}export such a vector as an output, and choose it with --output NAME"
 
 

@@ -19,7 +19,7 @@ from support.small_runs import broden, dissect
 import onnxdissect
 from onnxdissect.errors import ParameterError
 from onnxdissect.experiments.explanation import write_explanations
-from onnxdissect.experiments.explanation.formats.wording import attribution_sentence
+from onnxdissect.experiments.explanation.formats.wording import attribution_name, attribution_sentence
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +45,11 @@ def test_contributions_are_to_the_reduced_score(world: Path, how: str) -> None:
     said = {"mean": "the mean over all places of", "max": "the largest at any place of"}[how]
     assert f"the score is {said} 'maps', before the ArgMax of 'numbers'" in attribution_sentence(found)
     assert found.attribution == {"mean": "linear", "max": "ablation"}[how]
+    name = {
+        "mean": "linear, of the mean over all places",
+        "max": "ablation to zero, of the largest at any place",
+    }
+    assert attribution_name(found) == name[how]
     weights, bias = _last_layer(world / "net.onnx")
     for unit in range(6):
         changed = deep[0].copy()

@@ -97,8 +97,14 @@ def attribution_name(explanation: Explanation) -> str:
     Returns
     -------
     str
-        Such as ``linear``, ``ablation to mean`` and ``shapley over concepts, to zero``.
+        Such as ``linear``, ``ablation to mean``, ``shapley over concepts, to zero`` and ``linear, of the mean
+        over all places``.
     """
+    places = {"": "", "mean": ", of the mean over all places", "max": ", of the largest at any place"}
+    return _plain_name(explanation) + places[explanation.reduced]
+
+
+def _plain_name(explanation: Explanation) -> str:
     if explanation.attribution in ("linear", "fitted"):
         return explanation.attribution
     removed = {"zero": "zero", "mean": "mean", "other-classes": "mean of other classes"}[
