@@ -167,7 +167,7 @@ def test_images_that_cannot_be_told_are_named(
     assert "b.jpg" in said(photos)
     (photos / "ski slope" / "b.jpg").unlink()
     (photos / "ski slope" / "a.png").unlink()
-    assert "show 'kitchen'" in said(photos)
+    assert "of one class, 'kitchen'" in said(photos)
     assert "hint: onnxdissect explain MODEL IMAGE..." in said(photos)
     table = tmp_path / "table.csv"
     table.write_text("image,class\nphotos/kitchen/a.png,kitchen\nphotos/gone.png,ski lift\n")

@@ -115,6 +115,12 @@ def test_files_that_are_not_there_are_told_before_any_is_read(tmp_path: Path) ->
         labelled_images(tmp_path / "table.csv")
 
 
+def test_where_nothing_is_what_could_be_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DataNotFoundError) as error:
+        labelled_images(tmp_path / "nowhere")
+    assert error.value.hint is not None and "one folder a class" in error.value.hint
+
+
 def test_an_image_is_no_table(tmp_path: Path) -> None:
     draw(tmp_path / "one.png")
     with pytest.raises(DataFormatError, match=r"one\.png is one image"):
