@@ -115,15 +115,28 @@ class Resampled:
         top1, accuracy : ndarray of float64, shape (B, C) or (B, 1)
         """
         told, truth = predicted[self.order], self.truth[self.order]
-        columns = range(len(self.firsts)) if among is None else (among,)
-        right, wrong = (np.empty((len(self.weights), len(columns))) for _ in range(2))
-        for place, number in enumerate(columns):
-            own, said = truth == number, told == number
-            right[:, place] = self._weight(own & said)
-            wrong[:, place] = self._weight(said & ~own)
-        sizes = self.sizes[list(columns)]
+        if among is None:
+            right, wrong = self._of_all(told, truth)
+            sizes = self.sizes
+        else:
+            own, said = truth == among, told == among
+            right, wrong = self._weight(own & said)[:, None], self._weight(said & ~own)[:, None]
+            sizes = self.sizes[[among]]
         top1 = right / sizes
         return top1, (top1 + 1.0 - wrong / (len(self.order) - sizes)) / 2.0
+
+    def _of_all(
+        self, told: NDArray[np.int64], truth: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Weigh what is predicted rightly and wrongly, of all classes at once."""
+        right = np.add.reduceat(self.weights * (told == truth), self.firsts, axis=1, dtype=np.int64)
+        wrong = np.zeros_like(right)
+        mistaken = np.flatnonzero((told != truth) & (told >= 0))
+        mistaken = mistaken[np.argsort(told[mistaken], kind="stable")]
+        classes, firsts = np.unique(told[mistaken], return_index=True)
+        if len(classes):
+            wrong[:, classes] = np.add.reduceat(self.weights[:, mistaken], firsts, axis=1, dtype=np.int64)
+        return right, wrong
 
     def _weight(self, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
         return np.asarray(self.weights[:, np.flatnonzero(chosen)].sum(axis=1, dtype=np.int64))

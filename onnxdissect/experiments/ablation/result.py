@@ -131,8 +131,9 @@ def _result(plan: Plan, found: _Found, importance: Importance) -> AblationResult
     rates = _rates(found, truth, numbers, source)
     positions = np.searchsorted(numbers, truth)
     summary = Summary(
-        found.variants,
+        found.variants.places(),
         rates,
+        rates.accuracy,
         found.area,
         _positions(found.predicted, numbers, source.scores.classes),
         resampled_images(positions, int(request["resamples"]), int(request["seed"])),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,6 @@ from onnxdissect.experiments.ablation.records import (
     Removal,
     UnitNeed,
 )
-from onnxdissect.experiments.ablation.variants import Variants
 from onnxdissect.results.records import Unit
 
 __all__ = ["Summary", "need_correlation", "unit_needs"]
@@ -34,10 +33,12 @@ class Summary:
 
     Attributes
     ----------
-    variants : Variants
-        The ways, nothing first.
+    places : mapping of (str, int, int) to tuple of int
+        The ways, as `Variants.places` gives them; nothing first.
     rates : ClassRates
         Of every way and class.
+    accuracy : ndarray of float64, shape (V, C)
+        Of these rates.
     area : ndarray of float64, shape (V, C)
         Under the ROC curves; NaN where it was not measured.
     predicted : ndarray of int64, shape (V, M)
@@ -50,8 +51,9 @@ class Summary:
         Of the classes.
     """
 
-    variants: Variants
+    places: Mapping[tuple[str, int, int], tuple[int, ...]]
     rates: ClassRates
+    accuracy: NDArray[np.float64]
     area: NDArray[np.float64]
     predicted: NDArray[np.int64]
     resampled: Resampled | None
@@ -94,12 +96,12 @@ class Summary:
         found = []
         for kind in ("removed", "kept"):
             for n in counts:
-                own = [int(self.variants.find(kind, of_class=one, n=n)[0]) for one in classes]
-                drawn = self.variants.find(f"random {kind}", n=n).tolist()
+                own = [self.places[kind, one, n][0] for one in classes]
+                drawn = self.places[f"random {kind}", -1, n]
                 found.append(self._removal(classes, own, drawn, kind, n, mean))
         for kind in ("random removed", "random kept"):
             for n in counts:
-                drawn = self.variants.find(kind, n=n).tolist()
+                drawn = self.places[kind, -1, n]
                 found.append(self._random(classes, drawn, kind, n, mean))
         return found
 
@@ -113,7 +115,7 @@ class Summary:
         mean: bool,
     ) -> Removal:
         """Each class without units of its own, beside the same classes without random ones."""
-        accuracy = self.rates.accuracy
+        accuracy = self.accuracy
         pairs = list(zip(own, classes, strict=True))
         draws = [self._draws(v, one) for v, one in pairs]
         difference = None
@@ -129,7 +131,7 @@ class Summary:
         return Removal(*self._named(classes, mean), kind, n, told, None, float(np.mean(others)), beyond)
 
     def _random(self, classes: Sequence[int], drawn: Sequence[int], kind: str, n: int, mean: bool) -> Removal:
-        accuracy = self.rates.accuracy
+        accuracy = self.accuracy
         each = accuracy[np.ix_(drawn, classes)].mean(axis=1)
         others = [np.delete(accuracy[v], one).mean() for v in drawn for one in classes]
         spread = round(float(each.std(ddof=1)), 12) if len(drawn) > 1 else None
@@ -150,12 +152,12 @@ class Summary:
         -------
         tuple of GroupRemoval
         """
-        return tuple(self._group(place, one) for place, one in enumerate(groups))
+        # in their order, whatever their sizes
+        ways = sorted(v for (kind, _, _), found in self.places.items() if kind == "group" for v in found)
+        return tuple(self._group(v, one) for v, one in zip(ways, groups, strict=True))
 
-    def _group(self, place: int, group: UnitGroup) -> GroupRemoval:
-        found = self.variants.find("group")
-        v = int(found[self.variants.repeat[found] == place][0])
-        drawn = self.variants.find("random removed", n=len(group.units)).tolist()
+    def _group(self, v: int, group: UnitGroup) -> GroupRemoval:
+        drawn = self.places["random removed", -1, len(group.units)]
         classes = range(len(self.names))
         value, random = self._accuracy([v], classes), self._accuracy(drawn, classes)
         mine, theirs, before = (self._drawn_accuracy(rows) for rows in ([v], drawn, [0]))
@@ -163,7 +165,7 @@ class Summary:
         drops = []
         for one in classes:
             fall = None if mine is None or before is None else (before - mine)[:, one]
-            lost = float(self.rates.accuracy[0, one] - self.rates.accuracy[v, one])
+            lost = float(self.accuracy[0, one] - self.accuracy[v, one])
             drops.append(ClassDrop(self.numbers[one], self.names[one], Difference(lost, *interval(fall))))
         return GroupRemoval(
             group.name,
@@ -207,7 +209,7 @@ class Summary:
         low, high = interval(accuracy)
         top1_low, top1_high = interval(top1)
         return Accuracy(
-            accuracy=float(self.rates.accuracy[at].mean()),
+            accuracy=float(self.accuracy[at].mean()),
             low=low,
             high=high,
             top1=float(self.rates.top1[at].mean()),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,28 +72,25 @@ class Variants:
         """
         return Variants(self.kind[1:], self.of_class[1:], self.repeat[1:], self.removed[1:])
 
-    def find(self, kind: str, *, of_class: int = -1, n: int | None = None) -> NDArray[np.int64]:
-        """Find ways of one kind.
-
-        Parameters
-        ----------
-        kind : str
-            One of `KINDS`.
-        of_class : int
-            Position of the class; -1 for those of none.
-        n : int, optional
-            How many units are removed, or kept where others are.
+    def places(self) -> Mapping[tuple[str, int, int], tuple[int, ...]]:
+        """Find all ways, once: there are thousands, and as many are looked for.
 
         Returns
         -------
-        ndarray of int64
-            Their positions.
+        mapping of (str, int, int) to tuple of int
+            By one of `KINDS`, position of the class (-1 for none), and how many units are removed, or kept
+            where others are: their positions, ascending.
         """
-        found = (self.kind == KINDS.index(kind)) & (self.of_class == of_class)
-        if n is not None:
-            counted = self.removed.sum(axis=1)
-            found &= counted == (self.removed.shape[1] - n if "kept" in kind else n)
-        return np.flatnonzero(found)
+        removed = self.removed.sum(axis=1)
+        units = self.removed.shape[1]
+        found: dict[tuple[str, int, int], list[int]] = {}
+        for v, (number, one, count) in enumerate(
+            zip(self.kind.tolist(), self.of_class.tolist(), removed.tolist(), strict=True)
+        ):
+            kind = KINDS[number]
+            n = units - count if "kept" in kind else count
+            found.setdefault((kind, one, n), []).append(v)
+        return {key: tuple(ways) for key, ways in found.items()}
 
 
 def default_counts(units: int) -> tuple[int, ...]:
