@@ -15,6 +15,7 @@ from unittest import mock
 import numpy as np
 import pytest
 from support.commands import Called, called
+from support.report_pages import build_pages
 from support.small_runs import SIZE, Convolution, network
 
 import onnxdissect
@@ -25,7 +26,6 @@ from onnxdissect.check.rules.config import Config
 from onnxdissect.check.verdict import ChangedUnit, Verdict
 from onnxdissect.data import ArrayDataset, LabelEntry, open_data, open_dataset, write_image, write_tables
 from onnxdissect.errors import DataNotFoundError, ParameterError, RunMismatchError
-from onnxdissect.report import build
 
 COUNT = 30
 CATEGORIES = ("color", "object", "part")
@@ -124,21 +124,21 @@ def test_groups_are_the_data_sets_own(world: Path) -> None:
 
 def test_a_report_says_so_or_takes_the_images_given(world: Path) -> None:
     run = onnxdissect.load(world / "arrays")
-    page = build(run)
+    page = build_pages(run)
     assert "does not say where its images are" in page.read_text(encoding="utf-8")
     assert not (page.parent / "photos").exists()
-    with_pictures = build(run, data=arrays(world)).parent
-    of_folder = build(onnxdissect.load(world / "folder")).parent
+    with_pictures = build_pages(run, data=arrays(world)).parent
+    of_folder = build_pages(onnxdissect.load(world / "folder")).parent
     for part in ("photos", "units"):
         names = sorted(path.relative_to(of_folder) for path in (of_folder / part).rglob("*.*"))
         assert names
         for name in names:
             assert (with_pictures / name).read_bytes() == (of_folder / name).read_bytes()
     # a folder may have moved
-    assert build(onnxdissect.load(world / "folder"), data=str(world / "data")).is_file()
+    assert build_pages(onnxdissect.load(world / "folder"), data=str(world / "data")).is_file()
     for other in (arrays(world).subset(split="val"), world / "data"):
         with pytest.raises(RunMismatchError, match="has the fingerprint"):
-            build(run, data=other)
+            build_pages(run, data=other)
 
 
 def test_a_check_needs_no_folder(world: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.basis_runs import fake_basis_run, random_nearest, save_with_nearest
-from support.report_pages import Page, files_in
+from support.report_pages import Page, build_pages, files_in
 
 from onnxdissect.experiments.basis_findings import basis_findings
 from onnxdissect.report import build
@@ -26,7 +26,7 @@ def run(tmp_path: Path) -> Dissection:
 
 
 def test_every_layer_under_a_basis_has_a_page_of_what_it_finds(run: Dissection) -> None:
-    report = build(run).parent
+    report = build_pages(run).parent
     own, *under = run.layers
     files = files_in(report)
     assert {name for name in files if name.startswith("bases")} == {
@@ -51,7 +51,7 @@ def test_every_layer_under_a_basis_has_a_page_of_what_it_finds(run: Dissection) 
 
 
 def test_cards_are_of_the_best_units(run: Dissection) -> None:
-    report = build(run).parent
+    report = build_pages(run).parent
     own, info, _ = run.layers
     page = Page(report / "bases" / f"{info.slug}.html")
     lists = [attrs for attrs in page.all("ul") if "glimpse" in attrs.get("class", "")]
@@ -65,7 +65,7 @@ def test_cards_are_of_the_best_units(run: Dissection) -> None:
 
 
 def test_the_page_and_data_json_have_the_findings(run: Dissection) -> None:
-    report = build(run).parent
+    report = build_pages(run).parent
     own, info, _ = run.layers
     slug, record = read_script(report / "bases" / f"{info.slug}.js")
     assert slug == info.slug
@@ -85,7 +85,7 @@ def test_the_page_and_data_json_have_the_findings(run: Dissection) -> None:
 
 
 def test_navigation_and_overview_list_the_networks_own_layers(run: Dissection) -> None:
-    report = build(run).parent
+    report = build_pages(run).parent
     own, *under = run.layers
     for path in sorted(report.rglob("*.html")):
         page = Page(path)
@@ -110,7 +110,7 @@ def test_navigation_and_overview_list_the_networks_own_layers(run: Dissection) -
 def test_a_run_without_bases_has_no_word_of_them(tmp_path: Path) -> None:
     from support.fake_counts import save_fake_run
 
-    report = build(save_fake_run(tmp_path / "run")).parent
+    report = build_pages(save_fake_run(tmp_path / "run")).parent
     assert not any(name.startswith("bases") for name in files_in(report))
     for path in report.rglob("*.html"):
         assert "bases" not in path.read_text(encoding="utf-8")
@@ -136,7 +136,7 @@ def test_many_bases_have_no_figures_of_their_own(tmp_path: Path) -> None:
 def test_names_of_rows_are_told_and_escaped(tmp_path: Path) -> None:
     names = [NASTY, "", "x" * 5000, *(f"feature {i}" for i in range(9))]
     run = save_with_nearest(fake_basis_run(names=names), tmp_path / "run")
-    report = build(run).parent
+    report = build_pages(run).parent
     info = run.layers[1]
     _, views = read_script(report / "data" / f"{info.slug}.js")
     assert [unit["name"] for unit in views[0]] == names
@@ -152,7 +152,7 @@ def test_names_of_rows_are_told_and_escaped(tmp_path: Path) -> None:
 
 def test_a_basis_called_something_dangerous(tmp_path: Path) -> None:
     run = save_with_nearest(fake_basis_run(bases=(NASTY,)), tmp_path / "run")
-    report = build(run).parent
+    report = build_pages(run).parent
     for name in ("bases.html", f"bases/{run.layers[1].slug}.html"):
         assert NASTY in Page(report / name).text
         assert "<b>" not in (report / name).read_text(encoding="utf-8")
@@ -160,7 +160,7 @@ def test_a_basis_called_something_dangerous(tmp_path: Path) -> None:
 
 def test_a_run_of_an_earlier_version_says_that_nearest_units_are_not_known(tmp_path: Path) -> None:
     run = fake_basis_run().save(tmp_path / "run")
-    report = build(run).parent
+    report = build_pages(run).parent
     _, record = read_script(report / "bases" / f"{run.layers[1].slug}.js")
     assert record["nearest"] is record["cosine"] is None
     page = Page(report / "bases" / f"{run.layers[1].slug}.html")

@@ -12,11 +12,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import features
 from support.fake_counts import FakeRun, fake_run
-from support.report_pages import Page, files_in, layer_page, unit_file, with_images
+from support.report_pages import Page, build_pages, files_in, layer_page, unit_file, with_images
 
 from onnxdissect.data.decoding.pixels import read_image
 from onnxdissect.errors import RunFormatError
-from onnxdissect.report import build
 from onnxdissect.report.data import photos as photographs
 from onnxdissect.report.data.rle import mask_of_text, text_of_mask
 from onnxdissect.report.pages.scripts import read_script
@@ -45,7 +44,7 @@ def test_text_that_is_no_mask(text: str) -> None:
 
 def test_masks_written_are_the_masks_counted(run: FakeRun, tmp_path: Path) -> None:
     dissection = run.save(tmp_path / "run")
-    report = build(dissection).parent
+    report = build_pages(dissection).parent
     for info in dissection.layers:
         for unit in range(info.units):
             top_maps = unit_file(report, info.slug, unit)
@@ -59,7 +58,7 @@ def test_masks_written_are_the_masks_counted(run: FakeRun, tmp_path: Path) -> No
 @pytest.mark.parametrize("top", [1, 3, 5, 7])
 def test_as_many_pictures_as_were_kept(top: int, tmp_path: Path) -> None:
     run = with_images(fake_run(top=top, units=(4,)), tmp_path / "broden")
-    report = build(run.save(tmp_path / "run")).parent
+    report = build_pages(run.save(tmp_path / "run")).parent
     top_maps = unit_file(report, run.layers[0].slug, 0)
     assert len(top_maps["images"]) == len(top_maps["views"][0]["masks"]) == top
 
@@ -75,7 +74,7 @@ def test_photographs_keep_to_the_budget(monkeypatch: pytest.MonkeyPatch, tmp_pat
     run = replace(run, manifest={**run.manifest, "data": data})
 
     def size(folder: str) -> int:
-        report = build(run.save(tmp_path / folder)).parent
+        report = build_pages(run.save(tmp_path / folder)).parent
         return sum(path.stat().st_size for path in (report / "photos").iterdir())
 
     assert size("large") > 150_000
@@ -122,7 +121,7 @@ def test_without_webp_in_pillow_opencv_writes_photographs(
 ) -> None:
     monkeypatch.setattr(features, "check", lambda name: name != "webp")
     assert photographs._quick_encoder() is None
-    report = build(run.save(tmp_path / "run")).parent
+    report = build_pages(run.save(tmp_path / "run")).parent
     image = next((report / "photos").iterdir())
     path = tmp_path / "broden/images" / run.images[int(image.stem)].name
     pixels = read_image(path, path.name)
@@ -131,7 +130,7 @@ def test_without_webp_in_pillow_opencv_writes_photographs(
 
 def test_without_top_images(tmp_path: Path) -> None:
     run = with_images(fake_run(top=0), tmp_path / "broden")
-    report = build(run.save(tmp_path / "run")).parent
+    report = build_pages(run.save(tmp_path / "run")).parent
     assert "The run kept no top images, so there are no pictures." in Page(report / "index.html").text
     assert not (report / "photos").exists()
     assert unit_file(report, run.layers[0].slug, 0)["images"] == []
@@ -145,7 +144,7 @@ def without_pictures(path: Path) -> bool:
 def test_without_the_image_folder(tmp_path: Path) -> None:
     gone = tmp_path / "gone"
     run = fake_run(folder=str(gone))
-    path = build(run.save(tmp_path / "run"))
+    path = build_pages(run.save(tmp_path / "run"))
     for page in (Page(path), layer_page(path.parent, run.layers[0])):
         assert f"There are no pictures: the images are no longer in {gone}." in page.text
     assert without_pictures(path)
@@ -155,7 +154,7 @@ def test_without_the_image_folder(tmp_path: Path) -> None:
 def test_run_that_does_not_name_its_folder(tmp_path: Path) -> None:
     run = fake_run()
     del run.manifest["data"]["folder"]
-    page = Page(build(run.save(tmp_path / "run")))
+    page = Page(build_pages(run.save(tmp_path / "run")))
     assert "The run does not say where its images are" in page.text
 
 
@@ -167,7 +166,7 @@ def test_some_images_missing(run: FakeRun, tmp_path: Path) -> None:
     (images / run.images[lost].name).unlink()
     whole = (images / run.images[damaged].name).read_bytes()
     (images / run.images[damaged].name).write_bytes(whole[: len(whole) // 2])
-    path = build(dissection)
+    path = build_pages(dissection)
     assert "2 of 12 images could not be read and are left grey. The first: made/" in Page(path).text
     shown = unit_file(path.parent, info.slug, 0)["images"]
     assert [image["photo"] for image in shown[:2]] == [None, None]
@@ -177,7 +176,7 @@ def test_some_images_missing(run: FakeRun, tmp_path: Path) -> None:
 def test_no_image_can_be_read(run: FakeRun, tmp_path: Path) -> None:
     for image in run.images:
         (tmp_path / "broden/images" / image.name).write_bytes(b"gone")
-    path = build(run.save(tmp_path / "run"))
+    path = build_pages(run.save(tmp_path / "run"))
     page = Page(path)
     assert "There are no pictures: no image could be read. The first: made/0000.jpg" in page.text
     assert without_pictures(path)
@@ -185,26 +184,26 @@ def test_no_image_can_be_read(run: FakeRun, tmp_path: Path) -> None:
 
 def test_pictures_outlive_the_data_set(run: FakeRun, tmp_path: Path) -> None:
     dissection = run.save(tmp_path / "run")
-    report = build(dissection).parent
+    report = build_pages(dissection).parent
     first = {name: (report / name).read_bytes() for name in files_in(report)}
     shutil.rmtree(tmp_path / "broden")
-    again = build(load(dissection.path)).parent
+    again = build_pages(load(dissection.path)).parent
     assert {name: (again / name).read_bytes() for name in files_in(again)} == first
 
 
 def test_pictures_of_another_data_set_are_not_used(run: FakeRun, tmp_path: Path) -> None:
     dissection = run.save(tmp_path / "run")
-    build(dissection)
+    build_pages(dissection)
     shutil.rmtree(tmp_path / "broden")
     dissection.manifest["data"]["fingerprint"] = "2" * 64
-    assert without_pictures(build(dissection))
+    assert without_pictures(build_pages(dissection))
 
 
 @pytest.mark.parametrize("damage", ["{", "[]", '{"format_version": 99}', '{"format_version": 1}'])
 def test_damaged_earlier_report_is_not_used(damage: str, run: FakeRun, tmp_path: Path) -> None:
     dissection = run.save(tmp_path / "run")
-    report = build(dissection).parent
+    report = build_pages(dissection).parent
     first = {name: (report / name).read_bytes() for name in files_in(report)}
     (report / "data.json").write_text(damage)
-    again = build(dissection).parent
+    again = build_pages(dissection).parent
     assert {name: (again / name).read_bytes() for name in files_in(again)} == first
