@@ -23,6 +23,9 @@ def segmenter(ending: str = "maps", **options: Any) -> onnx.ModelProto:
     b.metadata["classes"] = json.dumps(CLASSES)
     if ending == "chances":
         return b.model(b.node("Softmax", maps, axis=1, name="chances"))
+    if ending == "last":
+        last = b.node("Transpose", maps, perm=(0, 2, 3, 1), name="turned")
+        return b.model(b.node("Softmax", last, axis=-1, name="last"))
     if ending == "numbers":
         chosen = b.node("ArgMax", b.node("Softmax", maps, axis=1), axis=1, keepdims=0, name="chosen")
         return b.model(b.node("Cast", chosen, to=onnx.TensorProto.INT32, name="numbers"))

@@ -24,6 +24,7 @@ from onnxdissect.model.scores.reduction import reduce_scores
         ("maps", "maps", "", (2, 3)),
         ("chances", "maps", "Softmax", (2, 3)),
         ("numbers", "maps", "ArgMax", (2, 3)),
+        ("last", "turned", "Softmax", (1, 2)),
         ("boxes", "boxes", "", (1,)),
     ],
 )
