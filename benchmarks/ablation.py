@@ -25,7 +25,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from onnxdissect.experiments.ablation.predicting.activations import bytes_of_image, chunk_size
+from onnxdissect.experiments.ablation.predicting.activations import chunk_size
 from onnxdissect.experiments.ablation.predicting.removal import predict_without
 from onnxdissect.experiments.ablation.variants import single_units
 from onnxdissect.model import load_network
@@ -110,7 +110,7 @@ def chunks(images: int, size: int) -> Iterator[tuple[int, int]]:
 
 def measure(parts: NetworkParts, shape: tuple[int, ...], images: int, classes: int, silent: float) -> None:
     units = parts.layer.units
-    size = chunk_size(bytes_of_image(parts))
+    size = chunk_size(parts)
     singles = single_units(units).removed[1:]
     ours, bare = Clock(), Clock()
     rng = np.random.default_rng(1)

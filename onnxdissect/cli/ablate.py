@@ -76,6 +76,13 @@ def ablate(
     output_name: Annotated[
         str | None, typer.Option("--output", metavar="NAME", help="The output with the scores.")
     ] = None,
+    reduce: Annotated[
+        str | None,
+        typer.Option(
+            metavar="mean|max[:AXIS]",
+            help="Make one score of a class of those at all places: of segmenters, detectors.",
+        ),
+    ] = None,
     provider: Annotated[
         str, typer.Option(metavar="auto|cpu|cuda|tensorrt", help="Where the network runs.")
     ] = "auto",
@@ -116,6 +123,7 @@ def ablate(
             limit=limit,
             classes=classes,
             output=output_name,
+            reduce=reduce,
             provider=provider,
             bind=options.bindings(bind),
             custom_ops=custom_ops or (),

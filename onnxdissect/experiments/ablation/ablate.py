@@ -67,6 +67,7 @@ def ablate(
     limit: int | None = None,
     classes: str | Path | Sequence[str] | None = None,
     output: str | None = None,
+    reduce: str | None = None,
     provider: str = "auto",
     bind: Mapping[str, ArrayLike | str] | None = None,
     custom_ops: Sequence[str | Path] = (),
@@ -118,6 +119,9 @@ def ablate(
         Names of the classes, or a file with one a line; by default those of the model's metadata.
     output : str, optional
         The network's output with the scores, where there are several.
+    reduce : str, optional
+        Where the output scores classes at many places (maps of a segmenter, boxes of a detector), how they
+        are made one score of a class: their "mean" or "max". "max:2" says that classes lie along axis 2.
     provider : str
         Where the network runs, as in `onnxdissect.dissect`.
     bind : mapping of str to array_like or str, optional
@@ -154,7 +158,14 @@ def ablate(
             f"units are not ranked by {shown(rank_by)}", candidates=nearest(rank_by, RANK_BY) or RANK_BY
         )
     source = find_scored_layer(
-        model, run, layer=layer, classes=classes, output=output, bind=bind, custom_ops=custom_ops
+        model,
+        run,
+        layer=layer,
+        classes=classes,
+        output=output,
+        reduce=reduce,
+        bind=bind,
+        custom_ops=custom_ops,
     )
     counts = expect_counts(top_n or default_counts(source.layer.units), source.layer.units)
     grouped = find_groups(source.units(), groups)
@@ -166,6 +177,7 @@ def ablate(
     cases = choose_cases(labelled, source, limit=limit, rank_on=rank_on, seed=seed)
     chosen = _chosen_classes(target, source, cases)
     asked = {
+        "reduce": reduce,
         "top_n": list(counts),
         "groups": [[one.name, one.category] for one in grouped],
         "repeats": repeats,

@@ -297,6 +297,8 @@ class AblationResult:
         How many the layer has.
     output, score_of, stripped : str
         The network's output, the value that is scored by, and the operator left out between the two.
+    reduced : str
+        Where `score_of` scores classes at many places, what of them a score is: "mean" or "max"; else "".
     images : int
         Images that accuracies are measured on.
     ranked_images : int
@@ -333,6 +335,7 @@ class AblationResult:
     output: str
     score_of: str
     stripped: str
+    reduced: str
     images: int
     ranked_images: int
     left_out: int

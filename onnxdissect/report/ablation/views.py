@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from onnxdissect.experiments.ablation.formats.wording import percent
+from onnxdissect.model.scores.reduction_words import scored_by
 from onnxdissect.report.data.facts import Fact
 from onnxdissect.wording import counted
 
@@ -101,7 +102,8 @@ def page_facts(result: AblationResult) -> list[Fact]:
     -------
     list of Fact
     """
-    scores = f"scored by {result.score_of}" + (f", before the {result.stripped}" if result.stripped else "")
+    scored = scored_by(result.output, result.score_of, result.stripped, result.reduced)
+    scores = f"scored by {scored or result.score_of}"
     measured = (
         "the same ones rank units, which flatters the ranking"
         if result.request.get("rank_on") == "all"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from onnxdissect.experiments.ablation.records import KINDS
+from onnxdissect.model.scores.reduction_words import REDUCTIONS
 from onnxdissect.storage.fields import (
     Choice,
     Field,
@@ -142,7 +143,8 @@ _ABLATION = Record(
         "groups": Listed(_GROUP),
         "needs": Listed(_NEED, 1),
         "need_correlation": OrNull(_DIFFERENCE),
-    }
+    },
+    {"reduced": Choice(("", *REDUCTIONS))},
 )
 
 

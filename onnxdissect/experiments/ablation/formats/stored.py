@@ -159,8 +159,11 @@ def load_ablation(folder: str | Path) -> AblationResult:
 
 
 def _result(told: Mapping[str, Any], arrays: AblationArrays) -> AblationResult:
-    known = {field.name: told[field.name] for field in fields(AblationResult) if field.name != "arrays"}
+    known: dict[str, Any] = {
+        field.name: told.get(field.name) for field in fields(AblationResult) if field.name != "arrays"
+    }
     known |= {
+        "reduced": told.get("reduced", ""),
         "counts": tuple(told["counts"]),
         "nothing": Accuracy(**told["nothing"]),
         "classes": tuple(map(_ablated, told["classes"])),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from onnxdissect.experiments.ablation.records import NEEDED, AblationResult, Difference, Removal
+from onnxdissect.model.scores.reduction_words import scored_by
 from onnxdissect.wording import counted
 
 __all__ = ["DEFINITIONS", "ablation_sentences", "interval_text", "percent"]
@@ -60,6 +61,8 @@ def ablation_sentences(result: AblationResult) -> Iterator[str]:
             f"{_points(worst.drop.value)}{interval_text(worst.drop)}."
         )
     yield from _needs(result)
+    if scored := scored_by(result.output, result.score_of, result.stripped, result.reduced):
+        yield f"A score is {scored}."
     yield (
         f"Accuracy is {DEFINITIONS['accuracy']}. Units are ranked on "
         f"{counted(result.ranked_images, 'image')}, {_measured(result)}."

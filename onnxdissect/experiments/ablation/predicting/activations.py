@@ -22,47 +22,50 @@ _MOST_IMAGES = 128
 # The first layers of a network take far more memory than those that are split at.
 _HEAD_IMAGES = 16
 _CHUNK_BYTES = 32 * 2**20
+# A segmenter's maps are far larger than the layer that they are computed from.
+_TAIL_BYTES = 128 * 2**20
 KEPT_BYTES = 512 * 2**20
 """What the activations of all images may take in memory."""
 # Left free for whatever else is written there.
 _SPARE_BYTES = 256 * 2**20
 
 
-def chunks_of(cases: Cases, bytes_of_image: int) -> list[slice]:
+def chunks_of(cases: Cases, parts: NetworkParts) -> list[slice]:
     """Cut images into chunks that the tail takes at once.
 
     Parameters
     ----------
     cases : Cases
         Images.
-    bytes_of_image : int
-        What the activations of one take.
+    parts : NetworkParts
+        Their network, split at the layer.
 
     Returns
     -------
     list of slice
         None holds images that are measured on and images that are not.
     """
-    size = chunk_size(bytes_of_image)
+    size = chunk_size(parts)
     found = []
     for first, last in ((0, cases.measured), (cases.measured, len(cases.truth))):
         found += [slice(i, min(i + size, last)) for i in range(first, last, size)]
     return found
 
 
-def chunk_size(bytes_of_image: int) -> int:
+def chunk_size(parts: NetworkParts) -> int:
     """Choose how many images the tail takes at once.
 
     Parameters
     ----------
-    bytes_of_image : int
-        What the activations of one take.
+    parts : NetworkParts
+        Split at the layer.
 
     Returns
     -------
     int
     """
-    return max(1, min(_MOST_IMAGES, _CHUNK_BYTES // max(bytes_of_image, 1)))
+    by_layer = _CHUNK_BYTES // max(bytes_of_image(parts), 1)
+    return max(1, min(_MOST_IMAGES, by_layer, _TAIL_BYTES // max(parts.tail_bytes, 1)))
 
 
 class ActivationCache:

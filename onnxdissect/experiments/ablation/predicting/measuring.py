@@ -14,7 +14,6 @@ from onnxdissect.experiments.ablation.cases import Cases
 from onnxdissect.experiments.ablation.predicting.activations import (
     KEPT_BYTES,
     ActivationCache,
-    bytes_of_image,
     chunks_of,
 )
 from onnxdissect.experiments.ablation.predicting.removal import KeptScores, Predictions, predict_without
@@ -96,7 +95,7 @@ class Measuring:
         self.tails = 0
         self.cache = ActivationCache(source, parts, cases, work.folder, KEPT_BYTES)
         self._parts, self._cases, self._work, self._progress = parts, cases, work, progress
-        self._chunks = chunks_of(cases, bytes_of_image(parts))
+        self._chunks = chunks_of(cases, parts)
         self._checksums: dict[int, int] = {}
 
     def units(self, variants: Variants) -> Outcomes:
