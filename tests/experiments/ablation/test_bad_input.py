@@ -19,6 +19,7 @@ from onnxdissect.errors import (
     EmptyDataError,
     ImageFileError,
     LayerCutError,
+    NonFiniteError,
     OnnxDissectError,
     OutputError,
     ParameterError,
@@ -307,6 +308,29 @@ def test_images_that_change_before_it_goes_on_are_noticed(
     with pytest.raises(RunMismatchError, match="are others than when this ablation began"):
         ablate(world, images, out=tmp_path / "out")
     assert ablate(world, images, out=tmp_path / "out", fresh=True).images == 2 * EACH
+
+
+def test_scores_that_are_no_numbers_without_a_unit_name_the_images(world: Path, tmp_path: Path) -> None:
+    """Divided by the sum of two units of which one is silent, they are 0 / 0 without the other."""
+    from support.small_runs import broden, dissect
+
+    b = Builder(("N", 3, 12, 12))
+    weights = np.zeros((2, 3, 1, 1))
+    weights[0] = 1.0
+    maps = b.node("Conv", b.image, b.constant(weights), name="coarse")
+    b.units[maps] = 2
+    deep = b.relu(maps, name="deep")
+    flat = b.node("Flatten", b.node("GlobalAveragePool", deep))
+    whole = b.node("ReduceSum", flat, b.constant([1], np.int64), keepdims=1)
+    scores = b.node("Gemm", b.node("Div", flat, whole), b.weight((2, 4)), name="scores")
+    b.metadata["classes"] = '["kitchen", "ski slope", "ski lift", "beach"]'
+    save(b.model(scores), tmp_path / "net.onnx")
+    broden(tmp_path / "data", 6, 0)
+    dissect(tmp_path, layers=["deep"], bootstrap=0, null=0)
+    with pytest.raises(NonFiniteError, match=r"not finite, of \w.*/\d\.png or one of the \d+") as error:
+        ablate(tmp_path, world / "labelled", out=tmp_path / "out")
+    assert error.value.hint is not None and "--layer" in error.value.hint
+    assert not (tmp_path / "out" / "ablation.json").exists()
 
 
 def test_a_network_of_one_score_tells_no_classes_apart(world: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.core.progress import Progress
-from onnxdissect.errors import RunMismatchError
+from onnxdissect.errors import NonFiniteError, RunMismatchError, shown_path
 from onnxdissect.experiments.ablation.cases import Cases
 from onnxdissect.experiments.ablation.predicting.activations import (
     KEPT_BYTES,
@@ -177,7 +177,15 @@ class Measuring:
         activations = self.cache.activations(chunk)
         checksum = self.cache.checksum(chunk)
         self._expect_same_images(chunk, checksum)
-        found = predict_without(self._parts, activations, self._cases.truth[chunk], variants.removed, kept)
+        truth = self._cases.truth[chunk]
+        try:
+            found = predict_without(self._parts, activations, truth, variants.removed, kept)
+        except NonFiniteError as error:
+            raise NonFiniteError(
+                f"{error.message}, of {self._images_of(chunk)}: with all units there, or when some are zero",
+                hint="--layer takes another layer; a network that divides by what its units add up to gives "
+                "no number without them",
+            ) from error
         self._work.save(phase, chunk, found, checksum)
         return found
 
@@ -185,6 +193,11 @@ class Measuring:
         if self._checksums.setdefault(chunk.start, checksum) != checksum:
             raise RunMismatchError(
                 f"images of {self._cases.images.source} are others than when this ablation began, such as "
-                f"{self._cases.names[chunk.start]} or one of the {chunk.stop - chunk.start - 1} behind it",
+                f"{self._images_of(chunk)}",
                 hint="--fresh starts over",
             )
+
+    def _images_of(self, chunk: slice) -> str:
+        """Name the first image of a chunk, and say how many there are with it."""
+        first, others = shown_path(self._cases.names[chunk.start]), chunk.stop - chunk.start - 1
+        return f"{first} or one of the {others} measured with it" if others else first
