@@ -70,8 +70,8 @@ def assert_dissection(
     """
     __tracebackhide__ = True
     from onnxdissect.check.gate import check_model
-    from onnxdissect.check.outputs.characters import printable
     from onnxdissect.check.rules.config_file import read_config
+    from onnxdissect.storage.characters import printable
 
     rules = read_config(None if config is None else Path(config))
     verdict = check_model(model, baseline, rules, data=data, options=options)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from onnxdissect.check.outputs.characters import printable
 from onnxdissect.check.verdict import Verdict
+from onnxdissect.storage.characters import printable
 
 __all__ = ["escape_commands", "github"]
 

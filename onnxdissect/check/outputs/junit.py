@@ -6,8 +6,8 @@ from collections import Counter
 from datetime import UTC, datetime
 from xml.etree import ElementTree
 
-from onnxdissect.check.outputs.characters import printable
 from onnxdissect.check.verdict import Finding, Verdict
+from onnxdissect.storage.characters import printable
 
 __all__ = ["junit"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from onnxdissect.check.outputs.characters import printable
 from onnxdissect.check.verdict import ChangedUnit, Finding, Verdict
+from onnxdissect.storage.characters import printable
 
 __all__ = ["markdown"]
 

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.check.baseline.snapshot import LayerSnapshot, Snapshot
-from onnxdissect.check.outputs.characters import printable
 from onnxdissect.check.verdict import ChangedUnit, Verdict
 from onnxdissect.data import Dataset
 from onnxdissect.libraries import import_cv2
+from onnxdissect.storage.characters import printable
 from onnxdissect.templates import render
 
 __all__ = ["render_check"]

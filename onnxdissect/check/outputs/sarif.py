@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from onnxdissect import __version__
-from onnxdissect.check.outputs.characters import printable
 from onnxdissect.check.outputs.location import location_uri
 from onnxdissect.check.rules.rules import rule_named
 from onnxdissect.check.verdict import Finding, Verdict
+from onnxdissect.storage.characters import printable
 
 __all__ = ["sarif"]
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from onnxdissect.check.outputs.characters import printable
 from onnxdissect.check.outputs.github import escape_commands, github
 from onnxdissect.check.outputs.location import path_within
 from onnxdissect.check.outputs.markdown import markdown
 from onnxdissect.cli.printing.console import output, print_json, print_problem
+from onnxdissect.storage.characters import printable
 from onnxdissect.storage.files import utf8
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onnxdissect.check.outputs.characters import printable
+from onnxdissect.storage.characters import printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

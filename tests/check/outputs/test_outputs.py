@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from support.report_formats import junit_faults, sarif_faults
 from support.verdicts import NASTY, VERDICTS
 
-from onnxdissect.check.outputs.characters import printable
 from onnxdissect.check.outputs.github import escape_commands, github
 from onnxdissect.check.outputs.junit import junit
 from onnxdissect.check.outputs.markdown import markdown
 from onnxdissect.check.outputs.sarif import sarif
 from onnxdissect.check.rules.rules import RULES
 from onnxdissect.check.verdict import Finding, Verdict
+from onnxdissect.storage.characters import printable
 
 FAILED = VERDICTS["failed"]
 every_verdict = pytest.mark.parametrize("verdict", VERDICTS.values(), ids=VERDICTS)

@@ -1,4 +1,4 @@
-"""Characters that may stand in a log, a page or an XML file."""
+"""Characters that may be written into a log, a page or an XML file."""
 
 from __future__ import annotations
 
