@@ -46,9 +46,11 @@ def test_the_cost_outside_the_network_is_told_by_step(tmp_path: Path) -> None:
     assert "64 images, 1 layers" in done.stdout
     *steps, outside, everything = [line for line in done.stdout.splitlines() if line[-1:].isdigit()]
     spent = {row[:38].strip(): float(row[38:].split()[0]) for row in [*steps, outside, everything]}
-    # A function that is no longer called where the table looks for it would leave its step at nothing.
+    # A function that is no longer called where the table looks for it would leave its step at nothing; the
+    # rest of a phase is what is left of it, which on a busy machine may be nothing.
     seldom = {"pass: state saved", "pass: spool", "tally: per image"}
-    assert {step for step, took in spent.items() if took <= 0} <= seldom
+    nothing = {step for step, took in spent.items() if took <= 0 and not step.endswith("the rest")}
+    assert nothing <= seldom
     network_took = spent["pass: network"]
     # each of the three is rounded to three digits
     assert abs(spent["outside the network"] + network_took - spent["all"]) < 0.0016
