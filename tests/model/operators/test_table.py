@@ -27,6 +27,10 @@ ELSEWHERE = {
     "reading/attribute_types.py": {"Scan", "Transpose"},
     # whose first input is a sequence, which no array of the probe can be
     "reading/shape_probe.py": {"SequenceAt", "SequenceErase", "SequenceInsert", "SequenceMap"},
+    # an index of the largest is no score: what it chose among is, and only this one is looked behind
+    "scores/reduction.py": {"ArgMax"},
+    # which of the two is put into the graph is asked by its own name
+    "surgery/reduce_value.py": {"ReduceMax", "ReduceMean"},
     # one rule for both, whose inputs are the older operator's where there are two
     "receptive_field/resampling.py": {"Upsample"},
     # whose inputs are rewritten one by one, as ONNX defines them
