@@ -13,7 +13,7 @@ from onnxdissect.arguments import checked_arguments
 from onnxdissect.core.progress import Progress, Silent
 from onnxdissect.data.dataset import Dataset
 from onnxdissect.data.labelled_images import labelled_images
-from onnxdissect.errors import ParameterError, nearest, shown, shown_path
+from onnxdissect.errors import ParameterError, nearest, shown
 from onnxdissect.experiments.ablation.cases import Cases, choose_cases
 from onnxdissect.experiments.ablation.formats.folder import (
     RESULT,
@@ -33,6 +33,7 @@ from onnxdissect.experiments.ablation.variants import (
     default_counts,
     expect_counts,
 )
+from onnxdissect.experiments.class_scores.labelled import tell_empty_folders
 from onnxdissect.experiments.class_scores.scored_layer import ScoredLayer, find_scored_layer
 from onnxdissect.experiments.class_scores.target import class_number
 from onnxdissect.model.runtime.choosing import check_provider
@@ -45,7 +46,6 @@ __all__ = ["ablate"]
 
 _MOST_SEED = 2**63
 _MOST_REPEATS = 1000
-_MOST_NAMED = 10
 
 
 @checked_arguments(but=("images",))
@@ -170,10 +170,7 @@ def ablate(
     counts = expect_counts(top_n or default_counts(source.layer.units), source.layer.units)
     grouped = find_groups(source.units(), groups)
     labelled = labelled_images(images)
-    if labelled.empty and notify is not None:
-        listed = ", ".join(map(shown_path, labelled.empty[:_MOST_NAMED]))
-        more = "" if len(labelled.empty) <= _MOST_NAMED else f" and {len(labelled.empty) - _MOST_NAMED} more"
-        notify(f"no image in these folders of {labelled.source}, which are left out: {listed}{more}")
+    tell_empty_folders(labelled, notify)
     cases = choose_cases(labelled, source, limit=limit, rank_on=rank_on, seed=seed)
     chosen = _chosen_classes(target, source, cases)
     asked = {

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.data.labelled_images import LabelledImages
-from onnxdissect.errors import ParameterError
+from onnxdissect.errors import ParameterError, shown_path
 from onnxdissect.experiments.class_scores.target import class_number
 from onnxdissect.model.scores.class_scores import ClassScores
 
-__all__ = ["shown_classes"]
+__all__ = ["shown_classes", "tell_empty_folders"]
+
+_MOST_NAMED = 10
+
+
+def tell_empty_folders(images: LabelledImages, notify: Callable[[str], None] | None) -> None:
+    """Say which folders of classes hold no image, if any do.
+
+    Parameters
+    ----------
+    images : LabelledImages
+    notify : callable, optional
+        Told in a line.
+    """
+    if notify is None or not images.empty:
+        return
+    listed = ", ".join(map(shown_path, images.empty[:_MOST_NAMED]))
+    more = "" if len(images.empty) <= _MOST_NAMED else f" and {len(images.empty) - _MOST_NAMED} more"
+    notify(f"no image in these folders of {images.source}, which are left out: {listed}{more}")
 
 
 def shown_classes(

@@ -14,7 +14,7 @@ from onnxdissect.core.progress import Progress, Silent
 from onnxdissect.data import Dataset
 from onnxdissect.data.labelled_images import LabelledImages, labelled_images
 from onnxdissect.errors import ParameterError
-from onnxdissect.experiments.class_scores.labelled import shown_classes
+from onnxdissect.experiments.class_scores.labelled import shown_classes, tell_empty_folders
 from onnxdissect.experiments.class_scores.scored_layer import ScoredLayer, find_scored_layer
 from onnxdissect.experiments.confusions.accuracy import class_accuracies, share_of
 from onnxdissect.experiments.confusions.confused_units import find_confusions
@@ -124,6 +124,7 @@ def explain_labelled(
         bind=bind,
         custom_ops=custom_ops,
     )
+    tell_empty_folders(labelled, notify)
     shown = shown_classes(labelled, source.scores, source.names)
     _expect_classes(labelled, shown)
     parts = source.open(labelled.read(0), provider=provider, notify=notify)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from onnxdissect.core.progress import Progress
 from onnxdissect.errors import ParameterError
-from onnxdissect.experiments.class_scores.labelled import shown_classes
+from onnxdissect.experiments.class_scores.labelled import shown_classes, tell_empty_folders
 from onnxdissect.experiments.class_scores.scored_layer import ScoredLayer, find_scored_layer
 from onnxdissect.experiments.class_scores.target import asked_class
 from onnxdissect.experiments.class_scores.variants import (
@@ -223,7 +223,7 @@ def open_score_explainer(
             f"{request.players:,} were asked for"
         )
     # what reference images there are is found before anything is run
-    reference = _reference(source, request)
+    reference = _reference(source, request, notify)
     parts = source.open(first, provider=request.provider, notify=notify)
     attribution = _attribution(source.network, parts, request)
     layer = ExplainedLayer(
@@ -242,7 +242,7 @@ def open_score_explainer(
 
 
 def _reference(
-    source: ScoredLayer, request: ExplanationRequest
+    source: ScoredLayer, request: ExplanationRequest, notify: Callable[[str], None]
 ) -> Callable[[NetworkParts, Progress], ReferenceMeans] | None:
     """Find reference images, and say how units are averaged over them."""
     if request.ablate == "zero":
@@ -251,6 +251,7 @@ def _reference(
         images = reference_images(source.run, request.reference)
         return lambda parts, progress: means_of_all(source, parts, images, progress)
     labelled = reference_labels(source.run, request.reference)
+    tell_empty_folders(labelled, notify)
     classes = shown_classes(labelled, source.scores, source.names)
     return lambda parts, progress: means_by_class(source, parts, labelled, classes, progress)
 

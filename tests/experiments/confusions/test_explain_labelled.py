@@ -342,3 +342,11 @@ def test_images_of_every_kind_are_told_and_damaged_ones_named(world: Path, tmp_p
     (tmp_path / CLASSES[1] / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nno more")
     with pytest.raises(ImageFileError, match=r"broken\.png"):
         explained(world, tmp_path)
+
+
+def test_empty_folders_of_classes_are_told(world: Path, tmp_path: Path) -> None:
+    images = labelled_folder(tmp_path / "photos")
+    (images / "ski pass").mkdir()
+    told: list[str] = []
+    onnxdissect.explain_labelled(world / "net.onnx", images, world / "run", examples=0, notify=told.append)
+    assert [line.rpartition(": ")[2] for line in told if "no image in these folders" in line] == ["ski pass"]

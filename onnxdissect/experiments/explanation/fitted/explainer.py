@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.core.progress import Progress
+from onnxdissect.experiments.class_scores.labelled import tell_empty_folders
 from onnxdissect.experiments.class_scores.target import asked_class
 from onnxdissect.experiments.class_scores.variants import Contributions
 from onnxdissect.experiments.explanation.entries import AttributedScore, ExplainedLayer
@@ -129,6 +130,7 @@ def open_fitted_explainer(
         custom_ops=request.custom_ops,
     )
     images = reference_labels(source.run, request.reference)
+    tell_empty_folders(images, notify)
     classes = tuple(sorted(set(images.classes)))
     expect_several(images.classes, images.source)
     own = ClassScores(_OUTPUT, _OUTPUT, "", len(classes))
