@@ -80,11 +80,12 @@ def _rates(arrays: PredictionArrays, t: int, p: int) -> _Rates:
     right = arrays.class_index == arrays.predicted_index
     base, other = right & (arrays.class_index == t), right & (arrays.class_index == p)
     rows = np.flatnonzero(confused[arrays.wrong])
-    to_class = arrays.class_contribution[rows].mean(axis=0, dtype=np.float64)
-    for_wrong = arrays.contribution[confused].mean(axis=0, dtype=np.float64) - to_class
-    missing = np.zeros_like(to_class)
+    to_class = arrays.class_contribution[rows].astype(np.float64)
+    # image by image: of two means each is rounded, and units that are equal would not be ranked as such
+    for_wrong = (arrays.contribution[confused] - to_class).mean(axis=0)
+    missing = np.zeros_like(for_wrong)
     if base.any():
-        missing = arrays.contribution[base].mean(axis=0, dtype=np.float64) - to_class
+        missing = arrays.contribution[base].mean(axis=0, dtype=np.float64) - to_class.mean(axis=0)
     fired = [arrays.fired[which].sum(axis=0) for which in (confused, base, other)]
     images = [int(which.sum()) for which in (confused, base, other)]
     return _Rates(fired[0], images[0], fired[1], images[1], fired[2], images[2], for_wrong, missing)
