@@ -73,16 +73,8 @@ def ablate(
     classes: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Names of the classes, one a line.")
     ] = None,
-    output_name: Annotated[
-        str | None, typer.Option("--output", metavar="NAME", help="The output with the scores.")
-    ] = None,
-    reduce: Annotated[
-        str | None,
-        typer.Option(
-            metavar="mean|max[:AXIS]",
-            help="Make one score of a class of those at all places: of segmenters, detectors.",
-        ),
-    ] = None,
+    output_name: options.ScoresOutput = None,
+    reduce: options.Reduce = None,
     provider: Annotated[
         str, typer.Option(metavar="auto|cpu|cuda|tensorrt", help="Where the network runs.")
     ] = "auto",

@@ -76,16 +76,8 @@ def explain(
         typer.Option(metavar="N", help="Orders that shapley draws, by default 64, each with its reverse."),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Of what is drawn.")] = 0,
-    output_name: Annotated[
-        str | None, typer.Option("--output", metavar="NAME", help="The output with the scores.")
-    ] = None,
-    reduce: Annotated[
-        str | None,
-        typer.Option(
-            metavar="mean|max[:AXIS]",
-            help="Make one score of a class of those at all places: of segmenters, detectors.",
-        ),
-    ] = None,
+    output_name: options.ScoresOutput = None,
+    reduce: options.Reduce = None,
     provider: Annotated[
         str, typer.Option(metavar="auto|cpu|cuda|tensorrt", help="Where the network runs.")
     ] = "auto",

@@ -19,6 +19,8 @@ __all__ = [
     "Layout",
     "MinImages",
     "ProbeTimeout",
+    "Reduce",
+    "ScoresOutput",
     "batch_size",
     "bindings",
     "image_size",
@@ -56,6 +58,16 @@ Layout = Annotated[
 ]
 MinImages = Annotated[
     int, typer.Option(metavar="N", help="Concepts held by fewer images are no candidates for labels.")
+]
+ScoresOutput = Annotated[
+    str | None, typer.Option("--output", metavar="NAME", help="The output with the scores.")
+]
+Reduce = Annotated[
+    str | None,
+    typer.Option(
+        metavar="mean|max[:AXIS]",
+        help="Make one score of a class of those at all places: of segmenters, detectors.",
+    ),
 ]
 CustomOps = Annotated[
     list[Path] | None,

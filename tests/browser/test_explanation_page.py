@@ -248,8 +248,8 @@ def test_what_is_said_below_a_picture_stays_there(explained: Explained, tmp_path
     one = explained.found[0]
     silent = replace(one, units=tuple(replace(unit, detector=False) for unit in one.units))
     page.goto(explained_from((silent,), tmp_path / "out").as_uri())
-    expect(page.locator(".whole .hint")).to_contain_text("there are no segments")
-    assert page.locator(".whole").evaluate("one => one.scrollWidth - one.clientWidth") == 0
+    expect(page.locator(".pictured .hint")).to_contain_text("there are no segments")
+    assert page.locator(".pictured").evaluate("one => one.scrollWidth - one.clientWidth") == 0
 
 
 def test_paper_has_all_pictures_and_no_controls(explained: Explained, page: Page) -> None:

@@ -229,6 +229,27 @@ const shared = (() => {
     });
   }
 
+  // Links on top lead to places of a page whose address keeps what is chosen, and so is left as it is.
+  function linksWithin() {
+    for (const link of document.querySelectorAll("nav.top a[href^='#']")) {
+      link.addEventListener("click", (event) => {
+        const place = byId(link.hash.slice(1));
+        event.preventDefault();
+        place.scrollIntoView();
+        place.focus({ preventScroll: true });
+      });
+    }
+  }
+
+  // The slash key leads to the search.
+  function slashKey(search) {
+    document.addEventListener("keydown", (event) => {
+      if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select")) return;
+      byId(search).focus();
+      event.preventDefault();
+    });
+  }
+
   // Reads what a closer look at a unit shows, from a script of its own, once; null where that is missing.
   function unitReader(root) {
     const units = new Map(); // "folder/unit" -> a promise of what it holds
@@ -248,5 +269,5 @@ const shared = (() => {
     };
   }
 
-  return { overlays, byId, make, draw, number, figure, short, percent, outline, overlay, frame, bar, nearing, showsAsReached, addressOf, script, unitReader };
+  return { overlays, byId, make, draw, number, figure, short, percent, outline, overlay, frame, bar, nearing, showsAsReached, addressOf, linksWithin, slashKey, script, unitReader };
 })();

@@ -64,19 +64,8 @@ const dissect = (() => {
     for (const name of FIELDS) byId(name).addEventListener("input", () => change({ [name]: byId(name).value }));
     byId("filters").addEventListener("submit", (event) => event.preventDefault());
     // The address keeps what is shown.
-    for (const link of document.querySelectorAll("nav.top a[href^='#']")) {
-      link.addEventListener("click", (event) => {
-        const place = byId(link.hash.slice(1));
-        event.preventDefault();
-        place.scrollIntoView();
-        place.focus({ preventScroll: true });
-      });
-    }
-    document.addEventListener("keydown", (event) => {
-      if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select")) return;
-      byId("find").focus();
-      event.preventDefault();
-    });
+    shared.linksWithin();
+    shared.slashKey("find");
     addEventListener("hashchange", apply);
     apply();
   }

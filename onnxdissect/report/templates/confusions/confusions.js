@@ -118,19 +118,8 @@ const dissect = (() => {
     byId("all").addEventListener("click", () => change(Object.fromEntries(FIELDS.map((name) => [name, ""]))));
     for (const button of document.querySelectorAll("button[data-shown]")) button.addEventListener("click", () => choose(button));
     // The address keeps what is shown.
-    for (const link of document.querySelectorAll("nav.top a[href^='#']")) {
-      link.addEventListener("click", (event) => {
-        const place = byId(link.hash.slice(1));
-        event.preventDefault();
-        place.scrollIntoView();
-        place.focus({ preventScroll: true });
-      });
-    }
-    document.addEventListener("keydown", (event) => {
-      if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select")) return;
-      byId("concept").focus();
-      event.preventDefault();
-    });
+    shared.linksWithin();
+    shared.slashKey("concept");
     addEventListener("hashchange", apply);
     apply();
   }

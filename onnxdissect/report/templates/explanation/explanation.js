@@ -137,15 +137,7 @@ const dissect = (() => {
       change({ find: "", class: "", concept: "", unit: "" });
     });
     byId("show").addEventListener("click", (event) => event.target.value && toggle(event.target.value));
-    // The address keeps what is shown.
-    for (const link of document.querySelectorAll("nav.top a[href^='#']")) {
-      link.addEventListener("click", (event) => {
-        const place = byId(link.hash.slice(1));
-        event.preventDefault();
-        place.scrollIntoView();
-        place.focus({ preventScroll: true });
-      });
-    }
+    shared.linksWithin();
     // On paper everything has its picture.
     addEventListener("beforeprint", () => {
       for (const item of items) if (!item.hidden && !item.querySelector(".frame")) item.fill();
