@@ -15,18 +15,14 @@ from onnxdissect.experiments.class_scores.variants import (
     class_scores,
     scores_with_units,
 )
-from onnxdissect.experiments.explanation.linear import ALLOWED_ERROR, why_not_linear
+from onnxdissect.experiments.explanation.linear import expect_additive, linear_or_ablation
 from onnxdissect.model import Network
 from onnxdissect.model.runtime.parts.network_parts import NetworkParts
 
-__all__ = ["Contributor", "NotAdditiveError", "choose_attribution"]
+__all__ = ["Contributor", "choose_attribution"]
 
 # others take many runs of the tail an image, and these are told for two classes by the same
 _OFFERED = ("auto", "linear", "ablation")
-
-
-class NotAdditiveError(ParameterError):
-    """What is a sum on the graph is none in float32, where large numbers cancel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +79,7 @@ class Contributor:
             bias = [float(one) for one in base]
         found = [Contributions(values[:, j], float(told[j]), bias[j]) for j in range(len(numbers))]
         for one in found:
-            if one.error is not None and one.error > ALLOWED_ERROR:
-                raise NotAdditiveError(
-                    f"the contributions of the units of {self.parts.layer.name!r} and the bias come to "
-                    f"{float(one.values.sum()) + (one.bias or 0):.6g}, where the score is {one.score:.6g}: "
-                    "large numbers cancel, and they do not add up",
-                    hint="--attribution ablation",
-                )
+            expect_additive(one, self.parts.layer.name)
         return found
 
 
@@ -122,10 +112,4 @@ def choose_attribution(network: Network, parts: NetworkParts, asked: str) -> str
         )
     if asked == "ablation":
         return asked
-    reason = why_not_linear(network, parts)
-    if reason and asked == "linear":
-        raise ParameterError(
-            f"the score is no sum over the units of {parts.layer.name!r}: {reason}",
-            hint="--attribution ablation, or a layer behind it",
-        )
-    return "ablation" if reason else "linear"
+    return linear_or_ablation(network, parts, asked)

@@ -18,17 +18,14 @@ from onnxdissect.experiments.class_scores.labelled import shown_classes, tell_em
 from onnxdissect.experiments.class_scores.scored_layer import ScoredLayer, find_scored_layer
 from onnxdissect.experiments.confusions.accuracy import class_accuracies, share_of
 from onnxdissect.experiments.confusions.confused_units import find_confusions
-from onnxdissect.experiments.confusions.contributions import (
-    Contributor,
-    NotAdditiveError,
-    choose_attribution,
-)
+from onnxdissect.experiments.confusions.contributions import Contributor, choose_attribution
 from onnxdissect.experiments.confusions.held_shares import held_shares
 from onnxdissect.experiments.confusions.image_masks import ImageMasks, layer_masks
 from onnxdissect.experiments.confusions.image_pass import PassedImages, make_examples, pass_images
 from onnxdissect.experiments.confusions.records import PredictedImage
 from onnxdissect.experiments.confusions.result import Example, LabelledExplanations
 from onnxdissect.experiments.confusions.strongest import choose_examples, image_units, strongest_units
+from onnxdissect.experiments.explanation.linear import NotAdditiveError
 from onnxdissect.results import Dissection
 from onnxdissect.results.formats.manifest_schema import MOST_RESAMPLES
 from onnxdissect.results.records import Unit

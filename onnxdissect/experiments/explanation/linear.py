@@ -16,10 +16,22 @@ from onnxdissect.model import Network
 from onnxdissect.model.runtime.parts.network_parts import NetworkParts
 from onnxdissect.model.scores.additive import find_obstacle
 
-__all__ = ["ALLOWED_ERROR", "adds_up", "expect_additive", "linear_contributions", "why_not_linear"]
+__all__ = [
+    "ALLOWED_ERROR",
+    "NotAdditiveError",
+    "adds_up",
+    "expect_additive",
+    "linear_contributions",
+    "linear_or_ablation",
+    "why_not_linear",
+]
 
 ALLOWED_ERROR = 1e-4
 """How far contributions may be from adding up, relative to the largest number among them."""
+
+
+class NotAdditiveError(ParameterError):
+    """What is a sum on the graph is none in float32, where large numbers cancel."""
 
 
 def why_not_linear(network: Network, parts: NetworkParts) -> str:
@@ -39,6 +51,39 @@ def why_not_linear(network: Network, parts: NetworkParts) -> str:
     """
     obstacle = find_obstacle(network, parts.tail_graph, parts.layer, parts.outputs[0])
     return "" if obstacle is None else str(obstacle)
+
+
+def linear_or_ablation(network: Network, parts: NetworkParts, asked: str) -> str:
+    """Take *linear* where the graph makes the score a sum, else *ablation* unless *linear* is asked for.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+    parts : NetworkParts
+        Split at the layer, with the scores as first output.
+    asked : str
+        "auto" or "linear".
+
+    Returns
+    -------
+    str
+        "linear" or "ablation".
+
+    Raises
+    ------
+    ParameterError
+        If *linear* is asked for where it does not hold.
+    """
+    reason = why_not_linear(network, parts)
+    if not reason:
+        return "linear"
+    if asked == "auto":
+        return "ablation"
+    raise ParameterError(
+        f"the score is no sum over the units of {parts.layer.name!r}: {reason}",
+        hint="--attribution ablation, or a layer behind it",
+    )
 
 
 def linear_contributions(
@@ -107,12 +152,12 @@ def expect_additive(contributions: Contributions, layer: str) -> None:
 
     Raises
     ------
-    ParameterError
+    NotAdditiveError
         If they are further from it than rounding explains.
     """
     if not adds_up(contributions):
         total = float(contributions.values.sum()) + (contributions.bias or 0)
-        raise ParameterError(
+        raise NotAdditiveError(
             f"the contributions of the units of {layer!r} and the bias come to {total:.6g}, "
             f"where the score is {contributions.score:.6g}: large numbers cancel, and they do not add up",
             hint="--attribution ablation",

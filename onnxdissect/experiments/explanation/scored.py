@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.core.progress import Progress
-from onnxdissect.errors import ParameterError
 from onnxdissect.experiments.class_scores.labelled import shown_classes, tell_empty_folders
 from onnxdissect.experiments.class_scores.scored_layer import ScoredLayer, find_scored_layer
 from onnxdissect.experiments.class_scores.target import asked_class
@@ -26,7 +25,7 @@ from onnxdissect.experiments.explanation.linear import (
     adds_up,
     expect_additive,
     linear_contributions,
-    why_not_linear,
+    linear_or_ablation,
 )
 from onnxdissect.experiments.explanation.records import ShapleyOrders
 from onnxdissect.experiments.explanation.reference.images import reference_images, reference_labels
@@ -263,12 +262,4 @@ def _attribution(network: Network, parts: NetworkParts, request: ExplanationRequ
     # with units set to anything but zero there is but one that can be meant
     if asked == "ablation" or request.ablate != "zero":
         return "ablation"
-    reason = why_not_linear(network, parts)
-    if not reason:
-        return "linear"
-    if asked == "auto":
-        return "ablation"
-    raise ParameterError(
-        f"the score is no sum over the units of {parts.layer.name!r}: {reason}",
-        hint="--attribution ablation, or a layer behind it",
-    )
+    return linear_or_ablation(network, parts, asked)
