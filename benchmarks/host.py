@@ -65,7 +65,7 @@ _STEPS = {
     "null": ["statistics.permutation_null:PermutationNull.scores"],
     "statistics and files": ["pipeline.run:write_layers", "pipeline.run:write_run"],
 }
-_COLUMNS = ("seconds", "user", "system", "faults", "switches")
+_COLUMNS = ("seconds", "user", "system", "faults", "switches", "calls")
 
 parser = common(__doc__)
 parser.add_argument("--images", type=int, default=2000)
@@ -75,7 +75,7 @@ parser.add_argument("--workers", type=int, help="of the pass; default: as many a
 def columns(seconds: float, used: resource.struct_rusage) -> NDArray[np.float64]:
     """What a thread or the process has used up, in the order of the columns."""
     faults, switches = used.ru_minflt + used.ru_majflt, used.ru_nvcsw + used.ru_nivcsw
-    return np.array([seconds, used.ru_utime, used.ru_stime, faults, switches])
+    return np.array([seconds, used.ru_utime, used.ru_stime, faults, switches, 0.0])
 
 
 def spent(who: int, seconds: Callable[[], float]) -> NDArray[np.float64]:
@@ -137,6 +137,7 @@ class Meter:
             after = resource.getrusage(resource.RUSAGE_THREAD)
             took = columns(seconds, after) - columns(0.0, before)
             own = took - inner.pop()
+            own[-1] = 1
             with self._lock:
                 self.used[step] += own
                 if process is not None:
@@ -174,18 +175,21 @@ def rows(meter: Meter) -> Iterator[tuple[str, NDArray[np.float64]]]:
             others = [
                 meter.used[other] for other in _STEPS if other.startswith(f"{phase}:") and other != step
             ]
+            calls = used[-1]
             used = meter.process[phase] - sum(others, np.zeros(len(_COLUMNS)))
             used[0] -= meter.measuring[phase]
+            used[-1] = calls
         yield step, used
 
 
 def told(step: str, used: NDArray[np.float64], images: int) -> str:
-    """A row: milliseconds an image, then faults and switches an image."""
-    seconds, user, system, faults, switches = used
+    """A row: milliseconds an image, then faults and switches an image, then calls in all."""
+    seconds, user, system, faults, switches, calls = used
     share = max(system, 0) / max(user + system, 1e-9)
     return (
         f"{step:<38} {1000 * seconds / images:8.3f} {1000 * seconds * (1 - share) / images:8.3f}"
         f" {1000 * seconds * share / images:8.3f} {faults / images:8.1f} {switches / images:8.2f}"
+        f" {calls:8.0f}"
     )
 
 
@@ -210,7 +214,7 @@ def main() -> None:
             run = dissect(out=folder / "run")
     images = len(run.images)
     print(f"{images} images, {len(run.manifest['layers'])} layers; processor milliseconds an image")
-    print(f"{'':<38} {'all':>8} {'user':>8} {'system':>8} {'faults':>8} {'switches':>8}")
+    print(f"{'':<38} {'all':>8} {'user':>8} {'system':>8} {'faults':>8} {'switches':>8} {'calls':>8}")
     everything = np.zeros(len(_COLUMNS))
     for step, used in rows(meter):
         print(told(step, used, images))

@@ -1,8 +1,7 @@
-"""``onnxdissect data``: look at data sets, check them, draw one."""
+"""``onnxdissect data info`` and ``data check``."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,9 +18,8 @@ from onnxdissect.storage.regular_files import is_folder
 if TYPE_CHECKING:
     from onnxdissect.data import BrodenDataset, DatasetFacts
 
-__all__ = ["app"]
+__all__ = ["check", "info"]
 
-app = typer.Typer(no_args_is_help=True, help="Look at data sets, check them, draw one.")
 _CHECK_FAILED = 1
 _SHOWN = 200
 
@@ -34,7 +32,6 @@ _Folder = Annotated[
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-@app.command()
 def info(folder: _Folder, groups: options.Groups = None, as_json: _Json = False) -> None:
     """Say what a data set holds, from its tables."""
     from onnxdissect.data import describe
@@ -59,29 +56,6 @@ def info(folder: _Folder, groups: options.Groups = None, as_json: _Json = False)
     )
 
 
-@app.command()
-def tiny(
-    folder: Annotated[Path, typer.Argument(help="Where to; new or empty.", show_default=False)],
-    images: Annotated[int | None, typer.Option(help="How many images.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Another seed draws other images.")] = None,
-) -> None:
-    """Draw the data set tiny into a folder of your own."""
-    from onnxdissect.tiny import make_tiny
-
-    console = log()
-    progress = open_progress(console)
-    done = CountedPhase(progress, "tiny")
-    asked = {"images": images, "seed": seed}
-    given = {name: value for name, value in asked.items() if value is not None}
-    try:
-        make_tiny(folder, workers=max(2, cores()), progress=done, **given)
-        done.finish()
-    finally:
-        progress.close()
-    print(folder)
-
-
-@app.command()
 def check(folder: _Folder, groups: options.Groups = None, as_json: _Json = False) -> None:
     """Look at every image and label of a data set; exit 1 if a run over it would fail."""
     from onnxdissect.data import check_dataset, check_folder, installed_sources
