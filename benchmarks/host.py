@@ -61,7 +61,7 @@ _STEPS = {
         "statistics.per_image_collector:PerImageCollector.see",
         "statistics.per_image_collector:PerImageCollector.keep",
     ],
-    "tally: the rest": ["pipeline.run:tally"],
+    "tally: the rest": ["pipeline.findings:tally"],
     "null": ["statistics.permutation_null:PermutationNull.scores"],
     "statistics and files": ["pipeline.run:write_layers", "pipeline.run:write_run"],
 }

@@ -9,6 +9,7 @@ of a layer's detectors when its space is rotated, and gives a `RotationResult`, 
 `explain` tells which labelled units made predictions, and gives an `Explanation` for each. `explain_labelled`
 tells which detectors made the wrong ones among many, and gives `LabelledExplanations`. `ablate` removes units
 and measures what the network can no longer tell: an `AblationResult`, as `load_ablation` gives it too.
+`relabel` scores the masks that a run has kept against other labels of its images.
 `register_operator` says what an `Operator` of your own means, and a `Basis` is a matrix for the units of a
 layer.
 """
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from onnxdissect.experiments.explanation import Explanation, load_explanations
     from onnxdissect.experiments.explanation.explain import explain
     from onnxdissect.experiments.published.importing import import_netdissect
+    from onnxdissect.experiments.relabelling.relabel import relabel
     from onnxdissect.experiments.rotation import RotationResult, load_rotation
     from onnxdissect.experiments.rotation.rotate import rotate
     from onnxdissect.model import Basis, Operator, register_operator
@@ -59,6 +61,7 @@ __all__ = [
     "load_explanations",
     "load_rotation",
     "register_operator",
+    "relabel",
     "rotate",
     "threshold_sweep",
 ]
@@ -87,6 +90,7 @@ _HOMES = {
     "load_explanations": "onnxdissect.experiments.explanation",
     "load_rotation": "onnxdissect.experiments.rotation",
     "register_operator": "onnxdissect.model",
+    "relabel": "onnxdissect.experiments.relabelling.relabel",
     "rotate": "onnxdissect.experiments.rotation.rotate",
     "threshold_sweep": "onnxdissect.results",
 }

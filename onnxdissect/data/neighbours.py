@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from onnxdissect.libraries import import_cv2
 
-__all__ = ["alike", "thumbnail"]
+__all__ = ["alike", "correlation", "thumbnail"]
 
 _SIDE = 16
 # Of images that follow one another by name, 67 % correlate more than this among the frames of three films,
@@ -64,12 +64,23 @@ def alike(
             continue
         if groups is not None and groups[before] == groups[after]:
             continue
-        if _correlation(one.astype(np.float64), two.astype(np.float64)) > _ALIKE:
+        if correlation(one.astype(np.float64), two.astype(np.float64)) > _ALIKE:
             found.append((after, before))
     return found
 
 
-def _correlation(one: NDArray[np.float64], two: NDArray[np.float64]) -> float:
+def correlation(one: NDArray[np.float64], two: NDArray[np.float64]) -> float:
+    """Correlate two thumbnails.
+
+    Parameters
+    ----------
+    one, two : ndarray of float64, shape (256,)
+
+    Returns
+    -------
+    float
+        Pearson's coefficient; 0 if one of them is of one grey.
+    """
     one, two = one - one.mean(), two - two.mean()
     size = float(np.sqrt((one @ one) * (two @ two)))
     # An image of one grey correlates with nothing.

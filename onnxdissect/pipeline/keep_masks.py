@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxdissect.core.kernels.labels.label_sample import SIDE
 from onnxdissect.core.kernels.masks.mask_cells import mask_cells
 from onnxdissect.core.plan import LayerPlan, Plan
 from onnxdissect.core.progress import Progress
@@ -124,7 +125,7 @@ def keep_masks(prepared: Prepared, passed: PassResult, progress: Progress) -> di
     Returns
     -------
     dict
-        What the manifest says about it: ``version`` and ``bytes``.
+        What the manifest says about it: ``version``, ``points`` and ``bytes``.
 
     Raises
     ------
@@ -146,6 +147,7 @@ def keep_masks(prepared: Prepared, passed: PassResult, progress: Progress) -> di
         raise OutputError(error.message, hint=f"{helps}; or leave --keep-masks out") from error
     return {
         "version": MASKS_VERSION,
+        "points": SIDE,
         "bytes": sum((folder / MASKS).stat().st_size for folder in folders),
     }
 
@@ -179,6 +181,8 @@ def write_masks(
     OutputError
         If the disk does not take it.
     """
+    # Shuffles of labels look at every mask on points of their own.
+    grids = np.concatenate([grids, [[SIDE, SIDE]]])
     tables = [interpolation_table(layout.shape, grids, layout.pixels, layout.field) for layout in layouts]
     with ThreadPoolExecutor(threads) as pool, ExitStack() as stack:
         writers = [
@@ -201,7 +205,8 @@ def _keep_chunk(
     table: InterpolationTable,
     maps: SparseMaps,
 ) -> None:
-    writer.add(mask_cells(maps, grid_of, layout.lowest, table))
+    points = np.full_like(grid_of, len(table.grids) - 1)
+    writer.add(mask_cells(maps, np.stack([grid_of, points], axis=1), layout.lowest, table))
 
 
 def expect_kept_masks(dissection: Dissection) -> None:

@@ -14,6 +14,7 @@ from onnxdissect.pipeline.bases import keep_bases, plan_under, say_memory, under
 from onnxdissect.pipeline.execution.executor import Executor, LocalExecutor, PassTask, pass_tag
 from onnxdissect.pipeline.execution.gathering import gather_states
 from onnxdissect.pipeline.execution.warmup import kernels_warming
+from onnxdissect.pipeline.findings import count_masks
 from onnxdissect.pipeline.keep_masks import (
     check_space,
     expect_kept_masks,
@@ -25,14 +26,10 @@ from onnxdissect.pipeline.options import RunOptions
 from onnxdissect.pipeline.prepare import Prepared, prepare, without_network
 from onnxdissect.pipeline.request import Request, open_request
 from onnxdissect.pipeline.run_directory import RunDirectory, claim_directory
-from onnxdissect.pipeline.tally import tally
-from onnxdissect.pipeline.write_run import Findings, layer_infos, tool_versions, write_layers, write_run
+from onnxdissect.pipeline.write_run import layer_infos, tool_versions, write_layers, write_run
 from onnxdissect.results import Dissection, load
-from onnxdissect.statistics.per_image_collector import PerImageCollector
-from onnxdissect.statistics.permutation_null import PermutationNull
 from onnxdissect.storage.files import free_bytes
 from onnxdissect.storage.memory import trim_memory
-from onnxdissect.storage.scratch import ScratchFile
 
 __all__ = ["run"]
 
@@ -111,7 +108,7 @@ def run(
             del state
             trim_memory()
             clock.lap("thresholds")
-            findings = _count(prepared, passed, work, progress, clock)
+            findings = count_masks(prepared.plan, prepared.request.parameters, passed, work, progress, clock)
             kept = _keep_masks(prepared, passed, progress, notify, clock)
             saturated = list(plateau_warnings(prepared.plan, passed, findings.tallies))
             for warning in saturated:
@@ -120,11 +117,11 @@ def run(
             timing = clock.seconds | {f"pass_{k}": round(v, 3) for k, v in executor.seconds.items()}
             record = _record(prepared, saturated, memory, timing) | kept
             passed.spool.forget()
-            concepts = write_layers(prepared, infos, findings)
+            concepts = write_layers(prepared.request, infos, findings)
             # the files are read again for labels and intervals
             del passed, findings
             trim_memory()
-            return write_run(prepared, infos, concepts, record)
+            return write_run(prepared.request, infos, concepts, record)
 
 
 def _pass(
@@ -147,29 +144,6 @@ def _pass(
         )
     gather_states(executor, PassTask(prepared, state, progress), state.images.missing(images))
     return state
-
-
-def _count(prepared: Prepared, passed: PassResult, work: Path, progress: Progress, clock: Clock) -> Findings:
-    """Count masks against annotations: those of their own images, and shuffled ones."""
-    plan, asked = prepared.plan, prepared.request.options.statistics
-    null = PermutationNull(plan, asked.null, asked.seed) if asked.null else None
-    collector = PerImageCollector(work, plan, masks=asked.bootstrap > 0, permutation_null=null)
-    scratch = ScratchFile(work)
-    tallies = tally(plan, passed, progress, collector, scratch).layers
-    clock.lap("tally")
-    scores = None if null is None else null.scores(passed, progress)
-    clock.lap("null")
-    return Findings(
-        passed,
-        tallies,
-        collector if asked.bootstrap else None,
-        scores,
-        scratch,
-        nbytes=plan.spool_bytes
-        + collector.memory
-        + sum(layer.counts.nbytes for layer in tallies)
-        - scratch.nbytes,
-    )
 
 
 def _keep_masks(

@@ -43,6 +43,8 @@ _ELSEWHERE = "--out DIR"
 _LONGEST = 300
 # Keys of an identity that are there only if something was asked for.
 _OPTIONAL = {("parameters", "bases"), ("parameters", "layer_upsample")}
+# Sections that only some runs have: masks scored against other labels are not a run over the network.
+_OPTIONAL_SECTIONS = ("relabelled",)
 # What `onnxdissect rescore` changes in a finished run, and its options.
 _SCORES = {
     "parameters.scoring": "--scoring",
@@ -259,6 +261,9 @@ def _check_writable(path: Path) -> None:
 
 
 def _differences(former: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterator[tuple[str, object, object]]:
+    for section in _OPTIONAL_SECTIONS:
+        if section in former and section not in asked:
+            yield section, former[section], None
     for section, here in asked.items():
         there = former.get(section)
         if not isinstance(here, dict) or not isinstance(there, dict):

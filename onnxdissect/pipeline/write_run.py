@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from onnxdissect.core.candidates import among, candidates
 from onnxdissect.core.layer_tally import LayerTally
-from onnxdissect.core.per_image_counts import Null
 from onnxdissect.core.scoring import iou
 from onnxdissect.core.state.pass_state import PassResult
-from onnxdissect.data import Dataset
+from onnxdissect.data.vocabulary import Vocabulary
 from onnxdissect.model import BasisLayer, Layer
+from onnxdissect.pipeline.findings import Findings
+from onnxdissect.pipeline.parameters import Parameters
 from onnxdissect.pipeline.placement import Placement
 from onnxdissect.pipeline.prepare import Prepared
 from onnxdissect.results import (
@@ -28,39 +30,44 @@ from onnxdissect.results import (
     save_truth,
     write_results,
 )
-from onnxdissect.statistics.per_image_collector import PerImageCollector
-from onnxdissect.storage.scratch import ScratchFile
 
-__all__ = ["Findings", "layer_infos", "tool_versions", "write_layers", "write_run"]
+__all__ = ["Annotated", "Written", "layer_infos", "tool_versions", "write_layers", "write_run"]
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
-    """What a run has found.
+class Annotated(Protocol):
+    """What is told of a data set beside what was counted; any `onnxdissect.data.Dataset` tells it."""
 
-    Attributes
-    ----------
-    passed : PassResult
-        What the pass left.
-    tallies : sequence of LayerTally
-        One per layer.
-    collector : PerImageCollector or None
-        Counts of single images and masks, if intervals were asked for.
-    null : sequence of Null, or None
-        What the units score with the images' annotations and with shuffled ones, one per layer, if that was
-        asked for.
-    scratch : ScratchFile
-        Has the masks of top images, where they were too many to be held.
-    nbytes : int
-        Memory that the counting held at most.
-    """
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The concepts."""
 
-    passed: PassResult
-    tallies: Sequence[LayerTally]
-    collector: PerImageCollector | None
-    null: Sequence[Null] | None
-    scratch: ScratchFile
-    nbytes: int
+    def __len__(self) -> int:
+        """How many images there are."""
+
+    def image_name(self, i: int, /) -> str:
+        """Name of an image."""
+
+    def split(self, i: int, /) -> str:
+        """Split that an image belongs to."""
+
+    def grid(self, i: int, /) -> tuple[int, int]:
+        """(sh, sw) of an image's label grid."""
+
+
+class Written(Protocol):
+    """What is written as a run, and where; a `onnxdissect.pipeline.request.Request` is such."""
+
+    @property
+    def target(self) -> Path:
+        """The run directory."""
+
+    @property
+    def dataset(self) -> Annotated:
+        """What was dissected on."""
+
+    @property
+    def parameters(self) -> Parameters:
+        """What decided the counts."""
 
 
 def tool_versions() -> dict[str, str]:
@@ -96,12 +103,12 @@ def layer_infos(prepared: Prepared) -> list[LayerInfo]:
     return [_layer_info(*pair) for pair in zip(prepared.request.layers, prepared.places, strict=True)]
 
 
-def write_layers(prepared: Prepared, infos: Sequence[LayerInfo], findings: Findings) -> list[Concept]:
+def write_layers(request: Written, infos: Sequence[LayerInfo], findings: Findings) -> list[Concept]:
     """Write what was counted, layer by layer.
 
     Parameters
     ----------
-    prepared : Prepared
+    request : Written
         What was run.
     infos : sequence of LayerInfo
         Its layers.
@@ -118,7 +125,7 @@ def write_layers(prepared: Prepared, infos: Sequence[LayerInfo], findings: Findi
     OutputError
         If a file cannot be written.
     """
-    request, passed, collector = prepared.request, findings.passed, findings.collector
+    passed, collector = findings.passed, findings.collector
     dataset, parameters, target = request.dataset, request.parameters, request.target
     concepts = [
         Concept(c.number, c.name, c.category, int(passed.truth[c.index]), int(passed.concept_images[c.index]))
@@ -149,13 +156,13 @@ def write_layers(prepared: Prepared, infos: Sequence[LayerInfo], findings: Findi
 
 
 def write_run(
-    prepared: Prepared, infos: Sequence[LayerInfo], concepts: Sequence[Concept], record: Mapping[str, Any]
+    request: Written, infos: Sequence[LayerInfo], concepts: Sequence[Concept], record: Mapping[str, Any]
 ) -> Dissection:
     """Write tables, labels and intervals of a run whose layers have been written, the manifest last.
 
     Parameters
     ----------
-    prepared : Prepared
+    request : Written
         What was run.
     infos : sequence of LayerInfo
         Its layers.
@@ -173,7 +180,6 @@ def write_run(
     OutputError
         If a file cannot be written.
     """
-    request = prepared.request
     parameters = request.parameters
     return write_results(
         request.target,
@@ -189,7 +195,7 @@ def write_run(
     )
 
 
-def _images(dataset: Dataset) -> list[ImageInfo]:
+def _images(dataset: Annotated) -> list[ImageInfo]:
     return [ImageInfo(dataset.image_name(i), dataset.split(i), dataset.grid(i)) for i in range(len(dataset))]
 
 

@@ -6,11 +6,15 @@ Slow on purpose, and importing nothing from the package.
 from __future__ import annotations
 
 import csv
+import math
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass
@@ -88,3 +92,15 @@ def _number(path: Path, r: int, c: int) -> int:
     if colours == 4:
         return int(pixels[r, c, 0])
     return int(pixels[r, c, 2]) + 256 * int(pixels[r, c, 1])
+
+
+def nearest_pixels(label_map: NDArray[np.integer], grid: tuple[int, int]) -> NDArray[np.integer]:
+    """Each pixel takes what lies under its centre, (i + 1/2) * there / wanted."""
+    height, width = label_map.shape
+    found = np.empty(grid, label_map.dtype)
+    for i in range(grid[0]):
+        for j in range(grid[1]):
+            row = math.floor(Fraction(2 * i + 1, 2) * height / grid[0])
+            column = math.floor(Fraction(2 * j + 1, 2) * width / grid[1])
+            found[i, j] = label_map[row, column]
+    return found

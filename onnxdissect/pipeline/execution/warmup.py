@@ -149,7 +149,8 @@ def _mask_cells(plan: Plan, passed: PassResult) -> None:
     (layer,) = plan.layers
     for chunk in passed.spool:
         table = interpolation_table(layer.shape, plan.grids, plan.pixels, layer.field)
-        mask_cells(chunk.layers[0], chunk.annotations.grid_of, passed.thresholds[0].min(axis=0), table)
+        grids_of = chunk.annotations.grid_of[:, None].repeat(2, axis=1)
+        mask_cells(chunk.layers[0], grids_of, passed.thresholds[0].min(axis=0), table)
 
 
 def _plan() -> Plan:

@@ -27,7 +27,9 @@ Schema, version 1 (all keys are always there in a complete run unless marked *op
                      deepest layer found, "open_values" of "values", "culprit", "first_open",
                      "severed_values"}
     memory           bytes held at most between two batches beside the network, for the pass and the tally
-    kept_masks       *optional* {"version", "bytes"} of the files masks.npz
+    kept_masks       *optional* {"version", "bytes", "points"} of the files masks.npz
+    relabelled       *optional* {"run", "data", "fingerprint", "other_grids"}: the masks are those that this
+                     run kept on that data; ``data`` says whose labels they were scored against
     timing           seconds per phase
     versions         of the tools
 
@@ -219,7 +221,9 @@ def read_manifest(folder: Path, *, accept: Sequence[str] = ("complete",)) -> dic
             )
         raise RunIncompleteError(
             f"{folder} holds an unfinished run (status {shown(status)})",
-            hint="type the same `onnxdissect run` command again",
+            hint="type the same `onnxdissect run` command again"
+            if "relabelled" not in manifest
+            else "type the same `onnxdissect rescore ... --data` command again",
         )
     return manifest
 

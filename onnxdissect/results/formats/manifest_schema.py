@@ -207,7 +207,13 @@ _MANIFEST = Record(
         "batch_size": OrNull(Either((Integer(1, _MOST_IMAGES), Text()))),
         "imported": _IMPORTED,
         "made_with": Record(optional={"min_images": Integer(1, _MOST_IMAGES)}),
-        "kept_masks": Record(optional={"version": Integer(), "bytes": Integer()}),
+        "kept_masks": Record(optional=dict.fromkeys(("version", "points", "bytes"), Integer())),
+        "relabelled": Record(
+            optional={
+                **dict.fromkeys(("run", "data", "fingerprint"), OrNull(Text())),
+                "other_grids": _COUNT,
+            }
+        ),
         "archives": Mapped(_Digits(8)),
         "coverage": OrNull(
             Record(optional={"share": OrNull(Number(0, 1)), "open_values": _COUNT, "values": _COUNT})

@@ -19,7 +19,7 @@ __all__ = ["mask_cells"]
 
 def mask_cells(
     sparse_maps: SparseMaps,
-    grid_of: NDArray[np.int64],
+    grids_of: NDArray[np.int64],
     thresholds: NDArray[np.float32],
     sampling: InterpolationTable,
 ) -> SparseMaps:
@@ -34,12 +34,12 @@ def mask_cells(
     ----------
     sparse_maps : SparseMaps
         Maps of a chunk of images, kept relative to bounds that do not exceed the thresholds. Not changed.
-    grid_of : ndarray of int64, shape (images,)
-        Which of the label grids each image has.
+    grids_of : ndarray of int64, shape (images, grids of an image)
+        On which of the grids masks of each image are wanted: its label grid, and others.
     thresholds : ndarray of float32, shape (units,)
         Lowest threshold of each unit.
     sampling : InterpolationTable
-        From the layer's cells to the label grids.
+        From the layer's cells to all grids.
 
     Returns
     -------
@@ -56,14 +56,14 @@ def mask_cells(
     )
     _mask_cells(
         map_arrays(sparse_maps),
-        grid_of,
+        grids_of,
         thresholds,
         (sampling.grids, grid_table(sampling)),
         kept,
         map_buffer(sparse_maps.shape),
         (
             np.empty(int(sampling.grids.prod(axis=1).max()), np.int32),
-            np.empty(int(sampling.grids[:, 1].max()), np.int64),
+            np.empty((grids_of.shape[1], int(sampling.grids[:, 1].max())), np.int64),
             np.zeros(sparse_maps.shape[0] * sparse_maps.shape[1], np.bool_),
         ),
     )
@@ -81,24 +81,24 @@ def mask_cells(
 
 @kernel
 def _mask_cells(
-    maps: Any, grid_of: Any, thresholds: Any, grids: Any, kept: Any, buffer: Any, scratch: Any
+    maps: Any, grids_of: Any, thresholds: Any, grids: Any, kept: Any, buffer: Any, scratch: Any
 ) -> None:
     """Do what `mask_cells` says.
 
-    ``scratch`` is room for the pixels of a mask, the cell column left of each label column, and marks of
-    cells, which are not set before and after.
+    ``scratch`` is room for the pixels of a mask, the cell column left of each column of an image's grids, and
+    marks of cells, which are not set before and after.
     """
     grids, table = grids
     points, left, around = scratch
     w = buffer.grid.shape[1]
     record = 0
     at = 0
-    for image in range(grid_of.shape[0]):
-        width = grids[grid_of[image], 1]
-        grid = table_of(table, grid_of[image])
-        for j in range(w):
-            for column in range(grid.spans[j], grid.spans[j + 1]):
-                left[column] = j
+    for image in range(grids_of.shape[0]):
+        for nth in range(grids_of.shape[1]):
+            grid = table_of(table, grids_of[image, nth])
+            for j in range(w):
+                for column in range(grid.spans[j], grid.spans[j + 1]):
+                    left[nth, column] = j
         for old in range(maps.image_starts[image], maps.image_starts[image + 1]):
             unit = maps.units[old]
             threshold = thresholds[unit]
@@ -107,15 +107,18 @@ def _mask_cells(
             if not exceeds(maps.values[begin:end], threshold):
                 continue
             rows, _ = load_map(maps, old, threshold, buffer)
-            for i in range(walk_mask(buffer, rows, threshold, grid, width, points)):
-                r = points[i] // width
-                j = left[points[i] - r * width]
-                above = grid.row_low[r] * w
-                below = grid.row_high[r] * w
-                around[above + j] = True
-                around[above + grid.column_high[j]] = True
-                around[below + j] = True
-                around[below + grid.column_high[j]] = True
+            for nth in range(grids_of.shape[1]):
+                width = grids[grids_of[image, nth], 1]
+                grid = table_of(table, grids_of[image, nth])
+                for i in range(walk_mask(buffer, rows, threshold, grid, width, points)):
+                    r = points[i] // width
+                    j = left[nth, points[i] - r * width]
+                    above = grid.row_low[r] * w
+                    below = grid.row_high[r] * w
+                    around[above + j] = True
+                    around[above + grid.column_high[j]] = True
+                    around[below + j] = True
+                    around[below + grid.column_high[j]] = True
             for place in range(begin, end):
                 cell = maps.cells[place]
                 if around[cell] or maps.values[place] > threshold:

@@ -10,6 +10,8 @@ from support.drawn_counts import World, worlds
 from onnxdissect.core.kernels.masks.mask_cells import mask_cells
 from onnxdissect.core.upsampling import interpolation_table
 
+FURTHER = (3, 5)
+
 
 @given(worlds())
 @settings(max_examples=80, deadline=None)
@@ -18,12 +20,15 @@ def test_cells_above_the_threshold_and_those_around_masks_are_kept(world: World)
     passed, counted = world.dissect(plan, batch=1)
     n, units, h, w = world.activations.shape
     lowest = counted.thresholds.min(axis=0)
-    table = interpolation_table((h, w), plan.grids, plan.pixels, world.field)
+    # of every image also on a grid that no data set has
+    grids = np.concatenate([plan.grids, [FURTHER]])
+    table = interpolation_table((h, w), grids, plan.pixels, world.field)
     seen = []
     for chunk in passed.spool.in_order():
         (maps,) = chunk.layers
         before = maps.cells.copy(), maps.values.copy(), maps.image_starts.copy()
-        kept = mask_cells(maps, chunk.annotations.grid_of, lowest, table)
+        grid_of = chunk.annotations.grid_of
+        kept = mask_cells(maps, np.stack([grid_of, np.full_like(grid_of, len(plan.grids))], 1), lowest, table)
         for ours, theirs in zip((maps.cells, maps.values, maps.image_starts), before, strict=True):
             np.testing.assert_array_equal(ours, theirs)
         for i in range(len(chunk)):
@@ -40,11 +45,11 @@ def test_cells_above_the_threshold_and_those_around_masks_are_kept(world: World)
                     found[unit].add((row, column))
                 assert found[unit], "maps that make no mask are left out"
             for unit in range(units):
-                assert found[unit] == naive.mask_cells(
-                    world.activations[image, unit],
-                    world.annotations[image].grid,
-                    world.pixels,
-                    world.field,
-                    float(lowest[unit]),
-                )
+                expected = [
+                    naive.mask_cells(
+                        world.activations[image, unit], grid, world.pixels, world.field, float(lowest[unit])
+                    )
+                    for grid in (world.annotations[image].grid, FURTHER)
+                ]
+                assert found[unit] == expected[0] | expected[1]
     assert seen == list(range(n))
