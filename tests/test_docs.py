@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from support.commands import run_command
 from support.documents import PAGES, README, ROOT, commands, root_of_a_reader
+from support.samples import make_sample
 
 # What only a shell understands, or another program than ours.
 SHELL = re.compile(r"[|&;<>*?$`]|^(?!onnxdissect )")
@@ -30,9 +31,16 @@ def environment() -> dict[str, str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_in_the_documents_run(
-    page: Path, place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    page: Path,
+    place: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     """In this process, which has imported all; those of the README run in processes of their own."""
+    if page.parent.name == "import":
+        place = root_of_a_reader(tmp_path)
+        make_sample(page, place)
     for command in commands(page):
         if not SHELL.search(command):
             with contextlib.chdir(place):

@@ -7,6 +7,7 @@ Tables and headers only claim their sizes; without limits a table of ten lines c
 from __future__ import annotations
 
 __all__ = [
+    "HIGHEST_INDEX",
     "LONGEST_CATEGORY",
     "LONGEST_PATH",
     "MOST_CATEGORIES",
@@ -14,6 +15,7 @@ __all__ = [
     "MOST_COUNTED",
     "MOST_FILE_BYTES",
     "MOST_MAPS",
+    "MOST_MASK_PIXELS",
     "MOST_PIXELS",
     "MOST_ROWS",
     "MOST_SIDE",
@@ -42,3 +44,7 @@ LONGEST_CATEGORY = 200
 """Bytes of a category's name: it is part of a file's name, and those end at 255 nearly everywhere."""
 LONGEST_PATH = 4096
 """Characters of an image's path in index.csv."""
+MOST_MASK_PIXELS = 1 << 26
+"""Of a mask that is imported: 67,108,864, as of 8,192 x 8,192."""
+HIGHEST_INDEX = 2**31 - 1
+"""Of a class in a mask that is imported, of 32 bits."""

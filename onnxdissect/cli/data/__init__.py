@@ -1,13 +1,14 @@
 """``onnxdissect data``: look at data sets, check them, make them.
 
-A command is a function of its name in one of these modules; `app` brings them together in the order of
-the help text.
+A command is a function of its name in one of these modules, ``import`` a room of several; `app` brings them
+together in the order of the help text.
 """
 
 from __future__ import annotations
 
 import typer
 
+from onnxdissect.cli.data import importing
 from onnxdissect.cli.data.looking import check, info
 from onnxdissect.cli.data.tiny import tiny
 
@@ -16,3 +17,4 @@ __all__ = ["app"]
 app = typer.Typer(no_args_is_help=True, help="Look at data sets, check them, make them.")
 for _command in (info, check, tiny):
     app.command()(_command)
+app.add_typer(importing.app, name="import")

@@ -19,6 +19,7 @@ __all__ = ["Announced", "BarProgress", "LineProgress", "open_progress"]
 _TITLES = {
     "data": "making the data set",
     "tiny": "drawing the data set tiny",
+    "import": "importing",
     "moments": "mean and covariance",
     "pass": "decoding and inference",
     "tally": "tally",

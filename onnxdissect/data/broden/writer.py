@@ -9,6 +9,7 @@ are written from all of these at last::
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -109,6 +110,8 @@ def write_image(
     split: str = "train",
     group: str = "",
     grid: tuple[int, int] | None = None,
+    link: bool = False,
+    decoded: tuple[int, int] | None = None,
 ) -> ImageRecord:
     """Write an image and its label maps. May be called from several threads and processes at once.
 
@@ -128,6 +131,10 @@ def write_image(
         What the image is one of; empty where it stands for itself.
     grid : (int, int), optional
         (sh, sw), where there is no label map to tell; by default that of the image. With label maps, theirs.
+    link : bool
+        Whether a file stays where it is, and a symbolic link leads there.
+    decoded : (int, int), optional
+        (ih, iw) of a file that has been decoded already; by default it is decoded to see that it can be.
 
     Returns
     -------
@@ -153,7 +160,7 @@ def write_image(
     for category in annotations:
         check_category(category)
     if isinstance(image, Path):
-        size = _extent(read_image(image, name))
+        size = decoded or _extent(read_image(image, name))
     else:
         if not isinstance(image, np.ndarray):
             raise DataFormatError(f"{name}: an image is an array or the Path of a file, not {image!r:.60}")
@@ -168,7 +175,7 @@ def write_image(
     grid = _grid(name, [one for found in maps.values() for one in found], grid, size)
     numbers = {category: _label_numbers(name, items) for category, items in annotations.items()}
 
-    files = {name: image.read_bytes() if isinstance(image, Path) else _png(image)}
+    files: dict[str, bytes | Path] = {name: image if isinstance(image, Path) else _png(image)}
     cells: dict[str, str] = {}
     pixels: dict[str, dict[int, int]] = {}
     for category, found in maps.items():
@@ -181,7 +188,7 @@ def write_image(
         if cell:
             cells[category] = ";".join(cell)
             pixels[category] = _covered(found) | dict.fromkeys(numbers[category], grid[0] * grid[1])
-    _write_all(folder, files)
+    _write_all(folder, files, link=link)
     return ImageRecord(name, split, size, grid, cells, pixels, group)
 
 
@@ -321,12 +328,15 @@ def _png(image: NDArray[np.uint8]) -> bytes:
     return cast(bytes, content.tobytes())
 
 
-def _write_all(folder: Path, files: Mapping[str, bytes]) -> None:
+def _write_all(folder: Path, files: Mapping[str, bytes | Path], *, link: bool) -> None:
     """Write the files of an image, or none of them: so that it can be written again."""
     written: list[Path] = []
     try:
         for name, content in files.items():
-            _write(folder, name, content)
+            if isinstance(content, Path) and link:
+                _link(folder, name, content)
+            else:
+                _write(folder, name, content.read_bytes() if isinstance(content, Path) else content)
             written.append(folder / _IMAGES / name)
     except OutputError:
         for path in written:
@@ -342,3 +352,17 @@ def _write(folder: Path, name: str, content: bytes) -> None:
             file.write(content)
     except OSError as error:
         raise write_error(path, error) from error
+
+
+def _link(folder: Path, name: str, image: Path) -> None:
+    path = folder / _IMAGES / name
+    make_folder(path.parent)
+    try:
+        path.symlink_to(Path(os.path.realpath(image)))
+    except (OSError, NotImplementedError) as error:
+        if isinstance(error, FileExistsError):
+            raise write_error(path, error) from error
+        said = getattr(error, "strerror", None) or error
+        raise OutputError(
+            f"cannot make {path}, a link to {image}: {said}", hint="without --link images are copied"
+        ) from error

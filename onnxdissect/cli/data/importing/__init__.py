@@ -1,0 +1,18 @@
+"""``onnxdissect data import``: other data sets in the Broden layout, one file a format.
+
+A command is a function of its format's name, which reads the format. `shared` adds what all formats have:
+where to, the options of writing, and what is printed.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from onnxdissect.cli.data.importing.masks import masks
+from onnxdissect.cli.data.importing.shared import import_command
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True, help="Write another data set in the Broden layout.")
+for _format in (masks,):
+    app.command()(import_command(_format))

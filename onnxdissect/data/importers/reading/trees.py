@@ -1,0 +1,260 @@
+"""Files of a kind in a folder, at any depth, and which of two folders belong to each other."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from onnxdissect.data.importers.names import normal
+from onnxdissect.data.limits import MOST_ROWS
+from onnxdissect.errors import DataFormatError, DataNotFoundError, EmptyDataError, nearest, shown, shown_path
+from onnxdissect.storage.regular_files import Enclosure, OutsideError, is_file, is_folder
+from onnxdissect.wording import counted
+
+__all__ = ["IMAGES", "MASKS", "FoundFile", "Matches", "find_files", "match_files", "require_folder"]
+
+IMAGES = frozenset(
+    (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".gif", ".jp2", ".avif")
+)
+"""Endings of images."""
+MASKS = frozenset((".png", ".tif", ".tiff", ".bmp", ".gif", ".jpg", ".jpeg", ".webp"))
+"""Endings of masks; those that lose what they hold are found to be refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A file in a folder.
+
+    Attributes
+    ----------
+    name : str
+        Its path in the folder, with forward slashes, as the system writes it.
+    path : Path
+    """
+
+    name: str
+    path: Path
+
+    @property
+    def stem(self) -> str:
+        """The name without its ending, composed."""
+        return normal(str(PurePosixPath(self.name).with_suffix("")))
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """Files of two folders that belong to each other.
+
+    Attributes
+    ----------
+    pairs : list of (FoundFile, FoundFile)
+        In the order of the first folder.
+    notes : list of str
+        What has no counterpart, or one by another form of its name.
+    """
+
+    pairs: list[tuple[FoundFile, FoundFile]]
+    notes: list[str]
+
+
+def require_folder(folder: Path, option: str) -> None:
+    """Make sure that a folder is there.
+
+    Parameters
+    ----------
+    folder : Path
+    option : str
+        What it was given by.
+
+    Raises
+    ------
+    DataNotFoundError
+        If it is not, with what may have been meant.
+    """
+    if is_folder(folder):
+        return
+    if is_file(folder):
+        raise DataNotFoundError(f"{shown_path(folder)} is a file; {option} takes a folder")
+    parent = folder.absolute().parent
+    try:
+        siblings = sorted(entry.name for entry in os.scandir(parent) if entry.is_dir())
+    except OSError:
+        siblings = []
+    raise DataNotFoundError(
+        f"there is no folder {shown_path(folder)}, which {option} takes",
+        candidates=[str(folder.with_name(name)) for name in nearest(folder.name, siblings)],
+    )
+
+
+def find_files(folder: Path, endings: Collection[str], option: str) -> list[FoundFile]:
+    """List the files of a kind in a folder, at any depth.
+
+    Parameters
+    ----------
+    folder : Path
+    endings : collection of str
+        In small letters, with their dots.
+    option : str
+        What the folder was given by, for messages.
+
+    Returns
+    -------
+    list of FoundFile
+        In an order that is the same on every machine. Hidden files are left out, and folders that are
+        hidden or links.
+
+    Raises
+    ------
+    DataNotFoundError
+        If there is no such folder.
+    DataFormatError
+        If it cannot be read, a link leads out of it, or there are more files than a data set holds.
+    EmptyDataError
+        If there is none.
+    """
+    require_folder(folder, option)
+    inside = Enclosure(folder)
+    found: list[FoundFile] = []
+    open_folders = [str(folder)]
+    try:
+        while open_folders:
+            for entry in os.scandir(open_folders.pop()):
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    open_folders.append(entry.path)
+                elif os.path.splitext(entry.name)[1].lower() in endings:  # noqa: PTH122
+                    found.append(_found(folder, entry, inside))
+            if len(found) > MOST_ROWS:
+                raise DataFormatError(f"{shown_path(folder)} holds more than {MOST_ROWS:,} files")
+    except OSError as error:
+        raise DataFormatError(
+            f"{shown_path(error.filename or folder)} cannot be read: {error.strerror or error}"
+        ) from error
+    if not found:
+        kinds = ", ".join(sorted(endings))
+        raise EmptyDataError(
+            f"{shown_path(folder)}, given by {option}, holds no file that ends in {kinds}",
+            hint=f"{option} takes the folder that they lie in, at any depth",
+        )
+    return sorted(found, key=lambda one: (normal(one.name), one.name))
+
+
+def _found(folder: Path, entry: os.DirEntry[str], inside: Enclosure) -> FoundFile:
+    path = Path(entry.path)
+    if entry.is_symlink():
+        try:
+            inside.follow(entry.path)
+        except OutsideError as error:
+            raise DataFormatError(
+                f"{shown_path(path)} is a link that is not followed: {error.strerror}",
+                hint="name the folder that such links lead to, or copy what they lead to",
+            ) from error
+    return FoundFile(path.relative_to(folder).as_posix(), path)
+
+
+def match_files(
+    images: Sequence[FoundFile], masks: Sequence[FoundFile], *, suffix: str = "", what: str = "mask"
+) -> Matches:
+    """Find the mask of each image: of the same path but for the ending, or else of the same name elsewhere.
+
+    Parameters
+    ----------
+    images, masks : sequence of FoundFile
+    suffix : str
+        What the names of masks have more than those of images, before the ending.
+    what : str
+        What masks are called in messages.
+
+    Returns
+    -------
+    Matches
+
+    Raises
+    ------
+    DataFormatError
+        If it cannot be told which belong to each other.
+    EmptyDataError
+        If none do.
+    """
+    by_stem = _by_stem(masks, suffix, what)
+    of_images = _by_stem(images, "", "image")
+    pairs: dict[str, FoundFile] = {stem: by_stem[stem] for stem in of_images if stem in by_stem}
+    used = set(pairs)
+    left = [stem for stem in of_images if stem not in pairs]
+    by_name = _by_last_part([stem for stem in by_stem if stem not in used])
+    for name, stems in _by_last_part(left).items():
+        candidates = by_name.get(name, [])
+        if (len(stems) > 1 and candidates) or len(candidates) > 1:
+            several = [
+                *(of_images[stem].name for stem in stems),
+                *(by_stem[stem].name for stem in candidates),
+            ]
+            raise DataFormatError(
+                f"which {what} belongs to which image cannot be told by the name {shown(name)}: "
+                + ", ".join(map(shown, several[:6])),
+                hint=f"give each {what} the path of its image, but for the ending",
+            )
+        if candidates:
+            pairs[stems[0]] = by_stem[candidates[0]]
+            used.add(candidates[0])
+    if not pairs:
+        raise EmptyDataError(
+            f"no {what} is called like an image: images are called like {shown(images[0].name)}, "
+            f"{what}s like {shown(masks[0].name)}",
+            hint=f"a {what} has the name of its image, but for the ending"
+            + (f" and {suffix!r} before it" if suffix else "; --mask-suffix tells what else"),
+        )
+    notes = _unmatched([of_images[stem].name for stem in of_images if stem not in pairs], "image", what)
+    notes += _unmatched([by_stem[stem].name for stem in by_stem if stem not in used], what, "image")
+    notes += _other_forms(pairs, of_images, suffix)
+    return Matches([(of_images[stem], mask) for stem, mask in pairs.items()], notes)
+
+
+def _by_stem(files: Sequence[FoundFile], suffix: str, what: str) -> dict[str, FoundFile]:
+    found: dict[str, FoundFile] = {}
+    for file in files:
+        stem = file.stem
+        if suffix:
+            if not stem.endswith(normal(suffix)):
+                continue
+            stem = stem[: -len(normal(suffix))]
+        other = found.setdefault(stem, file)
+        if other is not file:
+            raise DataFormatError(
+                f"{shown(other.name)} and {shown(file.name)} are both the {what} {shown(stem)}",
+                hint="move one of them away",
+            )
+    return found
+
+
+def _by_last_part(stems: Sequence[str]) -> Mapping[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for stem in stems:
+        found.setdefault(stem.rpartition("/")[2], []).append(stem)
+    return found
+
+
+def _unmatched(names: Sequence[str], what: str, lacking: str) -> list[str]:
+    if not names:
+        return []
+    told = ", ".join(map(shown, names[:3])) + ", ..." * (len(names) > 3)
+    are = "is" if len(names) == 1 else "are"
+    return [f"{counted(len(names), what)} without {lacking} {are} left out: {told}"]
+
+
+def _other_forms(pairs: Mapping[str, FoundFile], images: Mapping[str, FoundFile], suffix: str) -> list[str]:
+    def differs(stem: str, mask: FoundFile) -> bool:
+        image = str(PurePosixPath(images[stem].name).with_suffix("")).rpartition("/")[2]
+        own = str(PurePosixPath(mask.name).with_suffix("")).rpartition("/")[2]
+        return image + suffix != own
+
+    other = [images[stem].name for stem, mask in pairs.items() if differs(stem, mask)]
+    if not other:
+        return []
+    return [
+        f"{counted(len(other), 'image')} and masks are called by the same letters in other forms of Unicode, "
+        f"and taken for the same: {shown(other[0])}"
+    ]
