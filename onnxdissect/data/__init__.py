@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from onnxdissect.data.annotation import Annotation, annotate
     from onnxdissect.data.arrays import ArrayDataset
+    from onnxdissect.data.broden.about import About, Part, about_of, write_about
     from onnxdissect.data.broden.check import DatasetReport, Problem, check_dataset, check_folder
     from onnxdissect.data.broden.info import DatasetFacts, describe
     from onnxdissect.data.broden.reader import BrodenDataset, open_dataset
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from onnxdissect.data.vocabulary import Concept, Vocabulary, make_vocabulary
 
 __all__ = [
+    "About",
     "Annotation",
     "ArrayDataset",
     "Batch",
@@ -34,10 +36,12 @@ __all__ = [
     "DatasetReport",
     "ImageRecord",
     "LabelEntry",
+    "Part",
     "Problem",
     "Source",
     "Sources",
     "Vocabulary",
+    "about_of",
     "annotate",
     "batches",
     "check_dataset",
@@ -47,11 +51,13 @@ __all__ = [
     "make_vocabulary",
     "open_data",
     "open_dataset",
+    "write_about",
     "write_image",
     "write_tables",
 ]
 
 _HOMES = {
+    "About": "broden.about",
     "Annotation": "annotation",
     "ArrayDataset": "arrays",
     "Batch": "decoding.stream",
@@ -62,10 +68,12 @@ _HOMES = {
     "DatasetReport": "broden.check",
     "ImageRecord": "broden.writer",
     "LabelEntry": "broden.table_writer",
+    "Part": "broden.about",
     "Problem": "broden.check",
     "Source": "sources",
     "Sources": "sources",
     "Vocabulary": "vocabulary",
+    "about_of": "broden.about",
     "annotate": "annotation",
     "batches": "decoding.stream",
     "check_dataset": "broden.check",
@@ -75,6 +83,7 @@ _HOMES = {
     "make_vocabulary": "vocabulary",
     "open_data": "opening",
     "open_dataset": "broden.reader",
+    "write_about": "broden.about",
     "write_image": "broden.writer",
     "write_tables": "broden.table_writer",
 }

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.data.annotation import Annotation
+from onnxdissect.data.broden.about import About, about_of
 from onnxdissect.data.dataset import Dataset
 from onnxdissect.data.vocabulary import HIGHEST_NUMBER, Vocabulary
 from onnxdissect.errors import DataFormatError, EmptyDataError, OnnxDissectError, ParameterError
@@ -70,6 +71,7 @@ class CheckedDataset:
             if not _is_size(grid):
                 self._refuse(f"grid({i})", grid, "(sh, sw), whole numbers from 1")
         self.grouped_by: str | None = dataset.grouped_by
+        self.about: About | None = about_of(dataset)
         self._groups = self._checked_groups(dataset.groups())
 
     def __len__(self) -> int:
@@ -219,6 +221,7 @@ class CheckedDataset:
         if not hasattr(part, "read_annotation"):
             self._refuse("subset", part, "a data set")
         checked = CheckedDataset(part)
+        checked.about = checked.about or self.about
         if limit is not None and len(checked) > limit:
             self._refuse(f"subset(limit={limit})", part, f"at most {limit} images; it has {len(checked)}")
         if split is not None and set(checked._splits) != {split}:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 __all__ = [
     "HIGHEST_INDEX",
+    "LONGEST_ABOUT",
     "LONGEST_CATEGORY",
     "LONGEST_PATH",
+    "MOST_ABOUT_BYTES",
     "MOST_CATEGORIES",
     "MOST_COLUMNS",
     "MOST_COUNTED",
     "MOST_FILE_BYTES",
     "MOST_MAPS",
     "MOST_MASK_PIXELS",
+    "MOST_PARTS",
     "MOST_PIXELS",
     "MOST_ROWS",
     "MOST_SIDE",
@@ -48,3 +51,9 @@ MOST_MASK_PIXELS = 1 << 26
 """Of a mask that is imported: 67,108,864, as of 8,192 x 8,192."""
 HIGHEST_INDEX = 2**31 - 1
 """Of a class in a mask that is imported, of 32 bits."""
+MOST_ABOUT_BYTES = 1 << 20
+"""Size of about.json."""
+LONGEST_ABOUT = 4096
+"""Characters of a text in about.json."""
+MOST_PARTS = 1024
+"""Data sets that a data set is said to be made of."""

@@ -10,6 +10,7 @@ from typing import Any
 from onnxdissect.core.plateaus import plateau_warnings
 from onnxdissect.core.progress import Clock, Progress, Silent
 from onnxdissect.core.state.pass_state import PassResult, PassState
+from onnxdissect.data import about_of
 from onnxdissect.pipeline.bases import keep_bases, plan_under, say_memory, under_bases
 from onnxdissect.pipeline.execution.executor import Executor, LocalExecutor, PassTask, pass_tag
 from onnxdissect.pipeline.execution.gathering import gather_states
@@ -162,16 +163,23 @@ def _record(
     prepared: Prepared, saturated: Sequence[str], memory: Mapping[str, int], timing: Mapping[str, float]
 ) -> dict[str, Any]:
     """Compose the manifest."""
-    session = prepared.session
-    return prepared.request.identity | {
-        "provider": {"name": session.provider, "note": session.provider_note},
-        "batch_size": prepared.batch_size,
-        "warnings": [*prepared.warnings, *saturated],
-        "coverage": asdict(prepared.coverage),
-        "memory": memory,
-        "versions": tool_versions(),
-        "timing": timing,
-    }
+    session, identity = prepared.session, prepared.request.identity
+    about = about_of(prepared.request.dataset)
+    # told here and in no identity: a licence that is worded anew makes no other run
+    told = {} if about is None else {"data": {**identity["data"], "about": about.to_json()}}
+    return (
+        identity
+        | told
+        | {
+            "provider": {"name": session.provider, "note": session.provider_note},
+            "batch_size": prepared.batch_size,
+            "warnings": [*prepared.warnings, *saturated],
+            "coverage": asdict(prepared.coverage),
+            "memory": memory,
+            "versions": tool_versions(),
+            "timing": timing,
+        }
+    )
 
 
 def _ignore(message: str) -> None:

@@ -8,12 +8,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.data import ImageRecord, LabelEntry, write_image, write_tables
+from onnxdissect.data import About, ImageRecord, LabelEntry, write_about, write_image, write_tables
 from onnxdissect.tiny.concepts import CATEGORIES, NAMES, NUMBERS, SYNONYMS
 from onnxdissect.tiny.drawing import Drawing
 from onnxdissect.tiny.painting.canvas import GRID
 
-__all__ = ["write_drawing", "write_labels"]
+__all__ = ["ABOUT", "write_drawing", "write_labels"]
+
+ABOUT = About("tiny", licence="no restrictions: drawn by a program", made="data tiny")
+"""Where the data set comes from."""
 
 # The planes of each category; parts of parts are a second layer of parts.
 _PLANES = {
@@ -73,7 +76,7 @@ def _numbers(category: str, codes: NDArray[np.integer] | None) -> NDArray[np.uin
 
 
 def write_labels(folder: Path, records: Sequence[ImageRecord]) -> None:
-    """Write the tables.
+    """Write the tables, and where the data set comes from.
 
     Parameters
     ----------
@@ -96,4 +99,5 @@ def write_labels(folder: Path, records: Sequence[ImageRecord]) -> None:
         )
         for name, number in NUMBERS.items()
     ]
+    write_about(folder, ABOUT)
     write_tables(folder, CATEGORIES, labels, records)

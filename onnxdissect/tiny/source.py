@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from onnxdissect.data import Dataset, Source, open_dataset
 from onnxdissect.data.sources import Advance
 from onnxdissect.errors import ParameterError
+from onnxdissect.tiny.broden import ABOUT
 from onnxdissect.tiny.generate import ensure_tiny
 
 __all__ = ["SOURCE", "open_tiny"]
@@ -41,7 +43,9 @@ def open_tiny(argument: str, *, groups: str | None = None, progress: Advance | N
             f"tiny takes no argument, and {argument!r} was given",
             hint="--data tiny; onnxdissect data tiny FOLDER draws another one",
         )
-    return open_dataset(ensure_tiny(progress=progress), groups=groups)
+    dataset = open_dataset(ensure_tiny(progress=progress), groups=groups)
+    # one that an earlier version has left in the cache does not tell
+    return dataset if dataset.about else replace(dataset, about=ABOUT)
 
 
 def _recognise(record: Mapping[str, Any]) -> str | None:

@@ -11,6 +11,7 @@ from onnxdissect.cli.printing.console import log, output, print_json
 from onnxdissect.cli.printing.progress import open_progress
 from onnxdissect.cli.printing.tables import plain_table
 from onnxdissect.core.progress import CountedPhase
+from onnxdissect.data.broden.about import part_text
 from onnxdissect.errors import ParameterError
 from onnxdissect.machine import cores
 from onnxdissect.storage.regular_files import is_folder
@@ -116,12 +117,30 @@ def _broden(spec: str, groups: str | None) -> BrodenDataset:
     return found
 
 
+def _origin(facts: DatasetFacts) -> list[tuple[str, str]]:
+    missing = f"none, as files are missing: onnxdissect data check {facts.folder} names them"
+    lines = [("fingerprint", facts.fingerprint or missing)]
+    about = facts.about
+    if about is None:
+        return lines
+    told = (
+        ("called", about.name),
+        ("licence", about.licence or "not known"),
+        ("homepage", about.homepage),
+        ("citation", about.citation),
+        ("made by", about.made),
+        *(("from", part_text(part)) for part in about.from_),
+    )
+    return lines + [(name, value) for name, value in told if value]
+
+
 def _facts(facts: DatasetFacts) -> list[tuple[str, str]]:
     def counted(items: dict[str, int]) -> str:
         return ", ".join(f"{name} {count}" for name, count in items.items())
 
     lines = [
         ("data set", f"{facts.name} ({facts.folder})"),
+        *_origin(facts),
         ("images", f"{facts.images}, {facts.bare} of them without annotation"),
         ("concepts", str(facts.concepts)),
         ("splits", counted(facts.splits)),

@@ -14,7 +14,7 @@ from onnxdissect.errors import DataFormatError, nearest, shown
 from onnxdissect.storage.numerals import whole_number
 from onnxdissect.storage.regular_files import Enclosure
 
-__all__ = ["COLUMNS", "Entry", "IndexProblem", "read_index"]
+__all__ = ["COLUMNS", "Entry", "IndexProblem", "read_index", "refuse_rows"]
 
 COLUMNS = ("image", "split", "ih", "iw", "sh", "sw")
 """What index.csv tells of an image, before its column per category."""
@@ -135,6 +135,30 @@ def _category_columns(table: Table, categories: Sequence[str], others: Sequence[
             candidates=columns[:MOST_LISTED],
         )
     return [table.columns[name] for name in categories]
+
+
+def refuse_rows(folder: Path, problems: Sequence[IndexProblem]) -> None:
+    """Refuse a data set with rows that cannot be read.
+
+    Parameters
+    ----------
+    folder : Path
+        The data set.
+    problems : sequence of IndexProblem
+        What is wrong with them.
+
+    Raises
+    ------
+    DataFormatError
+        If there are any; it names the first.
+    """
+    if problems:
+        others = len(problems) - 1
+        raise DataFormatError(
+            f"{folder / 'index.csv'}, line {problems[0].line}: {problems[0].message}"
+            + f" (and {others} more like it)" * bool(others),
+            hint=f"onnxdissect data check {folder} lists every problem" if others else None,
+        )
 
 
 class _Rows:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import asdict, dataclass
 
+from onnxdissect.data.broden.about import About
 from onnxdissect.data.broden.reader import BrodenDataset
 from onnxdissect.data.vocabulary import Concept
-from onnxdissect.errors import ParameterError
+from onnxdissect.errors import ImageFileError, ParameterError
 
 __all__ = ["CategoryFacts", "DatasetFacts", "describe"]
 
@@ -63,6 +64,10 @@ class DatasetFacts:
         What groups the images; None if each stands for itself.
     groups : int or None
         How many groups.
+    fingerprint : str or None
+        Hash of all that is dissected; None where a listed file is missing.
+    about : About or None
+        Where it comes from, if its folder tells.
     """
 
     name: str
@@ -79,6 +84,8 @@ class DatasetFacts:
     bare: int
     grouped_by: str | None
     groups: int | None
+    fingerprint: str | None
+    about: About | None
 
     def to_json(self) -> dict[str, object]:
         """As JSON values.
@@ -87,11 +94,11 @@ class DatasetFacts:
         -------
         dict
         """
-        return asdict(self)
+        return asdict(self) | {"about": None if self.about is None else self.about.to_json()}
 
 
 def describe(dataset: BrodenDataset, *, largest: int = 5) -> DatasetFacts:
-    """Gather facts from the tables. No image is opened.
+    """Gather facts from the tables. No image is opened; files are asked for their sizes, for the fingerprint.
 
     Parameters
     ----------
@@ -138,7 +145,16 @@ def describe(dataset: BrodenDataset, *, largest: int = 5) -> DatasetFacts:
         bare=sum(not (entry.maps or entry.image_labels) for entry in entries),
         grouped_by=dataset.grouped_by,
         groups=None if groups is None else int(groups.max(initial=-1)) + 1,
+        fingerprint=_fingerprint(dataset),
+        about=dataset.about,
     )
+
+
+def _fingerprint(dataset: BrodenDataset) -> str | None:
+    try:
+        return dataset.fingerprint
+    except ImageFileError:
+        return None  # `data check` names every file that is missing
 
 
 def _extent(pair: tuple[int, int]) -> str:

@@ -24,8 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.data.annotation import Annotation, annotate, unite_planes
+from onnxdissect.data.broden.about import About, read_about
 from onnxdissect.data.broden.folders import require_index
-from onnxdissect.data.broden.index import Entry, IndexProblem, read_index
+from onnxdissect.data.broden.index import Entry, IndexProblem, read_index, refuse_rows
 from onnxdissect.data.broden.label_maps import decode_codes, fill_plane
 from onnxdissect.data.broden.tables import digest
 from onnxdissect.data.choosing import choose
@@ -33,7 +34,7 @@ from onnxdissect.data.decoding.pixels import read_file, read_image
 from onnxdissect.data.groups import number_groups
 from onnxdissect.data.links import LINKED, link_hint
 from onnxdissect.data.vocabulary import HIGHEST_NUMBER, Vocabulary, read_vocabulary
-from onnxdissect.errors import DataFormatError, EmptyDataError, ImageFileError, shown_path
+from onnxdissect.errors import EmptyDataError, ImageFileError, shown_path
 from onnxdissect.storage.regular_files import Enclosure, regular_size
 
 __all__ = ["BrodenDataset", "open_dataset", "read_folder"]
@@ -61,6 +62,8 @@ class BrodenDataset:
         What groups the images; None if each stands for itself.
     inside : Enclosure or None
         The folder that links of the data set may not lead out of; None if they may lead anywhere.
+    about : About or None
+        Where the data set comes from, if it has an about.json.
     """
 
     folder: Path
@@ -71,6 +74,7 @@ class BrodenDataset:
     codes: NDArray[np.int32]
     grouped_by: str | None = None
     inside: Enclosure | None = None
+    about: About | None = None
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -336,20 +340,14 @@ def open_dataset(
     DataNotFoundError
         If the folder does not exist or holds no index.csv.
     DataFormatError
-        If a table is missing or malformed, or if the tables contradict each other.
+        If a table is missing or malformed, if the tables contradict each other, or about.json is malformed.
     EmptyDataError
         If the index lists no image.
     ParameterError
         If there is no such column to group images by.
     """
     dataset, problems = read_folder(Path(folder), groups, follow_links=follow_links)
-    if problems:
-        others = len(problems) - 1
-        raise DataFormatError(
-            f"{dataset.folder / 'index.csv'}, line {problems[0].line}: {problems[0].message}"
-            + f" (and {others} more like it)" * bool(others),
-            hint=f"onnxdissect data check {folder} lists every problem" if others else None,
-        )
+    refuse_rows(dataset.folder, problems)
     if not dataset.entries:
         raise EmptyDataError(f"{dataset.folder / 'index.csv'} lists no image")
     return dataset
@@ -395,5 +393,6 @@ def read_folder(
         codes=codes,
         grouped_by=grouped_by,
         inside=inside,
+        about=read_about(folder, inside),
     )
     return dataset, problems

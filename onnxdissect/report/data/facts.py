@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from onnxdissect.data.broden.about import About, part_text
 from onnxdissect.results.headline import left_out
 
 if TYPE_CHECKING:
@@ -85,6 +86,9 @@ def run_facts(dissection: Dissection) -> Iterator[Fact]:
         yield Fact("Model", str(model.get("producer") or "ONNX"), _joined(_model_details(model)))
     untold = "not told" if dissection.imported else ""
     yield Fact("Data", str(data.get("name", "")) or untold, _joined(_data_details(dissection, data)))
+    about = section(data, "about")
+    if about:
+        yield Fact("Data from", str(about.get("name", "")), _joined(_origin(about)))
     quantiles = ", ".join(f"{quantile:g}" for quantile in dissection.quantiles)
     several = len(dissection.quantiles) > 1
     yield Fact(
@@ -172,6 +176,20 @@ def _data_details(dissection: Dissection, data: Mapping[str, Any]) -> Iterator[s
     if out:
         noun = "concept" if out == 1 else "concepts"
         yield f"{out:,} {noun} in fewer than {dissection.min_images:,} images left out of the labels"
+    if data.get("fingerprint"):
+        yield f"fingerprint {str(data['fingerprint'])[:12]}"
+
+
+def _origin(about: Mapping[str, Any]) -> Iterator[str]:
+    """List the licence of a data set, and what it was made of with theirs."""
+    yield f"licence: {about.get('licence') or 'not known'}"
+    if about.get("made"):
+        yield f"made by {about['made']}"
+    for part in About.from_json(about).from_:
+        yield f"from {part_text(part)}"
+    for key in ("citation", "homepage"):
+        if about.get(key):
+            yield str(about[key])
 
 
 def _preprocessing(preprocessing: Mapping[str, Any]) -> tuple[str, str]:

@@ -7,7 +7,10 @@ Schema, version 1 (all keys are always there in a complete run unless marked *op
     model            {"path", "sha256", "opset", "producer"}
     data             {"name", "folder", "fingerprint", "images", "concepts", "split", "limit",
                       "categories": names in category.csv order}; without "folder" where the data
-                      lies in none, then with "spec", what `--data` was given, unless it was in memory
+                      lies in none, then with "spec", what `--data` was given, unless it was in memory;
+                      *optional* "about": {"name", "licence", "homepage", "citation", "made",
+                      "from": [{"name", "licence", "fingerprint", "images", "homepage"}]}, all but the
+                      names *optional*, of a data set that tells where it comes from
     parameters       {"quantiles", "iou_threshold", "scoring", "min_images" (optional, 1),
                       ... whatever else the run was asked for}
     made_with        {"min_images"}, optional, 1: what the counts by image and the shuffles were made with

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from onnxdissect.core.upsampling import UPSAMPLINGS
+from onnxdissect.data.broden.about import ABOUT_RULE
 from onnxdissect.storage.fields import (
     Choice,
     Either,
@@ -132,6 +133,7 @@ _DATA = Record(
         "split": OrNull(Text()),
         "limit": OrNull(_COUNT),
         "groups": OrNull(Text()),
+        "about": ABOUT_RULE,
     },
 )
 _PARAMETERS = Record(
