@@ -37,6 +37,8 @@ class ImportOptions:
     resample : str or None
         One of `RESAMPLES`, for all categories; None is majority for parts and nearest for all others. Only
         with `size`.
+    upright : bool
+        Whether annotations lie over images that are turned as their EXIF data say, not over pixels as stored.
     link : bool
         Whether images stay where they are, with a link to each; with `size` only the label grid follows.
     color : bool
@@ -64,6 +66,7 @@ class ImportOptions:
     size: int | None = None
     aspect: str | None = None
     resample: str | None = None
+    upright: bool = False
     link: bool = False
     color: bool = False
     scene: str | None = None

@@ -16,7 +16,7 @@ from onnxdissect.data.limits import MOST_ROWS
 from onnxdissect.errors import DataFormatError, EmptyDataError, ParameterError, shown
 from onnxdissect.wording import counted
 
-__all__ = ["COLOR", "SCENE", "Plan", "PlannedImage", "plan"]
+__all__ = ["COLOR", "SCENE", "Plan", "PlannedImage", "plan", "split_of_folder"]
 
 COLOR, SCENE = "color", "scene"
 
@@ -152,12 +152,23 @@ def _without(found: Sequence[str], what: str) -> list[str]:
     return [f"{missing:,} of {len(found):,} images have no {what}"] if missing else []
 
 
+def split_of_folder(name: str) -> str:
+    """Tell which split a folder holds, by its name.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    str
+        ``train``, ``val`` or ``test``; empty if it is called otherwise.
+    """
+    return next((split for split, called in _SPLITS.items() if name.casefold() in called), "")
+
+
 def _split_of_folders(name: str) -> str:
-    for part in PurePosixPath(name).parts[:-1]:
-        for split, called in _SPLITS.items():
-            if part.casefold() in called:
-                return split
-    return ""
+    return next(filter(None, map(split_of_folder, PurePosixPath(name).parts[:-1])), "")
 
 
 def _group_of(asked: str | None, image: ImportedImage, name: str) -> str:

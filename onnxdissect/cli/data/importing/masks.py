@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from onnxdissect.cli.data.importing.shared import Ignore
+
 if TYPE_CHECKING:
     from onnxdissect.data.importers.imported import ImportedData
 
@@ -22,10 +24,7 @@ def masks(
         Path, typer.Option(metavar="FILE", help="A class a line: INDEX,NAME[,CATEGORY][,R,G,B].")
     ],
     category: Annotated[str, typer.Option(help="Of the classes that name none.")] = "object",
-    ignore: Annotated[
-        str | None,
-        typer.Option(metavar="0,255", help="Indices, or colours as #rrggbb, of pixels that are unlabelled."),
-    ] = None,
+    ignore: Ignore = None,
     mask_suffix: Annotated[
         str, typer.Option(metavar="TEXT", help="What masks' names have more than images', such as _mask.")
     ] = "",

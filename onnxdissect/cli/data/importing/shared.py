@@ -22,7 +22,17 @@ if TYPE_CHECKING:
     from onnxdissect.data.importers.imported import ImportedData
     from onnxdissect.data.importers.report import ImportReport
 
-__all__ = ["SharedOptions", "import_command"]
+__all__ = ["Ignore", "Root", "SharedOptions", "import_command"]
+
+Root = Annotated[
+    Path, typer.Option("--root", metavar="DIR", help="The data set's folder, as it was unpacked.")
+]
+"""Of formats whose folders have names of their own."""
+Ignore = Annotated[
+    str | None,
+    typer.Option(metavar="0,255", help="Indices, or colours as #rrggbb, of pixels that are unlabelled."),
+]
+"""Of formats with masks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +56,10 @@ class SharedOptions:
             help="What a cell takes of a label map: by default majority for parts, nearest for all else.",
         ),
     ] = None
+    upright: Annotated[
+        bool,
+        typer.Option("--upright", help="Annotations lie over images turned as their EXIF data say."),
+    ] = False
     link: Annotated[
         bool, typer.Option("--link", help="Leave images where they are, with a link to each.")
     ] = False

@@ -15,6 +15,8 @@ COLORS = ("black", "blue", "brown", "green", "grey", "orange", "pink", "purple",
 """In the order of their codes."""
 
 _BLACK, _BLUE, _BROWN, _GREEN, _GREY, _ORANGE, _PINK, _PURPLE, _RED, _WHITE, _YELLOW = range(11)
+# Each up to these degrees, and from the one before.
+_HUES = ((_PINK, 350), (_PURPLE, 325), (_BLUE, 260), (_GREEN, 170), (_YELLOW, 65), (_ORANGE, 40), (_RED, 10))
 
 
 def name_colors(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -35,24 +37,14 @@ def name_colors(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     chroma = most - np.minimum(np.minimum(red, green), blue)
     hue = _hue(red, green, blue, most, chroma)
     found = np.full(most.shape, _RED, np.uint8)
-    for code, below in (
-        (_RED, 360),
-        (_PINK, 345),
-        (_PURPLE, 320),
-        (_BLUE, 255),
-        (_GREEN, 165),
-        (_YELLOW, 68),
-    ):
+    for code, below in _HUES:
         found[hue < below] = code
-    found[hue < 42] = _ORANGE
-    found[hue < 14] = _RED
     # Brown is a dark orange or yellow, pink a pale red.
-    found[(found == _ORANGE) & (most < 170)] = _BROWN
-    found[(found == _RED) & (most >= 150) & (100 * chroma < 55 * most)] = _PINK
-    grey = 100 * chroma < 18 * most
-    found[grey] = _GREY
-    found[grey & (most >= 200)] = _WHITE
-    found[most < 50] = _BLACK
+    found[((found == _ORANGE) & (most < 200)) | ((found == _YELLOW) & (most < 150))] = _BROWN
+    found[((hue < 25) | (hue >= 350)) & (most >= 165) & (100 * chroma < 45 * most)] = _PINK
+    colourless = (chroma < 25) | (100 * chroma < 12 * most)
+    found[colourless] = np.where(most >= 195, _WHITE, _GREY)[colourless]
+    found[(most < 40) | ((most < 85) & (chroma < 25))] = _BLACK
     return found
 
 

@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.data.decoding.image_headers import PNG, find_format, refuse_size
+from onnxdissect.data.decoding.image_headers import PNG, ImageFormat, find_format, refuse_size
 from onnxdissect.data.decoding.pixels import read_file
 from onnxdissect.data.decoding.structure import check_png
 from onnxdissect.data.limits import HIGHEST_INDEX, MOST_MASK_PIXELS
 from onnxdissect.errors import ImageFileError
 from onnxdissect.storage.regular_files import Enclosure
 
-__all__ = ["read_mask"]
+__all__ = ["decode_mask", "read_mask"]
 
 _TIFF = "TIFF"
 # Formats that keep each number; palettes of theirs keep their indices.
@@ -55,7 +55,28 @@ def read_mask(path: Path, name: str, inside: Enclosure | None = None) -> NDArray
     ImageFileError
         If the file is missing, empty, damaged, larger than the limits, or of a kind that loses indices.
     """
-    data = read_file(path, name, inside)
+    return decode_mask(read_file(path, name, inside), name)
+
+
+def decode_mask(data: bytes, name: str) -> NDArray[np.int32 | np.uint8]:
+    """Decode a mask that has been read; see `read_mask`.
+
+    Parameters
+    ----------
+    data : bytes
+        The file.
+    name : str
+        What to call it in messages.
+
+    Returns
+    -------
+    ndarray of int32, shape (height, width), or ndarray of uint8, shape (height, width, 3)
+
+    Raises
+    ------
+    ImageFileError
+        As there.
+    """
     found = find_format(data)
     if found is None:
         raise ImageFileError(f"{name} is no image, or damaged", hint=_NOT_MASK)
@@ -65,16 +86,15 @@ def read_mask(path: Path, name: str, inside: Enclosure | None = None) -> NDArray
             "keep each pixel's number",
             hint="export the masks again, as PNG",
         )
-    _check_size(found.size, data, name)
+    _check_size(found, data, name)
     if found.name == PNG:
         check_png(data, name)
     return _decode(data, found.name, name)
 
 
-def _check_size(size: object, data: bytes, name: str) -> None:
-    assert callable(size)
+def _check_size(found: ImageFormat, data: bytes, name: str) -> None:
     try:
-        claimed = size(data)
+        claimed = found.size(data)
     except (struct.error, LookupError, ValueError):
         claimed = None
     if not claimed:

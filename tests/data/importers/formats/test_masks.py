@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from naive import data as naive_data
 from PIL import Image
 from support.commands import Called, called
+from support.importing import counted_masks, pixels_by_name
 from support.masked import blocks, coloured, grey, palette, photograph, save, save_photograph
 
 Array = np.ndarray[Any, Any]
@@ -36,25 +35,6 @@ def draw(place: Path, save_mask: Callable[[Array], Image.Image], ending: str = "
     return drawn
 
 
-def pixels_by_name(folder: Path) -> Counter[str]:
-    """What the data set holds, counted by the naive reader."""
-    read = naive_data.read(folder)
-    found: Counter[str] = Counter()
-    for image in read.images:
-        for number, pixels in image.pixels.items():
-            found[read.names[number]] += len(pixels)
-    return found
-
-
-def expected(masks: list[Array], names: dict[int, str] = NAMES) -> Counter[str]:
-    found: Counter[str] = Counter()
-    for mask in masks:
-        for index in mask.ravel().tolist():
-            if index in names:
-                found[names[index]] += 1
-    return found
-
-
 @pytest.mark.parametrize("kind", [grey, palette, coloured])
 @pytest.mark.parametrize("ending", [".png", ".tif", ".bmp"])
 def test_pixels_per_class_are_those_of_the_masks(
@@ -63,7 +43,7 @@ def test_pixels_per_class_are_those_of_the_masks(
     drawn = draw(tmp_path, kind, ending)
     done = import_masks(tmp_path)
     assert (done.returncode, done.stderr.count("\n")) == (0, 1), done.stderr
-    assert pixels_by_name(tmp_path / "out") == expected(drawn)
+    assert pixels_by_name(tmp_path / "out") == counted_masks(drawn, NAMES)
     for name in ("a/one", "a/two", "b/one"):
         copied = (tmp_path / "out" / "images" / f"{name}.jpg").read_bytes()
         assert copied == (tmp_path / "photos" / f"{name}.jpg").read_bytes()
