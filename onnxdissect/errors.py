@@ -22,6 +22,7 @@
     ├── DataError
     │   ├── DataNotFoundError     no folder, or not a Broden folder
     │   ├── DataFormatError       a table of the data set is malformed
+    │   ├── DownloadError         a data set cannot be fetched, or what was fetched is refused
     │   ├── ImageFileError        an image or label file is missing, damaged or of the wrong size
     │   └── EmptyDataError        nothing is left to dissect with
     └── RunError
@@ -50,6 +51,7 @@ __all__ = [
     "DataError",
     "DataFormatError",
     "DataNotFoundError",
+    "DownloadError",
     "EmptyDataError",
     "ImageFileError",
     "ImageInputError",
@@ -199,6 +201,10 @@ class DataNotFoundError(DataError):
 
 class DataFormatError(DataError):
     """A table of the data set is malformed."""
+
+
+class DownloadError(DataError):
+    """A data set cannot be fetched, or what was fetched is refused."""
 
 
 class ImageFileError(DataError):

@@ -9,11 +9,14 @@ import runpy
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.commands import run_command
+from support.datasets import random_broden, write_broden
 from support.documents import PAGES, README, ROOT, commands, root_of_a_reader
+from support.publishing import PROXIES, publishing, zipped
 from support.samples import make_sample
 
 # What only a shell understands, or another program than ours.
@@ -27,6 +30,22 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def environment() -> dict[str, str]:
     return os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server that answers as the one would at which Broden was published, asked as a proxy."""
+    folder = write_broden(tmp_path_factory.mktemp("published") / "broden", random_broden())
+    with publishing(zipped(folder)) as server:
+        yield server.address.partition("/data")[0]
+
+
+@pytest.fixture(autouse=True)
+def proxy(published: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in PROXIES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("http_proxy", published)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

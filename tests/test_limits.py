@@ -38,6 +38,13 @@ DATA = {
         f"names of {limits.LONGEST_CATEGORY} bytes",
         f"{HIGHEST_NUMBER:,}",
     ),
+    "an archive that is": (
+        f"{limits.MOST_ARCHIVE_BYTES // GIB} GiB",
+        f"{limits.MOST_MEMBERS:,} files",
+        f"{limits.MOST_DIRECTORY_BYTES // MIB} MiB",
+        f"{limits.MOST_UNPACKED_BYTES // GIB} GiB",
+        f"{limits.MOST_EXPANDED} times its size",
+    ),
     "frequencies and coverages in tables": (f"10^{len(str(limits.MOST_COUNTED)) - 1}",),
 }
 MODELS = {

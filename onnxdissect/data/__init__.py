@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from onnxdissect.data.broden.writer import ImageRecord, write_image
     from onnxdissect.data.dataset import Dataset
     from onnxdissect.data.decoding.stream import Batch, batches
+    from onnxdissect.data.download.download import Download, download_broden
+    from onnxdissect.data.download.watching import Patience, Watch
     from onnxdissect.data.opening import open_data
     from onnxdissect.data.sources import Source, Sources, installed_sources
     from onnxdissect.data.vocabulary import Concept, Vocabulary, make_vocabulary
@@ -34,19 +36,23 @@ __all__ = [
     "Dataset",
     "DatasetFacts",
     "DatasetReport",
+    "Download",
     "ImageRecord",
     "LabelEntry",
     "Part",
+    "Patience",
     "Problem",
     "Source",
     "Sources",
     "Vocabulary",
+    "Watch",
     "about_of",
     "annotate",
     "batches",
     "check_dataset",
     "check_folder",
     "describe",
+    "download_broden",
     "installed_sources",
     "make_vocabulary",
     "open_data",
@@ -66,19 +72,23 @@ _HOMES = {
     "Dataset": "dataset",
     "DatasetFacts": "broden.info",
     "DatasetReport": "broden.check",
+    "Download": "download.download",
     "ImageRecord": "broden.writer",
     "LabelEntry": "broden.table_writer",
     "Part": "broden.about",
+    "Patience": "download.watching",
     "Problem": "broden.check",
     "Source": "sources",
     "Sources": "sources",
     "Vocabulary": "vocabulary",
     "about_of": "broden.about",
+    "Watch": "download.watching",
     "annotate": "annotation",
     "batches": "decoding.stream",
     "check_dataset": "broden.check",
     "check_folder": "broden.check",
     "describe": "broden.info",
+    "download_broden": "download.download",
     "installed_sources": "sources",
     "make_vocabulary": "vocabulary",
     "open_data": "opening",

@@ -12,17 +12,22 @@ __all__ = [
     "LONGEST_CATEGORY",
     "LONGEST_PATH",
     "MOST_ABOUT_BYTES",
+    "MOST_ARCHIVE_BYTES",
     "MOST_CATEGORIES",
     "MOST_COLUMNS",
     "MOST_COUNTED",
+    "MOST_DIRECTORY_BYTES",
+    "MOST_EXPANDED",
     "MOST_FILE_BYTES",
     "MOST_MAPS",
     "MOST_MASK_PIXELS",
+    "MOST_MEMBERS",
     "MOST_PARTS",
     "MOST_PIXELS",
     "MOST_ROWS",
     "MOST_SIDE",
     "MOST_TABLE_BYTES",
+    "MOST_UNPACKED_BYTES",
 ]
 
 MOST_PIXELS = 1 << 27
@@ -57,3 +62,13 @@ LONGEST_ABOUT = 4096
 """Characters of a text in about.json."""
 MOST_PARTS = 1024
 """Data sets that a data set is said to be made of."""
+MOST_ARCHIVE_BYTES = 1 << 36
+"""Size of an archive that is downloaded."""
+MOST_UNPACKED_BYTES = 1 << 37
+"""Size of all files of an archive together."""
+MOST_EXPANDED = 200
+"""How many times the size of an archive its files may have: photographs hardly shrink, tables to a tenth."""
+MOST_MEMBERS = 1_000_000
+"""Files and folders of an archive."""
+MOST_DIRECTORY_BYTES = 1 << 27
+"""Size of an archive's list of its files."""

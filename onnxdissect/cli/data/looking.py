@@ -19,7 +19,7 @@ from onnxdissect.storage.regular_files import is_folder
 if TYPE_CHECKING:
     from onnxdissect.data import BrodenDataset, DatasetFacts
 
-__all__ = ["check", "info"]
+__all__ = ["check", "info", "print_facts"]
 
 _CHECK_FAILED = 1
 _SHOWN = 200
@@ -41,8 +41,13 @@ def info(folder: _Folder, groups: options.Groups = None, as_json: _Json = False)
     if as_json:
         print_json(facts.to_json())
         return
+    print_facts(facts)
+
+
+def print_facts(facts: DatasetFacts, *others: tuple[str, str]) -> None:
+    """Print what a data set holds, and under the same heading what else is known of it."""
     console = output()
-    for name, value in _facts(facts):
+    for name, value in (*_facts(facts), *others):
         console.print(f"{name + ':':<14}{value}", markup=False, soft_wrap=True)
     console.print()
     console.print(

@@ -20,6 +20,7 @@ _TITLES = {
     "data": "making the data set",
     "tiny": "drawing the data set tiny",
     "import": "importing",
+    "unpack": "unpacking",
     "moments": "mean and covariance",
     "pass": "decoding and inference",
     "tally": "tally",
@@ -45,6 +46,7 @@ _NOUNS = {
     "comparison": "layers",
     "page": "layers",
     "matching": "shuffles",
+    "unpack": "files",
 }
 _SECONDS_BETWEEN_LINES = 5.0
 
