@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from onnxdissect.data.arrays import ArrayDataset
     from onnxdissect.data.broden.about import About, Part, about_of, write_about
     from onnxdissect.data.broden.check import DatasetReport, Problem, check_dataset, check_folder
+    from onnxdissect.data.broden.checking.cleaning import CleanedIndex, clean_index, refuse_cleaned
     from onnxdissect.data.broden.info import DatasetFacts, describe
     from onnxdissect.data.broden.reader import BrodenDataset, open_dataset
     from onnxdissect.data.broden.table_writer import LabelEntry, write_tables
@@ -32,6 +33,7 @@ __all__ = [
     "ArrayDataset",
     "Batch",
     "BrodenDataset",
+    "CleanedIndex",
     "Concept",
     "Dataset",
     "DatasetFacts",
@@ -51,12 +53,14 @@ __all__ = [
     "batches",
     "check_dataset",
     "check_folder",
+    "clean_index",
     "describe",
     "download_broden",
     "installed_sources",
     "make_vocabulary",
     "open_data",
     "open_dataset",
+    "refuse_cleaned",
     "write_about",
     "write_image",
     "write_tables",
@@ -68,6 +72,7 @@ _HOMES = {
     "ArrayDataset": "arrays",
     "Batch": "decoding.stream",
     "BrodenDataset": "broden.reader",
+    "CleanedIndex": "broden.checking.cleaning",
     "Concept": "vocabulary",
     "Dataset": "dataset",
     "DatasetFacts": "broden.info",
@@ -87,6 +92,7 @@ _HOMES = {
     "batches": "decoding.stream",
     "check_dataset": "broden.check",
     "check_folder": "broden.check",
+    "clean_index": "broden.checking.cleaning",
     "describe": "broden.info",
     "download_broden": "download.download",
     "installed_sources": "sources",
@@ -94,6 +100,7 @@ _HOMES = {
     "open_data": "opening",
     "open_dataset": "broden.reader",
     "write_about": "broden.about",
+    "refuse_cleaned": "broden.checking.cleaning",
     "write_image": "broden.writer",
     "write_tables": "broden.table_writer",
 }

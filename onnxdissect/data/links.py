@@ -1,13 +1,15 @@
-"""Links in a data set: followed inside its folder, and out of it only where that is asked for."""
+"""Links in a data set: followed inside its folder, out of it only where that is asked for, and by what."""
 
 from __future__ import annotations
 
 from onnxdissect.storage.regular_files import Enclosure, OutsideError
 
-__all__ = ["LINKED", "link_hint"]
+__all__ = ["CLEANED", "LINKED", "link_hint"]
 
 LINKED = "linked"
 """The source whose SPECs, ``linked:DIR``, let the links of a folder lead anywhere."""
+CLEANED = "cleaned"
+"""The source whose SPECs, ``cleaned:DIR`` and ``cleaned:linked:DIR``, leave out what cannot be read."""
 
 
 def link_hint(error: OSError, inside: Enclosure | None) -> str | None:

@@ -20,7 +20,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from onnxdissect.data.links import LINKED
+from onnxdissect.data.links import CLEANED, LINKED
 from onnxdissect.errors import InstallationError, ParameterError
 from onnxdissect.storage.memory import raise_memory_error
 
@@ -47,6 +47,7 @@ GROUP = "onnxdissect.data"
 _OWN = (
     EntryPoint("tiny", "onnxdissect.tiny:SOURCE", GROUP),
     EntryPoint(LINKED, "onnxdissect.data.broden.linked:SOURCE", GROUP),
+    EntryPoint(CLEANED, "onnxdissect.data.broden.checking.cleaned:SOURCE", GROUP),
 )
 SPEC = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9_.+-]+)(?::(?P<argument>.*))?", re.DOTALL)
 """What asks a source. Two letters at least: one and a colon begin a path on Windows."""

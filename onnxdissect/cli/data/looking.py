@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,12 +13,14 @@ from onnxdissect.cli.printing.progress import open_progress
 from onnxdissect.cli.printing.tables import plain_table
 from onnxdissect.core.progress import CountedPhase
 from onnxdissect.data.broden.about import part_text
+from onnxdissect.data.links import CLEANED, LINKED
 from onnxdissect.errors import ParameterError
 from onnxdissect.machine import cores
 from onnxdissect.storage.regular_files import is_folder
+from onnxdissect.wording import counted
 
 if TYPE_CHECKING:
-    from onnxdissect.data import BrodenDataset, DatasetFacts
+    from onnxdissect.data import BrodenDataset, CleanedIndex, DatasetFacts, DatasetReport
 
 __all__ = ["check", "info", "print_facts"]
 
@@ -27,7 +30,9 @@ _SHOWN = 200
 _Folder = Annotated[
     str,
     typer.Argument(
-        metavar=options.DATA, help="A Broden folder, or a source: tiny, linked:DIR.", show_default=False
+        metavar=options.DATA,
+        help="A Broden folder, or a source: tiny, linked:DIR, cleaned:DIR.",
+        show_default=False,
     ),
 ]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -62,45 +67,116 @@ def print_facts(facts: DatasetFacts, *others: tuple[str, str]) -> None:
     )
 
 
-def check(folder: _Folder, groups: options.Groups = None, as_json: _Json = False) -> None:
+def check(
+    folder: _Folder,
+    groups: options.Groups = None,
+    min_images: Annotated[
+        int | None, typer.Option(metavar="N", help="Tell of concepts in fewer images: 10 by default.")
+    ] = None,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Write an index beside, without the rows that cannot be read.")
+    ] = False,
+    as_json: _Json = False,
+) -> None:
     """Look at every image and label of a data set; exit 1 if a run over it would fail."""
-    from onnxdissect.data import check_dataset, check_folder, installed_sources
+    from onnxdissect.data import clean_index
 
-    # A folder is checked row by row, also where it could not be opened; anything else is opened first.
-    in_rows = installed_sources().find(folder) is None and is_folder(folder)
-    opened = None if in_rows else _broden(folder, groups)
+    place = _fixable(folder, groups) if fix else None
+    report = _checked(folder, groups, min_images)
+    cleaned = None if place is None else clean_index(place[0], report, follow_links=place[1])
+    if as_json:
+        print_json(report.to_json() | ({} if cleaned is None else {"cleaned": cleaned.to_json()}))
+    else:
+        _print_report(report)
+        if cleaned is not None:
+            _print_cleaned(folder, cleaned)
+    if not report.ok and cleaned is None:
+        raise typer.Exit(_CHECK_FAILED)
+
+
+def _folder_of(spec: str) -> tuple[Path, bool] | None:
+    """Give a folder, and whether its links are followed; None for anything else.
+
+    It is checked row by row, also where it does not open. Anything else has to be opened first.
+    """
+    from onnxdissect.data import installed_sources
+
+    name, argument = installed_sources().find(spec) or ("", spec)
+    return (Path(argument), bool(name)) if name in ("", LINKED) and is_folder(argument) else None
+
+
+def _checked(folder: str, groups: str | None, min_images: int | None) -> DatasetReport:
+    from onnxdissect.data import check_dataset, check_folder
+
+    place = _folder_of(folder)
+    opened = None if place else _broden(folder, groups)
+    bound = {} if min_images is None else {"min_images": min_images}
     progress = open_progress(log())
     done = CountedPhase(progress, "check")
     try:
         workers = max(2, cores())
-        if opened is None:
-            report = check_folder(folder, groups=groups, workers=workers, progress=done)
-        else:
-            report = check_dataset(opened, workers=workers, progress=done)
+        if opened is not None:
+            report = check_dataset(opened, workers=workers, progress=done, **bound)
+        elif place is not None:
+            report = check_folder(
+                place[0], groups=groups, follow_links=place[1], workers=workers, progress=done, **bound
+            )
         done.finish()
     finally:
         progress.close()
-    if as_json:
-        print_json(report.to_json())
-    else:
-        console = output()
-        # errors, of which one is enough to stop a run, before warnings where not all are shown
-        many = len(report.problems) > _SHOWN
-        shown = sorted(report.problems, key=lambda p: many and p.level != "error")[:_SHOWN]
-        if shown:
-            console.print(
-                plain_table(
-                    None,
-                    ["level", "file", ">row", "problem"],
-                    [[p.level, p.file, "" if p.row is None else p.row, p.message] for p in shown],
-                )
+    return report
+
+
+def _fixable(spec: str, groups: str | None) -> tuple[Path, bool]:
+    """Tell where a cleaned index goes, and whether links may lead out of there."""
+    from onnxdissect.data import refuse_cleaned
+
+    place = _folder_of(spec)
+    if place is None:
+        opened = _broden(spec, groups)
+        place = opened.folder, opened.inside is None
+        if spec.startswith(f"{CLEANED}:"):
+            raise ParameterError(
+                f"{spec} is cleaned already, and what is wrong with it came since",
+                hint=f"remove {place[0] / opened.index}, then onnxdissect data check {place[0]} --fix",
             )
-        if many:
-            console.print(f"... and {len(report.problems) - _SHOWN:,} more; --json prints all")
-        warnings = len(report.problems) - report.errors
-        console.print(f"{report.name}: {report.images} images, {report.errors} errors, {warnings} warnings")
-    if not report.ok:
-        raise typer.Exit(_CHECK_FAILED)
+    refuse_cleaned(place[0])
+    return place
+
+
+def _print_report(report: DatasetReport) -> None:
+    console = output()
+    # errors, of which one is enough to stop a run, before warnings where not all are shown
+    many = len(report.problems) > _SHOWN
+    shown = sorted(report.problems, key=lambda p: many and p.level != "error")[:_SHOWN]
+    if shown:
+        console.print(
+            plain_table(
+                None,
+                ["level", "file", ">row", "problem"],
+                [[p.level, p.file, "" if p.row is None else p.row, p.message] for p in shown],
+            )
+        )
+    if many:
+        console.print(f"... and {len(report.problems) - _SHOWN:,} more; --json prints all")
+    warnings = len(report.problems) - report.errors
+    console.print(f"{report.name}: {report.images} images, {report.errors} errors, {warnings} warnings")
+
+
+def _print_cleaned(spec: str, cleaned: CleanedIndex) -> None:
+    console = output()
+    if cleaned.path is None:
+        console.print("every row can be read: nothing was written")
+        return
+    for row in cleaned.dropped:
+        console.print(f"left out: line {row.line}, {row.image}: {row.reason}", markup=False, soft_wrap=True)
+    rows = counted(len(cleaned.dropped), "row")
+    console.print(
+        f"{cleaned.path} lists {counted(cleaned.images, 'image')}; {rows} left out. "
+        f"Run on it: --data {CLEANED}:{spec}",
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 def _broden(spec: str, groups: str | None) -> BrodenDataset:

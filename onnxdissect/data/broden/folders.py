@@ -14,21 +14,27 @@ _LONGEST = 1000  # characters of a path in a message
 _LAYOUT = "a Broden folder holds index.csv, label.csv, category.csv and images/"
 
 
-def require_index(folder: Path) -> None:
-    """Make sure that a folder holds an index.csv, whatever that is: who reads it looks further.
+def require_index(folder: Path, index: str = "index.csv") -> None:
+    """Make sure that a folder holds an index, whatever that is: who reads it looks further.
 
     Parameters
     ----------
     folder : Path
         What was given as a data set.
+    index : str
+        Name of the table; another than index.csv was written by a check.
 
     Raises
     ------
     DataNotFoundError
         If it does not, with what may have been meant: a sibling of like name, or a folder inside.
     """
-    if os.path.lexists(folder / "index.csv"):
+    if os.path.lexists(folder / index):
         return
+    if index != "index.csv" and os.path.lexists(folder / "index.csv"):
+        raise DataNotFoundError(
+            f"{folder} has no {index}", hint=f"onnxdissect data check {folder} --fix writes one if need be"
+        )
     if is_file(folder):
         hint = f"--data {folder.parent}" if folder.name == "index.csv" else _LAYOUT
         raise DataNotFoundError(f"{folder} is a file; a data set is a folder", hint=hint)

@@ -137,7 +137,7 @@ def _category_columns(table: Table, categories: Sequence[str], others: Sequence[
     return [table.columns[name] for name in categories]
 
 
-def refuse_rows(folder: Path, problems: Sequence[IndexProblem]) -> None:
+def refuse_rows(folder: Path, problems: Sequence[IndexProblem], index: str = "index.csv") -> None:
     """Refuse a data set with rows that cannot be read.
 
     Parameters
@@ -146,6 +146,8 @@ def refuse_rows(folder: Path, problems: Sequence[IndexProblem]) -> None:
         The data set.
     problems : sequence of IndexProblem
         What is wrong with them.
+    index : str
+        The table that lists the images.
 
     Raises
     ------
@@ -155,7 +157,7 @@ def refuse_rows(folder: Path, problems: Sequence[IndexProblem]) -> None:
     if problems:
         others = len(problems) - 1
         raise DataFormatError(
-            f"{folder / 'index.csv'}, line {problems[0].line}: {problems[0].message}"
+            f"{folder / index}, line {problems[0].line}: {problems[0].message}"
             + f" (and {others} more like it)" * bool(others),
             hint=f"onnxdissect data check {folder} lists every problem" if others else None,
         )

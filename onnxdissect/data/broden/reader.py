@@ -13,7 +13,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 
 from onnxdissect.data.annotation import Annotation, annotate, unite_planes
 from onnxdissect.data.broden.about import About, read_about
+from onnxdissect.data.broden.files import INDEX, called, hash_sizes
 from onnxdissect.data.broden.folders import require_index
 from onnxdissect.data.broden.index import Entry, IndexProblem, read_index, refuse_rows
 from onnxdissect.data.broden.label_maps import decode_codes, fill_plane
@@ -32,10 +32,10 @@ from onnxdissect.data.broden.tables import digest
 from onnxdissect.data.choosing import choose
 from onnxdissect.data.decoding.pixels import read_file, read_image
 from onnxdissect.data.groups import number_groups
-from onnxdissect.data.links import LINKED, link_hint
+from onnxdissect.data.links import CLEANED, LINKED
 from onnxdissect.data.vocabulary import HIGHEST_NUMBER, Vocabulary, read_vocabulary
-from onnxdissect.errors import EmptyDataError, ImageFileError, shown_path
-from onnxdissect.storage.regular_files import Enclosure, regular_size
+from onnxdissect.errors import EmptyDataError
+from onnxdissect.storage.regular_files import Enclosure
 
 __all__ = ["BrodenDataset", "open_dataset", "read_folder"]
 
@@ -64,6 +64,8 @@ class BrodenDataset:
         The folder that links of the data set may not lead out of; None if they may lead anywhere.
     about : About or None
         Where the data set comes from, if it has an about.json.
+    index : str
+        The table that lists the images.
     """
 
     folder: Path
@@ -75,6 +77,7 @@ class BrodenDataset:
     grouped_by: str | None = None
     inside: Enclosure | None = None
     about: About | None = None
+    index: str = INDEX
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -88,7 +91,10 @@ class BrodenDataset:
     def source(self) -> dict[str, str]:
         """The folder, as a manifest keeps it."""
         folder = str(self.folder.absolute())
-        return {"folder": folder} if self.inside else {"spec": f"{LINKED}:{folder}"}
+        spec = folder if self.inside else f"{LINKED}:{folder}"
+        if self.index != INDEX:
+            spec = f"{CLEANED}:{spec}"
+        return {"folder": folder} if spec == folder else {"spec": spec}
 
     @property
     def image_size(self) -> tuple[int, int]:
@@ -108,22 +114,7 @@ class BrodenDataset:
         ImageFileError
             If a listed file is missing; so this is also the quick look before a long run.
         """
-        digest = hashlib.sha256(self.tables)
-        images = f"{self.folder / 'images'}/"
-        for i, entry in enumerate(self.entries):
-            parts = [str(entry.line)]
-            for path in (entry.image, *entry.maps):
-                try:
-                    parts.append(str(regular_size(images + path, self.inside)))
-                except OSError as error:
-                    trouble = "is missing" if isinstance(error, FileNotFoundError) else "cannot be read"
-                    raise ImageFileError(
-                        f"{self._called(i, path)} {trouble}: {error.strerror}: {shown_path(images + path)}",
-                        hint=link_hint(error, self.inside)
-                        or f"onnxdissect data check {self.folder} lists every such file",
-                    ) from error
-            digest.update(",".join(parts).encode() + b"\n")
-        return digest.hexdigest()
+        return hash_sizes(self.tables, self.folder, self.entries, self.index, self.inside)
 
     def image_name(self, i: int) -> str:
         """Path of an image inside the images folder.
@@ -312,13 +303,11 @@ class BrodenDataset:
         return f"{self.folder}/images/{path}"
 
     def _called(self, i: int, path: str) -> str:
-        entry, name = self.entries[i], shown_path(path)
-        owner = "image" if path == entry.image else f"label map {name} of image"
-        return f"{owner} {shown_path(entry.image)} (index.csv, line {entry.line})"
+        return called(self.entries[i], path, self.index)
 
 
 def open_dataset(
-    folder: str | Path, *, groups: str | None = None, follow_links: bool = False
+    folder: str | Path, *, groups: str | None = None, follow_links: bool = False, index: str = INDEX
 ) -> BrodenDataset:
     """Open a data set in the Broden layout. All tables are read and checked, no image yet.
 
@@ -330,6 +319,8 @@ def open_dataset(
         What groups images that belong together; see `onnxdissect.data.groups.group_rule`.
     follow_links : bool
         Links may lead out of the folder. Without it, a file behind such a link is an error.
+    index : str
+        Name of the table in it that lists the images.
 
     Returns
     -------
@@ -346,15 +337,15 @@ def open_dataset(
     ParameterError
         If there is no such column to group images by.
     """
-    dataset, problems = read_folder(Path(folder), groups, follow_links=follow_links)
-    refuse_rows(dataset.folder, problems)
+    dataset, problems = read_folder(Path(folder), groups, follow_links=follow_links, index=index)
+    refuse_rows(dataset.folder, problems, index)
     if not dataset.entries:
-        raise EmptyDataError(f"{dataset.folder / 'index.csv'} lists no image")
+        raise EmptyDataError(f"{dataset.folder / index} lists no image")
     return dataset
 
 
 def read_folder(
-    folder: Path, groups: str | None = None, *, follow_links: bool = False
+    folder: Path, groups: str | None = None, *, follow_links: bool = False, index: str = INDEX
 ) -> tuple[BrodenDataset, tuple[IndexProblem, ...]]:
     """Read a folder's tables, leaving out rows of the index that cannot be read.
 
@@ -364,6 +355,7 @@ def read_folder(
         Holds index.csv.
     groups : str, optional
     follow_links : bool
+    index : str
 
     Returns
     -------
@@ -377,10 +369,10 @@ def read_folder(
     DataNotFoundError, DataFormatError, ParameterError
         As for `open_dataset`, where a table is missing or malformed as a whole.
     """
-    require_index(folder)
+    require_index(folder, index)
     inside = None if follow_links else Enclosure(folder)
     vocabulary, tables = read_vocabulary(folder, inside)
-    entries, problems, index, grouped_by = read_index(folder / "index.csv", vocabulary, groups, inside)
+    entries, problems, table, grouped_by = read_index(folder / index, vocabulary, groups, inside)
     codes = np.full(HIGHEST_NUMBER + 1, -1, np.int32)
     codes[: vocabulary.lookup.size] = vocabulary.lookup
     codes.setflags(write=False)
@@ -389,10 +381,11 @@ def read_folder(
         vocabulary=vocabulary,
         entries=entries,
         splits=tuple(dict.fromkeys(entry.split for entry in entries)),
-        tables=digest((index, *tables)),
+        tables=digest((table, *tables)),
         codes=codes,
         grouped_by=grouped_by,
         inside=inside,
         about=read_about(folder, inside),
+        index=index,
     )
     return dataset, problems

@@ -40,7 +40,9 @@ def damage(tmp_path: Path) -> Damage:
 
 def test_a_sound_data_set_has_only_warnings(damage: Damage) -> None:
     seen: list[tuple[int, int]] = []
-    report = check_folder(damage.folder, progress=lambda done, images: seen.append((done, images)))
+    report = check_folder(
+        damage.folder, min_images=1, progress=lambda done, images: seen.append((done, images))
+    )
     assert report.ok
     assert report.images == 4
     assert report.problems == (
@@ -103,8 +105,11 @@ def test_nothing_to_check(tmp_path: Path) -> None:
     (folder / "label.csv").unlink()
     with pytest.raises(DataFormatError):
         check_folder(folder)
+    dataset = open_dataset(write_broden(tmp_path / "e", random_broden()))
     with pytest.raises(ParameterError, match="workers"):
-        check_dataset(open_dataset(write_broden(tmp_path / "e", random_broden())), workers=0)
+        check_dataset(dataset, workers=0)
+    with pytest.raises(ParameterError, match="fewer than -1 images"):
+        check_dataset(dataset, min_images=-1)
 
 
 def test_facts(damage: Damage) -> None:
