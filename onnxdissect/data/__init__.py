@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from onnxdissect.data.decoding.stream import Batch, batches
     from onnxdissect.data.download.download import Download, download_broden
     from onnxdissect.data.download.watching import Patience, Watch
+    from onnxdissect.data.joining.join import join_datasets
+    from onnxdissect.data.joining.options import JoinOptions
+    from onnxdissect.data.joining.report import JoinReport
     from onnxdissect.data.opening import open_data
     from onnxdissect.data.sources import Source, Sources, installed_sources
     from onnxdissect.data.vocabulary import Concept, Vocabulary, make_vocabulary
@@ -40,6 +43,8 @@ __all__ = [
     "DatasetReport",
     "Download",
     "ImageRecord",
+    "JoinOptions",
+    "JoinReport",
     "LabelEntry",
     "Part",
     "Patience",
@@ -57,6 +62,7 @@ __all__ = [
     "describe",
     "download_broden",
     "installed_sources",
+    "join_datasets",
     "make_vocabulary",
     "open_data",
     "open_dataset",
@@ -79,6 +85,8 @@ _HOMES = {
     "DatasetReport": "broden.check",
     "Download": "download.download",
     "ImageRecord": "broden.writer",
+    "JoinOptions": "joining.options",
+    "JoinReport": "joining.report",
     "LabelEntry": "broden.table_writer",
     "Part": "broden.about",
     "Patience": "download.watching",
@@ -96,6 +104,7 @@ _HOMES = {
     "describe": "broden.info",
     "download_broden": "download.download",
     "installed_sources": "sources",
+    "join_datasets": "joining.join",
     "make_vocabulary": "vocabulary",
     "open_data": "opening",
     "open_dataset": "broden.reader",

@@ -21,6 +21,8 @@ _TITLES = {
     "tiny": "drawing the data set tiny",
     "import": "importing",
     "unpack": "unpacking",
+    "counting": "counting concepts",
+    "joining": "joining",
     "moments": "mean and covariance",
     "pass": "decoding and inference",
     "tally": "tally",

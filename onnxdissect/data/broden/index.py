@@ -14,7 +14,7 @@ from onnxdissect.errors import DataFormatError, nearest, shown
 from onnxdissect.storage.numerals import whole_number
 from onnxdissect.storage.regular_files import Enclosure
 
-__all__ = ["COLUMNS", "Entry", "IndexProblem", "read_index", "refuse_rows"]
+__all__ = ["COLUMNS", "Entry", "IndexProblem", "cell_items", "read_index", "refuse_rows"]
 
 COLUMNS = ("image", "split", "ih", "iw", "sh", "sw")
 """What index.csv tells of an image, before its column per category."""
@@ -161,6 +161,23 @@ def refuse_rows(folder: Path, problems: Sequence[IndexProblem], index: str = "in
             + f" (and {others} more like it)" * bool(others),
             hint=f"onnxdissect data check {folder} lists every problem" if others else None,
         )
+
+
+def cell_items(cell: str) -> tuple[str | int, ...]:
+    """Give what a category's cell holds of an image that has been read: see `Entry`.
+
+    Parameters
+    ----------
+    cell : str
+
+    Returns
+    -------
+    tuple of (str or int)
+        Paths of label maps, as in `Entry.maps`, and label numbers, as in `Entry.image_labels`; each once.
+    """
+    names = filter(None, map(str.strip, cell.split(";")))
+    items = (int(name) if name.isascii() and name.isdecimal() else _checked_path(name) for name in names)
+    return tuple(dict.fromkeys(items))
 
 
 class _Rows:
