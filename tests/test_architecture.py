@@ -70,6 +70,7 @@ HOMES: dict[str, str | tuple[str, ...]] = {
     "threadpoolctl": "model/bases/",
     "jinja2": "templates.py",
     "sklearn": "experiments/explanation/fitted/",
+    "fsspec": "data/packed/remote/",
     "torch": "nowhere",
 }
 

@@ -30,8 +30,8 @@ __all__ = [
 ]
 
 _LONGEST_SIDE = 10**9
-DATA = "DIR|SOURCE"
-"""How help texts write a data set: a folder in the Broden layout, or a source such as ``tiny``."""
+DATA = "DIR|FILE|SOURCE"
+"""How help texts write a data set: a Broden folder, a packed file, or a source such as ``tiny``."""
 
 ImageSize = Annotated[
     str | None, typer.Option(metavar="HxW", help="For graphs that take images of any size.")

@@ -44,7 +44,10 @@ __all__ = [
 ]
 
 # All that kernels are compiled from lies in these files of the package; nothing else is called by them.
-SOURCES = ("compiling/*.py", "core/kernels/**/*.py", "data/decoding/label_kernels.py")
+SOURCES = (
+    *("compiling/*.py", "core/kernels/**/*.py"),
+    *("data/decoding/label_kernels.py", "data/packed/run_kernels.py"),
+)
 UNUSED_DAYS = 60
 MOST = 8
 # What numba is told of compiling by variables of the environment, which are called as these are.

@@ -1,4 +1,4 @@
-"""The data side: what a `Dataset` is, Broden folders and arrays as such, and decoding ahead of inference.
+"""The data side: what a `Dataset` is, Broden folders, packed files and arrays as such, decoding ahead.
 
 `open_data` gives one from whatever was asked for; ``sources`` lets packages add kinds of their own. Nothing
 here knows of models. OpenCV is imported when the first file is decoded.
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from onnxdissect.data.joining.options import JoinOptions
     from onnxdissect.data.joining.report import JoinReport
     from onnxdissect.data.opening import open_data
+    from onnxdissect.data.packed.check import check_packed
+    from onnxdissect.data.packed.dataset import PackedDataset
+    from onnxdissect.data.packed.opening import open_packed
+    from onnxdissect.data.packed.writer import PackedFacts, pack_dataset
     from onnxdissect.data.sources import Source, Sources, installed_sources
     from onnxdissect.data.vocabulary import Concept, Vocabulary, make_vocabulary
 
@@ -46,6 +50,8 @@ __all__ = [
     "JoinOptions",
     "JoinReport",
     "LabelEntry",
+    "PackedDataset",
+    "PackedFacts",
     "Part",
     "Patience",
     "Problem",
@@ -58,6 +64,7 @@ __all__ = [
     "batches",
     "check_dataset",
     "check_folder",
+    "check_packed",
     "clean_index",
     "describe",
     "download_broden",
@@ -66,6 +73,8 @@ __all__ = [
     "make_vocabulary",
     "open_data",
     "open_dataset",
+    "open_packed",
+    "pack_dataset",
     "refuse_cleaned",
     "write_about",
     "write_image",
@@ -90,6 +99,8 @@ _HOMES = {
     "LabelEntry": "broden.table_writer",
     "Part": "broden.about",
     "Patience": "download.watching",
+    "PackedDataset": "packed.dataset",
+    "PackedFacts": "packed.writer",
     "Problem": "broden.check",
     "Source": "sources",
     "Sources": "sources",
@@ -101,6 +112,7 @@ _HOMES = {
     "check_dataset": "broden.check",
     "check_folder": "broden.check",
     "clean_index": "broden.checking.cleaning",
+    "check_packed": "packed.check",
     "describe": "broden.info",
     "download_broden": "download.download",
     "installed_sources": "sources",
@@ -110,6 +122,8 @@ _HOMES = {
     "open_dataset": "broden.reader",
     "write_about": "broden.about",
     "refuse_cleaned": "broden.checking.cleaning",
+    "open_packed": "packed.opening",
+    "pack_dataset": "packed.writer",
     "write_image": "broden.writer",
     "write_tables": "broden.table_writer",
 }

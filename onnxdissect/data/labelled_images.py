@@ -15,6 +15,7 @@ from onnxdissect.data.broden.tables import read_table
 from onnxdissect.data.dataset import Dataset
 from onnxdissect.data.decoding.pixels import read_image
 from onnxdissect.data.opening import open_data
+from onnxdissect.data.packed.opening import is_packed
 from onnxdissect.data.sources import installed_sources
 from onnxdissect.errors import DataFormatError, DataNotFoundError, EmptyDataError, shown, shown_path
 from onnxdissect.storage.regular_files import is_file, is_folder
@@ -124,7 +125,7 @@ def labelled_images(source: str | Path | Dataset) -> LabelledImages:
     if not str(source):
         raise DataFormatError("labelled images are asked for by an empty name", hint=f"they are {_FORMS}")
     path = Path(source)
-    if is_file(path):
+    if is_file(path) and not is_packed(path):
         return _of_table(path)
     if is_file(path / "index.csv"):
         return _of_scenes(source)

@@ -19,6 +19,7 @@ __all__ = [
     "MOST_DIRECTORY_BYTES",
     "MOST_EXPANDED",
     "MOST_FILE_BYTES",
+    "MOST_HEADER_BYTES",
     "MOST_MAPS",
     "MOST_MASK_PIXELS",
     "MOST_MEMBERS",
@@ -36,6 +37,8 @@ MOST_SIDE = 1 << 20
 """Height or width of an image or a label grid; OpenCV decodes no more."""
 MOST_FILE_BYTES = 1 << 30
 """Size of an image's or a label map's file."""
+MOST_HEADER_BYTES = 1 << 22
+"""Size of the header of a packed file: of 1,024 categories it takes half a mebibyte."""
 MOST_MAPS = 1024
 """Label maps of an image."""
 MOST_TABLE_BYTES = 1 << 28

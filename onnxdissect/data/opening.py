@@ -1,4 +1,4 @@
-"""From what is asked for as data to a `Dataset`: a folder, a source, or one that is open already."""
+"""From what is asked for as data to a `Dataset`: a folder, a packed file, a source, or one that is open."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ def open_data(
     Parameters
     ----------
     data : str, Path or Dataset
-        A SPEC: a folder in the Broden layout, or the name of a source, perhaps with a colon and an argument.
+        A SPEC: a folder in the Broden layout, a packed file or its address, or the name of a source, perhaps
+        with a colon and an argument.
         A folder that is called like a source is meant by ``./NAME``. A data set is given back as it is; one
         of a class of one's own is looked at first, and its images whenever they are read.
     groups : str, optional
@@ -64,6 +65,7 @@ def open_data(
         If the source does not load, or gives something else.
     """
     from onnxdissect.data.broden.reader import open_dataset
+    from onnxdissect.data.packed.opening import is_address, open_packed
 
     if not isinstance(data, str | Path):
         return _opened(data, groups)
@@ -71,6 +73,8 @@ def open_data(
     spec = str(data)
     asked = sources.find(spec)
     if asked is None:
+        if is_address(spec) or (is_file(spec) and Path(spec).name != "index.csv"):
+            return open_packed(spec, groups=groups)
         try:
             return open_dataset(data, groups=groups)
         except DataNotFoundError as error:
@@ -153,8 +157,9 @@ def _checked(dataset: Dataset) -> Dataset:
     from onnxdissect.data.arrays import ArrayDataset
     from onnxdissect.data.broden.reader import BrodenDataset
     from onnxdissect.data.checked_dataset import CheckedDataset
+    from onnxdissect.data.packed.dataset import PackedDataset
 
-    if type(dataset) in (ArrayDataset, BrodenDataset, CheckedDataset):
+    if type(dataset) in (ArrayDataset, BrodenDataset, CheckedDataset, PackedDataset):
         return dataset
     return CheckedDataset(dataset)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -132,7 +133,9 @@ def make_vocabulary(labels: Mapping[str, Mapping[int, str]]) -> Vocabulary:
     return Vocabulary(tuple(labels), tuple(concepts), category_of, lookup)
 
 
-def read_vocabulary(folder: Path, inside: Enclosure | None = None) -> tuple[Vocabulary, tuple[Table, ...]]:
+def read_vocabulary(
+    folder: Path, inside: Enclosure | None = None, contents: Mapping[str, bytes] | None = None
+) -> tuple[Vocabulary, tuple[Table, ...]]:
     """Read the tables that name concepts and categories.
 
     A concept listed in several categories belongs to the one where c_<category>.csv gives it most coverage;
@@ -145,6 +148,8 @@ def read_vocabulary(folder: Path, inside: Enclosure | None = None) -> tuple[Voca
         Holds label.csv, category.csv and, as a rule, a c_<category>.csv per category.
     inside : Enclosure, optional
         The folder that links may not lead out of.
+    contents : mapping of str to bytes, optional
+        These files, by name, where they have been read.
 
     Returns
     -------
@@ -157,16 +162,15 @@ def read_vocabulary(folder: Path, inside: Enclosure | None = None) -> tuple[Voca
     DataFormatError
         If a table is missing or malformed, or if the tables contradict each other.
     """
-    category_table = read_table(folder / "category.csv", ["name"], most_rows=MOST_CATEGORIES, inside=inside)
+    read = partial(read_table, inside=inside, contents=contents)
+    category_table = read(folder / "category.csv", ["name"], most_rows=MOST_CATEGORIES)
     categories = _category_names(category_table)
-    label_table = read_table(
-        folder / "label.csv", ["number", "name"], most_rows=HIGHEST_NUMBER + 1, inside=inside
-    )
+    label_table = read(folder / "label.csv", ["number", "name"], most_rows=HIGHEST_NUMBER + 1)
     labels = _labels(label_table, categories)
     listings = {
-        category: read_table(path, ["number", "coverage"], most_rows=HIGHEST_NUMBER + 1, inside=inside)
+        category: read(path, ["number", "coverage"], most_rows=HIGHEST_NUMBER + 1)
         for category in categories
-        if os.path.lexists(path := folder / f"c_{category}.csv")
+        if _is_there(path := folder / f"c_{category}.csv", contents)
     }
     coverages = {category: _coverages(table) for category, table in listings.items()}
 
@@ -207,6 +211,10 @@ def read_vocabulary(folder: Path, inside: Enclosure | None = None) -> tuple[Voca
         array.setflags(write=False)
     vocabulary = Vocabulary(categories, tuple(concepts), category_of, lookup)
     return vocabulary, (category_table, label_table, *listings.values())
+
+
+def _is_there(path: Path, contents: Mapping[str, bytes] | None) -> bool:
+    return os.path.lexists(path) if contents is None else path.name in contents
 
 
 def _category_names(table: Table) -> tuple[str, ...]:

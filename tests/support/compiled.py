@@ -15,7 +15,8 @@ def homes() -> list[ModuleType]:
     """The modules that have kernels."""
     room = onnxdissect.core.kernels
     names = [module.name for module in pkgutil.walk_packages(room.__path__, f"{room.__name__}.")]
-    return [importlib.import_module(name) for name in (*names, "onnxdissect.data.decoding.label_kernels")]
+    of_data = ("onnxdissect.data.decoding.label_kernels", "onnxdissect.data.packed.run_kernels")
+    return [importlib.import_module(name) for name in (*names, *of_data)]
 
 
 def compiled() -> dict[str, int]:

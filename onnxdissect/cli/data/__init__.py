@@ -12,11 +12,12 @@ from onnxdissect.cli.data import importing
 from onnxdissect.cli.data.download import download
 from onnxdissect.cli.data.join import join
 from onnxdissect.cli.data.looking import check, info
+from onnxdissect.cli.data.pack import pack
 from onnxdissect.cli.data.tiny import tiny
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="Look at data sets, check them, make and download them.")
-for _command in (info, check, tiny, download, join):
+for _command in (info, check, tiny, download, join, pack):
     app.command()(_command)
 app.add_typer(importing.app, name="import")

@@ -20,7 +20,7 @@ from onnxdissect.storage.regular_files import is_folder
 from onnxdissect.wording import counted
 
 if TYPE_CHECKING:
-    from onnxdissect.data import BrodenDataset, CleanedIndex, DatasetFacts, DatasetReport
+    from onnxdissect.data import BrodenDataset, CleanedIndex, DatasetFacts, DatasetReport, PackedDataset
 
 __all__ = ["check", "info", "print_facts"]
 
@@ -31,7 +31,7 @@ _Folder = Annotated[
     str,
     typer.Argument(
         metavar=options.DATA,
-        help="A Broden folder, or a source: tiny, linked:DIR, cleaned:DIR.",
+        help="A Broden folder, a packed file or its address, or a source: tiny, linked:DIR, cleaned:DIR.",
         show_default=False,
     ),
 ]
@@ -106,7 +106,7 @@ def _folder_of(spec: str) -> tuple[Path, bool] | None:
 
 
 def _checked(folder: str, groups: str | None, min_images: int | None) -> DatasetReport:
-    from onnxdissect.data import check_dataset, check_folder
+    from onnxdissect.data import PackedDataset, check_dataset, check_folder, check_packed
 
     place = _folder_of(folder)
     opened = None if place else _broden(folder, groups)
@@ -115,7 +115,9 @@ def _checked(folder: str, groups: str | None, min_images: int | None) -> Dataset
     done = CountedPhase(progress, "check")
     try:
         workers = max(2, cores())
-        if opened is not None:
+        if isinstance(opened, PackedDataset):
+            report = check_packed(opened, workers=workers, progress=done)
+        elif opened is not None:
             report = check_dataset(opened, workers=workers, progress=done, **bound)
         elif place is not None:
             report = check_folder(
@@ -129,11 +131,16 @@ def _checked(folder: str, groups: str | None, min_images: int | None) -> Dataset
 
 def _fixable(spec: str, groups: str | None) -> tuple[Path, bool]:
     """Tell where a cleaned index goes, and whether links may lead out of there."""
-    from onnxdissect.data import refuse_cleaned
+    from onnxdissect.data import PackedDataset, refuse_cleaned
 
     place = _folder_of(spec)
     if place is None:
         opened = _broden(spec, groups)
+        if isinstance(opened, PackedDataset):
+            raise ParameterError(
+                f"{spec} is a packed file, which stays as it was packed",
+                hint="onnxdissect data check DIR --fix, of the folder that it was packed from",
+            )
         place = opened.folder, opened.inside is None
         if spec.startswith(f"{CLEANED}:"):
             raise ParameterError(
@@ -179,9 +186,9 @@ def _print_cleaned(spec: str, cleaned: CleanedIndex) -> None:
     )
 
 
-def _broden(spec: str, groups: str | None) -> BrodenDataset:
-    """Open a data set, and refuse one that is not a Broden folder: it has no tables to look at."""
-    from onnxdissect.data import BrodenDataset, open_data
+def _broden(spec: str, groups: str | None) -> BrodenDataset | PackedDataset:
+    """Open a data set, and refuse one without tables to look at: only folders and packed files have them."""
+    from onnxdissect.data import BrodenDataset, PackedDataset, open_data
 
     progress = open_progress(log())
     done = CountedPhase(progress, "data")
@@ -190,7 +197,7 @@ def _broden(spec: str, groups: str | None) -> BrodenDataset:
         done.finish()
     finally:
         progress.close()
-    if not isinstance(found, BrodenDataset):
+    if not isinstance(found, BrodenDataset | PackedDataset):
         raise ParameterError(
             f"{spec} gives {len(found)} images that lie in no Broden folder: there are no tables to look at",
             hint=f"onnxdissect run MODEL --data {spec}",

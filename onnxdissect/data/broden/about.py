@@ -26,6 +26,7 @@ __all__ = [
     "Part",
     "about_of",
     "one_line",
+    "parse_about",
     "part_text",
     "read_about",
     "write_about",
@@ -33,6 +34,7 @@ __all__ = [
 
 ABOUT_FILE = "about.json"
 _VERSION = 1
+_HINT = "remove the file, or mend it: docs/data.md says what it holds"
 _TEXTS = ("name", "licence", "homepage", "citation", "made")
 _PART_TEXTS = ("name", "licence", "fingerprint", "homepage")
 # Control characters of ASCII and beyond, the separators of lines, and halves of surrogate pairs.
@@ -241,22 +243,46 @@ def read_about(folder: Path, inside: Enclosure | None = None) -> About | None:
         If it cannot be read, is no JSON, or does not hold what it should; the field is named.
     """
     path = folder / ABOUT_FILE
-    hint = "remove the file, or mend it: docs/data.md says what it holds"
     try:
-        value = parse_json(read_regular_file(path, MOST_ABOUT_BYTES, inside=inside))
-        if isinstance(value, dict) and value.get("format_version") != _VERSION:
-            raise FieldError("format_version", f"is {shown(value.get('format_version'))}, not {_VERSION}")
-        ABOUT_RULE.check(value, "")
+        content = read_regular_file(path, MOST_ABOUT_BYTES, inside=inside)
     except FileNotFoundError:
         if path.is_symlink():
-            raise DataFormatError(f"{path} is a link that leads nowhere", hint=hint) from None
+            raise DataFormatError(f"{path} is a link that leads nowhere", hint=_HINT) from None
         return None
     except OSError as error:
         raise DataFormatError(
-            f"cannot read {path}: {error.strerror or error}", hint=link_hint(error, inside) or hint
+            f"cannot read {path}: {error.strerror or error}", hint=link_hint(error, inside) or _HINT
         ) from error
     except ValueError as error:
-        raise DataFormatError(f"{path}: {error}", hint=hint) from error
+        raise DataFormatError(f"{path}: {error}", hint=_HINT) from error
+    return parse_about(content, str(path))
+
+
+def parse_about(content: bytes, place: str) -> About:
+    """Read the content of an about.json.
+
+    Parameters
+    ----------
+    content : bytes
+    place : str
+        Where it lies, for messages.
+
+    Returns
+    -------
+    About
+
+    Raises
+    ------
+    DataFormatError
+        If it is no JSON, or does not hold what it should; the field is named.
+    """
+    try:
+        value = parse_json(content)
+        if isinstance(value, dict) and value.get("format_version") != _VERSION:
+            raise FieldError("format_version", f"is {shown(value.get('format_version'))}, not {_VERSION}")
+        ABOUT_RULE.check(value, "")
+    except ValueError as error:
+        raise DataFormatError(f"{place}: {error}", hint=_HINT) from error
     return About.from_json(value)
 
 

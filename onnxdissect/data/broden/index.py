@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,7 +70,11 @@ class IndexProblem(NamedTuple):
 
 
 def read_index(
-    path: Path, vocabulary: Vocabulary, groups: str | None = None, inside: Enclosure | None = None
+    path: Path,
+    vocabulary: Vocabulary,
+    groups: str | None = None,
+    inside: Enclosure | None = None,
+    contents: Mapping[str, bytes] | None = None,
 ) -> tuple[tuple[Entry, ...], tuple[IndexProblem, ...], Table, str | None]:
     """Read index.csv.
 
@@ -84,6 +88,8 @@ def read_index(
         What groups the images; see `onnxdissect.data.groups.group_rule`.
     inside : Enclosure, optional
         The folder that links may not lead out of.
+    contents : mapping of str to bytes, optional
+        The file by its name, where it has been read.
 
     Returns
     -------
@@ -103,7 +109,7 @@ def read_index(
     ParameterError
         If there is no such column to group images by.
     """
-    table = read_table(path, COLUMNS, inside=inside)
+    table = read_table(path, COLUMNS, inside=inside, contents=contents)
     grouped_by, group_of = group_rule(groups, table.columns, vocabulary.categories)
     columns = _category_columns(table, vocabulary.categories, (GROUP_COLUMN, grouped_by))
     reader = _Rows(table, columns, vocabulary, group_of)

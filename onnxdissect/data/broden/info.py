@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 
 from onnxdissect.data.broden.about import About
 from onnxdissect.data.broden.reader import BrodenDataset
+from onnxdissect.data.packed.dataset import PackedDataset
 from onnxdissect.data.vocabulary import Concept
 from onnxdissect.errors import ImageFileError, ParameterError
 
@@ -42,6 +43,7 @@ class DatasetFacts:
     ----------
     name : str
     folder : str
+        Where it lies: of a packed file, the file.
     images : int
     concepts : int
     splits : dict of str to int
@@ -97,12 +99,12 @@ class DatasetFacts:
         return asdict(self) | {"about": None if self.about is None else self.about.to_json()}
 
 
-def describe(dataset: BrodenDataset, *, largest: int = 5) -> DatasetFacts:
+def describe(dataset: BrodenDataset | PackedDataset, *, largest: int = 5) -> DatasetFacts:
     """Gather facts from the tables. No image is opened; files are asked for their sizes, for the fingerprint.
 
     Parameters
     ----------
-    dataset : BrodenDataset
+    dataset : BrodenDataset or PackedDataset
     largest : int
         How many concepts are named per category.
 
@@ -124,7 +126,7 @@ def describe(dataset: BrodenDataset, *, largest: int = 5) -> DatasetFacts:
     told = any(concept.coverage > 0 for concept in concepts)
     return DatasetFacts(
         name=dataset.name,
-        folder=str(dataset.folder),
+        folder=str(dataset.folder) if isinstance(dataset, BrodenDataset) else dataset.place,
         images=len(entries),
         concepts=len(concepts),
         splits=dict(Counter(entry.split for entry in entries)),
@@ -150,7 +152,7 @@ def describe(dataset: BrodenDataset, *, largest: int = 5) -> DatasetFacts:
     )
 
 
-def _fingerprint(dataset: BrodenDataset) -> str | None:
+def _fingerprint(dataset: BrodenDataset | PackedDataset) -> str | None:
     try:
         return dataset.fingerprint
     except ImageFileError:

@@ -53,7 +53,12 @@ Row = tuple[int, Sequence[str]]
 
 
 def read_table(
-    path: Path, required: Sequence[str], *, most_rows: int = MOST_ROWS, inside: Enclosure | None = None
+    path: Path,
+    required: Sequence[str],
+    *,
+    most_rows: int = MOST_ROWS,
+    inside: Enclosure | None = None,
+    contents: Mapping[str, bytes] | None = None,
 ) -> Table:
     """Read a table whole.
 
@@ -67,6 +72,8 @@ def read_table(
         Rows that it may have.
     inside : Enclosure, optional
         The folder that links may not lead out of.
+    contents : mapping of str to bytes, optional
+        Files that have been read, by name: the table is looked for among them, and on no disk.
 
     Returns
     -------
@@ -80,7 +87,7 @@ def read_table(
     """
     name = path.name
     try:
-        content = read_regular_file(path, MOST_TABLE_BYTES, inside=inside)
+        content = _content(path, inside, contents)
     except FileNotFoundError as error:
         raise DataFormatError(
             f"{path.parent} has no {name}", hint="a Broden folder holds index.csv, label.csv and category.csv"
@@ -104,6 +111,14 @@ def read_table(
     except csv.Error as error:
         raise DataFormatError(f"{path}, line {reader.line_num}, is not readable as CSV: {error}") from error
     return Table(name, columns, rows, content)
+
+
+def _content(path: Path, inside: Enclosure | None, contents: Mapping[str, bytes] | None) -> bytes:
+    if contents is None:
+        return read_regular_file(path, MOST_TABLE_BYTES, inside=inside)
+    if path.name not in contents:
+        raise FileNotFoundError(path)
+    return contents[path.name]
 
 
 def whole_cell(

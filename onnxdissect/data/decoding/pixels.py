@@ -28,7 +28,7 @@ from onnxdissect.libraries import import_cv2
 from onnxdissect.storage.memory import explained_memory
 from onnxdissect.storage.regular_files import Enclosure, read_regular_file
 
-__all__ = ["decode_label_map", "read_file", "read_image", "read_label_map"]
+__all__ = ["decode_image", "decode_label_map", "read_file", "read_image", "read_label_map"]
 
 # colour types of a PNG header
 _GREY, _RGB, _GREY_ALPHA, _RGBA = 0, 2, 4, 6
@@ -62,8 +62,34 @@ def read_image(
     ImageFileError
         If the file is missing, no regular file, truncated, damaged, no image, or larger than the limits.
     """
+    return _decode_image(read_file(path, name, inside), name, upright=upright)
+
+
+@explained_memory()
+def decode_image(data: bytes, name: str) -> NDArray[np.uint8]:
+    """Decode a photograph that has been read; see `read_image`.
+
+    Parameters
+    ----------
+    data : bytes
+        The file.
+    name : str
+        What to call it in messages.
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width, 3)
+
+    Raises
+    ------
+    ImageFileError
+        As there.
+    """
+    return _decode_image(data, name, upright=False)
+
+
+def _decode_image(data: bytes, name: str, *, upright: bool) -> NDArray[np.uint8]:
     cv2 = import_cv2()
-    data = read_file(path, name, inside)
     # the quicker decoder turns nothing
     decoded = decode_jpeg(data) if _check(data, name) == JPEG and not upright else None
     if decoded is not None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from onnxdissect.data import Dataset
 from onnxdissect.data.labelled_images import LabelledImages, image_files, labelled_images
 from onnxdissect.data.opening import open_data, recorded_spec
+from onnxdissect.data.packed.opening import is_packed
 from onnxdissect.errors import DataError, DataNotFoundError, RunMismatchError, shown_path
 from onnxdissect.experiments.class_scores.picture import read_picture
 from onnxdissect.results import Dissection
@@ -72,7 +73,7 @@ def reference_images(run: Dissection, source: Source | None) -> ReferenceImages:
     if path is not None and is_folder(path) and not is_file(path / "index.csv"):
         files = image_files(path)
         return ReferenceImages(shown_path(path), len(files), lambda i: read_picture(files[i]))
-    if path is not None and is_file(path):
+    if path is not None and is_file(path) and not is_packed(path):
         found = labelled_images(path)
         return ReferenceImages(shown_path(found.source), len(found), found.read)
     return _of_dataset(open_data(source))
