@@ -88,18 +88,14 @@ class Blocks:
                 self._held.move_to_end(number)
             while len(self._held) > HELD_BLOCKS:
                 self._held.popitem(last=False)
-        try:
-            return wanted.result()
-        except BaseException:
-            with self._lock:
-                if self._held.get(number) is wanted:
-                    del self._held[number]
-            raise
+        return wanted.result()
 
     def _ask(self, number: int) -> Future[bytes]:
-        if number not in self._held:
+        held = self._held.get(number)
+        # What could not be fetched ahead may be had by now.
+        if held is None or (held.done() and held.exception() is not None):
             begin = number * BLOCK_BYTES
             count = min(BLOCK_BYTES, self._size - begin)
-            self._held[number] = self._pool.submit(self._fetch, begin, count)
+            held = self._held[number] = self._pool.submit(self._fetch, begin, count)
         self._held.move_to_end(number)
-        return self._held[number]
+        return held

@@ -71,6 +71,8 @@ class WebFetcher:
             except ValueError as error:  # a port or a name of a host that there cannot be
                 raise ParameterError(f"{shown_path(self._address)} cannot be asked for: {error}") from error
             except (OSError, http.client.HTTPException) as error:
+                if isinstance(error, urllib.error.HTTPError):
+                    error.close()
                 if pause is None or not _passing(error):
                     raise self._told(error) from error
                 time.sleep(pause)
