@@ -18,7 +18,7 @@ ORDER = [
     ("storage",),
     ("compiling",),
     ("model", "data"),
-    ("tiny",),
+    ("tiny", "segmenter"),
     ("core",),
     ("statistics",),
     ("results",),

@@ -48,6 +48,7 @@ _OWN = (
     EntryPoint("tiny", "onnxdissect.tiny:SOURCE", GROUP),
     EntryPoint(LINKED, "onnxdissect.data.broden.linked:SOURCE", GROUP),
     EntryPoint(CLEANED, "onnxdissect.data.broden.checking.cleaned:SOURCE", GROUP),
+    EntryPoint("segmenter", "onnxdissect.segmenter.source:SOURCE", GROUP),
 )
 SPEC = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9_.+-]+)(?::(?P<argument>.*))?", re.DOTALL)
 """What asks a source. Two letters at least: one and a colon begin a path on Windows."""

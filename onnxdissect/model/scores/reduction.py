@@ -14,7 +14,7 @@ from onnxdissect.model.scores.reduction_words import read_reduction
 from onnxdissect.model.surgery.reduce_value import ReduceValue, reduced_name
 from onnxdissect.wording import counted
 
-__all__ = ["reduce_scores"]
+__all__ = ["before_choice", "reduce_scores"]
 
 _ARGMAX = "ArgMax"
 
@@ -112,7 +112,7 @@ class _ScoredPlaces:
 
 def _scored_places(network: Network, output: str, axis: int | None) -> _ScoredPlaces | ParameterError:
     listing = network.listing
-    start, chosen, along = _before_choice(network, output)
+    start, chosen, along = before_choice(network, output)
     shape, axes = listing.shapes.get(start, ()), listing.axes.get(start, "")
     said = f"the output {said_output(network, output)} of {network.path.name}"
     if start not in computed_values(network.model.graph) or len(shape) < 2:
@@ -157,8 +157,22 @@ _HINT = (
 )
 
 
-def _before_choice(network: Network, output: str) -> tuple[str, str, int | None]:
-    """Go back before the ArgMax that an output may end in: its input, its name, and its axis."""
+def before_choice(network: Network, output: str) -> tuple[str, str, int | None]:
+    """Go back before the ArgMax that an output may end in.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+    output : str
+        One of its outputs.
+
+    Returns
+    -------
+    (str, str, int or None)
+        The input of the ArgMax, its name, and the axis along which it chooses; the output itself, "" and None
+        where there is none.
+    """
     values = computed_values(network.model.graph)
     value = values.get(output)
     while value is not None and (node := value.producer()) is not None and node.inputs:
