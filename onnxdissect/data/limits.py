@@ -26,6 +26,7 @@ __all__ = [
     "MOST_PARTS",
     "MOST_PIXELS",
     "MOST_ROWS",
+    "MOST_SCORES",
     "MOST_SIDE",
     "MOST_TABLE_BYTES",
     "MOST_UNPACKED_BYTES",
@@ -45,6 +46,8 @@ MOST_TABLE_BYTES = 1 << 28
 """Size of a table's file."""
 MOST_ROWS = 1 << 24
 """Rows of a table, that is images of a data set."""
+MOST_SCORES = 1 << 28
+"""Of all classes at all cells of a label grid that a segmenter's scores are brought to: 1 GiB."""
 MOST_COLUMNS = 4096
 """Columns of a table."""
 MOST_CATEGORIES = 1024

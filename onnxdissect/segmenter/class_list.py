@@ -1,20 +1,26 @@
-"""What the classes of a segmenter are called: a text with a name a line, or a table of index and name."""
+"""What the classes of a segmenter are called: a text with a name a line, or rows of index and name."""
 
 from __future__ import annotations
 
+import csv
+import io
+import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from onnxdissect.data.broden.tables import MOST_LISTED, read_table, whole_cell
+from onnxdissect.data.broden.tables import MOST_LISTED
 from onnxdissect.data.broden.writer import check_category
 from onnxdissect.data.limits import MOST_TABLE_BYTES
 from onnxdissect.data.vocabulary import HIGHEST_NUMBER, has_control
 from onnxdissect.errors import DataFormatError, DataNotFoundError, shown, shown_path
+from onnxdissect.storage.numerals import whole_number
 from onnxdissect.storage.regular_files import is_file, read_regular_file
 
 __all__ = ["ClassList", "read_class_list"]
+
+_ROW = re.compile(r"\s*[0-9]+\s*,")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +48,9 @@ def read_class_list(path: Path) -> ClassList:
     Parameters
     ----------
     path : Path
-        Ending in ``.csv``: a table with the columns ``index``, from 0, ``name`` and perhaps ``category``, in
-        any order. Else a text with the name of a class in each line, the first being class 0.
+        A text with the name of a class in each line, the first being class 0. If it ends in ``.csv``, or
+        every line begins with a number and a comma, a table: ``index``, from 0, ``name`` and perhaps
+        ``category``, where a header may put these columns in another order.
 
     Returns
     -------
@@ -61,23 +68,26 @@ def read_class_list(path: Path) -> ClassList:
             f"there is no list of classes {shown_path(path)}",
             hint="classes=FILE names a text with the name of a class in each line, or a .csv of index,name",
         )
-    named = _of_table(path) if path.suffix.lower() == ".csv" else _of_lines(path)
+    text = _text(path)
+    lines = text.split("\n") if text else []
+    in_rows = path.suffix.lower() == ".csv" or (bool(lines) and all(map(_ROW.match, lines)))
+    named = _of_table(path, text) if in_rows else _of_lines(path, lines)
     if not named:
         raise DataFormatError(f"{shown_path(path)} names no class", hint="it has a line for each class")
     if len(named) > HIGHEST_NUMBER:
         raise DataFormatError(
             f"{shown_path(path)} names {len(named):,} classes; label maps tell {HIGHEST_NUMBER:,} apart"
         )
-    lines: dict[str, int] = {}
+    seen: dict[str, int] = {}
     for line, name, _ in named:
         if has_control(name):
             raise DataFormatError(f"{shown_path(path)}, line {line}: {shown(name)} cannot be a name")
-        if name in lines:
+        if name in seen:
             raise DataFormatError(
-                f"{shown_path(path)}, line {line}: {shown(name)} is there already, in line {lines[name]}",
+                f"{shown_path(path)}, line {line}: {shown(name)} is there already, in line {seen[name]}",
                 hint="two classes of one name could not be told apart: give one of them another",
             )
-        lines[name] = line
+        seen[name] = line
     return ClassList(path, tuple(name for _, name, _ in named), tuple(category for *_, category in named))
 
 
@@ -85,16 +95,17 @@ _Named = list[tuple[int, str, str]]
 """Line, name and category of each class, in the order of their numbers."""
 
 
-def _of_lines(path: Path) -> _Named:
+def _text(path: Path) -> str:
     try:
         text = read_regular_file(path, MOST_TABLE_BYTES).decode("utf-8-sig")
     except OSError as error:
         raise DataFormatError(f"cannot read {shown_path(path)}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise DataFormatError(f"{shown_path(path)} is not UTF-8 text", hint="save it as UTF-8") from error
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
-    if lines == [""]:
-        return []
+    return text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
+
+
+def _of_lines(path: Path, lines: Sequence[str]) -> _Named:
     for line, name in enumerate(lines, 1):
         if not name.strip():
             raise DataFormatError(
@@ -104,28 +115,61 @@ def _of_lines(path: Path) -> _Named:
     return [(line, _composed(name), "") for line, name in enumerate(lines, 1)]
 
 
-def _of_table(path: Path) -> _Named:
-    table = read_table(path, ["index", "name"], most_rows=HIGHEST_NUMBER + 1)
+def _of_table(path: Path, text: str) -> _Named:
+    columns: Mapping[str, int] = {"index": 0, "name": 1, "category": 2}
     found: dict[int, tuple[int, str, str]] = {}
-    for row in table.rows:
-        index = whole_cell(table, row, "index", most=HIGHEST_NUMBER)
-        line, cells = row
-        if index in found:
-            raise DataFormatError(
-                f"{shown_path(path)}, line {line}: class {index} is there already, in line {found[index][0]}"
-            )
-        name = _composed(cells[table.columns["name"]])
-        if not name:
-            raise DataFormatError(
-                f"{shown_path(path)}, line {line}: class {index} has no name",
-                hint="give it one; ignore= leaves the pixels of a class unlabelled",
-            )
-        category = cells[table.columns["category"]].strip() if "category" in table.columns else ""
-        if category:
-            check_category(category)
-        found[index] = (line, name, category)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        for number, row in enumerate(reader):
+            cells = [cell.strip() for cell in row]
+            if number == 0 and "index" in cells:
+                columns = _columns(path, cells)
+            elif any(cells):
+                index, name, category = _class(path, reader.line_num, cells, columns)
+                if index in found:
+                    raise DataFormatError(
+                        f"{shown_path(path)}, line {reader.line_num}: class {index} is there already, in "
+                        f"line {found[index][0]}"
+                    )
+                found[index] = (reader.line_num, name, category)
+    except csv.Error as error:
+        raise DataFormatError(
+            f"{shown_path(path)}, line {reader.line_num}, is not readable as CSV: {error}"
+        ) from error
     _check_gaps(path, found)
     return [found[index] for index in sorted(found)]
+
+
+def _columns(path: Path, cells: Sequence[str]) -> Mapping[str, int]:
+    columns = {name: at for at, name in enumerate(cells) if name}
+    if "name" not in columns or len(columns) < sum(map(bool, cells)):
+        raise DataFormatError(
+            f"{shown_path(path)} has the columns {', '.join(map(shown, cells[:MOST_LISTED]))}; a table of "
+            "classes has index, name and perhaps category, each once"
+        )
+    return columns
+
+
+def _class(path: Path, line: int, cells: Sequence[str], columns: Mapping[str, int]) -> tuple[int, str, str]:
+    def cell(column: str) -> str:
+        at = columns.get(column, len(cells))
+        return cells[at] if at < len(cells) else ""
+
+    index = whole_number(cell("index"), most=HIGHEST_NUMBER)
+    if index is None:
+        raise DataFormatError(
+            f"{shown_path(path)}, line {line}: an index is a whole number, 0 to {HIGHEST_NUMBER:,}, not "
+            f"{shown(cell('index'))}",
+            hint="a row is INDEX,NAME, perhaps with ,CATEGORY behind",
+        )
+    if not cell("name"):
+        raise DataFormatError(
+            f"{shown_path(path)}, line {line}: class {index} has no name",
+            hint="give it one; ignore= leaves the pixels of a class unlabelled",
+        )
+    if cell("category"):
+        check_category(cell("category"))
+    return index, _composed(cell("name")), cell("category")
 
 
 def _check_gaps(path: Path, found: Mapping[int, object]) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from onnxdissect.data import Annotation, Vocabulary, annotate
 from onnxdissect.data.choosing import choose
 from onnxdissect.data.groups import group_rule, number_groups
+from onnxdissect.errors import DataFormatError, shown_path
 from onnxdissect.segmenter.heads import read_lists
 from onnxdissect.segmenter.image_folder import ImageFolder, open_image_folder
 from onnxdissect.segmenter.labeller import Labeller, open_labeller
@@ -63,7 +64,7 @@ class SegmenterDataset:
 
     def __reduce__(self) -> tuple[object, ...]:
         # a loaded network cannot be sent to another process
-        return _reopened, (self.spec.text(), self.grouped_by, self.names)
+        return _reopened, (self.spec.text(), self.grouped_by, self.names, self.labeller.network.sha256)
 
     @property
     def name(self) -> str:
@@ -288,7 +289,12 @@ def _commonest(sizes: Sequence[tuple[int, int] | None]) -> tuple[int, int]:
     return known.most_common(1)[0][0] if known else _ANY_SIZE
 
 
-def _reopened(text: str, grouped_by: str | None, names: Sequence[str]) -> SegmenterDataset:
+def _reopened(text: str, grouped_by: str | None, names: Sequence[str], sha256: str) -> SegmenterDataset:
     whole = open_dataset(parse_spec(text.removeprefix(f"{SEGMENTER}:")), groups=grouped_by)
     places = {name: i for i, name in enumerate(whole.names)}
+    changed = [shown_path(name) for name in names if name not in places][:1]
+    if whole.labeller.network.sha256 != sha256:
+        changed = [shown_path(whole.spec.model)]
+    if changed:
+        raise DataFormatError(f"{changed[0]} has changed, or is gone, since the images were opened")
     return whole._chosen([places[name] for name in names])

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from onnxdissect.data import Vocabulary, make_vocabulary
 from onnxdissect.data.broden.writer import check_category
+from onnxdissect.data.limits import MOST_SCORES
 from onnxdissect.data.vocabulary import HIGHEST_NUMBER
 from onnxdissect.errors import DataFormatError, ParameterError, nearest, shown, shown_path
 from onnxdissect.model import Network
@@ -149,6 +150,7 @@ def find_heads(spec: SegmenterSpec, network: Network, lists: Sequence[ClassList]
     if not count:
         raise ParameterError("ignore= leaves no class to label pixels with", hint="ignore=0")
     _check_ignored(spec, heads)
+    _check_grid(spec, heads)
     return Heads(tuple(heads), make_vocabulary(labels), spec.grid or _common_grid(heads))
 
 
@@ -204,6 +206,19 @@ def _check_ignored(spec: SegmenterSpec, heads: Sequence[Head]) -> None:
             raise ParameterError(
                 f"ignore= asks for class {number}, and the classes are 0 to {most - 1}", hint="ignore=0"
             )
+
+
+def _check_grid(spec: SegmenterSpec, heads: Sequence[Head]) -> None:
+    if spec.grid is None:
+        return
+    rows, columns = spec.grid
+    most = max(1 if head.found.numbered else len(head.numbers) for head in heads)
+    if most * rows * columns > MOST_SCORES:
+        raise ParameterError(
+            f"grid={rows}x{columns} asks for {most * rows * columns:,} scores of an image; at most "
+            f"{MOST_SCORES:,} are made",
+            hint="grid=112x112",
+        )
 
 
 def _common_grid(heads: Sequence[Head]) -> tuple[int, int]:

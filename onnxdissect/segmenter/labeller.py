@@ -25,6 +25,7 @@ __all__ = ["Labeller", "open_labeller"]
 
 _MOST_TOLD = 10
 _OPTION = re.compile(r"--(image-size|layout|preset|mean|std|scale|channels)\b(?: (?=\d|\S+=|raw\b))?")
+_NOT_HERE = re.compile(r"--(bind|custom-ops)")
 _ARGUMENTS = {"image-size": "size"}
 
 
@@ -210,6 +211,8 @@ def _of_segmenter(error: OnnxDissectError, spec: SegmenterSpec) -> OnnxDissectEr
     name = spec.model.name
     message = error.message if name in error.message else f"the segmenter {name}: {error.message}"
     hint = error.hint and _OPTION.sub(lambda match: f"{_ARGUMENTS.get(match[1], match[1])}=", error.hint)
+    if hint and _NOT_HERE.search(hint):
+        hint = "export it with the image as its only input, and operators that onnxruntime has"
     return type(error)(message, candidates=error.candidates, hint=hint)
 
 

@@ -33,6 +33,11 @@ def test_a_table_may_be_in_any_order(tmp_path: Path) -> None:
     assert found.categories == ("", "object", "material")
 
 
+def test_rows_need_neither_a_header_nor_an_ending(tmp_path: Path) -> None:
+    found = read_class_list(written(tmp_path, "c.txt", "1,dog,object\n0,sky\n"))
+    assert (found.names, found.categories) == (("sky", "dog"), ("", "object"))
+
+
 def test_names_are_composed(tmp_path: Path) -> None:
     assert read_class_list(written(tmp_path, "c.txt", "cafe\u0301\n")).names == ("caf\u00e9",)
 
@@ -53,9 +58,13 @@ def test_names_are_composed(tmp_path: Path) -> None:
         ("c.csv", "index,name\n0,a\n1,b\n1,c\n", "line 4: class 1 is there already, in line 3"),
         ("c.csv", "index,name\n0,a\n1,\n", "line 3: class 1 has no name"),
         ("c.csv", "index,name\n0,a\n1,a\n", "line 3: 'a' is there already, in line 2"),
-        ("c.csv", "index,name\n0,a\n-1,b\n", "index must be a whole number"),
-        ("c.csv", "index,name\n0,a\n99999999999,b\n", "index must be a whole number, 0 to 65,535"),
-        ("c.csv", "number,name\n0,a\n", "index"),
+        ("c.csv", "index,name\n0,a\n-1,b\n", "line 3: an index is a whole number"),
+        ("c.csv", "index,name\n0,a\n99999999999,b\n", "0 to 65,535, not '99999999999'"),
+        ("c.csv", "number,name\n0,a\n", "line 1: an index is a whole number, 0 to 65,535, not 'number'"),
+        ("c.csv", "index,label\n0,a\n", "has the columns 'index', 'label'"),
+        ("c.csv", "index,name,name\n0,a,b\n", "each once"),
+        ("c.csv", 'index,name\n0,"a\n', "is not readable as CSV"),
+        ("c.txt", "0,a\n2,b\n", "names classes up to 2, and not 1"),
         ("c.csv", "index,name,category\n0,a,x;y\n", "'x;y' cannot be a category's name"),
     ],
 )

@@ -147,6 +147,13 @@ def test_it_pickles_as_what_was_asked_for(tmp_path: Path) -> None:
     assert (len(again), again.fingerprint) == (3, part.fingerprint)
     assert np.array_equal(again.read_annotation(2).planes, part.read_annotation(2).planes)
     assert again.groups().tolist() == [0, 0, 1]
+    save(segmenter(opset=16), tmp_path / "seg.onnx")
+    with pytest.raises(DataError, match=r"seg.onnx has changed"):
+        pickle.loads(content)
+    save(segmenter(), tmp_path / "seg.onnx")
+    (tmp_path / "photos" / "a" / "2.png").unlink()
+    with pytest.raises(DataError, match=r"a/2.png has changed, or is gone"):
+        pickle.loads(content)
 
 
 def test_groups_are_folders_or_prefixes(tmp_path: Path) -> None:

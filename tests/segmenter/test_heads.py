@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
-from support.models import save
+from support.models import Builder, save
 from support.segmenters import SIDE, classes, segmenter, two_heads, world
 
 from onnxdissect.data import Dataset, open_data
-from onnxdissect.errors import DataError, ParameterError
+from onnxdissect.errors import DataError, ModelError, OnnxDissectError, ParameterError
 
 
 def opened(folder: Path, query: str = "", listed: str = "classes.txt") -> Dataset:
@@ -68,11 +69,12 @@ def test_another_number_of_classes_than_the_list_names(tmp_path: Path) -> None:
         ("&preset=imagenot", "unknown preset 'imagenot'"),
         ("&mean=1&std=0", "a standard deviation is positive"),
         ("&layout=nothing=NCHW", "nothing"),
+        ("&grid=9000", "asks for 324,000,000 scores of an image; at most 268,435,456"),
     ],
 )
 def test_what_does_not_fit_is_refused(tmp_path: Path, query: str, said: str) -> None:
     world(tmp_path)
-    with pytest.raises((ParameterError, DataError, Exception), match=said) as caught:
+    with pytest.raises(OnnxDissectError, match=said) as caught:
         opened(tmp_path, query)
     assert "--" not in str(caught.value), "hints are typed as arguments of the SPEC"
 
@@ -120,10 +122,38 @@ def test_two_heads_with_a_name_in_common(tmp_path: Path) -> None:
         open_data(spec)
 
 
+def test_a_layout_that_the_graph_leaves_open_is_stated(tmp_path: Path) -> None:
+    """As many columns as classes: the scores are those of a column of the picture."""
+    world(tmp_path)
+    b = Builder(("N", 3, 4, 4))
+    rolled = b.node("Reshape", b.image, b.constant([1, 48], np.int64))
+    picked = b.constant(np.eye(48, 64))
+    scores = b.node(
+        "Reshape", b.node("MatMul", rolled, picked), b.constant([1, 4, 4, 4], np.int64), name="out"
+    )
+    save(b.model(scores), tmp_path / "seg.onnx")
+    with pytest.raises(ParameterError, match="both could be") as caught:
+        opened(tmp_path, "&preset=raw")
+    assert "layout=out=NHWC" in str(caught.value.hint)
+    first = opened(tmp_path, "&preset=raw&layout=out=NCHW").read_annotation(0).planes
+    last = opened(tmp_path, "&preset=raw&layout=out=NHWC").read_annotation(0).planes
+    assert not np.array_equal(first, last)
+
+
+def test_inputs_beside_the_image_are_told_of_as_can_be_typed_here(tmp_path: Path) -> None:
+    world(tmp_path)
+    model = segmenter()
+    model.graph.input.append(onnx.helper.make_tensor_value_info("factor", onnx.TensorProto.FLOAT, [1]))
+    model.graph.node.append(onnx.helper.make_node("Mul", ["scores", "factor"], ["scaled"]))
+    model.graph.output[0].name = "scaled"
+    save(model, tmp_path / "seg.onnx")
+    with pytest.raises(ModelError, match=r"the segmenter seg.onnx: beside the image input") as caught:
+        opened(tmp_path)
+    assert str(caught.value.hint).startswith("export it with the image as its only input")
+
+
 def test_numbers_beyond_the_list(tmp_path: Path) -> None:
     """A network that gives 255 at places, as a border that is not to be looked at."""
-    from support.models import Builder
-
     world(tmp_path)
     b = Builder(("N", 3, SIDE, SIDE))
     red = b.node("Slice", b.image, *(b.constant([n], np.int64) for n in (0, 1, 1)))

@@ -1,6 +1,7 @@
 """Samples of other data sets, faithfully written: one module a format, with a function `make`.
 
-What the page of a format in ``docs/import/`` shows is typed beside what `make` makes in a folder.
+What the page of a format in ``docs/import/`` shows is typed beside what `make` makes in a folder; so is that
+of `segmenter`.
 """
 
 from __future__ import annotations
