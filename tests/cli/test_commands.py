@@ -52,4 +52,4 @@ def test_a_data_set_is_written_in_one_way() -> None:
         for parameter in command.params
         if "--data" in parameter.opts or (parameter.name == "folder" and parameter.metavar)
     }
-    assert written == {"DIR|SOURCE"}
+    assert written == {"DIR|FILE|SOURCE"}

@@ -18,7 +18,7 @@ __all__ = ["pack"]
 
 
 def pack(
-    folder: Annotated[
+    data: Annotated[
         str,
         typer.Argument(
             metavar="DIR|SOURCE", help="A Broden folder, or a source: tiny, linked:DIR.", show_default=False
@@ -35,14 +35,14 @@ def pack(
     progress = open_progress(console)
     made, done = CountedPhase(progress, "data"), CountedPhase(progress, "pack")
     try:
-        dataset = open_data(folder, groups=groups, progress=made)
+        dataset = open_data(data, groups=groups, progress=made)
         made.finish()
         if not isinstance(dataset, BrodenDataset):
             raise ParameterError(
-                f"{folder} is packed already"
+                f"{data} is packed already"
                 if isinstance(dataset, PackedDataset)
-                else f"{folder} gives images that lie in no Broden folder: there is nothing to pack",
-                hint=f"onnxdissect run MODEL --data {folder}",
+                else f"{data} gives images that lie in no Broden folder: there is nothing to pack",
+                hint=f"onnxdissect run MODEL --data {data}",
             )
         facts = pack_dataset(dataset, file, workers=max(2, cores()), progress=done)
         done.finish()

@@ -265,7 +265,10 @@ class PackedDataset:
         """
         entry, vocabulary = self.entries[i], self.vocabulary
         concepts = len(vocabulary.concepts)
-        decoded = decode_planes(planes, entry.grid, len(entry.maps), concepts, f"labels of {self._called(i)}")
+        try:
+            decoded = decode_planes(planes, entry.grid, len(entry.maps), concepts)
+        except ValueError as error:
+            raise ImageFileError(f"labels of {self._called(i)} are {error}") from error
         codes = {int(vocabulary.lookup[number]) for number in entry.image_labels} - {0}
         image_labels = np.array(sorted(codes), np.int64) - 1
         image_labels.setflags(write=False)

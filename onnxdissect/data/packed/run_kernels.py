@@ -16,6 +16,7 @@ __all__ = ["decode", "encode"]
 
 _FILL = 1
 _ONE_BYTE = 256
+_EIGHT = 8
 
 
 @inlined
@@ -104,31 +105,36 @@ def decode(block, start, colours, highest, width, labels):
     pixels = labels.shape[0]
     size = block.shape[0]
     palette = start - 2 * colours
+    wide = colours > _ONE_BYTE
+    # Up to here pixels are written by eights: what is written too far, later tokens write over.
+    free = pixels - _EIGHT
     i = start
     place = np.int64(0)
     while place < pixels:
-        number = np.int64(0)
-        shift = 0
-        while True:
+        if i >= size:
+            return False
+        byte = np.int64(block[i])
+        i += 1
+        number = byte & 127
+        shift = 7
+        while byte >= 128:
             # No count of pixels takes more than five bytes.
             if i >= size or shift > 28:
                 return False
             byte = np.int64(block[i])
             i += 1
             number |= (byte & 127) << shift
-            if byte < 128:
-                break
             shift += 7
         count = (number >> 1) + 1
         if count > pixels - place:
             return False
         end = place + count
         if number & _FILL:
-            if i + (colours > _ONE_BYTE) >= size:
+            if i + wide >= size:
                 return False
             colour = np.int64(block[i])
             i += 1
-            if colours > _ONE_BYTE:
+            if wide:
                 colour |= np.int64(block[i]) << 8
                 i += 1
             if colour >= colours:
@@ -137,8 +143,19 @@ def decode(block, start, colours, highest, width, labels):
             code = np.int64(block[at]) | np.int64(block[at + 1]) << 8
             if code > highest:
                 return False
-            for k in range(place, end):
-                labels[k] = code
+            if end <= free:
+                while place < end:
+                    for k in range(_EIGHT):
+                        labels[place + k] = code
+                    place += _EIGHT
+            else:
+                for k in range(place, end):
+                    labels[k] = code
+        elif end <= free and place >= width and width >= _EIGHT:
+            while place < end:
+                for k in range(_EIGHT):
+                    labels[place + k] = labels[place + k - width]
+                place += _EIGHT
         else:
             while place < end and place < width:
                 labels[place] = 0

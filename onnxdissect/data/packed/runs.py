@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.data.vocabulary import HIGHEST_NUMBER
-from onnxdissect.errors import ImageFileError
 
 __all__ = ["decode_planes", "encode_planes", "most_bytes"]
 
@@ -61,7 +60,7 @@ def encode_planes(planes: NDArray[np.uint16]) -> bytes:
 
 
 def decode_planes(
-    block: bytes | memoryview, grid: tuple[int, int], maps: int, concepts: int, called: str
+    block: bytes | memoryview, grid: tuple[int, int], maps: int, concepts: int
 ) -> NDArray[np.uint16]:
     """Read planes; what a block of any bytes holds is either that or an error.
 
@@ -75,8 +74,6 @@ def decode_planes(
         Label maps of the image: it has no more planes.
     concepts : int
         Size of the vocabulary; no code is higher.
-    called : str
-        What to call the block in messages.
 
     Returns
     -------
@@ -85,12 +82,12 @@ def decode_planes(
 
     Raises
     ------
-    ImageFileError
+    ValueError
         If it holds something else.
     """
     planes = _decoded(block, grid, maps, concepts) if len(block) else np.empty((0, *grid), np.uint16)
     if planes is None:
-        raise ImageFileError(f"{called} are no runs of labels on a grid of {grid[0]} x {grid[1]}")
+        raise ValueError(f"no runs of labels on a grid of {grid[0]} x {grid[1]}")
     planes.setflags(write=False)
     return planes
 
