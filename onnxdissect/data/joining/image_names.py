@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Sequence
 from itertools import count
 from pathlib import PurePosixPath
@@ -43,17 +44,18 @@ def joined_names(sources: Sequence[JoinSource], categories: Sequence[str]) -> li
     ]
     stems = {_stem(name) for names in plain for name in names}
     taken: set[str] = set()
+    tried: dict[str, int] = defaultdict(lambda: 1)
     named = []
     for names in plain:
         own = []
         for name in names:
             path = PurePosixPath(name)
-            others = (str(path.with_stem(f"{path.stem}-{n}")) for n in count(2))
-            own.append(
-                name
-                if _is_free(_stem(name), stems, taken, endings)
-                else next(one for one in others if _is_new(_stem(one), stems, endings))
-            )
+            if not _is_free(_stem(name), stems, taken, endings):
+                others = ((n, str(path.with_stem(f"{path.stem}-{n}"))) for n in count(tried[_stem(name)] + 1))
+                number, new = next(one for one in others if _is_new(_stem(one[1]), stems, endings))
+                # where thousands have one name, each is not to try the numbers of all before it
+                tried[_stem(name)], name = number, new
+            own.append(name)
             taken.add(_stem(own[-1]))
             stems.add(_stem(own[-1]))
         named.append(own)

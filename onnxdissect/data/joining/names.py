@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Iterable
+from itertools import chain, count
 from typing import NamedTuple
 
 __all__ = [
@@ -21,6 +22,8 @@ _GAPS = re.compile(r"[\s_\-\u2010-\u2015\u2212]+")
 # Broden calls the scene "street-s" and the colour "orange-c": a street and an orange are objects.
 _ENDINGS = {"scene": "-s", "color": "-c"}
 _SPELLINGS = {"colour": "color"}
+KINDS = ("", *_ENDINGS)
+"""What `Identity.kind` may be."""
 
 
 class Identity(NamedTuple):
@@ -144,5 +147,6 @@ def distinct_name(name: str, kind: str, taken: Collection[str]) -> str:
         The name itself where that is free; otherwise with the ending that Broden gives scenes and colours, or
         a number.
     """
-    tries = [name, f"{name}{_ENDINGS.get(kind, '')}", *(f"{name} {n}" for n in range(2, len(taken) + 3))]
+    numbered = (f"{name} {n}" for n in count(2))
+    tries = chain((name, f"{name}{_ENDINGS.get(kind, '')}"), numbered)
     return next(one for one in tries if name_key(one) not in taken)

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, count
 from pathlib import Path
 
 from onnxdissect.data.broden.about import About, Part, about_of, one_line
@@ -120,17 +121,14 @@ def refuse_place(folder: Path, sources: Sequence[JoinSource]) -> None:
     Raises
     ------
     OutputError
-        If one is inside the other.
+        If it lies in one.
     """
     place = Path(os.path.realpath(folder))
     for source in sources:
         lies = Path(os.path.realpath(source.dataset.folder))
-        if place == lies or lies in place.parents or place in lies.parents:
-            how = (
-                "it is" if place == lies else "it lies inside" if lies in place.parents else "inside it lies"
-            )
+        if place == lies or lies in place.parents:
             raise OutputError(
-                f"the joined data set cannot be written to {shown_path(folder)}: {how} the data set "
+                f"the joined data set cannot be written to {shown_path(folder)}: it lies inside the data set "
                 f"{shown_path(lies)}, which is joined",
                 hint="--out DIR with a new folder elsewhere",
             )
@@ -163,5 +161,5 @@ def _source(spec: str, dataset: BrodenDataset, taken: set[str]) -> JoinSource:
 
 def _folder_name(name: str, taken: set[str]) -> str:
     plain = _NOT_IN_NAMES.sub("_", shown_name(name))[:_LONGEST_NAME].strip(" .") or "data"
-    tries = [plain, *(f"{plain}-{n}" for n in range(2, len(taken) + 3))]
+    tries = chain((plain,), (f"{plain}-{n}" for n in count(2)))
     return next(one for one in tries if one.casefold() not in taken and name_key(one))

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from onnxdissect.data.broden.tables import read_table
-from onnxdissect.data.joining.names import Identity, name_key, renamed, shown_name
+from onnxdissect.data.joining.names import KINDS, Identity, name_key, renamed, shown_name
 from onnxdissect.data.joining.own_synonyms import OWN_SYNONYMS
 from onnxdissect.data.vocabulary import has_control
 from onnxdissect.errors import DataFormatError, shown, shown_path
@@ -20,7 +20,6 @@ __all__ = ["SynonymTable", "read_synonyms"]
 _COLUMNS = ("synonym", "name")
 _HINT = "a table of synonyms has the columns synonym and name: a row couch,sofa makes each couch a sofa"
 _OWN = MappingProxyType({name_key(synonym): name_key(name) for synonym, name in OWN_SYNONYMS})
-_OWN_SPELLING = MappingProxyType({name_key(name): name for _, name in OWN_SYNONYMS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +79,16 @@ class SynonymTable:
         """
         return identity._replace(key=_OWN.get(identity.key, identity.key))
 
-    def spelled(self, identity: Identity) -> str | None:
-        """Tell how the tables spell the name of a concept.
-
-        Parameters
-        ----------
-        identity : Identity
+    def spellings(self) -> dict[Identity, str]:
+        """Tell how the tables spell the names that they give.
 
         Returns
         -------
-        str or None
-            None if neither gives that name to anything.
+        dict of Identity to str
         """
-        found = (text for text in self.spelling.values() if renamed(text, identity) == identity)
-        return next(found, _OWN_SPELLING.get(identity.key))
+        own = {Identity(kind, name_key(name)): name for kind in KINDS for _, name in OWN_SYNONYMS}
+        asked = {renamed(text, Identity(kind, "")): text for kind in KINDS for text in self.spelling.values()}
+        return own | asked
 
 
 def read_synonyms(path: Path) -> SynonymTable:

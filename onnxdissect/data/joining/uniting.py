@@ -198,6 +198,7 @@ def _told_apart(
 
 def _names(members: Mapping[Identity, Sequence[Member]], table: SynonymTable) -> dict[Identity, str]:
     """Names of all concepts, no two of them alike: plain ones first, then scenes and colours."""
+    spelled = table.spellings()
     taken: set[str] = set()
     names: dict[Identity, str] = {}
     for identity, found in members.items():
@@ -206,7 +207,7 @@ def _names(members: Mapping[Identity, Sequence[Member]], table: SynonymTable) ->
             for m in found
             if concept_identity(m.concept.name, m.concept.categories) == identity
         )
-        name = shown_name(next(own, None) or table.spelled(identity) or found[0].concept.name)
+        name = shown_name(next(own, None) or spelled.get(identity) or found[0].concept.name)
         names[identity] = distinct_name(name, identity.kind, taken)
         taken.add(name_key(names[identity]))
     return names
