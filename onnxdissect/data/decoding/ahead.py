@@ -6,7 +6,10 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
+from threading import Barrier
 from typing import TypeVar
+
+from onnxdissect.interrupts import uninterrupted
 
 __all__ = ["ahead"]
 
@@ -41,6 +44,7 @@ def ahead(
     pending: deque[Future[Result]] = deque()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="onnxdissect-data")
     try:
+        _start_threads(pool, workers)
         pending.extend(pool.submit(function, item) for item in islice(remaining, depth))
         while pending:
             result = pending.popleft().result()
@@ -48,3 +52,18 @@ def ahead(
             yield result
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _start_threads(pool: ThreadPoolExecutor, workers: int) -> None:
+    """Start all threads of a pool, which by itself starts them one by one as they are needed.
+
+    An interrupt just then would lose one: nobody would wait for it at the end, and it would go on writing.
+    """
+    ready = Barrier(workers)
+    with uninterrupted():
+        try:
+            for waiting in [pool.submit(ready.wait) for _ in range(workers)]:
+                waiting.result()
+        except BaseException:
+            ready.abort()
+            raise

@@ -12,13 +12,13 @@ from onnxdissect.data.broden.reader import BrodenDataset, open_dataset
 from onnxdissect.data.broden.writer import check_category
 from onnxdissect.data.joining.counting import CountedImages, count_images
 from onnxdissect.data.joining.image_names import joined_names
-from onnxdissect.data.joining.numbering import number_concepts
 from onnxdissect.data.joining.options import JoinOptions
 from onnxdissect.data.joining.report import JoinReport, report_join
 from onnxdissect.data.joining.sources import JoinSource, open_sources, refuse_place
 from onnxdissect.data.joining.splitting import draw_splits
-from onnxdissect.data.joining.synonyms import SynonymTable, read_synonyms
-from onnxdissect.data.joining.uniting import UnitedVocabulary, unite
+from onnxdissect.data.joining.vocabulary.numbering import number_concepts
+from onnxdissect.data.joining.vocabulary.synonyms import SynonymTable, read_synonyms
+from onnxdissect.data.joining.vocabulary.uniting import UnitedVocabulary, unite
 from onnxdissect.data.joining.writing import JoinedImage, write_images, write_vocabulary
 from onnxdissect.data.limits import MOST_PARTS
 from onnxdissect.errors import shown_path

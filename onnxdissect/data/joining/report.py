@@ -14,7 +14,7 @@ from onnxdissect.data.broden.about import Part
 from onnxdissect.data.broden.reader import BrodenDataset
 from onnxdissect.data.joining.counting import CountedImages
 from onnxdissect.data.joining.sources import JoinSource
-from onnxdissect.data.joining.uniting import KeptApart, UnitedConcept, UnitedVocabulary
+from onnxdissect.data.joining.vocabulary.uniting import KeptApart, UnitedConcept, UnitedVocabulary
 from onnxdissect.data.joining.writing import JoinedImage
 
 __all__ = ["JoinReport", "JoinedConcept", "JoinedPart", "Origin", "report_join"]

@@ -13,7 +13,7 @@ from onnxdissect.data.broden.about import About, Part, about_of, one_line
 from onnxdissect.data.broden.index import COLUMNS, cell_items
 from onnxdissect.data.broden.reader import BrodenDataset
 from onnxdissect.data.broden.tables import read_table, whole_cell
-from onnxdissect.data.joining.names import name_key, shown_name
+from onnxdissect.data.joining.vocabulary.names import name_key, shown_name
 from onnxdissect.data.limits import MOST_PARTS
 from onnxdissect.data.opening import open_data
 from onnxdissect.errors import DataFormatError, OutputError, ParameterError, shown_path
@@ -95,7 +95,8 @@ def open_sources(data: Sequence[str | Path | BrodenDataset]) -> list[JoinSource]
         if not isinstance(dataset, BrodenDataset):
             raise ParameterError(
                 f"{shown_path(spec)} gives {len(dataset)} images that lie in no Broden folder, and only such "
-                f"are joined"
+                f"are joined",
+                hint="join the folder that they were made of, one with an index.csv",
             )
         place = os.path.realpath(dataset.folder)
         if place in places:

@@ -15,7 +15,7 @@ from onnxdissect.data.broden.writer import ImageRecord, write_image
 from onnxdissect.data.decoding.ahead import ahead
 from onnxdissect.data.joining.counting import naming_source
 from onnxdissect.data.joining.sources import JoinSource
-from onnxdissect.data.joining.uniting import UnitedVocabulary
+from onnxdissect.data.joining.vocabulary.uniting import UnitedVocabulary
 
 __all__ = ["JoinedImage", "write_images", "write_vocabulary"]
 

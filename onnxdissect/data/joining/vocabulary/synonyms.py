@@ -9,8 +9,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from onnxdissect.data.broden.tables import read_table
-from onnxdissect.data.joining.names import KINDS, Identity, name_key, renamed, shown_name
-from onnxdissect.data.joining.own_synonyms import OWN_SYNONYMS
+from onnxdissect.data.joining.vocabulary.names import KINDS, Identity, name_key, renamed, shown_name
+from onnxdissect.data.joining.vocabulary.own_synonyms import OWN_SYNONYMS
 from onnxdissect.data.vocabulary import has_control
 from onnxdissect.errors import DataFormatError, shown, shown_path
 from onnxdissect.storage.regular_files import is_file

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onnxdissect.data.joining.names import Identity, concept_identity, distinct_name, name_key
-from onnxdissect.data.joining.own_synonyms import OWN_SYNONYMS
+from onnxdissect.data.joining.vocabulary.names import Identity, concept_identity, distinct_name, name_key
+from onnxdissect.data.joining.vocabulary.own_synonyms import OWN_SYNONYMS
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.data.joining.names import (
+from onnxdissect.data.joining.sources import JoinSource
+from onnxdissect.data.joining.vocabulary.names import (
     Identity,
     category_key,
     concept_identity,
@@ -17,8 +18,7 @@ from onnxdissect.data.joining.names import (
     name_key,
     shown_name,
 )
-from onnxdissect.data.joining.sources import JoinSource
-from onnxdissect.data.joining.synonyms import SynonymTable
+from onnxdissect.data.joining.vocabulary.synonyms import SynonymTable
 from onnxdissect.data.limits import MOST_CATEGORIES
 from onnxdissect.data.vocabulary import Concept
 from onnxdissect.errors import DataFormatError

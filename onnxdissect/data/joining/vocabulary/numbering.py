@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.data.joining.uniting import UnitedVocabulary
+from onnxdissect.data.joining.vocabulary.uniting import UnitedVocabulary
 from onnxdissect.data.vocabulary import HIGHEST_NUMBER
 from onnxdissect.errors import DataFormatError, EmptyDataError
 
