@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from onnxdissect.cli import options
 from onnxdissect.cli.printing.console import log, output, print_json
 from onnxdissect.cli.printing.progress import open_progress
 from onnxdissect.cli.printing.tables import plain_table
@@ -29,7 +28,7 @@ _SHOWN = 100
 def join(
     folders: Annotated[
         list[str],
-        typer.Argument(metavar=f"{options.DATA}...", help="Broden folders, or sources.", show_default=False),
+        typer.Argument(metavar="DIR|SOURCE...", help="Broden folders, or sources.", show_default=False),
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where to; new or empty.", show_default=False)],
     synonyms: Annotated[
@@ -58,7 +57,7 @@ def join(
         synonyms, min_images, parse_splits(splits), link, name, licence, workers=max(2, cores())
     )
     progress = open_progress(log())
-    phases = {phase: CountedPhase(progress, phase) for phase in ("counting", "joining")}
+    phases = {phase: CountedPhase(progress, phase) for phase in ("data", "counting", "joining")}
 
     def tell(phase: str, done: int, total: int) -> None:
         phases[phase](done, total)

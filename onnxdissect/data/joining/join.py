@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Protocol
@@ -40,7 +41,10 @@ class JoinProgress(Protocol):
     """Told how far a join is."""
 
     def __call__(self, phase: str, done: int, total: int) -> None:
-        """So many of so many images are done of a phase, ``counting`` or ``joining``."""
+        """So many of so many images are done of a phase: ``data``, ``counting`` or ``joining``.
+
+        The first is that of a data set that has to be made before it can be joined, such as ``tiny``.
+        """
 
 
 @explained_memory()
@@ -86,7 +90,7 @@ def join_datasets(
     refuse_filled(folder, _KEPT)
     table = SynonymTable() if options.synonyms is None else read_synonyms(options.synonyms)
     try:
-        sources = open_sources(data)
+        sources = open_sources(data, None if progress is None else partial(progress, "data"))
         refuse_place(folder, sources)
         united = unite(sources, table)
         for category in united.categories:
@@ -115,9 +119,9 @@ def _join(
     planned = _plan(sources, counted, united.categories, options)
     parts = [source.parts() for source in sources]
     name = options.name or folder.absolute().name
-    with new_folder(folder, _KEPT) as partial:
+    with new_folder(folder, _KEPT) as begun:
         records = write_images(
-            partial,
+            begun,
             sources,
             united,
             numbers,
@@ -126,10 +130,10 @@ def _join(
             workers=options.workers,
             done=_counter("joining", images, progress),
         )
-        write_vocabulary(partial, united, numbers, records)
-        write_about(partial, _about(name, parts, options))
+        write_vocabulary(begun, united, numbers, records)
+        write_about(begun, _about(name, parts, options))
         # what is written is opened before it appears: nothing that cannot be read does
-        joined = open_dataset(partial, follow_links=options.link)
+        joined = open_dataset(begun, follow_links=options.link)
         report = report_join(
             name,
             sources,
@@ -141,7 +145,7 @@ def _join(
             joined,
             options.min_images,
         )
-        write_bytes(partial / JOINED_FILE, json_bytes(report.to_json(), indent=1))
+        write_bytes(begun / JOINED_FILE, json_bytes(report.to_json(), indent=1))
     return report
 
 

@@ -16,6 +16,7 @@ from onnxdissect.data.broden.tables import read_table, whole_cell
 from onnxdissect.data.joining.vocabulary.names import name_key, shown_name
 from onnxdissect.data.limits import MOST_PARTS
 from onnxdissect.data.opening import open_data
+from onnxdissect.data.sources import Advance
 from onnxdissect.errors import DataFormatError, OutputError, ParameterError, shown_path
 
 __all__ = ["JoinSource", "open_sources", "refuse_place"]
@@ -64,13 +65,17 @@ class JoinSource:
         return own, *(replace(part, name=one_line(f"{about.name}: {part.name}")) for part in about.from_)
 
 
-def open_sources(data: Sequence[str | Path | BrodenDataset]) -> list[JoinSource]:
+def open_sources(
+    data: Sequence[str | Path | BrodenDataset], progress: Advance | None = None
+) -> list[JoinSource]:
     """Open all data sets that are joined.
 
     Parameters
     ----------
     data : sequence of (str, Path or BrodenDataset)
         Folders in the Broden layout, or sources whose data lie in one.
+    progress : callable, optional
+        Called with (images done, images) while a data set is made that does not exist yet.
 
     Returns
     -------
@@ -91,7 +96,7 @@ def open_sources(data: Sequence[str | Path | BrodenDataset]) -> list[JoinSource]
     places: dict[str, str] = {}
     for one in data:
         spec = one.name if isinstance(one, BrodenDataset) else str(one)
-        dataset = open_data(one)
+        dataset = open_data(one, progress=progress)
         if not isinstance(dataset, BrodenDataset):
             raise ParameterError(
                 f"{shown_path(spec)} gives {len(dataset)} images that lie in no Broden folder, and only such "

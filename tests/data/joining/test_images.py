@@ -36,6 +36,10 @@ def test_links_lead_to_where_images_are(tmp_path: Path, draw: Draw) -> None:
     linked = open_data(f"linked:{tmp_path / 'out'}")
     assert len(linked) == 4
     assert linked.read_image(3).shape == (6, 9, 3)
+    # which is a source as any other, and its files are told from links that nobody trusts
+    assert join_datasets([f"linked:{tmp_path / 'out'}"], tmp_path / "copied").images == 4
+    assert check_folder(tmp_path / "copied").errors == 0
+    assert "leads out" in called(tmp_path, "data", "join", "out", "--out", "no").stderr
     assert "leads out" in called(tmp_path, "data", "check", "out").stdout
 
 
