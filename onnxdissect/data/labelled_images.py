@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxdissect.data.broden.reader import BrodenDataset
 from onnxdissect.data.broden.tables import read_table
 from onnxdissect.data.dataset import Dataset
 from onnxdissect.data.decoding.pixels import read_image
@@ -263,7 +264,7 @@ def _of_scenes(source: str | Path | Dataset) -> LabelledImages:
         )
     kept, classes = [], []
     for i in range(len(data)):
-        shows = [scenes[int(one)] for one in data.read_annotation(i).image_labels if int(one) in scenes]
+        shows = [scenes[one] for one in _image_labels(data, i) if one in scenes]
         if len(shows) == 1:
             kept.append(i)
             classes.append(shows[0])
@@ -278,6 +279,15 @@ def _of_scenes(source: str | Path | Dataset) -> LabelledImages:
         partial(_read_image, data, tuple(kept)),
         AnnotatedImages(data, tuple(kept)),
     )
+
+
+def _image_labels(data: Dataset, i: int) -> list[int]:
+    """Concepts that an image is labelled with as a whole, ascending."""
+    if isinstance(data, BrodenDataset):
+        # the index tells, without a label map being read
+        return sorted(set(data.concepts_of(data.entries[i].image_labels)))
+    labels: list[int] = data.read_annotation(i).image_labels.tolist()
+    return labels
 
 
 def _read_image(data: Dataset, kept: Sequence[int], i: int) -> NDArray[np.uint8]:

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from support.datasets import random_broden, write_broden
 from support.small_runs import broden
 
-from onnxdissect.data import open_data
+from onnxdissect.data import open_data, open_dataset
+from onnxdissect.data.checked_dataset import CheckedDataset
 from onnxdissect.data.labelled_images import LabelledImages, labelled_images
 from onnxdissect.errors import (
     DataFormatError,
@@ -175,6 +177,29 @@ def test_scenes_of_a_data_set_are_classes(tmp_path: Path) -> None:
         assert 0 < len(found) < len(data)
         position = [data.image_name(i) for i in range(len(data))].index(found.names[-1])
         np.testing.assert_array_equal(found.read(len(found) - 1), data.read_image(position))
+
+
+def test_the_index_tells_scenes_as_the_annotations_do(tmp_path: Path) -> None:
+    # a number twice in a row, in the column of another category, nameless, several, none, beside label maps
+    folder = write_broden(tmp_path / "data", random_broden(seed=5, pictures=24, labels=9, nameless=True))
+    data = open_dataset(folder)
+    with (folder / "index.csv").open("a", encoding="utf-8") as file:
+        row = ["", "train", "24", "24", "12", "12", *[""] * 6]
+        numbers = [one.number for one in data.vocabulary.concepts if "scene" in one.categories]
+        for i, cell in enumerate(
+            (f"{numbers[0]};{numbers[0]}", f"{numbers[0]};{numbers[1]}", "", numbers[1])
+        ):
+            for column in (7, 10):
+                name = f"a/more{i}_{column}.png"
+                file.write(",".join([name, *row[1:column], str(cell), *row[column + 1 :]]) + "\n")
+                draw(folder / "images" / name)
+    data = open_dataset(folder)
+    by_index, by_annotation = labelled_images(data), labelled_images(CheckedDataset(data))
+    assert pairs(by_index) == pairs(by_annotation)
+    assert by_index.left_out == by_annotation.left_out and 4 < len(by_index) < len(data)
+    for path in data.folder.rglob("*_*_*.png"):
+        path.unlink()
+    assert pairs(labelled_images(data)) == pairs(by_index), "no label map is read"
 
 
 def test_a_data_set_without_scenes_has_no_classes(tmp_path: Path) -> None:

@@ -263,7 +263,7 @@ def test_a_package_adds_a_source(world: Path, installed: Path) -> None:
         ("noisse:20", "no data source 'noisse'\ncandidates: noise:20"),
         (
             "zzz:20",
-            "no data source 'zzz'\nhint: installed sources: broken, films, linked, noise",
+            "no data source 'zzz'\nhint: installed sources: broken, cleaned, films, linked, noise",
         ),
         ("nothing", "gives str, which is no data set: it lacks"),
         ("broken", "the data source 'broken' (noisy_that_is_not_there:open) does not load: ModuleNotFound"),
