@@ -42,13 +42,13 @@ def unlisted_files(dataset: BrodenDataset) -> Iterator[Problem]:
     if dataset.inside is not None and not _is_below(root, os.path.realpath(dataset.folder)):
         return
     tree = _Tree(images, None if dataset.inside is None else os.path.realpath(dataset.folder))
-    found = sorted(tree.walk())
     listed, stems = _listed_paths(dataset)
-    folded = {_folded(path): path for path in listed}
-    real = {os.path.realpath(images / path) for path in listed} if tree.linked else set()
+    found = sorted(path for path in tree.walk() if path not in listed)
+    real = {os.path.realpath(images / path) for path in listed} if found and tree.linked else set()
+    folded = {_folded(path): path for path in listed} if found else {}
     left = 0
-    for path, mode in found:
-        if path in listed or (tree.linked and os.path.realpath(images / path) in real):
+    for path in found:
+        if tree.linked and os.path.realpath(images / path) in real:
             continue
         # where case says nothing, a row may spell a name in another way
         other = folded.get(_folded(path))
@@ -57,7 +57,7 @@ def unlisted_files(dataset: BrodenDataset) -> Iterator[Problem]:
         left += 1
         if left <= _MOST_NAMED:
             yield Problem(
-                "warning", path, None, f"no row of {dataset.index} lists {_what(path, mode, stems)}"
+                "warning", path, None, f"no row of {dataset.index} lists {_what(images, path, stems)}"
             )
     if left > _MOST_NAMED:
         message = f"{left - _MOST_NAMED:,} more files in images/ that no row of {dataset.index} lists"
@@ -75,30 +75,31 @@ class _Tree:
     linked: bool = False
     closed: list[tuple[str, str]] = field(default_factory=list)
 
-    def walk(self) -> Iterator[tuple[str, int]]:
-        """Paths of all that is no folder, with forward slashes, and what it is; each folder once."""
+    def walk(self) -> Iterator[str]:
+        """Give the paths of all that is no folder, with forward slashes; each folder is walked once."""
         waiting, seen = [""], set[tuple[int, int]]()
         while waiting:
             folder = waiting.pop()
-            place = self.images / folder
             try:
-                own = place.stat()
-                entries = list(os.scandir(place))
+                own = (self.images / folder).stat()
+                # on Windows, where folders have no numbers in what is told of them, links are a privilege
+                if own.st_ino and (own.st_dev, own.st_ino) in seen:
+                    continue
+                seen.add((own.st_dev, own.st_ino))
+                with os.scandir(self.images / folder) as entries:
+                    for entry in entries:
+                        path = f"{folder}/{entry.name}" if folder else entry.name
+                        link = entry.is_symlink()
+                        self.linked |= link
+                        if not entry.is_dir():
+                            yield path
+                        elif not link or self._may_enter(entry.path):
+                            waiting.append(path)
             except OSError as error:
                 self.closed.append((folder or ".", error.strerror or str(error)))
-                continue
-            # on Windows, where folders have no numbers in what is told of them, links are a privilege
-            if (own.st_dev, own.st_ino) in seen and own.st_ino:
-                continue
-            seen.add((own.st_dev, own.st_ino))
-            for entry in entries:
-                path = f"{folder}/{entry.name}" if folder else entry.name
-                link = entry.is_symlink()
-                self.linked |= link
-                if not entry.is_dir():
-                    yield path, entry.stat(follow_symlinks=False).st_mode
-                elif not link or self.inside is None or _is_below(os.path.realpath(entry.path), self.inside):
-                    waiting.append(path)
+
+    def _may_enter(self, link: str) -> bool:
+        return self.inside is None or _is_below(os.path.realpath(link), self.inside)
 
 
 def _listed_paths(dataset: BrodenDataset) -> tuple[set[str], dict[str, str]]:
@@ -122,7 +123,11 @@ def _plain(text: str) -> str:
     return posixpath.normpath(text.strip().replace("\\", "/"))
 
 
-def _what(path: str, mode: int, stems: dict[str, str]) -> str:
+def _what(images: Path, path: str, stems: dict[str, str]) -> str:
+    try:
+        mode = (images / path).lstat().st_mode
+    except OSError:  # gone by now
+        return "this file"
     if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
         return f"this, which is {kind_of_file(mode)}"
     if path.lower().endswith(".png"):
