@@ -13,6 +13,7 @@ from onnxdissect.cli.printing.console import log, print_json
 from onnxdissect.cli.printing.progress import open_progress
 from onnxdissect.cli.printing.transfer import TransferProgress
 from onnxdissect.core.progress import CountedPhase
+from onnxdissect.wording import counted
 
 if TYPE_CHECKING:
     from onnxdissect.data import Download, Patience
@@ -44,12 +45,20 @@ def download(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Download Broden, unpack it, and say what it holds; interrupted, the same command goes on."""
-    from onnxdissect.data import Patience, describe, open_dataset
+    from onnxdissect.data import Patience, describe
+    from onnxdissect.data.broden.reader import read_folder
 
     own = Patience()
     patience = Patience(own.timeout if timeout is None else timeout, own.tries if tries is None else tries)
     found = _downloaded(name, folder, source, sha256, patience)
-    facts = describe(open_dataset(found.folder))
+    dataset, problems = read_folder(found.folder)
+    facts = describe(dataset)
+    if problems:
+        log().print(
+            f"{counted(len(problems), 'row')} of its index cannot be read: onnxdissect data check "
+            f"{found.folder} --fix",
+            markup=False,
+        )
     if as_json:
         print_json(asdict(found) | {"folder": str(found.folder), "holds": facts.to_json()})
         return

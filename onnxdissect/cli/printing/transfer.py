@@ -64,6 +64,7 @@ class TransferProgress:
             self._bar.stop()
         elif self._began and self._done:
             self._say(f"{size_text(self._done)} in {time.monotonic() - self._began:.1f} s")
+            self._began = 0.0
 
     def _draw(self, done: int, total: int | None) -> None:
         if self._bar is None or self._task is None:

@@ -58,12 +58,12 @@ class Contents:
     ----------
     members : tuple of Member
         Files; folders come with them.
-    nbytes : int
-        Of all files.
+    left_out : int
+        Files beside the data set, as some systems add to what they pack.
     """
 
     members: tuple[Member, ...]
-    nbytes: int
+    left_out: int
 
 
 def check_contents(infos: Sequence[zipfile.ZipInfo], size: int) -> Contents:
@@ -96,9 +96,10 @@ def check_contents(infos: Sequence[zipfile.ZipInfo], size: int) -> Contents:
     _check_sizes(files, size)
     _check_places(files, size)
     _check_doubles(infos)
-    prefix = _folder_of_all(files)
-    members = tuple(Member(info, info.filename[len(prefix) :]) for info in files)
-    return Contents(members, sum(info.file_size for info in files))
+    own = [info for info in files if not _is_added(info.filename)]
+    prefix = _folder_of_all(own)
+    members = tuple(Member(info, info.filename[len(prefix) :]) for info in own)
+    return Contents(members, len(files) - len(own))
 
 
 def _check_kind(info: zipfile.ZipInfo) -> None:
@@ -210,6 +211,11 @@ def _key(name: str) -> str:
     if name.isascii():
         return name.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def _is_added(name: str) -> bool:
+    top, slash, _ = name.partition("/")
+    return top == "__MACOSX" or (top.startswith(".") and not slash)
 
 
 def _folder_of_all(files: Sequence[zipfile.ZipInfo]) -> str:

@@ -15,20 +15,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from onnxdissect.data.broden.reader import open_dataset
+from onnxdissect.data.broden.reader import read_folder
 from onnxdissect.data.download.address import checked_address, shown_address
 from onnxdissect.data.download.partial import ARCHIVE
 from onnxdissect.data.download.published import published_address
 from onnxdissect.data.download.transfer import Fetched, fetch
 from onnxdissect.data.download.unpacking import unpack
 from onnxdissect.data.download.watching import Patience, Watch
-from onnxdissect.errors import DataError, DownloadError, OutputError, ParameterError, shown
+from onnxdissect.errors import (
+    DataError,
+    DownloadError,
+    OnnxDissectError,
+    OutputError,
+    ParameterError,
+    shown,
+)
 from onnxdissect.storage.disk import write_error
 from onnxdissect.storage.files import make_folder, write_bytes
 from onnxdissect.storage.json_file import json_bytes, read_json
 from onnxdissect.storage.locks import locked
 from onnxdissect.storage.memory import explained_memory
 from onnxdissect.storage.regular_files import is_file, open_regular_file
+from onnxdissect.wording import counted
 
 __all__ = ["RECORD", "Download", "download_broden"]
 
@@ -78,7 +86,7 @@ def download_broden(
     patience: Patience | None = None,
     watch: Watch | None = None,
 ) -> Download:
-    """Download a data set, unpack it, and make sure that it opens.
+    """Download a data set, unpack it, and make sure that it is one.
 
     Interrupted, it goes on where it was when it is called again, as long as the server still has the same
     file.
@@ -198,31 +206,50 @@ class _Place:
                 else None,
             )
         unpacked = self.work / "unpacked"
+        record = {"name": self.name, "source": source, "bytes": size, "sha256": digest}
+        record |= {"etag": fetched.etag, "last_modified": fetched.modified} if owned else {}
         try:
             # what an interrupted call left
             if os.path.lexists(unpacked):
                 shutil.rmtree(unpacked)
-            unpack(fetched.path, unpacked, watch.files)
-            open_dataset(unpacked)
-            record = {"name": self.name, "source": source, "bytes": size, "sha256": digest}
-            record |= {"etag": fetched.etag, "last_modified": fetched.modified} if owned else {}
+            self._unpack(fetched.path, unpacked, watch, source, owned=owned)
+            self._require_tables(unpacked, source, fetched.path)
             write_bytes(unpacked / RECORD, json_bytes(record, indent=2))
             with contextlib.suppress(FileNotFoundError):
                 self.folder.rmdir()  # an empty one; Windows renames onto no folder at all
             unpacked.rename(self.folder)
-        except DataError as error:
+        except OSError as error:
+            raise write_error(self.folder, error, kept="the archive is kept") from error
+        except OnnxDissectError:
+            shutil.rmtree(unpacked, ignore_errors=True)
+            raise
+        return Download(self.folder, self.name, source, size, digest, new=True)
+
+    def _unpack(self, archive: Path, folder: Path, watch: Watch, source: str, *, owned: bool) -> None:
+        try:
+            left_out = unpack(archive, folder, watch.files)
+        except DownloadError as error:
             # it would be refused again: the same command is to ask for another
             if owned:
                 self.clear()
             raise DownloadError(
-                f"what came from {source} is no data set to use: {error.message}",
+                f"what came from {source} is not unpacked: {error.message}",
                 hint="the same command downloads it anew; if it lies elsewhere, --from URL"
                 if owned
                 else None,
             ) from error
-        except OSError as error:
-            raise write_error(self.folder, error, kept="the archive is kept") from error
-        return Download(self.folder, self.name, source, size, digest, new=True)
+        if left_out:
+            watch.say(f"{counted(left_out, 'file')} beside the data set, as some systems add, left out")
+
+    def _require_tables(self, folder: Path, source: str, archive: Path) -> None:
+        """Refuse what is no data set; rows that cannot be read are told of when it is opened."""
+        try:
+            read_folder(folder)
+        except DataError as error:
+            raise DownloadError(
+                f"what came from {source} is no data set in the Broden layout: {error.message}",
+                hint=f"the archive is {archive}",
+            ) from error
 
     def tidy(self) -> None:
         """Remove what is of no use to whoever goes on."""

@@ -28,7 +28,7 @@ _LISTED = b"PK\x01\x02"
 _DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError)
 
 
-def unpack(path: Path, folder: Path, progress: Callable[[int, int], None]) -> None:
+def unpack(path: Path, folder: Path, progress: Callable[[int, int], None]) -> int:
     """Unpack an archive into a new folder.
 
     Parameters
@@ -39,6 +39,11 @@ def unpack(path: Path, folder: Path, progress: Callable[[int, int], None]) -> No
         Where to; made, and not there yet.
     progress : callable
         Called with the files that are unpacked and those in all.
+
+    Returns
+    -------
+    int
+        Files that lie beside the data set in the archive, and are left out.
 
     Raises
     ------
@@ -61,6 +66,7 @@ def unpack(path: Path, folder: Path, progress: Callable[[int, int], None]) -> No
                     made.add(target.parent)
                 _extract(archive, member, target)
                 progress(done, len(contents.members))
+            return contents.left_out
     except _DAMAGE as error:
         raise _damaged(path, error) from error
     except (OSError, ValueError) as error:

@@ -11,9 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from onnxdissect.data.download.unpacking import unpack
-from onnxdissect.errors import DownloadError
+from onnxdissect.errors import DownloadError, OnnxDissectError
 
 INDEX = ("b/index.csv", b"image\n")
 
@@ -191,6 +193,31 @@ def test_damaged_archives(tmp_path: Path) -> None:
     refused(tmp_path, b"", "no sound ZIP archive")
     refused(tmp_path, bytes(100_000), "no sound ZIP archive")
     refused(tmp_path, content.replace(b"PK\x03\x04", b"PK\x03\x05"), "no sound ZIP archive", at_once=False)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    changes=st.lists(st.tuples(st.integers(0, 2**16), st.integers(0, 255)), max_size=4),
+    cut=st.integers(0, 2000),
+)
+def test_whatever_is_changed_of_an_archive_nothing_wrong_is_unpacked(
+    tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[int, int]], cut: int
+) -> None:
+    files = {"index.csv": b"image\n", "images/a.png": bytes(range(256)) * 3, "images/b/c.jpg": b"0" * 40}
+    content = bytearray(zip_of(*((f"b/{name}", data) for name, data in files.items())))
+    for place, value in changes:
+        content[place % len(content)] = value
+    folder = tmp_path_factory.mktemp("changed")
+    (folder / "x.zip").write_bytes(content[: len(content) - (cut if cut < 30 else 0)])
+    try:
+        unpack(folder / "x.zip", folder / "out", lambda done, total: None)
+    except OnnxDissectError:
+        pass
+    else:
+        found = [path.read_bytes() for path in (folder / "out").rglob("*") if path.is_file()]
+        assert set(found) <= set(files.values())
+    assert {path.name for path in folder.iterdir()} <= {"x.zip", "out"}
+    shutil.rmtree(folder)
 
 
 def test_a_list_that_claims_to_be_endless(tmp_path: Path) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
 from support.commands import called
-from support.datasets import street, write_broden
+from support.datasets import Damage, street, write_broden
 from support.disks import small_disk
 from support.publishing import Publisher, zipped
 
@@ -33,7 +35,7 @@ def test_it_says_what_it_holds_and_where_it_came_from(server: Publisher, tmp_pat
     assert "data set:     broden (" in done.stdout
     assert "images:       3, 1 of them without annotation" in done.stdout
     assert f"SHA-256:      {digest} (of {size:,} bytes from {server.address})" in done.stdout
-    assert "downloading: " in done.stderr and "unpacking: " in done.stderr
+    assert done.stderr.count("downloading: ") == done.stderr.count("unpacking: ") == 1
     assert len(open_dataset(tmp_path / "broden")) == 3
     record = json.loads((tmp_path / "broden" / "download.json").read_text())
     assert record == {
@@ -129,7 +131,7 @@ def test_an_archive_that_is_refused_leaves_nothing(server: Publisher, tmp_path: 
     for content, said in (
         (whole[: len(whole) // 2], "no sound ZIP archive"),
         (zipped(write_broden(tmp_path / "x", street()), "a/b/"), "no data set in the Broden layout"),
-        (whole.replace(b"label.csv", b"lable.csv"), "has no label.csv"),
+        (whole.replace(b"label.csv", b"../el.csv"), "leads out of"),
     ):
         server.content = content
         done = called(tmp_path, *COMMAND, "broden", "--from", server.address)
@@ -139,6 +141,46 @@ def test_an_archive_that_is_refused_leaves_nothing(server: Publisher, tmp_path: 
     server.content, server.announced = whole, len(whole) - 50
     done = called(tmp_path, *COMMAND, "broden", "--from", server.address)
     assert done.returncode == 2 and "no sound ZIP archive" in done.stderr
+
+
+def test_an_archive_of_tables_that_are_none_is_kept_to_be_looked_at(
+    server: Publisher, tmp_path: Path
+) -> None:
+    server.content = server.content.replace(b"label.csv", b"lable.csv")
+    words = (*COMMAND, "broden", "--from", server.address)
+    for _ in range(2):
+        done = called(tmp_path, *words)
+        assert done.returncode == 2 and "has no label.csv" in done.stderr
+        assert f"hint: the archive is {tmp_path / 'broden.download' / 'archive.zip'}" in done.stderr
+        assert not (tmp_path / "broden").exists() and len(server.asked) == 1
+    assert not (tmp_path / "broden.download" / "unpacked").exists()
+
+
+def test_rows_that_cannot_be_read_keep_nobody_from_the_others(server: Publisher, tmp_path: Path) -> None:
+    folder = write_broden(tmp_path / "x", street())
+    Damage(folder).replace("index.csv", "24,24,6,8", "24,many,6,8")
+    server.content = zipped(folder)
+    done = called(tmp_path, *COMMAND, "broden", "--from", server.address)
+    assert done.returncode == 0 and "images:       2," in done.stdout
+    assert (
+        f"1 row of its index cannot be read: onnxdissect data check {tmp_path / 'broden'} --fix"
+        in done.stderr
+    )
+    again = called(tmp_path, *COMMAND, "broden", "--from", server.address)
+    assert again.returncode == 0 and "1 row of its index cannot be read" in again.stderr
+
+
+def test_what_some_systems_add_is_left_out_and_said(server: Publisher, tmp_path: Path) -> None:
+    content = io.BytesIO(server.content)
+    with zipfile.ZipFile(content, "a") as archive:
+        archive.writestr("__MACOSX/broden1_224/._index.csv", b"x")
+        archive.writestr(".DS_Store", b"x")
+    server.content = content.getvalue()
+    done = called(tmp_path, *COMMAND, "broden", "--from", server.address)
+    assert (
+        done.returncode == 0 and "2 files beside the data set, as some systems add, left out" in done.stderr
+    )
+    assert not list((tmp_path / "broden").rglob("._*")) and not list(tmp_path.rglob(".DS_Store"))
 
 
 def test_an_archive_that_is_here_is_unpacked(server: Publisher, tmp_path: Path) -> None:
