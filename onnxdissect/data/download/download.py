@@ -11,13 +11,14 @@ import hashlib
 import os
 import re
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from onnxdissect.data.broden.reader import read_folder
 from onnxdissect.data.download.address import checked_address, shown_address
-from onnxdissect.data.download.partial import ARCHIVE
+from onnxdissect.data.download.partial import ARCHIVE, STATE
 from onnxdissect.data.download.published import published_address
 from onnxdissect.data.download.transfer import Fetched, fetch
 from onnxdissect.data.download.unpacking import unpack
@@ -28,10 +29,11 @@ from onnxdissect.errors import (
     OnnxDissectError,
     OutputError,
     ParameterError,
+    listed,
     shown,
 )
 from onnxdissect.storage.disk import write_error
-from onnxdissect.storage.files import make_folder, write_bytes
+from onnxdissect.storage.files import held_names, make_folder, sweep_partial, write_bytes
 from onnxdissect.storage.json_file import json_bytes, read_json
 from onnxdissect.storage.locks import locked
 from onnxdissect.storage.memory import explained_memory
@@ -45,6 +47,8 @@ RECORD = "download.json"
 _MOST_RECORD = 1 << 16
 _CHUNK = 1 << 20
 _SUM = re.compile(r"[0-9a-f]{64}")
+_LOCK, _UNPACKED = "lock", "unpacked"
+_ON_ITS_WAY = (ARCHIVE, STATE, _LOCK, _UNPACKED)
 _ANOTHER = "choose a new or an empty folder"
 
 
@@ -127,20 +131,14 @@ def download_broden(
     if there is None:
         local = _local_archive(source)
         address = "" if local else checked_address(str(source) if source is not None else published)
-        make_folder(place.work)
-        taken = OutputError(f"another process downloads to {place.folder} at this moment", hint="wait for it")
-        try:
-            with locked(place.work / "lock", taken=taken):
-                # somebody else may have been faster
-                there = place.present(expected)
-                if there is None and local:
-                    there = place.install(Fetched(local), local.name, expected, watch, owned=False)
-                elif there is None:
-                    fetched = fetch(address, place.work, patience=patience or Patience(), watch=watch)
-                    there = place.install(fetched, shown_address(address), expected, watch, owned=True)
-        except BaseException:
-            place.tidy()
-            raise
+        with place.working():
+            # somebody else may have been faster
+            there = place.present(expected)
+            if there is None and local:
+                there = place.install(Fetched(local), local.name, expected, watch, owned=False)
+            elif there is None:
+                fetched = fetch(address, place.work, patience=patience or Patience(), watch=watch)
+                there = place.install(fetched, shown_address(address), expected, watch, owned=True)
     place.clear()
     return there
 
@@ -205,7 +203,7 @@ class _Place:
                 if owned
                 else None,
             )
-        unpacked = self.work / "unpacked"
+        unpacked = self.work / _UNPACKED
         record = {"name": self.name, "source": source, "bytes": size, "sha256": digest}
         record |= {"etag": fetched.etag, "last_modified": fetched.modified} if owned else {}
         try:
@@ -251,14 +249,33 @@ class _Place:
                 hint=f"the archive is {archive}",
             ) from error
 
-    def tidy(self) -> None:
-        """Remove what is of no use to whoever goes on."""
-        if not os.path.lexists(self.work / ARCHIVE):
-            self.clear()
+    @contextlib.contextmanager
+    def working(self) -> Iterator[None]:
+        """Hold the folder of what is on its way; where it fails, only what is gone on with stays."""
+        make_folder(self.work)
+        others = [name for name in held_names(self.work, "a download is") if name not in _ON_ITS_WAY]
+        if others:
+            raise OutputError(
+                f"{self.work} is where the download would be kept, and holds {listed(others)}",
+                hint="move it away, or choose another folder",
+            )
+        taken = OutputError(f"another process downloads to {self.folder} at this moment", hint="wait for it")
+        with locked(self.work / _LOCK, taken=taken):
+            try:
+                yield
+            except BaseException:
+                if not os.path.lexists(self.work / ARCHIVE):
+                    self.clear()
+                raise
 
     def clear(self) -> None:
-        """Remove what was on its way."""
-        shutil.rmtree(self.work, ignore_errors=True)
+        """Remove what was on its way, and nothing else."""
+        shutil.rmtree(self.work / _UNPACKED, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            sweep_partial(self.work)
+            for name in (ARCHIVE, STATE, _LOCK):
+                (self.work / name).unlink(missing_ok=True)
+            self.work.rmdir()
 
 
 def _checked_sum(text: str | None) -> str | None:

@@ -15,10 +15,12 @@ from onnxdissect.storage.files import write_bytes
 from onnxdissect.storage.json_file import json_bytes, read_json
 from onnxdissect.storage.regular_files import kind_of_file
 
-__all__ = ["ARCHIVE", "Begun", "PartialArchive"]
+__all__ = ["ARCHIVE", "STATE", "Begun", "PartialArchive"]
 
 ARCHIVE = "archive.zip"
 """How much of it there is says how far a download has come."""
+STATE = "state.json"
+"""Which file it is that has come in part."""
 
 _MOST_STATE = 1 << 16
 _FLAGS = (
@@ -78,7 +80,7 @@ class PartialArchive:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / ARCHIVE
-        self._state = folder / "state.json"
+        self._state = folder / STATE
         self.begun = self._read()
 
     @property

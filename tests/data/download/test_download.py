@@ -218,12 +218,26 @@ def test_what_cannot_be_asked_for(tmp_path: Path, words: tuple[str, ...], said: 
 
 def test_two_downloads_to_one_folder(server: Publisher, tmp_path: Path) -> None:
     (tmp_path / "b.download").mkdir()
-    with (
-        locked(tmp_path / "b.download" / "lock"),
-        pytest.raises(OutputError, match="another process downloads to"),
-    ):
-        download_broden("broden1_224", tmp_path / "b", source=server.address)
+    with locked(tmp_path / "b.download" / "lock"):
+        with pytest.raises(OutputError, match="another process downloads to"):
+            download_broden("broden1_224", tmp_path / "b", source=server.address)
+        # what the other needs stays
+        assert (tmp_path / "b.download" / "lock").exists()
     assert not server.asked
+
+
+def test_a_folder_of_somebody_elses_where_a_download_would_be_kept(server: Publisher, tmp_path: Path) -> None:
+    (tmp_path / "b.download").mkdir()
+    (tmp_path / "b.download" / "mine").write_text("mine")
+    done = called(tmp_path, *COMMAND, "b", "--from", server.address)
+    assert done.returncode == 2 and "and holds mine" in done.stderr and not server.asked
+    assert [path.name for path in (tmp_path / "b.download").iterdir()] == ["mine"]
+    # nor is it touched where the data set is there already
+    (tmp_path / "b.download").rename(tmp_path / "kept")
+    assert called(tmp_path, *COMMAND, "b", "--from", server.address).returncode == 0
+    (tmp_path / "kept").rename(tmp_path / "b.download")
+    assert called(tmp_path, *COMMAND, "b", "--from", server.address).returncode == 0
+    assert (tmp_path / "b.download" / "mine").read_text() == "mine"
 
 
 def test_a_disk_without_room(server: Publisher, tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ class _Tree:
                         elif not link or self._may_enter(entry.path):
                             waiting.append(path)
             except OSError as error:
-                self.closed.append((folder or ".", error.strerror or str(error)))
+                self.closed.append((folder or "images", error.strerror or str(error)))
 
     def _may_enter(self, link: str) -> bool:
         return self.inside is None or _is_below(os.path.realpath(link), self.inside)
