@@ -54,6 +54,8 @@ class ImportOptions:
         the format knows.
     name, licence : str
         Of the data set that is made; the name by default that of its folder.
+    made : str
+        How the data set is made, such as ``import voc --size 224``; for its about.json.
     workers : int
         Threads.
 
@@ -75,6 +77,7 @@ class ImportOptions:
     group: str | None = None
     name: str = ""
     licence: str = ""
+    made: str = ""
     workers: int = 2
 
     def __post_init__(self) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from onnxdissect.data.broden.about import About, one_line, write_about
 from onnxdissect.data.broden.table_writer import LabelEntry, write_tables
 from onnxdissect.data.broden.writer import ImageRecord, check_category
 from onnxdissect.data.decoding.ahead import ahead
@@ -71,14 +72,17 @@ def write_imported(
         try:
             records, turns = _write_images(planned, partial, options, progress)
             labels, categories = _held(planned.labels, planned.categories, records)
+            name = options.name or folder.absolute().name
+            about = About(one_line(name), licence=one_line(options.licence), made=one_line(options.made))
+            write_about(partial, about)
             write_tables(partial, categories, labels, records)
         except KeyboardInterrupt as error:
             raise KeyboardInterrupt(f"nothing was written to {shown_path(folder)}") from error
     return ImportReport(
         folder=str(folder),
         spec=f"{LINKED}:{folder}" if options.link else str(folder),
-        name=options.name or folder.absolute().name,
-        licence=options.licence,
+        name=about.name,
+        licence=about.licence,
         images=len(records),
         concepts=len(labels),
         splits=dict(sorted(Counter(record.split for record in records).items())),

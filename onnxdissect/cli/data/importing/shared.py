@@ -88,9 +88,10 @@ def import_command(read: Callable[..., ImportedData]) -> Callable[..., None]:
     assert isinstance(read, FunctionType)
 
     def command(*, out: Path, **given: Any) -> None:
-        shared = {field.name: given.pop(field.name) for field in fields(SharedOptions)}
-        as_json = shared.pop("as_json")
-        _print(_import(lambda: read(**given), out, shared), as_json=as_json)
+        as_json = given.pop("as_json")
+        made = _made(read, given)
+        shared = {field.name: given.pop(field.name) for field in fields(SharedOptions) if field.name in given}
+        _print(_import(lambda: read(**given), out, {**shared, "made": made}), as_json=as_json)
 
     where = inspect.Parameter(
         "out",
@@ -116,6 +117,19 @@ def _parameters(holder: Any, function: Any) -> list[inspect.Parameter]:
         known[name].replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hint)
         for name, hint in hints.items()
     ]
+
+
+def _made(read: FunctionType, given: dict[str, Any]) -> str:
+    """Say how the data set is made: by options that decide what it holds, not where it lay."""
+    defaults = {name: one.default for name, one in inspect.signature(read).parameters.items()}
+    said = [f"import {read.__name__}"]
+    for name, value in given.items():
+        paths = value if isinstance(value, list) else [value]
+        if name in ("name", "licence") or value in (None, False, "", []) or value == defaults.get(name):
+            continue
+        if not any(isinstance(one, Path) for one in paths):
+            said += [f"--{name.replace('_', '-')}" + f" {one}" * (one is not True) for one in paths]
+    return " ".join(said)
 
 
 def _import(read: Callable[[], ImportedData], out: Path, shared: dict[str, Any]) -> ImportReport:

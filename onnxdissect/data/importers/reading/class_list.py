@@ -14,7 +14,14 @@ from onnxdissect.data.broden.writer import check_category
 from onnxdissect.data.importers.names import normal
 from onnxdissect.data.limits import HIGHEST_INDEX, MOST_TABLE_BYTES
 from onnxdissect.data.vocabulary import HIGHEST_NUMBER, has_control
-from onnxdissect.errors import DataFormatError, DataNotFoundError, EmptyDataError, shown, shown_path
+from onnxdissect.errors import (
+    DataFormatError,
+    DataNotFoundError,
+    EmptyDataError,
+    ParameterError,
+    shown,
+    shown_path,
+)
 from onnxdissect.storage.numerals import whole_number
 from onnxdissect.storage.regular_files import read_regular_file
 
@@ -137,7 +144,7 @@ def parse_ignored(text: str | None) -> tuple[frozenset[int], frozenset[Rgb]]:
 
     Raises
     ------
-    DataFormatError
+    ParameterError
         If it is anything else.
     """
     indices: set[int] = set()
@@ -149,7 +156,7 @@ def parse_ignored(text: str | None) -> tuple[frozenset[int], frozenset[Rgb]]:
             continue
         index = whole_number(item, most=HIGHEST_INDEX)
         if index is None:
-            raise DataFormatError(
+            raise ParameterError(
                 f"--ignore takes indices, and colours as #rrggbb, between commas, not {shown(text or '')}",
                 hint="--ignore 0,255",
             )

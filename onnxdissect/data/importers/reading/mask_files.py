@@ -101,7 +101,8 @@ def _check_size(found: ImageFormat, data: bytes, name: str) -> None:
         raise ImageFileError(f"{name} is damaged: its header tells no size")
     refusal = refuse_size(*claimed)
     if not refusal and claimed[0] * claimed[1] > MOST_MASK_PIXELS:
-        refusal = f"is {claimed[0]}x{claimed[1]}; a mask has {MOST_MASK_PIXELS:,} pixels at most"
+        size = f"{claimed[0]:,} x {claimed[1]:,} pixels by its header"
+        refusal = f"has {size}; a mask has {MOST_MASK_PIXELS:,} at most"
     if refusal:
         raise ImageFileError(f"{name} {refusal}", hint="save it smaller, cut or scaled down")
 

@@ -19,6 +19,8 @@ from onnxdissect.wording import counted
 __all__ = ["MaskReader"]
 
 _MOST_TOLD = 5
+# Indices below it are looked up in an array of all of them.
+_FEW = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,10 @@ class MaskReader:
         return _lookup(pairs | dict.fromkeys(self.unlabelled, 0))
 
     @cached_property
+    def _by_small_index(self) -> NDArray[np.int32]:
+        return _looked_up(np.arange(_FEW), self._by_index)
+
+    @cached_property
     def _by_color(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
         pairs = {
             _code(one.color): number
@@ -88,7 +94,8 @@ class MaskReader:
         return _lookup(pairs | {_code(color): 0 for color in self.unlabelled_colors})
 
     def _of_indices(self, pixels: NDArray[np.integer], called: str) -> NDArray[np.int32]:
-        numbers = _looked_up(pixels.astype(np.int64), self._by_index)
+        small = pixels.max(initial=0) < _FEW
+        numbers = self._by_small_index[pixels] if small else _looked_up(pixels, self._by_index)
         wrong = numbers < 0
         if wrong.any():
             held, counts = np.unique(pixels[wrong], return_counts=True)
@@ -150,7 +157,7 @@ def _lookup(pairs: Mapping[int, int]) -> tuple[NDArray[np.int64], NDArray[np.int
 
 
 def _looked_up(
-    values: NDArray[np.int64], table: tuple[NDArray[np.int64], NDArray[np.int32]]
+    values: NDArray[np.integer], table: tuple[NDArray[np.int64], NDArray[np.int32]]
 ) -> NDArray[np.int32]:
     """Numbers of labels; -1 where the table has none."""
     keys, numbers = table

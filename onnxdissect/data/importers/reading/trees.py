@@ -120,13 +120,14 @@ def find_files(folder: Path, endings: Collection[str], option: str) -> list[Foun
     open_folders = [str(folder)]
     try:
         while open_folders:
-            for entry in os.scandir(open_folders.pop()):
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    open_folders.append(entry.path)
-                elif os.path.splitext(entry.name)[1].lower() in endings:  # noqa: PTH122
-                    found.append(_found(folder, entry, inside))
+            with os.scandir(open_folders.pop()) as entries:
+                for entry in entries:
+                    if entry.name.startswith("."):
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        open_folders.append(entry.path)
+                    elif os.path.splitext(entry.name)[1].lower() in endings:  # noqa: PTH122
+                        found.append(_found(folder, entry, inside))
             if len(found) > MOST_ROWS:
                 raise DataFormatError(f"{shown_path(folder)} holds more than {MOST_ROWS:,} files")
     except OSError as error:
@@ -151,6 +152,10 @@ def _found(folder: Path, entry: os.DirEntry[str], inside: Enclosure) -> FoundFil
             raise DataFormatError(
                 f"{shown_path(path)} is a link that is not followed: {error.strerror}",
                 hint="name the folder that such links lead to, or copy what they lead to",
+            ) from error
+        except OSError as error:
+            raise DataFormatError(
+                f"{shown_path(path)} is a link that leads nowhere: {error.strerror or error}"
             ) from error
     return FoundFile(path.relative_to(folder).as_posix(), path)
 
@@ -207,10 +212,13 @@ def match_files(
             hint=f"a {what} has the name of its image, but for the ending"
             + (f" and {suffix!r} before it" if suffix else "; --mask-suffix tells what else"),
         )
-    notes = _unmatched([of_images[stem].name for stem in of_images if stem not in pairs], "image", what)
+    # Masks may lie among the images.
+    taken = {mask.path for mask in pairs.values()}
+    lacking = [of_images[stem] for stem in of_images if stem not in pairs]
+    notes = _unmatched([image.name for image in lacking if image.path not in taken], "image", what)
     notes += _unmatched([by_stem[stem].name for stem in by_stem if stem not in used], what, "image")
     notes += _other_forms(pairs, of_images, suffix)
-    return Matches([(of_images[stem], mask) for stem, mask in pairs.items()], notes)
+    return Matches([(image, pairs[stem]) for stem, image in of_images.items() if stem in pairs], notes)
 
 
 def _by_stem(files: Sequence[FoundFile], suffix: str, what: str) -> dict[str, FoundFile]:
@@ -254,7 +262,8 @@ def _other_forms(pairs: Mapping[str, FoundFile], images: Mapping[str, FoundFile]
     other = [images[stem].name for stem, mask in pairs.items() if differs(stem, mask)]
     if not other:
         return []
+    called = "1 image and its mask are" if len(other) == 1 else f"{len(other):,} images and their masks are"
     return [
-        f"{counted(len(other), 'image')} and masks are called by the same letters in other forms of Unicode, "
-        f"and taken for the same: {shown(other[0])}"
+        f"{called} called by the same letters in other forms of Unicode, and taken for the same: "
+        f"{shown(other[0])}"
     ]
