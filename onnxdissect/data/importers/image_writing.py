@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,15 +21,29 @@ from onnxdissect.data.importers.options import ImportOptions
 from onnxdissect.data.importers.plan import COLOR, PlannedImage
 from onnxdissect.errors import DataFormatError, shown_path
 
-__all__ = ["write_planned"]
+__all__ = ["WrittenImage", "write_planned"]
 
-# The share of images that splits by content train on: Broden's own.
-_TRAIN = 0.7
+
+class WrittenImage(NamedTuple):
+    """What is known of an image when it is written.
+
+    Attributes
+    ----------
+    record : ImageRecord
+    digest : bytes
+        SHA-256 of the file that it was read from.
+    way : int
+        How EXIF data turn it.
+    """
+
+    record: ImageRecord
+    digest: bytes
+    way: int
 
 
 def write_planned(
     image: PlannedImage, first_color: int, folder: Path, options: ImportOptions
-) -> tuple[ImageRecord, int]:
+) -> WrittenImage:
     """Write an image. Called from several threads at once.
 
     Parameters
@@ -42,9 +57,7 @@ def write_planned(
 
     Returns
     -------
-    record : ImageRecord
-    way : int
-        How EXIF data turn the image.
+    WrittenImage
 
     Raises
     ------
@@ -84,13 +97,13 @@ def write_planned(
         image.name,
         pixels if resized else file,
         found,
-        split=_split_of_content(content) if options.split_from == "hash" else image.split,
+        split=image.split,
         group=image.group,
         grid=None if _maps(found) else grid,
         link=options.link,
         decoded=(stored.shape[0], stored.shape[1]),
     )
-    return record, way
+    return WrittenImage(record, hashlib.sha256(content).digest(), way)
 
 
 def _turned_back(
@@ -116,12 +129,6 @@ def _colors(
     numbers = name_colors(pixels[rows[:, None], columns]).astype(np.int64) + first
     inside = [cell_centres(square, axis, square.size[axis], shape[axis]) >= 0 for axis in (0, 1)]
     return np.where(inside[0][:, None] & inside[1], numbers, 0)
-
-
-def _split_of_content(content: bytes) -> str:
-    """By what a file holds, so that it is of one split whatever it is called and whatever lies beside it."""
-    share = int.from_bytes(hashlib.sha256(content).digest()[:8], "big") / 2**64
-    return "train" if share < _TRAIN else "val"
 
 
 def _check_maps(called: str, size: tuple[int, int], annotations: ImageAnnotations, way: int) -> None:

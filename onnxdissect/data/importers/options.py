@@ -48,7 +48,8 @@ class ImportOptions:
     limit : int or None
         Only so many images, the first ones.
     split_from : str or None
-        One of `SPLITS_FROM`.
+        One of `SPLITS_FROM`: folders called train, val or test; or what files hold, seven of ten to train,
+        images of a group together.
     group : str or None
         ``folder``, ``prefix:N`` or ``none``, as `onnxdissect.data.open_dataset` takes them, in place of what
         the format knows.

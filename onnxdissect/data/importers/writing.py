@@ -13,11 +13,12 @@ from onnxdissect.data.broden.table_writer import LabelEntry, write_tables
 from onnxdissect.data.broden.writer import ImageRecord, check_category
 from onnxdissect.data.decoding.ahead import ahead
 from onnxdissect.data.importers.grids.turning import UPRIGHT
-from onnxdissect.data.importers.image_writing import write_planned
+from onnxdissect.data.importers.image_writing import WrittenImage, write_planned
 from onnxdissect.data.importers.imported import ImportedData
 from onnxdissect.data.importers.options import ImportOptions
 from onnxdissect.data.importers.plan import Plan, plan
 from onnxdissect.data.importers.report import ImportReport, count_categories
+from onnxdissect.data.joining.splitting import draw_splits
 from onnxdissect.data.links import LINKED
 from onnxdissect.data.sources import Advance
 from onnxdissect.errors import EmptyDataError, shown_path
@@ -29,6 +30,8 @@ from onnxdissect.wording import counted
 __all__ = ["write_imported"]
 
 _KEPT = "the data set"
+# Broden's own.
+_SHARES = {"train": 0.7, "val": 0.3}
 
 
 @explained_memory()
@@ -70,7 +73,8 @@ def write_imported(
         check_category(category)
     with new_folder(folder, _KEPT) as partial:
         try:
-            records, turns = _write_images(planned, partial, options, progress)
+            written = _write_images(planned, partial, options, progress)
+            records = _records(written, options)
             labels, categories = _held(planned.labels, planned.categories, records)
             name = options.name or folder.absolute().name
             about = About(one_line(name), licence=one_line(options.licence), made=one_line(options.made))
@@ -87,17 +91,16 @@ def write_imported(
         concepts=len(labels),
         splits=dict(sorted(Counter(record.split for record in records).items())),
         categories=count_categories(categories, labels, records),
-        notes=(*planned.notes, *_left_out(planned.labels, labels), *_told_turns(turns, options)),
+        notes=(*planned.notes, *_left_out(planned.labels, labels), *_told_turns(written, options)),
     )
 
 
 def _write_images(
     planned: Plan, folder: Path, options: ImportOptions, progress: Advance | None
-) -> tuple[list[ImageRecord], int]:
-    """Give records of all images, and how many of them EXIF data turn."""
+) -> list[WrittenImage]:
     if progress is not None:
         progress(0, len(planned.images))
-    records, turns = [], 0
+    found = []
     written = ahead(
         lambda image: write_planned(image, planned.first_color, folder, options),
         planned.images,
@@ -105,12 +108,19 @@ def _write_images(
         depth=2 * options.workers,
     )
     with contextlib.closing(written):
-        for record, way in written:
-            records.append(record)
-            turns += way != UPRIGHT
+        for one in written:
+            found.append(one)
             if progress is not None:
-                progress(len(records), len(planned.images))
-    return records, turns
+                progress(len(found), len(planned.images))
+    return found
+
+
+def _records(written: Sequence[WrittenImage], options: ImportOptions) -> list[ImageRecord]:
+    records = [one.record for one in written]
+    if options.split_from != "hash":
+        return records
+    splits = draw_splits([one.digest for one in written], [record.group for record in records], _SHARES)
+    return [replace(record, split=split) for record, split in zip(records, splits, strict=True)]
 
 
 def _held(
@@ -141,7 +151,8 @@ def _left_out(known: Sequence[LabelEntry], kept: Sequence[LabelEntry]) -> list[s
     return [f"{len(names)} of {len(known)} labels are held by no image and left out: {told}"]
 
 
-def _told_turns(turns: int, options: ImportOptions) -> list[str]:
+def _told_turns(written: Sequence[WrittenImage], options: ImportOptions) -> list[str]:
+    turns = sum(one.way != UPRIGHT for one in written)
     if not turns:
         return []
     many = f"{counted(turns, 'image')} {'is' if turns == 1 else 'are'} turned by EXIF data"

@@ -138,14 +138,16 @@ def test_splits_of_folders_and_of_content(tmp_path: Path) -> None:
 
     many = [f"{i}.png" for i in range(40)]
     data = imported(tmp_path, many, {name: {"object": [1]} for name in many}, (4, 4))
-    write(data, tmp_path / "hash", split_from="hash")
+    write(data, tmp_path / "films", split_from="hash")
+    assert len({row["split"] for row in index_rows(tmp_path / "films")}) == 1
+    write(data, tmp_path / "hash", split_from="hash", group="none")
     splits = [row["split"] for row in index_rows(tmp_path / "hash")]
     assert 20 < splits.count("train") < 36 and set(splits) == {"train", "val"}
     renamed = [
         ImportedImage(f"other/{i}.png", one.file, one.annotations) for i, one in enumerate(data.images)
     ]
     reverse = ImportedData(data.categories, data.labels, renamed[::-1])
-    write(reverse, tmp_path / "again", split_from="hash", limit=30)
+    write(reverse, tmp_path / "again", split_from="hash", group="none", limit=30)
     assert [row["split"] for row in index_rows(tmp_path / "again")] == splits[::-1][:30]
 
 

@@ -22,7 +22,7 @@ CONTENTS = (
 )
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(33))
 def test_whatever_a_file_claims(seed: int) -> None:
     dice = random.Random(seed)
     content, said = hostile_image(dice.choice(CONTENTS), dice)
