@@ -16,6 +16,7 @@ from onnxdissect.cli.printing.console import log, output, print_json
 from onnxdissect.cli.printing.progress import open_progress
 from onnxdissect.cli.printing.tables import plain_table
 from onnxdissect.core.progress import CountedPhase
+from onnxdissect.errors import ParameterError
 from onnxdissect.machine import cores
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def import_command(read: Callable[..., ImportedData]) -> Callable[..., None]:
 
     def command(*, out: Path, **given: Any) -> None:
         as_json = given.pop("as_json")
+        _refuse_inside(out, given)
         made = _made(read, given)
         shared = {field.name: given.pop(field.name) for field in fields(SharedOptions) if field.name in given}
         _print(_import(lambda: read(**given), out, {**shared, "made": made}), as_json=as_json)
@@ -117,6 +119,16 @@ def _parameters(holder: Any, function: Any) -> list[inspect.Parameter]:
         known[name].replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hint)
         for name, hint in hints.items()
     ]
+
+
+def _refuse_inside(out: Path, given: dict[str, Any]) -> None:
+    """Refuse to write among what is read: the next import would take it for images."""
+    for name, value in given.items():
+        if isinstance(value, Path) and value.is_dir() and out.resolve().is_relative_to(value.resolve()):
+            raise ParameterError(
+                f"{out} lies in {value}, which --{name.replace('_', '-')} takes images or annotations from",
+                hint="name a folder elsewhere",
+            )
 
 
 def _made(read: FunctionType, given: dict[str, Any]) -> str:

@@ -63,7 +63,7 @@ class ClassList:
     Attributes
     ----------
     classes : tuple of ListedClass
-        The number of the label of a class is its place, from 1.
+        Those of one name, in several categories, are one label.
     default : str
         Category of the classes that name none.
     source : str
@@ -80,12 +80,19 @@ class ClassList:
         return tuple(dict.fromkeys(one.category or self.default for one in self.classes))
 
     @property
+    def numbers(self) -> tuple[int, ...]:
+        """The number of each class's label: from 1, as their names first come."""
+        known: dict[str, int] = {}
+        return tuple(known.setdefault(one.name, len(known) + 1) for one in self.classes)
+
+    @property
     def labels(self) -> tuple[LabelEntry, ...]:
-        """A label for each class."""
-        return tuple(
-            LabelEntry(number, one.name, (one.category or self.default,))
-            for number, one in enumerate(self.classes, 1)
-        )
+        """A label for each name, with all its categories."""
+        found: dict[int, LabelEntry] = {}
+        for number, one in zip(self.numbers, self.classes, strict=True):
+            before = found[number].categories if number in found else ()
+            found[number] = LabelEntry(number, one.name, (*before, one.category or self.default))
+        return tuple(found.values())
 
 
 def read_class_list(path: Path, category: str) -> ClassList:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -61,23 +61,24 @@ class MaskReader:
         """
         called = shown_path(path)
         pixels = read_mask(path, called)
-        numbers = self._of_colors(pixels, called) if pixels.ndim == 3 else self._of_indices(pixels, called)
+        places = self._of_colors(pixels, called) if pixels.ndim == 3 else self._of_indices(pixels, called)
         found = {}
-        for category, own in self._own.items():
-            label_map = np.where(own[numbers], numbers, 0)
+        for category, numbers in self._numbers.items():
+            label_map = numbers[places]
             if label_map.any():
                 found[category] = [label_map]
         return found
 
     @cached_property
-    def _own(self) -> Mapping[str, NDArray[np.bool_]]:
-        """By category, which numbers of labels are of it."""
+    def _numbers(self) -> Mapping[str, NDArray[np.uint16]]:
+        """By category, from the place of a class in the list, from 1, to the number of its label there."""
         of = np.array(["", *(one.category or self.listed.default for one in self.listed.classes)])
-        return {category: of == category for category in self.listed.categories}
+        numbers = np.array([0, *self.listed.numbers], np.uint16)
+        return {category: np.where(of == category, numbers, 0) for category in self.listed.categories}
 
     @cached_property
     def _by_index(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        pairs = {one.index: number for number, one in enumerate(self.listed.classes, 1)}
+        pairs = {one.index: place for place, one in enumerate(self.listed.classes, 1)}
         return _lookup(pairs | dict.fromkeys(self.unlabelled, 0))
 
     @cached_property
@@ -87,33 +88,29 @@ class MaskReader:
     @cached_property
     def _by_color(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
         pairs = {
-            _code(one.color): number
-            for number, one in enumerate(self.listed.classes, 1)
+            _code(one.color): place
+            for place, one in enumerate(self.listed.classes, 1)
             if one.color is not None
         }
         return _lookup(pairs | {_code(color): 0 for color in self.unlabelled_colors})
 
     def _of_indices(self, pixels: NDArray[np.integer], called: str) -> NDArray[np.int32]:
         small = pixels.max(initial=0) < _FEW
-        numbers = self._by_small_index[pixels] if small else _looked_up(pixels, self._by_index)
-        wrong = numbers < 0
+        places = self._by_small_index[pixels] if small else _looked_up(pixels, self._by_index)
+        wrong = places < 0
         if wrong.any():
             held, counts = np.unique(pixels[wrong], return_counts=True)
-            told = [
-                f"{index} ({counted(n, 'pixel')})"
-                for index, n in zip(held.tolist(), counts.tolist(), strict=True)
-            ]
+            told = [f"{index} ({counted(n, 'pixel')})" for index, n in _first(held, counts)]
             ignored = ",".join(map(str, held[:_MOST_TOLD].tolist()))
             raise DataFormatError(
-                f"{called} holds {_several(told, 'the number', 'numbers')}, "
+                f"{called} holds the number{'s' * (held.size > 1)} {', '.join(told)}{_more(held.size)}, "
                 f"for which {self.listed.source} lists no class",
                 hint=f"--ignore {ignored} leaves such pixels unlabelled; or add the class to the list",
             )
-        return numbers
+        return places
 
     def _of_colors(self, pixels: NDArray[np.integer], called: str) -> NDArray[np.int32]:
-        known, _ = self._by_color
-        if not known.size:
+        if all(one.color is None for one in self.listed.classes):
             grey = bool((pixels[:, :, :1] == pixels).all())
             raise DataFormatError(
                 f"{called} is an RGB mask, and {self.listed.source} lists no colours"
@@ -122,18 +119,19 @@ class MaskReader:
             )
         red, green, blue = (pixels[:, :, i].astype(np.int64) for i in range(3))
         codes = red << 16 | green << 8 | blue
-        numbers = _looked_up(codes, self._by_color)
-        wrong = numbers < 0
+        places = _looked_up(codes, self._by_color)
+        wrong = places < 0
         if wrong.any():
             held, counts = np.unique(codes[wrong], return_counts=True)
             order = np.argsort(-counts, kind="stable")
-            told = [f"#{int(held[i]):06x} ({counted(int(counts[i]), 'pixel')})" for i in order]
+            pairs = _first(held[order], counts[order])
+            told = [f"#{code:06x} ({counted(n, 'pixel')})" for code, n in pairs]
             raise DataFormatError(
-                f"{called} holds {_several(told, 'the colour', 'colours')}, "
-                f"which {self.listed.source} does not list; {self._nearest(int(held[order[0]]))}",
-                hint=f"--ignore #{int(held[order[0]]):06x} leaves such pixels unlabelled; or list the class",
+                f"{called} holds the colour{'s' * (held.size > 1)} {', '.join(told)}{_more(held.size)}, "
+                f"which {self.listed.source} does not list; {self._nearest(pairs[0][0])}",
+                hint=f"--ignore #{pairs[0][0]:06x} leaves such pixels unlabelled; or list the class",
             )
-        return numbers
+        return places
 
     def _nearest(self, code: int) -> str:
         listed = [one for one in self.listed.classes if one.color is not None]
@@ -159,7 +157,7 @@ def _lookup(pairs: Mapping[int, int]) -> tuple[NDArray[np.int64], NDArray[np.int
 def _looked_up(
     values: NDArray[np.integer], table: tuple[NDArray[np.int64], NDArray[np.int32]]
 ) -> NDArray[np.int32]:
-    """Numbers of labels; -1 where the table has none."""
+    """Places of classes, from 1; 0 where unlabelled, -1 where the table has none."""
     keys, numbers = table
     if not keys.size:
         return np.full(values.shape, -1, np.int32)
@@ -167,6 +165,9 @@ def _looked_up(
     return np.where(keys[at] == values, numbers[at], -1).astype(np.int32)
 
 
-def _several(told: Sequence[str], one: str, many: str) -> str:
-    listed = ", ".join(told[:_MOST_TOLD]) + f" and {len(told) - _MOST_TOLD:,} more" * (len(told) > _MOST_TOLD)
-    return f"{one if len(told) == 1 else f'the {many}'} {listed}"
+def _first(held: NDArray[np.integer], counts: NDArray[np.integer]) -> list[tuple[int, int]]:
+    return list(zip(held[:_MOST_TOLD].tolist(), counts[:_MOST_TOLD].tolist(), strict=True))
+
+
+def _more(found: int) -> str:
+    return f" and {found - _MOST_TOLD:,} more" * (found > _MOST_TOLD)

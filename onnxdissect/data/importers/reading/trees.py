@@ -126,6 +126,9 @@ def find_files(folder: Path, endings: Collection[str], option: str) -> list[Foun
                         continue
                     if entry.is_dir(follow_symlinks=False):
                         open_folders.append(entry.path)
+                    elif entry.is_dir():
+                        # one that leads inside leads to what is found in any case
+                        _require_inside(entry.path, inside)
                     elif os.path.splitext(entry.name)[1].lower() in endings:  # noqa: PTH122
                         found.append(_found(folder, entry, inside))
             if len(found) > MOST_ROWS:
@@ -146,18 +149,22 @@ def find_files(folder: Path, endings: Collection[str], option: str) -> list[Foun
 def _found(folder: Path, entry: os.DirEntry[str], inside: Enclosure) -> FoundFile:
     path = Path(entry.path)
     if entry.is_symlink():
-        try:
-            inside.follow(entry.path)
-        except OutsideError as error:
-            raise DataFormatError(
-                f"{shown_path(path)} is a link that is not followed: {error.strerror}",
-                hint="name the folder that such links lead to, or copy what they lead to",
-            ) from error
-        except OSError as error:
-            raise DataFormatError(
-                f"{shown_path(path)} is a link that leads nowhere: {error.strerror or error}"
-            ) from error
+        _require_inside(entry.path, inside)
     return FoundFile(path.relative_to(folder).as_posix(), path)
+
+
+def _require_inside(path: str, inside: Enclosure) -> None:
+    try:
+        inside.follow(path)
+    except OutsideError as error:
+        raise DataFormatError(
+            f"{shown_path(path)} is a link that is not followed: {error.strerror}",
+            hint="name the folder that such links lead to, or copy what they lead to",
+        ) from error
+    except OSError as error:
+        raise DataFormatError(
+            f"{shown_path(path)} is a link that leads nowhere: {error.strerror or error}"
+        ) from error
 
 
 def match_files(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import struct
 import sys
 import zlib
@@ -56,7 +57,8 @@ def test_pixels_per_class_are_those_of_the_masks(
         copied = (tmp_path / "out" / "images" / f"{name}.jpg").read_bytes()
         assert copied == (tmp_path / "photos" / f"{name}.jpg").read_bytes()
     checked = called(tmp_path, "data", "check", "out", "--json")
-    assert checked.returncode == 0 and json.loads(checked.stdout)["problems"] == []
+    problems = [one["message"] for one in json.loads(checked.stdout)["problems"]]
+    assert checked.returncode == 0 and all("in 3 images, fewer than" in one for one in problems)
 
 
 def test_the_other_form_of_the_same_masks(tmp_path: Path) -> None:
@@ -290,3 +292,50 @@ def test_colours_without_a_list_of_colours(tmp_path: Path) -> None:
         done = import_masks(tmp_path)
         assert done.returncode == 2 and said in done.stderr
         assert "hint: save masks with one channel, or as palette images" in done.stderr
+        done = import_masks(tmp_path, "--ignore", "#000000")
+        assert done.returncode == 2 and said in done.stderr
+
+
+def test_a_photograph_in_a_masks_place(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (24, 32, 3)).astype(np.uint8)
+    said = bad_mask(tmp_path, lambda path: save(path, Image.fromarray(noise)))
+    assert re.search(r"holds the colours #\w{6} \(1 pixel\)(, #\w{6} \(1 pixel\)){4} and 7\d\d more", said)
+    assert len(said) < 600
+
+
+def test_a_name_in_two_categories_is_one_label(tmp_path: Path) -> None:
+    drawn = draw(tmp_path, grey)
+    (tmp_path / "list.csv").write_text("0,sky\n1,food\n3,food,material\n7,brick\n", encoding="utf-8")
+    assert import_masks(tmp_path).returncode == 0
+    names = {0: "sky", 1: "food", 3: "food", 7: "brick"}
+    assert pixels_by_name(tmp_path / "out") == counted_masks(drawn, names)
+    concepts = open_dataset(tmp_path / "out").vocabulary.concepts
+    assert {c.name: set(c.categories) for c in concepts} == {
+        "sky": {"object"},
+        "food": {"object", "material"},
+        "brick": {"object"},
+    }
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links take a privilege there")
+def test_links_to_folders(tmp_path: Path) -> None:
+    """What leads out is not silently left out; what leads inside is found where it lies."""
+    draw(tmp_path, grey)
+    (tmp_path / "photos" / "again").symlink_to(tmp_path / "photos" / "a")
+    assert import_masks(tmp_path).returncode == 0
+    assert len(index_rows(tmp_path / "out")) == 3
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "photos" / "more").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "out").rename(tmp_path / "first")
+    done = import_masks(tmp_path)
+    assert (
+        done.returncode == 2 and "more is a link that is not followed: it leads out of photos" in done.stderr
+    )
+
+
+def test_the_data_set_is_not_written_among_its_sources(tmp_path: Path) -> None:
+    draw(tmp_path, grey)
+    folders = ("--images", "photos", "--masks", "masks", "--classes", "list.csv")
+    done = called(tmp_path, "data", "import", "masks", "photos/out", *folders)
+    assert done.returncode == 2
+    assert "photos/out lies in photos, which --images takes images or annotations from" in done.stderr

@@ -87,14 +87,14 @@ def test_a_list_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_categories_and_labels_are_those_of_the_list(tmp_path: Path) -> None:
-    (tmp_path / "list.csv").write_text("0,sky\n5,brick,material\n9,road,object\n", encoding="utf-8")
+    (tmp_path / "list.csv").write_text("0,sky\n5,brick,material\n9,sky,object\n", encoding="utf-8")
     found = read_class_list(tmp_path / "list.csv", "thing")
     assert found.categories == ("thing", "material", "object")
     assert [(one.number, one.name, one.categories) for one in found.labels] == [
-        (1, "sky", ("thing",)),
+        (1, "sky", ("thing", "object")),
         (2, "brick", ("material",)),
-        (3, "road", ("object",)),
     ]
+    assert found.numbers == (1, 2, 1)
 
 
 def test_what_is_ignored() -> None:
