@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from onnxdissect.data.decoding.stream import Batch, batches
     from onnxdissect.data.download.download import Download, download_broden
     from onnxdissect.data.download.watching import Patience, Watch
+    from onnxdissect.data.importers.formats.folders import read_folders
+    from onnxdissect.data.importers.formats.masks import read_masks
+    from onnxdissect.data.importers.formats.streets.camvid import read_camvid
+    from onnxdissect.data.importers.formats.streets.cityscapes import read_cityscapes
+    from onnxdissect.data.importers.imported import ImportedData, ImportedImage
+    from onnxdissect.data.importers.options import ImportOptions
+    from onnxdissect.data.importers.report import ImportReport
+    from onnxdissect.data.importers.writing import write_imported
     from onnxdissect.data.joining.join import join_datasets
     from onnxdissect.data.joining.options import JoinOptions
     from onnxdissect.data.joining.report import JoinReport
@@ -47,6 +55,10 @@ __all__ = [
     "DatasetReport",
     "Download",
     "ImageRecord",
+    "ImportOptions",
+    "ImportReport",
+    "ImportedData",
+    "ImportedImage",
     "JoinOptions",
     "JoinReport",
     "LabelEntry",
@@ -75,9 +87,14 @@ __all__ = [
     "open_dataset",
     "open_packed",
     "pack_dataset",
+    "read_camvid",
+    "read_cityscapes",
+    "read_folders",
+    "read_masks",
     "refuse_cleaned",
     "write_about",
     "write_image",
+    "write_imported",
     "write_tables",
 ]
 
@@ -94,25 +111,29 @@ _HOMES = {
     "DatasetReport": "broden.check",
     "Download": "download.download",
     "ImageRecord": "broden.writer",
+    "ImportOptions": "importers.options",
+    "ImportReport": "importers.report",
+    "ImportedData": "importers.imported",
+    "ImportedImage": "importers.imported",
     "JoinOptions": "joining.options",
     "JoinReport": "joining.report",
     "LabelEntry": "broden.table_writer",
-    "Part": "broden.about",
-    "Patience": "download.watching",
     "PackedDataset": "packed.dataset",
     "PackedFacts": "packed.writer",
+    "Part": "broden.about",
+    "Patience": "download.watching",
     "Problem": "broden.check",
     "Source": "sources",
     "Sources": "sources",
     "Vocabulary": "vocabulary",
-    "about_of": "broden.about",
     "Watch": "download.watching",
+    "about_of": "broden.about",
     "annotate": "annotation",
     "batches": "decoding.stream",
     "check_dataset": "broden.check",
     "check_folder": "broden.check",
-    "clean_index": "broden.checking.cleaning",
     "check_packed": "packed.check",
+    "clean_index": "broden.checking.cleaning",
     "describe": "broden.info",
     "download_broden": "download.download",
     "installed_sources": "sources",
@@ -120,11 +141,16 @@ _HOMES = {
     "make_vocabulary": "vocabulary",
     "open_data": "opening",
     "open_dataset": "broden.reader",
-    "write_about": "broden.about",
-    "refuse_cleaned": "broden.checking.cleaning",
     "open_packed": "packed.opening",
     "pack_dataset": "packed.writer",
+    "read_camvid": "importers.formats.streets.camvid",
+    "read_cityscapes": "importers.formats.streets.cityscapes",
+    "read_folders": "importers.formats.folders",
+    "read_masks": "importers.formats.masks",
+    "refuse_cleaned": "broden.checking.cleaning",
+    "write_about": "broden.about",
     "write_image": "broden.writer",
+    "write_imported": "importers.writing",
     "write_tables": "broden.table_writer",
 }
 
