@@ -16,7 +16,7 @@ from onnxdissect.data.importers.grids.colors import name_colors
 from onnxdissect.data.importers.grids.resampling import majority, nearest_pixels
 from onnxdissect.data.importers.grids.squares import Square, cell_centres, cover, same_aspect, square_pixels
 from onnxdissect.data.importers.grids.turning import UPRIGHT, orientation, turned, turned_back
-from onnxdissect.data.importers.imported import ImageAnnotations
+from onnxdissect.data.importers.imported import ImageAnnotations, ImportedImage
 from onnxdissect.data.importers.options import ImportOptions
 from onnxdissect.data.importers.plan import COLOR, PlannedImage
 from onnxdissect.errors import DataFormatError, shown_path
@@ -75,7 +75,7 @@ def write_planned(
     pixels = np.ascontiguousarray(turned(stored, applied))
     size = (pixels.shape[0], pixels.shape[1])
     annotations = image.source.annotations(size)
-    _check_maps(called, size, annotations, way)
+    _check_maps(image.source, size, annotations, way)
     found = {category: list(items) for category, items in annotations.items()}
     square = cover(size, options.aspect or "stretch")
     grid = None if options.size is None else (options.size // 2, options.size // 2)
@@ -131,7 +131,9 @@ def _colors(
     return np.where(inside[0][:, None] & inside[1], numbers, 0)
 
 
-def _check_maps(called: str, size: tuple[int, int], annotations: ImageAnnotations, way: int) -> None:
+def _check_maps(image: ImportedImage, size: tuple[int, int], annotations: ImageAnnotations, way: int) -> None:
+    called = shown_path(image.file)
+    within = f" in {shown_path(image.annotated_in)}" if image.annotated_in else ""
     for category, found in _maps(annotations).items():
         for one in found:
             if one.ndim != 2 or not one.size:
@@ -141,8 +143,9 @@ def _check_maps(called: str, size: tuple[int, int], annotations: ImageAnnotation
             shape = (one.shape[0], one.shape[1])
             if not same_aspect(shape, size):
                 raise DataFormatError(
-                    f"{called} is {size[0]}x{size[1]} (height x width), and its label map of {category} is "
-                    f"{shape[0]}x{shape[1]}, of another aspect: it cannot lie over the image",
+                    f"{called} is {size[0]}x{size[1]} (height x width), and its label map of "
+                    f"{category}{within} is {shape[0]}x{shape[1]}, of another aspect: it cannot lie over "
+                    "the image",
                     hint=_other_aspect(shape, size, way),
                 )
 

@@ -34,6 +34,8 @@ class ImportedImage:
     split : str
     group : str
         What the image is one of, such as a film; empty where it stands for itself.
+    annotated_in : str
+        File that the annotations are of, for messages; may be empty.
     """
 
     name: str
@@ -41,6 +43,7 @@ class ImportedImage:
     annotations: Callable[[tuple[int, int]], ImageAnnotations]
     split: str = "train"
     group: str = ""
+    annotated_in: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ import unicodedata
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
+from onnxdissect.data.broden.about import one_line
 from onnxdissect.errors import DataFormatError, shown
 
-__all__ = ["normal", "refuse_collisions", "written_name"]
+__all__ = ["label_name", "normal", "refuse_collisions", "written_name"]
 
 _OTHERS = re.compile(r'[\\;:*?"<>|\x00-\x1f\x7f\ud800-\udfff]')
 
@@ -27,6 +28,21 @@ def normal(text: str) -> str:
         Composed (NFC): some systems write names of files decomposed.
     """
     return unicodedata.normalize("NFC", text)
+
+
+def label_name(text: str) -> str:
+    """Make the name of a label of that of a folder.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+        Composed, on one line.
+    """
+    return one_line(normal(text))
 
 
 def written_name(name: str, suffix: str | None = None) -> str:

@@ -10,7 +10,7 @@ from onnxdissect.data.broden.table_writer import LabelEntry
 from onnxdissect.data.groups import NO_GROUPS, group_rule
 from onnxdissect.data.importers.grids.colors import COLORS
 from onnxdissect.data.importers.imported import ImportedData, ImportedImage
-from onnxdissect.data.importers.names import normal, refuse_collisions, written_name
+from onnxdissect.data.importers.names import label_name, normal, refuse_collisions, written_name
 from onnxdissect.data.importers.options import ImportOptions
 from onnxdissect.data.limits import MOST_ROWS
 from onnxdissect.errors import DataFormatError, EmptyDataError, ParameterError, shown
@@ -103,7 +103,7 @@ def plan(data: ImportedData, options: ImportOptions) -> Plan:
         categories.append(COLOR)
     if options.scene is not None:
         _refuse_double(SCENE, categories, f"--scene {options.scene}")
-        scenes = [normal(PurePosixPath(image.name).parent.name) for image in images]
+        scenes = [label_name(PurePosixPath(image.name).parent.name) for image in images]
         notes += _without(scenes, "scene, as they lie in no folder")
         first = _next_number(labels)
         labels += [LabelEntry(first + i, f"{name}-s", (SCENE,)) for i, name in enumerate(_distinct(scenes))]

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from onnxdissect.data.broden.table_writer import LabelEntry
 from onnxdissect.data.broden.writer import check_category
 from onnxdissect.data.importers.imported import ImageAnnotations, ImportedData, ImportedImage
-from onnxdissect.data.importers.names import normal
+from onnxdissect.data.importers.names import label_name
 from onnxdissect.data.importers.plan import SCENE, split_of_folder
 from onnxdissect.data.importers.reading.trees import IMAGES, FoundFile, find_files
 from onnxdissect.errors import DataFormatError, EmptyDataError, shown, shown_path
@@ -83,7 +83,7 @@ def _splits(files: Sequence[FoundFile]) -> dict[str, str]:
 
 def _class(file: FoundFile, in_splits: bool) -> str:
     folders = PurePosixPath(file.name).parts[:-1][in_splits:]
-    return normal(folders[0]).strip() if folders else ""
+    return label_name(folders[0]) if folders else ""
 
 
 def _refuse_alike(names: Sequence[str]) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
-from onnxdissect.data.importers.imported import ImageAnnotations, ImportedData, ImportedImage
+from onnxdissect.data.importers.imported import ImportedData, ImportedImage
 from onnxdissect.data.importers.reading.class_list import parse_ignored, read_class_list
 from onnxdissect.data.importers.reading.painted import MaskReader
 from onnxdissect.data.importers.reading.trees import IMAGES, MASKS, find_files, match_files
@@ -55,12 +54,10 @@ def read_masks(
         listed.categories,
         listed.labels,
         [
-            ImportedImage(image.name, image.path, partial(_annotations, reader, mask.path))
+            ImportedImage(
+                image.name, image.path, reader.annotations_of(mask.path), annotated_in=str(mask.path)
+            )
             for image, mask in matches.pairs
         ],
         tuple(matches.notes),
     )
-
-
-def _annotations(reader: MaskReader, mask: Path, size: tuple[int, int]) -> ImageAnnotations:
-    return reader.read(mask)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +39,20 @@ class MaskReader:
     listed: ClassList
     unlabelled: frozenset[int] = frozenset()
     unlabelled_colors: frozenset[Rgb] = frozenset()
+
+    def annotations_of(self, path: Path) -> Callable[[tuple[int, int]], ImageAnnotations]:
+        """Give what reads the mask of an image when it is asked.
+
+        Parameters
+        ----------
+        path : Path
+
+        Returns
+        -------
+        callable
+            For `onnxdissect.data.importers.imported.ImportedImage`.
+        """
+        return partial(_read, self, path)
 
     def read(self, path: Path) -> ImageAnnotations:
         """Read the mask of an image.
@@ -142,6 +156,10 @@ class MaskReader:
 
         best = min(listed, key=lambda one: distance(one.color or wanted))
         return f"nearest to the first is #{_code(best.color):06x}, {best.name}"
+
+
+def _read(reader: MaskReader, path: Path, size: tuple[int, int]) -> ImageAnnotations:
+    return reader.read(path)
 
 
 def _code(color: Rgb | None) -> int:

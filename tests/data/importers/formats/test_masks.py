@@ -241,7 +241,7 @@ BAD: dict[str, Callable[[Path], object]] = {
     "holds the number 2 (768 pixels), for which list.csv lists no class": lambda path: save(
         path, grey(full(2))
     ),
-    "two.jpg is 24x32 (height x width), and its label map of object is 32x24, of another aspect": (
+    "and its label map of object in masks/a/two.png is 32x24, of another aspect": (
         lambda path: save(path, grey(full(1, 32, 24)))
     ),
     "holds the colour #010203 (768 pixels), which list.csv does not list; nearest to the first is #000000": (

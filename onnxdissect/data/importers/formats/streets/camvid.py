@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import partial
 from pathlib import Path, PurePosixPath
 
 from onnxdissect.data.importers.formats.streets.camvid_classes import (
@@ -12,7 +11,7 @@ from onnxdissect.data.importers.formats.streets.camvid_classes import (
     VOID_11,
     VOID_COLOR,
 )
-from onnxdissect.data.importers.imported import ImageAnnotations, ImportedData, ImportedImage
+from onnxdissect.data.importers.imported import ImportedData, ImportedImage
 from onnxdissect.data.importers.plan import split_of_folder
 from onnxdissect.data.importers.reading.class_list import parse_ignored
 from onnxdissect.data.importers.reading.painted import MaskReader
@@ -70,9 +69,10 @@ def read_camvid(root: Path, *, ignore: str | None = None) -> ImportedData:
             ImportedImage(
                 frame.name,
                 frame.path,
-                partial(_annotations, reader, mask.path),
+                reader.annotations_of(mask.path),
                 split=_split(frame.name),
                 group=PurePosixPath(frame.name).stem.partition("_")[0],
+                annotated_in=str(mask.path),
             )
             for frame, mask in matches.pairs
         ],
@@ -99,7 +99,3 @@ def _others(files: Sequence[FoundFile], masks: Iterable[FoundFile]) -> list[Foun
 
 def _split(name: str) -> str:
     return next(filter(None, map(split_of_folder, PurePosixPath(name).parts[:-1])), "train")
-
-
-def _annotations(reader: MaskReader, mask: Path, size: tuple[int, int]) -> ImageAnnotations:
-    return reader.read(mask)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path, PurePosixPath
 
 from onnxdissect.data.importers.formats.streets.cityscapes_classes import CITYSCAPES, VOID, VOID_COLORS
-from onnxdissect.data.importers.imported import ImageAnnotations, ImportedData, ImportedImage
+from onnxdissect.data.importers.imported import ImportedData, ImportedImage
 from onnxdissect.data.importers.reading.class_list import parse_ignored
 from onnxdissect.data.importers.reading.painted import MaskReader
 from onnxdissect.data.importers.reading.trees import (
@@ -95,9 +94,10 @@ def _image(image: FoundFile, mask: FoundFile, reader: MaskReader) -> ImportedIma
     return ImportedImage(
         image.name,
         image.path,
-        partial(_annotations, reader, mask.path),
+        reader.annotations_of(mask.path),
         split=parts[0] if len(parts) > 1 else "train",
         group=parts[-2] if len(parts) > 2 else parts[-1].partition("_")[0],
+        annotated_in=str(mask.path),
     )
 
 
@@ -105,7 +105,3 @@ def _withheld(images: Sequence[FoundFile], labelled: Sequence[FoundFile]) -> lis
     left = len(images) - len(labelled)
     said = f"{counted(left, 'image')} of the split {_WITHHELD} left out, whose labels are not public"
     return [said] if left else []
-
-
-def _annotations(reader: MaskReader, mask: Path, size: tuple[int, int]) -> ImageAnnotations:
-    return reader.read(mask)
