@@ -76,8 +76,8 @@ def write_imported(
             written = _write_images(planned, partial, options, progress)
             records = _records(written, options)
             labels, categories = _held(planned.labels, planned.categories, records)
-            name = options.name or folder.absolute().name
-            about = About(one_line(name), licence=one_line(options.licence), made=one_line(options.made))
+            name = one_line(options.name) or one_line(folder.absolute().name)
+            about = About(name, licence=one_line(options.licence), made=one_line(options.made))
             write_about(partial, about)
             write_tables(partial, categories, labels, records)
         except KeyboardInterrupt as error:

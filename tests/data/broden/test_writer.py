@@ -237,3 +237,19 @@ def test_a_data_set_that_cannot_be_written(tmp_path: Path) -> None:
         write_image(tmp_path / "file", "a.png", IMAGE, {})
     with pytest.raises(OutputError):
         write_tables(tmp_path / "file", CATEGORIES, LABELS, [ImageRecord("a.png", "train", (4, 6), (2, 2))])
+
+
+def test_a_file_is_linked_to_where_that_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "photo.png").write_bytes(encoded(IMAGE, ".png"))
+    record = write_image(tmp_path / "out", "a/1.png", tmp_path / "photo.png", {"object": [MAP]}, link=True)
+    written = tmp_path / "out" / "images" / "a" / "1.png"
+    assert written.is_symlink() and written.samefile(tmp_path / "photo.png") and record.size == (4, 6)
+    with pytest.raises(OutputError, match="File exists"):
+        write_image(tmp_path / "out", "a/1.png", tmp_path / "photo.png", {}, link=True)
+    assert written.samefile(tmp_path / "photo.png")
+
+
+def test_the_size_of_a_file_that_has_been_decoded_is_taken_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "photo.png").write_bytes(encoded(IMAGE, ".png"))
+    record = write_image(tmp_path / "out", "1.png", tmp_path / "photo.png", {}, decoded=(4, 6))
+    assert record == write_image(tmp_path / "other", "1.png", tmp_path / "photo.png", {})

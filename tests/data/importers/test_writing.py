@@ -214,6 +214,8 @@ def test_where_it_comes_from_travels(tmp_path: Path) -> None:
     assert about is not None
     assert (about.name, about.licence) == ("streets", "CC0 1.0")
     assert about.made == "import masks --ignore 255 --size 8 --link"
+    blank = imported(tmp_path / "b", ["1.png"], {"1.png": {"object": [1]}})
+    assert write(blank, tmp_path / "other", name="  ").name == "other"
     told = json.loads(done.stdout)
     assert (told["spec"], told["images"], told["licence"]) == ("linked:out", 3, "CC0 1.0")
     assert [one["name"] for one in told["categories"]] == ["object", "material"]

@@ -99,9 +99,13 @@ def _check_size(found: ImageFormat, data: bytes, name: str) -> None:
         claimed = None
     if not claimed:
         raise ImageFileError(f"{name} is damaged: its header tells no size")
-    refusal = refuse_size(*claimed)
-    if not refusal and claimed[0] * claimed[1] > MOST_MASK_PIXELS:
-        size = f"{claimed[0]:,} x {claimed[1]:,} pixels by its header"
+    _refuse_large(*claimed, name)
+
+
+def _refuse_large(height: int, width: int, name: str) -> None:
+    refusal = refuse_size(height, width)
+    if not refusal and height * width > MOST_MASK_PIXELS:
+        size = f"{height:,} x {width:,} pixels by its header"
         refusal = f"has {size}; a mask has {MOST_MASK_PIXELS:,} at most"
     if refusal:
         raise ImageFileError(f"{name} {refusal}", hint="save it smaller, cut or scaled down")
@@ -115,9 +119,11 @@ def _decode(data: bytes, kind: str, name: str) -> NDArray[np.int32 | np.uint8]:
             if getattr(image, "n_frames", 1) != 1:
                 raise ImageFileError(f"{name} holds several images, and a mask is one", hint=_NOT_MASK)
             stretched = _stretched(data, kind, image, name)
+            # what our reading of the header found need not be what Pillow's does
+            _refuse_large(image.height, image.width, name)
             image.load()
             if image.mode in _INDEXED:
-                return _indices(np.asarray(image), image.mode, stretched, name)
+                return _indices(np.asarray(image), stretched, name)
             if image.mode in _COLOURED:
                 return np.ascontiguousarray(np.asarray(image)[:, :, :3])
             mode = image.mode
@@ -150,7 +156,7 @@ def _stretched(data: bytes, kind: str, image: object, name: str) -> int:
     return 1
 
 
-def _indices(pixels: NDArray[np.generic], mode: str, stretched: int, name: str) -> NDArray[np.int32]:
+def _indices(pixels: NDArray[np.generic], stretched: int, name: str) -> NDArray[np.int32]:
     plane = pixels[:, :, 0] if pixels.ndim == 3 else pixels
     found = plane.astype(np.int64) // stretched
     if found.min(initial=0) < 0 or found.max(initial=0) > HIGHEST_INDEX:
