@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from support.commands import called
+from support.datasets import RGB, png
 from support.imported import imported, write
 from support.importing import index_rows
 
@@ -94,12 +98,30 @@ def test_a_folder_with_anything_in_it_is_left_alone(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "deep").iterdir()) == ["er"]
 
 
-def test_what_fails_leaves_nothing(tmp_path: Path) -> None:
+def claiming(side: int) -> bytes:
+    """A PNG whose header claims more pixels than it has."""
+    content = bytearray(png(np.zeros((4, 4, 3), np.int64), RGB, 8))
+    content[16:24] = struct.pack(">II", side, side)
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"no image", "13.png cannot be decoded"),
+        (b"", "13.png is an empty file"),
+        (claiming(50_000), "13.png has 50,000 x 50,000 pixels by its header"),
+        (claiming(8), "13.png cannot be decoded: it is damaged"),
+    ],
+)
+def test_what_fails_leaves_nothing(tmp_path: Path, content: bytes, said: str) -> None:
     names = [f"{i}.png" for i in range(20)]
     data = imported(tmp_path, names, {name: {"object": [1]} for name in names})
-    data.images[13].file.write_bytes(b"no image")
-    with pytest.raises(DataError, match=r"13\.png cannot be decoded"):
+    data.images[13].file.write_bytes(content)
+    with pytest.raises(DataError) as caught:
         write(data, tmp_path / "out")
+    assert said in caught.value.message
     assert sorted(path.name for path in tmp_path.iterdir()) == ["photos"]
 
 

@@ -73,6 +73,16 @@ def test_the_other_form_of_the_same_masks(tmp_path: Path) -> None:
     assert written[0] == written[1] == written[2] and len(written[0]) == 3 * 4
 
 
+def test_masks_of_16_bits(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("1,road\n256,far\n65535,last\n", encoding="utf-8")
+    save_photograph(tmp_path / "photos" / "1.png", photograph(1))
+    mask = blocks(1, (0, 1, 256, 65535))
+    save(tmp_path / "masks" / "1.png", grey(mask))
+    assert import_masks(tmp_path, "--ignore", "0").returncode == 0
+    names = {1: "road", 256: "far", 65535: "last"}
+    assert pixels_by_name(tmp_path / "out") == counted_masks([mask], names)
+
+
 def test_masks_of_32_bits(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text("1,road\n70000,far\n2147483647,last\n", encoding="utf-8")
     save_photograph(tmp_path / "photos" / "1.png", photograph(1))
