@@ -43,6 +43,7 @@ WIDE = {
     "cli/rotate.py:rotate",
     "cli/check.py:check",
     "cli/layers.py:layers",
+    "cli/data/importing/segmenter.py:segmenter",
     "check/gate.py:check_model",
 }
 # What the glossary has better names for. Nothing bears these names, with or without underscores.

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.data import Annotation, Vocabulary, annotate
+from onnxdissect.data import About, Annotation, Part, Vocabulary, annotate
+from onnxdissect.data.broden.about import one_line
 from onnxdissect.data.choosing import choose
 from onnxdissect.data.groups import group_rule, number_groups
 from onnxdissect.errors import DataFormatError, shown_path
@@ -69,12 +70,22 @@ class SegmenterDataset:
     @property
     def name(self) -> str:
         """The folder and the network."""
-        return f"{self.images.folder.absolute().name}-by-{self.spec.model.stem}"
+        return one_line(f"{self.images.folder.absolute().name}-by-{self.spec.model.stem}")
 
     @property
     def source(self) -> dict[str, str]:
         """The SPEC, with absolute paths."""
         return {"spec": self.spec.absolute().text()}
+
+    @property
+    def about(self) -> About:
+        """The folder, and the network whose labels these are."""
+        network = self.labeller.network
+        parts = (
+            Part(one_line(self.images.folder.absolute().name), images=len(self)),
+            Part(one_line(network.path.name), fingerprint=network.sha256),
+        )
+        return About(self.name, made=one_line(f"images labelled by {network.path.name}"), from_=parts)
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -165,7 +176,7 @@ class SegmenterDataset:
         Returns
         -------
         ndarray of uint8, shape (height, width, 3)
-            RGB, of the file's own size.
+            RGB, upright, of the file's own size.
 
         Raises
         ------

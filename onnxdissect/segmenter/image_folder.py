@@ -53,7 +53,7 @@ class ImageFolder:
         return f"image {shown_path(name)} of {shown_path(self.folder)}"
 
     def read(self, name: str) -> NDArray[np.uint8]:
-        """Decode an image, not turned: its label map is drawn over the pixels as stored.
+        """Decode an image, turned as its EXIF data say.
 
         Parameters
         ----------
@@ -71,7 +71,7 @@ class ImageFolder:
             If the file is missing, damaged, no image, or behind a link out of the folder.
         """
         try:
-            return read_image(self.path(name), self.called(name), self.inside)
+            return read_image(self.path(name), self.called(name), self.inside, upright=True)
         except ImageFileError as error:
             raise _with_hint(error) from error
 
@@ -92,7 +92,7 @@ class ImageFolder:
             ) from error
 
     def size(self, name: str) -> tuple[int, int] | None:
-        """(height, width) that an image claims; None where its file cannot be read, as is said later."""
+        """(height, width) that an image claims, as stored; None where it cannot be read, as is said later."""
         path = self.path(name)
         try:
             with open_regular_file(path, inside=self.inside) as file:

@@ -41,10 +41,15 @@ def read_segmenter(spec: SegmenterSpec) -> ImportedData:
         labels=tuple(LabelEntry(one.number, one.name, one.categories) for one in vocabulary.concepts),
         images=[
             ImportedImage(
-                name, dataset.images.path(name), partial(_annotations, dataset, categories, i), SPLIT
+                name,
+                dataset.images.path(name),
+                partial(_annotations, dataset, categories, i),
+                SPLIT,
+                spread=True,
             )
             for i, name in enumerate(dataset.names)
         ],
+        upright=True,
     )
 
 
@@ -56,6 +61,6 @@ def _annotations(
     for label_map in dataset.read_maps(i):
         of_pixels = category_of[label_map]
         for at, category in enumerate(dataset.vocabulary.categories, 1):
-            if (of_pixels == at).any():
-                found.setdefault(category, []).append(np.where(of_pixels == at, label_map, 0))
+            # also without a label: the map tells the label grid
+            found.setdefault(category, []).append(np.where(of_pixels == at, label_map, 0))
     return found

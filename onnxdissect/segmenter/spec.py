@@ -11,7 +11,7 @@ from onnxdissect.errors import ParameterError, nearest, shown
 from onnxdissect.segmenter.percent_coding import decoded, encoded
 from onnxdissect.storage.numerals import any_number, whole_number
 
-__all__ = ["PROVIDERS", "SEGMENTER", "ClassFile", "SegmenterSpec", "parse_spec"]
+__all__ = ["PROVIDERS", "SEGMENTER", "ClassFile", "SegmenterSpec", "make_spec", "parse_spec"]
 
 SEGMENTER = "segmenter"
 """The source whose SPECs these are."""
@@ -139,6 +139,36 @@ class SegmenterSpec:
     def preprocessing(self) -> dict[str, Any]:
         """Give the arguments of `onnxdissect.model.choose_preprocessing`."""
         return {name: getattr(self, name) for name in ("preset", "mean", "std", "scale", "channels")}
+
+
+def make_spec(model: Path, images: Path, classes: str, arguments: Mapping[str, str | None]) -> SegmenterSpec:
+    """Read what is asked for in options, which are called as the arguments of a SPEC are.
+
+    Parameters
+    ----------
+    model, images : Path
+        As they are, without percent codes.
+    classes : str
+        A path likewise; with heads, one for each as in a SPEC.
+    arguments : mapping of str to str or None
+        Everything else, as in a SPEC; None for what is not given.
+
+    Returns
+    -------
+    SegmenterSpec
+
+    Raises
+    ------
+    ParameterError
+        As `parse_spec`.
+    """
+    given = {name: text.replace("&", "%26") for name, text in arguments.items() if text is not None}
+    query = {
+        "images": encoded(str(images)),
+        "classes": classes.replace("&", "%26") if "heads" in given else encoded(classes),
+        **given,
+    }
+    return parse_spec(f"{encoded(str(model))}?" + "&".join(f"{n}={text}" for n, text in query.items()))
 
 
 def parse_spec(argument: str) -> SegmenterSpec:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from naive import segmenter as naive
 from numpy.typing import NDArray
+from PIL import Image
 from support.models import save
 from support.segmenters import BIASES, SIDE, WEIGHTS, classes, photographs, picture, segmenter, truth, world
 
@@ -201,6 +202,19 @@ def test_folders_without_images(tmp_path: Path) -> None:
         open_data(spec(tmp_path).replace("/photos", "/fotos"))
     with pytest.raises(ModelError, match="there is no file"):
         open_data(spec(tmp_path).replace("/seg.onnx", "/sag.onnx"))
+
+
+def test_photographs_are_turned_upright(tmp_path: Path) -> None:
+    world(tmp_path)
+    place = tmp_path / "photos" / "turned.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter to the right makes it upright
+    Image.fromarray(picture(5)).save(place, exif=exif, quality=100, subsampling=0)
+    dataset = open_data(spec(tmp_path))
+    assert dataset.image_name(4) == "turned.jpg"
+    upright = np.rot90(picture(5), -1)
+    assert int(np.abs(dataset.read_image(4).astype(int) - upright).max()) < 20
+    assert plane(dataset, 4) == (np.rot90(truth(picture(5)), -1) + 1).tolist()
 
 
 def test_a_damaged_image_is_told_when_it_is_read(tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ def test_what_is_made_of_the_run_is_found_again_from_any_folder(place: Path) -> 
     assert run(place).returncode == 0
     record = json.loads((place / "run" / "manifest.json").read_text())["data"]
     assert record["spec"] == (f"segmenter:{place}/seg.onnx?images={place}/photos&classes={place}/classes.txt")
+    assert [one["name"] for one in record["about"]["from"]] == ["photos", "seg.onnx"]
     elsewhere = place / "elsewhere"
     elsewhere.mkdir()
     report = called(elsewhere, "report", place / "run")

@@ -75,7 +75,8 @@ def write_planned(
     pixels = np.ascontiguousarray(turned(stored, applied))
     size = (pixels.shape[0], pixels.shape[1])
     annotations = image.source.annotations(size)
-    _check_maps(image.source, size, annotations, way)
+    if not image.source.spread:
+        _check_maps(image.source, size, annotations, way)
     found = {category: list(items) for category, items in annotations.items()}
     square = cover(size, options.aspect or "stretch")
     grid = None if options.size is None else (options.size // 2, options.size // 2)

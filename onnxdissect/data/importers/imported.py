@@ -36,6 +36,8 @@ class ImportedImage:
         What the image is one of, such as a film; empty where it stands for itself.
     annotated_in : str
         File that the annotations are of, for messages; may be empty.
+    spread : bool
+        Whether label maps are spread over the whole image, whatever its aspect; else they have its aspect.
     """
 
     name: str
@@ -44,6 +46,7 @@ class ImportedImage:
     split: str = "train"
     group: str = ""
     annotated_in: str = ""
+    spread: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +63,12 @@ class ImportedData:
         In an order that is the same on every machine.
     notes : tuple of str
         What is told when the import is done, a sentence each: what was left out, and how often.
+    upright : bool
+        Whether annotations are known to lie over images turned as their EXIF data say.
     """
 
     categories: tuple[str, ...]
     labels: tuple[LabelEntry, ...]
     images: Sequence[ImportedImage]
     notes: tuple[str, ...] = ()
+    upright: bool = False

@@ -68,6 +68,7 @@ def write_imported(
     """
     import_cv2()  # said here once rather than by every worker
     refuse_filled(folder, _KEPT)
+    options = replace(options, upright=options.upright or data.upright)
     planned = plan(data, options)
     for category in planned.categories:
         check_category(category)

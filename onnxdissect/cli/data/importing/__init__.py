@@ -12,10 +12,11 @@ from onnxdissect.cli.data.importing.camvid import camvid
 from onnxdissect.cli.data.importing.cityscapes import cityscapes
 from onnxdissect.cli.data.importing.folders import folders
 from onnxdissect.cli.data.importing.masks import masks
+from onnxdissect.cli.data.importing.segmenter import segmenter
 from onnxdissect.cli.data.importing.shared import import_command
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="Write another data set in the Broden layout.")
-for _format in (masks, folders, camvid, cityscapes):
+for _format in (masks, folders, camvid, cityscapes, segmenter):
     app.command()(import_command(_format))
