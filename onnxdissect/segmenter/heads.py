@@ -209,16 +209,16 @@ def _check_ignored(spec: SegmenterSpec, heads: Sequence[Head]) -> None:
 
 
 def _check_grid(spec: SegmenterSpec, heads: Sequence[Head]) -> None:
-    if spec.grid is None:
-        return
-    rows, columns = spec.grid
-    most = max(1 if head.found.numbered else len(head.numbers) for head in heads)
-    if most * rows * columns > MOST_SCORES:
-        raise ParameterError(
-            f"grid={rows}x{columns} asks for {most * rows * columns:,} scores of an image; at most "
-            f"{MOST_SCORES:,} are made",
-            hint="grid=112x112",
-        )
+    for head in heads:
+        classes = 1 if head.found.numbered else len(head.numbers)
+        for what, grid in (("grid", spec.grid), ("size", head.found.grid)):
+            rows, columns = grid or (0, 0)
+            if classes * rows * columns > MOST_SCORES:
+                raise ParameterError(
+                    f"{classes:,} classes at {rows:,} x {columns:,} places are {classes * rows * columns:,} "
+                    f"scores of an image; at most {MOST_SCORES:,} are taken",
+                    hint="grid=112x112" if what == "grid" else "size=512x512, where the network takes any",
+                )
 
 
 def _common_grid(heads: Sequence[Head]) -> tuple[int, int]:

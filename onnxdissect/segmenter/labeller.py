@@ -24,7 +24,9 @@ from onnxdissect.segmenter.spec import SegmenterSpec
 __all__ = ["Labeller", "open_labeller"]
 
 _MOST_TOLD = 10
-_OPTION = re.compile(r"--(image-size|layout|preset|mean|std|scale|channels)\b(?: (?=\d|\S+=|raw\b))?")
+_OPTION = re.compile(
+    r"--(image-size|layout|preset|mean|std|scale|channels|provider)\b(?: (?=\d|\S+=|raw\b|cpu\b))?"
+)
 _NOT_HERE = re.compile(r"--(bind|custom-ops)")
 _ARGUMENTS = {"image-size": "size"}
 
@@ -119,7 +121,10 @@ class Labeller:
         with self._lock:
             if self._loaded is None:
                 network = self.network
-                runtime = open_by_provider(self._spec.provider, partial(_load, network))
+                try:
+                    runtime = open_by_provider(self._spec.provider, partial(_load, network))
+                except OnnxDissectError as error:
+                    raise _of_segmenter(error, self._spec) from error
                 self._loaded = runtime, Preparer(self.preprocessing, network.input, network.size)
             return self._loaded
 

@@ -16,7 +16,15 @@ from support.models import save
 from support.segmenters import BIASES, SIDE, WEIGHTS, classes, photographs, picture, segmenter, truth, world
 
 from onnxdissect.data import Dataset, open_data
-from onnxdissect.errors import DataError, EmptyDataError, ImageFileError, ModelError, ParameterError
+from onnxdissect.errors import (
+    DataError,
+    EmptyDataError,
+    ImageFileError,
+    ModelError,
+    ParameterError,
+    ProviderError,
+)
+from onnxdissect.model import provider_states
 
 
 def spec(folder: Path, query: str = "") -> str:
@@ -125,6 +133,15 @@ def test_its_preprocessing_is_its_own(tmp_path: Path) -> None:
     # pixels up to 255 outweigh the grey of the background
     assert set(np.unique(plane(open_data(spec(tmp_path, "&preset=raw")), 0))) == {1, 2, 3, 4}
     assert right.fingerprint != turned.fingerprint
+
+
+def test_a_provider_that_is_not_there_is_told_as_it_is_asked_for_here(tmp_path: Path) -> None:
+    if any(state.available for state in provider_states() if state.name == "cuda"):
+        pytest.skip("CUDA is here")
+    dataset = open_data(spec(world(tmp_path), "&provider=cuda"))
+    with pytest.raises(ProviderError, match=r"the segmenter seg.onnx: the cuda provider") as caught:
+        dataset.read_annotation(0)
+    assert "--provider" not in str(caught.value.hint)
 
 
 def test_many_threads_get_the_same_labels(tmp_path: Path) -> None:

@@ -69,7 +69,10 @@ def test_another_number_of_classes_than_the_list_names(tmp_path: Path) -> None:
         ("&preset=imagenot", "unknown preset 'imagenot'"),
         ("&mean=1&std=0", "a standard deviation is positive"),
         ("&layout=nothing=NCHW", "nothing"),
-        ("&grid=9000", "asks for 324,000,000 scores of an image; at most 268,435,456"),
+        (
+            "&grid=9000",
+            "4 classes at 9,000 x 9,000 places are 324,000,000 scores of an image; at most 268,435,456",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(tmp_path: Path, query: str, said: str) -> None:
