@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from support.commands import called
 from support.datasets import RGB, png
-from support.imported import imported, write
+from support.imported_data import imported, write
 from support.importing import index_rows
 
 from onnxdissect.data import LabelEntry, open_dataset

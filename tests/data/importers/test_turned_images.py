@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from support.imported import LABELS, Array, imported, maps_of, write
+from support.imported_data import LABELS, Array, imported, maps_of, write
 from support.masked import photograph, save_photograph
 
 from onnxdissect.data import open_dataset

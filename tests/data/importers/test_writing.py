@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from naive import grids as naive
 from support.commands import called
-from support.imported import imported, maps_of, one_of_each, write
+from support.imported_data import imported, maps_of, one_of_each, write
 from support.importing import index_rows
 from support.masked import blocks, photograph, save_photograph
 from support.samples import masks as sample
