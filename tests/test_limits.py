@@ -46,6 +46,14 @@ DATA = {
         f"{limits.MOST_EXPANDED} times its size",
     ),
     "frequencies and coverages in tables": (f"10^{len(str(limits.MOST_COUNTED)) - 1}",),
+    "a file of annotations that is [imported](import.md)": (
+        f"{limits.MOST_ANNOTATION_BYTES // GIB} GiB",
+        f"outlines of {limits.MOST_OUTLINE:,} steps",
+    ),
+    "a file of MATLAB that is imported": (
+        f"{limits.MOST_TABLE_BYTES // MIB} MiB",
+        f"unpacked has {limits.MOST_INFLATED_BYTES // GIB} GiB",
+    ),
 }
 MODELS = {
     "the file itself": (f"{(file_bytes.MOST_BYTES + 1) // GIB} GiB",),

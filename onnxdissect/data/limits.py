@@ -12,6 +12,7 @@ __all__ = [
     "LONGEST_CATEGORY",
     "LONGEST_PATH",
     "MOST_ABOUT_BYTES",
+    "MOST_ANNOTATION_BYTES",
     "MOST_ARCHIVE_BYTES",
     "MOST_CATEGORIES",
     "MOST_COLUMNS",
@@ -20,9 +21,11 @@ __all__ = [
     "MOST_EXPANDED",
     "MOST_FILE_BYTES",
     "MOST_HEADER_BYTES",
+    "MOST_INFLATED_BYTES",
     "MOST_MAPS",
     "MOST_MASK_PIXELS",
     "MOST_MEMBERS",
+    "MOST_OUTLINE",
     "MOST_PARTS",
     "MOST_PIXELS",
     "MOST_ROWS",
@@ -78,3 +81,9 @@ MOST_MEMBERS = 1_000_000
 """Files and folders of an archive."""
 MOST_DIRECTORY_BYTES = 1 << 27
 """Size of an archive's list of its files."""
+MOST_ANNOTATION_BYTES = 1 << 30
+"""Size of a file of annotations that an importer reads. Its text stays in memory until the import is done."""
+MOST_INFLATED_BYTES = 1 << 32
+"""Of a compressed variable in a file of MATLAB."""
+MOST_OUTLINE = 1 << 22
+"""Steps of a fifth of a pixel along the outline of a polygon, or rows that its edges cross."""
