@@ -24,9 +24,7 @@ __all__ = ["download"]
 def download(
     name: Annotated[
         str,
-        typer.Argument(
-            metavar="broden1_224|broden1_227|broden1_384", help="Which of them.", show_default=False
-        ),
+        typer.Argument(metavar="NAME", help="broden1_224, broden1_227 or broden1_384.", show_default=False),
     ],
     folder: Annotated[Path, typer.Argument(help="Where to; new or empty.", show_default=False)],
     source: Annotated[

@@ -248,9 +248,10 @@ class _Transfer:
             )
         size = self._archive.begun.size if self._archive.begun else None
         reached = f"{furthest:,}" + (f" of {size:,}" if size is not None else "")
+        attempts = f"the last {counted(failures, 'attempt')}" if failures > 1 else "the only attempt"
         kept = f"the same command goes on from {self._archive.size:,} bytes" if self._archive.size else None
         return DownloadError(
-            f"{error.reason}; the last {counted(failures, 'attempt')} got no further than {reached} bytes",
+            f"{error.reason}; {attempts} got no further than {reached} bytes",
             hint=kept or "the same command later, or --from URL",
         )
 
