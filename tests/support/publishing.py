@@ -15,6 +15,7 @@ import contextlib
 import io
 import re
 import socket
+import ssl
 import threading
 import time
 import zipfile
@@ -123,13 +124,21 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: whoever asked may have gone."""
+
+
 @contextlib.contextmanager
-def publishing(content: bytes) -> Iterator[Publisher]:
+def publishing(content: bytes, encrypted: ssl.SSLContext | None = None) -> Iterator[Publisher]:
     """Publish an archive as long as the body runs."""
     publisher = Publisher(content)
     handler = type("Handler", (_Handler,), {"publisher": publisher, "protocol_version": "HTTP/1.1"})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        publisher.address = f"http://127.0.0.1:{server.server_port}/data/{NAME}.zip"
+    with _Server(("127.0.0.1", 0), handler) as server:
+        if encrypted is not None:
+            server.socket = encrypted.wrap_socket(server.socket, server_side=True)
+        scheme = "http" if encrypted is None else "https"
+        publisher.address = f"{scheme}://127.0.0.1:{server.server_port}/data/{NAME}.zip"
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
