@@ -104,6 +104,27 @@ def test_any_data_set_is_the_same(data: st.DataObject) -> None:
         same(packed.subset(limit=2), opened.subset(limit=2))
 
 
+def test_maps_that_are_empty_repeat_or_say_what_the_whole_image_says(tmp_path: Path) -> None:
+    labels = [Label(n, f"label{n}", {"object": Listed(1, 1.0)}) for n in (1, 2, 9)]
+    empty, ones, mixed = np.zeros((2, 3), int), np.ones((2, 3), int), np.array([[1, 2, 9], [9, 9, 0]])
+    cells: list[list[np.ndarray | int]] = [
+        [empty],
+        [empty, ones, empty, ones],
+        [9, mixed, mixed[::-1], 9],
+        [1, ones],
+        [1, 2, 9],
+        [],
+    ]
+    pictures = [Picture(f"{i}.png", {"object": list(cell)}, grid=(2, 3)) for i, cell in enumerate(cells)] + [
+        Picture("dot.png", {"object": [np.array([[2]])]}, grid=(1, 1))
+    ]
+    folder = write_broden(tmp_path / "odd", Broden(("object",), labels, pictures))
+    packed = packed_of(folder)
+    same(packed, open_dataset(folder))
+    assert [len(packed.read_annotation(i).planes) for i in range(len(packed))] == [0, 1, 2, 0, 0, 0, 1]
+    assert [len(packed.read_planes(i)) > 0 for i in range(3)] == [False, True, True]
+
+
 def test_numbers_up_to_65535_in_one_map(tmp_path: Path) -> None:
     numbers = np.arange(35, 65536, 100)
     labels = [Label(int(n), f"label{n}", {"object": Listed(1, 1.0)}) for n in numbers]

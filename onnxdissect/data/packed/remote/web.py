@@ -79,8 +79,14 @@ class WebFetcher:
         raise AssertionError
 
     def _attempt(self, offset: int, count: int) -> bytes:
-        # Compressed on the way, it would be another range.
-        asked = {"Range": f"bytes={offset}-{offset + count - 1}", "Accept-Encoding": "identity"}
+        from onnxdissect import __version__
+
+        asked = {
+            "Range": f"bytes={offset}-{offset + count - 1}",
+            # Compressed on the way, it would be another range.
+            "Accept-Encoding": "identity",
+            "User-Agent": f"onnxdissect/{__version__}",
+        }
         request = urllib.request.Request(self._address, headers=asked)
         with urllib.request.urlopen(request, timeout=_SECONDS) as response:
             self._check_answer(response, offset, count)

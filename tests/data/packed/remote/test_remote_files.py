@@ -92,6 +92,11 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return pack_dataset(open_dataset(folder), place / "small.packed").path
 
 
+@pytest.fixture(autouse=True)
+def _without_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "*")
+
+
 @pytest.fixture
 def server(whole: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setattr(web, "_PAUSES", (0.0, 0.0))
