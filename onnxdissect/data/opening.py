@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -192,7 +193,12 @@ def _lacking(dataset: object) -> str:
 
 
 def _not_found(error: DataNotFoundError, spec: str, sources: Sources) -> DataNotFoundError:
-    """Add what sources there are, where one of them may have been meant."""
+    """Add what packed files and sources there are, where one of them may have been meant."""
+    packed = _packed_near(Path(spec))
+    if packed:
+        return DataNotFoundError(
+            error.message, candidates=(*packed, *error.candidates), hint=f"--data {packed[0]}"
+        )
     match = SPEC.fullmatch(spec)
     if match is None:
         return error
@@ -206,3 +212,18 @@ def _not_found(error: DataNotFoundError, spec: str, sources: Sources) -> DataNot
     if near:
         hint = f"--data {near[0]}"
     return DataNotFoundError(message, candidates=(*near, *error.candidates), hint=hint)
+
+
+def _packed_near(path: Path) -> list[str]:
+    """List packed files of like name beside a path where nothing lies."""
+    from onnxdissect.data.packed.opening import is_packed
+
+    if not path.name or os.path.lexists(path):
+        return []
+    try:
+        names = [file.name for file in path.absolute().parent.iterdir() if file.is_file()]
+    except (OSError, ValueError):  # a folder that cannot be read, or no name of one
+        return []
+    return [
+        str(path.with_name(name)) for name in nearest(path.name, names) if is_packed(path.with_name(name))
+    ]

@@ -163,6 +163,14 @@ def test_what_is_refused(world: Path, words: tuple[str, ...], said: str) -> None
     assert sorted(world.iterdir()) == before
 
 
+@pytest.mark.parametrize("place", [".", "absolute"])
+def test_a_file_of_like_name_is_offered(world: Path, place: str) -> None:
+    asked = Path("smal.paked") if place == "." else world / "smal.paked"
+    said = called(world, "data", "info", asked)
+    assert said.returncode == 2
+    assert f"hint: --data {asked.with_name('small.packed')}\n" in said.stderr
+
+
 def test_a_column_that_groups_is_named(tmp_path: Path) -> None:
     folder = write_broden(tmp_path / "small", random_broden(3, pictures=4))
     lines = (folder / "index.csv").read_text().splitlines()
