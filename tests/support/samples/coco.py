@@ -1,4 +1,4 @@
-"""COCO as it is published: ``val2017/`` and ``annotations/`` of instances, stuff and panoptic.
+"""COCO as it is published: ``COCO/val2017/`` and ``COCO/annotations/``, instances, stuff and panoptic.
 
 Shapes and runs are written down here as numbers; what they cover is counted in the tests.
 """
@@ -149,9 +149,10 @@ def panoptic() -> list[dict[str, Any]]:
 
 
 def make(folder: Path) -> None:
+    root = folder / "COCO"
     for key, image in IMAGES.items():
-        save_photograph(folder / "val2017" / str(image["file_name"]), photograph(key, HEIGHT, WIDTH))
-    annotations = folder / "annotations"
+        save_photograph(root / "val2017" / str(image["file_name"]), photograph(key, HEIGHT, WIDTH))
+    annotations = root / "annotations"
     write(annotations / "instances_val2017.json", document(categories=THINGS, annotations=INSTANCES))
     write(annotations / "stuff_val2017.json", document(categories=STUFF, annotations=stuff()))
     both = [one | {"isthing": int(one in THINGS)} for one in THINGS + STUFF[:2]]

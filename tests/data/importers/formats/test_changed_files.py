@@ -78,14 +78,14 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @SETTINGS
 @given(data=st.data(), name=st.sampled_from(["instances", "stuff", "panoptic"]), times=st.integers(1, 3))
 def test_coco(places: Path, data: st.DataObject, name: str, times: int) -> None:
-    path = places / "annotations" / f"{name}_val2017.json"
+    path = places / "COCO" / "annotations" / f"{name}_val2017.json"
     content = path.read_text(encoding="utf-8")
     value = json.loads(content)
     for _ in range(times):
         value = changed(value, data.draw)
     try:
         path.write_text(json.dumps(value), encoding="utf-8")
-        looked_at(lambda: read_coco(places, [path]), (coco.HEIGHT, coco.WIDTH))
+        looked_at(lambda: read_coco(places / "COCO", [path]), (coco.HEIGHT, coco.WIDTH))
     finally:
         path.write_text(content, encoding="utf-8")
 

@@ -201,7 +201,10 @@ BROKEN: list[tuple[Callable[[Path], object], str]] = [
         lambda p: save(p / stem_file("mask"), Image.new("RGB", (32, 24), (9, 8, 7))),
         "has colours instead of a palette, and #090807 at 768 pixels is none of Pascal VOC's",
     ),
-    (lambda p: save(p / stem_file("mask"), Image.new("P", (24, 24))), "of another aspect"),
+    (
+        lambda p: save(p / stem_file("mask"), Image.new("P", (24, 24))),
+        "2007_000032.png is 24x24, of another aspect",
+    ),
     (lambda p: (p / stem_file("mask")).write_bytes(b""), "2007_000032.png is an empty file"),
     (lambda p: (p / stem_file("mask")).write_bytes(b"no image"), "2007_000032.png is no image, or damaged"),
     (lambda p: (p / stem_file("mask")).unlink(), "SegmentationClass has no '2007_000032.png'"),

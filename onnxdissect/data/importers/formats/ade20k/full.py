@@ -130,6 +130,7 @@ def read_full(root: Path) -> ImportedData:
             photo.path,
             _Masks(objects.path, above, numbers, of_scene.get(scene, 0)).annotate,
             next((_SPLITS[part] for part in PurePosixPath(photo.name).parts if part in _SPLITS), "train"),
+            annotated_in=str(objects.path),
         )
         for (photo, objects), above, scene in zip(annotated, parts, scenes, strict=True)
     ]

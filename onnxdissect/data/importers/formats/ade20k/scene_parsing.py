@@ -90,7 +90,13 @@ def read_scene_parsing(root: Path) -> ImportedData:
         split = next((_SPLITS[part] for part in PurePosixPath(image.name).parts if part in _SPLITS), "train")
         scene = numbers.get(scenes.get(_stem(image), ""), 0)
         images.append(
-            ImportedImage(image.name, image.path, _Image(mask, labels[-1].number, scene).annotate, split)
+            ImportedImage(
+                image.name,
+                image.path,
+                _Image(mask, labels[-1].number, scene).annotate,
+                split,
+                annotated_in=str(mask.path),
+            )
         )
     if not images:
         raise EmptyDataError(f"{shown_path(root)} has no image with a mask")

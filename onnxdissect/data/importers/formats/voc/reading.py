@@ -109,7 +109,11 @@ def read_voc(folder: Path, *, parts: Path | None = None) -> ImportedData:
             )
         images.append(
             ImportedImage(
-                f"{normal(stem)}.jpg", image, _Image(mask, part, numbers).annotate, splits.get(stem, "train")
+                f"{normal(stem)}.jpg",
+                image,
+                _Image(mask, part, numbers).annotate,
+                splits.get(stem, "train"),
+                annotated_in=str(mask or part),
             )
         )
     if not images:

@@ -23,11 +23,11 @@ PIXELS = {1: 292, 2: 260, 3: 81, 4: 24}
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     coco.make(tmp_path)
-    return tmp_path
+    return tmp_path / "COCO"
 
 
 def import_coco(place: Path, *options: object) -> Called:
-    return called(place, "data", "import", "coco", "out", "--images", ".", *options)
+    return called(place, "data", "import", "coco", "../out", "--images", ".", *options)
 
 
 def change(path: Path, **lists: Any) -> None:
@@ -37,7 +37,7 @@ def change(path: Path, **lists: Any) -> None:
 def test_instances_cover_what_cocos_decoder_says(place: Path) -> None:
     done = import_coco(place, "--annotations", INSTANCES)
     assert done.returncode == 0, done.stderr
-    assert counts(place / "out") == {
+    assert counts(place.parent / "out") == {
         ("object", "person"): PIXELS[1] + PIXELS[3],
         ("object", "tv"): PIXELS[2],
         ("object", "bear"): PIXELS[4],
@@ -45,16 +45,16 @@ def test_instances_cover_what_cocos_decoder_says(place: Path) -> None:
     assert "crowds are drawn as their class: 1 annotation" in done.stdout
     assert "1 image without any annotation" in done.stdout
     # the tv lies over the person, and neither is lost
-    maps = {row["image"]: row["object"].count(".png") for row in rows(place / "out")}
+    maps = {row["image"]: row["object"].count(".png") for row in rows(place.parent / "out")}
     assert maps == {
         "val2017/000000000139.jpg": 2,
         "val2017/000000000285.jpg": 2,
         "val2017/000000000632.jpg": 0,
     }
-    assert set(splits(place / "out").values()) == {"val"}
-    copied = (place / "out" / "images" / "val2017" / "000000000139.jpg").read_bytes()
+    assert set(splits(place.parent / "out").values()) == {"val"}
+    copied = (place.parent / "out" / "images" / "val2017" / "000000000139.jpg").read_bytes()
     assert copied == (place / "val2017" / "000000000139.jpg").read_bytes()
-    assert called(place, "data", "check", "out").returncode == 0
+    assert called(place, "data", "check", "../out").returncode == 0
 
 
 # pycocotools is older than NumPy's rule
@@ -67,7 +67,7 @@ def test_what_is_written_is_what_cocos_decoder_draws(place: Path) -> None:
         found = mask.frPyObjects(one["segmentation"], coco.HEIGHT, coco.WIDTH)
         drawn[one["id"]] = mask.decode(mask.merge(found) if isinstance(found, list) else found) > 0
     assert {key: int(one.sum()) for key, one in drawn.items()} == PIXELS
-    folder = place / "out" / "images" / "val2017"
+    folder = place.parent / "out" / "images" / "val2017"
     planes = [np.asarray(Image.open(folder / f"000000000139_object_{n}.png")) for n in (1, 2)]
     for number, key in ((1, 1), (72, 2)):
         assert np.array_equal((planes[0][:, :, 0] == number) | (planes[1][:, :, 0] == number), drawn[key])
@@ -76,7 +76,7 @@ def test_what_is_written_is_what_cocos_decoder_draws(place: Path) -> None:
 def test_crowds_are_left_out_where_that_is_asked_for(place: Path) -> None:
     done = import_coco(place, "--annotations", INSTANCES, "--no-crowd")
     assert done.returncode == 0 and "crowds are left out: 1 annotation" in done.stdout
-    assert counts(place / "out")["object", "person"] == PIXELS[1]
+    assert counts(place.parent / "out")["object", "person"] == PIXELS[1]
 
 
 def test_stuff_and_instances_become_one_data_set(place: Path) -> None:
@@ -87,7 +87,7 @@ def test_stuff_and_instances_become_one_data_set(place: Path) -> None:
         for mask in coco.stuff_masks().values()
         for key, name in ((119, "flower"), (149, "road"))
     ]
-    assert counts(place / "out") == add_up(*stuff) | {
+    assert counts(place.parent / "out") == add_up(*stuff) | {
         ("object", "person"): PIXELS[1] + PIXELS[3],
         ("object", "tv"): PIXELS[2],
         ("object", "bear"): PIXELS[4],
@@ -108,7 +108,7 @@ def test_panoptic_pixels_are_those_of_the_png(place: Path, crowd: bool) -> None:
     )
     done = import_coco(place, "--annotations", PANOPTIC, "--crowd" if crowd else "--no-crowd")
     assert done.returncode == 0, done.stderr
-    assert counts(place / "out") == want
+    assert counts(place.parent / "out") == want
 
 
 def test_pngs_of_other_folders_are_found(place: Path) -> None:
@@ -125,14 +125,14 @@ def test_maps_of_ids_are_read_by_index(place: Path, kind: Any) -> None:
     assert done.returncode == 0, done.stderr
     names = {119: "flower", 149: "road"}
     want = [("object", name, mask == key) for mask in drawn.values() for key, name in names.items()]
-    assert counts(place / "out") == add_up(*want)
+    assert counts(place.parent / "out") == add_up(*want)
 
 
 def test_a_list_around_one_polygon_may_be_missing(place: Path) -> None:
     flat = [one | {"segmentation": one["segmentation"][0]} for one in coco.INSTANCES if one["id"] == 2]
     change(place / INSTANCES, annotations=flat)
     assert import_coco(place, "--annotations", INSTANCES).returncode == 0
-    assert counts(place / "out") == {("object", "tv"): PIXELS[2]}
+    assert counts(place.parent / "out") == {("object", "tv"): PIXELS[2]}
 
 
 def test_boxes_and_lines_are_left_out_and_told_of(place: Path) -> None:
@@ -144,7 +144,7 @@ def test_boxes_and_lines_are_left_out_and_told_of(place: Path) -> None:
     ]
     change(place / INSTANCES, annotations=[one, *others])
     done = import_coco(place, "--annotations", INSTANCES)
-    assert counts(place / "out") == {("object", "person"): PIXELS[1]}
+    assert counts(place.parent / "out") == {("object", "person"): PIXELS[1]}
     assert "left out: 2 annotations with a box or points only" in done.stdout
     assert "left out: 1 annotation with outlines of fewer than three points" in done.stdout
 
@@ -157,14 +157,14 @@ def test_ids_that_are_no_label_numbers_are_numbered_anew(place: Path) -> None:
         annotations=[one | {"category_id": one["category_id"] * 10**6} for one in coco.INSTANCES],
     )
     assert import_coco(place, "--annotations", INSTANCES).returncode == 0
-    assert counts(place / "out")["object", "tv"] == PIXELS[2]
+    assert counts(place.parent / "out")["object", "tv"] == PIXELS[2]
 
 
 def test_categories_of_one_name_become_one(place: Path) -> None:
     change(place / INSTANCES, categories=[one | {"name": "thing"} for one in coco.THINGS])
     done = import_coco(place, "--annotations", INSTANCES)
     assert "the categories 1, 23, 72 are all called 'thing' and become one" in done.stdout
-    assert list(counts(place / "out")) == [("object", "thing")]
+    assert list(counts(place.parent / "out")) == [("object", "thing")]
 
 
 def test_names_in_another_unicode_form_are_found(place: Path) -> None:
@@ -178,7 +178,7 @@ def test_names_in_another_unicode_form_are_found(place: Path) -> None:
     done = import_coco(place, "--annotations", INSTANCES)
     assert done.returncode == 0, done.stderr
     assert "1 of the names of files are in another Unicode form than the files" in done.stdout
-    assert "val2017/caf\u00e9.jpg" in splits(place / "out")
+    assert "val2017/caf\u00e9.jpg" in splits(place.parent / "out")
 
 
 def test_lists_may_come_in_any_order_and_layout(place: Path) -> None:
@@ -186,16 +186,16 @@ def test_lists_may_come_in_any_order_and_layout(place: Path) -> None:
     turned = dict(reversed(value.items()))
     (place / INSTANCES).write_text("\ufeff" + json.dumps(turned, indent=3), encoding="utf-8")
     assert import_coco(place, "--annotations", INSTANCES).returncode == 0
-    assert counts(place / "out")["object", "tv"] == PIXELS[2]
+    assert counts(place.parent / "out")["object", "tv"] == PIXELS[2]
 
 
 def test_the_split_is_what_is_asked_for_or_how_the_file_is_called(place: Path) -> None:
     (place / INSTANCES).rename(place / "labels.json")
     done = import_coco(place, "--images", "val2017", "--annotations", "labels.json")
-    assert done.returncode == 0 and set(splits(place / "out").values()) == {"train"}
+    assert done.returncode == 0 and set(splits(place.parent / "out").values()) == {"train"}
     again = called(
         place,
-        *("data", "import", "coco", "other", "--images", "val2017", "--annotations", "labels.json"),
+        *("data", "import", "coco", "../other", "--images", "val2017", "--annotations", "labels.json"),
         *("--split", "mine"),
     )
-    assert again.returncode == 0 and set(splits(place / "other").values()) == {"mine"}
+    assert again.returncode == 0 and set(splits(place.parent / "other").values()) == {"mine"}
