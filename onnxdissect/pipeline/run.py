@@ -10,7 +10,7 @@ from typing import Any
 from onnxdissect.core.plateaus import plateau_warnings
 from onnxdissect.core.progress import Clock, Progress, Silent
 from onnxdissect.core.state.pass_state import PassResult, PassState
-from onnxdissect.data import about_of
+from onnxdissect.data.broden.about import told_about
 from onnxdissect.pipeline.bases import keep_bases, plan_under, say_memory, under_bases
 from onnxdissect.pipeline.execution.executor import Executor, LocalExecutor, PassTask, pass_tag
 from onnxdissect.pipeline.execution.gathering import gather_states
@@ -164,9 +164,8 @@ def _record(
 ) -> dict[str, Any]:
     """Compose the manifest."""
     session, identity = prepared.session, prepared.request.identity
-    about = about_of(prepared.request.dataset)
     # told here and in no identity: a licence that is worded anew makes no other run
-    told = {} if about is None else {"data": {**identity["data"], "about": about.to_json()}}
+    told = {"data": identity["data"] | told_about(prepared.request.dataset)}
     return (
         identity
         | told

@@ -29,6 +29,7 @@ __all__ = [
     "parse_about",
     "part_text",
     "read_about",
+    "told_about",
     "write_about",
 ]
 
@@ -183,6 +184,22 @@ def about_of(dataset: object) -> About | None:
     """
     about = getattr(dataset, "about", None)
     return about if isinstance(about, About) else None
+
+
+def told_about(dataset: object) -> dict[str, Any]:
+    """Give what a manifest tells of where a data set comes from.
+
+    Parameters
+    ----------
+    dataset : Dataset
+
+    Returns
+    -------
+    dict
+        Of the section ``data``; empty where it is not known.
+    """
+    about = about_of(dataset)
+    return {} if about is None else {"about": about.to_json()}
 
 
 def one_line(text: str, most: int = LONGEST_ABOUT) -> str:

@@ -17,6 +17,7 @@ from onnxdissect.core.progress import Clock, CountedPhase, Progress, Silent
 from onnxdissect.core.scoring import check_iou_threshold, check_scoring
 from onnxdissect.core.state.pass_state import PassResult
 from onnxdissect.data import Dataset, installed_sources, open_data
+from onnxdissect.data.broden.about import told_about
 from onnxdissect.data.groups import group_warnings
 from onnxdissect.errors import ParameterError, RunMismatchError
 from onnxdissect.experiments.relabelling.images import RelabelledImages, expect_same_pictures
@@ -157,6 +158,7 @@ def relabel(
         record = {
             **identity,
             **of_the_pass,
+            "data": identity["data"] | told_about(dataset),
             "relabelled": identity["relabelled"] | {"run": str(source.path.absolute())},
             "warnings": warnings,
             "memory": memory,

@@ -20,6 +20,7 @@ from support.small_runs import Convolution, broden, contents, dissect, network
 
 import onnxdissect
 from onnxdissect.data import annotate, open_dataset
+from onnxdissect.data.broden.about import About, write_about
 from onnxdissect.errors import (
     DataNotFoundError,
     MasksNotKeptError,
@@ -43,6 +44,7 @@ def world(folder: Path) -> Path:
     network(folder / "net.onnx", layers, pool=False, seed=1)
     broden(folder / "data", IMAGES, seed=2)
     broden(folder / "other", IMAGES, seed=3)
+    write_about(folder / "other", About("others", licence="free"))
     for i in range(IMAGES):
         shutil.copyfile(folder / "data" / "images" / f"{i}.png", folder / "other" / "images" / f"{i}.png")
     return folder
@@ -92,6 +94,7 @@ def test_it_is_the_run_that_the_network_gives_on_these_labels(
         "fingerprint": kept.manifest["data"]["fingerprint"],
         "other_grids": 0,
     }
+    assert told["data"]["about"]["licence"] == "free"
     assert not said
     # pictures and labels of its units are those of the other data set
     assert "relu" in build(found).read_text(encoding="utf-8")
