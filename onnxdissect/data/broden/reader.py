@@ -14,73 +14,50 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.data.annotation import Annotation, annotate, unite_planes
-from onnxdissect.data.broden.about import About, read_about
+from onnxdissect.data.broden.about import read_about
 from onnxdissect.data.broden.files import INDEX, called, hash_sizes
 from onnxdissect.data.broden.folders import require_index
-from onnxdissect.data.broden.index import Entry, IndexProblem, read_index, refuse_rows
+from onnxdissect.data.broden.index import IndexProblem, read_index, refuse_rows
+from onnxdissect.data.broden.indexed import IndexedDataset
 from onnxdissect.data.broden.label_maps import decode_codes, fill_plane
 from onnxdissect.data.broden.tables import digest
-from onnxdissect.data.choosing import choose
 from onnxdissect.data.decoding.pixels import read_file, read_image
-from onnxdissect.data.groups import number_groups
 from onnxdissect.data.links import CLEANED, LINKED
-from onnxdissect.data.vocabulary import HIGHEST_NUMBER, Vocabulary, read_vocabulary
+from onnxdissect.data.vocabulary import HIGHEST_NUMBER, read_vocabulary
 from onnxdissect.errors import EmptyDataError
 from onnxdissect.storage.regular_files import Enclosure
 
 __all__ = ["BrodenDataset", "open_dataset", "read_folder"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class BrodenDataset:
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class BrodenDataset(IndexedDataset):
     """An opened Broden folder, or a subset of its images. Immutable; reading from many threads is safe.
 
     Attributes
     ----------
     folder : Path
         Holds index.csv.
-    vocabulary : Vocabulary
-        Of the whole folder, also in a subset.
-    entries : tuple of Entry
-        The images, in the index's order.
-    splits : tuple of str
-        Splits of the whole folder, in order of appearance.
-    tables : bytes
-        SHA-256 over all tables.
     codes : ndarray of int32, shape (65536,)
         `Vocabulary.lookup`, continued with -1 to whatever a label map can hold.
-    grouped_by : str or None
-        What groups the images; None if each stands for itself.
     inside : Enclosure or None
         The folder that links of the data set may not lead out of; None if they may lead anywhere.
-    about : About or None
-        Where the data set comes from, if it has an about.json.
     index : str
         The table that lists the images.
     """
 
     folder: Path
-    vocabulary: Vocabulary
-    entries: tuple[Entry, ...]
-    splits: tuple[str, ...]
-    tables: bytes
     codes: NDArray[np.int32]
-    grouped_by: str | None = None
     inside: Enclosure | None = None
-    about: About | None = None
     index: str = INDEX
-
-    def __len__(self) -> int:
-        return len(self.entries)
 
     @property
     def name(self) -> str:
@@ -97,11 +74,6 @@ class BrodenDataset:
         return {"folder": folder} if spec == folder else {"spec": spec}
 
     @property
-    def image_size(self) -> tuple[int, int]:
-        """(ih, iw) of most images."""
-        return Counter(entry.size for entry in self.entries).most_common(1)[0][0]
-
-    @property
     def fingerprint(self) -> str:
         """Hash of what is dissected: the tables, which images, and the sizes of all files they refer to.
 
@@ -116,20 +88,6 @@ class BrodenDataset:
         """
         return hash_sizes(self.tables, self.folder, self.entries, self.index, self.inside)
 
-    def image_name(self, i: int) -> str:
-        """Path of an image inside the images folder.
-
-        Parameters
-        ----------
-        i : int
-            Position of the image.
-
-        Returns
-        -------
-        str
-        """
-        return self.entries[i].image
-
     def image_path(self, i: int) -> Path:
         """Path of an image's file.
 
@@ -143,45 +101,6 @@ class BrodenDataset:
         Path
         """
         return self.folder / "images" / self.entries[i].image
-
-    def split(self, i: int) -> str:
-        """Split that an image belongs to.
-
-        Parameters
-        ----------
-        i : int
-            Position of the image.
-
-        Returns
-        -------
-        str
-        """
-        return self.entries[i].split
-
-    def groups(self) -> NDArray[np.int64] | None:
-        """Tell which group each image is in.
-
-        Returns
-        -------
-        ndarray of int64, shape (images,), or None
-            Numbered as they appear.
-        """
-        return None if self.grouped_by is None else number_groups([entry.group for entry in self.entries])
-
-    def grid(self, i: int) -> tuple[int, int]:
-        """Label grid of an image.
-
-        Parameters
-        ----------
-        i : int
-            Position of the image.
-
-        Returns
-        -------
-        tuple of int
-            (sh, sw).
-        """
-        return self.entries[i].grid
 
     def read_image(self, i: int) -> NDArray[np.uint8]:
         """Decode an image.
@@ -271,30 +190,6 @@ class BrodenDataset:
         for plane, path in zip(planes, entry.maps, strict=True):
             fill_plane(plane, self._read_map(i, path), self.codes, self._called(i, path))
         return unite_planes(planes, labels)
-
-    def subset(self, *, split: str | None = None, limit: int | None = None) -> BrodenDataset:
-        """Choose images.
-
-        Parameters
-        ----------
-        split : str, optional
-            Only images of this split.
-        limit : int, optional
-            Of those, only the first so many.
-
-        Returns
-        -------
-        BrodenDataset
-
-        Raises
-        ------
-        ParameterError
-            If there is no such split, or the limit is below 1.
-        EmptyDataError
-            If the split exists, but no image of it is left here.
-        """
-        chosen = choose(self.name, [entry.split for entry in self.entries], self.splits, split, limit)
-        return replace(self, entries=tuple(self.entries[i] for i in chosen))
 
     def _read_map(self, i: int, path: str) -> bytes:
         return read_file(self._file(path), self._called(i, path), self.inside)

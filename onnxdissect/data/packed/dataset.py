@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections import Counter
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.data.annotation import Annotation
-from onnxdissect.data.broden.about import About
-from onnxdissect.data.broden.index import Entry
-from onnxdissect.data.choosing import choose
+from onnxdissect.data.broden.indexed import IndexedDataset
 from onnxdissect.data.decoding.pixels import decode_image
-from onnxdissect.data.groups import number_groups
 from onnxdissect.data.packed.byte_ranges import ByteRanges
 from onnxdissect.data.packed.layout import Header
 from onnxdissect.data.packed.runs import decode_planes
-from onnxdissect.data.vocabulary import Vocabulary
 from onnxdissect.errors import ImageFileError, shown_path
 
 __all__ = ["PackedDataset"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PackedDataset:
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class PackedDataset(IndexedDataset):
     """An opened packed file, or a subset of its images. Immutable; reading from many threads is safe.
 
     It gives what the folder gave that it was packed from, to the bit. Where it is pickled, it opens the file
@@ -37,40 +34,19 @@ class PackedDataset:
     file : ByteRanges
         What it is read from.
     header : Header
-    vocabulary : Vocabulary
-        Of the whole file, also in a subset.
-    entries : tuple of Entry
-        The images, in the index's order.
     records : ndarray of `onnxdissect.data.packed.layout.RECORD`, shape (images,)
-        Where each of them lies.
+        Where each of the images lies.
     map_sizes : tuple of tuple of int
         Bytes of the files that each image's label maps were.
-    splits : tuple of str
-        Splits of the whole file, in order of appearance.
-    tables : bytes
-        SHA-256 over all tables.
     contents : dict of str to bytes
         What lay beside the tables and is none of them, by name: about.json.
-    grouped_by : str or None
-        What groups the images; None if each stands for itself.
-    about : About or None
-        Where the data set comes from, if that was packed.
     """
 
     file: ByteRanges
     header: Header
-    vocabulary: Vocabulary
-    entries: tuple[Entry, ...]
     records: NDArray[np.void]
     map_sizes: tuple[tuple[int, ...], ...]
-    splits: tuple[str, ...]
-    tables: bytes
     contents: dict[str, bytes]
-    grouped_by: str | None = None
-    about: About | None = None
-
-    def __len__(self) -> int:
-        return len(self.entries)
 
     @property
     def name(self) -> str:
@@ -88,11 +64,6 @@ class PackedDataset:
         return {"spec": self.place}
 
     @property
-    def image_size(self) -> tuple[int, int]:
-        """(ih, iw) of most images."""
-        return Counter(entry.size for entry in self.entries).most_common(1)[0][0]
-
-    @property
     def fingerprint(self) -> str:
         """Hash of what is dissected, the same as that of the folder with these images.
 
@@ -103,59 +74,6 @@ class PackedDataset:
         for entry, size, maps in zip(self.entries, images, self.map_sizes, strict=True):
             digest.update(",".join(map(str, (entry.line, size, *maps))).encode() + b"\n")
         return digest.hexdigest()
-
-    def image_name(self, i: int) -> str:
-        """Path that an image had inside the images folder.
-
-        Parameters
-        ----------
-        i : int
-            Position of the image.
-
-        Returns
-        -------
-        str
-        """
-        return self.entries[i].image
-
-    def split(self, i: int) -> str:
-        """Split that an image belongs to.
-
-        Parameters
-        ----------
-        i : int
-            Position of the image.
-
-        Returns
-        -------
-        str
-        """
-        return self.entries[i].split
-
-    def groups(self) -> NDArray[np.int64] | None:
-        """Tell which group each image is in.
-
-        Returns
-        -------
-        ndarray of int64, shape (images,), or None
-            Numbered as they appear.
-        """
-        return None if self.grouped_by is None else number_groups([entry.group for entry in self.entries])
-
-    def grid(self, i: int) -> tuple[int, int]:
-        """Label grid of an image.
-
-        Parameters
-        ----------
-        i : int
-            Position of the image.
-
-        Returns
-        -------
-        tuple of int
-            (sh, sw).
-        """
-        return self.entries[i].grid
 
     def read_image(self, i: int) -> NDArray[np.uint8]:
         """Decode an image.
@@ -274,34 +192,10 @@ class PackedDataset:
         image_labels.setflags(write=False)
         return Annotation(entry.grid, decoded, image_labels)
 
-    def subset(self, *, split: str | None = None, limit: int | None = None) -> PackedDataset:
-        """Choose images.
-
-        Parameters
-        ----------
-        split : str, optional
-            Only images of this split.
-        limit : int, optional
-            Of those, only the first so many.
-
-        Returns
-        -------
-        PackedDataset
-
-        Raises
-        ------
-        ParameterError
-            If there is no such split, or the limit is below 1.
-        EmptyDataError
-            If the split exists, but no image of it is left here.
-        """
-        chosen = list(choose(self.name, [entry.split for entry in self.entries], self.splits, split, limit))
-        return replace(
-            self,
-            entries=tuple(self.entries[i] for i in chosen),
-            records=self.records[chosen],
-            map_sizes=tuple(self.map_sizes[i] for i in chosen),
-        )
+    def _of(self, chosen: Sequence[int]) -> dict[str, Any]:
+        own = {"records": self.records[chosen], "map_sizes": tuple(self.map_sizes[i] for i in chosen)}
+        # by name: classes with slots are made anew, and a bare super() would ask the one before
+        return IndexedDataset._of(self, chosen) | own
 
     def _read(self, i: int, lies: tuple[int, int, int], what: str) -> bytes | memoryview:
         offset, count, checksum = lies
