@@ -180,6 +180,20 @@ def units(hand: onnxdissect.Dissection, machine: onnxdissect.Dissection) -> None
         ranks = iou.argsort(axis=1).argsort(axis=1)
         print(f"  unique detectors by hand {unique[0]}, by machine {unique[1]}")
         print(f"  rank correlation of the best IoUs {np.corrcoef(ranks)[0, 1]:.3f}")
+        everywhere = [
+            np.array([u.detector for u in side.rescore(scoring="pnas").units(layer.name)])
+            for side in (hand, machine)
+        ]
+        told = ", ".join(
+            f"{who} {int(found.sum())}"
+            for who, found in (
+                ("by hand", everywhere[0]),
+                ("by machine", everywhere[1]),
+                ("by both", everywhere[0] & everywhere[1]),
+            )
+        )
+        # the paper counts activations in images that hold any label of the category
+        print(f"  detectors, activations of all images counted: {told}")
 
 
 def main() -> None:

@@ -50,6 +50,7 @@ def read_segmenter(spec: SegmenterSpec) -> ImportedData:
             for i, name in enumerate(dataset.names)
         ],
         upright=True,
+        parts=dataset.about.from_,
     )
 
 

@@ -41,4 +41,5 @@ def test_agreement_is_that_of_the_pixels(tmp_path: Path) -> None:
     assert "8 of 16 photographs, 3 shared concepts" in done.stdout
     assert ["red", "8", "512", "512", "1.000", "1.000", "1.000"] in said
     assert ["green", "8", "256", "512", "0.500", "0.500", "1.000"] in said
+    assert "activations of all images counted: by hand 3, by machine 3, by both 3" in done.stdout
     assert ["detectors", "by", "both", "3", "called", "alike", "1.000"] in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -98,6 +99,17 @@ def test_labels_that_are_kept_lie_over_the_pixels_as_stored(tmp_path: Path) -> N
     assert imported(tmp_path).returncode == 0
     (found,) = open_dataset(tmp_path / "kept").read_annotation(4).planes
     assert np.array_equal(found, truth(picture(5)) + 1)
+
+
+def test_the_folder_tells_which_network_labelled_it(tmp_path: Path) -> None:
+    world(tmp_path)
+    assert imported(tmp_path, "--ignore", "0", "--grid", "8").returncode == 0
+    about = json.loads((tmp_path / "kept" / "about.json").read_text())
+    assert about["made"] == "import segmenter --ignore 0 --grid 8"
+    photos, network = about["from"]
+    assert (photos["name"], photos["images"]) == ("photos", 4)
+    digest = hashlib.sha256((tmp_path / "seg.onnx").read_bytes()).hexdigest()
+    assert (network["name"], network["fingerprint"]) == ("seg.onnx", digest)
 
 
 def test_images_can_stay_where_they_are(tmp_path: Path) -> None:

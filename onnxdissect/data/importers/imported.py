@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxdissect.data.broden.about import Part
 from onnxdissect.data.broden.table_writer import LabelEntry
 
 __all__ = ["ImageAnnotations", "ImportedData", "ImportedImage"]
@@ -65,6 +66,8 @@ class ImportedData:
         What is told when the import is done, a sentence each: what was left out, and how often.
     upright : bool
         Whether annotations are known to lie over images turned as their EXIF data say.
+    parts : tuple of Part
+        What it is made of, where the format tells, for about.json.
     """
 
     categories: tuple[str, ...]
@@ -72,3 +75,4 @@ class ImportedData:
     images: Sequence[ImportedImage]
     notes: tuple[str, ...] = ()
     upright: bool = False
+    parts: tuple[Part, ...] = ()

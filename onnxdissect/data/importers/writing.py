@@ -78,7 +78,8 @@ def write_imported(
             records = _records(written, options)
             labels, categories = _held(planned.labels, planned.categories, records)
             name = one_line(options.name) or one_line(folder.absolute().name)
-            about = About(name, licence=one_line(options.licence), made=one_line(options.made))
+            licence, made = one_line(options.licence), one_line(options.made)
+            about = About(name, licence=licence, made=made, from_=data.parts)
             write_about(partial, about)
             write_tables(partial, categories, labels, records)
         except KeyboardInterrupt as error:

@@ -19,7 +19,7 @@ def segmenter(
     model: Annotated[Path, typer.Option(metavar="FILE", help="A segmentation network, an ONNX file.")],
     images: Annotated[Path, typer.Option(metavar="DIR", help="Images, at any depth.")],
     classes: Annotated[
-        str,
+        Path,
         typer.Option(
             metavar="FILE", help="A class a line, or INDEX,NAME[,CATEGORY]; CATEGORY:FILE,... of heads."
         ),
@@ -81,4 +81,4 @@ def segmenter(
         "provider": provider,
         "links": "follow" if follow_links else None,
     }
-    return read_segmenter(make_spec(model, images, classes, arguments))
+    return read_segmenter(make_spec(model, images, str(classes), arguments))
