@@ -18,7 +18,7 @@ from onnxdissect.errors import DataFormatError, DataNotFoundError, shown, shown_
 from onnxdissect.storage.numerals import whole_number
 from onnxdissect.storage.regular_files import is_file, read_regular_file
 
-__all__ = ["ClassList", "read_class_list"]
+__all__ = ["ClassList", "composed", "read_class_list"]
 
 _ROW = re.compile(r"\s*[0-9]+\s*,")
 
@@ -112,7 +112,7 @@ def _of_lines(path: Path, lines: Sequence[str]) -> _Named:
                 f"{shown_path(path)}, line {line}, is empty: it should name class {line - 1}",
                 hint="each line names a class, the first class 0; remove what is no name",
             )
-    return [(line, _composed(name), "") for line, name in enumerate(lines, 1)]
+    return [(line, composed(name), "") for line, name in enumerate(lines, 1)]
 
 
 def _of_table(path: Path, text: str) -> _Named:
@@ -169,7 +169,7 @@ def _class(path: Path, line: int, cells: Sequence[str], columns: Mapping[str, in
         )
     if cell("category"):
         check_category(cell("category"))
-    return index, _composed(cell("name")), cell("category")
+    return index, composed(cell("name")), cell("category")
 
 
 def _check_gaps(path: Path, found: Mapping[int, object]) -> None:
@@ -182,5 +182,16 @@ def _check_gaps(path: Path, found: Mapping[int, object]) -> None:
         )
 
 
-def _composed(name: str) -> str:
+def composed(name: str) -> str:
+    """Write a name so that it is the same text however its letters and accents were typed.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    str
+        In Unicode's composed form, without blanks at its ends.
+    """
     return unicodedata.normalize("NFC", name).strip()

@@ -14,9 +14,10 @@ from onnxdissect.data.limits import MOST_SCORES
 from onnxdissect.data.vocabulary import HIGHEST_NUMBER
 from onnxdissect.errors import DataFormatError, ParameterError, nearest, shown, shown_path
 from onnxdissect.model import Network
+from onnxdissect.model.reading.randomness import describe_draws, random_nodes
 from onnxdissect.model.scores.class_scores import said_output
 from onnxdissect.model.scores.pixel_classes import PixelClasses, find_pixel_classes
-from onnxdissect.segmenter.class_list import ClassList, read_class_list
+from onnxdissect.segmenter.class_list import ClassList, composed, read_class_list
 from onnxdissect.segmenter.spec import SegmenterSpec
 from onnxdissect.storage.numerals import whole_number
 
@@ -88,13 +89,14 @@ def read_lists(spec: SegmenterSpec) -> tuple[ClassList, ...]:
     """
     lists = []
     owners: dict[str, ClassList] = {}
+    ignored = _ignored(spec)
     for at, file in enumerate(spec.classes):
         read = read_class_list(file.path)
         category = spec.heads[at][0] if spec.heads else DEFAULT_CATEGORY
         check_category(category)
         lists.append(ClassList(read.path, read.names, tuple(own or category for own in read.categories)))
         for name in read.names:
-            if name in owners and name not in spec.ignore:
+            if name in owners and name not in ignored:
                 raise DataFormatError(
                     f"{shown(name)} is a class of two heads, in {shown_path(owners[name].path)} and "
                     f"{shown_path(read.path)}",
@@ -129,14 +131,15 @@ def find_heads(spec: SegmenterSpec, network: Network, lists: Sequence[ClassList]
     heads: list[Head] = []
     labels: dict[str, dict[int, str]] = {}
     count = 0
-    ignored = _ignored_numbers(spec, lists)
+    ignored, named = _ignored_numbers(spec, lists), _ignored(spec)
     for output, listed in zip(outputs or [spec.output], lists, strict=True):
         found = find_pixel_classes(network, output, len(listed.names))
         _check_count(network, found, listed)
+        _check_repeatable(network, found)
         _check_scores(spec, network, found)
         numbers = np.zeros(len(listed.names), np.uint16)
         for index, (name, category) in enumerate(zip(listed.names, listed.categories, strict=True)):
-            if index in ignored or name in spec.ignore:
+            if index in ignored or name in named:
                 continue
             count += 1
             if count > HIGHEST_NUMBER:
@@ -166,6 +169,17 @@ def _check_count(network: Network, found: PixelClasses, listed: ClassList) -> No
     )
 
 
+def _check_repeatable(network: Network, found: PixelClasses) -> None:
+    """Refuse networks that label an image otherwise each time: a report reads labels again."""
+    drawing = random_nodes(network.model.graph, [found.output])
+    if drawing:
+        said, hint = describe_draws(drawing)
+        raise ParameterError(
+            f"{network.path.name} labels an image otherwise each time: {said}, before {found.output!r}",
+            hint=hint,
+        )
+
+
 def _check_scores(spec: SegmenterSpec, network: Network, found: PixelClasses) -> None:
     if found.axis is not None and found.dtype.startswith(("float", "bfloat")):
         return
@@ -179,11 +193,15 @@ def _check_scores(spec: SegmenterSpec, network: Network, found: PixelClasses) ->
             )
 
 
+def _ignored(spec: SegmenterSpec) -> tuple[str, ...]:
+    return tuple(map(composed, spec.ignore))
+
+
 def _ignored_numbers(spec: SegmenterSpec, lists: Sequence[ClassList]) -> set[int]:
     """Numbers among what is ignored; everything else there is a name of some list."""
     numbers = set()
     names = [name for listed in lists for name in listed.names]
-    for one in spec.ignore:
+    for one in _ignored(spec):
         if one in names:
             continue
         number = whole_number(one, most=HIGHEST_NUMBER)

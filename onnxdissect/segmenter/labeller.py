@@ -139,7 +139,8 @@ class Labeller:
         array = found.classes_first(one)
         if found.numbered:
             return self._of_numbers(head, resize_numbers(array, self.grid), called)
-        scores = resize_scores(array.astype(np.float32), self.grid)
+        with np.errstate(over="ignore"):  # what becomes infinite is told below
+            scores = resize_scores(array.astype(np.float32), self.grid)
         confidence = self._spec.confidence
         if confidence is not None and head.chances:
             self._check_chances(head, scores, called)

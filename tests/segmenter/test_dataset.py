@@ -12,7 +12,7 @@ import pytest
 from naive import segmenter as naive
 from numpy.typing import NDArray
 from PIL import Image
-from support.models import save
+from support.models import Builder, save
 from support.segmenters import BIASES, SIDE, WEIGHTS, classes, photographs, picture, segmenter, truth, world
 
 from onnxdissect.data import Dataset, open_data
@@ -121,6 +121,29 @@ def test_a_network_of_any_size_runs_at_that_of_most_images(tmp_path: Path) -> No
 def test_a_frozen_batch_is_filled_up(tmp_path: Path) -> None:
     dataset = open_data(spec(world(tmp_path, segmenter(shape=(3, 3, SIDE, SIDE)))))
     assert plane(dataset, 0) == (truth(picture(0)) + 1).tolist()
+
+
+@pytest.mark.parametrize("ending", ["scores", "chosen"])
+def test_a_network_that_takes_one_picture_without_a_batch(tmp_path: Path, ending: str) -> None:
+    world(tmp_path)
+    b = Builder((3, SIDE, SIDE))
+    alone = b.node("Unsqueeze", b.image, b.constant([0], np.int64))
+    scores = b.node("Conv", alone, b.constant(WEIGHTS[:, :, None, None] / 255), b.constant(BIASES))
+    if ending == "chosen":
+        scores = b.node("ArgMax", scores, axis=1, keepdims=0)
+    save(b.model(b.node("Squeeze", scores, b.constant([0], np.int64), name=ending)), tmp_path / "seg.onnx")
+    dataset = open_data(spec(tmp_path, "&preset=raw"))
+    assert plane(dataset, 0) == (truth(picture(0)) + 1).tolist()
+
+
+def test_scores_beyond_single_precision_are_told(tmp_path: Path) -> None:
+    world(tmp_path)
+    b = Builder(("N", 3, SIDE, SIDE))
+    scores = b.node("Conv", b.image, b.constant(WEIGHTS[:, :, None, None]), b.constant(BIASES))
+    huge = b.node("Mul", b.node("Cast", scores, to=11), b.constant(1e300, np.float64), name="huge")
+    save(b.model(huge), tmp_path / "seg.onnx")
+    with pytest.raises(DataError, match="gives NaN or infinity in 'huge'"):
+        open_data(spec(tmp_path, "&preset=unit")).read_annotation(0)
 
 
 def test_its_preprocessing_is_its_own(tmp_path: Path) -> None:

@@ -143,6 +143,23 @@ def test_a_layout_that_the_graph_leaves_open_is_stated(tmp_path: Path) -> None:
     assert not np.array_equal(first, last)
 
 
+def test_a_network_that_draws_numbers_is_refused(tmp_path: Path) -> None:
+    world(tmp_path)
+    b = Builder(("N", 3, SIDE, SIDE))
+    scores = b.conv(b.image, 4, 1)
+    noise = b.node("RandomNormalLike", scores, name="noise")
+    save(b.model(b.node("Add", scores, noise, name="noisy")), tmp_path / "seg.onnx")
+    with pytest.raises(ParameterError, match=r"otherwise each time: RandomNormalLike .*, before 'noisy'"):
+        opened(tmp_path)
+
+
+def test_names_to_be_ignored_may_be_typed_in_any_form(tmp_path: Path) -> None:
+    world(tmp_path)
+    classes(tmp_path / "classes.txt", ("cafe\u0301", "red", "green", "blue"))
+    found = opened(tmp_path, "&ignore=caf\u00e9")
+    assert [name for _, name, _ in names(found)] == ["red", "green", "blue"]
+
+
 def test_inputs_beside_the_image_are_told_of_as_can_be_typed_here(tmp_path: Path) -> None:
     world(tmp_path)
     model = segmenter()
