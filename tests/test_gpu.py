@@ -11,6 +11,7 @@ import onnx
 import pytest
 from support import models
 from support.models import images, save
+from support.segmenters import world
 
 import onnxdissect
 from onnxdissect.data import open_data
@@ -50,6 +51,14 @@ def test_auto_takes_the_gpu(tmp_path: Path) -> None:
     network = load_network(save(models.plain(), tmp_path / "model.onnx"))
     session = open_session(network, network.select(["last"]), verify=images(network))
     assert (session.provider, session.provider_note) == ("cuda", "a trial run works")
+
+
+def test_a_segmenter_on_the_gpu_labels_as_on_the_cpu(tmp_path: Path) -> None:
+    world(tmp_path)
+    spec = f"segmenter:{tmp_path}/seg.onnx?images={tmp_path}/photos&classes={tmp_path}/classes.txt"
+    one, other = (open_data(f"{spec}&provider={provider}") for provider in ("cpu", "cuda"))
+    for i in range(len(one)):
+        np.testing.assert_array_equal(one.read_annotation(i).planes, other.read_annotation(i).planes)
 
 
 def test_a_run_on_the_gpu_finds_what_one_on_the_cpu_finds(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ def test_what_is_written_is_what_the_naive_reader_finds(tmp_path: Path) -> None:
     world(tmp_path)
     done = imported(tmp_path, "--ignore", "background")
     assert done.returncode == 0, done.stderr
+    assert called(tmp_path, "data", "check", "kept").returncode == 0
     found = naive_data.read(tmp_path / "kept")
     assert found.names == {1: "red", 2: "green", 3: "blue"}
     assert [one.name for one in found.images] == ["a/0.png", "a/2.png", "b/1.png", "b/3.png"]
