@@ -35,6 +35,7 @@ __all__ = [
     "Opener",
     "Source",
     "Sources",
+    "folder_spec",
     "installed_sources",
 ]
 
@@ -221,6 +222,28 @@ def installed_sources() -> Sources:
     known: dict[str, EntryPoint | Source] = {entry.name: entry for entry in entries}
     known |= {name: Source(_ambiguous(name, found)) for name, found in values.items() if len(found) > 1}
     return Sources(known)
+
+
+def folder_spec(folder: Path, *, linked: bool = False, sources: Sources | None = None) -> str:
+    """Give the SPEC that opens a folder.
+
+    Parameters
+    ----------
+    folder : Path
+    linked : bool
+        Whether its links may lead out of it.
+    sources : Sources, optional
+        In place of the installed ones.
+
+    Returns
+    -------
+    str
+        Its path, with ``./`` before one that is called like a source.
+    """
+    if linked:
+        return f"{LINKED}:{folder}"
+    known = installed_sources() if sources is None else sources
+    return str(folder) if known.find(str(folder)) is None else f"./{folder}"
 
 
 def _ambiguous(name: str, values: Iterable[str]) -> Opener:

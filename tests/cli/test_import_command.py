@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -54,3 +56,20 @@ def test_progress_goes_to_standard_errors_and_the_table_to_standard_output(tmp_p
     lines = done.stdout.splitlines()
     assert lines[0].split() == ["category", "concepts", "images", "pixels"]
     assert lines[-2:] == ["out: 3 images (train 3), 4 concepts", "--data linked:out"]
+
+
+def test_the_data_to_type_opens_what_was_written_whatever_it_is_called(tmp_path: Path) -> None:
+    masks.make(tmp_path)
+    folders = ("--images", "photos", "--masks", "masks", "--classes", "classes.csv", "--ignore", "255")
+    for name, link in (("tiny", ()), ("with blank", ()), ("linked:far", ()), ("tiny ", ("--link",))):
+        done = called(tmp_path, "data", "import", "masks", name, *folders, *link)
+        told, spec = shlex.split(done.stdout.splitlines()[-1])
+        info = called(tmp_path, "data", "info", spec, "--json")
+        assert (told, info.returncode, json.loads(info.stdout)["images"]) == ("--data", 0, 3)
+
+
+def test_a_filled_folder_is_told_before_anything_is_read(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine").touch()
+    done = called(tmp_path, "data", "import", "folders", "out", "--images", "none")
+    assert done.returncode == 2 and "out: it is not empty" in done.stderr

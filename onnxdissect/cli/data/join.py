@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +13,7 @@ from onnxdissect.cli.printing.console import log, output, print_json
 from onnxdissect.cli.printing.progress import open_progress
 from onnxdissect.cli.printing.tables import plain_table
 from onnxdissect.core.progress import CountedPhase
-from onnxdissect.data.links import LINKED
+from onnxdissect.data.sources import folder_spec
 from onnxdissect.errors import listed
 from onnxdissect.machine import cores
 
@@ -68,12 +69,12 @@ def join(
         report = join_datasets(folders, out, asked, progress=tell)
     finally:
         progress.close()
-    spec = f"{LINKED}:{out}" if link else str(out)
+    spec = folder_spec(out, linked=link)
     if as_json:
         print_json({"folder": str(out), "spec": spec, **report.to_json()})
         return
     _print_report(report)
-    output().print(f"\nonnxdissect run MODEL --data {spec}", markup=False, soft_wrap=True)
+    output().print(f"\nonnxdissect run MODEL --data {shlex.quote(spec)}", markup=False, soft_wrap=True)
 
 
 def _print_report(report: JoinReport) -> None:

@@ -196,12 +196,14 @@ def read_file(path: str | Path, name: str, inside: Enclosure | None = None) -> b
     except FileNotFoundError as error:
         raise ImageFileError(f"{name} is missing: there is no file {shown_path(path)}") from error
     except OSError as error:
+        where = "" if name == shown_path(path) else f" ({shown_path(path)})"
         raise ImageFileError(
-            f"{name} cannot be read: {error.strerror or error} ({shown_path(path)})",
+            f"{name} cannot be read: {error.strerror or error}{where}",
             hint=link_hint(error, inside),
         ) from error
     if not data:
-        raise ImageFileError(f"{name} is an empty file ({shown_path(path)})")
+        where = "" if name == shown_path(path) else f" ({shown_path(path)})"
+        raise ImageFileError(f"{name} is an empty file{where}")
     return data
 
 

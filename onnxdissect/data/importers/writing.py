@@ -19,17 +19,17 @@ from onnxdissect.data.importers.options import ImportOptions
 from onnxdissect.data.importers.plan import Plan, plan
 from onnxdissect.data.importers.report import ImportReport, count_categories
 from onnxdissect.data.joining.splitting import draw_splits
-from onnxdissect.data.links import LINKED
-from onnxdissect.data.sources import Advance
+from onnxdissect.data.sources import Advance, folder_spec
 from onnxdissect.errors import EmptyDataError, shown_path
 from onnxdissect.libraries import import_cv2
 from onnxdissect.storage.memory import explained_memory
 from onnxdissect.storage.new_folder import new_folder, refuse_filled
 from onnxdissect.wording import counted
 
-__all__ = ["write_imported"]
+__all__ = ["KEPT", "write_imported"]
 
-_KEPT = "the data set"
+KEPT = "the data set"
+"""What is written, for messages."""
 # Broden's own.
 _SHARES = {"train": 0.7, "val": 0.3}
 
@@ -67,12 +67,12 @@ def write_imported(
         If the folder holds anything, or cannot be written.
     """
     import_cv2()  # said here once rather than by every worker
-    refuse_filled(folder, _KEPT)
+    refuse_filled(folder, KEPT)
     options = replace(options, upright=options.upright or data.upright)
     planned = plan(data, options)
     for category in planned.categories:
         check_category(category)
-    with new_folder(folder, _KEPT) as partial:
+    with new_folder(folder, KEPT) as partial:
         try:
             written = _write_images(planned, partial, options, progress)
             records = _records(written, options)
@@ -86,7 +86,7 @@ def write_imported(
             raise KeyboardInterrupt(f"nothing was written to {shown_path(folder)}") from error
     return ImportReport(
         folder=str(folder),
-        spec=f"{LINKED}:{folder}" if options.link else str(folder),
+        spec=folder_spec(folder, linked=options.link),
         name=about.name,
         licence=about.licence,
         images=len(records),

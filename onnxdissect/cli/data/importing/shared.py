@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -18,6 +19,7 @@ from onnxdissect.cli.printing.tables import plain_table
 from onnxdissect.core.progress import CountedPhase
 from onnxdissect.errors import ParameterError
 from onnxdissect.machine import cores
+from onnxdissect.storage.new_folder import refuse_filled
 
 if TYPE_CHECKING:
     from onnxdissect.data.importers.imported import ImportedData
@@ -146,9 +148,10 @@ def _made(read: FunctionType, given: dict[str, Any]) -> str:
 
 def _import(read: Callable[[], ImportedData], out: Path, shared: dict[str, Any]) -> ImportReport:
     from onnxdissect.data.importers.options import ImportOptions
-    from onnxdissect.data.importers.writing import write_imported
+    from onnxdissect.data.importers.writing import KEPT, write_imported
 
     options = ImportOptions(workers=max(2, cores()), **shared)
+    refuse_filled(out, KEPT)  # here as well, since some formats read for long
     progress = open_progress(log())
     done = CountedPhase(progress, "import")
     try:
@@ -177,4 +180,4 @@ def _print(report: ImportReport, *, as_json: bool) -> None:
     )
     for note in report.notes:
         console.print(f"note: {note}", markup=False, soft_wrap=True)
-    console.print(f"--data {report.spec}", markup=False, soft_wrap=True)
+    console.print(f"--data {shlex.quote(report.spec)}", markup=False, soft_wrap=True)

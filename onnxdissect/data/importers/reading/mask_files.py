@@ -25,7 +25,9 @@ __all__ = ["decode_mask", "read_mask"]
 _TIFF = "TIFF"
 # Formats that keep each number; palettes of theirs keep their indices.
 _LOSSLESS = (PNG, _TIFF, "BMP", "GIF")
-_BITS_PER_SAMPLE = 258
+_BITS_PER_SAMPLE, _ORIENTATION = 258, 274
+# What Pillow calls the compressions of TIFF that change values.
+_LOSSY = frozenset(("jpeg", "tiff_jpeg", "webp", "tiff_sgilog", "tiff_sgilog24"))
 _INDEXED = ("P", "PA", "L", "LA", "1", "I;16", "I;16B", "I;16L", "I")
 _COLOURED = ("RGB", "RGBA", "RGBX")
 _NOT_MASK = (
@@ -150,7 +152,18 @@ def _stretched(data: bytes, kind: str, image: object, name: str) -> int:
             )
         return 255 // (2**depth - 1) if colours == 0 and mode == "L" and depth < 8 else 1
     if kind == _TIFF:
-        bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (1,))
+        tags = getattr(image, "tag_v2", {})
+        compression = getattr(image, "info", {}).get("compression")
+        if compression in _LOSSY:
+            raise ImageFileError(
+                f"{name} is compressed as {compression}, which changes pixels' numbers", hint=_NOT_MASK
+            )
+        if tags.get(_ORIENTATION, 1) != 1:
+            # decoders of TIFF turn some and leave others as they are
+            raise ImageFileError(
+                f"{name} is to be turned (orientation {tags[_ORIENTATION]})", hint=f"turn it, and {_NOT_MASK}"
+            )
+        bits = tags.get(_BITS_PER_SAMPLE, (1,))
         if (mode != "1" and not {*bits} <= {8, 16, 32}) or (len(bits) > 1 and max(bits) > 8):
             raise ImageFileError(f"{name} has {bits[0]} bits a channel", hint=_NOT_MASK)
     return 1

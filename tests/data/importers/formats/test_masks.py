@@ -246,7 +246,7 @@ def several_pages(path: Path) -> None:
 
 
 BAD: dict[str, Callable[[Path], object]] = {
-    "two.png is an empty file": lambda path: path.write_bytes(b""),
+    "two.png is an empty file\n": lambda path: path.write_bytes(b""),
     "two.png is no image, or damaged": lambda path: path.write_bytes(b"GIF 1"),
     "holds the number 2 (768 pixels), for which list.csv lists no class": lambda path: save(
         path, grey(full(2))

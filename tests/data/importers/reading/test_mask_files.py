@@ -63,3 +63,22 @@ def test_tiff_of_bits_that_would_be_stretched_is_refused() -> None:
     assert content.count(entry + bytes([8, 0])) == 1
     with pytest.raises(ImageFileError, match="mask has 4 bits a channel"):
         decode_mask(content.replace(entry + bytes([8, 0]), entry + bytes([4, 0])), "mask")
+
+
+@pytest.mark.parametrize(("compression", "kept"), [("jpeg", False), ("tiff_lzw", True), ("packbits", True)])
+def test_tiff_that_is_compressed_with_loss_is_refused(compression: str, kept: bool) -> None:
+    pixels = np.random.default_rng(0).integers(0, 4, (16, 24)).astype(np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "TIFF", compression=compression)
+    if kept:
+        assert np.array_equal(decode_mask(stream.getvalue(), "mask"), pixels)
+        return
+    with pytest.raises(ImageFileError, match="mask is compressed as jpeg, which changes pixels' numbers"):
+        decode_mask(stream.getvalue(), "mask")
+
+
+def test_tiff_that_is_to_be_turned_is_refused() -> None:
+    stream = io.BytesIO()
+    Image.fromarray(np.eye(8, dtype=np.uint8)).save(stream, "TIFF", tiffinfo={274: 6})
+    with pytest.raises(ImageFileError, match=r"mask is to be turned \(orientation 6\)"):
+        decode_mask(stream.getvalue(), "mask")
