@@ -27,7 +27,7 @@ from onnxdissect.libraries import import_cv2
 from onnxdissect.storage.disk import write_error
 from onnxdissect.storage.files import make_folder
 
-__all__ = ["Annotated", "ImageRecord", "check_category", "write_image"]
+__all__ = ["Annotated", "ImageRecord", "check_category", "label_maps", "write_image"]
 
 Annotated = Sequence[NDArray[np.integer] | int]
 """What an image has in a category: label maps (sh, sw) of label numbers, 0 where unlabelled, and numbers of
@@ -171,7 +171,7 @@ def write_image(
         if path.suffix.lower() != ".png":
             raise DataFormatError(f"{name}: arrays are written as PNG", hint=f"call it {path.stem}.png")
         size = _extent(image)
-    maps = {category: _maps(name, category, items) for category, items in annotations.items()}
+    maps = {category: label_maps(name, category, items) for category, items in annotations.items()}
     grid = _grid(name, [one for found in maps.values() for one in found], grid, size)
     numbers = {category: _label_numbers(name, items) for category, items in annotations.items()}
 
@@ -239,7 +239,25 @@ def _image_path(name: str) -> PurePosixPath:
     return path
 
 
-def _maps(name: str, category: str, items: Annotated) -> list[NDArray[np.uint16]]:
+def label_maps(name: str, category: str, items: Annotated) -> list[NDArray[np.uint16]]:
+    """Take label maps out of annotations.
+
+    Parameters
+    ----------
+    name : str
+        Of the image, for messages.
+    category : str
+    items : sequence of ndarray or int
+
+    Returns
+    -------
+    list of ndarray of uint16, shape (sh, sw)
+
+    Raises
+    ------
+    DataFormatError
+        If one is no map of label numbers.
+    """
     found = []
     for item in items:
         if not isinstance(item, np.ndarray) or not item.ndim:

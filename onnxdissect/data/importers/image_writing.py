@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxdissect.data.broden.writer import ImageRecord, write_image
+from onnxdissect.data.broden.writer import ImageRecord, label_maps, write_image
 from onnxdissect.data.decoding.pixels import read_file, read_image
 from onnxdissect.data.importers.grids.colors import name_colors
 from onnxdissect.data.importers.grids.resampling import majority, nearest_pixels
@@ -74,10 +74,13 @@ def write_planned(
     stored = read_image(file, called)
     pixels = np.ascontiguousarray(turned(stored, applied))
     size = (pixels.shape[0], pixels.shape[1])
-    annotations = image.source.annotations(size)
+    # before they are resized, which takes whole numbers from 0 for granted
+    found = {
+        category: [*label_maps(called, category, items), *_of_whole_image(items)]
+        for category, items in image.source.annotations(size).items()
+    }
     if not image.source.spread:
-        _check_maps(image.source, size, annotations, way)
-    found = {category: list(items) for category, items in annotations.items()}
+        _check_maps(image.source, size, found, way)
     square = cover(size, options.aspect or "stretch")
     grid = None if options.size is None else (options.size // 2, options.size // 2)
     if grid is not None:
@@ -137,10 +140,6 @@ def _check_maps(image: ImportedImage, size: tuple[int, int], annotations: ImageA
     within = f" in {shown_path(image.annotated_in)}" if image.annotated_in else ""
     for category, found in _maps(annotations).items():
         for one in found:
-            if one.ndim != 2 or not one.size:
-                raise DataFormatError(
-                    f"{called}: a label map of {category} is an array (height, width), not {one.shape}"
-                )
             shape = (one.shape[0], one.shape[1])
             if not same_aspect(shape, size):
                 raise DataFormatError(
@@ -155,6 +154,10 @@ def _other_aspect(shape: tuple[int, int], size: tuple[int, int], way: int) -> st
     if same_aspect(shape, size[::-1]) and way != UPRIGHT:
         return "the EXIF data of the image turn it: --upright, if the annotations are those of turned images"
     return "is it the label map of another image, or cut out of one?"
+
+
+def _of_whole_image(items: Sequence[NDArray[np.integer] | int]) -> list[NDArray[np.integer] | int]:
+    return [one for one in items if not (isinstance(one, np.ndarray) and one.ndim)]
 
 
 def _maps(

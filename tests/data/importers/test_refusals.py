@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -131,3 +132,17 @@ def test_images_without_any_label_and_no_images(tmp_path: Path) -> None:
     with pytest.raises(EmptyDataError, match="there is no image to be imported"):
         write(imported(tmp_path, [], {}), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("resample", ["nearest", "majority"])
+@pytest.mark.parametrize(("wrong", "said"), [(-1, "holds the numbers -1 to 2"), (0.5, "whole numbers")])
+@pytest.mark.parametrize("spread", [False, True])
+def test_numbers_that_no_label_has_are_not_resampled(
+    tmp_path: Path, resample: str, wrong: float, said: str, spread: bool
+) -> None:
+    cells = np.full((24, 32), 2, np.asarray(wrong).dtype)
+    cells[0, 0] = wrong
+    data = imported(tmp_path, ["1.png"], {"1.png": {"object": [cells]}})
+    images = [replace(data.images[0], spread=spread)]
+    with pytest.raises(DataFormatError, match=said):
+        write(replace(data, images=images), tmp_path / "out", size=8, resample=resample)
