@@ -11,7 +11,7 @@ from onnxdissect.data.broden.writer import check_category
 from onnxdissect.data.importers.imported import ImageAnnotations, ImportedData, ImportedImage
 from onnxdissect.data.importers.names import label_name
 from onnxdissect.data.importers.plan import SCENE, split_of_folder
-from onnxdissect.data.importers.reading.trees import IMAGES, FoundFile, find_files
+from onnxdissect.data.importers.reading.trees import IMAGES, FoundFile, find_files, note_others
 from onnxdissect.errors import DataFormatError, EmptyDataError, shown, shown_path
 from onnxdissect.wording import counted
 
@@ -52,7 +52,7 @@ def read_folders(images: Path, *, category: str = SCENE) -> ImportedData:
     _refuse_alike(names)
     numbers = {name: number for number, name in enumerate(names, 1)}
     loose = [file.name for file, name in zip(files, classes, strict=True) if not name]
-    notes = []
+    notes = note_others(images, IMAGES, "image")
     if splits:
         notes.append(f"folders of splits, which hold those of classes: {', '.join(sorted(splits))}")
     if loose:

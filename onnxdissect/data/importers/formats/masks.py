@@ -7,7 +7,7 @@ from pathlib import Path
 from onnxdissect.data.importers.imported import ImportedData, ImportedImage
 from onnxdissect.data.importers.reading.class_list import parse_ignored, read_class_list
 from onnxdissect.data.importers.reading.painted import MaskReader
-from onnxdissect.data.importers.reading.trees import IMAGES, MASKS, find_files, match_files
+from onnxdissect.data.importers.reading.trees import IMAGES, MASKS, find_files, match_files, note_others
 
 __all__ = ["read_masks"]
 
@@ -47,9 +47,11 @@ def read_masks(
     """
     listed = read_class_list(classes, category)
     reader = MaskReader(listed, *parse_ignored(ignore))
-    matches = match_files(
-        find_files(images, IMAGES, "--images"), find_files(masks, MASKS, "--masks"), suffix=mask_suffix
-    )
+    found, painted = find_files(images, IMAGES, "--images"), find_files(masks, MASKS, "--masks")
+    if images.resolve() in masks.resolve().parents:
+        among = {mask.path.resolve() for mask in painted}
+        found = [image for image in found if image.path.resolve() not in among]
+    matches = match_files(found, painted, suffix=mask_suffix)
     return ImportedData(
         listed.categories,
         listed.labels,
@@ -59,5 +61,5 @@ def read_masks(
             )
             for image, mask in matches.pairs
         ],
-        tuple(matches.notes),
+        (*note_others(images, IMAGES, "image"), *matches.notes),
     )

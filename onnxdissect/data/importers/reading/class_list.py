@@ -24,6 +24,7 @@ from onnxdissect.errors import (
 )
 from onnxdissect.storage.numerals import whole_number
 from onnxdissect.storage.regular_files import read_regular_file
+from onnxdissect.wording import counted
 
 __all__ = ["ClassList", "ListedClass", "parse_ignored", "read_class_list"]
 
@@ -213,7 +214,7 @@ def _cells(where: str, row: Sequence[str], columns: Sequence[str]) -> Mapping[st
         }
         columns = known.get(len(row), ())
     if len(columns) != len(row):
-        raise DataFormatError(f"{where}: there are {len(row)} cells", hint=_EXAMPLE)
+        raise DataFormatError(f"{where}: {counted(len(row), 'cell')} between commas", hint=_EXAMPLE)
     return dict(zip(columns, row, strict=True))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -13,10 +13,35 @@ from onnxdissect.errors import DataFormatError, DataNotFoundError, EmptyDataErro
 from onnxdissect.storage.regular_files import Enclosure, OutsideError, is_file, is_folder
 from onnxdissect.wording import counted
 
-__all__ = ["IMAGES", "MASKS", "FoundFile", "Matches", "find_files", "match_files", "require_folder"]
+__all__ = [
+    "IMAGES",
+    "MASKS",
+    "FoundFile",
+    "Matches",
+    "find_files",
+    "match_files",
+    "note_others",
+    "require_folder",
+]
 
 IMAGES = frozenset(
-    (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".gif", ".jp2", ".avif")
+    (
+        *(
+            ".jpg",
+            ".jpeg",
+            ".jpe",
+            ".jfif",
+            ".png",
+            ".webp",
+            ".bmp",
+            ".tif",
+            ".tiff",
+            ".gif",
+            ".jp2",
+            ".avif",
+        ),
+        *(".ppm", ".pgm", ".pbm", ".pnm"),
+    )
 )
 """Endings of images."""
 MASKS = frozenset((".png", ".tif", ".tiff", ".bmp", ".gif", ".jpg", ".jpeg", ".webp"))
@@ -117,6 +142,47 @@ def find_files(folder: Path, endings: Collection[str], option: str) -> list[Foun
     require_folder(folder, option)
     inside = Enclosure(folder)
     found: list[FoundFile] = []
+    for entry in _walk(folder, inside):
+        if _ending(entry.name) in endings:
+            found.append(_found(folder, entry, inside))
+            if len(found) > MOST_ROWS:
+                raise DataFormatError(f"{shown_path(folder)} holds more than {MOST_ROWS:,} files")
+    if not found:
+        kinds = ", ".join(sorted(endings))
+        raise EmptyDataError(
+            f"{shown_path(folder)}, given by {option}, holds no file that ends in {kinds}",
+            hint=f"{option} takes the folder that they lie in, at any depth",
+        )
+    return sorted(found, key=lambda one: (normal(one.name), one.name))
+
+
+def note_others(folder: Path, endings: Collection[str], what: str) -> list[str]:
+    """Tell of files of other kinds, which `find_files` leaves out.
+
+    Parameters
+    ----------
+    folder : Path
+    endings : collection of str
+        Of those that it finds.
+    what : str
+        What these are, such as "image".
+
+    Returns
+    -------
+    list of str
+        A sentence, or none.
+    """
+    others = [os.path.relpath(entry.path, folder) for entry in _walk(folder, Enclosure(folder))]
+    others = sorted(name for name in others if _ending(name) not in endings)
+    if not others:
+        return []
+    told = ", ".join(map(shown, others[:3])) + ", ..." * (len(others) > 3)
+    is_none = f"is no {what} by its ending" if len(others) == 1 else f"are no {what}s by their endings"
+    return [f"{counted(len(others), 'file')} {is_none}, and left out: {told}"]
+
+
+def _walk(folder: Path, inside: Enclosure) -> Iterator[os.DirEntry[str]]:
+    """Files at any depth, in any order; links to folders only have to lead inside."""
     open_folders = [str(folder)]
     try:
         while open_folders:
@@ -129,21 +195,16 @@ def find_files(folder: Path, endings: Collection[str], option: str) -> list[Foun
                     elif entry.is_dir():
                         # one that leads inside leads to what is found in any case
                         _require_inside(entry.path, inside)
-                    elif os.path.splitext(entry.name)[1].lower() in endings:  # noqa: PTH122
-                        found.append(_found(folder, entry, inside))
-            if len(found) > MOST_ROWS:
-                raise DataFormatError(f"{shown_path(folder)} holds more than {MOST_ROWS:,} files")
+                    else:
+                        yield entry
     except OSError as error:
         raise DataFormatError(
             f"{shown_path(error.filename or folder)} cannot be read: {error.strerror or error}"
         ) from error
-    if not found:
-        kinds = ", ".join(sorted(endings))
-        raise EmptyDataError(
-            f"{shown_path(folder)}, given by {option}, holds no file that ends in {kinds}",
-            hint=f"{option} takes the folder that they lie in, at any depth",
-        )
-    return sorted(found, key=lambda one: (normal(one.name), one.name))
+
+
+def _ending(name: str) -> str:
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122
 
 
 def _found(folder: Path, entry: os.DirEntry[str], inside: Enclosure) -> FoundFile:
@@ -191,10 +252,15 @@ def match_files(
     EmptyDataError
         If none do.
     """
+    if not images:
+        raise EmptyDataError(
+            f"there are {what}s such as {shown(masks[0].name)}, and no images beside them",
+            hint="name the folder that holds the images as well",
+        )
     by_stem = _by_stem(masks, suffix, what)
     of_images = _by_stem(images, "", "image")
     pairs: dict[str, FoundFile] = {stem: by_stem[stem] for stem in of_images if stem in by_stem}
-    used = set(pairs)
+    used, same_path = set(pairs), len(pairs)
     left = [stem for stem in of_images if stem not in pairs]
     by_name = _by_last_part([stem for stem in by_stem if stem not in used])
     for name, stems in _by_last_part(left).items():
@@ -212,6 +278,7 @@ def match_files(
         if candidates:
             pairs[stems[0]] = by_stem[candidates[0]]
             used.add(candidates[0])
+    by_name_alone = [(of_images[stem], pairs[stem]) for stem in list(pairs)[same_path:]]
     if not pairs:
         raise EmptyDataError(
             f"no {what} is called like an image: images are called like {shown(images[0].name)}, "
@@ -225,6 +292,13 @@ def match_files(
     notes = _unmatched([image.name for image in lacking if image.path not in taken], "image", what)
     notes += _unmatched([by_stem[stem].name for stem in by_stem if stem not in used], what, "image")
     notes += _other_forms(pairs, of_images, suffix)
+    if same_path and by_name_alone:
+        image, mask = by_name_alone[0]
+        are = f"{what} is" if len(by_name_alone) == 1 else f"{what}s are"
+        notes.append(
+            f"{len(by_name_alone):,} {are} matched by name alone, though others lie where their images do: "
+            f"{shown(image.name)} has {shown(mask.name)}"
+        )
     return Matches([(image, pairs[stem]) for stem, image in of_images.items() if stem in pairs], notes)
 
 

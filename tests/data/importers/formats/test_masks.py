@@ -159,6 +159,40 @@ def test_masks_among_the_images_by_their_ending(tmp_path: Path) -> None:
     assert [row["image"] for row in index_rows(tmp_path / "out")] == ["0.png", "1.png"]
 
 
+def test_masks_in_a_folder_of_the_images_folder(tmp_path: Path) -> None:
+    for seed, name in enumerate(("1", "2")):
+        save_photograph(tmp_path / "data" / "photos" / f"{name}.jpg", photograph(seed))
+        save(tmp_path / "data" / "masks" / f"{name}.png", grey(blocks(seed, (0, 1))))
+    (tmp_path / "list.csv").write_text(LIST, encoding="utf-8")
+    folders = ("--images", "data", "--masks", "data/masks", "--classes", "list.csv")
+    done = called(tmp_path, "data", "import", "masks", "out", *folders)
+    assert done.returncode == 0 and "left out: '" not in done.stdout, done.stderr
+    assert [row["image"] for row in index_rows(tmp_path / "out")] == ["photos/1.jpg", "photos/2.jpg"]
+    for name in ("1", "2"):
+        (tmp_path / "data" / "photos" / f"{name}.jpg").unlink()
+    done = called(tmp_path, "data", "import", "masks", "none", *folders)
+    assert done.returncode == 2 and "there are masks such as '1.png', and no images" in done.stderr
+
+
+def test_a_mask_that_lies_elsewhere_than_the_others_is_told(tmp_path: Path) -> None:
+    draw(tmp_path, grey)
+    (tmp_path / "masks" / "a" / "two.png").rename(tmp_path / "masks" / "b" / "two.png")
+    done = import_masks(tmp_path)
+    assert "note: 1 mask is matched by name alone" in done.stdout
+    assert "'a/two.jpg' has 'b/two.png'" in done.stdout
+
+
+def test_files_that_are_no_images_are_told(tmp_path: Path) -> None:
+    draw(tmp_path, grey)
+    for name in ("x.heic", "a/y", "b/z.txt", "b/zz.txt"):
+        (tmp_path / "photos" / name).write_bytes(b"-")
+    (tmp_path / "photos" / "a" / "one.jpg").rename(tmp_path / "photos" / "a" / "one.jfif")
+    done = import_masks(tmp_path)
+    said = "4 files are no images by their endings, and left out: 'a/y', 'b/z.txt', 'b/zz.txt', ..."
+    assert f"note: {said}" in done.stdout
+    assert len(index_rows(tmp_path / "out")) == 3
+
+
 def test_which_mask_it_is_cannot_be_told(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text(LIST, encoding="utf-8")
     for i, name in enumerate(("a/1.jpg", "b/1.jpg")):

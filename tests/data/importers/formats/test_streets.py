@@ -85,6 +85,14 @@ def test_a_folder_without_masks_of_camvid(tmp_path: Path) -> None:
     assert done.returncode == 2 and "holds no masks of CamVid: none is called NAME_L" in done.stderr
 
 
+def test_masks_of_camvid_without_frames(tmp_path: Path) -> None:
+    camvid.make(tmp_path)
+    for split in camvid.FRAMES:
+        shutil.rmtree(tmp_path / "CamVid" / split)
+    done = import_camvid(tmp_path)
+    assert done.returncode == 2 and "and no images beside them" in done.stderr
+
+
 @pytest.mark.parametrize("numbers", [True, False])
 def test_cityscapes(tmp_path: Path, numbers: bool) -> None:
     cityscapes.make(tmp_path)
