@@ -20,6 +20,7 @@ from onnxdissect.core.progress import CountedPhase
 from onnxdissect.errors import ParameterError
 from onnxdissect.machine import cores
 from onnxdissect.storage.new_folder import refuse_filled
+from onnxdissect.wording import counted
 
 if TYPE_CHECKING:
     from onnxdissect.data.importers.imported import ImportedData
@@ -176,7 +177,8 @@ def _print(report: ImportReport, *, as_json: bool) -> None:
     )
     splits = ", ".join(f"{name} {count:,}" for name, count in report.splits.items())
     console.print(
-        f"{report.name}: {report.images:,} images ({splits}), {report.concepts:,} concepts", markup=False
+        f"{report.name}: {counted(report.images, 'image')} ({splits}), {counted(report.concepts, 'concept')}",
+        markup=False,
     )
     for note in report.notes:
         console.print(f"note: {note}", markup=False, soft_wrap=True)

@@ -53,6 +53,12 @@ def read_folders(images: Path, *, category: str = SCENE) -> ImportedData:
     numbers = {name: number for number, name in enumerate(names, 1)}
     loose = [file.name for file, name in zip(files, classes, strict=True) if not name]
     notes = note_others(images, IMAGES, "image")
+    called = sorted(name for name in names if split_of_folder(name)) if not splits else []
+    if called:
+        notes.append(
+            f"taken for classes, as not all folders are called like splits: {', '.join(called)}; move the "
+            "others away if these are splits"
+        )
     if splits:
         notes.append(f"folders of splits, which hold those of classes: {', '.join(sorted(splits))}")
     if loose:

@@ -38,6 +38,14 @@ def test_another_category_and_a_size(tmp_path: Path) -> None:
     assert done.returncode == 2 and "'a/b' cannot be a category's name" in done.stderr
 
 
+def test_folders_of_splits_beside_others_are_classes_and_that_is_told(tmp_path: Path) -> None:
+    for seed, name in enumerate(("train/1.png", "bus/1.png")):
+        save_photograph(tmp_path / "places" / name, photograph(seed))
+    done = import_folders(tmp_path)
+    assert "note: taken for classes, as not all folders are called like splits: train;" in done.stdout
+    assert set(pixels_by_name(tmp_path / "out")) == {"bus-s", "train-s"}
+
+
 def test_folders_of_splits_hold_those_of_classes(tmp_path: Path) -> None:
     for seed, name in enumerate(("train/a/1.png", "Validation/a/1.png", "train/b/1.png")):
         save_photograph(tmp_path / "places" / name, photograph(seed))
