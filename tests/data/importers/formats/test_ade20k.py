@@ -212,3 +212,11 @@ def test_scene_parsing_that_is_wrong_is_refused(
     root = ade20k.make_parsing(tmp_path)
     change(root)
     assert said in refused(root)
+
+
+def test_a_folder_that_holds_both_sets_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "both").mkdir()
+    full, parsing = ade20k.make_full(tmp_path / "both"), ade20k.make_parsing(tmp_path / "both")
+    said = refused(tmp_path / "both")
+    assert "both holds the full set and scene parsing" in said
+    assert full.name in said and parsing.name in said

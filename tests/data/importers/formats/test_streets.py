@@ -124,7 +124,11 @@ def test_coarse_annotations_of_cityscapes(tmp_path: Path) -> None:
     done = import_cityscapes(tmp_path, "--coarse")
     assert done.returncode == 0 and len(index_rows(tmp_path / "out")) == 4
     done = called(tmp_path, "data", "import", "cityscapes", "other", "--root", "cityscapes")
-    assert done.returncode == 2 and "there is no folder cityscapes/gtFine" in done.stderr.replace("\\", "/")
+    assert done.returncode == 2 and "cityscapes holds no folder gtFine" in done.stderr
+    (tmp_path / "above").mkdir()
+    (tmp_path / "cityscapes").rename(tmp_path / "above" / "cityscapes")
+    done = called(tmp_path, "data", "import", "cityscapes", "other", "--root", "above")
+    assert "candidates: above/cityscapes\n" in done.stderr.replace("\\", "/")
 
 
 def test_numbers_and_folders_that_cityscapes_does_not_have(tmp_path: Path) -> None:
@@ -140,7 +144,7 @@ def test_numbers_and_folders_that_cityscapes_does_not_have(tmp_path: Path) -> No
         "note: 1 image without mask is left out: 'val/frankfurt/frankfurt_000000_000294.png'" in done.stdout
     )
     done = called(tmp_path, "data", "import", "cityscapes", "other", "--root", "cityscapes/leftImg8bit")
-    assert done.returncode == 2 and "leftImg8bit" in done.stderr
+    assert done.returncode == 2 and "cityscapes/leftImg8bit holds no folder leftImg8bit" in done.stderr
 
 
 def test_the_tables_have_the_published_numbers_of_classes() -> None:

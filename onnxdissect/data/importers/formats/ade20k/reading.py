@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from onnxdissect.data.importers.formats.ade20k.full import read_full
@@ -37,16 +38,30 @@ def read_ade20k(folder: Path) -> ImportedData:
         If its files are missing or malformed.
     """
     require_folder(folder, "--root")
-    for root in (folder, *(folder / name for name in _INSIDE)):
-        if is_file(root / NAMES):
-            return read_scene_parsing(root)
-        images = root / "images"
-        if is_folder(images) and not is_folder(root / "annotations") and _holds_folders(images):
-            return read_full(root)
+    roots = [folder] if _reader(folder) else [folder / name for name in _INSIDE]
+    found = [(root, read) for root in roots if (read := _reader(root)) is not None]
+    if len(found) == 1:
+        [(root, read)] = found
+        return read(root)
+    if found:
+        raise DataNotFoundError(
+            f"{shown_path(folder)} holds the full set and scene parsing",
+            candidates=[str(root) for root, _ in found],
+            hint=f"--root {shown_path(found[0][0])}",
+        )
     raise DataNotFoundError(
         f"{shown_path(folder)} is no folder of ADE20K",
         hint=f"the full set has images/training/, scene parsing images/, annotations/ and {NAMES}",
     )
+
+
+def _reader(root: Path) -> Callable[[Path], ImportedData] | None:
+    if is_file(root / NAMES):
+        return read_scene_parsing
+    images = root / "images"
+    if is_folder(images) and not is_folder(root / "annotations") and _holds_folders(images):
+        return read_full
+    return None
 
 
 def _holds_folders(images: Path) -> bool:

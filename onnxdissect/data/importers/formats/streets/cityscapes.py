@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
@@ -17,7 +18,8 @@ from onnxdissect.data.importers.reading.trees import (
     match_files,
     require_folder,
 )
-from onnxdissect.errors import EmptyDataError, shown_path
+from onnxdissect.errors import DataNotFoundError, EmptyDataError, shown_path
+from onnxdissect.storage.regular_files import is_folder
 from onnxdissect.wording import counted
 
 __all__ = ["read_cityscapes"]
@@ -53,12 +55,12 @@ def read_cityscapes(root: Path, *, coarse: bool = False, ignore: str | None = No
     """
     kind = "gtCoarse" if coarse else "gtFine"
     require_folder(root, "--root")
-    require_folder(root / _IMAGES, "--root, as the folder that holds it and so")
+    _require_part(root, _IMAGES)
     images = [_without(file, f"_{_IMAGES}") for file in find_files(root / _IMAGES, IMAGES, "--root")]
     labelled = [image for image in images if PurePosixPath(image.name).parts[0] != _WITHHELD]
     if not labelled:
         raise EmptyDataError(f"{shown_path(root / _IMAGES)} holds no image but of the split {_WITHHELD}")
-    require_folder(root / kind, "--root, as the folder that holds it and so")
+    _require_part(root, kind)
     masks = find_files(root / kind, MASKS, "--root")
     endings = [f"_{kind}_{one}" for one in _KINDS]
     ending = next((one for one in endings if any(mask.stem.endswith(one) for mask in masks)), None)
@@ -81,6 +83,18 @@ def read_cityscapes(root: Path, *, coarse: bool = False, ignore: str | None = No
         [_image(image, mask, reader) for image, mask in matches.pairs],
         (*_withheld(images, labelled), *matches.notes),
     )
+
+
+def _require_part(root: Path, name: str) -> None:
+    if not is_folder(root / name):
+        below: list[Path] = []
+        with contextlib.suppress(OSError):
+            below = [entry for entry in sorted(root.iterdir()) if is_folder(entry / name)]
+        raise DataNotFoundError(
+            f"{shown_path(root)} holds no folder {name}",
+            candidates=[str(entry) for entry in below],
+            hint=f"--root takes the folder that holds {_IMAGES} and gtFine, or gtCoarse with --coarse",
+        )
 
 
 def _without(file: FoundFile, ending: str) -> FoundFile:
