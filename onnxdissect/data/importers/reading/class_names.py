@@ -46,7 +46,7 @@ def clean_name(name: object, called: str) -> str:
 
 
 def split_synonyms(text: str, called: str) -> tuple[str, tuple[str, ...]]:
-    """Split names between commas: the first is the name, the others are synonyms.
+    """Split names between commas or semicolons: the first is the name, the others are synonyms.
 
     Parameters
     ----------
@@ -60,8 +60,8 @@ def split_synonyms(text: str, called: str) -> tuple[str, tuple[str, ...]]:
     name : str
     synonyms : tuple of str
     """
-    names = [part for part in (part.strip() for part in text.split(",")) if part] or [text]
-    cleaned = [clean_name(name.replace(";", " "), called) for name in names]
+    names = [part for part in (part.strip() for part in text.replace(";", ",").split(",")) if part] or [text]
+    cleaned = [clean_name(name, called) for name in names]
     return cleaned[0], tuple(name for name in dict.fromkeys(cleaned) if name != cleaned[0])
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.io import savemat
 from support.commands import Called, called
 from support.import_counts import Counts, add_up, counts, rows, splits
 from support.masked import grey, palette, save
@@ -87,6 +88,20 @@ def test_instances_that_nobody_sees_do_not_name_others(tmp_path: Path) -> None:
     assert done.returncode == 0 and counts(tmp_path / "out") == full_counts()
 
 
+def test_classes_without_a_name_are_none_as_long_as_no_mask_holds_them(tmp_path: Path) -> None:
+    root = ade20k.make_full(tmp_path)
+    names = np.array(
+        [ade20k.NAMES.get(code, "" if code % 2 else " ") for code in range(1, ade20k.LAST + 1)], object
+    ).reshape(1, -1)
+    savemat(root / "index_ade20k.mat", {"index": {"objectnames": names}})
+    done = import_ade20k(root)
+    assert done.returncode == 0 and counts(tmp_path / "out") == full_counts(), done.stderr
+    names[0, 773] = ""
+    savemat(root / "index_ade20k.mat", {"index": {"objectnames": names}})
+    done = called(tmp_path, "data", "import", "ade20k", "other", "--root", root.name)
+    assert "holds the class 774" in done.stderr and "which has no name" in done.stderr
+
+
 def recoloured(change: Callable[[Any], Any]) -> Callable[[Path], None]:
     def apply(root: Path) -> None:
         path = root / f"{ONE}_seg.png"
@@ -119,6 +134,7 @@ BROKEN: list[tuple[Callable[[Path], object], str]] = [
     (lambda root: (root / "index_ade20k.mat").write_bytes(b"x" * 200), "is no file of MATLAB's version 5"),
     (lambda root: (root / "images").rename(root / "moved"), "is no folder of ADE20K"),
     (lambda root: root.rename(root.with_name("moved")), "there is no folder ADE20K_2016_07_26"),
+    (lambda root: (root / f"{ONE}_parts_1.png").unlink(), "_parts_2.png is there, and the mask of parts of"),
     (lambda root: remove(root, "*_seg.png"), "has no image with a mask *_seg.png"),
     (lambda root: remove(root, "*.jpg"), "holds no file that ends in .jpg"),
 ]
@@ -188,6 +204,7 @@ BROKEN_PARSING: list[tuple[Callable[[Path], object], str]] = [
         "line 3: Idx 2 was expected, and there is '3'",
     ),
     (lambda root: _names(root, "Idx\tName\n1\twall\n2\n"), "line 3: Idx 2 was expected"),
+    (lambda root: _names(root, "Idx\tName\n1\twall\n2\twall, b\n"), "line 3: 'wall' is the class 1 already"),
     (lambda root: _names(root, "Idx\tName\n"), "objectInfo150.txt names no class"),
     (lambda root: _names(root, "1 wall\n"), "has no columns Idx and Name between tabs"),
     (lambda root: _names(root, ""), "has no columns Idx and Name between tabs"),

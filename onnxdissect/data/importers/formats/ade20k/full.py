@@ -63,16 +63,16 @@ class _Masks:
     def _read(self, path: Path) -> NDArray[np.uint16]:
         called = shown_path(path)
         codes, _ = read_codes(path, called)
-        held = np.unique(codes)
-        nameless = [code for code in held.tolist() if code and code not in self.numbers]
-        if nameless:
-            many = int((codes == nameless[0]).sum())
-            raise DataFormatError(
-                f"{called} holds the class {nameless[0]} at {many:,} pixels, which has no name",
-                hint=f"{INDEX} of the release, beside the folder images, has the names of all classes",
-            )
-        numbers = np.array([self.numbers.get(code, 0) for code in held.tolist()], np.uint16)
-        return numbers[np.searchsorted(held, codes)]
+        pixels = np.bincount(codes.ravel())
+        table = np.zeros(pixels.size, np.uint16)
+        for code in np.flatnonzero(pixels).tolist():
+            if code and code not in self.numbers:
+                raise DataFormatError(
+                    f"{called} holds the class {code} at {int(pixels[code]):,} pixels, which has no name",
+                    hint=f"{INDEX} of the release, beside the folder images, has the names of all classes",
+                )
+            table[code] = self.numbers.get(code, 0)
+        return table[codes]
 
 
 def read_full(root: Path) -> ImportedData:
@@ -146,6 +146,12 @@ def _levels(photo: FoundFile, masks: Mapping[str, FoundFile]) -> tuple[Path, ...
     levels: list[Path] = []
     while (part := masks.get(f"{_stem(photo)}{_PARTS}{len(levels) + 1}.png")) is not None:
         levels.append(part.path)
+    above = f"{_stem(photo)}{_PARTS}{len(levels) + 2}.png"
+    if above in masks:
+        raise DataFormatError(
+            f"{shown_path(masks[above].path)} is there, and the mask of parts of the level before is not",
+            hint="unpack the release again",
+        )
     return tuple(levels)
 
 
@@ -153,7 +159,8 @@ def _labels(names: Mapping[int, str]) -> tuple[tuple[LabelEntry, ...], dict[int,
     """Labels, label number by number of a class, and what became one."""
     of_class: dict[int, str] = {}
     synonyms: dict[str, tuple[str, ...]] = {}
-    for code in sorted(names):
+    # one that has no name is an error where a mask holds it
+    for code in sorted(code for code, name in names.items() if name.strip(" ,;")):
         name, others = split_synonyms(names[code], f"the class {code} of ADE20K")
         of_class[code] = name
         synonyms[name] = tuple(dict.fromkeys((*synonyms.get(name, ()), *others)))

@@ -25,6 +25,8 @@ INDEX = "index_ade20k.mat"
 """The file of all names."""
 
 _STEP, _MOST = 10, 1 << 16
+# Above the highest number that red and green can hold.
+_CODES = 26 * 256
 
 
 def read_codes(path: Path, called: str) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
@@ -109,11 +111,13 @@ def name_by_instances(masks: Iterable[tuple[Path, Path, int]]) -> dict[int, str]
         called = shown_path(path)
         listed = _instances(attributes).get(level, {})
         codes, instances = read_codes(path, called)
-        seen = np.unique(np.stack([instances[instances > 0], codes[instances > 0]]), axis=1)
+        # counted, not sorted: there are tens of thousands of masks of megapixels
+        held = np.bincount((instances * np.int64(_CODES) + codes)[instances > 0])
+        found, of_class = np.divmod(np.flatnonzero(held), _CODES)
         # an instance that others hide has no pixel, and those behind it cannot be told apart
-        if len(set(seen[0].tolist())) != len(listed) or seen.shape[1] != len(listed):
+        if np.unique(found).size != len(listed) or found.size != len(listed):
             continue
-        for code, (_, name) in zip(seen[1].tolist(), sorted(listed.items()), strict=True):
+        for code, (_, name) in zip(of_class.tolist(), sorted(listed.items()), strict=True):
             if code and names.setdefault(code, name) != name:
                 raise DataFormatError(
                     f"{called}: instances of the class {code} are called {shown(name)} and "

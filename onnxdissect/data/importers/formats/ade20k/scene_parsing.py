@@ -137,6 +137,7 @@ def _names(path: Path) -> tuple[LabelEntry, ...]:
         raise DataFormatError(f"{called} has no columns Idx and Name between tabs in its first line")
     at, name_at = header.index("Idx"), header.index("Name")
     labels: list[LabelEntry] = []
+    known: dict[str, int] = {}
     for line, cells in enumerate(rows[1:], 2):
         if not "".join(cells).strip():
             continue
@@ -147,6 +148,12 @@ def _names(path: Path) -> tuple[LabelEntry, ...]:
                 f"{shown(cells[at]) if len(cells) > at else 'nothing'}"
             )
         name, synonyms = split_synonyms(cells[name_at], f"{called}, line {line}: the class")
+        other = known.setdefault(name, number)
+        if other != number:
+            raise DataFormatError(
+                f"{called}, line {line}: {shown(name)} is the class {other} already",
+                hint="the first of the names between commas is that of the concept",
+            )
         labels.append(LabelEntry(number, name, ("object",), synonyms))
     if not labels:
         raise DataFormatError(f"{called} names no class")
