@@ -31,6 +31,7 @@ __all__ = [
     "MOST_ROWS",
     "MOST_SCORES",
     "MOST_SIDE",
+    "MOST_TABLES_BYTES",
     "MOST_TABLE_BYTES",
     "MOST_UNPACKED_BYTES",
 ]
@@ -47,6 +48,8 @@ MOST_MAPS = 1024
 """Label maps of an image."""
 MOST_TABLE_BYTES = 1 << 28
 """Size of a table's file."""
+MOST_TABLES_BYTES = 1 << 29
+"""Size of all tables of a packed file together: they are compressed, and a thousand may claim the most each."""
 MOST_ROWS = 1 << 24
 """Rows of a table, that is images of a data set."""
 MOST_SCORES = 1 << 28

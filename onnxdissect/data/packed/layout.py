@@ -23,7 +23,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.data.decoding.inflate import inflate
-from onnxdissect.data.limits import MOST_CATEGORIES, MOST_FILE_BYTES, MOST_HEADER_BYTES, MOST_TABLE_BYTES
+from onnxdissect.data.limits import (
+    MOST_CATEGORIES,
+    MOST_FILE_BYTES,
+    MOST_HEADER_BYTES,
+    MOST_TABLE_BYTES,
+    MOST_TABLES_BYTES,
+)
 from onnxdissect.data.packed.byte_ranges import ByteRanges
 from onnxdissect.data.vocabulary import has_control
 from onnxdissect.errors import DataFormatError, DataNotFoundError, shown, shown_path
@@ -350,4 +356,7 @@ def _understood(value: Any, offset: int) -> Header:
     for name, section in named.items():
         if section.offset < header.end or section.offset + section.stored > offset:
             raise FieldError(f"the section {shown(name)}", "does not lie between body and header")
+    claimed = sum(section.bytes for section in header.tables.values())
+    if claimed > MOST_TABLES_BYTES:
+        raise FieldError("tables", f"claim {claimed:,} bytes; at most {MOST_TABLES_BYTES:,} are read")
     return header

@@ -18,7 +18,7 @@ from onnxdissect.data.broden.reader import BrodenDataset
 from onnxdissect.data.decoding.ahead import ahead
 from onnxdissect.data.decoding.pixels import decode_image, read_file
 from onnxdissect.data.groups import NO_GROUPS
-from onnxdissect.data.limits import MOST_TABLE_BYTES
+from onnxdissect.data.limits import MOST_TABLE_BYTES, MOST_TABLES_BYTES
 from onnxdissect.data.links import link_hint
 from onnxdissect.data.packed.layout import (
     PREAMBLE,
@@ -239,6 +239,12 @@ def _read_tables(dataset: BrodenDataset) -> dict[str, bytes]:
                 f"cannot read {shown_path(path)}: {error.strerror or error}",
                 hint=link_hint(error, dataset.inside),
             ) from error
+    together = sum(map(len, contents.values()))
+    if together > MOST_TABLES_BYTES:
+        raise DataFormatError(
+            f"the tables of {shown_path(dataset.folder)} have {together:,} bytes; at most "
+            f"{MOST_TABLES_BYTES:,} are packed"
+        )
     return contents
 
 
