@@ -49,7 +49,7 @@ MOST_MAPS = 1024
 MOST_TABLE_BYTES = 1 << 28
 """Size of a table's file."""
 MOST_TABLES_BYTES = 1 << 29
-"""Size of all tables of a packed file together: they are compressed, and a thousand may claim the most each."""
+"""Size of all tables of a packed file together: compressed, each of a thousand may claim the most."""
 MOST_ROWS = 1 << 24
 """Rows of a table, that is images of a data set."""
 MOST_SCORES = 1 << 28

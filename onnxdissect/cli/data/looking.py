@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -145,7 +146,8 @@ def _fixable(spec: str, groups: str | None) -> tuple[Path, bool]:
         if spec.startswith(f"{CLEANED}:"):
             raise ParameterError(
                 f"{spec} is cleaned already, and what is wrong with it came since",
-                hint=f"remove {place[0] / opened.index}, then onnxdissect data check {place[0]} --fix",
+                hint=f"remove {place[0] / opened.index}, then onnxdissect data check "
+                f"{shlex.quote(str(place[0]))} --fix",
             )
     refuse_cleaned(place[0])
     return place
@@ -180,7 +182,7 @@ def _print_cleaned(spec: str, cleaned: CleanedIndex) -> None:
     rows = counted(len(cleaned.dropped), "row")
     console.print(
         f"{cleaned.path} lists {counted(cleaned.images, 'image')}; {rows} left out. "
-        f"Run on it: --data {CLEANED}:{spec}",
+        f"Run on it: --data {shlex.quote(f'{CLEANED}:{spec}')}",
         markup=False,
         soft_wrap=True,
     )
@@ -200,7 +202,7 @@ def _broden(spec: str, groups: str | None) -> BrodenDataset | PackedDataset:
     if not isinstance(found, BrodenDataset | PackedDataset):
         raise ParameterError(
             f"{spec} gives {len(found)} images that lie in no Broden folder: there are no tables to look at",
-            hint=f"onnxdissect run MODEL --data {spec}",
+            hint=f"onnxdissect run MODEL --data {shlex.quote(spec)}",
         )
     return found
 

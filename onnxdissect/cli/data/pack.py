@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +22,9 @@ def pack(
     data: Annotated[
         str,
         typer.Argument(
-            metavar="DIR|SOURCE", help="A Broden folder, or a source: tiny, linked:DIR.", show_default=False
+            metavar="DIR|SOURCE",
+            help="A Broden folder, or a source: tiny, linked:DIR, cleaned:DIR.",
+            show_default=False,
         ),
     ],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to; new.", show_default=False)],
@@ -42,7 +45,7 @@ def pack(
                 f"{data} is packed already"
                 if isinstance(dataset, PackedDataset)
                 else f"{data} gives images that lie in no Broden folder: there is nothing to pack",
-                hint=f"onnxdissect run MODEL --data {data}",
+                hint=f"onnxdissect run MODEL --data {shlex.quote(data)}",
             )
         facts = pack_dataset(dataset, file, workers=max(2, cores()), progress=done)
         done.finish()

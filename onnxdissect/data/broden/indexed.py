@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.data.broden.about import About
+from onnxdissect.data.broden.files import INDEX
 from onnxdissect.data.broden.index import Entry
 from onnxdissect.data.choosing import choose
 from onnxdissect.data.groups import number_groups
@@ -35,6 +36,8 @@ class IndexedDataset:
         SHA-256 over all tables.
     grouped_by : str or None
         What groups the images; None if each stands for itself.
+    index : str
+        The table that lists the images.
     about : About or None
         Where the data set comes from, if it has an about.json.
     """
@@ -44,6 +47,7 @@ class IndexedDataset:
     splits: tuple[str, ...]
     tables: bytes
     grouped_by: str | None = None
+    index: str = INDEX
     about: About | None = None
 
     def __len__(self) -> int:

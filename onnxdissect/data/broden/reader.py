@@ -50,14 +50,11 @@ class BrodenDataset(IndexedDataset):
         `Vocabulary.lookup`, continued with -1 to whatever a label map can hold.
     inside : Enclosure or None
         The folder that links of the data set may not lead out of; None if they may lead anywhere.
-    index : str
-        The table that lists the images.
     """
 
     folder: Path
     codes: NDArray[np.int32]
     inside: Enclosure | None = None
-    index: str = INDEX
 
     @property
     def name(self) -> str:

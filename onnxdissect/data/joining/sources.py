@@ -141,7 +141,7 @@ def refuse_place(folder: Path, sources: Sequence[JoinSource]) -> None:
 
 
 def _source(spec: str, dataset: BrodenDataset, taken: set[str]) -> JoinSource:
-    index = read_table(dataset.folder / "index.csv", COLUMNS, inside=dataset.inside)
+    index = read_table(dataset.folder / dataset.index, COLUMNS, inside=dataset.inside)
     labels = read_table(dataset.folder / "label.csv", ("number", "name"), inside=dataset.inside)
     rows = dict(index.rows)
     columns = [(category, index.columns[category]) for category in dataset.vocabulary.categories]
@@ -149,7 +149,7 @@ def _source(spec: str, dataset: BrodenDataset, taken: set[str]) -> JoinSource:
     for entry in dataset.entries:
         row = rows.get(entry.line)
         if row is None:
-            raise DataFormatError(f"{dataset.folder / 'index.csv'} has changed while it was read")
+            raise DataFormatError(f"{dataset.folder / dataset.index} has changed while it was read")
         items = {category: cell_items(row[position]) for category, position in columns}
         cells.append({category: found for category, found in items.items() if found})
     names, synonyms = labels.columns["name"], labels.columns.get("syns")

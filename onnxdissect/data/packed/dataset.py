@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.data.annotation import Annotation
+from onnxdissect.data.broden.files import called
 from onnxdissect.data.broden.indexed import IndexedDataset
 from onnxdissect.data.decoding.pixels import decode_image
 from onnxdissect.data.packed.byte_ranges import ByteRanges
@@ -208,4 +209,4 @@ class PackedDataset(IndexedDataset):
         return stored
 
     def _called(self, i: int) -> str:
-        return f"image {shown_path(self.entries[i].image)} (index.csv, line {self.entries[i].line})"
+        return called(self.entries[i], self.entries[i].image, self.index)

@@ -17,9 +17,11 @@ from support.small_runs import Convolution, broden, network
 
 from onnxdissect.data import (
     BrodenDataset,
+    Dataset,
     check_folder,
     clean_index,
     installed_sources,
+    join_datasets,
     open_data,
     open_dataset,
 )
@@ -78,6 +80,34 @@ def test_the_cleaned_data_set_is_one_as_any(damage: Damage) -> None:
     (damage.folder / "images" / "a" / "two.png").unlink()
     gone = called(damage.folder, "data", "check", spec, "--fix")
     assert gone.returncode == 2 and "is cleaned already" in gone.stderr
+
+
+def test_it_is_packed_and_joined_by_the_index_that_it_has(tmp_path: Path) -> None:
+    folder = write_broden(tmp_path / "small", random_broden(3, pictures=5))
+    sound = open_dataset(folder)
+    expected = {sound.image_name(i): maps_by_name(sound, i) for i in range(1, 5)}
+    (folder / "images" / sound.image_name(0)).write_bytes(b"")
+    assert called(tmp_path, "data", "check", "small", "--fix").returncode == 0
+    assert called(tmp_path, "data", "pack", "cleaned:small", "small.packed").returncode == 0
+    packed, cleaned = open_data(tmp_path / "small.packed"), open_data(f"cleaned:{folder}")
+    assert packed.fingerprint == cleaned.fingerprint
+    assert {packed.image_name(i): maps_by_name(packed, i) for i in range(4)} == expected
+    # rows are told apart by their lines, which are others than those of the index beside it
+    join_datasets([f"cleaned:{folder}"], tmp_path / "joined")
+    joined = open_dataset(tmp_path / "joined")
+    assert {
+        joined.image_name(i).removeprefix("small/"): maps_by_name(joined, i) for i in range(4)
+    } == expected
+
+
+def maps_by_name(dataset: Dataset, i: int) -> dict[str, tuple[int, bool]]:
+    """How many cells hold each concept, and whether the image as a whole does."""
+    annotation, concepts = dataset.read_annotation(i), dataset.vocabulary.concepts
+    whole = set(annotation.image_labels.tolist())
+    counts = {
+        one.name: (int((annotation.planes == k + 1).sum()), k in whole) for k, one in enumerate(concepts)
+    }
+    return {name: found for name, found in counts.items() if found != (0, False)}
 
 
 def test_a_run_on_it_finds_its_images_again(tmp_path: Path) -> None:
