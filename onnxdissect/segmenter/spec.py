@@ -299,7 +299,10 @@ def _size(name: str, text: str) -> Size:
     rows = whole_number(height, least=1, most=_LONGEST_SIDE)
     columns = whole_number(width, least=1, most=_LONGEST_SIDE) if by else rows
     if rows is None or columns is None:
-        raise ParameterError(f"{name}= takes height x width, not {shown(text)}", hint=f"{name}=112x112")
+        raise ParameterError(
+            f"{name}= takes height x width, 1 to {_LONGEST_SIDE:,} each, not {shown(text)}",
+            hint=f"{name}=112x112",
+        )
     return rows, columns
 
 

@@ -126,7 +126,7 @@ def test_images_can_stay_where_they_are(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--grid", "x"), "grid= takes height x width, not 'x'"),
+        (("--grid", "x"), "grid= takes height x width, 1 to 1,000,000 each, not 'x'"),
         (("--confidence", "2"), "confidence= is the least probability"),
         (("--ignore", "bleu"), "no class is called 'bleu'"),
         (("--model", "nan.onnx"), "gives NaN or infinity in 'roots' for image a/0.png"),

@@ -107,7 +107,7 @@ def test_absolute_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         (f"{PLAIN}&grid=", "not 'grid='"),
         (f"{PLAIN}&gird=5", "no argument 'gird'"),
         (f"{PLAIN}&images=b", "images= is given twice"),
-        (f"{PLAIN}&grid=0", "grid= takes height x width, not '0'"),
+        (f"{PLAIN}&grid=0", "grid= takes height x width, 1 to 1,000,000 each, not '0'"),
         (f"{PLAIN}&size=9x", "size= takes height x width"),
         (f"{PLAIN}&confidence=1.5", "confidence= is the least probability"),
         (f"{PLAIN}&confidence=0", "above 0 and at most 1, not 0"),

@@ -177,6 +177,21 @@ def test_other_pictures_under_the_same_names_are_refused(
     assert not (tmp_path / "found").exists()
 
 
+@pytest.mark.parametrize(("grey", "same"), [(12, True), (90, False)])
+def test_a_picture_of_one_grey_is_known_by_it(tmp_path: Path, grey: int, *, same: bool) -> None:
+    """A black frame of a film, with noise, and once more at another size."""
+    folder = world(tmp_path)
+    noise = np.random.default_rng(5).integers(8, 13, (24, 24, 3), np.uint8)
+    cv2.imwrite(str(folder / "data" / "images" / "0.png"), noise)
+    cv2.imwrite(str(folder / "other" / "images" / "0.png"), np.full((48, 48, 3), grey, np.uint8))
+    run = dissect(folder, keep_masks=True)
+    if same:
+        assert len(relabel(run, folder / "other", out=tmp_path / "found").images) == IMAGES
+    else:
+        with pytest.raises(RunMismatchError, match=r"0\.png shows something else"):
+            relabel(run, folder / "other", out=tmp_path / "found")
+
+
 def test_where_the_pictures_are_gone_it_says_that_none_were_compared(tmp_path: Path) -> None:
     run = dissect(world(tmp_path), keep_masks=True)
     shutil.rmtree(tmp_path / "data")
