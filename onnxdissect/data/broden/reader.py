@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -273,7 +273,8 @@ def read_folder(
         vocabulary=vocabulary,
         entries=entries,
         splits=tuple(dict.fromkeys(entry.split for entry in entries)),
-        tables=digest((table, *tables)),
+        # the same rows are the same data, whatever their file is called
+        tables=digest((replace(table, name=INDEX), *tables)),
         codes=codes,
         grouped_by=grouped_by,
         inside=inside,

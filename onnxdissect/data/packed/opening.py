@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from onnxdissect.data.broden.about import ABOUT_FILE, parse_about
-from onnxdissect.data.broden.files import CLEANED_INDEX, INDEX
+from onnxdissect.data.broden.files import INDEX
 from onnxdissect.data.broden.index import Entry, read_index
 from onnxdissect.data.broden.tables import digest
 from onnxdissect.data.packed.byte_ranges import ByteRanges
@@ -165,7 +165,6 @@ def open_file(file: ByteRanges, groups: str | None = None) -> PackedDataset:
         tables=index.tables,
         contents={name: contents[name] for name in EXTRAS if name in contents},
         grouped_by=index.grouped_by,
-        index=index.name,
         about=None if about is None else parse_about(about, f"{ABOUT_FILE} in {file.place}"),
     )
 
@@ -181,15 +180,12 @@ class PackedIndex(NamedTuple):
     tables : bytes
         SHA-256 over all tables.
     grouped_by : str or None
-    name : str
-        Of the table that lists the images.
     """
 
     vocabulary: Vocabulary
     entries: tuple[Entry, ...]
     tables: bytes
     grouped_by: str | None
-    name: str
 
 
 def read_contents(place: str, contents: Mapping[str, bytes], groups: str | None = None) -> PackedIndex:
@@ -214,14 +210,12 @@ def read_contents(place: str, contents: Mapping[str, bytes], groups: str | None 
     """
     folder = Path(place)
     vocabulary, tables = read_vocabulary(folder, contents=contents)
-    # One of a folder that was cleaned is packed under its own name, which its fingerprint tells.
-    name = CLEANED_INDEX if CLEANED_INDEX in contents and INDEX not in contents else INDEX
-    entries, problems, index, grouped_by = read_index(folder / name, vocabulary, groups, contents=contents)
+    entries, problems, index, grouped_by = read_index(folder / INDEX, vocabulary, groups, contents=contents)
     if problems:
-        raise DataFormatError(f"{shown_path(place)}: {name}, line {problems[0].line}: {problems[0].message}")
+        raise DataFormatError(f"{shown_path(place)}: {INDEX}, line {problems[0].line}: {problems[0].message}")
     if not entries:
         raise EmptyDataError(f"{shown_path(place)} holds no image")
-    return PackedIndex(vocabulary, entries, digest((index, *tables)), grouped_by, name)
+    return PackedIndex(vocabulary, entries, digest((index, *tables)), grouped_by)
 
 
 def _records(

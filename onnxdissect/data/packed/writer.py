@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from onnxdissect.data.broden.files import called
+from onnxdissect.data.broden.files import INDEX, called
 from onnxdissect.data.broden.reader import BrodenDataset
 from onnxdissect.data.decoding.ahead import ahead
 from onnxdissect.data.decoding.pixels import decode_image, read_file
@@ -208,15 +208,17 @@ def _packed(dataset: BrodenDataset, workers: int) -> Generator[_Packed, None, No
 
 def _pack_image(dataset: BrodenDataset, i: int) -> _Packed:
     entry = dataset.entries[i]
-    name = called(entry, entry.image, dataset.index)
-    image = read_file(dataset.image_path(i), name, dataset.inside)
-    decode_image(image, name)
+    image_called = called(entry, entry.image, dataset.index)
+    image = read_file(dataset.image_path(i), image_called, dataset.inside)
+    decode_image(image, image_called)
     planes = encode_planes(dataset.read_annotation(i).planes)
     images = f"{dataset.folder}/images/"
     try:
         sizes = tuple(regular_size(images + path, dataset.inside) for path in entry.maps)
     except OSError as error:
-        raise ImageFileError(f"a label map of {name} cannot be read: {error.strerror or error}") from error
+        raise ImageFileError(
+            f"a label map of {image_called} cannot be read: {error.strerror or error}"
+        ) from error
     return _Packed(image, planes, sizes)
 
 
@@ -229,8 +231,8 @@ def _read_tables(dataset: BrodenDataset) -> dict[str, bytes]:
     """Read the tables of a folder as they are, in the order in which they are stored."""
     listings = (f"c_{category}.csv" for category in dataset.vocabulary.categories)
     contents: dict[str, bytes] = {}
-    for name in ("category.csv", "label.csv", dataset.index, *listings, *EXTRAS):
-        path = dataset.folder / name
+    for name in ("category.csv", "label.csv", INDEX, *listings, *EXTRAS):
+        path = dataset.folder / (dataset.index if name == INDEX else name)
         try:
             contents[name] = read_regular_file(path, MOST_TABLE_BYTES, inside=dataset.inside)
         except FileNotFoundError:

@@ -24,6 +24,7 @@ from onnxdissect.data import (
     join_datasets,
     open_data,
     open_dataset,
+    open_packed,
 )
 from onnxdissect.errors import DataNotFoundError, EmptyDataError, OutputError, ParameterError
 
@@ -219,3 +220,24 @@ def test_a_folder_that_may_not_be_written(damage: Damage) -> None:
         assert called(damage.folder, "data", "check", ".", "--fix").returncode == 2
     finally:
         damage.folder.chmod(0o755)
+
+
+def test_it_is_joined_and_packed_as_the_folder_of_these_rows(damage: Damage, tmp_path: Path) -> None:
+    shutil.copytree(damage.folder, tmp_path / "same" / "street")
+    spoil(damage)
+    clean_index(damage.folder, check_folder(damage.folder))
+    index = tmp_path / "same" / "street" / "index.csv"
+    rows = index.read_text(encoding="utf-8").splitlines(keepends=True)
+    index.write_text("".join([rows[0], *rows[2:]]), encoding="utf-8")
+    same = open_dataset(index.parent)
+    spec = f"cleaned:{damage.folder}"
+    assert open_data(spec).fingerprint == same.fingerprint
+    assert called(tmp_path, "data", "pack", spec, "street.packed").returncode == 0
+    packed = open_packed(tmp_path / "street.packed")
+    assert packed.fingerprint == same.fingerprint
+    for of, out in ((spec, "joined"), (str(same.folder), "as")):
+        done = called(tmp_path, "data", "join", of, "--out", out)
+        assert done.returncode == 0, done.stderr
+    joined, expected = open_dataset(tmp_path / "joined"), open_dataset(tmp_path / "as")
+    assert [entry.image for entry in joined.entries] == ["street/a/two.png", "street/three.jpg"]
+    assert joined.fingerprint == expected.fingerprint
