@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from onnxdissect.data.broden.index import COLUMNS
 from onnxdissect.data.decoding.pixels import read_image
-from onnxdissect.data.vocabulary import HIGHEST_NUMBER
+from onnxdissect.data.vocabulary import HIGHEST_NUMBER, has_control
 from onnxdissect.errors import DataFormatError, OutputError
 from onnxdissect.libraries import import_cv2
 from onnxdissect.storage.disk import write_error
@@ -153,8 +153,10 @@ def write_image(
     """
     path = _image_path(name)
     for text in (split, group):
-        if not isinstance(text, str) or not _is_text(text):
-            raise DataFormatError(f"{name}: the split and the group of an image are texts, not {text!r}")
+        if not isinstance(text, str) or not _is_text(text) or has_control(text):
+            raise DataFormatError(
+                f"{name}: the split and the group of an image are texts of one line, not {text!r:.60}"
+            )
         if text != text.strip():
             raise DataFormatError(f"{name}: {text!r} begins or ends with a blank, which tables do not keep")
     for category in annotations:

@@ -76,7 +76,7 @@ def write_imported(
         try:
             written = _write_images(planned, partial, options, progress)
             records = _records(written, options)
-            labels, categories = _held(planned.labels, planned.categories, records)
+            labels, categories = _held(planned, records)
             name = one_line(options.name) or one_line(folder.absolute().name)
             licence, made = one_line(options.licence), one_line(options.made)
             about = About(name, licence=licence, made=made, from_=data.parts)
@@ -125,23 +125,22 @@ def _records(written: Sequence[WrittenImage], options: ImportOptions) -> list[Im
     return [replace(record, split=split) for record, split in zip(records, splits, strict=True)]
 
 
-def _held(
-    labels: Sequence[LabelEntry], categories: Sequence[str], records: Sequence[ImageRecord]
-) -> tuple[list[LabelEntry], list[str]]:
+def _held(planned: Plan, records: Sequence[ImageRecord]) -> tuple[list[LabelEntry], list[str]]:
     """Labels that images hold, with the categories in which they do, and the categories of these."""
     held = {(category, number) for r in records for category, found in r.pixels.items() for number in found}
     kept = []
-    for label in labels:
+    for label in planned.labels:
         within = tuple(category for category in label.categories if (category, label.number) in held)
         if within:
             kept.append(replace(label, categories=within))
     if not kept and not held:
+        told = "".join(f"; {note}" for note in planned.notes)
         raise EmptyDataError(
-            f"none of {len(records):,} images holds any label",
-            hint="are these the annotations of these images?",
+            f"none of {len(records):,} images holds any label{told}",
+            hint="are these the annotations of these images, and do they draw areas?",
         )
     used = {category for category, _ in held}
-    return kept, [category for category in categories if category in used]
+    return kept, [category for category in planned.categories if category in used]
 
 
 def _left_out(known: Sequence[LabelEntry], kept: Sequence[LabelEntry]) -> list[str]:

@@ -172,8 +172,9 @@ def test_what_the_layout_cannot_hold_is_refused(
         ({"grid": (-1, 5)}, "whole numbers from 1"),
         ({"grid": (7.0, 7.0)}, "whole numbers from 1"),
         ({"grid": (7, 7)}, "7x7 was asked for, and its label maps are 2x2"),
-        ({"split": None}, "are texts, not None"),
-        ({"group": 3}, "are texts, not 3"),
+        ({"split": None}, "are texts of one line, not None"),
+        ({"group": 3}, "are texts of one line, not 3"),
+        ({"split": "a\nb"}, "are texts of one line, not 'a\\\\nb'"),
     ],
 )
 def test_what_else_cannot_be_told_is_refused(tmp_path: Path, more: dict[str, Any], told: str) -> None:

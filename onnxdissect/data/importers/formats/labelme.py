@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import math
 import posixpath
 from collections import Counter
@@ -28,11 +29,12 @@ from onnxdissect.data.importers.names import normal
 from onnxdissect.data.importers.reading.class_names import clean_name, label_entries
 from onnxdissect.data.importers.reading.drawn_sizes import require_size
 from onnxdissect.data.importers.reading.finding import FileFinder
-from onnxdissect.data.importers.reading.trees import find_files
+from onnxdissect.data.importers.reading.trees import IMAGES, find_files, unmatched
 from onnxdissect.data.limits import MOST_SIDE, MOST_TABLE_BYTES
 from onnxdissect.errors import DataError, DataFormatError, DataNotFoundError, shown, shown_path
-from onnxdissect.storage.json_file import read_json
+from onnxdissect.storage.json_file import parse_json
 from onnxdissect.storage.memory import explained_memory
+from onnxdissect.storage.regular_files import read_regular_file
 from onnxdissect.wording import counted, described
 
 __all__ = ["read_labelme"]
@@ -102,6 +104,7 @@ def read_labelme(folder: Path, *, category: str = "object") -> ImportedData:
     found: dict[Path, Path] = {}
     names: set[str] = set()
     left_out: Counter[str] = Counter()
+    flagged = 0
     for one in find_files(folder, _JSON, "--root"):
         called = shown_path(one.path)
         record = _read(one.path)
@@ -111,6 +114,8 @@ def read_labelme(folder: Path, *, category: str = "object") -> ImportedData:
                 f"{called} and {shown_path(found[image])} are of one image, {shown_path(image)}"
             )
         found[image] = one.path
+        flags = record.get("flags")
+        flagged += isinstance(flags, dict) and any(flags.values())
         for position, shape in enumerate(record["shapes"]):
             name = _label(shape, called, position)
             reason = _draws_nothing(shape, name)
@@ -129,6 +134,12 @@ def read_labelme(folder: Path, *, category: str = "object") -> ImportedData:
         for image, annotation in sorted(found.items())
     ]
     notes = [f"{counted(many, 'shape')} {reason}, and left out" for reason, many in sorted(left_out.items())]
+    if flagged:
+        notes.append(f"flags of {counted(flagged, 'image')} left out: only shapes are read")
+    # with those of JSON, since a folder without any file of a kind is refused
+    files = find_files(folder, IMAGES | _JSON, "--root")
+    others = [one for one in files if one.path not in found and one.path.suffix.lower() not in _JSON]
+    notes += unmatched([one.name for one in others], "image", "file of shapes")
     # labelme shows photographs upright
     return ImportedData((category,), labels, images, (*notes, *finder.notes()), upright=True)
 
@@ -137,7 +148,7 @@ def read_labelme(folder: Path, *, category: str = "object") -> ImportedData:
 def _read(path: Path) -> dict[str, Any]:
     called = shown_path(path)
     try:
-        record = read_json(path, MOST_TABLE_BYTES)
+        record = parse_json(read_regular_file(path, MOST_TABLE_BYTES).removeprefix(codecs.BOM_UTF8))
     except UnicodeDecodeError as error:
         raise DataFormatError(f"{called} is not UTF-8 text", hint="save it as UTF-8") from error
     except (OSError, ValueError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from onnxdissect.data.broden.table_writer import LabelEntry
@@ -12,6 +13,8 @@ from onnxdissect.errors import DataFormatError, shown
 __all__ = ["clean_name", "label_entries", "split_synonyms"]
 
 _LONGEST = 200
+# no file of UTF-8 holds them, and JSON may
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 def clean_name(name: object, called: str) -> str:
@@ -32,12 +35,12 @@ def clean_name(name: object, called: str) -> str:
     Raises
     ------
     DataFormatError
-        If it is no text, is empty, very long, or holds control characters.
+        If it is no text, is empty, very long, or holds control characters or halves of surrogate pairs.
     """
     if not isinstance(name, str):
         raise DataFormatError(f"{called} has no name")
     cleaned = normal(name).strip()
-    if not cleaned or has_control(cleaned) or len(cleaned) > _LONGEST:
+    if not cleaned or has_control(cleaned) or len(cleaned) > _LONGEST or _HALF.search(cleaned):
         raise DataFormatError(
             f"{called} is called {shown(name)}, and no concept can be",
             hint=f"a name has 1 to {_LONGEST} characters on one line",

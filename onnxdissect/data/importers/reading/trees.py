@@ -22,6 +22,7 @@ __all__ = [
     "match_files",
     "note_others",
     "require_folder",
+    "unmatched",
 ]
 
 IMAGES = frozenset(
@@ -289,8 +290,8 @@ def match_files(
     # Masks may lie among the images.
     taken = {mask.path for mask in pairs.values()}
     lacking = [of_images[stem] for stem in of_images if stem not in pairs]
-    notes = _unmatched([image.name for image in lacking if image.path not in taken], "image", what)
-    notes += _unmatched([by_stem[stem].name for stem in by_stem if stem not in used], what, "image")
+    notes = unmatched([image.name for image in lacking if image.path not in taken], "image", what)
+    notes += unmatched([by_stem[stem].name for stem in by_stem if stem not in used], what, "image")
     notes += _other_forms(pairs, of_images, suffix)
     if same_path and by_name_alone:
         image, mask = by_name_alone[0]
@@ -326,7 +327,22 @@ def _by_last_part(stems: Sequence[str]) -> Mapping[str, list[str]]:
     return found
 
 
-def _unmatched(names: Sequence[str], what: str, lacking: str) -> list[str]:
+def unmatched(names: Sequence[str], what: str, lacking: str) -> list[str]:
+    """Say that files are left out since something of theirs is not there.
+
+    Parameters
+    ----------
+    names : sequence of str
+    what : str
+        What they are, in the singular.
+    lacking : str
+        What they lack.
+
+    Returns
+    -------
+    list of str
+        A sentence; none without names.
+    """
     if not names:
         return []
     told = ", ".join(map(shown, names[:3])) + ", ..." * (len(names) > 3)

@@ -70,13 +70,13 @@ def test_tags_hold_for_the_image_as_a_whole(place: Path) -> None:
 
 def test_images_and_classes_may_be_found_otherwise(place: Path) -> None:
     (place / "task" / "images").rename(place / "photos")
-    text = document(cvat.elements(), labels=()).replace(
-        ' name="three.jpg"', ' name="three.jpg" subset="Validation"'
-    )
+    text = document(cvat.elements(), labels=())
+    for name, subset in (("three", "Validation"), ("sub/two", "a&#10;b")):
+        text = text.replace(f' name="{name}.jpg"', f' name="{name}.jpg" subset="{subset}"')
     with_document(place, text)
     assert import_cvat(place, "--images", "photos").returncode == 0
     assert counts(place / "out") == drawn_counts()
-    assert splits(place / "out")["three.jpg"] == "val"
+    assert splits(place / "out") == {"frame one.jpg": "train", "sub/two.jpg": "a b", "three.jpg": "val"}
 
 
 def test_boxes_and_ellipses_may_be_turned(place: Path) -> None:

@@ -91,6 +91,21 @@ def test_shapes_on_photographs_that_exif_turns_lie_where_they_were_drawn(tmp_pat
     assert np.array_equal(found, filled("polygon", TRIANGLE))
 
 
+def test_what_lies_beside_shapes_is_told_of(place: Path) -> None:
+    save(place / "drawn" / "a" / "bare.png", Image.fromarray(photograph(3, HEIGHT, WIDTH)))
+    (place / "drawn" / "readme.txt").write_text("whose pets they are")
+    one = place / "drawn" / "a" / "one.json"
+    drawn = labelme.shapes()["a/one.jpg"]
+    write(one, document("one.jpg", drawn, flags={"night": True, "rain": False}))
+    # editors on Windows begin files so
+    one.write_bytes(b"\xef\xbb\xbf" + one.read_bytes())
+    done = import_labelme(place)
+    assert done.returncode == 0, done.stderr
+    assert counts(place / "out") == drawn_counts()
+    assert "1 image without file of shapes is left out: 'a/bare.png'\n" in done.stdout
+    assert "flags of 1 image left out: only shapes are read" in done.stdout
+
+
 def test_an_unknown_kind_is_told_of(place: Path) -> None:
     write(
         place / "drawn" / "b.json",

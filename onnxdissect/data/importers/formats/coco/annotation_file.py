@@ -137,7 +137,9 @@ def read_annotation_file(path: Path) -> AnnotationFile:
         ) from None
     except ValueError as error:
         reason = (
-            f"{error.msg} at character {error.pos:,}" if isinstance(error, json.JSONDecodeError) else error
+            f"{error.msg.removesuffix(' at')} at character {error.pos:,}"
+            if isinstance(error, json.JSONDecodeError)
+            else error
         )
         raise DataFormatError(
             f"{shown_path(path)} is no file of annotations: {reason}", hint=_HINT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,7 +27,15 @@ from onnxdissect.data.importers.names import normal
 from onnxdissect.data.importers.reading.drawn_sizes import require_size
 from onnxdissect.data.importers.reading.finding import FileFinder
 from onnxdissect.data.importers.reading.trees import require_folder
-from onnxdissect.errors import DataFormatError, DataNotFoundError, EmptyDataError, shown, shown_path
+from onnxdissect.data.vocabulary import has_control
+from onnxdissect.errors import (
+    DataFormatError,
+    DataNotFoundError,
+    EmptyDataError,
+    ParameterError,
+    shown,
+    shown_path,
+)
 from onnxdissect.wording import counted
 
 __all__ = ["read_coco"]
@@ -63,7 +72,8 @@ class _Source:
             return []
         if not self.file.panoptic:
             name = f"{listed.file_name.rpartition('.')[0]}.png"
-            return [class_map(self._mask(name), name, self.numbers)]
+            path = self._mask(name)
+            return [class_map(path, shown_path(path), self.numbers)]
         found = []
         for one in self.file.annotations(key):
             name = one.get("file_name", "")
@@ -73,7 +83,8 @@ class _Source:
                     f"names no PNG"
                 )
             numbers = {category: number for category, number in self.numbers.items() if number}
-            found.append(segment_map(self._mask(name), name, one["segments_info"], numbers, crowd=self.crowd))
+            path = self._mask(name)
+            found.append(segment_map(path, shown_path(path), one["segments_info"], numbers, crowd=self.crowd))
         return found
 
     def _mask(self, name: str) -> Path:
@@ -156,6 +167,8 @@ def read_coco(
 
     Raises
     ------
+    ParameterError
+        If a file is given twice, or the split has no name.
     DataNotFoundError
         If a folder or a file is missing.
     DataFormatError
@@ -164,6 +177,8 @@ def read_coco(
         If no image is listed.
     """
     require_folder(images, "--images")
+    _check_split(split)
+    _refuse_doubles(files)
     read = [read_annotation_file(path) for path in files]
     numbers, notes = number_categories(read)
     finder = FileFinder(images)
@@ -196,6 +211,22 @@ def read_coco(
     )
 
 
+def _check_split(split: str | None) -> None:
+    if split is not None and (not split.strip() or has_control(split)):
+        raise ParameterError(f"--split takes the name of a split, not {shown(split)}", hint="--split val")
+
+
+def _refuse_doubles(files: Sequence[Path]) -> None:
+    seen: set[str] = set()
+    for path in files:
+        place = os.path.realpath(path)
+        if place in seen:
+            raise ParameterError(
+                f"--annotations {shown_path(path)} was given twice", hint="give each file once"
+            )
+        seen.add(place)
+
+
 def _masks_of(file: AnnotationFile, masks: Path | None) -> FileFinder | None:
     if masks is None and not file.panoptic:
         return None
@@ -218,8 +249,14 @@ def _collect(
         if path is None:
             missing.append(listed.file_name)
             continue
-        own = split or (ending[2] if ending else "train")
+        own = split.strip() if split else (ending[2] if ending else "train")
         image = found.setdefault(path, _Image(path, own, category=category))
+        if image.places and image.places[-1][0] is source:
+            raise DataFormatError(
+                f"{called}: the images {shown(image.places[-1][2].file_name)} and {shown(listed.file_name)} "
+                f"are one file, {shown_path(path)}",
+                hint="list it once, with all of its annotations",
+            )
         if image.split != own:
             raise DataFormatError(
                 f"{called}: the image {shown(listed.file_name)} is of the split {own}, and of {image.split} "

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxdissect.data.broden.about import one_line
 from onnxdissect.data.importers.drawing.planes import Planes
 from onnxdissect.data.importers.formats.cvat.annotation_file import (
     AnnotatedImage,
@@ -121,7 +122,7 @@ def read_cvat(
                 normal(file.relative_to(images).as_posix()),
                 file,
                 _Image(annotations, one, file, numbers, category, tags).annotate,
-                _SPLITS.get(one.subset.lower(), one.subset.strip() or "train"),
+                _SPLITS.get(one.subset.lower(), one_line(one.subset) or "train"),
             )
             for file, one in sorted(found.items(), key=lambda pair: pair[0])
         ],

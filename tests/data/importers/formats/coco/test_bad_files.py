@@ -103,6 +103,10 @@ DOCUMENTS: list[tuple[dict[str, Any], str]] = [
         {"categories": [{"id": 1, "name": "a\nb"}, *coco.THINGS[1:]]},
         "the category 1 is called 'a\\nb', and no concept can",
     ),
+    (
+        {"categories": [{"id": 1, "name": "a\ud800"}, *coco.THINGS[1:]]},
+        "the category 1 is called 'a\\ud800', and no concept can",
+    ),
     ({"categories": [{"id": 1}]}, "the name of categories[0] is None, and no text"),
     (images({"id": 285}), "the image id 285 is there twice"),
     (images({"file_name": "000000000285.jpg"}), "the image '000000000285.jpg' is there twice"),
@@ -188,6 +192,34 @@ def test_names_that_some_file_systems_take_for_one_are_refused(place: Path) -> N
     value = coco.document(categories=coco.THINGS, annotations=coco.INSTANCES)
     coco.write(place / INSTANCES, value | images({"file_name": "a.JPG"}, {"file_name": "A.jpg"}))
     assert "'val2017/A.jpg' and 'val2017/a.JPG' would be one" in refused(place, "--annotations", INSTANCES)
+
+
+def test_one_image_under_two_names_is_refused(place: Path) -> None:
+    value = coco.document(categories=coco.THINGS, annotations=coco.INSTANCES)
+    names = images({"file_name": "000000000139.jpg"}, {"file_name": "./000000000139.jpg"})
+    coco.write(place / INSTANCES, value | names)
+    told = refused(place, "--annotations", INSTANCES)
+    assert "'000000000139.jpg' and './000000000139.jpg' are one file, val2017/000000000139.jpg" in told
+
+
+def test_a_file_is_given_once(place: Path) -> None:
+    again = f"annotations/../{INSTANCES}"
+    told = refused(place, "--annotations", INSTANCES, "--annotations", again)
+    assert f"--annotations {again} was given twice" in told
+
+
+@pytest.mark.parametrize("split", ["", " ", "a\nb"])
+def test_a_split_has_a_name(place: Path, split: str) -> None:
+    told = refused(place, "--annotations", INSTANCES, "--split", split)
+    assert f"--split takes the name of a split, not {split!r}" in told
+
+
+def test_why_nothing_is_labelled_is_told(place: Path) -> None:
+    boxes = [one | {"segmentation": []} for one in coco.INSTANCES]
+    coco.write(place / INSTANCES, coco.document(categories=coco.THINGS, annotations=boxes))
+    told = refused(place, "--annotations", INSTANCES)
+    assert "none of 3 images holds any label" in told
+    assert "left out: 4 annotations with a box or points only" in told
 
 
 def test_files_that_contradict_each_other_are_refused(place: Path) -> None:
