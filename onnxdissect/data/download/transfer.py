@@ -30,6 +30,7 @@ _BUSY = (408, 425, 429, 500, 502, 503, 504)
 _PART_OF = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)")
 _CHUNK = 1 << 18
 _LONGEST_WAIT = 30
+_MOST_DOUBLINGS = 60
 _ZIP = b"PK\x03\x04"
 _LONGEST_VALIDATOR = 1000
 
@@ -98,7 +99,9 @@ class _Transfer:
                 furthest = max(furthest, reached)
                 if failures >= patience.tries or not self._answered:
                     raise self._given_up(error, furthest, failures) from error
-                wait = max(min(patience.pause * 2 ** (failures - 1), _LONGEST_WAIT), error.wait)
+                # no float holds what a thousand tries would double
+                doubled = patience.pause * 2 ** min(failures - 1, _MOST_DOUBLINGS)
+                wait = max(min(doubled, _LONGEST_WAIT), error.wait)
                 self._watch.say(f"{error.reason}; asked again in {wait:g} s")
                 time.sleep(wait)
 

@@ -10,6 +10,8 @@ from onnxdissect.errors import ParameterError
 
 __all__ = ["Patience", "Watch"]
 
+_DAY = 86_400
+
 
 @dataclass(frozen=True, slots=True)
 class Patience:
@@ -18,7 +20,7 @@ class Patience:
     Attributes
     ----------
     timeout : float
-        Seconds in which nothing comes, until a connection counts as lost.
+        Seconds in which nothing comes, until a connection counts as lost; up to a day.
     tries : int
         Tries in a row that get no further.
     pause : float
@@ -35,8 +37,12 @@ class Patience:
     pause: float = 1.0
 
     def __post_init__(self) -> None:
-        if not (self.timeout > 0 and math.isfinite(self.timeout)):
-            raise ParameterError(f"a time limit is seconds above 0, not {self.timeout}", hint="--timeout 30")
+        # systems count no further than some centuries
+        if not 0 < self.timeout <= _DAY:
+            raise ParameterError(
+                f"a time limit is seconds above 0, up to {_DAY:,} (a day), not {self.timeout:g}",
+                hint="--timeout 30",
+            )
         if self.tries < 1:
             raise ParameterError(
                 f"a server is tried once or more often, not {self.tries} times", hint="--tries 5"

@@ -205,6 +205,7 @@ def test_an_archive_that_is_here_is_unpacked(server: Publisher, tmp_path: Path) 
         (("broden1_224", "b", "--sha256", "abc"), "64 digits"),
         (("broden1_224", "b", "--timeout", "0"), "seconds above 0"),
         (("broden1_224", "b", "--timeout", "nan"), "seconds above 0"),
+        (("broden1_224", "b", "--timeout", "1e300"), "up to 86,400 (a day), not 1e+300"),
         (("broden1_224", "b", "--tries", "0"), "once or more often"),
         (("broden1_224", "/"), "cannot be the folder of a data set"),
     ],

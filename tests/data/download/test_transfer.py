@@ -195,6 +195,12 @@ def test_a_busy_server_is_asked_again(server: Publisher, tmp_path: Path, status:
         fetched(server, tmp_path)
 
 
+def test_a_server_may_be_tried_for_days(server: Publisher, tmp_path: Path) -> None:
+    server.statuses = [503] * 1100
+    with pytest.raises(DownloadError, match="the last 1,100 attempts"):
+        fetched(server, tmp_path, patience=Patience(tries=1100, pause=0.0))
+
+
 def test_a_connection_that_stalls_is_given_up_and_gone_on_with(server: Publisher, tmp_path: Path) -> None:
     server.stalls = [1.5]
     told = Told()
