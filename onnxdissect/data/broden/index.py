@@ -109,13 +109,16 @@ def read_index(
     ParameterError
         If there is no such column to group images by.
     """
-    table = read_table(path, COLUMNS, inside=inside, contents=contents)
+    table = read_table(path, COLUMNS, inside=inside, contents=contents, uneven=True)
     grouped_by, group_of = group_rule(groups, table.columns, vocabulary.categories)
     columns = _category_columns(table, vocabulary.categories, (GROUP_COLUMN, grouped_by))
     reader = _Rows(table, columns, vocabulary, group_of)
     entries: list[Entry] = []
     problems: list[IndexProblem] = []
     for row in table.rows:
+        if row[0] in table.uneven:
+            problems.append(IndexProblem(row[0], table.uneven[row[0]]))
+            continue
         try:
             entries.append(reader.entry(row))
         except ValueError as error:

@@ -10,7 +10,7 @@ import csv
 import hashlib
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from onnxdissect.data.limits import MOST_COLUMNS, MOST_COUNTED, MOST_ROWS, MOST_TABLE_BYTES
@@ -40,12 +40,15 @@ class Table:
         Rows that hold anything, all as wide as the header.
     content : bytes
         The file as it is.
+    uneven : mapping of int to str
+        By line, what is wrong with the width of a row that was cut or filled up to that of the header.
     """
 
     name: str
     columns: Mapping[str, int]
     rows: tuple[Row, ...]
     content: bytes
+    uneven: Mapping[int, str] = field(default_factory=dict)
 
 
 Row = tuple[int, Sequence[str]]
@@ -59,6 +62,7 @@ def read_table(
     most_rows: int = MOST_ROWS,
     inside: Enclosure | None = None,
     contents: Mapping[str, bytes] | None = None,
+    uneven: bool = False,
 ) -> Table:
     """Read a table whole.
 
@@ -74,6 +78,8 @@ def read_table(
         The folder that links may not lead out of.
     contents : mapping of str to bytes, optional
         Files that have been read, by name: the table is looked for among them, and on no disk.
+    uneven : bool
+        Whether rows that are narrower or wider than the header are cut or filled up, and noted.
 
     Returns
     -------
@@ -83,7 +89,8 @@ def read_table(
     ------
     DataFormatError
         If the file is missing, no regular file, no UTF-8 or no CSV, if a column is missing or there twice,
-        if a row is narrower or wider than the header, or if there is more of anything than the limits allow.
+        if a row is narrower or wider than the header and that is not asked for, or if there is more of
+        anything than the limits allow.
     """
     name = path.name
     try:
@@ -107,10 +114,16 @@ def read_table(
         if header is None:
             raise DataFormatError(f"{path} is empty: not even a header line")
         columns = _columns(path, header, required)
-        rows = tuple(_rows(path, ((reader.line_num, cells) for cells in reader), len(header), most_rows))
+        noted: dict[int, str] = {}
+        rows = tuple(
+            _rows(path, ((reader.line_num, cells) for cells in reader), len(header), most_rows, noted)
+        )
     except csv.Error as error:
         raise DataFormatError(f"{path}, line {reader.line_num}, is not readable as CSV: {error}") from error
-    return Table(name, columns, rows, content)
+    if noted and not uneven:
+        line, said = next(iter(noted.items()))
+        raise DataFormatError(f"{path}, line {line}: {said}")
+    return Table(name, columns, rows, content, noted)
 
 
 def _content(path: Path, inside: Enclosure | None, contents: Mapping[str, bytes] | None) -> bytes:
@@ -228,8 +241,8 @@ def _columns(path: Path, header: Sequence[str], required: Sequence[str]) -> dict
     return columns
 
 
-def _rows(path: Path, found: Iterable[Row], width: int, most: int) -> Iterator[Row]:
-    """Rows that hold anything, each as wide as the header."""
+def _rows(path: Path, found: Iterable[Row], width: int, most: int, noted: dict[int, str]) -> Iterator[Row]:
+    """Rows that hold anything, each made as wide as the header; those that were not are noted."""
     count = 0
     for line, cells in found:
         # str.join is the quickest way to see that a row holds nothing
@@ -240,10 +253,8 @@ def _rows(path: Path, found: Iterable[Row], width: int, most: int) -> Iterator[R
             raise DataFormatError(f"{path} has more than {most:,} rows, and no more are read")
         if len(cells) != width:
             if len(cells) < width or any(cells[width:]):
-                raise DataFormatError(
-                    f"{path}, line {line}, has {len(cells):,} cells; the header has {width}"
-                )
-            cells = cells[:width]
+                noted[line] = f"the row has {len(cells):,} cells, and the header {width}"
+            cells = [*cells[:width], *[""] * (width - len(cells))]
         yield line, cells
 
 

@@ -129,9 +129,9 @@ BAD_TABLES: dict[str, tuple[str, str, str, str]] = {
         "index.csv",
         "three.jpg,train,",
         "three.jpg,",
-        r"line 4, has 8 cells; the header has 9",
+        r"line 4: the row has 8 cells, and the header 9$",
     ),
-    "row too wide": ("index.csv", "6,8,,,", "6,8,,,,x", r"line 4, has 10 cells"),
+    "row too wide": ("index.csv", "6,8,,,", "6,8,,,,x", r"line 4: the row has 10 cells"),
     "quote never closed": ("label.csv", "\n2,metal", '\n2,"metal', r"label.csv, line .* not readable as CSV"),
 }
 

@@ -113,7 +113,8 @@ def clean_index(folder: str | Path, report: DatasetReport, *, follow_links: bool
     """
     folder = Path(folder)
     refuse_cleaned(folder)
-    table = read_table(folder / INDEX, COLUMNS, inside=None if follow_links else Enclosure(folder))
+    inside = None if follow_links else Enclosure(folder)
+    table = read_table(folder / INDEX, COLUMNS, inside=inside, uneven=True)
     reasons: dict[int, str] = {}
     for problem in report.problems:
         if problem.level == "error" and problem.row is not None:

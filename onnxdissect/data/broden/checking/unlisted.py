@@ -104,7 +104,7 @@ class _Tree:
 
 def _listed_paths(dataset: BrodenDataset) -> tuple[set[str], dict[str, str]]:
     """Every path in a cell of the index, and the images among them by their paths without suffix."""
-    table = read_table(dataset.folder / dataset.index, COLUMNS, inside=dataset.inside)
+    table = read_table(dataset.folder / dataset.index, COLUMNS, inside=dataset.inside, uneven=True)
     image = table.columns["image"]
     fixed = {table.columns[name] for name in COLUMNS}
     others = [position for position in table.columns.values() if position not in fixed]

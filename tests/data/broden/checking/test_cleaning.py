@@ -241,3 +241,22 @@ def test_it_is_joined_and_packed_as_the_folder_of_these_rows(damage: Damage, tmp
     joined, expected = open_dataset(tmp_path / "joined"), open_dataset(tmp_path / "as")
     assert [entry.image for entry in joined.entries] == ["street/a/two.png", "street/three.jpg"]
     assert joined.fingerprint == expected.fingerprint
+
+
+def test_rows_of_another_width_are_told_of_and_left_out(damage: Damage) -> None:
+    index = damage.folder / "index.csv"
+    header, one, two, three = index.read_text(encoding="utf-8").splitlines()
+    # as where the file was cut short
+    index.write_text("\n".join([header, one, f"{two},x,", three[: three.index(",24,24")]]), encoding="utf-8")
+    width = header.count(",") + 1
+    report = check_folder(damage.folder)
+    assert [(p.row, p.message) for p in report.problems if p.level == "error"] == [
+        (3, f"the row has {width + 2} cells, and the header {width}"),
+        (4, f"the row has 2 cells, and the header {width}"),
+    ]
+    # what such a row lists is not forgotten
+    assert not any(p.file.startswith(("a/two", "three")) for p in report.problems)
+    cleaned = clean_index(damage.folder, report)
+    assert [(row.line, row.image) for row in cleaned.dropped] == [(3, "a/two.png"), (4, "three.jpg")]
+    opened = open_data(f"cleaned:{damage.folder}")
+    assert [opened.image_name(i) for i in range(len(opened))] == ["a/one.jpg"]
