@@ -43,6 +43,7 @@ def new_folder(folder: Path, kept: str) -> Iterator[Path]:
     # Through links: what is renamed onto a link is refused.
     place = Path(os.path.realpath(folder))
     partial = place.with_name(f"{place.name}.{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
+    above = [one for one in partial.parents if not os.path.lexists(one)]
     try:
         make_folder(partial)
         yield partial
@@ -56,6 +57,10 @@ def new_folder(folder: Path, kept: str) -> Iterator[Path]:
     finally:
         with uninterrupted():
             shutil.rmtree(partial, ignore_errors=True)
+            if not os.path.lexists(place):
+                for one in above:
+                    with contextlib.suppress(OSError):
+                        one.rmdir()  # where nobody else has put anything there
 
 
 def refuse_filled(folder: Path, kept: str) -> None:

@@ -29,10 +29,15 @@ def test_it_appears_when_it_is_whole(tmp_path: Path, there: bool) -> None:
 
 @pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt()])
 def test_nothing_is_left_of_one_that_fails(tmp_path: Path, error: BaseException) -> None:
-    with pytest.raises(type(error)), new_folder(tmp_path / "out", "the data set") as partial:
-        (partial / "file").write_text("half", encoding="utf-8")
+    for place in ("out", "very/deep/out"):
+        with pytest.raises(type(error)), new_folder(tmp_path / place, "the data set") as partial:
+            (partial / "file").write_text("half", encoding="utf-8")
+            raise error
+        assert not any(tmp_path.iterdir())
+    with pytest.raises(type(error)), new_folder(tmp_path / "very" / "deep" / "out", "the data set"):
+        (tmp_path / "very" / "mine").touch()
         raise error
-    assert not any(tmp_path.iterdir())
+    assert [path.name for path in (tmp_path / "very").iterdir()] == ["mine"]
 
 
 def test_what_came_there_meanwhile_stays(tmp_path: Path) -> None:
