@@ -26,6 +26,7 @@ from onnxdissect.errors import DataFormatError, OutputError
 from onnxdissect.libraries import import_cv2
 from onnxdissect.storage.disk import write_error
 from onnxdissect.storage.files import make_folder
+from onnxdissect.wording import described
 
 __all__ = ["Annotated", "ImageRecord", "check_category", "label_maps", "write_image"]
 
@@ -260,6 +261,11 @@ def label_maps(name: str, category: str, items: Annotated) -> list[NDArray[np.ui
     DataFormatError
         If one is no map of label numbers.
     """
+    if not isinstance(items, Sequence):
+        raise DataFormatError(
+            f"{name}: annotations in the category {category} stand in a list, not in {described(items)}",
+            hint=f"{{{category!r}: [label_map]}}",
+        )
     found = []
     for item in items:
         if not isinstance(item, np.ndarray) or not item.ndim:

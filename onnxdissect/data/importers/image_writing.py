@@ -20,6 +20,7 @@ from onnxdissect.data.importers.imported import ImageAnnotations, ImportedImage
 from onnxdissect.data.importers.options import ImportOptions
 from onnxdissect.data.importers.plan import COLOR, PlannedImage
 from onnxdissect.errors import DataFormatError, shown_path
+from onnxdissect.wording import described
 
 __all__ = ["WrittenImage", "write_planned"]
 
@@ -74,11 +75,7 @@ def write_planned(
     stored = read_image(file, called)
     pixels = np.ascontiguousarray(turned(stored, applied))
     size = (pixels.shape[0], pixels.shape[1])
-    # before they are resized, which takes whole numbers from 0 for granted
-    found = {
-        category: [*label_maps(called, category, items), *_of_whole_image(items)]
-        for category, items in image.source.annotations(size).items()
-    }
+    found = _checked(called, image.source.annotations(size))
     if not image.source.spread:
         _check_maps(image.source, size, found, way)
     square = cover(size, options.aspect or "stretch")
@@ -156,8 +153,20 @@ def _other_aspect(shape: tuple[int, int], size: tuple[int, int], way: int) -> st
     return "is it the label map of another image, or cut out of one?"
 
 
-def _of_whole_image(items: Sequence[NDArray[np.integer] | int]) -> list[NDArray[np.integer] | int]:
-    return [one for one in items if not (isinstance(one, np.ndarray) and one.ndim)]
+def _checked(called: str, annotations: ImageAnnotations) -> dict[str, list[NDArray[np.integer] | int]]:
+    """Annotations of whole numbers from 0, which resizing takes for granted."""
+    if not isinstance(annotations, Mapping):
+        raise DataFormatError(
+            f"{called}: annotations are label maps and label numbers by category, not "
+            f"{described(annotations)}"
+        )
+    return {
+        category: [
+            *label_maps(called, category, items),
+            *(one for one in items if not (isinstance(one, np.ndarray) and one.ndim)),
+        ]
+        for category, items in annotations.items()
+    }
 
 
 def _maps(

@@ -59,6 +59,11 @@ def written_name(name: str, suffix: str | None = None) -> str:
     -------
     str
         Composed, and with a low line for what no table or no file system of some kind holds.
+
+    Raises
+    ------
+    DataFormatError
+        If nothing is left of it.
     """
     parts = []
     for part in PurePosixPath(_OTHERS.sub("_", normal(name))).parts:
@@ -66,6 +71,8 @@ def written_name(name: str, suffix: str | None = None) -> str:
         # Windows knows no names that end in a dot or a blank.
         parts.append(f"{kept.rstrip('. ')}_" if kept.endswith((".", " ")) or not kept else kept)
     path = PurePosixPath(*parts)
+    if not path.name:
+        raise DataFormatError(f"{shown(name)} cannot be the name of an image", hint="such as train/00001.png")
     return str(path if suffix is None else path.with_suffix(suffix))
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import SupportsIndex
 
 from onnxdissect.data.groups import NO_GROUPS, group_rule
 from onnxdissect.data.limits import MOST_PIXELS
 from onnxdissect.errors import ParameterError, nearest, shown
+from onnxdissect.wording import described
 
 __all__ = ["ASPECTS", "RESAMPLES", "SCENES", "SPLITS_FROM", "ImportOptions"]
 
@@ -86,6 +88,9 @@ class ImportOptions:
         _require_one_of("--resample", self.resample, RESAMPLES)
         _require_one_of("--scene", self.scene, SCENES)
         _require_one_of("--split-from", self.split_from, SPLITS_FROM)
+        for option, number in (("--size", self.size), ("--limit", self.limit), ("workers", self.workers)):
+            if number is not None and (isinstance(number, bool) or not isinstance(number, SupportsIndex)):
+                raise ParameterError(f"{option} takes a whole number, not {described(number)}")
         if self.size is not None and not _LEAST_SIZE <= self.size <= _MOST_SIZE:
             raise ParameterError(
                 f"--size takes {_LEAST_SIZE} to {_MOST_SIZE:,} pixels, not {self.size}", hint="--size 224"

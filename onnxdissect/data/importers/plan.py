@@ -13,6 +13,7 @@ from onnxdissect.data.importers.imported import ImportedData, ImportedImage
 from onnxdissect.data.importers.names import label_name, normal, refuse_collisions, written_name
 from onnxdissect.data.importers.options import ImportOptions
 from onnxdissect.data.limits import MOST_ROWS
+from onnxdissect.data.vocabulary import HIGHEST_NUMBER
 from onnxdissect.errors import DataFormatError, EmptyDataError, ParameterError, shown
 from onnxdissect.wording import counted
 
@@ -108,6 +109,12 @@ def plan(data: ImportedData, options: ImportOptions) -> Plan:
         first = _next_number(labels)
         labels += [LabelEntry(first + i, f"{name}-s", (SCENE,)) for i, name in enumerate(_distinct(scenes))]
         categories.append(SCENE)
+    if len(labels) > HIGHEST_NUMBER or any(label.number > HIGHEST_NUMBER for label in labels):
+        raise DataFormatError(
+            f"there are labels with numbers up to {_next_number(labels) - 1:,}, and label maps hold "
+            f"{HIGHEST_NUMBER:,}",
+            hint="--color and --scene add labels behind those of the data set",
+        )
     numbers = {label.name: label.number for label in labels if label.categories == (SCENE,)}
     suffix = ".png" if options.size is not None and not options.link else None
     names = [written_name(image.name, suffix) for image in images]

@@ -20,7 +20,7 @@ from onnxdissect.data.importers.plan import Plan, plan
 from onnxdissect.data.importers.report import ImportReport, count_categories
 from onnxdissect.data.joining.splitting import draw_splits
 from onnxdissect.data.sources import Advance, folder_spec
-from onnxdissect.errors import EmptyDataError, shown_path
+from onnxdissect.errors import DataFormatError, EmptyDataError, nearest, shown, shown_path
 from onnxdissect.libraries import import_cv2
 from onnxdissect.storage.memory import explained_memory
 from onnxdissect.storage.new_folder import new_folder, refuse_filled
@@ -133,13 +133,18 @@ def _held(planned: Plan, records: Sequence[ImageRecord]) -> tuple[list[LabelEntr
         within = tuple(category for category in label.categories if (category, label.number) in held)
         if within:
             kept.append(replace(label, categories=within))
-    if not kept and not held:
+    if not held:
         told = "".join(f"; {note}" for note in planned.notes)
         raise EmptyDataError(
             f"none of {len(records):,} images holds any label{told}",
             hint="are these the annotations of these images, and do they draw areas?",
         )
     used = {category for category, _ in held}
+    if unknown := sorted(used - set(planned.categories)):
+        raise DataFormatError(
+            f"images are annotated in the category {shown(unknown[0])}, which the data set does not list",
+            candidates=nearest(unknown[0], planned.categories) or list(planned.categories),
+        )
     return kept, [category for category in planned.categories if category in used]
 
 

@@ -146,3 +146,39 @@ def test_numbers_that_no_label_has_are_not_resampled(
     images = [replace(data.images[0], spread=spread)]
     with pytest.raises(DataFormatError, match=said):
         write(replace(data, images=images), tmp_path / "out", size=8, resample=resample)
+
+
+@pytest.mark.parametrize(
+    ("annotations", "said"),
+    [
+        (None, "annotations are label maps and label numbers by category, not None"),
+        ({"object": np.ones((24, 32), int)}, "annotations in the category object stand in a list, not in"),
+        ({"object": np.float64(1)}, "annotations in the category object stand in a list, not in"),
+        ({"object": [1], "parts": [2]}, "in the category 'parts', which the data set does not list"),
+        ({"object": [77]}, "images hold the label number 77 in the category 'object'; no such label"),
+    ],
+)
+def test_annotations_that_are_none(tmp_path: Path, annotations: Any, said: str) -> None:
+    with pytest.raises(DataFormatError) as caught:
+        write(imported(tmp_path, ["1.png"], {"1.png": annotations}), tmp_path / "out")
+    assert said in caught.value.message and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["", ".", "/"])
+def test_images_without_a_name(tmp_path: Path, name: str) -> None:
+    for size in (None, 8):
+        with pytest.raises(DataFormatError, match="cannot be the name of an image"):
+            write(imported(tmp_path, [name], {name: {"object": [1]}}), tmp_path / "out", size=size)
+
+
+@pytest.mark.parametrize("options", [{"size": "8"}, {"size": 8.5}, {"limit": True}, {"workers": 1.5}])
+def test_numbers_that_are_none(options: dict[str, Any]) -> None:
+    with pytest.raises(ParameterError, match="takes a whole number, not"):
+        ImportOptions(**options)
+
+
+def test_labels_that_are_too_many_for_colours_behind_them(tmp_path: Path) -> None:
+    data = imported(tmp_path, ["1.png"], {"1.png": {"object": [1]}})
+    labels = (*data.labels, LabelEntry(65_530, "last", ("object",)))
+    with pytest.raises(DataFormatError, match="numbers up to 65,541, and label maps hold 65,535"):
+        write(replace(data, labels=labels), tmp_path / "out", color=True)
