@@ -143,7 +143,7 @@ class MaskReader:
             raise DataFormatError(
                 f"{called} holds the colour{'s' * (held.size > 1)} {', '.join(told)}{_more(held.size)}, "
                 f"which {self.listed.source} does not list; {self._nearest(pairs[0][0])}",
-                hint=f"--ignore #{pairs[0][0]:06x} leaves such pixels unlabelled; or list the class",
+                hint=f"--ignore '#{pairs[0][0]:06x}' leaves such pixels unlabelled; or list the class",
             )
         return places
 
