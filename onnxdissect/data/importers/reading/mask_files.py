@@ -171,9 +171,8 @@ def _stretched(data: bytes, kind: str, image: object, name: str) -> int:
 
 def _indices(pixels: NDArray[np.generic], stretched: int, name: str) -> NDArray[np.int32]:
     plane = pixels[:, :, 0] if pixels.ndim == 3 else pixels
-    found = plane.astype(np.int64) // stretched
-    if found.min(initial=0) < 0 or found.max(initial=0) > HIGHEST_INDEX:
-        raise ImageFileError(
-            f"{name} holds the numbers {found.min()} to {found.max()}; indices are 0 to {HIGHEST_INDEX:,}"
-        )
-    return found.astype(np.int32)
+    low, high = int(plane.min()), int(plane.max())
+    if low < 0 or high > HIGHEST_INDEX:
+        raise ImageFileError(f"{name} holds the numbers {low} to {high}; indices are 0 to {HIGHEST_INDEX:,}")
+    found = plane.astype(np.int32)
+    return found if stretched == 1 else found // stretched

@@ -21,6 +21,7 @@ __all__ = ["MaskReader"]
 _MOST_TOLD = 5
 # Indices below it are looked up in an array of all of them.
 _FEW = 1 << 16
+_ROWS = 64
 
 
 @dataclass(frozen=True)
@@ -131,12 +132,13 @@ class MaskReader:
                 + ", though all its pixels are grey" * grey,
                 hint="save masks with one channel, or as palette images; or list classes as INDEX,NAME,R,G,B",
             )
-        red, green, blue = (pixels[:, :, i].astype(np.int64) for i in range(3))
-        codes = red << 16 | green << 8 | blue
-        places = _looked_up(codes, self._by_color)
+        places = np.empty(pixels.shape[:2], np.int32)
+        # some rows at a time: what is looked up takes ten times the memory of the mask
+        for top in range(0, len(pixels), _ROWS):
+            places[top : top + _ROWS] = _looked_up(_codes(pixels[top : top + _ROWS]), self._by_color)
         wrong = places < 0
         if wrong.any():
-            held, counts = np.unique(codes[wrong], return_counts=True)
+            held, counts = np.unique(_codes(pixels[wrong]), return_counts=True)
             order = np.argsort(-counts, kind="stable")
             pairs = _first(held[order], counts[order])
             told = [f"#{code:06x} ({counted(n, 'pixel')})" for code, n in pairs]
@@ -164,6 +166,11 @@ def _read(reader: MaskReader, path: Path, size: tuple[int, int]) -> ImageAnnotat
 
 def _code(color: Rgb | None) -> int:
     red, green, blue = color or (0, 0, 0)
+    return red << 16 | green << 8 | blue
+
+
+def _codes(pixels: NDArray[np.integer]) -> NDArray[np.int64]:
+    red, green, blue = (pixels[..., i].astype(np.int64) for i in range(3))
     return red << 16 | green << 8 | blue
 
 
