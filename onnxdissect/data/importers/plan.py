@@ -104,8 +104,8 @@ def plan(data: ImportedData, options: ImportOptions) -> Plan:
         categories.append(COLOR)
     if options.scene is not None:
         _refuse_double(SCENE, categories, f"--scene {options.scene}")
-        scenes = [label_name(PurePosixPath(image.name).parent.name) for image in images]
-        notes += _without(scenes, "scene, as they lie in no folder")
+        scenes = [_scene_of_folders(image.name) for image in images]
+        notes += _without(scenes, "scene, as they lie in no folder, or in that of a split alone")
         first = _next_number(labels)
         labels += [LabelEntry(first + i, f"{name}-s", (SCENE,)) for i, name in enumerate(_distinct(scenes))]
         categories.append(SCENE)
@@ -176,6 +176,11 @@ def split_of_folder(name: str) -> str:
 
 def _split_of_folders(name: str) -> str:
     return next(filter(None, map(split_of_folder, PurePosixPath(name).parts[:-1])), "")
+
+
+def _scene_of_folders(name: str) -> str:
+    folders = reversed(PurePosixPath(name).parts[:-1])
+    return label_name(next((folder for folder in folders if not split_of_folder(folder)), ""))
 
 
 def _group_of(asked: str | None, image: ImportedImage, name: str) -> str:

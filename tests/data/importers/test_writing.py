@@ -124,7 +124,17 @@ def test_scenes_and_groups_of_folders(tmp_path: Path) -> None:
     ]
     assert found == [["street-s"], ["yard-s"], []]
     assert [row["group"] for row in index_rows(tmp_path / "out")] == ["town/street", "yard", "."]
-    assert "1 of 3 images have no scene, as they lie in no folder" in report.notes
+    assert any("1 of 3 images have no scene, as they lie in no folder" in note for note in report.notes)
+
+
+def test_folders_of_splits_are_no_scenes(tmp_path: Path) -> None:
+    names = ["train/1.png", "val/beach/2.png", "beach/test/3.png"]
+    data = imported(tmp_path, names, {name: {"object": [1]} for name in names})
+    report = write(data, tmp_path / "out", scene="folders")
+    [scene] = [one for one in open_dataset(tmp_path / "out").vocabulary.concepts if one.category == "scene"]
+    assert scene.name == "beach-s"
+    assert [row["scene"] != "" for row in index_rows(tmp_path / "out")] == [False, True, True]
+    assert any(note.startswith("1 of 3 images have no scene") for note in report.notes)
     write(data, tmp_path / "none", group="none")
     assert "group" not in index_rows(tmp_path / "none")[0]
 
