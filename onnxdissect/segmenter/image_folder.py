@@ -128,7 +128,8 @@ def open_image_folder(folder: Path, *, follow_links: bool = False) -> ImageFolde
     """
     if not is_folder(folder):
         raise DataNotFoundError(
-            f"there is no folder of images {shown_path(folder)}", hint="images=DIR names a folder"
+            f"there is no folder of images {shown_path(folder)}",
+            hint="images=DIR, or --images DIR of an import, names a folder",
         )
     try:
         files = image_files(folder)
@@ -153,4 +154,7 @@ def _with_hint(error: ImageFileError, cause: BaseException | None = None) -> Ima
     """Say what to type where a link was not followed."""
     if not isinstance(cause or error.__cause__, OutsideError):
         return error
-    return ImageFileError(error.message, hint="if you trust the images, links=follow follows their links")
+    return ImageFileError(
+        error.message,
+        hint="if you trust the images, links=follow, or --follow-links of an import, follows their links",
+    )

@@ -40,12 +40,14 @@ def pack(
     try:
         dataset = open_data(data, groups=groups, progress=made)
         made.finish()
+        if isinstance(dataset, PackedDataset):
+            raise ParameterError(
+                f"{data} is packed already", hint=f"onnxdissect run MODEL --data {shlex.quote(data)}"
+            )
         if not isinstance(dataset, BrodenDataset):
             raise ParameterError(
-                f"{data} is packed already"
-                if isinstance(dataset, PackedDataset)
-                else f"{data} gives images that lie in no Broden folder: there is nothing to pack",
-                hint=f"onnxdissect run MODEL --data {shlex.quote(data)}",
+                f"{data} gives images that lie in no Broden folder: there is nothing to pack",
+                hint="onnxdissect data import writes such a folder, also of what a segmenter labels",
             )
         facts = pack_dataset(dataset, file, workers=max(2, cores()), progress=done)
         done.finish()

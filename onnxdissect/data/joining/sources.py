@@ -101,7 +101,8 @@ def open_sources(
             raise ParameterError(
                 f"{shown_path(spec)} gives {len(dataset)} images that lie in no Broden folder, and only such "
                 f"are joined",
-                hint="join the folder that they were made of, one with an index.csv",
+                hint="join the folder that they were made of, one with an index.csv; data import writes one, "
+                "also of what a segmenter labels",
             )
         place = os.path.realpath(dataset.folder)
         if place in places:
