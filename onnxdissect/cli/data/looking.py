@@ -112,6 +112,8 @@ def _checked(folder: str, groups: str | None, min_images: int | None) -> Dataset
     place = _folder_of(folder)
     opened = None if place else _broden(folder, groups)
     bound = {} if min_images is None else {"min_images": min_images}
+    if isinstance(opened, PackedDataset):
+        _refuse_unused(folder, {"--groups": groups, "--min-images": min_images})
     progress = open_progress(log())
     done = CountedPhase(progress, "check")
     try:
@@ -128,6 +130,16 @@ def _checked(folder: str, groups: str | None, min_images: int | None) -> Dataset
     finally:
         progress.close()
     return report
+
+
+def _refuse_unused(spec: str, given: dict[str, object]) -> None:
+    for option, value in given.items():
+        if value is not None:
+            raise ParameterError(
+                f"{option} is about images and concepts of a folder; of the packed file {spec} it is only "
+                "looked at whether it is whole",
+                hint=f"onnxdissect data check DIR {option} {value}, of the folder that it was packed from",
+            )
 
 
 def _fixable(spec: str, groups: str | None) -> tuple[Path, bool]:

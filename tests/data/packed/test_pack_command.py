@@ -145,6 +145,13 @@ def test_what_is_suspicious_of_an_image_is_said_of_the_file_too(tmp_path: Path) 
     ]
 
 
+@pytest.mark.parametrize("option", [("--min-images", 3), ("--groups", "folder")])
+def test_a_check_refuses_what_it_does_not_use(world: Path, option: tuple[str, object]) -> None:
+    said = called(world, "data", "check", "small.packed", *option)
+    assert said.returncode == 2 and said.stdout == ""
+    assert f"{option[0]} is about images and concepts of a folder" in " ".join(said.stderr.split())
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
