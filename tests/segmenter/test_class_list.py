@@ -56,14 +56,15 @@ def test_names_are_composed(tmp_path: Path) -> None:
         ("c.csv", "index,name\n", "names no class"),
         ("c.csv", "index,name\n0,a\n2,b\n5,c\n", "names classes up to 5, and not 1, 3, 4"),
         ("c.csv", "index,name\n0,a\n1,b\n1,c\n", "line 4: class 1 is there already, in line 3"),
-        ("c.csv", "index,name\n0,a\n1,\n", "line 3: class 1 has no name"),
+        ("c.csv", "index,name\n0,a\n1,\n", "line 3: '' is no name of a class"),
         ("c.csv", "index,name\n0,a\n1,a\n", "line 3: 'a' is there already, in line 2"),
         ("c.csv", "index,name\n0,a\n-1,b\n", "line 3: an index is a whole number"),
-        ("c.csv", "index,name\n0,a\n99999999999,b\n", "0 to 65,535, not '99999999999'"),
-        ("c.csv", "number,name\n0,a\n", "line 1: an index is a whole number, 0 to 65,535, not 'number'"),
-        ("c.csv", "index,label\n0,a\n", "has the columns 'index', 'label'"),
+        ("c.csv", "index,name\n0,a\n99999999999,b\n", "0 to 2,147,483,647, not '99999999999'"),
+        ("c.csv", "number,name\n0,a\n", "names the columns 'number', 'name'"),
+        ("c.csv", "index,label\n0,a\n", "names the columns 'index', 'label'"),
         ("c.csv", "index,name,name\n0,a,b\n", "each once"),
-        ("c.csv", 'index,name\n0,"a\n', "is not readable as CSV"),
+        ("c.csv", 'index,name\n0,"a\n', "is not readable"),
+        ("c.csv", "index,name\n0,a\n2147483647,b\n", "and not 1, 2, 3"),
         ("c.txt", "0,a\n2,b\n", "names classes up to 2, and not 1"),
         ("c.csv", "index,name,category\n0,a,x;y\n", "'x;y' cannot be a category's name"),
     ],
@@ -76,6 +77,7 @@ def test_what_is_wrong_is_told_with_the_line(tmp_path: Path, name: str, content:
 
 
 def test_a_list_that_is_not_there(tmp_path: Path) -> None:
-    for path in (tmp_path / "no.txt", tmp_path):
-        with pytest.raises(DataError, match="there is no list of classes"):
-            read_class_list(path)
+    with pytest.raises(DataError, match="there is no list of classes"):
+        read_class_list(tmp_path / "no.txt")
+    with pytest.raises(DataError, match="only regular files are read"):
+        read_class_list(tmp_path)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from onnxdissect.data.broden.table_writer import LabelEntry
+from onnxdissect.data.broden.tables import MOST_LISTED
 from onnxdissect.data.broden.writer import check_category
 from onnxdissect.data.importers.names import normal
 from onnxdissect.data.limits import HIGHEST_INDEX, MOST_TABLE_BYTES
@@ -26,7 +27,7 @@ from onnxdissect.storage.numerals import whole_number
 from onnxdissect.storage.regular_files import read_regular_file
 from onnxdissect.wording import counted
 
-__all__ = ["ClassList", "ListedClass", "parse_ignored", "read_class_list"]
+__all__ = ["ClassList", "ListedClass", "class_text", "listed_classes", "parse_ignored", "read_class_list"]
 
 Rgb = tuple[int, int, int]
 
@@ -122,9 +123,7 @@ def read_class_list(path: Path, category: str) -> ClassList:
         If it lists no class.
     """
     check_category(category)
-    classes = []
-    for line, row in _rows(path):
-        classes.append(_class(f"{shown_path(path)}, line {line}", row))
+    classes = [one for _, one in listed_classes(path, class_text(path))]
     if not classes:
         raise EmptyDataError(f"{shown_path(path)} lists no class", hint=_EXAMPLE)
     if len(classes) > HIGHEST_NUMBER:
@@ -172,17 +171,59 @@ def parse_ignored(text: str | None) -> tuple[frozenset[int], frozenset[Rgb]]:
     return frozenset(indices), frozenset(colors)
 
 
-def _rows(path: Path) -> Iterable[tuple[int, Mapping[str, str]]]:
+def class_text(path: Path) -> str:
+    """Read the text of a list of classes.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    DataNotFoundError
+        If there is no such file.
+    DataFormatError
+        If it cannot be read, is too large, or no UTF-8.
+    """
     try:
-        content = read_regular_file(path, MOST_TABLE_BYTES)
+        return read_regular_file(path, MOST_TABLE_BYTES).decode("utf-8-sig")
     except FileNotFoundError as error:
         raise DataNotFoundError(f"there is no list of classes {shown_path(path)}", hint=_EXAMPLE) from error
     except OSError as error:
         raise DataFormatError(f"cannot read {shown_path(path)}: {error.strerror or error}") from error
-    try:
-        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataFormatError(f"{shown_path(path)} is not UTF-8 text", hint="save it as UTF-8") from error
+
+
+def listed_classes(path: Path, text: str) -> Iterator[tuple[int, ListedClass]]:
+    """Read the rows of a list of classes.
+
+    Parameters
+    ----------
+    path : Path
+        Where it lies, for messages.
+    text : str
+        As for `read_class_list`.
+
+    Yields
+    ------
+    (int, ListedClass)
+        The line, and the class that it lists.
+
+    Raises
+    ------
+    DataFormatError
+        If a row is malformed.
+    """
+    for line, row in _rows(path, text):
+        yield line, _class(f"{shown_path(path)}, line {line}", row)
+
+
+def _rows(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, str]]]:
     columns: Sequence[str] | None = None
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
@@ -192,10 +233,16 @@ def _rows(path: Path) -> Iterable[tuple[int, Mapping[str, str]]]:
                 continue
             if columns is None:
                 named = [cell.lower() for cell in row]
-                columns = named if {"index", "name"} <= {*named} <= _HEADER else ()
-                if columns:
-                    if len({*named}) != len(named):
-                        raise DataFormatError(f"{shown_path(path)}, line {line}, names a column twice")
+                columns = ()
+                if {"index", "name"} & {*named} and not named[0].isdigit():
+                    if not {"index", "name"} <= {*named} <= _HEADER or len({*named}) != len(named):
+                        raise DataFormatError(
+                            f"{shown_path(path)}, line {line}, names the columns "
+                            f"{', '.join(map(shown, row[:MOST_LISTED]))}; a list of classes has index, name "
+                            "and perhaps category, r, g, b, each once",
+                            hint=_EXAMPLE,
+                        )
+                    columns = named
                     continue
             yield line, _cells(f"{shown_path(path)}, line {line}", row, columns)
     except csv.Error as error:

@@ -57,7 +57,10 @@ def test_what_is_read(tmp_path: Path, content: str, classes: list[ListedClass]) 
         ("0,sky\n1;road\n", "list.csv, line 2: 1 cell between commas"),
         ("0,sky,1,2\n", "list.csv, line 1: 4 cells between commas"),
         ("index,name,category\n0,sky\n", "list.csv, line 2: 2 cells between commas"),
-        ("index,name,name\n0,sky,sky\n", "list.csv, line 1, names a column twice"),
+        (
+            "index,name,name\n0,sky,sky\n",
+            "list.csv, line 1, names the columns 'index', 'name', 'name'; a list of classes has index, name and perhaps",
+        ),
         ("x,sky\n", "an index is a whole number, 0 to 2,147,483,647, not 'x'"),
         ("-1,sky\n", "an index is a whole number"),
         ("2147483648,sky\n", "an index is a whole number"),
