@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +12,12 @@ from pathlib import Path
 from onnxdissect.data.broden.index import COLUMNS
 from onnxdissect.data.broden.writer import ImageRecord, check_category
 from onnxdissect.data.groups import GROUP_COLUMN
+from onnxdissect.data.limits import MOST_CATEGORIES
 from onnxdissect.data.vocabulary import HIGHEST_NUMBER
 from onnxdissect.errors import DataFormatError, EmptyDataError, nearest
 from onnxdissect.storage.files import write_csv
 
-__all__ = ["LabelEntry", "write_tables"]
+__all__ = ["LabelEntry", "check_categories", "write_tables"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ def write_tables(
     """
     labels = sorted(labels, key=lambda label: label.number)
     grouped = any(record.group for record in records)
-    _check_categories(categories, grouped=grouped)
+    check_categories(categories, grouped=grouped)
     _check_labels(labels, categories)
     counts = _Counts(records)
     members = {c: [label for label in labels if c in label.categories] for c in categories}
@@ -121,18 +123,43 @@ def write_tables(
     write_csv(folder / "index.csv", header, rows)
 
 
-def _check_categories(categories: Sequence[str], *, grouped: bool) -> None:
+def check_categories(categories: Sequence[str], *, grouped: bool) -> None:
+    """Refuse categories that the layout, or some file systems, cannot hold together.
+
+    Parameters
+    ----------
+    categories : sequence of str
+    grouped : bool
+        Whether images have groups, which stand in a column of their own.
+
+    Raises
+    ------
+    DataFormatError
+        If they are such.
+    """
     taken = {*COLUMNS, *([GROUP_COLUMN] if grouped else [])}
+    seen: dict[str, int] = {}
     for position, category in enumerate(categories):
         check_category(category)
         if category in taken:
             raise DataFormatError(
                 f"{category!r} cannot be a category's name: index.csv has a column of that name"
             )
-        if category in categories[:position]:
-            raise DataFormatError(f"the category {category!r} is listed twice")
+        first = seen.setdefault(unicodedata.normalize("NFC", category).casefold(), position)
+        if first != position:
+            other = categories[first]
+            raise DataFormatError(
+                f"the category {category!r} is listed twice"
+                if other == category
+                else f"the categories {other!r} and {category!r} differ by capitals or the form of a letter "
+                "alone, and files that are called after them would be one on many systems"
+            )
     if not categories:
         raise DataFormatError("a data set has at least one category")
+    if len(categories) > MOST_CATEGORIES:
+        raise DataFormatError(
+            f"there are {len(categories):,} categories; at most {MOST_CATEGORIES:,} are read"
+        )
 
 
 def _check_labels(labels: Sequence[LabelEntry], categories: Sequence[str]) -> None:

@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from onnxdissect.data.broden.index import COLUMNS
 from onnxdissect.data.decoding.pixels import read_image
+from onnxdissect.data.limits import LONGEST_CATEGORY
 from onnxdissect.data.vocabulary import HIGHEST_NUMBER, has_control
-from onnxdissect.errors import DataFormatError, OutputError
+from onnxdissect.errors import DataFormatError, OutputError, shown
 from onnxdissect.libraries import import_cv2
 from onnxdissect.storage.disk import write_error
 from onnxdissect.storage.files import make_folder
@@ -37,7 +38,7 @@ labels that hold for the image as a whole."""
 _IMAGES = "images"
 _IN_NO_PATH = re.compile(r"[\\;\x00-\x1f]")
 # Categories stand in names of files and columns, and in label.csv before a count in brackets.
-_IN_NO_CATEGORY = re.compile(r"[/\\();\x00-\x1f]")
+_IN_NO_CATEGORY = re.compile(r"[/\\();\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +214,10 @@ def check_category(name: str) -> None:
         raise DataFormatError(
             f"{name!r} cannot be a category's name: it holds no slash, bracket or semicolon, and neither "
             f"begins nor ends with a blank"
+        )
+    if len(name.encode()) > LONGEST_CATEGORY:
+        raise DataFormatError(
+            f"{shown(name)} cannot be a category's name: it is longer than {LONGEST_CATEGORY} bytes"
         )
 
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from onnxdissect.data.broden.about import About, one_line, write_about
-from onnxdissect.data.broden.table_writer import LabelEntry, write_tables
-from onnxdissect.data.broden.writer import ImageRecord, check_category
+from onnxdissect.data.broden.table_writer import LabelEntry, check_categories, write_tables
+from onnxdissect.data.broden.writer import ImageRecord
 from onnxdissect.data.decoding.ahead import ahead
 from onnxdissect.data.importers.grids.turning import UPRIGHT
 from onnxdissect.data.importers.image_writing import WrittenImage, write_planned
@@ -70,8 +70,7 @@ def write_imported(
     refuse_filled(folder, KEPT)
     options = replace(options, upright=options.upright or data.upright)
     planned = plan(data, options)
-    for category in planned.categories:
-        check_category(category)
+    check_categories(planned.categories, grouped=any(image.group for image in planned.images))
     with new_folder(folder, KEPT) as partial:
         try:
             written = _write_images(planned, partial, options, progress)

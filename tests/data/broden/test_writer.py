@@ -204,6 +204,11 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     [
         ((), LABELS, "at least one category"),
         (("object", "object"), LABELS, "listed twice"),
+        (("object", "Object"), LABELS, "'object' and 'Object' differ by capitals"),
+        (("object", "\u00e9", "e\u0301"), LABELS, "differ by capitals or the form of a letter"),
+        (("object", "k" * 201), LABELS, "longer than 200 bytes"),
+        (("object", "a\x7fb"), LABELS, "cannot be a category's name"),
+        (tuple(f"c{i}" for i in range(1025)), LABELS, "1,025 categories; at most 1,024 are read"),
         (("object", "split"), LABELS, "a column of that name"),
         (("object", "a(b)"), LABELS, "cannot be a category's name"),
         (("object", "material"), LABELS, "'scene', which is not listed"),

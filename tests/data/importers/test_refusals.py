@@ -182,3 +182,12 @@ def test_labels_that_are_too_many_for_colours_behind_them(tmp_path: Path) -> Non
     labels = (*data.labels, LabelEntry(65_530, "last", ("object",)))
     with pytest.raises(DataFormatError, match="numbers up to 65,541, and label maps hold 65,535"):
         write(replace(data, labels=labels), tmp_path / "out", color=True)
+
+
+def test_categories_that_would_be_one_are_told_before_anything_is_written(tmp_path: Path) -> None:
+    data = imported(tmp_path, ["1.png"], {"1.png": {"object": [1]}})
+    data.images[0].file.unlink()
+    with pytest.raises(DataFormatError, match="'object' and 'OBJECT' differ by capitals"):
+        write(replace(data, categories=("object", "OBJECT")), tmp_path / "out")
+    with pytest.raises(DataFormatError, match="'group' cannot be a category's name"):
+        write(replace(data, categories=("group",)), tmp_path / "out")

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from onnxdissect.data.broden.table_writer import LabelEntry
 from onnxdissect.data.broden.writer import check_category
 from onnxdissect.data.importers.imported import ImageAnnotations, ImportedData, ImportedImage
-from onnxdissect.data.importers.names import label_name
+from onnxdissect.data.importers.names import label_name, normal
 from onnxdissect.data.importers.plan import SCENE, split_of_folder
 from onnxdissect.data.importers.reading.trees import IMAGES, FoundFile, find_files, note_others
 from onnxdissect.errors import DataFormatError, EmptyDataError, shown, shown_path
@@ -39,6 +39,7 @@ def read_folders(images: Path, *, category: str = SCENE) -> ImportedData:
     DataError
         If there is no image in a folder of a class, or two classes would be one.
     """
+    category = normal(category)
     check_category(category)
     files = find_files(images, IMAGES, "--images")
     splits = _splits(files)

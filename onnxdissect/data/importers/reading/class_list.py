@@ -122,6 +122,7 @@ def read_class_list(path: Path, category: str) -> ClassList:
     EmptyDataError
         If it lists no class.
     """
+    category = normal(category)
     check_category(category)
     classes = [one for _, one in listed_classes(path, class_text(path))]
     if not classes:
@@ -275,7 +276,7 @@ def _class(where: str, row: Mapping[str, str]) -> ListedClass:
     name = normal(row["name"])
     if not name or has_control(name):
         raise DataFormatError(f"{where}: {shown(name)} is no name of a class", hint=_EXAMPLE)
-    category = row.get("category", "")
+    category = normal(row.get("category", ""))
     if category:
         check_category(category)
     texts = [row.get(channel, "") for channel in "rgb"]

@@ -59,7 +59,7 @@ def test_what_is_read(tmp_path: Path, content: str, classes: list[ListedClass]) 
         ("index,name,category\n0,sky\n", "list.csv, line 2: 2 cells between commas"),
         (
             "index,name,name\n0,sky,sky\n",
-            "list.csv, line 1, names the columns 'index', 'name', 'name'; a list of classes has index, name and perhaps",
+            "names the columns 'index', 'name', 'name'; a list of classes has",
         ),
         ("x,sky\n", "an index is a whole number, 0 to 2,147,483,647, not 'x'"),
         ("-1,sky\n", "an index is a whole number"),
@@ -98,6 +98,12 @@ def test_categories_and_labels_are_those_of_the_list(tmp_path: Path) -> None:
         (2, "brick", ("material",)),
     ]
     assert found.numbers == (1, 2, 1)
+
+
+def test_categories_are_composed(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("0,a,e\u0301\n1,b,\u00e9\n2,c\n", encoding="utf-8")
+    listed = read_class_list(tmp_path / "list.csv", "e\u0301")
+    assert listed.categories == ("\u00e9",)
 
 
 def test_what_is_ignored() -> None:
