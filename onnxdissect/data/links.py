@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from onnxdissect.storage.regular_files import Enclosure, OutsideError
 
-__all__ = ["CLEANED", "LINKED", "link_hint"]
+__all__ = ["CLEANED", "LINKED", "folder_spec", "link_hint"]
 
 LINKED = "linked"
 """The source whose SPECs, ``linked:DIR``, let the links of a folder lead anywhere."""
 CLEANED = "cleaned"
 """The source whose SPECs, ``cleaned:DIR`` and ``cleaned:linked:DIR``, leave out what cannot be read."""
+
+
+def folder_spec(folder: str | Path, *, follow_links: bool) -> str:
+    """Give what a folder is opened by.
+
+    Parameters
+    ----------
+    folder : str or Path
+    follow_links : bool
+        Whether its links may lead out of it.
+
+    Returns
+    -------
+    str
+    """
+    return f"{LINKED}:{folder}" if follow_links else str(folder)
 
 
 def link_hint(error: OSError, inside: Enclosure | None) -> str | None:

@@ -14,7 +14,7 @@ from onnxdissect.cli.printing.progress import open_progress
 from onnxdissect.cli.printing.tables import plain_table
 from onnxdissect.core.progress import CountedPhase
 from onnxdissect.data.broden.about import part_text
-from onnxdissect.data.links import CLEANED, LINKED
+from onnxdissect.data.links import CLEANED, LINKED, folder_spec
 from onnxdissect.errors import ParameterError
 from onnxdissect.machine import cores
 from onnxdissect.storage.regular_files import is_folder
@@ -156,10 +156,10 @@ def _fixable(spec: str, groups: str | None) -> tuple[Path, bool]:
             )
         place = opened.folder, opened.inside is None
         if spec.startswith(f"{CLEANED}:"):
+            whole = shlex.quote(folder_spec(place[0], follow_links=place[1]))
             raise ParameterError(
                 f"{spec} is cleaned already, and what is wrong with it came since",
-                hint=f"remove {place[0] / opened.index}, then onnxdissect data check "
-                f"{shlex.quote(str(place[0]))} --fix",
+                hint=f"remove {place[0] / opened.index}, then onnxdissect data check {whole} --fix",
             )
     refuse_cleaned(place[0])
     return place

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
+from onnxdissect.data.links import folder_spec
 from onnxdissect.errors import DataNotFoundError, nearest, shown
 from onnxdissect.storage.regular_files import is_file, is_folder
 
@@ -14,7 +16,7 @@ _LONGEST = 1000  # characters of a path in a message
 _LAYOUT = "a Broden folder holds index.csv, label.csv, category.csv and images/"
 
 
-def require_index(folder: Path, index: str = "index.csv") -> None:
+def require_index(folder: Path, index: str = "index.csv", *, follow_links: bool = False) -> None:
     """Make sure that a folder holds an index, whatever that is: who reads it looks further.
 
     Parameters
@@ -23,6 +25,8 @@ def require_index(folder: Path, index: str = "index.csv") -> None:
         What was given as a data set.
     index : str
         Name of the table; another than index.csv was written by a check.
+    follow_links : bool
+        Whether its links may lead out of it.
 
     Raises
     ------
@@ -32,8 +36,9 @@ def require_index(folder: Path, index: str = "index.csv") -> None:
     if os.path.lexists(folder / index):
         return
     if index != "index.csv" and os.path.lexists(folder / "index.csv"):
+        spec = shlex.quote(folder_spec(folder, follow_links=follow_links))
         raise DataNotFoundError(
-            f"{folder} has no {index}", hint=f"onnxdissect data check {folder} --fix writes one if need be"
+            f"{folder} has no {index}", hint=f"onnxdissect data check {spec} --fix writes one if need be"
         )
     if is_file(folder):
         hint = f"--data {folder.parent}" if folder.name == "index.csv" else _LAYOUT

@@ -30,7 +30,7 @@ from onnxdissect.data.broden.indexed import IndexedDataset
 from onnxdissect.data.broden.label_maps import decode_codes, fill_plane
 from onnxdissect.data.broden.tables import digest
 from onnxdissect.data.decoding.pixels import read_file, read_image
-from onnxdissect.data.links import CLEANED, LINKED
+from onnxdissect.data.links import CLEANED, folder_spec
 from onnxdissect.data.vocabulary import HIGHEST_NUMBER, read_vocabulary
 from onnxdissect.errors import EmptyDataError
 from onnxdissect.storage.regular_files import Enclosure
@@ -65,7 +65,7 @@ class BrodenDataset(IndexedDataset):
     def source(self) -> dict[str, str]:
         """The folder, as a manifest keeps it."""
         folder = str(self.folder.absolute())
-        spec = folder if self.inside else f"{LINKED}:{folder}"
+        spec = folder_spec(folder, follow_links=self.inside is None)
         if self.index != INDEX:
             spec = f"{CLEANED}:{spec}"
         return {"folder": folder} if spec == folder else {"spec": spec}
@@ -261,7 +261,7 @@ def read_folder(
     DataNotFoundError, DataFormatError, ParameterError
         As for `open_dataset`, where a table is missing or malformed as a whole.
     """
-    require_index(folder, index)
+    require_index(folder, index, follow_links=follow_links)
     inside = None if follow_links else Enclosure(folder)
     vocabulary, tables = read_vocabulary(folder, inside)
     entries, problems, table, grouped_by = read_index(folder / index, vocabulary, groups, inside)

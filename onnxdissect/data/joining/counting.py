@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from onnxdissect.data.decoding.ahead import ahead
 from onnxdissect.data.decoding.pixels import read_file
 from onnxdissect.data.joining.sources import JoinSource
+from onnxdissect.data.links import folder_spec
 from onnxdissect.errors import DataError, shown_path
 
 __all__ = ["CountedImages", "ImageFile", "count_images", "naming_source"]
@@ -65,11 +67,12 @@ def naming_source(source: JoinSource) -> Iterator[None]:
     try:
         yield
     except DataError as error:
-        folder = shown_path(source.dataset.folder)
+        folder, inside = source.dataset.folder, source.dataset.inside
+        spec = shlex.quote(folder_spec(folder, follow_links=inside is None))
         raise type(error)(
-            f"{folder}: {error.message}",
+            f"{shown_path(folder)}: {error.message}",
             candidates=error.candidates,
-            hint=error.hint or f"onnxdissect data check {folder} lists whatever is wrong with it",
+            hint=error.hint or f"onnxdissect data check {spec} lists whatever is wrong with it",
         ) from error
 
 

@@ -201,6 +201,12 @@ def test_links_that_lead_out_are_followed_where_they_were(damage: Damage, tmp_pa
     assert opened.source == {"spec": f"cleaned:linked:{damage.folder}"}
     assert len(opened) == 2 and opened.fingerprint
     assert called(damage.folder, "data", "check", "cleaned:.").returncode == 1
+    # without linked: every row would be left out
+    again = called(damage.folder.parent, "data", "check", "cleaned:linked:street", "--fix")
+    assert "then onnxdissect data check linked:street --fix" in again.stderr
+    (damage.folder / "index.cleaned.csv").unlink()
+    none = called(damage.folder.parent, "data", "info", "cleaned:linked:street")
+    assert "hint: onnxdissect data check linked:street --fix writes one" in none.stderr
 
 
 def test_the_source_says_what_it_takes(tmp_path: Path) -> None:

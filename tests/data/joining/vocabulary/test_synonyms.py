@@ -93,7 +93,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "one column": ("synonym\ncouch\n", "lacks the column name"),
     "an empty cell": ("synonym,name\ncouch,\n", "line 2: '' cannot be a name"),
     "a control character": ("synonym,name\ncouch,so\x1bfa\n", r"line 2: 'so\x1bfa' cannot be a name"),
-    "too wide": ("synonym,name\ncouch,sofa,lounge\n", "line 2, has 3 cells"),
+    "too wide": ("synonym,name\ncouch,sofa,lounge\n", "line 2: the row has 3 cells"),
     "no UTF-8": ("synonym,name\ncouch,caf\udce9\n", "not UTF-8"),
     "a double": (
         "synonym,name\ncouch,sofa\nCouch,bed\n",
