@@ -15,7 +15,7 @@ from onnxdissect.data.decoding.pixels import read_file, read_image
 from onnxdissect.data.importers.grids.colors import name_colors
 from onnxdissect.data.importers.grids.resampling import majority, nearest_pixels
 from onnxdissect.data.importers.grids.squares import Square, cell_centres, cover, same_aspect, square_pixels
-from onnxdissect.data.importers.grids.turning import UPRIGHT, orientation, turned, turned_back
+from onnxdissect.data.importers.grids.turning import TRY_UPRIGHT, UPRIGHT, orientation, turned, turned_back
 from onnxdissect.data.importers.imported import ImageAnnotations, ImportedImage
 from onnxdissect.data.importers.options import ImportOptions
 from onnxdissect.data.importers.plan import COLOR, PlannedImage
@@ -149,7 +149,7 @@ def _check_maps(image: ImportedImage, size: tuple[int, int], annotations: ImageA
 
 def _other_aspect(shape: tuple[int, int], size: tuple[int, int], way: int) -> str:
     if same_aspect(shape, size[::-1]) and way != UPRIGHT:
-        return "the EXIF data of the image turn it: --upright, if the annotations are those of turned images"
+        return TRY_UPRIGHT
     return "is it the label map of another image, or cut out of one?"
 
 

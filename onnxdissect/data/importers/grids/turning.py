@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from onnxdissect.data.decoding.image_headers import JPEG, find_format
 from onnxdissect.data.decoding.jpeg_segments import segments
 
-__all__ = ["UPRIGHT", "orientation", "turned", "turned_back"]
+__all__ = ["TRY_UPRIGHT", "UPRIGHT", "orientation", "turned", "turned_back"]
 
 Pixel = TypeVar("Pixel", bound=np.generic)
 
 UPRIGHT = 1
 """The orientation of an image that stays as it is stored."""
+TRY_UPRIGHT = "the EXIF data of the image turn it: --upright, if the annotations are those of turned images"
+"""What to do where annotations do not fit an image as it is stored."""
 
 _EXIF = b"Exif\0\0"
 _ORIENTATION, _SHORT = 0x0112, 3

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from support.commands import Called, called
 from support.import_counts import add_up, counts, rows, splits
-from support.masked import blocks, grey, palette, save
+from support.masked import blocks, grey, palette, photograph, save, save_photograph
 from support.samples import coco
 
 INSTANCES = "annotations/instances_val2017.json"
@@ -179,6 +179,26 @@ def test_names_in_another_unicode_form_are_found(place: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "1 of the names of files are in another Unicode form than the files" in done.stdout
     assert "val2017/caf\u00e9.jpg" in splits(place.parent / "out")
+
+
+def test_sizes_of_turned_photographs_lead_to_upright(place: Path) -> None:
+    path = place / "val2017" / "000000000139.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    save_photograph(path, photograph(3, coco.WIDTH, coco.HEIGHT), exif=exif)
+    told = import_coco(place, "--annotations", INSTANCES)
+    assert told.returncode == 2
+    assert "was drawn on an image of 24 x 32 pixels (height x width), and val2017" in told.stderr
+    assert "hint: the EXIF data of the image turn it: --upright, if the annotations are" in told.stderr
+    upright = import_coco(place, "--annotations", INSTANCES, "--upright")
+    assert upright.returncode == 0, upright.stderr
+    assert counts(place.parent / "out")["object", "tv"] == PIXELS[2]
+    # annotations that are those of the pixels as stored
+    sizes = [one | {"height": one["width"], "width": one["height"]} for one in coco.IMAGES.values()]
+    change(place / INSTANCES, images=[sizes[0], *list(coco.IMAGES.values())[1:]])
+    (place.parent / "out").rename(place.parent / "before")
+    told = import_coco(place, "--annotations", INSTANCES, "--upright")
+    assert told.returncode == 2 and "hint: annotations fit the images that they were drawn on" in told.stderr
 
 
 def test_lists_may_come_in_any_order_and_layout(place: Path) -> None:
