@@ -6,10 +6,29 @@ import os
 from pathlib import Path, PurePosixPath
 
 from onnxdissect.data.importers.names import normal
-from onnxdissect.errors import DataFormatError, shown, shown_path
+from onnxdissect.errors import DataFormatError, nearest, shown, shown_path
 from onnxdissect.storage.regular_files import Enclosure, OutsideError, is_file, is_folder
 
-__all__ = ["FileFinder"]
+__all__ = ["FileFinder", "like_named"]
+
+
+def like_named(path: Path) -> list[str]:
+    """Name files beside one that is not there, whose names are like its own.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    list of str
+        Paths as the one asked for was given, best first.
+    """
+    try:
+        names = sorted(entry.name for entry in os.scandir(path.parent) if is_file(entry.path))
+    except OSError:
+        return []
+    return [str(path.with_name(name)) for name in nearest(path.name, names)]
 
 
 class FileFinder:

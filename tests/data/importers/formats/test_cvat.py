@@ -197,6 +197,8 @@ def test_a_document_that_is_wrong_is_refused(place: Path, text: str | bytes, sai
 
 def test_missing_files_are_told_of(place: Path) -> None:
     assert "there is no file of annotations none.xml" in refused(place, "--annotations", "none.xml")
+    told = refused(place, "--annotations", "task/annotation.xml")
+    assert "task/annotation.xml candidates: task/annotations.xml hint: export the task" in told
     assert "there is no folder photos" in refused(place, "--images", "photos")
     assert "it is a folder" in refused(place, "--annotations", "task")
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from onnxdissect.data.importers.reading.finding import like_named
 from onnxdissect.data.limits import MOST_ANNOTATION_BYTES, MOST_SIDE
 from onnxdissect.errors import DataFormatError, DataNotFoundError, shown, shown_path
 from onnxdissect.storage.memory import explained_memory
@@ -163,7 +164,9 @@ def _read_text(path: Path) -> str:
     try:
         content = read_regular_file(path, MOST_ANNOTATION_BYTES)
     except FileNotFoundError as error:
-        raise DataNotFoundError(f"there is no file of annotations {shown_path(path)}") from error
+        raise DataNotFoundError(
+            f"there is no file of annotations {shown_path(path)}", candidates=like_named(path), hint=_HINT
+        ) from error
     except OSError as error:
         raise DataFormatError(f"{shown_path(path)} cannot be read: {error.strerror or error}") from error
     if not content.strip():

@@ -8,6 +8,7 @@ from pathlib import Path
 from xml.parsers import expat
 
 from onnxdissect.data.importers.reading.class_names import clean_name
+from onnxdissect.data.importers.reading.finding import like_named
 from onnxdissect.data.limits import MOST_ANNOTATION_BYTES, MOST_SIDE
 from onnxdissect.errors import DataFormatError, DataNotFoundError, shown, shown_path
 from onnxdissect.storage.memory import explained_memory
@@ -121,7 +122,9 @@ def read_annotation_file(path: Path) -> AnnotationFile:
                 reader.feed(piece)
             reader.feed(b"", last=True)
     except FileNotFoundError as error:
-        raise DataNotFoundError(f"there is no file of annotations {shown_path(path)}", hint=_HINT) from error
+        raise DataNotFoundError(
+            f"there is no file of annotations {shown_path(path)}", candidates=like_named(path), hint=_HINT
+        ) from error
     except OSError as error:
         raise DataFormatError(f"{shown_path(path)} cannot be read: {error.strerror or error}") from error
     except expat.ExpatError as error:

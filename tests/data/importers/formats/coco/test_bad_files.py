@@ -161,6 +161,8 @@ def test_what_is_no_such_json_is_refused(place: Path, text: str, said: str) -> N
 
 def test_other_files_in_its_place_are_refused(place: Path) -> None:
     assert "there is no file of annotations none.json" in refused(place, "--annotations", "none.json")
+    told = refused(place, "--annotations", INSTANCES.replace("2017.json", "2014.json"))
+    assert f"annotations/instances_val2014.json candidates: {INSTANCES}" in told
     assert "it is a folder" in refused(place, "--annotations", "val2017")
     (place / "latin.json").write_bytes(b'{"images": ["\xe9"]}')
     assert "is not UTF-8 text" in refused(place, "--annotations", "latin.json")
