@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -264,9 +265,17 @@ class _Place:
             try:
                 yield
             except BaseException:
-                if not os.path.lexists(self.work / ARCHIVE):
+                if not self._has_come():
                     self.clear()
                 raise
+
+    def _has_come(self) -> bool:
+        """Whether there is anything to go on from; what is no file of this program's is left as it is."""
+        try:
+            found = (self.work / ARCHIVE).lstat()
+        except FileNotFoundError:
+            return False
+        return found.st_size > 0 or not stat.S_ISREG(found.st_mode)
 
     def clear(self) -> None:
         """Remove what was on its way, and nothing else."""

@@ -31,6 +31,7 @@ _PART_OF = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)")
 _CHUNK = 1 << 18
 _LONGEST_WAIT = 30
 _MOST_DOUBLINGS = 60
+_ELSEWHERE = "if it lies elsewhere, --from URL; if you have the archive, --from FILE.zip"
 _ZIP = b"PK\x03\x04"
 _LONGEST_VALIDATOR = 1000
 
@@ -156,7 +157,8 @@ class _Transfer:
             encoding = reply.headers.get("Content-Encoding", "identity")
             if encoding != "identity":
                 raise DownloadError(
-                    f"{host} sends the file encoded ({shown(encoding)}), which was not asked for"
+                    f"{host} sends the file encoded ({shown(encoding)}), which was not asked for",
+                    hint=_ELSEWHERE,
                 )
             return
         if status == _NO_SUCH_PART and asked_for_part:
@@ -170,7 +172,7 @@ class _Transfer:
             raise BrokenOffError(f"{host} is busy (status {status})", wait=min(wait, _LONGEST_WAIT))
         raise DownloadError(
             f"{host} does not give the file: it answers with status {status}",
-            hint="if it lies elsewhere, --from URL; if you have the archive, --from FILE.zip",
+            hint=_ELSEWHERE,
         )
 
     def _begin(self, reply: Reply) -> Begun:
@@ -240,7 +242,7 @@ class _Transfer:
         if size is not None and came < size:
             raise BrokenOffError(f"the connection ended after {came:,} of {size:,} bytes")
         if not came:
-            raise DownloadError(f"{shown_address(reply.address)} gives an empty file")
+            raise DownloadError(f"{shown_address(reply.address)} gives an empty file", hint=_ELSEWHERE)
         archive.begin(replace(begun, size=came, whole=True))
         return Fetched(archive.path, begun.etag, begun.modified)
 

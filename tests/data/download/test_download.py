@@ -143,6 +143,23 @@ def test_an_archive_that_is_refused_leaves_nothing(server: Publisher, tmp_path: 
     assert done.returncode == 2 and "no sound ZIP archive" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("content", "encoding", "said"),
+    [
+        (b"<html>log in</html>", "", "no ZIP archive"),
+        (b"", "", "gives an empty file"),
+        (b"PK\x03\x04", "gzip", "sends the file encoded"),
+    ],
+)
+def test_what_is_no_archive_leaves_nothing(
+    server: Publisher, tmp_path: Path, content: bytes, encoding: str, said: str
+) -> None:
+    server.content, server.encoding = content, encoding
+    done = called(tmp_path, *COMMAND, "broden", "--from", server.address)
+    assert done.returncode == 2 and said in done.stderr and "lies elsewhere, --from URL" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_archive_of_tables_that_are_none_is_kept_to_be_looked_at(
     server: Publisher, tmp_path: Path
 ) -> None:
