@@ -79,6 +79,18 @@ def test_images_and_classes_may_be_found_otherwise(place: Path) -> None:
     assert splits(place / "out") == {"frame one.jpg": "train", "sub/two.jpg": "a b", "three.jpg": "val"}
 
 
+def test_polygons_that_are_lines_are_told_of(place: Path) -> None:
+    line, box = (
+        '<polygon label="car" points="1,2;3,4"/>',
+        '<box label="car" xtl="0" ytl="0" xbr="2" ybr="3"/>',
+    )
+    with_document(place, document({"three.jpg": [line, box]}))
+    done = import_cvat(place)
+    assert done.returncode == 0, done.stderr
+    assert counts(place / "out") == {("object", "car"): 6}
+    assert "1 polygon element left out: only areas are drawn" in done.stdout
+
+
 def test_boxes_and_ellipses_may_be_turned(place: Path) -> None:
     box = '<box label="car" xtl="10" ytl="8" xbr="20" ybr="12" rotation="90.0"/>'
     ellipse = '<ellipse label="person" cx="15" cy="10" rx="8.2" ry="3.1" rotation="90"/>'

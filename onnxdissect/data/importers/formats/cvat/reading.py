@@ -17,7 +17,7 @@ from onnxdissect.data.importers.formats.cvat.annotation_file import (
     AnnotationFile,
     read_annotation_file,
 )
-from onnxdissect.data.importers.formats.cvat.shapes import DRAWN, draw
+from onnxdissect.data.importers.formats.cvat.shapes import DRAWN, draw, has_area
 from onnxdissect.data.importers.imported import ImageAnnotations, ImportedData, ImportedImage
 from onnxdissect.data.importers.names import normal
 from onnxdissect.data.importers.reading.class_names import label_entries
@@ -146,7 +146,7 @@ def _classes(
                     f"the labels of the task",
                     candidates=nearest(one.label, read.labels) or read.labels,
                 )
-            if one.kind in DRAWN:
+            if has_area(one):
                 used[one.label, category] = None
             elif one.kind == _TAG and tags is not None:
                 used[one.label, tags] = None

@@ -19,7 +19,7 @@ from onnxdissect.data.limits import MOST_PIXELS, MOST_SIDE
 from onnxdissect.errors import shown
 from onnxdissect.storage.numerals import any_number, whole_number
 
-__all__ = ["DRAWN", "draw"]
+__all__ = ["DRAWN", "draw", "has_area"]
 
 Attributes = Mapping[str, str]
 _FEWEST = 3
@@ -46,6 +46,22 @@ def draw(element: Element, shape: tuple[int, int]) -> Patch | None:
         If it is malformed; its words follow the name of the element.
     """
     return DRAWN[element.kind](element.attributes, shape)
+
+
+def has_area(element: Element) -> bool:
+    """Tell whether an element is of a kind that is drawn, and more than a line.
+
+    Parameters
+    ----------
+    element : Element
+
+    Returns
+    -------
+    bool
+    """
+    if element.kind == "polygon":
+        return element.attributes.get("points", "").count(";") >= _FEWEST - 1
+    return element.kind in DRAWN
 
 
 def _number(attributes: Attributes, name: str, default: float | None = None) -> float:
