@@ -220,5 +220,4 @@ def test_an_interrupt_leaves_nothing(tmp_path: Path, at: str) -> None:
     stdout, stderr = process.communicate(timeout=60)
     assert (process.returncode, stdout) == (130, ""), stderr
     assert stderr.splitlines()[-1] == "interrupted; nothing was written to deep/out"
-    assert set(tmp_path.iterdir()) - before <= {tmp_path / "deep"}
-    assert list((tmp_path / "deep").iterdir()) == []
+    assert set(tmp_path.iterdir()) == before
