@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from onnxdissect.data.broden.about import one_line
 from onnxdissect.errors import DataError, DataNotFoundError, InstallationError, nearest, shown_path
 from onnxdissect.libraries import raise_interrupt
 from onnxdissect.storage.memory import raise_memory_error
@@ -89,7 +90,7 @@ class FsspecFetcher:
         place = shown_path(self._address)
         if isinstance(error, FileNotFoundError):
             return DataNotFoundError(f"there is no {place}")
-        return DataError(f"cannot read {place}: {type(error).__name__}: {error}")
+        return DataError(f"cannot read {place}: {type(error).__name__}: {one_line(str(error))}")
 
 
 _LIBRARIES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}

@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 
+from onnxdissect.data.broden.about import one_line
 from onnxdissect.errors import DataError, DataFormatError, DataNotFoundError, ParameterError, shown_path
 
 __all__ = ["WebFetcher"]
@@ -124,14 +125,15 @@ class WebFetcher:
             if error.code in _MISSING:
                 return DataNotFoundError(f"there is no {place}: the server answers {error.code}")
             return DataError(
-                f"cannot read {place}: the server answers {error.code} ({error.reason})",
+                f"cannot read {place}: the server answers {error.code} ({one_line(str(error.reason))})",
                 hint="if it is not public, fsspec reads many places that ask who one is: s3://, gs://"
                 if error.code in (401, 403)
                 else None,
             )
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         return DataError(
-            f"cannot read {place}: {reason}", hint="once it can be reached, the same command again"
+            f"cannot read {place}: {one_line(str(reason))}",
+            hint="once it can be reached, the same command again",
         )
 
 

@@ -237,6 +237,23 @@ def test_what_fails_again_and_again_is_told(server: Server) -> None:
     assert len(times) == 3
 
 
+def babbled(asked: Handler) -> bool:
+    asked.wfile.write(b"\x1b[31mgood day\r\n\r\n")
+    asked.close_connection = True
+    return True
+
+
+@pytest.mark.parametrize("fault", [babbled, lambda asked: asked.answer(302, Location=asked.path)])
+def test_what_a_server_says_is_one_line_of_the_message(
+    server: Server, fault: Callable[[Handler], bool]
+) -> None:
+    server.fault = fault
+    with pytest.raises(DataError) as caught:
+        open_data(server.address)
+    assert caught.value.message.startswith(f"cannot read {server.address}: ")
+    assert caught.value.message.isprintable()
+
+
 def test_a_server_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web, "_PAUSES", ())
     with Server(b"") as closed:
