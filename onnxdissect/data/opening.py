@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -197,7 +198,7 @@ def _not_found(error: DataNotFoundError, spec: str, sources: Sources) -> DataNot
     packed = _packed_near(Path(spec))
     if packed:
         return DataNotFoundError(
-            error.message, candidates=(*packed, *error.candidates), hint=f"--data {packed[0]}"
+            error.message, candidates=(*packed, *error.candidates), hint=f"--data {shlex.quote(packed[0])}"
         )
     match = SPEC.fullmatch(spec)
     if match is None:
@@ -210,7 +211,7 @@ def _not_found(error: DataNotFoundError, spec: str, sources: Sources) -> DataNot
         message += f", and no data source {name!r}"
         hint = f"installed sources: {', '.join(sorted(sources.known))}; others come with packages"
     if near:
-        hint = f"--data {near[0]}"
+        hint = f"--data {shlex.quote(near[0])}"
     return DataNotFoundError(message, candidates=(*near, *error.candidates), hint=hint)
 
 

@@ -13,7 +13,10 @@ from onnxdissect.storage.regular_files import is_file, is_folder
 __all__ = ["require_index"]
 
 _LONGEST = 1000  # characters of a path in a message
-_LAYOUT = "a Broden folder holds index.csv, label.csv, category.csv and images/"
+_LAYOUT = (
+    "a Broden folder holds index.csv, label.csv, category.csv and images/; onnxdissect data import makes one "
+    "of other formats, and of plain images with a segmenter"
+)
 
 
 def require_index(folder: Path, index: str = "index.csv", *, follow_links: bool = False) -> None:
@@ -41,7 +44,7 @@ def require_index(folder: Path, index: str = "index.csv", *, follow_links: bool 
             f"{folder} has no {index}", hint=f"onnxdissect data check {spec} --fix writes one if need be"
         )
     if is_file(folder):
-        hint = f"--data {folder.parent}" if folder.name == "index.csv" else _LAYOUT
+        hint = f"--data {shlex.quote(str(folder.parent))}" if folder.name == "index.csv" else _LAYOUT
         raise DataNotFoundError(f"{folder} is a file; a data set is a folder", hint=hint)
     if not is_folder(folder):
         siblings = _folders(folder.absolute().parent)
@@ -55,7 +58,7 @@ def require_index(folder: Path, index: str = "index.csv", *, follow_links: bool 
     raise DataNotFoundError(
         f"{folder} is no Broden folder: it holds no index.csv",
         candidates=holders,
-        hint=f"--data {holders[0]}" if holders else _LAYOUT,
+        hint=f"--data {shlex.quote(holders[0])}" if holders else _LAYOUT,
     )
 
 

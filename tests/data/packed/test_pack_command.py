@@ -178,6 +178,12 @@ def test_a_file_of_like_name_is_offered(world: Path, place: str) -> None:
     assert f"hint: --data {asked.with_name('small.packed')}\n" in said.stderr
 
 
+def test_what_is_to_be_typed_next_can_be_typed(world: Path, tmp_path: Path) -> None:
+    shutil.copyfile(world / "small.packed", tmp_path / "my small & packed")
+    assert "--data 'my small & packed'\n" in called(tmp_path, "data", "pack", "my small & packed", "y").stderr
+    assert "--data 'my small & packed'\n" in called(tmp_path, "data", "info", "my smal & packed").stderr
+
+
 def test_a_column_that_groups_is_named(tmp_path: Path) -> None:
     folder = write_broden(tmp_path / "small", random_broden(3, pictures=4))
     lines = (folder / "index.csv").read_text().splitlines()
