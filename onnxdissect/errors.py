@@ -8,6 +8,7 @@
     ├── ResultFileError           a file of published results is missing, malformed, or contradicts itself
     ├── InstallationError         a library is missing, broken or installed twice
     ├── OutOfMemoryError          there is less memory than was asked for
+    ├── ClusterError              a scheduler cannot be reached, or workers cannot do what is asked of them
     ├── ModelError
     │   ├── ModelNotFoundError    no file at the path
     │   ├── ModelFormatError      the file is not a readable ONNX model
@@ -48,6 +49,7 @@ from collections.abc import Iterable, Sequence
 
 __all__ = [
     "BasisFileError",
+    "ClusterError",
     "DataError",
     "DataFormatError",
     "DataNotFoundError",
@@ -249,6 +251,10 @@ class ImagesMissingError(RunError):
 
 class ImagesOverlapError(RunError):
     """Parts of a pass that are to be merged hold the same images."""
+
+
+class ClusterError(OnnxDissectError):
+    """A scheduler cannot be reached, or its workers cannot do what is asked of them."""
 
 
 class OutputError(RunError):

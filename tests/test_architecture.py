@@ -72,6 +72,8 @@ HOMES: dict[str, str | tuple[str, ...]] = {
     "jinja2": "templates.py",
     "sklearn": "experiments/explanation/fitted/",
     "fsspec": "data/packed/remote/",
+    "distributed": "distributed/",
+    "dask": "distributed/",
     "torch": "nowhere",
 }
 

@@ -57,6 +57,8 @@ def test_commands_in_the_documents_run(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     """In this process, which has imported all; those of the README run in processes of their own."""
+    if page.parent.name == "scale":
+        pytest.importorskip("distributed.client")
     if page.parent.name == "import" or page.stem == "segmenter":
         place = root_of_a_reader(tmp_path)
         make_sample(page, place)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -84,6 +86,13 @@ def run(
     layout: options.Layout = None,
     custom_ops: options.CustomOps = None,
     probe_timeout: options.ProbeTimeout = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS|local[:N]",
+            help="Run on a Dask cluster: tcp://HOST:PORT, tls://..., or N processes of this machine.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="By default dissections/<model>-<data>.")
     ] = None,
@@ -103,13 +112,7 @@ def run(
     from onnxdissect.statistics.reliability import fewest_resamples
 
     if not bootstrap and not null:
-        idle = ["--seed"] if seed is not None else []
-        idle += ["--groups"] if groups not in (None, "none") else []
-        if idle:
-            raise ParameterError(
-                f"{' and '.join(idle)}: with --bootstrap 0 and --null 0 nothing is drawn",
-                hint=f"leave {' and '.join(idle)} out",
-            )
+        _refuse_idle(seed, groups)
     console = log()
     if 0 < bootstrap < fewest_resamples():
         console.print(
@@ -119,7 +122,9 @@ def run(
         )
     progress = open_progress(console)
     report = _Report()
+    cluster = contextlib.ExitStack()
     try:
+        client = None if scheduler is None else cluster.enter_context(_connected(scheduler))
         dissection = dissect(
             model,
             data,
@@ -152,13 +157,18 @@ def run(
             out=out,
             fresh=fresh,
             keep_masks=keep_masks,
+            client=client,
             progress=progress if no_report else Announced(progress, "tally", report.expect),
             notify=lambda line: console.print(line, markup=False),
         )
+        cluster.close()
         page = None if no_report else report.build(dissection, progress)
     except KeyboardInterrupt:
+        if scheduler is not None:
+            raise KeyboardInterrupt("what workers had done is let go; the same command starts over") from None
         raise KeyboardInterrupt("the same command again goes on from the last saved state") from None
     finally:
+        cluster.close()
         progress.close()
         report.close()
     if as_json:
@@ -175,6 +185,23 @@ def run(
     console.print(f"run:    {dissection.path}", markup=False, soft_wrap=True)
     if page is not None:
         console.print(f"report: {page}", markup=False, soft_wrap=True)
+
+
+def _refuse_idle(seed: int | None, groups: str | None) -> None:
+    """Refuse what says how to draw where nothing is drawn."""
+    idle = ["--seed"] if seed is not None else []
+    idle += ["--groups"] if groups not in (None, "none") else []
+    if idle:
+        raise ParameterError(
+            f"{' and '.join(idle)}: with --bootstrap 0 and --null 0 nothing is drawn",
+            hint=f"leave {' and '.join(idle)} out",
+        )
+
+
+def _connected(scheduler: str) -> AbstractContextManager[object]:
+    from onnxdissect.distributed.connecting import connected
+
+    return connected(scheduler)
 
 
 class _Report:

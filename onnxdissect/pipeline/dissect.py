@@ -15,6 +15,7 @@ from onnxdissect.data.sources import DEFAULT_DATA
 from onnxdissect.model import OperatorTable
 from onnxdissect.model.bases.basis import Basis
 from onnxdissect.model.runtime.time_limit import PROBE_SECONDS
+from onnxdissect.pipeline.execution.clients import executor_of
 from onnxdissect.pipeline.options import (
     DataOptions,
     ExecutionOptions,
@@ -31,7 +32,7 @@ from onnxdissect.storage.memory import explained_memory
 __all__ = ["dissect"]
 
 
-@checked_arguments(but=("data", "bases"))
+@checked_arguments(but=("data", "bases", "client"))
 @explained_memory()
 def dissect(
     model: str | Path,
@@ -69,6 +70,7 @@ def dissect(
     operators: OperatorTable | None = None,
     probe_timeout: float = PROBE_SECONDS,
     save_every: float = 30.0,
+    client: object = None,
     progress: Progress | None = None,
     notify: Callable[[str], None] | None = None,
 ) -> Dissection:
@@ -156,6 +158,9 @@ def dissect(
         limit. The pass itself has none.
     save_every : float
         Seconds between two saves of an unfinished run, from which the same call goes on.
+    client : distributed.Client, optional
+        Of a Dask cluster whose workers run the network, keep what they gathered and count it; by default
+        this process does. The results are the same to the bit. Such a run is not saved before it is done.
     progress : Progress, optional
         Told how far each phase is.
     notify : callable, optional
@@ -173,29 +178,33 @@ def dissect(
         Whatever is wrong with the request, the model, the data or the output folder; see
         `onnxdissect.errors`.
     """
-    return run(
-        RunOptions(
-            model=Path(model),
-            data=data,
-            reading=ModelOptions(image_size, bind or {}, layouts or {}, custom_ops, operators, probe_timeout),
-            images=DataOptions(split, limit, groups),
-            method=MethodOptions(
-                layers=(layers,) if isinstance(layers, str) else tuple(layers),
-                quantiles=quantiles,
-                iou_threshold=iou_threshold,
-                upsample=upsample,
-                layer_upsample=layer_upsample or {},
-                top=top,
-                min_images=min_images,
-                bases=(bases,) if isinstance(bases, str | Path | Basis) else bases,
+    with executor_of(client) as executor:
+        return run(
+            RunOptions(
+                model=Path(model),
+                data=data,
+                reading=ModelOptions(
+                    image_size, bind or {}, layouts or {}, custom_ops, operators, probe_timeout
+                ),
+                images=DataOptions(split, limit, groups),
+                method=MethodOptions(
+                    layers=(layers,) if isinstance(layers, str) else tuple(layers),
+                    quantiles=quantiles,
+                    iou_threshold=iou_threshold,
+                    upsample=upsample,
+                    layer_upsample=layer_upsample or {},
+                    top=top,
+                    min_images=min_images,
+                    bases=(bases,) if isinstance(bases, str | Path | Basis) else bases,
+                ),
+                preprocessing=PreprocessingOptions(preset, mean, std, scale, channels),
+                execution=ExecutionOptions(batch_size, provider, workers, save_every),
+                statistics=StatisticsOptions(bootstrap, null, seed),
+                out=None if out is None else Path(out),
+                fresh=fresh,
+                keep_masks=keep_masks,
             ),
-            preprocessing=PreprocessingOptions(preset, mean, std, scale, channels),
-            execution=ExecutionOptions(batch_size, provider, workers, save_every),
-            statistics=StatisticsOptions(bootstrap, null, seed),
-            out=None if out is None else Path(out),
-            fresh=fresh,
-            keep_masks=keep_masks,
-        ),
-        progress=progress,
-        notify=notify,
-    )
+            progress=progress,
+            notify=notify,
+            executor=executor,
+        )

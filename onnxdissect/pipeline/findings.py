@@ -10,9 +10,12 @@ from onnxdissect.core.layer_tally import LayerTally
 from onnxdissect.core.per_image_counts import Null
 from onnxdissect.core.plan import Plan
 from onnxdissect.core.progress import Clock, Progress
+from onnxdissect.core.spool.parts import SpoolParts
 from onnxdissect.core.state.pass_state import PassResult
+from onnxdissect.pipeline.null_parts import null_parts
 from onnxdissect.pipeline.parameters import Parameters
 from onnxdissect.pipeline.tally import tally
+from onnxdissect.pipeline.tally_parts import tally_parts
 from onnxdissect.statistics.per_image_collector import PerImageCollector
 from onnxdissect.statistics.permutation_null import PermutationNull
 from onnxdissect.storage.scratch import ScratchFile
@@ -78,9 +81,13 @@ def count_masks(
     null = PermutationNull(plan, parameters.null, parameters.seed) if parameters.null else None
     collector = PerImageCollector(work, plan, masks=parameters.bootstrap > 0, permutation_null=null)
     scratch = ScratchFile(work)
-    tallies = tally(plan, passed, progress, collector, scratch).layers
+    counted = tally_parts if isinstance(passed.spool, SpoolParts) else tally
+    tallies = counted(plan, passed, progress, collector, scratch).layers
     clock.lap("tally")
-    scores = None if null is None else null.scores(passed, progress)
+    scores = None
+    if null is not None:
+        in_parts = isinstance(passed.spool, SpoolParts)
+        scores = null_parts(null, passed, progress) if in_parts else null.scores(passed, progress)
     clock.lap("null")
     return Findings(
         passed,

@@ -19,6 +19,7 @@ from onnxdissect.core.plan import LayerPlan, Plan
 from onnxdissect.core.progress import Progress
 from onnxdissect.core.quantiles import tail_size
 from onnxdissect.core.sparse_maps import SparseMaps
+from onnxdissect.core.spool.parts import SpoolParts
 from onnxdissect.core.spool.spool import Spool
 from onnxdissect.core.state.pass_state import PassResult
 from onnxdissect.core.upsampling import InterpolationTable, interpolation_table
@@ -153,7 +154,7 @@ def keep_masks(prepared: Prepared, passed: PassResult, progress: Progress) -> di
 
 
 def write_masks(
-    spool: Spool,
+    spool: Spool | SpoolParts,
     folders: Sequence[Path],
     layouts: Sequence[MasksLayout],
     grids: NDArray[np.int64],
@@ -164,7 +165,7 @@ def write_masks(
 
     Parameters
     ----------
-    spool : Spool
+    spool : Spool or SpoolParts
         Of all images. Not changed.
     folders : sequence of Path
         Each layer's folder.

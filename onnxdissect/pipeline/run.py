@@ -97,7 +97,7 @@ def run(
                 clock.lap("bases")
             state = _pass(prepared, executor, directory, work, progress, notify)
             clock.lap("pass")
-            if clock.seconds["pass"] > options.execution.save_every:
+            if clock.seconds["pass"] > options.execution.save_every and state.elsewhere is None:
                 state.save(pass_tag(prepared))
             held = state.nbytes
             keep_bases(prepared)

@@ -20,6 +20,7 @@ __all__ = ["PerImageCollector"]
 
 # Counts of single masks in memory, of all layers together; the rest is on disk.
 _SPILL_BYTES = 128 * 2**20
+_UNLIMITED = 2**62
 # Some 50 bytes each, gathered at a time.
 _PART_MASKS = 2_000_000
 
@@ -71,6 +72,7 @@ class PerImageCollector:
         self._concepts = len(plan.vocabulary.concepts)
         self._categories = len(plan.vocabulary.categories)
         self._groups = plan.groups
+        self._plan = plan
         self.permutation_null = permutation_null
         self.images = ImageRanges()
         base = plan.fingerprint() if permutation_null is None else permutation_null.fingerprint
@@ -81,6 +83,28 @@ class PerImageCollector:
         ]
         self._truth: dict[int, tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32]]] = {}
         self._categories_held: dict[int, NDArray[np.bool_]] = {}
+
+    def bare(self, folder: Path) -> PerImageCollector:
+        """Give one that has taken in nothing, for a part of the images: all of it stays in memory.
+
+        Parameters
+        ----------
+        folder : Path
+            Nothing is written there.
+
+        Returns
+        -------
+        PerImageCollector
+            It may be merged with this one.
+        """
+        null = self.permutation_null
+        return PerImageCollector(
+            folder,
+            self._plan,
+            masks=self.masks,
+            permutation_null=None if null is None else null.bare(),
+            memory=_UNLIMITED,
+        )
 
     def see(self, start: int, annotations: Annotations) -> None:
         """Take in what a chunk of images shows.

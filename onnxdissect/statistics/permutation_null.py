@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -150,6 +151,19 @@ class PermutationNull:
         found = self.score(passed, label_sample, counted)
         progress.finish()
         return found
+
+    def bare(self) -> PermutationNull:
+        """Give one that has been shown nothing, for a part of the images that one thread looks at.
+
+        Returns
+        -------
+        PermutationNull
+            It may be merged with this one.
+        """
+        bare = copy(self)
+        bare._plan = replace(self._plan, threads=1)
+        bare._seen, bare.images = {}, ImageRanges()
+        return bare
 
     def rounds(self) -> list[list[tuple[int, slice]]]:
         """Cut all layers' units into shares for threads, and those into rounds that fit the memory."""

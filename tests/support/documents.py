@@ -7,7 +7,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
-PAGES = sorted([*(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "import").glob("*.md")])
+PAGES = sorted(
+    [page for folder in (".", "import", "scale") for page in (ROOT / "docs" / folder).glob("*.md")]
+)
 SETUP = "sh setup.sh"
 
 

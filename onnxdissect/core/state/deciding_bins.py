@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -14,6 +14,7 @@ from onnxdissect.core.fingerprint import Fingerprint
 from onnxdissect.core.kernels.activations.rank import refine
 from onnxdissect.core.plan import Plan
 from onnxdissect.core.sparse_maps import SparseMaps
+from onnxdissect.core.spool.parts import SpoolParts
 from onnxdissect.core.spool.spool import Chunk
 from onnxdissect.core.state.image_ranges import ImageRanges
 
@@ -168,6 +169,13 @@ def count_bins(plan: Plan, layers: Sequence[DecidingBins], chunks: Iterable[Chun
     BinCounts
         That of a whole spool is that of its parts, merged.
     """
+    if isinstance(chunks, SpoolParts):
+        found = count_bins(plan, layers, chunks.here)
+        for more in chunks.each("thresholds", partial(count_bins, replace(plan, threads=1), layers)):
+            found.merge(more)
+        if not all(bins.settled for bins in layers):
+            found.images.expect_counted(plan.images)
+        return found
     counts = tuple(bins.zeros() for bins in layers)
 
     def add(chunk: Chunk, share: tuple[int, slice]) -> None:

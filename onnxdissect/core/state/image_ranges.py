@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from onnxdissect.errors import ImagesOverlapError
+from onnxdissect.errors import ImagesMissingError, ImagesOverlapError
 
 __all__ = ["ImageRanges"]
 
@@ -76,6 +76,26 @@ class ImageRanges:
             If both hold an image, naming such images.
         """
         return ImageRanges.of(*self.ranges, *other.ranges)
+
+    def expect_counted(self, images: int) -> None:
+        """Refuse counts that are not of all images; that none is counted twice is seen to as they are merged.
+
+        Parameters
+        ----------
+        images : int
+            How many there are.
+
+        Raises
+        ------
+        ImagesMissingError
+            If some are missing, naming them.
+        """
+        missing = self.missing(images)
+        if missing or len(self) != images:
+            raise ImagesMissingError(
+                f"of {images} images {len(missing)} have not been counted: numbers {missing}",
+                hint="start the run again",
+            )
 
     def missing(self, images: int) -> ImageRanges:
         """Give what is missing of all images.

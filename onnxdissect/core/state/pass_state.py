@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.core.plan import Plan
-from onnxdissect.core.spool.spool import Spool
+from onnxdissect.core.spool.parts import SpoolParts
+from onnxdissect.core.spool.spool import Chunk, Spool
 from onnxdissect.core.state.chunk_bounds import possible_chunk
 from onnxdissect.core.state.deciding_bins import DecidingBins, count_bins, narrow_bins
 from onnxdissect.core.state.image_ranges import ImageRanges
@@ -47,7 +48,7 @@ class PassResult:
         Pixels that hold each concept.
     concept_images : ndarray of int64, shape (concepts,)
         Images that hold each concept.
-    spool : Spool
+    spool : Spool or SpoolParts
         Surviving maps and annotations.
     """
 
@@ -56,7 +57,22 @@ class PassResult:
     samples: tuple[NDArray[np.float32], ...]
     truth: NDArray[np.int64]
     concept_images: NDArray[np.int64]
-    spool: Spool
+    spool: Spool | SpoolParts
+
+    def over(self, chunks: Iterable[Chunk]) -> PassResult:
+        """Give the same with some chunks in the place of the spool.
+
+        Parameters
+        ----------
+        chunks : iterable of Chunk
+
+        Returns
+        -------
+        PassResult
+            For what walks over the spool once, and asks nothing else of it.
+        """
+        spool: Any = chunks
+        return replace(self, spool=spool)
 
 
 class PassState:
@@ -86,6 +102,8 @@ class PassState:
     truth, concept_images : ndarray of int64, shape (concepts,)
         As in `PassResult`.
     spool : Spool
+    elsewhere : SpoolParts or None
+        What takes the place of the spool, where others keep what they gathered. Such a state cannot be saved.
     """
 
     def __init__(self, plan: Plan, folder: Path) -> None:
@@ -97,6 +115,7 @@ class PassState:
         self.truth = np.zeros(len(plan.vocabulary.concepts), np.int64)
         self.concept_images = np.zeros_like(self.truth)
         self.spool = Spool(folder, plan.spool_bytes)
+        self.elsewhere: SpoolParts | None = None
 
     @property
     def nbytes(self) -> int:
@@ -191,9 +210,10 @@ class PassState:
         for layer in self.layers:
             # of many wide layers these are large, and so is what is counted next
             layer.thresholds.release()
-        self.spool.complete()
+        spool = self._kept
+        spool.complete()
         while not all(decided.settled for decided in bins):
-            bins = narrow_bins(bins, count_bins(self.plan, bins, self.spool))
+            bins = narrow_bins(bins, count_bins(self.plan, bins, spool))
         return self.result(bins)
 
     def result(self, bins: Sequence[DecidingBins]) -> PassResult:
@@ -214,8 +234,12 @@ class PassState:
             tuple(layer.samples.sorted() for layer in self.layers),
             self.truth,
             self.concept_images,
-            self.spool,
+            self._kept,
         )
+
+    @property
+    def _kept(self) -> Spool | SpoolParts:
+        return self.spool if self.elsewhere is None else self.elsewhere
 
     def save(self, tag: Mapping[str, str | int]) -> None:
         """Write everything to the folder; the state file is replaced last.

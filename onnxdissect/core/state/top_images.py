@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -108,6 +109,18 @@ class TopImages:
         ranges = np.take_along_axis(self._ranges, self._slots[:, :, None], axis=1)
         maps = np.take_along_axis(self._maps, self._slots[:, :, None, None], axis=1)
         return maps, ranges[:, :, 0], ranges[:, :, 1]
+
+    def without_maps(self) -> TopImages:
+        """Give the images and their largest activations alone, for whoever only counts them.
+
+        Returns
+        -------
+        TopImages
+            Its maps have no rows.
+        """
+        bare = copy(self)
+        bare._maps = self._maps[:, :, :0, :0]
+        return bare
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything taken in so far, for `restore`."""

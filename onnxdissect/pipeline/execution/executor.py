@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, pairwise
@@ -124,16 +124,23 @@ class LocalExecutor:
     ----------
     seconds : mapping of str to float
         What `run_pass` gave.
+
+    Parameters
+    ----------
+    stopped : callable, optional
+        Asked after every batch; once it says yes, the pass ends as at Ctrl-C.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, stopped: Callable[[], bool] | None = None) -> None:
         self.seconds: Mapping[str, float] = {}
+        self._stopped = stopped
 
     def run(self, task: PassTask, images: ImageRanges) -> Iterator[PassState]:
         """Run the network over images, and save the state from time to time; see `Executor.run`."""
         prepared = task.prepared
         streams = (_stream(prepared, start, stop) for start, stop in images.ranges)
         intake = Intake(task.state)
+        own = self._stopped
         with stop_request(prepared.session.stop) as stopped:
             self.seconds = run_pass(
                 intake,
@@ -145,7 +152,7 @@ class LocalExecutor:
                 batch_size=prepared.batch_size,
                 tag=pass_tag(prepared),
                 save_every=prepared.request.options.execution.save_every,
-                stopped=stopped,
+                stopped=stopped if own is None else lambda: stopped() or own(),
             )
         yield intake.gathered()
 
