@@ -9,6 +9,7 @@ first small run, which loads libraries and kernels, are reported apart.
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import statistics
 import tempfile
@@ -35,6 +36,12 @@ def tables(run: Path) -> dict[str, bytes]:
     return {str(path.relative_to(run)): path.read_bytes() for path in files}
 
 
+def phases(run: Path) -> str:
+    timing = json.loads((run / "manifest.json").read_text(encoding="utf-8"))["timing"]
+    named = ("start", "pass", "thresholds", "tally", "null")
+    return ", ".join(f"{name} {timing[name]:.1f}" for name in named if name in timing)
+
+
 def measure(workers: int, rounds: int, asked: dict[str, Any], folder: Path) -> None:
     began = time.perf_counter()
     with (
@@ -57,6 +64,8 @@ def measure(workers: int, rounds: int, asked: dict[str, Any], folder: Path) -> N
         f"{workers:>7} {up:>8.1f} {first:>8.1f} {statistics.median(here):>12.2f} "
         f"{statistics.median(there):>12.2f} {statistics.median(ratios):>7.3f}   {'yes' if same else 'NO'}"
     )
+    print(f"        last round, one process: {phases(folder / 'here')}")
+    print(f"        last round, cluster:     {phases(folder / 'there')}")
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ PATIENCE_SECONDS = 60.0
 """How long a run waits where all workers are gone: nannies and batch systems start them again."""
 
 _BETWEEN_LOOKS = 0.01
+_BETWEEN_QUESTIONS = 0.5
 
 
 def results(client: Any, futures: Sequence[Any], patience: float = PATIENCE_SECONDS) -> Iterator[Any]:
@@ -39,7 +40,7 @@ def results(client: Any, futures: Sequence[Any], patience: float = PATIENCE_SECO
         If there has been no worker for so long, or the scheduler is gone.
     """
     waiting = as_completed(futures)
-    seen = time.monotonic()
+    seen = asked = time.monotonic()
     while not waiting.is_empty():
         if waiting.has_ready():
             future = next(waiting)
@@ -52,9 +53,13 @@ def results(client: Any, futures: Sequence[Any], patience: float = PATIENCE_SECO
                 f"the connection to the scheduler is lost: the client is {client.status}",
                 hint="see whether the scheduler is up, and start the run again",
             )
-        if client.scheduler_info()["workers"]:
-            seen = time.monotonic()
-        elif time.monotonic() - seen > patience:
+        now = time.monotonic()
+        # the scheduler is asked, which should not be done all the time
+        if now - asked > _BETWEEN_QUESTIONS:
+            asked = now
+            if client.scheduler_info()["workers"]:
+                seen = now
+        if now - seen > patience:
             raise ClusterError(
                 f"the cluster has had no worker for {patience:g} seconds",
                 hint=f"dask worker {client.scheduler.address}, and start the run again",

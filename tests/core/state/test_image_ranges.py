@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onnxdissect.core.state.image_ranges import ImageRanges
-from onnxdissect.errors import ImagesOverlapError
+from onnxdissect.errors import ImagesMissingError, ImagesOverlapError
 
 SETS = st.frozensets(st.integers(0, 20), max_size=12)
 
@@ -48,3 +48,9 @@ def test_images_held_twice_are_named() -> None:
 
 def test_neighbouring_ranges_are_one() -> None:
     assert ImageRanges.of((4, 6), (0, 4), (9, 9)).ranges == ((0, 6),)
+
+
+def test_counts_of_too_few_images_are_refused() -> None:
+    ImageRanges.of((0, 4), (4, 9)).expect_counted(9)
+    with pytest.raises(ImagesMissingError, match="of 9 images 2 have not been counted: numbers 4 to 5"):
+        ImageRanges.of((0, 4), (6, 9)).expect_counted(9)
