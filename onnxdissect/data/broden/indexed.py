@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +22,7 @@ __all__ = ["IndexedDataset"]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class IndexedDataset:
+class IndexedDataset(ABC):
     """Images with the rows of their index, or a subset of them. Immutable.
 
     Attributes
@@ -54,9 +55,9 @@ class IndexedDataset:
         return len(self.entries)
 
     @property
+    @abstractmethod
     def name(self) -> str:
         """What it is called."""
-        raise NotImplementedError
 
     @property
     def image_size(self) -> tuple[int, int]:
