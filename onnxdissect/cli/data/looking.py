@@ -13,7 +13,6 @@ from onnxdissect.cli.printing.console import log, output, print_json
 from onnxdissect.cli.printing.progress import open_progress
 from onnxdissect.cli.printing.tables import plain_table
 from onnxdissect.core.progress import CountedPhase
-from onnxdissect.data.broden.about import part_text
 from onnxdissect.data.links import CLEANED, LINKED, folder_spec
 from onnxdissect.errors import ParameterError
 from onnxdissect.machine import cores
@@ -220,6 +219,8 @@ def _broden(spec: str, groups: str | None) -> BrodenDataset | PackedDataset:
 
 
 def _origin(facts: DatasetFacts) -> list[tuple[str, str]]:
+    from onnxdissect.data.broden.about import part_text
+
     missing = f"none, as files are missing: onnxdissect data check {facts.folder} names them"
     lines = [("fingerprint", facts.fingerprint or missing)]
     about = facts.about

@@ -191,7 +191,7 @@ def _of_chances(network: Network, name: str) -> bool:
         operator = operator_of(node)
         if operator.chances:
             # logarithms of chances are logits too
-            return not node.op_type.startswith("Log")
+            return node.op_type != "LogSoftmax"
         if not (operator.reshapes or operator.numbers in _CHANCES_KEPT):
             return False
         value = node.inputs[0]

@@ -29,6 +29,8 @@ ELSEWHERE = {
     "reading/shape_probe.py": {"SequenceAt", "SequenceErase", "SequenceInsert", "SequenceMap"},
     # an index of the largest is no score: what it chose among is, and only this one is looked behind
     "scores/reduction.py": {"ArgMax"},
+    # of those that make chances only this one makes their logarithms
+    "scores/pixel_classes.py": {"LogSoftmax"},
     # which of the two is put into the graph is asked by its own name
     "surgery/reduce_value.py": {"ReduceMax", "ReduceMean"},
     # one rule for both, whose inputs are the older operator's where there are two

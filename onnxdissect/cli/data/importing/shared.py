@@ -19,7 +19,6 @@ from onnxdissect.cli.printing.tables import plain_table
 from onnxdissect.core.progress import CountedPhase
 from onnxdissect.errors import ParameterError
 from onnxdissect.machine import cores
-from onnxdissect.storage.new_folder import refuse_filled
 from onnxdissect.wording import counted
 
 if TYPE_CHECKING:
@@ -150,6 +149,7 @@ def _made(read: FunctionType, given: dict[str, Any]) -> str:
 def _import(read: Callable[[], ImportedData], out: Path, shared: dict[str, Any]) -> ImportReport:
     from onnxdissect.data.importers.options import ImportOptions
     from onnxdissect.data.importers.writing import KEPT, write_imported
+    from onnxdissect.storage.new_folder import refuse_filled
 
     options = ImportOptions(workers=max(2, cores()), **shared)
     refuse_filled(out, KEPT)  # here as well, since some formats read for long
