@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from multiprocessing import resource_tracker
 from typing import Any
 
-from onnxdissect.distributed.library import import_distributed
+from onnxdissect.distributed.dask_library import import_distributed
 from onnxdissect.errors import ClusterError, ParameterError, shown
 from onnxdissect.interrupts import uninterrupted
 from onnxdissect.machine import cores

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxdissect.data.broden.writer import ImageRecord, label_maps, write_image
-from onnxdissect.data.decoding.pixels import read_file, read_image
+from onnxdissect.data.decoding.pixels import decode_image, read_file
 from onnxdissect.data.importers.grids.colors import name_colors
 from onnxdissect.data.importers.grids.resampling import majority, nearest_pixels
 from onnxdissect.data.importers.grids.squares import Square, cell_centres, cover, same_aspect, square_pixels
@@ -72,7 +72,7 @@ def write_planned(
     content = read_file(file, called)
     way = orientation(content)
     applied = way if options.upright else UPRIGHT
-    stored = read_image(file, called)
+    stored = decode_image(content, called)
     pixels = np.ascontiguousarray(turned(stored, applied))
     size = (pixels.shape[0], pixels.shape[1])
     found = _checked(called, image.source.annotations(size))
